@@ -139,7 +139,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         if execution.status != ExecutionStatus::Running {
             return Ok(Exit::Success);
         }
-        let mut events = handle.follow(id, execution.last_sequence + 1).await?;
+        let mut events = handle.follow(id, execution.last_sequence + 1, false).await?;
         let settled = async {
             while let Ok(Some(event)) = events.next().await {
                 if matches!(event, RunnerEvent::Settled { .. }) {

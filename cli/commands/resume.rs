@@ -171,14 +171,14 @@ async fn resume(
     pinned: Option<&Pinned>,
     from: Vec<Reentry>,
 ) -> Result<Option<ExecutionStatus>, CliError> {
-    let mut environment = None;
+    let (mut environment, mut verified) = (None, None);
     if let Some(pinned) = pinned {
         let given = pinned.clone().with_settings(handle.settings()).with_profile(global.profile.as_deref());
         if given != *pinned {
             environment = serde_json::to_value(given).ok();
         }
         if pinned.account.is_some() {
-            handle.verify(environment.as_ref().unwrap_or(&header.environment)).await?;
+            verified = Some(environment.clone().unwrap_or_else(|| (*header.environment).clone()));
         }
     }
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
@@ -189,9 +189,15 @@ async fn resume(
         tokio::time::sleep(CONFIRMATION_MAX).await;
         exit
     };
+    let resumed = async {
+        match &verified {
+            Some(environment) => handle.call_verified::<ResumeExecution>(request, environment).await,
+            None => handle.call::<ResumeExecution>(request).await,
+        }
+    };
     tokio::select! {
         biased;
-        resumed = handle.call::<ResumeExecution>(request) => resumed.map(|resumed| resumed.ended_before),
+        resumed = resumed => resumed.map(|resumed| resumed.ended_before),
         exit = stopped => {
             let message = format!("stopped; the owner of the store did not confirm that {} is resumed", header.id);
             let hint = format!("flow status {}{OPTIONS}   shows whether it is", quoted(&header.id));
