@@ -167,7 +167,7 @@ impl<'w> Watching<'w> {
             }
             return Ok(());
         }
-        let environment_line = environment_line(view);
+        let environment_line = environment_line(view, display_status);
         let detail = Detail {
             header: execution,
             view,
@@ -300,8 +300,12 @@ fn needs_of(execution: &ExecutionHeader, frames: &[FrameRow]) -> Option<Needs> {
     Needs::of(&execution.id, frames, execution.deadline_ms).filter(|_| runs)
 }
 
-/// Account, region and profile, if an account is pinned.
-fn environment_line(view: &View) -> String {
-    serde_json::from_value::<Pinned>(view.environment.clone())
-        .map_or_else(|_| String::new(), |pinned| pinned.described())
+/// Account, region and profile, if an account is pinned, and what a resume needs. A resume that is refused for its credentials leaves no
+/// record, so that the next owner with the right ones continues the execution.
+fn environment_line(view: &View, display_status: &str) -> String {
+    let Ok(pinned) = serde_json::from_value::<Pinned>(view.environment.clone()) else { return String::new() };
+    match pinned.account.is_some() && display_status == "INTERRUPTED" {
+        true => format!("{}   (a resume needs credentials of this account)", pinned.described()),
+        false => pinned.described(),
+    }
 }
