@@ -107,6 +107,10 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     for header in &ours {
         if let Some(exit) = interrupt::received() {
             report.show_refusals();
+            if running.is_empty() {
+                return Err(interrupt::nothing_begun(exit));
+            }
+            say_that_all_stop(elsewhere.as_deref());
             return Ok(exit);
         }
         if !report.refuse_if_elsewhere(header, false) && resume_one(&mut report, handle, header, watching).await? {
