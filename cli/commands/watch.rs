@@ -184,7 +184,8 @@ impl Follow<'_> {
         view: &mut View,
         display: &mut Display,
     ) -> Result<Option<Stop>, CliError> {
-        let mut events = handle.follow(&view.id, view.last_sequence + 1).await?;
+        let waits = self.watch.no_wait.is_none();
+        let mut events = handle.follow(&view.id, view.last_sequence + 1, waits).await?;
         let mut tick = tokio::time::interval(display.tick_interval());
         let began = Instant::now();
         loop {
