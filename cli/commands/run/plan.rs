@@ -64,7 +64,12 @@ impl Plan {
         {
             input["confirm"] = input["deployment"].clone();
         }
-        let hint = || format!("flow init {} writes a commented input file", workflow.name);
+        let hint = || {
+            format!(
+                "flow init {} writes a commented input file. After these are corrected, the run checks the rest at AWS",
+                workflow.name
+            )
+        };
         let input = workflow.prepare_input(input).map_err(|problems| input::wrong(&problems).hint(hint()))?;
         let subject = Some(workflow.subject(&input));
         let definition = checked(definition)?;
