@@ -11,7 +11,7 @@ use super::{
     display_status::is_driven,
     lines::{signaller, title},
     next,
-    text::{duration, error_and_cause, moment, pad, short_id, width, with_full_stop},
+    text::{duration, error_and_cause, moment, pad, short_id, visible, width, with_full_stop},
     tree::detail,
 };
 use crate::proposed::{OPTIONS, quoted};
@@ -238,23 +238,21 @@ fn label(made: &Made) -> String {
     format!("{kind} {}", made.change.name.clone().unwrap_or_else(|| short_id(&made.change.id)))
 }
 
-/// The table of created, found and deleted resources: one row for each.
-pub fn table(view: &View) -> Vec<String> {
-    let mut rows: Vec<[String; 4]> = Vec::new();
-    for made in &view.made {
-        let id = short_id(&made.change.id);
-        let known = rows.iter_mut().find(|row| row[1] == made.change.resource_type && row[3] == id);
-        match known {
-            Some(row) if row[0] == "unchanged" => word(made.change.action).clone_into(&mut row[0]),
-            Some(_) => {}
-            None => rows.push([
-                word(made.change.action).to_owned(),
-                made.change.resource_type.clone(),
-                made.change.name.clone().unwrap_or_default(),
-                id,
-            ]),
-        }
-    }
+/// The table of created, found and deleted resources: one row for each, with the change that [`changes`] counts. Without the unchanged
+/// ones if `only_changes`.
+pub fn table(view: &View, only_changes: bool) -> Vec<String> {
+    let resources = view.resources().into_iter();
+    let shown = resources.filter(|(_, action)| !only_changes || *action != ChangeAction::Unchanged);
+    let rows: Vec<[String; 4]> = shown
+        .map(|(change, action)| {
+            [
+                word(action).to_owned(),
+                change.resource_type.clone(),
+                change.name.clone().unwrap_or_default(),
+                visible(&short_id(&change.id)),
+            ]
+        })
+        .collect();
     let cells = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
     let (a, b, c) = (cells(0), cells(1), cells(2));
     let line = |[change, kind, name, id]: &[String; 4]| {
