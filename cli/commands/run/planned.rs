@@ -76,7 +76,7 @@ pub async fn make(
     let (definition, input) = (&plan.definition, &plan.input);
     let question = Question { definition, input, pinned, caller_arn, region: region.clone() };
     let mut made = planning::make(environments, &question).await?;
-    if arguments.plan && made.refusal.is_none() {
+    if made.refusal.is_none() {
         made.refusal = busy(environments, arguments, plan).await?;
     }
     let identity = (plan.name.as_str(), &*plan.definition.definition().hash);
