@@ -90,6 +90,9 @@ pub struct RunArguments {
     /// After a rehearsal, delete what it created.
     #[arg(long, requires = "rehearse")]
     pub teardown: bool,
+    /// With --engine sfn: the state machine's name.
+    #[arg(long)]
+    pub name: Option<String>,
     /// The engine.
     #[command(flatten)]
     pub target: Target,
@@ -102,12 +105,20 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     }
     let saved = planned::read_file(&mut arguments)?;
     let again::Again { earlier, from } = again::read(global, &mut arguments).await?;
+    let at_step_functions = arguments.target.handle(global).await?;
+    let earlier = match &at_step_functions {
+        Some(handle) if earlier.is_none() => deployed::named(handle, &arguments).await?,
+        None if arguments.name.is_some() => {
+            return Err(CliError::refused("--name is for another engine").hint("add --engine sfn"));
+        }
+        _ => earlier,
+    };
     let plan = match earlier {
         Some(earlier) => Plan::again(earlier, &arguments)?,
         None => Plan::make(&arguments)?,
     };
     check_faults(&arguments, &plan)?;
-    if let Some(handle) = arguments.target.handle(global).await? {
+    if let Some(handle) = at_step_functions {
         if from.is_some() {
             return Err(CliError::refused("--from is for this machine's engine: nothing was changed"));
         }
@@ -234,6 +245,7 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
         plan_file: None,
         teardown: false,
         faults: Vec::new(),
+        name: None,
         ..arguments.clone()
     })
 }
