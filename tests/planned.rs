@@ -218,6 +218,9 @@ fn quiet_shows_only_changes() {
     assert!(plan.contains("create    AWS::ECS::TaskDefinition") && plan.contains("image: "), "{plan}");
     let refused = quiet(&["--plan", "--set", "database.username=other"], 3);
     assert!(refused.contains("Refused: ") && refused.contains("database.username"), "{refused}");
+    let failed = quiet(&["--plan", "--fault", "rds:database=failed"], 3);
+    assert!(failed.contains("The run would start and then fail (exit code 1)"), "{failed}");
+    home.world().clear_faults();
     let done = quiet(&image, 0);
     assert!(done.contains("AWS::ECS::TaskDefinition") && !done.contains("unchanged  "), "{done}");
 }
