@@ -100,6 +100,9 @@ pub struct RunArguments {
 
 /// Checks the workflow, shows it, asks for consent, starts it and watches it.
 pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
+    if arguments.rehearse {
+        refuse_location(global)?;
+    }
     let saved = planned::read_file(&mut arguments)?;
     let again::Again { earlier, from } = again::read(global, &mut arguments).await?;
     let at_step_functions = arguments.target.handle(global).await?;
@@ -159,6 +162,18 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
         faults::name_never_occurred(global, &home, &arguments.faults).await;
     }
     Ok(exit)
+}
+
+/// Refuses the options that choose an account or a region in a rehearsal, which has its own. Environment variables are ignored.
+fn refuse_location(global: &Global) -> Result<(), CliError> {
+    let given = [("--region", global.region_is_given), ("--profile", global.profile_is_given)];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => {
+            Err(CliError::refused(format!("{option} has no effect with --rehearse; nothing was changed"))
+                .hint("a rehearsal has its own account and region; leave the option out"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// After a rehearsal that succeeded: deletes what it created, if that is wanted. A signal ends the command before it.
@@ -379,7 +394,7 @@ fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched
     if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {
         return;
     }
-    let table = summary::table(view);
+    let table = summary::table(view, global.quiet);
     if rehearsal && !table.is_empty() {
         say!();
         table.iter().for_each(|row| say!("{row}"));
