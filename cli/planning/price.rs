@@ -34,7 +34,7 @@ pub fn of(changes: &[PlannedChange], region: &str) -> Cost {
     unknown_difference.append(&mut bill(&now, &prices, is_changed).missing);
     Cost {
         monthly_usd: cost_later.usd,
-        monthly_usd_difference: unknown_difference.is_empty().then(|| cost_later.usd - cost_now.usd),
+        monthly_usd_difference: unknown_difference.is_empty().then_some(cost_later.usd - cost_now.usd),
         unknown: cost_later.missing,
         unknown_difference,
         as_of: prices.as_of().to_owned(),
