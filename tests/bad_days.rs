@@ -172,7 +172,6 @@ fn a_rollback_fails_every_run_until_it_is_repaired() {
     assert!(said.contains("because it rolled back"), "{said}");
     let (exit, said) = run(&home, &bad);
     assert_eq!(exit, Some(1), "the next run: {said}");
-    home.world().clear_faults();
     home.rehearse(&[]);
     home.rehearse(&["--set", "application.image=example.test/repaired:3"]);
     assert_eq!(home.world().inspect()["counts"]["services"], 1);
@@ -290,6 +289,33 @@ fn a_teardown_waits_for_what_lingers_and_says_what_stays() {
     let found = home.world().inspect();
     let left: Vec<_> = found["counts"].as_object().unwrap().iter().filter(|(_, count)| **count != json!(0)).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_fault_ends_with_its_command_and_what_it_broke_stays_broken_until_it_is_repaired() {
+    let home = Home::for_rehearsal();
+    let broken = ["--set", "application.image=example.test/broken:2"];
+    let (exit, said) =
+        run(&home, &[&broken[..], &["--fault", "ecs:service=tasks-die", "--fault", "ec2:*=delay"]].concat());
+    assert_eq!(exit, Some(1), "{said}");
+    let (exit, said) = run(&home, &broken);
+    assert_eq!(exit, Some(1), "the next run with the same image: {said}");
+    assert!(said.contains("circuit breaker") && !said.contains("stopped tasks: none"), "{said}");
+    home.rehearse(&["--set", "application.image=example.test/repaired:3"]);
+    let (exit, said) = run(&home, &["--plan", "--fault", "*:*=denied"]);
+    assert_ne!(exit, Some(0), "{said}");
+    home.rehearse(&["--set", "application.image=example.test/repaired:3"]);
+}
+
+#[test]
+fn a_bastion_that_cannot_be_reached_is_said_so_with_the_way_out() {
+    let home = Home::for_rehearsal();
+    let (exit, said) = run(&home, &["--fault", "ec2:ssh=unreachable"]);
+    assert_eq!(exit, Some(1), "{said}");
+    for words in ["on port 22", "--set bastion.waitForSsh=false", "sshSourceCidr"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    home.rehearse(&["--set", "bastion.waitForSsh=false"]);
 }
 
 /// Creates what others have in the deployment's VPC, and deletes it: a security group with a rule that refers to one of the deployment's.

@@ -96,7 +96,18 @@ pub struct RunArguments {
 }
 
 /// Checks the workflow, shows it, asks for consent, starts it and watches it.
-pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
+pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliError> {
+    let faults = arguments.faults.clone();
+    let ended = run_workflow(global, arguments).await;
+    // A wrong command line has ordered nothing.
+    let is_ordered = !faults.is_empty() && ended.as_ref().err().is_none_or(|error| error.exit != Exit::Usage);
+    if is_ordered {
+        faults::end(global, &Home::rehearsals(global)?, &faults).await;
+    }
+    ended
+}
+
+async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
     let saved = planned::read_file(&mut arguments)?;
     let again::Again { earlier, from } = again::read(global, &mut arguments).await?;
     let plan = match earlier {
@@ -114,7 +125,7 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     if !arguments.rehearse && !arguments.plan {
         consent::can_be_had(&arguments)?;
     }
-    let environments = Environments::new(home.clone());
+    let environments = Environments::new(home);
     if arguments.rehearse && arguments.plan && !planning::is_possible(&plan.definition) {
         plan.show(global, None, None);
         return Ok(Exit::Success);
@@ -143,11 +154,7 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     }
     let path = from.map_or_else(Vec::new, |from| from.path);
     let exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
-    let exit = tear_down(global, &arguments, exit).await?;
-    if arguments.rehearse {
-        faults::name_never_occurred(global, &home, &arguments.faults).await;
-    }
-    Ok(exit)
+    tear_down(global, &arguments, exit).await
 }
 
 /// After a rehearsal that succeeded: deletes what it created, if that is wanted. A signal ends the command before it.
@@ -291,7 +298,7 @@ async fn execute(
     let started = start_and_watch(global, &handle, start, pinned.account.is_some(), arguments);
     let watched = tokio::select! {
         watched = started => watched,
-        never = faults::kill_at(&handle, &id, &arguments.faults) => match never {},
+        never = faults::kill_at(global, &handle, &id, &arguments.faults) => match never {},
     };
     let closed = handle.close().await;
     let watched = watched?;
