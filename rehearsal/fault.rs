@@ -17,9 +17,10 @@ Faults of a rehearsal (--fault, several may be given; * matches any text, *N rep
   SERVICE:OPERATION=expired      the credentials have expired
   SERVICE:OPERATION=denied       the identity may not make the call
   SERVICE:OPERATION=CODE         any error code of AWS, such as VpcLimitExceeded
-  acm:certificate=failed         certificates end as FAILED; issued repairs them
-  rds:database=STATUS            the database has this status once it is created, such as failed or storage-optimization;
-                                 available repairs it
+  acm:certificate=failed         certificates end as FAILED
+  acm:certificate=issued         repairs them
+  rds:database=STATUS            the database has this status once it is created, such as failed or storage-optimization
+  rds:database=available         repairs it
   rds:offers=none                RDS offers the instance class nowhere
   ecs:service=never-healthy      the tasks run and never become healthy
   ecs:service=tasks-die          the tasks stop and ECS gives up
@@ -31,9 +32,8 @@ Faults of a rehearsal (--fault, several may be given; * matches any text, *N rep
   ec2:deletions=in-use           network interfaces hold what is deleted for a minute
   ec2:ssh=unreachable            nothing on port 22 of the bastion answers
   route53:zone=not-delegated     public DNS asks other name servers
-  kill@STATE                     this process ends when the state is entered, as with kill -9; one for each command
-A fault belongs to the command that orders it and ends with it. What it broke stays broken until it is repaired: a revision of
-the service until another one is deployed, a database until it is deleted or has grown.";
+  kill@STATE                     this process ends when the state is entered, as with kill -9
+A fault ends with its command. What it broke stays broken until it is repaired.";
 
 /// The statuses of a database that `rds:database=STATUS` can order (RDS User Guide, "Viewing Amazon RDS DB instance
 /// status").
