@@ -99,7 +99,18 @@ pub struct RunArguments {
 }
 
 /// Checks the workflow, shows it, asks for consent, starts it and watches it.
-pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
+pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliError> {
+    let faults = arguments.faults.clone();
+    let ended = run_workflow(global, arguments).await;
+    // A wrong command line has ordered nothing.
+    let is_ordered = !faults.is_empty() && ended.as_ref().err().is_none_or(|error| error.exit != Exit::Usage);
+    if is_ordered {
+        faults::end(global, &Home::rehearsals(global)?, &faults).await;
+    }
+    ended
+}
+
+async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
     if arguments.rehearse {
         refuse_location(global)?;
     }
@@ -128,7 +139,7 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     if !arguments.rehearse && !arguments.plan {
         consent::can_be_had(&arguments)?;
     }
-    let environments = Environments::new(home.clone());
+    let environments = Environments::new(home);
     if arguments.rehearse && arguments.plan && !planning::is_possible(&plan.definition) {
         plan.show(global, None, None);
         return Ok(Exit::Success);
@@ -157,11 +168,7 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     }
     let path = from.map_or_else(Vec::new, |from| from.path);
     let exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
-    let exit = tear_down(global, &arguments, exit).await?;
-    if arguments.rehearse {
-        faults::name_never_occurred(global, &home, &arguments.faults).await;
-    }
-    Ok(exit)
+    tear_down(global, &arguments, exit).await
 }
 
 /// Refuses the options that choose an account or a region in a rehearsal, which has its own. Environment variables are ignored.
@@ -318,7 +325,7 @@ async fn execute(
     let started = start_and_watch(global, &handle, start, pinned.account.is_some(), arguments);
     let watched = tokio::select! {
         watched = started => watched,
-        never = faults::kill_at(&handle, &id, &arguments.faults) => match never {},
+        never = faults::kill_at(global, &handle, &id, &arguments.faults) => match never {},
     };
     let closed = handle.close().await;
     let watched = watched?;

@@ -212,6 +212,10 @@ fn instruction(view: &View, is_fail: bool) -> Option<String> {
             format!("  To ask once more:   flow resume {id}{OPTIONS}")
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
+        // The same input would be refused again.
+        (_, Remedy::StartAgain) if is_fail && view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED) => {
+            "  Change the input or remove the cause, then start a new execution with   flow run".to_owned()
+        }
         (_, Remedy::StartAgain) if is_fail => format!(
             "  The workflow ended itself with this error. To run it again with the same input:   flow run --again {id}{OPTIONS}"
         ),
