@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{check, test};
 use crate::{
     checks,
-    dev::{Automation, Begin, StateOutcome, Prepared, Run, tree},
+    dev::{Automation, Begin, Prepared, Run, StateOutcome, tree},
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
