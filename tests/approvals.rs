@@ -102,6 +102,27 @@ fn a_field_of_type_string_takes_a_number_and_a_choice_of_an_approval_without_cho
 }
 
 #[test]
+fn a_field_is_shown_with_what_is_allowed_and_has_its_default() {
+    let home = Home::plain();
+    let fields = json!({ "type": "object", "required": ["stack", "count"], "properties": {
+        "stack": { "type": "string", "enum": ["prod", "stage"] },
+        "count": { "type": "integer", "minimum": 1, "maximum": 5, "default": 2 } } });
+    let file = asks(&home, "release", &json!({ "Prompt": "Release it?", "Fields": fields }));
+    let said = started(&home, &file, "r-1");
+    for expected in ["one of prod, stage", "from 1 to 5; default 2", "--set stack=…", "Not required: --set count=…"]
+    {
+        assert!(said.contains(expected), "{expected} is not in: {said}");
+    }
+    let refused = home.exits(&["approve", "r-1", "--set", "stack=test"], 3);
+    assert!(refused.contains("allowed: one of prod, stage"), "{refused}");
+    let refused = home.exits(&["approve", "r-1", "--set", "stack=prod", "--set", "count=9"], 3);
+    assert!(refused.contains("from 1 to 5"), "{refused}");
+    home.succeed(&["approve", "@latest", "--set", "stack=prod"]);
+    home.flow(&["resume", "r-1"]);
+    assert_eq!(output(&home, "r-1")["Fields"], json!({ "stack": "prod", "count": 2 }));
+}
+
+#[test]
 fn an_approval_is_not_answered_early() {
     let home = Home::plain();
     let ask =

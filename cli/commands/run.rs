@@ -151,7 +151,8 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
     let account = caller.as_ref().map(|caller| caller.account.clone());
     let settings = environments.settings().clone();
     settings.check(plan.definition.resources().iter().map(String::as_str)).map_err(configuration)?;
-    let pinned = Pinned { location, account, settings, has_own_settings: true };
+    let definition_file = plan.definition_file.clone().filter(|file| file.to_str().is_some());
+    let pinned = Pinned { location, account, settings, has_own_settings: true, definition_file };
     let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
     if arguments.plan || !arguments.rehearse {
         plan.show(global, caller.as_ref(), made.as_ref());
