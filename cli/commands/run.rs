@@ -101,7 +101,8 @@ pub struct RunArguments {
 /// Checks the workflow, shows it, asks for consent, starts it and watches it.
 pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliError> {
     let faults = arguments.faults.clone();
-    let ended = run_workflow(global, arguments).await;
+    // Boxed: the teardown of a rehearsal runs this function again, and the compiler limits the depth of futures.
+    let ended = Box::pin(run_workflow(global, arguments)).await;
     // A wrong command line has ordered nothing.
     let is_ordered = !faults.is_empty() && ended.as_ref().err().is_none_or(|error| error.exit != Exit::Usage);
     if is_ordered {

@@ -89,7 +89,7 @@ pub async fn named(handle: &Handle, arguments: &RunArguments) -> Result<Option<E
     let Some(executions) = handle.at_step_functions().await.filter(|_| !is_local) else { return Ok(None) };
     let Some(deployed) = executions.deployed(name).await? else { return Ok(None) };
     let definition = deployed.definitions.into_iter().next();
-    Ok(definition.map(|definition| Earlier { workflow: name.clone(), definition }))
+    Ok(definition.map(|definition| Earlier { workflow: name.clone(), definition, definition_file: None }))
 }
 
 /// The name of the state machine.
