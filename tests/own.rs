@@ -96,13 +96,16 @@ fn a_rejected_step_of_a_document_leads_to_its_rollback() {
     .unwrap();
     let said = reported(&home, &["new", "renew", "--from", "renew.md", "--run-commands"], 0);
     assert!(said.contains("Only after a step is rejected (flow reject):   \"Rollback\""), "{said}");
+    assert!(said.contains("FLOW_PROGRAMS=/bin/sh flow run renew.asl.yaml"), "{said}");
     let asked = reported(&home, &["run", "renew.asl.yaml", "--yes", "--id", "r-1", "--no-wait"], 75);
     for words in ["Send it to the CA", "Warning It stops the service."] {
         assert!(asked.contains(words), "{words:?} is not in: {asked}");
     }
     reported(&home, &["reject", "r-1", "--comment", "no answer"], 0);
     let failed = reported(&home, &["resume", "r-1"], 1);
-    assert!(failed.contains("Not completed: A step was rejected"), "{failed}");
+    for words in ["A step of 1. Renew was rejected by ", ": no answer. ", "flow resume r-1 --from STATE"] {
+        assert!(failed.contains(words), "{words:?} is not in: {failed}");
+    }
     let recorded = reported(&home, &["status", "r-1", "-o", "json"], 0);
     assert!(recorded.contains("Runbook.NotCompleted"), "{recorded}");
     assert!(reported(&home, &["events", "r-1"], 0).contains("2.1 Restore"), "the rollback has run");

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::text::{fit, width};
+use super::text::{fit, visible, width};
 use crate::global::Color;
 
 /// What a span of text means, which decides its colour. Colour is never the only sign: icons and words say the same.
@@ -106,9 +106,11 @@ impl Screen {
         if self.ascii { line.replace('…', ".") } else { line }
     }
 
-    /// A line of text without colours, in ASCII where the screen shows no more. It is not cut: it may hold a command to copy.
+    /// A line of text without colours and without characters that act on the terminal, in ASCII where the screen shows no more. It is not
+    /// cut: it may hold a command to copy.
     pub fn plain(&self, line: &str) -> String {
-        if self.ascii { in_ascii(line) } else { line.to_owned() }
+        let line = visible(line);
+        if self.ascii { in_ascii(&line) } else { line }
     }
 }
 

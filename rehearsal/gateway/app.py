@@ -113,6 +113,8 @@ class Gateway:
             self.faults.order(json.loads(body))
         elif path == "faults":
             self.faults.clear()
+        elif path == "disarm":
+            self.faults.disarm(json.loads(body)["pid"])
         elif path == "never-occurred":
             result = self.faults.never_occurred()
         elif path == "ssh":

@@ -14,7 +14,7 @@ use crate::{
     exit::CliError,
     global::{Global, Output},
     input,
-    ui::json,
+    ui::{json, text::visible},
 };
 
 /// The identity that will act, and its environment.
@@ -68,7 +68,12 @@ impl Plan {
         {
             input["confirm"] = input["deployment"].clone();
         }
-        let hint = || format!("flow init {} writes a commented input file", workflow.name);
+        let hint = || {
+            format!(
+                "flow init {} writes a commented input file. After these are corrected, the run checks the rest at AWS",
+                workflow.name
+            )
+        };
         let input = workflow.prepare_input(input).map_err(|problems| input::wrong(&problems).hint(hint()))?;
         let subject = Some(workflow.subject(&input));
         let definition = checked(definition)?;
@@ -156,6 +161,9 @@ impl Plan {
             return;
         }
         if global.quiet {
+            // Nothing is said if nothing changes.
+            let made = made.filter(|made| made.plan.refusal.is_some() || !made.plan.changes_nothing());
+            made.iter().flat_map(|made| made.plan.lines()).for_each(|line| say!("{line}"));
             return;
         }
         match caller {
@@ -163,15 +171,16 @@ impl Plan {
                 let profile = profile.as_ref().map_or_else(String::new, |profile| format!("   profile {profile}"));
                 let partition =
                     if account.partition == "aws" { String::new() } else { format!(" ({})", account.partition) };
-                say!("{}   account {}{partition}   region {region}{profile}   as {arn}", self.name, account.account_id);
+                let (name, account_id) = (visible(&self.name), &account.account_id);
+                say!("{name}   account {account_id}{partition}   region {region}{profile}   as {arn}");
             }
-            None => say!("{}", self.name),
+            None => say!("{}", visible(&self.name)),
         }
         match made {
             Some(made) => made.plan.lines().iter().for_each(|line| say!("{line}")),
-            None => lines.iter().for_each(|line| say!("  {line}")),
+            None => lines.iter().for_each(|line| say!("  {}", visible(line))),
         }
-        warnings.iter().for_each(|warning| say!("  warning: {warning}"));
+        warnings.iter().for_each(|warning| say!("  warning: {}", visible(warning)));
     }
 }
 
