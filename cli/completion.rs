@@ -68,6 +68,7 @@ fn with_candidates(verb: &str, arg: Arg) -> Arg {
         ("init", "workflow") => arg.add(ArgValueCandidates::new(shipped_workflows)),
         (_, "workflow") => arg.add(ArgValueCompleter::new(WorkflowsAndFiles)),
         ("steps", "name") => arg.add(ArgValueCompleter::new(Steps)),
+        ("run", "faults") => arg.add(ArgValueCandidates::new(faults)),
         ("explain", "code") => arg.add(ArgValueCandidates::new(codes)),
         (_, "file" | "input" | "mocks" | "plan_file" | "token_file") => arg.value_hint(ValueHint::FilePath),
         _ => arg,
@@ -138,6 +139,12 @@ impl ValueCompleter for Steps {
 
 fn codes() -> Vec<CompletionCandidate> {
     explanations::ALL.iter().map(|page| candidate(page.code, page.meaning)).collect()
+}
+
+/// The faults of a rehearsal, as the help of `flow run` lists them.
+fn faults() -> Vec<CompletionCandidate> {
+    let listed = rehearsal::FAULTS.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(' '));
+    listed.map(|(fault, about)| candidate(fault, about.trim())).collect()
 }
 
 /// The latest executions whose status a command accepts, rehearsals too.

@@ -52,6 +52,8 @@ fn commands_workflows_steps_and_codes_are_completed() {
     let found = candidates(&home, &["run", typed.to_str().unwrap()]);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].ends_with("own.asl.yaml"), "{found:?}");
+    let found = candidates(&home, &["run", "endpoints-aws", "--rehearse", "--fault", "route53"]);
+    assert_eq!(found, ["route53:zone=not-delegated"]);
     assert_eq!(candidates(&home, &["steps", "wait:h"]), ["wait:http"]);
     assert_eq!(candidates(&home, &["steps", "flow:wait:h"]), ["flow:wait:http"]);
     assert!(candidates(&home, &["explain", "States.T"]).contains(&"States.Timeout".to_owned()));
