@@ -89,7 +89,8 @@ where
     if failure.class == ErrorClass::NotFound && made_here {
         failure.class = ErrorClass::NotConsistentYet;
         // Retries end after minutes. A repeated call does not find it either if someone has deleted it.
-        failure.hint = Some(format!("If it was deleted meanwhile, a new run makes it again:   {}", run_again(context, "")));
+        failure.hint =
+            Some(format!("If it was deleted meanwhile, a new run makes it again:   {}", run_again(context, "")));
     }
     failure
 }

@@ -370,6 +370,10 @@ fn a_plan_of_a_teardown_lists_what_goes_what_is_made_and_what_stays() {
         "SSH from Internet",
         "rehearsal-1",
         "Estimated saving: at least ",
+        "INACTIVE task definitions",
+        "final snapshot of database rehearsal-db, which is billed",
+        "service-linked roles",
+        "private key file",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }

@@ -216,17 +216,26 @@ mod tests {
     #[test]
     fn a_stopped_or_broken_database_is_not_waited_for_until_the_deadline() {
         for status in ["failed", "stopped", "incompatible-network", "inaccessible-encryption-credentials", "deleting"] {
-            assert!(hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_some() && !is_usable(status), "{status}");
+            assert!(
+                hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_some() && !is_usable(status),
+                "{status}"
+            );
         }
         for status in ["creating", "upgrading", "starting", "rebooting", "maintenance"] {
-            assert!(hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_none() && !is_usable(status), "{status}");
+            assert!(
+                hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_none() && !is_usable(status),
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn a_database_that_answers_is_not_waited_for() {
         for status in ["available", "backing-up", "storage-optimization", "configuring-log-exports", "modifying"] {
-            assert!(hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_none() && is_usable(status), "{status}");
+            assert!(
+                hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_none() && is_usable(status),
+                "{status}"
+            );
         }
         let to = aws_sdk_rds::types::PendingModifiedValues::builder().db_instance_class("db.t4g.small").build();
         assert!(is_about_to_change(&DbInstance::builder().pending_modified_values(to).build()));

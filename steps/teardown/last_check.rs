@@ -63,7 +63,8 @@ async fn wait_for_nothing_left(
     }
     let cause = format!("still exists, with the tags of {}: {left}", input.deployment);
     // A repetition of this check would find the same: only a new run deletes it.
-    let command = environment.proposed(&format!("flow run endpoints-aws-teardown --set deployment={}", input.deployment));
+    let command =
+        environment.proposed(&format!("flow run endpoints-aws-teardown --set deployment={}", input.deployment));
     Err(StepError::new(ErrorClass::Failed, cause).hint(format!("To delete it:   {command}   , or delete it by hand.")))
 }
 
