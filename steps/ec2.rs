@@ -38,7 +38,7 @@ use crate::{
     preflight::{CheckChanges, Holders, Objections},
     service::{CheckNames, Found, Service, UsualWait},
     tags::{DEPLOYMENT, Tags, sanitised},
-    teardown::CheckDeletions,
+    teardown::{CheckDeletions, DeletionFindings},
 };
 
 /// How long a VPC or a subnet usually takes until it is available.
@@ -137,9 +137,9 @@ impl Service for Ec2 {
         &self,
         environment: &Environment,
         input: &CheckDeletions,
-        objections: &mut Objections,
+        findings: &mut DeletionFindings,
     ) -> Result<(), StepError> {
-        deletions::check(environment, input, objections).await
+        deletions::check(environment, input, findings).await
     }
 }
 

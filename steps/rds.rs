@@ -29,7 +29,7 @@ use crate::{
     preflight::{CheckChanges, Holders, Objections},
     service::{CheckNames, Found, Service, UsualWait},
     tags::Tags,
-    teardown::CheckDeletions,
+    teardown::{CheckDeletions, DeletionFindings},
 };
 
 const RESOURCE_TYPE: &str = "AWS::RDS::DBInstance";
@@ -134,9 +134,9 @@ impl Service for Rds {
         &self,
         environment: &Environment,
         input: &CheckDeletions,
-        objections: &mut Objections,
+        findings: &mut DeletionFindings,
     ) -> Result<(), StepError> {
-        final_snapshot::check(environment, input, objections).await
+        final_snapshot::check(environment, input, findings).await
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     preflight::{CheckChanges, Holders, Objections},
     rds::FoundDatabase,
     route53::FoundRecord,
-    teardown::CheckDeletions,
+    teardown::{CheckDeletions, DeletionFindings},
 };
 
 /// An AWS service whose resources belong to deployments. Each service implements it in its own module. What stays outside that module:
@@ -87,7 +87,7 @@ pub(crate) trait Service: Sync {
         &[]
     }
 
-    /// Adds what prevents the deletion of the deployment's resources, and what is lost with them, to `objections`.
+    /// Adds what prevents the deletion of the deployment's resources, and what is lost with them, to `findings`.
     ///
     /// # Errors
     /// A read failed.
@@ -95,7 +95,7 @@ pub(crate) trait Service: Sync {
         &self,
         _environment: &Environment,
         _input: &CheckDeletions,
-        _objections: &mut Objections,
+        _findings: &mut DeletionFindings,
     ) -> Result<(), StepError> {
         Ok(())
     }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{Environment, SERVICES, service::Found};
-pub(crate) use first_check::CheckDeletions;
+pub(crate) use first_check::{CheckDeletions, DeletionFindings};
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     first_check::register(registry, environment);
@@ -39,6 +39,10 @@ async fn find_all(environment: &Environment, deployment: &str) -> Result<Found, 
     let mut found = Found::default();
     for service in SERVICES {
         service.find(environment, deployment, &mut found).await?;
+    }
+    let private_key = environment.keys_directory().join(format!("{deployment}-bastion.pem"));
+    if private_key.exists() {
+        found.stays.push(format!("private key file {} on this machine", private_key.display()));
     }
     found.total = found.count();
     Ok(found)

@@ -387,6 +387,10 @@ fn a_plan_of_a_teardown_lists_what_goes_what_is_made_and_what_stays() {
         "rehearsal-1",
         "ends 0.40 USD a month",
         "the difference is not known); no price is known for ",
+        "INACTIVE task definitions",
+        "final snapshot of database rehearsal-db, which is billed",
+        "service-linked roles",
+        "private key file",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }

@@ -14,7 +14,10 @@ use super::{
     text::{duration, error_and_cause, moment, pad, short_id, visible, width, with_full_stop},
     tree::detail,
 };
-use crate::proposed::{OPTIONS, quoted};
+use crate::{
+    home::rehearse_option,
+    proposed::{OPTIONS, quoted},
+};
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
@@ -205,7 +208,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
 
 /// What to do after a failure, which may be that of a Fail state; `None` if the failure's own hint says it.
 fn instruction(view: &View, is_fail: bool) -> Option<String> {
-    let id = quoted(&view.id);
+    let (id, rehearse) = (quoted(&view.id), rehearse_option(&view.id));
     Some(match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
@@ -214,15 +217,16 @@ fn instruction(view: &View, is_fail: bool) -> Option<String> {
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         // The same input would be refused again.
         (_, Remedy::StartAgain) if is_fail && view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED) => {
-            "  Change the input or remove the cause, then start a new execution with   flow run".to_owned()
+            format!("  Change the input or remove the cause, then start a new execution with   flow run{rehearse}")
         }
         (_, Remedy::StartAgain) if is_fail => format!(
-            "  The workflow ended itself with this error. To run it again with the same input:   flow run --again {id}{OPTIONS}"
+            "  The workflow ended itself with this error. To run it again with the same input:   \
+             flow run --again {id}{rehearse}{OPTIONS}"
         ),
-        (_, Remedy::StartAgain) => {
+        (_, Remedy::StartAgain) => format!(
             "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
-             execution with   flow run".to_owned()
-        }
+             execution with   flow run{rehearse}"
+        ),
         (_, Remedy::RunAgain) => return None,
     })
 }
@@ -335,6 +339,21 @@ mod tests {
         assert_eq!(line, "FAILED after 9.0s: NotCompleted: The release was rolled back. flow status release-7k3f");
         let report = junit::report([view].into_iter());
         assert!(report.contains("failures=\"0\" errors=\"1\"") && report.contains("NotCompleted"), "{report}");
+    }
+
+    #[test]
+    fn a_refused_input_is_not_proposed_again_and_a_rehearsal_stays_one() {
+        let refused = |id: &str, error: &str| {
+            let mut story = Story::new(id, &sections(&["Preflight"]));
+            story.enter(0.0, "", StateType::Fail, "Refuse");
+            fails(&mut story, 1.0, "Refuse", &plain(error, "Nothing was changed."));
+            end(&story.view, false, Story::at(2.0)).join("\n")
+        };
+        let lines = refused("rehearsal-shop-7k3f", api::REFUSED);
+        assert!(!lines.contains("--again") && lines.contains("flow run --rehearse"), "{lines}");
+        let lines = refused("rehearsal-shop-7k3f", "NotCompleted");
+        assert!(lines.contains("flow run --again rehearsal-shop-7k3f --rehearse"), "{lines}");
+        assert!(!refused("shop-7k3f", "NotCompleted").contains("--rehearse"));
     }
 
     #[test]

@@ -7,7 +7,12 @@ use aws_sdk_ec2::types::{Filter, NetworkInterface, SecurityGroup, Subnet};
 use engine::step::StepError;
 
 use super::{filter, holders};
-use crate::{Environment, failure::failure, found_tags, preflight::Objections, teardown::CheckDeletions};
+use crate::{
+    Environment,
+    failure::failure,
+    found_tags,
+    teardown::{CheckDeletions, DeletionFindings},
+};
 
 /// The group that EC2 creates with each VPC and deletes with it.
 const DEFAULT_GROUP: &str = "default";
@@ -20,12 +25,12 @@ pub(super) const ACTIONS: &[&str] =
 pub(super) async fn check(
     environment: &Environment,
     input: &CheckDeletions,
-    objections: &mut Objections,
+    findings: &mut DeletionFindings,
 ) -> Result<(), StepError> {
     for vpc_id in &input.vpc_ids {
         let others = others_in(environment, vpc_id, input).await?;
         if !others.is_empty() {
-            objections.problems.push(format!(
+            findings.problems.push(format!(
                 "{vpc_id} contains what does not belong to deployment {}: {}. Remove it first; another deployment has a teardown of \
                  its own",
                 input.deployment,
@@ -39,7 +44,7 @@ pub(super) async fn check(
     let users = users_of_groups(environment, input).await?;
     if !users.is_empty() {
         let users = holders::listed(users);
-        objections.problems.push(format!(
+        findings.problems.push(format!(
             "the security groups of deployment {} are used by {users}. Remove this use first",
             input.deployment
         ));

@@ -8,8 +8,7 @@ use super::status;
 use crate::{
     Environment,
     failure::{failure, is_missing},
-    preflight::Objections,
-    teardown::CheckDeletions,
+    teardown::{CheckDeletions, DeletionFindings},
 };
 
 /// Whether a final snapshot is made.
@@ -55,7 +54,7 @@ fn loss(identifier: &str, status: &str) -> String {
 pub(super) async fn check(
     environment: &Environment,
     input: &CheckDeletions,
-    objections: &mut Objections,
+    findings: &mut DeletionFindings,
 ) -> Result<(), StepError> {
     if input.final_snapshot == FinalSnapshot::Decided(false) {
         return Ok(());
@@ -67,15 +66,19 @@ pub(super) async fn check(
             Err(error) if is_missing(&error) => continue,
             Err(error) => return Err(failure("rds:DescribeDBInstances", error)),
         };
-        let Some(database) = found.db_instances().first().filter(|database| !is_possible(status(database))) else {
+        let Some(database) = found.db_instances().first() else { continue };
+        if is_possible(status(database)) {
+            if environment.is_planning() {
+                findings.stays.push(format!("final snapshot of database {identifier}, which is billed"));
+            }
             continue;
-        };
+        }
         match input.final_snapshot {
             FinalSnapshot::Decided(_) => {
                 let refusal = refusal(environment, &input.deployment, identifier, status(database));
-                objections.problems.push(refusal);
+                findings.problems.push(refusal);
             }
-            FinalSnapshot::IfPossible(_) => objections.notes.push(loss(identifier, status(database))),
+            FinalSnapshot::IfPossible(_) => findings.notes.push(loss(identifier, status(database))),
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Environment, SERVICES, preflight::Objections, rds::FinalSnapshot};
+use crate::{Environment, SERVICES, rds::FinalSnapshot};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     let actions: Vec<&str> = SERVICES.iter().flat_map(|service| service.deletion_actions()).copied().collect();
@@ -38,6 +38,19 @@ pub(crate) struct CheckDeletions {
 struct CheckedDeletions {
     /// What is lost, each in a sentence.
     notes: Vec<String>,
+    /// What a plan knows that the deletions leave; a run names it at its end.
+    stays: Vec<String>,
+}
+
+/// What the services find in the deletions.
+#[derive(Debug, Default)]
+pub(crate) struct DeletionFindings {
+    /// What prevents the deletions, each in a sentence.
+    pub(crate) problems: Vec<String>,
+    /// What is lost, each in a sentence.
+    pub(crate) notes: Vec<String>,
+    /// What a plan knows that the deletions leave.
+    pub(crate) stays: Vec<String>,
 }
 
 async fn check_deletions(
@@ -45,13 +58,13 @@ async fn check_deletions(
     _context: StepContext,
     input: CheckDeletions,
 ) -> StepResult<CheckedDeletions> {
-    let mut objections = Objections::default();
+    let mut findings = DeletionFindings::default();
     for service in SERVICES {
-        service.check_deletions(&environment, &input, &mut objections).await?;
+        service.check_deletions(&environment, &input, &mut findings).await?;
     }
-    let Objections { problems, notes } = objections;
+    let DeletionFindings { problems, notes, stays } = findings;
     if problems.is_empty() {
-        return Ok(Answer::done(CheckedDeletions { notes }));
+        return Ok(Answer::done(CheckedDeletions { notes, stays }));
     }
     Err(StepError::new(ErrorClass::Invalid, problems.join("; ")))
 }

@@ -94,7 +94,7 @@ sns:subscribeEmail | topicArn email | | subscriptionArn pendingConfirmation othe
 cloudwatch:putAlarm | deployment name description namespace metricName dimensions statistic periodSeconds evaluationPeriods datapointsToAlarm threshold comparisonOperator treatMissingData topicArn | | name
 https:waitForAnswer | url | | status url
 teardown:find | deployment | | alarmNames topicArns services records listenerArns loadBalancerArns targetGroupArns taskDefinitionArns clusterArns logGroupNames roles secretArns databases databaseSubnetGroupNames instanceIds keyPairIds securityGroups routeTables internetGateways subnetIds vpcIds certificateArns total stays
-teardown:checkDeletions | deployment finalSnapshot databaseIdentifiers instanceIds groupIds subnetIds vpcIds | | notes
+teardown:checkDeletions | deployment finalSnapshot databaseIdentifiers instanceIds groupIds subnetIds vpcIds | | notes stays
 teardown:waitForNothingLeft | deployment | | stays
 cloudwatch:deleteAlarms | names | |
 sns:deleteTopic | topicArn | |

@@ -108,6 +108,14 @@ fn nothing_is_changed_before_the_preflight_is_through() {
 }
 
 #[test]
+fn a_user_without_the_bastions_private_key_is_warned() {
+    let generated = json!({ "publicKey": "ssh-ed25519 AAAA", "privateKeyFile": null });
+    let run = run("endpoints-aws", minimal(), &|name| (name == "flow:ssh:generateKey").then(|| generated.clone()));
+    let warnings = run.output()["warnings"].to_string();
+    assert!(warnings.contains("cannot log in to the bastion") && warnings.contains("-bastion.pem"), "{warnings}");
+}
+
+#[test]
 fn lists_stay_lists_even_with_one_entry() {
     let run = endpoints(minimal());
     assert_eq!(run.call("flow:ec2:runInstance")["groupIds"], json!(["<groupId>"]));

@@ -6,7 +6,14 @@ use api::flow::{DescribeExecution, DescribeExecutionRequest, PlanReentryResponse
 use serde_json::Value;
 
 use super::RunArguments;
-use crate::{exit::CliError, global::Global, locate::locate_at, reentry, target::Engine};
+use crate::{
+    exit::CliError,
+    global::Global,
+    locate::locate_at,
+    proposed::{OPTIONS, quoted},
+    reentry,
+    target::Engine,
+};
 
 /// The workflow of an earlier execution.
 pub struct Earlier {
@@ -43,6 +50,11 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
         return Err(CliError::refused("--from is for this machine's engine: nothing was changed"));
     }
     let located = locate_at(global, &arguments.target, wanted).await?;
+    if located.store.home().rehearsal && !arguments.rehearse {
+        let id = &located.header.id;
+        let message = format!("{id} is a rehearsal, and this would run for real: nothing was changed");
+        return Err(CliError::refused(message).hint(format!("flow run --again {} --rehearse{OPTIONS}", quoted(id))));
+    }
     let request = DescribeExecutionRequest { id: located.header.id.clone(), as_shown: false };
     let described = located.store.call::<DescribeExecution>(request).await?;
     let from = match &arguments.from {
