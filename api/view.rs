@@ -379,7 +379,8 @@ pub fn is_inside(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['/', '[']))
 }
 
-fn weight(action: ChangeAction) -> u8 {
+/// Of several changes of one resource, the heaviest one counts.
+pub fn weight(action: ChangeAction) -> u8 {
     match action {
         ChangeAction::Unchanged => 0,
         ChangeAction::Adopted => 1,

@@ -324,7 +324,7 @@ fn an_account_offers_only_what_exists() {
     let (exit, said) = run(&home, &["--plan", "--set", "database.instanceClass=db.nope.micro"]);
     assert_eq!(exit, Some(3), "{said}");
     assert!(said.contains("db.nope.micro"), "{said}");
-    let (exit, said) = run(&home, &["--plan", "--set", "bastion.ubuntuRelease=99.04"]);
+    let (exit, said) = run(&home, &["--plan", "--set", "bastion.ubuntuRelease=\"99.04\""]);
     assert_eq!(exit, Some(3), "{said}");
     assert!(said.contains("has no image of Ubuntu 99.04"), "{said}");
 }

@@ -1,6 +1,6 @@
 //! The summary at the end, and what people must do.
 
-use api::view::{Doing, Made, Remedy, StateView, View, Wait, word};
+use api::view::{Doing, Made, Remedy, StateView, View, Wait, weight, word};
 use engine::{
     journal::{StateType, StepFailure},
     machine::{EarlySignal, ExecutionHeader, ExecutionStatus, SignalAnswer},
@@ -249,18 +249,22 @@ fn label(made: &Made) -> String {
 /// The table of created, found and deleted resources: one row for each.
 pub fn table(view: &View) -> Vec<String> {
     let mut rows: Vec<[String; 4]> = Vec::new();
+    let mut actions: Vec<ChangeAction> = Vec::new();
     for made in &view.made {
         let id = short_id(&made.change.id);
-        let known = rows.iter_mut().find(|row| row[1] == made.change.resource_type && row[3] == id);
-        match known {
-            Some(row) if row[0] == "unchanged" => word(made.change.action).clone_into(&mut row[0]),
+        let action = made.change.action;
+        // The same rule as in the summary: a database whose protection is switched off and that is then deleted is deleted.
+        match rows.iter().position(|row| row[1] == made.change.resource_type && row[3] == id) {
+            Some(known) if weight(action) > weight(actions[known]) => {
+                actions[known] = action;
+                word(action).clone_into(&mut rows[known][0]);
+            }
             Some(_) => {}
-            None => rows.push([
-                word(made.change.action).to_owned(),
-                made.change.resource_type.clone(),
-                made.change.name.clone().unwrap_or_default(),
-                id,
-            ]),
+            None => {
+                actions.push(action);
+                let name = made.change.name.clone().unwrap_or_default();
+                rows.push([word(action).to_owned(), made.change.resource_type.clone(), name, id]);
+            }
         }
     }
     let cells = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
