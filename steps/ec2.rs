@@ -4,6 +4,7 @@ mod bastion;
 mod changes;
 mod choose_zones;
 mod deletions;
+mod drift;
 mod holders;
 mod image;
 mod instance;
@@ -110,6 +111,9 @@ impl Service for Ec2 {
         &[
             "ec2:DescribeInstances",
             "ec2:DescribeVpcs",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSecurityGroupRules",
             "elasticloadbalancing:DescribeTargetGroups",
             "elasticloadbalancing:DescribeTags",
             "servicequotas:GetServiceQuota",

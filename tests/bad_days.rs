@@ -191,6 +191,22 @@ fn a_changed_input_is_applied_or_refused_and_never_ignored() {
     for field in ["database.username is other", "bastion.instanceType is t3.small", "vpc.cidr is 10.101.0.0/16"] {
         assert!(said.contains(field), "{field}: {said}");
     }
+    let (exit, said) = run(&home, &["--set", "vpc.subnetCidrs=[\"10.100.10.0/26\",\"10.100.20.0/26\"]"]);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("vpc.subnetCidrs has 10.100.20.0/26"), "{said}");
+    let key = home.path().join("other.pub");
+    std::fs::write(&key, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEZ6vDItsHCFa9z+QgowO3+sH4/2mvuARMcMCnlCOeSj other\n")
+        .unwrap();
+    let input = json!({
+        "deployment": "rehearsal",
+        "domain": "endpoints.example.com",
+        "bastion": { "keyPair": { "publicKeyFile": key } },
+        "alarms": { "email": "person@example.com" },
+        "database": { "username": "other" },
+    });
+    let (exit, said) = run(&home, &["--input", &input.to_string()]);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("bastion.keyPair names another public key") && said.contains("database.username"), "{said}");
     assert_eq!(world.changing_calls().len(), before, "something was changed");
     home.rehearse(&["--set", "bastion.enabled=false", "--set", "alarms.enabled=false"]);
     let found = world.inspect();
@@ -380,7 +396,8 @@ fn a_plan_of_a_teardown_lists_what_goes_what_is_made_and_what_stays() {
         "deletionProtection: true -> false",
         "SSH from Internet",
         "rehearsal-1",
-        "Estimated saving: at least ",
+        "ends 0.40 USD a month",
+        "the difference is not known); no price is known for ",
         "INACTIVE task definitions",
         "final snapshot of database rehearsal-db, which is billed",
         "service-linked roles",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{check, test};
 use crate::{
     checks,
-    dev::{Automation, Begin, StateOutcome, Prepared, Run, tree},
+    dev::{Automation, Begin, Prepared, Run, StateOutcome, tree},
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
@@ -126,7 +126,7 @@ fn exit_of(run: &Run) -> Exit {
 fn prepare(arguments: &DevArguments, definition: Value) -> Result<(Prepared, Vec<String>), CliError> {
     let (mocks, without_mock) = read_mocks(arguments, &definition)?;
     let given = arguments.input.as_deref().map_or_else(|| Ok(json!({})), input::read)?;
-    let input = input::fitted(&arguments.file, given)?;
+    let input = input::fitted_or_hint(&arguments.file, given)?;
     Ok((Prepared { definition, input, mocks }, without_mock))
 }
 

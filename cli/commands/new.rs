@@ -83,13 +83,14 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
     if name.is_empty() || name.len() > 80 || !name.chars().all(plain) {
         return Err(CliError::refused(format!("'{name}' is no name: 1 to 80 letters, digits, - and _")));
     }
-    let mut next = vec![format!("flow check {name}.asl.yaml"), format!("flow run {name}.asl.yaml")];
+    let next;
     let mut contingencies = Vec::new();
     let mut files = match &arguments.from {
         Some(file) => {
             let document = read(file)?;
             contingencies = titles_of_contingencies(&document);
             let text = runbook::workflow(name, &document, arguments.run_commands);
+            next = commands_of_runbook(name, &text);
             vec![(format!("{name}.asl.yaml"), text)]
         }
         None => {
@@ -136,6 +137,13 @@ fn commands(definition: &str) -> Vec<String> {
     proposed.map(|line| line.split("   ").next().unwrap_or(line).to_owned()).collect()
 }
 
+/// The commands to propose for the workflow of a document. Its programs must be allowed before they can run.
+fn commands_of_runbook(name: &str, definition: &str) -> Vec<String> {
+    let runs_commands = definition.contains("Resource: flow:process:run");
+    let allowed = if runs_commands { "FLOW_PROGRAMS=/bin/sh " } else { "" };
+    vec![format!("flow check {name}.asl.yaml"), format!("{allowed}flow run {name}.asl.yaml")]
+}
+
 /// Creates a file. Fails if another process has created it meanwhile.
 fn write_new(file: &str, text: &str) -> Result<(), CliError> {
     let written = fs::File::create_new(file).and_then(|mut open| open.write_all(text.as_bytes()));
@@ -169,6 +177,14 @@ mod tests {
 
     use super::*;
     use crate::checks;
+
+    #[test]
+    fn the_proposed_command_allows_the_shell_only_if_a_step_runs_it() {
+        let document = Document::read("# T\n\n1. Stop it:\n\n   ```sh\n   systemctl stop w\n   ```\n");
+        let proposed = |run_commands| commands_of_runbook("t", &runbook::workflow("t", &document, run_commands));
+        assert_eq!(proposed(true), ["flow check t.asl.yaml", "FLOW_PROGRAMS=/bin/sh flow run t.asl.yaml"]);
+        assert_eq!(proposed(false), ["flow check t.asl.yaml", "flow run t.asl.yaml"]);
+    }
 
     #[test]
     fn every_template_can_run_and_has_a_schema_and_mocks() {

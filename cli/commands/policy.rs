@@ -1,11 +1,12 @@
 //! `flow policy`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use crate::{
+    checks::DefinitionFile,
     environments,
     exit::{CliError, Exit},
     policy::{self, Restriction, Statement},
@@ -17,7 +18,7 @@ const ANY: &str = "*";
 /// Arguments of `flow policy`.
 #[derive(Debug, Args)]
 pub struct PolicyArguments {
-    /// A workflow's name (`flow workflows`).
+    /// A workflow's name (`flow workflows`), or a definition file.
     workflow: String,
     /// Include the permissions of the workflow's teardown.
     #[arg(long)]
@@ -50,11 +51,7 @@ pub fn run(arguments: &PolicyArguments) -> Result<Exit, CliError> {
     }
     let mut actions = BTreeSet::new();
     for name in names {
-        let workflow = workflows::find(&name).ok_or_else(|| {
-            CliError::not_found(format!("no workflow is named '{name}'")).hint("flow workflows lists all")
-        })?;
-        let definition = workflow.definition().map_err(|error| CliError::refused(error.to_string()))?;
-        actions.extend(policy::actions_of(&definition, &registry));
+        actions.extend(policy::actions_of(&definition(&name)?, &registry));
     }
     let restriction = Restriction {
         partition: arguments.partition.clone(),
@@ -71,6 +68,16 @@ pub fn run(arguments: &PolicyArguments) -> Result<Exit, CliError> {
     let document = document(&statements, arguments.part)?;
     say!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
     Ok(Exit::Success)
+}
+
+/// The definition of a shipped workflow, or of a file.
+fn definition(name: &str) -> Result<Value, CliError> {
+    match workflows::find(name) {
+        Some(workflow) => workflow.definition().map_err(|error| CliError::refused(error.to_string())),
+        None if Path::new(name).is_file() => DefinitionFile::read(name, &[])?.definition(),
+        None => Err(CliError::not_found(format!("neither a workflow nor a file is named '{name}'"))
+            .hint("flow workflows lists what is shipped")),
+    }
 }
 
 /// The wanted part, or the complete policy. What does not fit into a managed policy is said on standard error.

@@ -129,6 +129,16 @@ fn looks_like_commands(code: &str) -> bool {
     !(is_sentence || is_label || second.starts_with('(') || second.starts_with('|') && line.ends_with('|'))
 }
 
+/// Whether a text that is not marked as code is a command and nothing else: it reads as one, and has no word of a sentence.
+pub(super) fn is_complete_command(text: &str) -> bool {
+    const OF_SENTENCES: [&str; 19] = [
+        "the", "a", "an", "as", "above", "below", "same", "see", "with", "and", "then", "or", "is", "of", "to", "on",
+        "if", "from", "ask",
+    ];
+    let has_sentence = text.split_whitespace().any(|word| OF_SENTENCES.contains(&word.to_lowercase().as_str()));
+    looks_like_commands(text) && !has_sentence
+}
+
 /// The lines of a text, indented, so that they differ from the sentences around them.
 pub(super) fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")

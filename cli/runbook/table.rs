@@ -1,6 +1,9 @@
 //! Reads tables whose rows are steps, such as `Step | Command | Expected`.
 
-use super::step::{RunbookStep, add_line};
+use super::{
+    code,
+    step::{RunbookStep, add_line},
+};
 
 /// What a column contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,10 @@ fn step(head: &[String], columns: &[Column], row: &[String]) -> RunbookStep {
         match column {
             Column::Number => {}
             Column::Action if !is_empty && !is_number => add_line(&mut step.text, cell),
-            Column::Command if !is_empty => step.commands.extend(commands(cell)),
+            Column::Command if !is_empty => match commands(cell) {
+                Some(commands) => step.commands.extend(commands),
+                None => others.push((name.as_str(), cell.as_str())),
+            },
             Column::Other if !is_empty => others.push((name.as_str(), cell.as_str())),
             Column::Action | Column::Command | Column::Other => {}
         }
@@ -72,11 +78,17 @@ fn step(head: &[String], columns: &[Column], row: &[String]) -> RunbookStep {
     step
 }
 
-/// The commands of a cell: its inline code, or else all of it.
-fn commands(cell: &str) -> Vec<String> {
-    let spans: Vec<String> =
-        cell.split('`').skip(1).step_by(2).map(|code| code.trim().to_owned()).filter(|code| !code.is_empty()).collect();
-    if spans.is_empty() { vec![cell.to_owned()] } else { spans }
+/// The commands of a cell that is code as a whole, or reads as one complete command; `None` for a text, which may contain code.
+fn commands(cell: &str) -> Option<Vec<String>> {
+    const SEPARATORS: [&str; 4] = ["", "then", "and", "and then"];
+    if !cell.contains('`') {
+        return code::is_complete_command(cell).then(|| vec![cell.to_owned()]);
+    }
+    let separates = |part: &str| SEPARATORS.contains(&part.trim_matches([' ', ',', ';', '.', '\n']));
+    let is_code = cell.split('`').step_by(2).all(separates);
+    let spans = cell.split('`').skip(1).step_by(2).map(|code| code.trim().to_owned());
+    let spans: Vec<String> = spans.filter(|code| !code.is_empty()).collect();
+    (is_code && !spans.is_empty()).then_some(spans)
 }
 
 #[cfg(test)]
@@ -106,6 +118,23 @@ mod tests {
         let bare = table(&[&["Step", "Command"], &["1", "`a`, then `b`"]]);
         let read: Vec<_> = steps(&bare).into_iter().flatten().map(|step| (step.text, step.commands.len())).collect();
         assert_eq!(read, [("Run a".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn a_cell_with_prose_is_text_also_if_it_contains_code() {
+        let rows = table(&[
+            &["Step", "Command"],
+            &["Ask the second one", "same as above | with `-h pg-3`"],
+            &["Stop it", "systemctl stop w"],
+            &["Ask the owner", "see the page of the owner"],
+        ]);
+        let read: Vec<_> = steps(&rows).into_iter().flatten().map(|step| (step.text, step.commands)).collect();
+        let expected = [
+            ("Ask the second one\nCommand: same as above | with `-h pg-3`".to_owned(), vec![]),
+            ("Stop it".to_owned(), vec!["systemctl stop w".to_owned()]),
+            ("Ask the owner\nCommand: see the page of the owner".to_owned(), vec![]),
+        ];
+        assert_eq!(read, expected);
     }
 
     #[test]

@@ -11,6 +11,11 @@ use super::{
 
 /// The state that ends an execution after the steps for a failure.
 const NOT_COMPLETED: &str = "Not completed";
+/// What that state reports: who rejected a step of which section and why, and the command that continues.
+const NOT_COMPLETED_CAUSE: &str = "$rejected & '. The steps for that case are done. To continue at a step: flow resume ' \
+                                   & $states.context.Execution.Name & ' --from STATE'";
+/// The value of the variable `rejected` after a rejection.
+const REJECTED: &str = "'A step of ' & $states.context.State.Name & ' was ' & $states.errorOutput.Cause";
 
 /// The workflow in YAML. With `run_commands`, a shell runs a step's commands; otherwise they are shown to a person.
 pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
@@ -46,13 +51,14 @@ pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
         let notices = if is_asking { notices.take() } else { None };
         let mut preamble: Vec<&str> = notices.into_iter().flatten().map(String::as_str).collect();
         preamble.extend(section.introduction.iter().map(String::as_str));
-        let section = Written { index, section, name: &names[index], next, rejected, run_commands };
+        let is_contingency = index >= main.len();
+        let section = Written { index, section, name: &names[index], next, rejected, is_contingency, run_commands };
         section.write(&mut text, &preamble);
     }
     if !contingencies.is_empty() {
         let _ = writeln!(
             text,
-            "\n  {NOT_COMPLETED}:\n    Type: Fail\n    Error: Runbook.NotCompleted\n    Cause: \"A step was rejected, and the steps for that case are done\""
+            "\n  {NOT_COMPLETED}:\n    Type: Fail\n    Error: Runbook.NotCompleted\n    Cause: \"{{% {NOT_COMPLETED_CAUSE} %}}\""
         );
     }
     text
@@ -87,6 +93,8 @@ struct Written<'s> {
     next: Option<&'s str>,
     /// The state that follows it if a step is rejected.
     rejected: Option<&'s str>,
+    /// Whether an earlier section has assigned the variable `rejected`.
+    is_contingency: bool,
     run_commands: bool,
 }
 
@@ -110,9 +118,11 @@ impl Written<'_> {
             write_step(text, (names[step].as_str(), one), names.get(step + 1), self.run_commands, preamble);
         }
         if let Some(rejected) = self.rejected {
+            let earlier = if self.is_contingency { "$rejected & '. ' & " } else { "" };
             let _ = writeln!(
                 text,
-                "    Catch:\n      - ErrorEquals: [Approval.Rejected]\n        Output: \"{{% $states.input %}}\"\n        Next: {}",
+                "    Catch:\n      - ErrorEquals: [Approval.Rejected]\n        Assign:\n          rejected: \"{{% {earlier}{REJECTED} %}}\"\n        \
+                 Output: \"{{% $states.input %}}\"\n        Next: {}",
                 scalar(rejected)
             );
         }
@@ -269,6 +279,10 @@ mod tests {
             assert_eq!(states[section]["Catch"][0]["Next"], next, "{text}");
         }
         assert_eq!(states["2. Rollback"]["Next"], NOT_COMPLETED);
+        let assigned = |section: &str| states[section]["Catch"][0]["Assign"]["rejected"].as_str().map(str::to_owned);
+        assert_eq!(assigned("1. Renew"), Some(format!("{{% {REJECTED} %}}")));
+        assert_eq!(assigned("2. Rollback"), Some(format!("{{% $rejected & '. ' & {REJECTED} %}}")));
+        assert_eq!(states[NOT_COMPLETED]["Cause"], format!("{{% {NOT_COMPLETED_CAUSE} %}}"));
         assert!(states["3. Escalation"]["Catch"].is_null() && states[NOT_COMPLETED]["Type"] == "Fail", "{text}");
     }
 }

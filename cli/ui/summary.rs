@@ -1,17 +1,17 @@
 //! The summary at the end, and what people must do.
 
-use api::view::{Doing, Made, Remedy, StateView, View, Wait, weight, word};
+use api::view::{Doing, Remedy, StateView, View, Wait, word};
 use engine::{
     journal::{StateType, StepFailure},
     machine::{EarlySignal, ExecutionHeader, ExecutionStatus, SignalAnswer},
-    step::{ChangeAction, Instructions},
+    step::{ChangeAction, Instructions, ResourceChange},
 };
 
 use super::{
     display_status::is_driven,
     lines::{signaller, title},
     next,
-    text::{duration, error_and_cause, moment, pad, short_id, width, with_full_stop},
+    text::{duration, error_and_cause, moment, pad, short_id, visible, width, with_full_stop},
     tree::detail,
 };
 use crate::{
@@ -232,41 +232,37 @@ fn instruction(view: &View, is_fail: bool) -> Option<String> {
 }
 
 fn kept(view: &View) -> Vec<String> {
-    let created = view.made.iter().filter(|made| made.change.action == ChangeAction::Created);
-    let (billed, free): (Vec<_>, Vec<_>) = created.partition(|made| made.change.billed);
-    let mut kept: Vec<String> = billed.iter().map(|made| format!("{} ← billed while it exists", label(made))).collect();
+    let resources = view.resources().into_iter();
+    let created = resources.filter(|(_, action)| *action == ChangeAction::Created).map(|(change, _)| change);
+    let (billed, free): (Vec<_>, Vec<_>) = created.partition(|change| change.billed);
+    let mut kept: Vec<String> =
+        billed.into_iter().map(|change| format!("{} ← billed while it exists", label(change))).collect();
     if !free.is_empty() {
         kept.push(format!("{} that cost nothing", free.len()));
     }
     kept
 }
 
-fn label(made: &Made) -> String {
-    let kind = made.change.resource_type.rsplit("::").next().unwrap_or_default();
-    format!("{kind} {}", made.change.name.clone().unwrap_or_else(|| short_id(&made.change.id)))
+fn label(change: &ResourceChange) -> String {
+    let kind = change.resource_type.rsplit("::").next().unwrap_or_default();
+    format!("{kind} {}", change.name.clone().unwrap_or_else(|| short_id(&change.id)))
 }
 
-/// The table of created, found and deleted resources: one row for each.
-pub fn table(view: &View) -> Vec<String> {
-    let mut rows: Vec<[String; 4]> = Vec::new();
-    let mut actions: Vec<ChangeAction> = Vec::new();
-    for made in &view.made {
-        let id = short_id(&made.change.id);
-        let action = made.change.action;
-        // The same rule as in the summary: a database whose protection is switched off and that is then deleted is deleted.
-        match rows.iter().position(|row| row[1] == made.change.resource_type && row[3] == id) {
-            Some(known) if weight(action) > weight(actions[known]) => {
-                actions[known] = action;
-                word(action).clone_into(&mut rows[known][0]);
-            }
-            Some(_) => {}
-            None => {
-                actions.push(action);
-                let name = made.change.name.clone().unwrap_or_default();
-                rows.push([word(action).to_owned(), made.change.resource_type.clone(), name, id]);
-            }
-        }
-    }
+/// The table of created, found and deleted resources: one row for each, with the change that [`changes`] counts. Without the unchanged
+/// ones if `only_changes`.
+pub fn table(view: &View, only_changes: bool) -> Vec<String> {
+    let resources = view.resources().into_iter();
+    let shown = resources.filter(|(_, action)| !only_changes || *action != ChangeAction::Unchanged);
+    let rows: Vec<[String; 4]> = shown
+        .map(|(change, action)| {
+            [
+                word(action).to_owned(),
+                change.resource_type.clone(),
+                change.name.clone().unwrap_or_default(),
+                visible(&short_id(&change.id)),
+            ]
+        })
+        .collect();
     let cells = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
     let (a, b, c) = (cells(0), cells(1), cells(2));
     let line = |[change, kind, name, id]: &[String; 4]| {
@@ -309,6 +305,23 @@ mod tests {
         story.enter(9.0, "", StateType::Fail, "Not completed");
         fails(&mut story, 9.0, "Not completed", &plain("NotCompleted", "The release was rolled back."));
         story
+    }
+
+    #[test]
+    fn a_table_and_a_count_name_the_largest_change_of_a_resource_once() {
+        let mut story = Story::new("teardown-7k3f", &sections(&["Delete"]));
+        let actions = [ChangeAction::Unchanged, ChangeAction::Updated, ChangeAction::Deleted];
+        let databases = actions.map(|action| ResourceChange::new(action, "AWS::RDS::DBInstance", "arn:db"));
+        let rules = ["sgr-1", "sgr-2"]
+            .map(|id| ResourceChange::new(ChangeAction::Deleted, "AWS::EC2::SecurityGroupIngress", id).named("SSH"));
+        let kept = ResourceChange::new(ChangeAction::Unchanged, "AWS::EC2::VPC", "vpc-1");
+        for change in databases.into_iter().chain(rules).chain([kept]) {
+            story.note(1.0, Note::ResourceChanged { state_path: "Delete".to_owned(), change });
+        }
+        let view = &story.view;
+        assert_eq!(changes(view), "0 created, 0 updated, 1 unchanged, 3 deleted");
+        assert_eq!(table(view, false).iter().filter(|row| row.starts_with("  deleted ")).count(), 3);
+        assert_eq!(table(view, true).len(), 3);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `flow run --again ID`: uses the input of an earlier execution, and its definition if no other is given.
 
+use std::path::PathBuf;
+
 use api::flow::{DescribeExecution, DescribeExecutionRequest, PlanReentryResponse};
 use serde_json::Value;
 
@@ -19,6 +21,8 @@ pub struct Earlier {
     pub workflow: String,
     /// The pinned definition.
     pub definition: Value,
+    /// The file from which it was read; see [`crate::environments::Pinned::definition_file`].
+    pub definition_file: Option<PathBuf>,
 }
 
 /// The values of `--again` and `--from`.
@@ -70,5 +74,6 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
         arguments.workflow = workflow;
         return Ok(Again { earlier: None, from });
     }
-    Ok(Again { earlier: Some(Earlier { workflow, definition: described.definition }), from })
+    let definition_file = described.execution.environment["definition_file"].as_str().map(PathBuf::from);
+    Ok(Again { earlier: Some(Earlier { workflow, definition: described.definition, definition_file }), from })
 }
