@@ -334,6 +334,17 @@ fn a_bastion_that_cannot_be_reached_is_said_so_with_the_way_out() {
     home.rehearse(&["--set", "bastion.waitForSsh=false"]);
 }
 
+#[test]
+fn an_account_offers_only_what_exists() {
+    let home = Home::for_rehearsal();
+    let (exit, said) = run(&home, &["--plan", "--set", "database.instanceClass=db.nope.micro"]);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("db.nope.micro"), "{said}");
+    let (exit, said) = run(&home, &["--plan", "--set", "bastion.ubuntuRelease=\"99.04\""]);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("has no image of Ubuntu 99.04"), "{said}");
+}
+
 /// Creates what others have in the deployment's VPC, and deletes it: a security group with a rule that refers to one of the deployment's.
 fn foreign_group(world: &World, action: &str) -> String {
     world.python(&format!(

@@ -68,6 +68,8 @@ class Gateway:
                 return refusal
             if call.name == "ecs:UpdateService":
                 self.states.earlier_revision(call)
+            if call.name == "rds:ModifyDBSubnetGroup":
+                self.states.keep_subnet_group(call)
             answer = self.tokens.earlier(call) or self.forward(environ, body)
             self.tokens.keep(call, answer)
             return self.states.see(call, *answer)

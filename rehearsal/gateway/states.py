@@ -27,6 +27,12 @@ LISTED_JSON = {"secretsmanager:ListSecrets": ("SecretList", "ARN"), "tagging:Get
 
 # The log stream of a task that died.
 DEAD_STREAM = "endpoints/endpoints/00000000000000000000000000000001"
+# Canonical's account, and its parameters for the releases with long-term support.
+CANONICAL = "099720109477"
+UBUNTU_PARAMETER = re.compile(r"/aws/service/canonical/ubuntu/server/(18|20|22|24|26)\.04/stable/current/(amd64|arm64)/hvm/ebs-gp[23]/ami-id")
+# The classes of database instances: burstable ones have small sizes, the others start at large.
+DATABASE_CLASS = re.compile(r"db\.((t3|t4g)\.(micro|small|medium|large|xlarge|2xlarge)|"
+                            r"[mrx][4-8][a-z]*\.(large|xlarge|(2|4|8|12|16|24)xlarge)|x2[a-z]*\.(large|xlarge|(2|4|8|12|16)xlarge))")
 # The faults of a service whose tasks do not become healthy.
 UNHEALTHY = ("never-healthy", "tasks-die")
 # The statuses that a database does not leave by itself. Any other one ends with the command that ordered it.
@@ -121,9 +127,21 @@ class States:
 
         return self.edit_json(*answer, edit)
 
+    def ssm_GetParameters(self, call, *answer):
+        """Canonical's parameters name an image of every release with long-term support. moto has images of old releases only."""
+        images = sorted(image.id for image in self.backend("ec2").amis.values() if image.owner_id == CANONICAL)
+
+        def edit(found):
+            for name in call.parameters.get("Names", []):
+                if UBUNTU_PARAMETER.fullmatch(name) and images:
+                    found.setdefault("Parameters", []).append({"Name": name, "Type": "String", "Value": images[0], "Version": 1})
+                    found["InvalidParameters"] = [other for other in found.get("InvalidParameters", []) if other != name]
+
+        return self.edit_json(*answer, edit)
+
     def rds_DescribeOrderableDBInstanceOptions(self, call, status, content_type, out):
-        """RDS offers every class in every zone, in the requested version or in one minor version of each major one."""
-        if self.faults.condition("rds:offers") == "none":
+        """RDS offers every class that exists in every zone, in the requested version or in one minor version of each major one."""
+        if self.faults.condition("rds:offers") == "none" or not DATABASE_CLASS.fullmatch(call.parameters.get("DBInstanceClass") or ""):
             versions = []
         else:
             wanted = call.parameters.get("EngineVersion")
@@ -328,6 +346,17 @@ class States:
         if status == 200 and call.parameters.get("AllocatedStorage"):
             self.renew("grown", call.parameters.get("DBInstanceIdentifier"))
         return self.databases(call, status, content_type, out)
+
+    def keep_subnet_group(self, call):
+        """The subnet group that is about to be modified: moto removes it from its list."""
+        name = call.parameters.get("DBSubnetGroupName")
+        self.subnet_group = (name, self.backend("rds").subnet_groups.get(name))
+
+    def rds_ModifyDBSubnetGroup(self, call, status, content_type, out):
+        name, group = self.subnet_group
+        if group is not None:
+            self.backend("rds").subnet_groups[name] = group
+        return status, content_type, out
 
     def rds_DeleteDBInstance(self, call, status, content_type, out):
         name = call.parameters.get("DBInstanceIdentifier")
