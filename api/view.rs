@@ -358,19 +358,27 @@ impl View {
     /// The number of resources by kind of change. A resource that several steps touched counts once, with its largest
     /// change.
     pub fn changes(&self) -> BTreeMap<&'static str, usize> {
-        let mut fates: BTreeMap<(&str, &str), ChangeAction> = BTreeMap::new();
-        for made in &self.made {
-            let key = (made.change.resource_type.as_str(), made.change.id.as_str());
-            let fate = fates.entry(key).or_insert(made.change.action);
-            if weight(made.change.action) > weight(*fate) {
-                *fate = made.change.action;
-            }
-        }
         let mut counts = BTreeMap::new();
-        for fate in fates.into_values() {
-            *counts.entry(word(fate)).or_insert(0) += 1;
+        for (_, action) in self.resources() {
+            *counts.entry(word(action)).or_insert(0) += 1;
         }
         counts
+    }
+
+    /// The resources in the order in which the steps reached them, each with its largest change: the rule of every count and table.
+    pub fn resources(&self) -> Vec<(&ResourceChange, ChangeAction)> {
+        let mut resources: Vec<(&ResourceChange, ChangeAction)> = Vec::new();
+        let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for made in &self.made {
+            let change = &made.change;
+            let index = *known.entry((change.resource_type.as_str(), change.id.as_str())).or_insert(resources.len());
+            match resources.get_mut(index) {
+                Some((_, action)) if weight(change.action) > weight(*action) => *action = change.action,
+                Some(_) => {}
+                None => resources.push((change, change.action)),
+            }
+        }
+        resources
     }
 }
 

@@ -1,7 +1,7 @@
 //! Completion of command lines: the shell runs this program with [`VARIABLE`] set, and it prints the candidates. Some of them only this
 //! machine has: ids of executions, their states, shipped workflows, steps, codes.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use api::flow::{
     DescribeExecution, DescribeExecutionRequest, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest,
@@ -15,6 +15,7 @@ use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
     step::StepDescription,
 };
+use workflows::DEFINITION_ENDINGS;
 
 use crate::{
     arguments::Arguments,
@@ -64,9 +65,10 @@ fn with_candidates(verb: &str, arg: Arg) -> Arg {
         (_, "id" | "ids" | "again") => arg.add(ArgValueCandidates::new(|| executions(|_| true))),
         ("new", "from") => arg.value_hint(ValueHint::FilePath),
         (_, "state" | "from") => arg.add(ArgValueCandidates::new(states)),
-        ("init" | "policy", "workflow") => arg.add(ArgValueCandidates::new(shipped_workflows)),
+        ("init", "workflow") => arg.add(ArgValueCandidates::new(shipped_workflows)),
         (_, "workflow") => arg.add(ArgValueCompleter::new(WorkflowsAndFiles)),
         ("steps", "name") => arg.add(ArgValueCompleter::new(Steps)),
+        ("run", "faults") => arg.add(ArgValueCandidates::new(faults)),
         ("explain", "code") => arg.add(ArgValueCandidates::new(codes)),
         (_, "file" | "input" | "mocks" | "plan_file" | "token_file") => arg.value_hint(ValueHint::FilePath),
         _ => arg,
@@ -107,9 +109,16 @@ impl ValueCompleter for WorkflowsAndFiles {
         let typed = current.to_string_lossy();
         let mut found = shipped_workflows();
         found.retain(|workflow| workflow.get_value().to_string_lossy().starts_with(&*typed));
-        found.extend(PathCompleter::file().complete(current));
+        found.extend(PathCompleter::any().filter(is_definition).complete(current));
         found
     }
+}
+
+/// Whether a file may be a definition: by its ending, and not one of the files that `flow new` writes beside it.
+fn is_definition(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let is_companion = [".mocks.json", ".schema.json"].iter().any(|ending| name.ends_with(ending));
+    path.is_file() && !is_companion && DEFINITION_ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// The steps: by their names, or as a `Resource` has them.
@@ -130,6 +139,12 @@ impl ValueCompleter for Steps {
 
 fn codes() -> Vec<CompletionCandidate> {
     explanations::ALL.iter().map(|page| candidate(page.code, page.meaning)).collect()
+}
+
+/// The faults of a rehearsal, as the help of `flow run` lists them.
+fn faults() -> Vec<CompletionCandidate> {
+    let listed = rehearsal::FAULTS.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(' '));
+    listed.map(|(fault, about)| candidate(fault, about.trim())).collect()
 }
 
 /// The latest executions whose status a command accepts, rehearsals too.

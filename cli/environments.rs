@@ -273,8 +273,14 @@ impl Host for Environments {
             false => None,
         };
         // The server's settings apply at each call: its operator decides what executions of clients may use.
-        serde_json::to_value(Pinned { location, account, settings: LocalSettings::default(), has_own_settings: false })
-            .unwrap_or_default()
+        let pinned = Pinned {
+            location,
+            account,
+            settings: LocalSettings::default(),
+            has_own_settings: false,
+            definition_file: None,
+        };
+        serde_json::to_value(pinned).unwrap_or_default()
     }
 
     async fn verify(&self, environment: &Value) -> Result<(), Fault> {

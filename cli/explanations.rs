@@ -53,6 +53,11 @@ pub const ALL: &[Explanation] = &[
         "Rename one of them, and every Next that means it.",
     ),
     page(
+        "ERROR_CANNOT_OCCUR",
+        "A Retry or Catch names an error that no step of the state fails with: the rule never matches.",
+        "Remove the name, or move the rule to the state that fails with it. States.HeartbeatTimeout needs HeartbeatSeconds.",
+    ),
+    page(
         "INTEGRATION_WITHOUT_STEP",
         "The Resource is a service integration of Step Functions for which flow has no step.",
         "Use one of the integrations that the message lists, call the service's HTTPS API with http:invoke, or run its command line with \
@@ -115,8 +120,8 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "UNKNOWN_ERROR_NAME",
-        "A Retry or Catch names an error with the reserved prefix States. that does not exist: the rule never matches.",
-        "Correct the name; it must be written exactly, such as States.ALL.",
+        "A Retry or Catch names an error that does not exist, with the reserved prefix States. or with one of flow's own: the rule never matches.",
+        "Correct the name; it must be written exactly, such as States.ALL or Process.Failed.",
     ),
     page(
         "UNKNOWN_FUNCTION",
@@ -139,8 +144,14 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "WAIT_WITHOUT_DEADLINE",
-        "A Task that waits has no TimeoutSeconds and can wait without end.",
+        "A waitFor step, or a Task with .waitForTaskToken, has no TimeoutSeconds and can wait without end. An approval without it waits for at most a year, a \
+         step of flow:wait for a day.",
         "Add TimeoutSeconds, and a Catch of States.Timeout where the workflow can continue.",
+    ),
+    page(
+        "YAML_TAG",
+        "A value has a YAML tag, such as !GetAtt or !Sub of CloudFormation, which flow does not evaluate. A parser would drop the tag.",
+        "Write a placeholder such as ${FunctionArn} in place of the tag and its value, and give the value: --substitute FunctionArn=VALUE.",
     ),
     page(
         "Approval.Rejected",

@@ -31,11 +31,10 @@ pub fn read(given: &str) -> Result<Value, CliError> {
 ///
 /// # Errors
 /// The schema cannot be read.
-pub fn schema(definition_file: &str) -> Result<Option<Value>, CliError> {
-    let path = Path::new(definition_file);
+pub fn schema(path: &Path) -> Result<Option<Value>, CliError> {
     let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split('.').next());
     let schema_file = path.with_file_name(format!("{}.input.schema.json", name.unwrap_or_default()));
-    if definition_file == "-" || !schema_file.is_file() {
+    if !schema_file.is_file() {
         return Ok(None);
     }
     let unreadable = |error: String| CliError::refused(format!("{}: {error}", schema_file.display()));
@@ -47,9 +46,22 @@ pub fn schema(definition_file: &str) -> Result<Option<Value>, CliError> {
 ///
 /// # Errors
 /// The schema cannot be read, or the input does not fit it. All problems are reported at once.
-pub fn fitted(definition_file: &str, input: Value) -> Result<Value, CliError> {
+pub fn fitted(definition_file: &Path, input: Value) -> Result<Value, CliError> {
     let Some(schema) = schema(definition_file)? else { return Ok(input) };
     workflows::prepare_input(&schema, input).map_err(|problems| wrong(&problems))
+}
+
+/// As [`fitted`], for a command that has `--input` only: its error names the option.
+///
+/// # Errors
+/// As [`fitted`].
+pub fn fitted_or_hint(definition_file: &str, input: Value) -> Result<Value, CliError> {
+    fitted(Path::new(definition_file), input).map_err(|error| match error.hint {
+        Some(_) => error,
+        None => error.hint(format!(
+            "give an input: --input FILE or --input '{{\"field\": \"value\"}}'; flow schema {definition_file} shows its fields"
+        )),
+    })
 }
 
 /// The error of an input that does not fit its schema.

@@ -1,15 +1,18 @@
 //! Finds the execution that the user names, and its home.
 
-use api::flow::{FindExecutions, FindRequest, FindResponse};
+use api::flow::{Answerer, FindExecutions, FindRequest, FindResponse, ListExecutions, ListRequest, ListResponse};
 use engine::machine::ExecutionHeader;
+use rehearsal::World;
 
 use crate::{
     environments::Environments, exit::CliError, global::Global, home::Home, owner::Handle, proposed::OPTIONS,
     target::Target,
 };
 
-/// Names the execution that started last.
+/// Names the execution that started last, in real time.
 pub const LATEST: &str = "@latest";
+/// The most executions of a home that are read for `@latest`.
+const SEARCHED_MAX: usize = 1_000;
 
 /// An execution, with a handle to read it.
 pub struct Located {
@@ -54,6 +57,11 @@ pub async fn locate_at(global: &Global, target: &Target, wanted: &str) -> Result
 /// # Errors
 /// No execution matches, or several do, or a store cannot be read.
 pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> {
+    if wanted == LATEST {
+        let latest = latest(global, Latest::Begun).await?;
+        return latest
+            .ok_or_else(|| CliError::not_found("there is no execution yet").hint("flow run <workflow> starts one"));
+    }
     let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
     let ((real, found), (rehearsals, rehearsed)) = tokio::try_join!(find(&real, wanted), find(&rehearsals, wanted))?;
     let (mut in_real, mut in_rehearsals) = (found.matches, rehearsed.matches);
@@ -62,20 +70,91 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
         (_, true) => in_real.clear(),
         _ => {}
     }
-    if wanted == LATEST {
-        let started_ms = |found: &[ExecutionHeader]| found.first().map(|header| header.started_ms);
-        match started_ms(&in_real) < started_ms(&in_rehearsals) {
-            true => in_real.clear(),
-            false => in_rehearsals.clear(),
-        }
-    }
     match (in_real.len(), in_rehearsals.len()) {
         (1, 0) => Ok(Located { header: in_real.remove(0), store: real }),
         (0, 1) => Ok(Located { header: in_rehearsals.remove(0), store: rehearsals }),
-        (0, 0) if wanted == LATEST => {
-            Err(CliError::not_found("there is no execution yet").hint("flow run <workflow> starts one"))
-        }
         _ => Err(no_single(wanted, in_real.iter().chain(&in_rehearsals))),
+    }
+}
+
+/// Finds the execution of an answer: as [`locate`], and `@latest` is the latest execution with an approval that waits, if
+/// there is one.
+///
+/// # Errors
+/// As [`locate`].
+pub async fn locate_asking(global: &Global, wanted: &str) -> Result<Located, CliError> {
+    if wanted == LATEST
+        && let Some(asking) = latest(global, Latest::Asks).await?
+    {
+        return Ok(asking);
+    }
+    locate(global, wanted).await
+}
+
+/// Which executions `@latest` selects from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Latest {
+    /// All.
+    Begun,
+    /// Those with an approval that waits.
+    Asks,
+}
+
+/// The latest execution of both homes.
+async fn latest(global: &Global, of: Latest) -> Result<Option<Located>, CliError> {
+    let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
+    let ((real, in_real), (rehearsals, in_rehearsals)) =
+        tokio::try_join!(latest_in(&real, of), latest_in(&rehearsals, of))?;
+    Ok(match (in_real, in_rehearsals) {
+        (Some((begun, _)), Some((rehearsed, header))) if rehearsed > begun => {
+            Some(Located { header, store: rehearsals })
+        }
+        (Some((_, header)), _) => Some(Located { header, store: real }),
+        (None, Some((_, header))) => Some(Located { header, store: rehearsals }),
+        (None, None) => None,
+    })
+}
+
+/// The latest execution of a home, with its real start.
+async fn latest_in(home: &Home, of: Latest) -> Result<(Handle, Option<(RealStart, ExecutionHeader)>), CliError> {
+    let handle = Handle::read(home).await?;
+    let asks = of == Latest::Asks;
+    // A real home lists the latest first. The clocks of rehearsals differ, so all their starts are compared.
+    let limit = if asks || home.rehearsal { SEARCHED_MAX } else { 1 };
+    let request = ListRequest { limit: Some(limit), until_ms: None, unfinished: asks, with_needs: asks };
+    let ListResponse { executions, needs, .. } = handle.call::<ListExecutions>(request).await?;
+    let is_asking = |header: &ExecutionHeader| {
+        needs.iter().any(|needs| needs.execution == header.id && matches!(needs.answerer, Answerer::Person(_)))
+    };
+    let world = home.rehearsal.then(|| World::read(home.folder()).ok().flatten()).flatten();
+    let selected = executions.into_iter().filter(|header| !asks || is_asking(header));
+    let started = selected.map(|header| (RealStart::of(&header, home.rehearsal, world.as_ref()), header));
+    let latest = started.max_by(|(a, first), (b, second)| (a, &first.id).cmp(&(b, &second.id)));
+    Ok((handle, latest))
+}
+
+/// When an execution began in real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum RealStart {
+    /// A rehearsal of a world that has ended, on that world's clock. Its real start is not known, and it cannot
+    /// continue: every other execution is later.
+    OfEndedWorld(u64),
+    /// In milliseconds since the Unix epoch.
+    At(u64),
+}
+
+impl RealStart {
+    /// The clock of a rehearsal runs faster than real time, so its executions seem to begin in the future.
+    fn of(header: &ExecutionHeader, is_rehearsal: bool, world: Option<&World>) -> Self {
+        let started_ms = header.started_ms;
+        match world.filter(|world| header.environment["world"] == world.id.as_str()) {
+            _ if !is_rehearsal => RealStart::At(started_ms),
+            None => RealStart::OfEndedWorld(started_ms),
+            Some(world) => {
+                let since_ms = started_ms.saturating_sub(world.started_at_ms) as f64 / world.speed.max(0.001);
+                RealStart::At(world.started_at_ms + since_ms as u64)
+            }
+        }
     }
 }
 
@@ -103,4 +182,41 @@ async fn find(home: &Home, wanted: &str) -> Result<(Handle, FindResponse), CliEr
     let handle = Handle::read(home).await?;
     let found = handle.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
     Ok((handle, found))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use engine::{asl, machine::Execution};
+    use serde_json::json;
+
+    use super::*;
+
+    fn header(started_ms: u64, world: &str) -> ExecutionHeader {
+        let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } });
+        let machine = asl::parse(&definition).unwrap();
+        let mut header = Execution::new("r-1", "own", machine, json!({})).header.clone();
+        header.started_ms = started_ms;
+        header.environment = Arc::new(json!({ "kind": "rehearsal", "world": world }));
+        header
+    }
+
+    #[test]
+    fn a_rehearsal_began_when_it_began_in_real_time_and_not_on_its_fast_clock() {
+        let world: World = serde_json::from_value(json!({
+            "id": "w-2", "pid": 1, "moto_pid": 2, "aws_endpoint": "", "moto_endpoint": "",
+            "ssh_server": "127.0.0.1:1", "dns_server": "127.0.0.1:2", "https_server": "127.0.0.1:3",
+            "https_root_certificate_pem": "", "region": "", "domain": "", "started_at_ms": 1_000_000, "speed": 60.0,
+        }))
+        .unwrap();
+        let of = |header: &ExecutionHeader| RealStart::of(header, true, Some(&world));
+        let rehearsed = header(1_600_000, "w-2");
+        assert_eq!(of(&rehearsed), RealStart::At(1_010_000));
+        let real = RealStart::of(&header(1_020_000, ""), false, None);
+        assert!(real > of(&rehearsed), "it began later, although its clock shows less");
+        let ended = of(&header(9_000_000, "w-1"));
+        assert!(ended < of(&rehearsed) && ended < real, "the world has ended: {ended:?}");
+    }
 }

@@ -22,9 +22,14 @@ pub fn file(definition_file: &str, given: Option<&str>) -> Option<PathBuf> {
     if let Some(file) = given {
         return Some(PathBuf::from(file));
     }
+    beside(definition_file).filter(|file| file.is_file())
+}
+
+/// The path `NAME.mocks.json` beside a definition file.
+pub fn beside(definition_file: &str) -> Option<PathBuf> {
     let file = Path::new(definition_file);
     let name = file.file_name()?.to_str()?.split('.').next()?;
-    Some(file.with_file_name(format!("{name}.mocks.json"))).filter(|file| file.is_file())
+    Some(file.with_file_name(format!("{name}.mocks.json")))
 }
 
 /// A mocks file.

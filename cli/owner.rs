@@ -315,10 +315,16 @@ impl Handle {
 
     /// Follows an execution at the owner that drives it. An owner drives what it was asked to drive: one that has begun since the
     /// execution was resumed is asked here. It is asked after its stream is open, so that both are of the same owner or the stream ends.
+    /// If the owner ends meanwhile, the next one is that of [`Handle::take_over`], which receives `waits`.
     ///
     /// # Errors
     /// No owner answers, or the execution does not exist.
-    pub async fn follow(&self, id: &str, from_sequence: u64) -> Result<Stream<engine::runner::RunnerEvent>, CliError> {
+    pub async fn follow(
+        &self,
+        id: &str,
+        from_sequence: u64,
+        waits: bool,
+    ) -> Result<Stream<engine::runner::RunnerEvent>, CliError> {
         let request = flow::EntriesRequest { id: id.to_owned(), from_sequence };
         let recover = flow::ExecutionIdRequest { id: id.to_owned() };
         let mut patience = Patience::begin();
@@ -340,7 +346,7 @@ impl Handle {
             };
             match followed.await {
                 Ok(events) => return Ok(Stream::Remote(events, self.home.clone())),
-                Err(error) if patience.lasts(&self.home, &error) => self.reopen(&side).await?,
+                Err(error) if patience.lasts(&self.home, &error) => self.take_over(id, waits).await?,
                 Err(error) => return Err(failed(&self.home, error)),
             }
         }

@@ -16,7 +16,7 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use steps::plan::{Planned, PlannedAction, PlannedChange, PlannedSteps, PlannedWait};
+use steps::plan::{NO_ANSWER, Planned, PlannedAction, PlannedChange, PlannedSteps, PlannedWait};
 
 use crate::{
     environments::{Environments, Pinned},
@@ -45,11 +45,21 @@ pub struct Question<'a> {
 
 /// Why a run would not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Refusal {
     /// The error's name, such as `Flow.Refused`.
     pub error: String,
     /// The cause; every problem at once if the workflow collects them.
     pub cause: String,
+}
+
+impl Refusal {
+    /// Whether the run would be refused before any change (exit code 3), or the plan could not be made. Otherwise it would start, and
+    /// fail (exit code 1).
+    pub fn is_before_changes(&self) -> bool {
+        let before = [api::REFUSED, api::SUBJECT_BUSY, NO_ANSWER, ErrorClass::Credentials.error_name()];
+        before.contains(&self.error.as_str())
+    }
 }
 
 /// The plan of a run.
@@ -77,7 +87,7 @@ impl WorkflowPlan {
         self.changes.iter().all(|change| change.action == PlannedAction::Unchanged)
     }
 
-    /// The exit code of `--plan`: 3 if the run would be refused, else with `detailed` 10 if there are changes.
+    /// The exit code of `--plan`: 3 if the run would be refused or would fail, else with `detailed` 10 if there are changes.
     pub fn exit(&self, detailed: bool) -> Exit {
         match &self.refusal {
             Some(_) => Exit::Refused,
@@ -104,10 +114,11 @@ pub async fn make(environments: &Environments, question: &Question<'_>) -> Resul
     let header = execution.map_err(|_| {
         CliError::refused(format!("the plan was not complete after {} s; nothing was changed", TIME_MAX.as_secs()))
     })??;
-    let Planned { changes, waits, actions, notes, stays } = steps.planned();
+    let Planned { mut changes, waits, actions, notes, stays } = steps.planned();
     let refusal = refusal(&header);
     let permissions = permissions::of(environments, question, &actions).await;
     let cost = price::of(&changes, &question.region);
+    price::set_costs(&mut changes, &question.region);
     Ok(WorkflowPlan { changes, waits, cost, permissions, refusal, notes, stays })
 }
 

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 pub use steps::policy::{Restriction, Statement, statements};
 
+const CHANGE_RECORDS: &str = "route53:ChangeResourceRecordSets";
+/// The condition key with the names of all records of a change.
+const RECORD_NAMES: &str = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
+
 /// The actions of every step that a definition names, at any depth.
 pub fn actions_of(definition: &Value, registry: &Registry) -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
@@ -27,6 +31,42 @@ fn collect(definition: &Value, registry: &Registry, actions: &mut BTreeSet<Strin
     }
 }
 
+/// The most characters of a managed policy without white space (IAM User Guide, "IAM and AWS STS quotas"). A role may have ten such policies.
+pub const MANAGED_POLICY_MAX: usize = 6_144;
+
+/// The number of characters that IAM counts: those of the document without white space.
+pub fn counted(document: &Value) -> usize {
+    document.to_string().chars().filter(|c| !c.is_whitespace()).count()
+}
+
+/// Distributes the statements among as few documents as fit, in their order. Each document is within the limit of a managed policy, unless a
+/// single statement is not.
+pub fn parts(statements: &[Statement]) -> Vec<Value> {
+    let mut parts: Vec<Vec<Statement>> = vec![Vec::new()];
+    for statement in statements {
+        let fits = |part: &Vec<Statement>| {
+            let with: Vec<Statement> = part.iter().chain([statement]).cloned().collect();
+            part.is_empty() || counted(&document(&with)) <= MANAGED_POLICY_MAX
+        };
+        match parts.iter_mut().find(|part| fits(part)) {
+            Some(part) => part.push(statement.clone()),
+            None => parts.push(vec![statement.clone()]),
+        }
+    }
+    parts.iter().map(|part| document(part)).collect()
+}
+
+/// Restricts changes of DNS records to those of a domain and below it (Service Authorization Reference, "Amazon Route 53",
+/// `route53:ChangeResourceRecordSetsNormalizedRecordNames`).
+pub fn restrict_records(statements: &mut [Statement], domain: &str) {
+    let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+    for statement in
+        statements.iter_mut().filter(|statement| statement.actions.iter().any(|action| action == CHANGE_RECORDS))
+    {
+        statement.condition.push((RECORD_NAMES.to_owned(), vec![domain.clone(), format!("*.{domain}")]));
+    }
+}
+
 /// The policy document.
 pub fn document(statements: &[Statement]) -> Value {
     let one_or_all = |values: &[String]| match values {
@@ -39,8 +79,15 @@ pub fn document(statements: &[Statement]) -> Value {
             "Resource": one_or_all(&statement.resources),
         });
         if !statement.condition.is_empty() {
-            let keys = statement.condition.iter().map(|(key, values)| (key.clone(), one_or_all(values)));
-            json["Condition"] = json!({ "StringLike": Value::Object(keys.collect()) });
+            // A change names several records: all of them must match.
+            let (all, one): (Vec<_>, Vec<_>) = statement.condition.iter().partition(|(key, _)| key == RECORD_NAMES);
+            json["Condition"] = json!({});
+            for (operator, keys) in [("StringLike", one), ("ForAllValues:StringLike", all)] {
+                if !keys.is_empty() {
+                    let keys = keys.into_iter().map(|(key, values)| (key.clone(), one_or_all(values)));
+                    json["Condition"][operator] = Value::Object(keys.collect());
+                }
+            }
         }
         json
     };
@@ -97,6 +144,43 @@ mod tests {
         let tags = &of(&policy, "TagWhatIsCreated")["Condition"]["StringLike"]["ec2:CreateAction"];
         assert!(tags.to_string().contains("RunInstances"), "{tags}");
         assert!(of(&policy, "StartInstances")["Resource"].to_string().contains("::image/*"));
+    }
+
+    #[test]
+    fn each_part_is_within_the_limit_of_a_managed_policy_even_for_the_longest_names() {
+        let Ok(registry) = crate::environments::described() else { panic!("no registry") };
+        let definitions = ["endpoints-aws", "endpoints-aws-teardown"]
+            .iter()
+            .filter_map(|name| workflows::find(name)?.definition().ok());
+        let actions: BTreeSet<String> = definitions.flat_map(|definition| actions_of(&definition, &registry)).collect();
+        let restriction = Restriction {
+            partition: "aws-us-gov".to_owned(),
+            account: "123456789012".to_owned(),
+            deployment: "abcdefghijklmnopqrst".to_owned(),
+            ..restriction()
+        };
+        let mut all = statements(&actions, &restriction);
+        restrict_records(&mut all, &format!("{}.example.com", "a".repeat(60)));
+        let parts = parts(&all);
+        assert!(parts.len() > 1 && parts.len() <= 10, "{} parts", parts.len());
+        let mut ids = Vec::new();
+        for part in &parts {
+            assert!(counted(part) <= MANAGED_POLICY_MAX, "{} characters", counted(part));
+            ids.extend(
+                part["Statement"].as_array().into_iter().flatten().map(|statement| statement["Sid"].to_string()),
+            );
+        }
+        assert_eq!(ids.len(), all.len(), "every statement is in one part");
+    }
+
+    #[test]
+    fn changes_of_records_are_narrowed_to_a_domain() {
+        let actions = [CHANGE_RECORDS.to_owned()].into();
+        let mut all = statements(&actions, &restriction());
+        restrict_records(&mut all, "Shop.example.com.");
+        let policy = document(&all);
+        let names = &policy["Statement"][0]["Condition"]["ForAllValues:StringLike"][RECORD_NAMES];
+        assert_eq!(names, &json!(["shop.example.com", "*.shop.example.com"]));
     }
 
     /// Every action of the shipped workflows has a scope other than `Others`.

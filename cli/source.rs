@@ -20,6 +20,8 @@ pub struct Source {
     characters: Vec<char>,
     positions: BTreeMap<String, Position>,
     scalars: BTreeMap<String, Scalar>,
+    /// The pointer of the definition, to which locations are relative.
+    definition: String,
 }
 
 /// A value that is a text, and its position, in characters from the start of the file.
@@ -42,6 +44,7 @@ impl Source {
             characters: text.chars().collect(),
             positions: BTreeMap::new(),
             scalars: BTreeMap::new(),
+            definition: String::new(),
         };
         let mut open: Vec<Open> = Vec::new();
         for event in Parser::new_from_str(text) {
@@ -75,6 +78,17 @@ impl Source {
         source
     }
 
+    /// Makes locations relative to a value in the text: the definition inside a template.
+    pub fn of_definition_at(mut self, pointer: &str) -> Self {
+        pointer.clone_into(&mut self.definition);
+        self
+    }
+
+    /// The pointer of a location in the text.
+    fn in_text(&self, location: &str) -> String {
+        format!("{}{}", self.definition, pointer_of(location))
+    }
+
     /// Sets the position at which the text cannot be parsed: that of the definition itself.
     pub fn failed_at(&mut self, position: Position) {
         self.positions.insert(String::new(), position);
@@ -100,7 +114,7 @@ impl Source {
 
     /// The position of a location, or of its parent if the field is missing. An index may be `[1]`, as AWS writes it.
     pub fn position(&self, location: &str) -> Option<Position> {
-        let pointer = pointer_of(location);
+        let pointer = self.in_text(location);
         let mut pointer = pointer.as_str();
         loop {
             if let Some(position) = self.positions.get(pointer) {
@@ -112,13 +126,13 @@ impl Source {
 
     /// The text at a location.
     pub fn text(&self, location: &str) -> Option<&str> {
-        self.scalars.get(&pointer_of(location)).map(|scalar| scalar.text.as_str())
+        self.scalars.get(&self.in_text(location)).map(|scalar| scalar.text.as_str())
     }
 
     /// The position of a character of the text at a location, counted from 0. The text may be quoted, span several
     /// lines or contain escapes.
     pub fn position_in(&self, location: &str, offset: usize) -> Option<Position> {
-        let scalar = self.scalars.get(&pointer_of(location))?;
+        let scalar = self.scalars.get(&self.in_text(location))?;
         let raw = self.characters.get(scalar.range.clone())?;
         let mut at = 0;
         for (number, wanted) in scalar.text.chars().enumerate() {

@@ -31,7 +31,10 @@ use steps::step_functions::{Endpoint, Receipt, RemoteExecution, StepFunctions};
 use tokio::sync::Mutex;
 
 use self::{history::History, pace::Pace};
-use crate::exit::{CliError, Exit};
+use crate::{
+    exit::{CliError, Exit},
+    proposed::quoted,
+};
 
 /// The most state machines that are searched for an execution or listed.
 const MACHINES_MAX: usize = 100;
@@ -338,7 +341,7 @@ impl Executions {
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
         if !request.as_shown {
             known.history.mark_waits_for_workers(&mut view);
-            known.history.mark_approvals(&mut view);
+            known.history.mark_approvals(&mut view, &known.arn);
         }
         Ok(flow::DescribeExecutionResponse {
             // AWS drives it.
@@ -404,6 +407,10 @@ impl Executions {
         let known = self.of(&id).await?;
         let mut known = known.lock().await;
         self.read(&mut known).await?;
+        if known.history.is_approval(&state) {
+            let approve = format!("in the home of the server:   flow approve {}", quoted(&known.arn));
+            return Err(CliError::refused(format!("\"{state}\" asks a person: nothing was answered; {approve}")));
+        }
         let token = waiting_token(&known, &state)?;
         let sent = match outcome {
             TaskOutcome::Success(output) => self.api.task_succeeded(&token, &output).await,

@@ -167,7 +167,7 @@ fn sample(schema: &Value, root: &Value, is_top: bool) -> Value {
     }
     let kind = schema["type"].as_str().or_else(|| schema["type"].get(0)?.as_str()).unwrap_or("object");
     match kind {
-        "string" => json!("…"),
+        "string" => json!(named_example(schema).unwrap_or("…")),
         "integer" | "number" => schema.get("minimum").cloned().unwrap_or_else(|| json!(1)),
         "boolean" => json!(true),
         "array" => json!([sample(&schema["items"], root, false)]),
@@ -179,6 +179,12 @@ fn sample(schema: &Value, root: &Value, is_top: bool) -> Value {
             fields.map(|(name, field)| (name.clone(), sample(field, root, false))).collect::<Map<_, _>>().into()
         }
     }
+}
+
+/// The example in a field's description: what follows "Such as" in backquotes.
+fn named_example(schema: &Value) -> Option<&str> {
+    let (_, rest) = schema["description"].as_str()?.split_once("Such as `")?;
+    rest.split_once('`').map(|(example, _)| example)
 }
 
 fn resolved<'s>(mut schema: &'s Value, root: &'s Value) -> &'s Value {

@@ -38,6 +38,7 @@ pub async fn ensure(home: &Home, speed: f64, say: &dyn Fn(&str)) -> Result<World
     );
     home.make()?;
     let path = home.folder().join("world.log");
+    let is_first = !path.exists();
     let mut log = std::fs::OpenOptions::new().create(true).append(true).read(true).open(&path)?;
     let from = log.seek(SeekFrom::End(0))?;
     let mut child = Command::new(std::env::current_exe()?)
@@ -61,6 +62,10 @@ pub async fn ensure(home: &Home, speed: f64, say: &dyn Fn(&str)) -> Result<World
             line.clear();
         }
         if let Some(world) = living(home).await {
+            if !is_first {
+                // What the earlier executions in `flow status` created ended with their world.
+                say("This is a new rehearsal world: nothing exists in it.");
+            }
             return Ok(world);
         }
         if child.try_wait()?.is_some() {

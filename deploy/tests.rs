@@ -99,6 +99,19 @@ fn the_rule_for_workers_comes_first_and_leaves_timeouts_to_an_author_who_names_t
 }
 
 #[test]
+fn the_rule_for_workers_allows_as_many_attempts_as_the_author_allows_for_every_error() {
+    let attempts = |own: Value| {
+        let found = compiled(&machine(task(json!({ "Retry": own })))).unwrap();
+        found.definition["States"]["A"]["Retry"][0]["MaxAttempts"].clone()
+    };
+    let rule = |error: &str, most: u32| json!({ "ErrorEquals": [error], "MaxAttempts": most });
+    assert_eq!(attempts(json!([rule("States.ALL", 20)])), 20);
+    assert_eq!(attempts(json!([rule("Other", 30), rule("States.ALL", 2)])), 6);
+    assert_eq!(attempts(json!([{ "ErrorEquals": ["States.ALL"] }])), 6);
+    assert_eq!(attempts(json!([])), 6);
+}
+
+#[test]
 fn the_index_of_an_outer_map_reaches_the_inner_one() {
     for jsonata in [false, true] {
         let inner = json!({ "Type": "Map", "End": true, "ItemProcessor": { "StartAt": "T", "States": { "T": task(json!({})) } } });

@@ -4,10 +4,12 @@ use serde_json::{Map, Value, json};
 
 use crate::{CompileOptions, WORKER_STOPPED};
 
-/// The number of retries that the compiler adds for workers that end.
-const WORKER_ATTEMPTS_MAX: u32 = 6;
+/// The number of retries that the compiler adds for workers that end, if the author allows no more for every error.
+const WORKER_ATTEMPTS: u64 = 6;
 /// The longest interval between these retries, in seconds.
 const WORKER_DELAY_SECONDS_MAX: u32 = 30;
+/// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
+const MAX_ATTEMPTS_DEFAULT: u64 = 3;
 
 /// The scope of a Task.
 #[derive(Debug, Clone)]
@@ -124,7 +126,8 @@ fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64) {
     state.insert("HeartbeatSeconds".to_owned(), seconds.into());
 }
 
-/// Adds a first rule for workers that end. It leaves out timeouts if the author's own rules name them.
+/// Adds a first rule for workers that end. It leaves out timeouts if the author's own rules name them. It allows at least as many
+/// attempts as the author allows for every error: an error never reaches a second rule.
 fn add_retry(state: &mut Map<String, Value>) {
     let own = state.get("Retry").and_then(Value::as_array).cloned().unwrap_or_default();
     let timeouts = ["States.HeartbeatTimeout", "States.Timeout"];
@@ -134,8 +137,11 @@ fn add_retry(state: &mut Map<String, Value>) {
     if !named {
         errors.extend(timeouts);
     }
+    let is_for_all = |rule: &&Value| names(rule).contains(&json!("States.ALL"));
+    let attempts = |rule: &Value| rule.get("MaxAttempts").map_or(Some(MAX_ATTEMPTS_DEFAULT), Value::as_u64);
+    let allowed = own.iter().find(is_for_all).and_then(attempts).unwrap_or(0);
     let rule = json!({
-        "ErrorEquals": errors, "IntervalSeconds": 1, "BackoffRate": 2, "MaxAttempts": WORKER_ATTEMPTS_MAX,
+        "ErrorEquals": errors, "IntervalSeconds": 1, "BackoffRate": 2, "MaxAttempts": allowed.max(WORKER_ATTEMPTS),
         "MaxDelaySeconds": WORKER_DELAY_SECONDS_MAX,
     });
     let rules: Vec<Value> = std::iter::once(rule).chain(own).collect();

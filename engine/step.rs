@@ -20,7 +20,7 @@ pub use call::call;
 pub use context::StepContext;
 pub use error::{ErrorClass, StepError};
 pub use registry::{Registries, Registry, Step, StepDescription};
-pub use resource::{Pattern, Resource};
+pub use resource::{Pattern, Resource, optimized_integrations};
 pub use token::{TaskToken, idempotency_token};
 
 /// What a step function returns.

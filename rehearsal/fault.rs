@@ -18,17 +18,22 @@ Faults of a rehearsal (--fault, several may be given; * matches any text, *N rep
   SERVICE:OPERATION=denied       the identity may not make the call
   SERVICE:OPERATION=CODE         any error code of AWS, such as VpcLimitExceeded
   acm:certificate=failed         certificates end as FAILED
+  acm:certificate=issued         repairs them
   rds:database=STATUS            the database has this status once it is created, such as failed or storage-optimization
+  rds:database=available         repairs it
   rds:offers=none                RDS offers the instance class nowhere
   ecs:service=never-healthy      the tasks run and never become healthy
   ecs:service=tasks-die          the tasks stop and ECS gives up
   ecs:service=rollback           ECS goes back to the earlier revision after each update
+  ecs:service=healthy            repairs the revision that the service runs
   SERVICE:role=first-use         the service-linked role of rds, ecs, elbv2 or * is not usable at once
   SERVICE:lists=stale            lists by tag of ec2, secretsmanager, tagging or * lag by some seconds
   ec2:vpcs=at-quota              the account has as many VPCs as it may have
   ec2:deletions=in-use           network interfaces hold what is deleted for a minute
+  ec2:ssh=unreachable            nothing on port 22 of the bastion answers
   route53:zone=not-delegated     public DNS asks other name servers
-  kill@STATE                     this process ends when the state is entered, as with kill -9";
+  kill@STATE                     this process ends when the state is entered, as with kill -9
+A fault ends with its command. What it broke stays broken until it is repaired.";
 
 /// The statuses of a database that `rds:database=STATUS` can order (RDS User Guide, "Viewing Amazon RDS DB instance
 /// status").
@@ -107,7 +112,8 @@ impl FromStr for InjectedFault {
             |value: &str| json!({ "operation": format!("{service}:{operation}"), "kind": "condition", "value": value });
         let order = match (operation, kind) {
             (
-                "certificate" | "database" | "service" | "role" | "lists" | "vpcs" | "deletions" | "zone" | "offers",
+                "certificate" | "database" | "service" | "role" | "lists" | "vpcs" | "deletions" | "zone" | "offers"
+                | "ssh",
                 value,
             ) => {
                 known_condition(service, operation, value)?;
@@ -136,13 +142,14 @@ fn times(kind: &str) -> Result<(&str, u32), String> {
 
 fn known_condition(service: &str, operation: &str, value: &str) -> Result<(), String> {
     let values: &[&str] = match (service, operation) {
-        ("acm", "certificate") => &["failed"],
+        ("acm", "certificate") => &["failed", "issued"],
         ("rds", "database") if !value.is_empty() => return Ok(()),
         ("rds", "offers") => &["none"],
-        ("ecs", "service") => &["never-healthy", "tasks-die", "rollback"],
+        ("ecs", "service") => &["never-healthy", "tasks-die", "rollback", "healthy"],
         ("rds" | "ecs" | "elbv2" | "*", "role") => &["first-use"],
         ("ec2" | "secretsmanager" | "tagging" | "*", "lists") => &["stale"],
         ("ec2", "vpcs") => &["at-quota"],
+        ("ec2", "ssh") => &["unreachable"],
         ("ec2" | "*", "deletions") => &["in-use"],
         ("route53", "zone") => &["not-delegated"],
         _ => return Err(format!("there is no fault {service}:{operation}")),
@@ -222,7 +229,8 @@ mod tests {
 
     #[test]
     fn every_fault_in_the_help_can_be_ordered() {
-        let lines = FAULTS.lines().skip(1).filter_map(|line| line.split_whitespace().next());
+        let lines = FAULTS.lines().skip(1).filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+        let lines = lines.filter_map(|line| line.split_whitespace().next());
         for example in lines {
             let text = example
                 .replace("SERVICE:OPERATION", "ec2:CreateVpc")

@@ -77,15 +77,32 @@ impl World {
         let _ = std::fs::remove_file(path(state_directory));
     }
 
-    /// Sends orders for faults to the gateway.
+    /// Sends orders for faults to the gateway. They end with this process.
     ///
     /// # Errors
     /// The gateway does not answer.
     pub async fn order(&self, orders: &[serde_json::Value]) -> Result<(), RehearsalError> {
         let failed = |error: reqwest::Error| RehearsalError::Aws { output: error.to_string() };
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().map_err(failed)?;
-        let body = serde_json::Value::from(orders.to_vec()).to_string();
+        let mut orders = orders.to_vec();
+        for order in &mut orders {
+            order["pid"] = std::process::id().into();
+        }
+        let body = serde_json::Value::from(orders).to_string();
         let answer = client.post(format!("{}/world/faults", self.aws_endpoint)).body(body).send().await;
+        answer.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Ends the faults that this process ordered.
+    ///
+    /// # Errors
+    /// The gateway does not answer.
+    pub async fn disarm(&self) -> Result<(), RehearsalError> {
+        let failed = |error: reqwest::Error| RehearsalError::Aws { output: error.to_string() };
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().map_err(failed)?;
+        let body = serde_json::json!({ "pid": std::process::id() }).to_string();
+        let answer = client.post(format!("{}/world/disarm", self.aws_endpoint)).body(body).send().await;
         answer.and_then(reqwest::Response::error_for_status).map_err(failed)?;
         Ok(())
     }

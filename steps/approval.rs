@@ -41,7 +41,7 @@ struct Request {
     /// The answers to choose from; without any, a plain approval.
     #[serde(default)]
     choices: Vec<String>,
-    /// JSON Schema of the fields to fill in.
+    /// JSON Schema of the fields to fill in. A `default` is used where a field is not set.
     #[serde(default)]
     fields: Option<Map<String, Value>>,
     /// The users who may answer; without users and groups, anyone.
@@ -100,8 +100,7 @@ fn instructions(input: Request) -> Instructions {
         values.push(("choices".to_owned(), choices.join(", ")));
     }
     for (name, schema) in fields.iter().filter_map(|fields| fields.get("properties")?.as_object()).flatten() {
-        let about = schema["description"].as_str().or(schema["type"].as_str()).unwrap_or("any value");
-        values.push((format!("--set {name}="), about.to_owned()));
+        values.push((format!("--set {name}="), about(schema)));
     }
     let who: Vec<_> = users.iter().cloned().chain(groups.iter().map(|group| format!("group {group}"))).collect();
     if !who.is_empty() {
@@ -109,6 +108,28 @@ fn instructions(input: Request) -> Instructions {
     }
     let approval = Approval { choices, fields: fields.map(Value::Object), users, groups };
     Instructions { sentence: prompt, values, answer: None, approval: Some(Box::new(approval)) }
+}
+
+/// What a field is, which values are allowed, and its default.
+fn about(schema: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let what = schema["description"].as_str().or(schema["type"].as_str());
+    let options = schema["enum"].as_array().map(|options| options.iter().map(text).collect::<Vec<_>>().join(", "));
+    let range = match (schema.get("minimum"), schema.get("maximum")) {
+        (Some(minimum), Some(maximum)) => Some(format!("from {minimum} to {maximum}")),
+        (Some(minimum), None) => Some(format!("{minimum} or more")),
+        (None, Some(maximum)) => Some(format!("at most {maximum}")),
+        (None, None) => None,
+    };
+    let pieces = [
+        what.map(str::to_owned),
+        options.map(|options| format!("one of {options}")),
+        range,
+        schema["pattern"].as_str().map(|pattern| format!("must match {pattern}")),
+        schema.get("default").map(|default| format!("default {}", text(default))),
+    ];
+    let pieces: Vec<String> = pieces.into_iter().flatten().collect();
+    if pieces.is_empty() { "any value".to_owned() } else { pieces.join("; ") }
 }
 
 #[cfg(test)]
@@ -149,6 +170,19 @@ mod tests {
         assert_eq!(values, expected);
         assert_eq!(instructions.approval.unwrap().fields, Some(fields));
         assert_eq!((pending.reason.as_str(), pending.check_again_after), ("waits for an answer", INTERVAL));
+    }
+
+    #[test]
+    fn a_field_is_shown_with_what_is_allowed_and_its_default() {
+        for (schema, shown) in [
+            (json!({ "type": "string", "enum": ["prod", "stage"] }), "string; one of prod, stage"),
+            (json!({ "description": "how many", "minimum": 1, "maximum": 5 }), "how many; from 1 to 5"),
+            (json!({ "pattern": "^a$", "default": "a" }), "must match ^a$; default a"),
+            (json!({ "maximum": 3, "default": 2 }), "at most 3; default 2"),
+            (json!({}), "any value"),
+        ] {
+            assert_eq!(about(&schema), shown);
+        }
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 mod bastion;
 mod changes;
 mod choose_zones;
+mod deletions;
+mod drift;
 mod holders;
 mod image;
 mod instance;
@@ -36,6 +38,7 @@ use crate::{
     preflight::{CheckChanges, Holders, Objections},
     service::{CheckNames, Found, Service, UsualWait},
     tags::{DEPLOYMENT, Tags, sanitised},
+    teardown::{CheckDeletions, DeletionFindings},
 };
 
 /// How long a VPC or a subnet usually takes until it is available.
@@ -108,6 +111,9 @@ impl Service for Ec2 {
         &[
             "ec2:DescribeInstances",
             "ec2:DescribeVpcs",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSecurityGroupRules",
             "elasticloadbalancing:DescribeTargetGroups",
             "elasticloadbalancing:DescribeTags",
             "servicequotas:GetServiceQuota",
@@ -121,6 +127,19 @@ impl Service for Ec2 {
         objections: &mut Objections,
     ) -> Result<(), StepError> {
         changes::check(environment, input, objections).await
+    }
+
+    fn deletion_actions(&self) -> &'static [&'static str] {
+        deletions::ACTIONS
+    }
+
+    async fn check_deletions(
+        &self,
+        environment: &Environment,
+        input: &CheckDeletions,
+        findings: &mut DeletionFindings,
+    ) -> Result<(), StepError> {
+        deletions::check(environment, input, findings).await
     }
 }
 

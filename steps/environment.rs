@@ -178,6 +178,12 @@ impl Environment {
         self.rehearsal.is_some()
     }
 
+    /// A command of flow that a person can paste, with the option that keeps it in the rehearsal.
+    pub(crate) fn proposed(&self, command: &str) -> String {
+        let option = if self.is_rehearsal() { " --rehearse" } else { "" };
+        format!("{command}{option}")
+    }
+
     /// The folder of generated SSH keys.
     pub fn keys_directory(&self) -> &Path {
         &self.keys_directory

@@ -88,8 +88,17 @@ where
     let made_here = context.created.contains_key(id) || context.created.keys().any(|made| failure.cause.contains(made));
     if failure.class == ErrorClass::NotFound && made_here {
         failure.class = ErrorClass::NotConsistentYet;
+        // Retries end after minutes. A repeated call does not find it either if someone has deleted it.
+        failure.hint =
+            Some(format!("If it was deleted meanwhile, a new run makes it again:   {}", run_again(context, "")));
     }
     failure
+}
+
+/// The command that starts a new run with the input of this execution and `more` options.
+pub(crate) fn run_again(context: &StepContext, more: &str) -> String {
+    let rehearse = if context.execution.starts_with("rehearsal-") { " --rehearse" } else { "" };
+    format!("flow run --again {}{rehearse}{more}", context.execution)
 }
 
 /// For steps that only poll: continues the wait after an error that will pass.

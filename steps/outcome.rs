@@ -61,6 +61,14 @@ pub(crate) fn change_without_tags(context: &StepContext, id: &str) -> ChangeActi
     change_of_part(context, "", id)
 }
 
+/// Whether the deadline may pass before the next poll. The engine's time-out knows only the reason of the last poll, so the step reports what it
+/// knows one interval earlier: a poll takes some time itself.
+pub(crate) fn is_last_poll(context: &StepContext, interval: Duration) -> bool {
+    let next_ms =
+        context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).saturating_mul(2));
+    context.deadline_ms.is_some_and(|deadline_ms| next_ms >= deadline_ms)
+}
+
 /// The error of a resource that differs from the input in a property that cannot be changed.
 pub(crate) fn cannot_change(what: &str, of: &str, existing: &str, wanted: &str) -> StepError {
     StepError::new(ErrorClass::Invalid, format!("{what} of {of} is {existing}, but the input says {wanted}"))
@@ -147,6 +155,16 @@ mod tests {
         assert_eq!(change_of_part(&context, "sg-1", "sgr-1"), ChangeAction::Created);
         context.created = std::sync::Arc::new([("sgr-1".to_owned(), 0)].into());
         assert_eq!(change_of_part(&context, "sg-1", "sgr-1"), ChangeAction::Unchanged);
+    }
+
+    #[test]
+    fn a_wait_reports_what_it_knows_before_the_engine_gives_up() {
+        let mut context = StepContext::for_test("Wait until SSH lets ubuntu in");
+        context.now_ms = 120_000;
+        assert!(!is_last_poll(&context, Duration::from_secs(30)), "without a deadline");
+        context.deadline_ms = Some(130_000);
+        assert!(is_last_poll(&context, Duration::from_secs(30)) && is_last_poll(&context, Duration::from_secs(5)));
+        assert!(!is_last_poll(&context, Duration::from_secs(4)));
     }
 
     #[test]

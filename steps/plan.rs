@@ -36,7 +36,7 @@ const READS: [&str; 5] = ["Describe", "Get", "List", "Lookup", "Simulate"];
 /// A part of the name of every step that only waits.
 const WAITS: &str = ":waitFor";
 /// The error name of a read without an answer. No rule retries it.
-const NO_ANSWER: &str = "Flow.NoAnswer";
+pub const NO_ANSWER: &str = "Flow.NoAnswer";
 /// The modules without a [`Service`](crate::service::Service) whose steps make changes only through the clients for
 /// changes. The steps of every service do.
 const PLANNABLE: [&str; 6] = ["dns", "https", "preflight", "ssh", "sts", "teardown"];
@@ -63,14 +63,12 @@ pub fn is_plannable(resource: &str) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlannedAction {
-    /// The resource does not exist.
+    /// It does not exist; or it cannot be changed in place, and a new revision is created.
     Create,
     /// It exists and belongs to the deployment; another execution created it and the answer was lost.
     Adopt,
     /// It exists and differs.
     Update,
-    /// It exists, differs, and cannot be changed in place: a new one replaces it.
-    Replace,
     /// It exists and does not differ.
     Unchanged,
     /// It is deleted.
@@ -88,6 +86,21 @@ pub struct Difference {
     pub to: String,
 }
 
+/// The cost of a resource a month in US dollars, by a table of prices.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceCost {
+    /// After the run; `None` if the resource is not billed, is deleted, or a part has no price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monthly_usd: Option<f64>,
+    /// Before the run; `None` as above, or if it does not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monthly_usd_now: Option<f64>,
+    /// What of it is billed and has no price in the table, before or after the run.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub no_price_for: BTreeSet<String>,
+}
+
 /// The planned change of one resource.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -100,10 +113,13 @@ pub struct PlannedChange {
     pub name: Option<String>,
     /// Its id or ARN; [`KNOWN_AFTER_APPLY`] if it does not exist.
     pub id: String,
-    /// The fields that differ, if it is updated or replaced.
+    /// The fields that differ, if it is updated or has a new revision.
     pub fields: Vec<Difference>,
     /// The path of the state that changes it.
     pub state: String,
+    /// What it costs.
+    #[serde(flatten)]
+    pub cost: ResourceCost,
     /// The input of the step, from which its price is computed.
     #[serde(skip)]
     pub settings: Value,
@@ -227,14 +243,13 @@ fn planned_change(
     differences: &[Difference],
 ) -> PlannedChange {
     let action = match resource_change.action {
-        ChangeAction::Created if !differences.is_empty() => PlannedAction::Replace,
         ChangeAction::Created => PlannedAction::Create,
         ChangeAction::Adopted => PlannedAction::Adopt,
         ChangeAction::Updated => PlannedAction::Update,
         ChangeAction::Unchanged => PlannedAction::Unchanged,
         ChangeAction::Deleted => PlannedAction::Delete,
     };
-    let differs = matches!(action, PlannedAction::Update | PlannedAction::Replace);
+    let differs = matches!(action, PlannedAction::Update | PlannedAction::Create);
     PlannedChange {
         action,
         resource_type: resource_change.resource_type.clone(),
@@ -242,6 +257,7 @@ fn planned_change(
         id: resource_change.id.clone(),
         fields: if differs { differences.to_vec() } else { Vec::new() },
         state: context.state_path.clone(),
+        cost: ResourceCost::default(),
         settings: input.clone(),
     }
 }

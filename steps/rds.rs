@@ -3,6 +3,7 @@
 mod changes;
 mod database;
 mod delete;
+mod final_snapshot;
 mod inventory;
 mod subnet_group;
 mod wait;
@@ -16,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(crate) use final_snapshot::FinalSnapshot;
 pub(crate) use inventory::FoundDatabase;
 
 use crate::{
@@ -27,6 +29,7 @@ use crate::{
     preflight::{CheckChanges, Holders, Objections},
     service::{CheckNames, Found, Service, UsualWait},
     tags::Tags,
+    teardown::{CheckDeletions, DeletionFindings},
 };
 
 const RESOURCE_TYPE: &str = "AWS::RDS::DBInstance";
@@ -121,6 +124,19 @@ impl Service for Rds {
         objections: &mut Objections,
     ) -> Result<(), StepError> {
         changes::check(environment, input, objections).await
+    }
+
+    fn deletion_actions(&self) -> &'static [&'static str] {
+        &["rds:DescribeDBInstances"]
+    }
+
+    async fn check_deletions(
+        &self,
+        environment: &Environment,
+        input: &CheckDeletions,
+        findings: &mut DeletionFindings,
+    ) -> Result<(), StepError> {
+        final_snapshot::check(environment, input, findings).await
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     preflight::{CheckChanges, Holders, Objections},
     rds::FoundDatabase,
     route53::FoundRecord,
+    teardown::{CheckDeletions, DeletionFindings},
 };
 
 /// An AWS service whose resources belong to deployments. Each service implements it in its own module. What stays outside that module:
@@ -77,6 +78,24 @@ pub(crate) trait Service: Sync {
         _environment: &Environment,
         _input: &CheckChanges,
         _objections: &mut Objections,
+    ) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    /// The IAM actions of [`Service::check_deletions`].
+    fn deletion_actions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Adds what prevents the deletion of the deployment's resources, and what is lost with them, to `findings`.
+    ///
+    /// # Errors
+    /// A read failed.
+    async fn check_deletions(
+        &self,
+        _environment: &Environment,
+        _input: &CheckDeletions,
+        _findings: &mut DeletionFindings,
     ) -> Result<(), StepError> {
         Ok(())
     }
@@ -235,7 +254,8 @@ mod tests {
     #[test]
     fn a_search_only_reads() {
         for service in SERVICES {
-            let checks = service.name_actions().iter().chain(service.change_actions());
+            let checks =
+                service.name_actions().iter().chain(service.change_actions()).chain(service.deletion_actions());
             let mut actions = service.find_actions().iter().chain(checks);
             assert!(actions.all(|action| is_read(action)), "{}", service.name());
         }

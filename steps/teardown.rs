@@ -1,5 +1,6 @@
 //! Finds everything that belongs to a deployment. Each service finds its own resources, and its own steps delete them.
 
+mod first_check;
 mod last_check;
 
 use std::sync::Arc;
@@ -9,8 +10,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{Environment, SERVICES, service::Found};
+pub(crate) use first_check::{CheckDeletions, DeletionFindings};
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
+    first_check::register(registry, environment);
     last_check::register(registry, environment);
     let actions: Vec<&str> = SERVICES.iter().flat_map(|service| service.find_actions()).copied().collect();
     let environment = Arc::clone(environment);
@@ -36,6 +39,10 @@ async fn find_all(environment: &Environment, deployment: &str) -> Result<Found, 
     let mut found = Found::default();
     for service in SERVICES {
         service.find(environment, deployment, &mut found).await?;
+    }
+    let private_key = environment.keys_directory().join(format!("{deployment}-bastion.pem"));
+    if private_key.exists() {
+        found.stays.push(format!("private key file {} on this machine", private_key.display()));
     }
     found.total = found.count();
     Ok(found)

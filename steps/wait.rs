@@ -23,6 +23,8 @@ const INTERVAL_SECONDS: u64 = 10;
 const INTERVAL_SECONDS_MAX: u64 = 3_600;
 /// How long one poll of a server may take.
 const POLL_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long one poll of a server may take at least, where the deadline of the state is near.
+const POLL_TIME_MIN: Duration = Duration::from_secs(1);
 
 pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
     step!(registry, settings, "wait:dns", "Waits until DNS has a record, or one with the wanted value.", [], dns::wait);
@@ -55,6 +57,22 @@ pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
 
 fn interval_default() -> u64 {
     INTERVAL_SECONDS
+}
+
+/// Polls a server. A poll may take half of the time until the deadline: its finding is then recorded before the state times out.
+///
+/// # Errors
+/// The server does not answer in time, or the answer is no longer needed. The error is the reason to continue waiting.
+async fn within<T>(context: &StepContext, nothing: &str, poll: impl Future<Output = T>) -> Result<T, String> {
+    let time_left = context.deadline_ms.map(|due| Duration::from_millis(due.saturating_sub(context.now_ms)));
+    let limit = time_left.map_or(POLL_TIME_MAX, |left| (left / 2).clamp(POLL_TIME_MIN, POLL_TIME_MAX));
+    tokio::select! {
+        found = tokio::time::timeout(limit, poll) => {
+            found.map_err(|_| format!("{nothing} within {} s", limit.as_secs()))
+        }
+        // A failed execution does not wait for the server.
+        () = context.abandonment.abandoned() => Err("the attempt is over".to_owned()),
+    }
 }
 
 /// The answer of a poll whose condition does not hold.

@@ -203,6 +203,20 @@ fn a_client_takes_over_with_the_account_that_is_pinned() {
     assert!(text(&output.stdout).contains("second: 111111111111"));
 }
 
+#[test]
+fn after_a_refused_resume_the_status_names_the_account_that_is_needed() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Who" }, "Who": who() });
+    let file = home.definition("due", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }));
+    home.exits_with(&["run", &file, "--yes", "--no-wait=0", "--id", "one"], &sts.credentials(STAGING), 75);
+    until(10, "it is due", || home.succeed(&["status", "one"]).contains("INTERRUPTED"));
+    home.exits_with(&["resume", "one"], &sts.credentials(PRODUCTION), 3);
+    let said = home.succeed(&["status", "one"]);
+    assert!(said.contains("INTERRUPTED") && said.contains("flow resume one"), "{said}");
+    assert!(said.contains("account 111111111111") && said.contains("needs credentials of this account"), "{said}");
+    home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 0);
+}
+
 /// Starts a run with credentials beside a server, and another one without credentials. Kills the server so that the other one becomes the
 /// owner. Returns both: the one with credentials, and the owner.
 fn beside_an_owner_without_credentials(

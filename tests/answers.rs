@@ -84,6 +84,16 @@ fn who_answered_and_why_is_in_history_export_and_json() {
 }
 
 #[test]
+fn an_answer_is_one_of_success_failure_and_withdrawal() {
+    let home = Home::plain();
+    let said = home.exits(&["signal", "one", "Only"], 2);
+    assert!(said.contains("<--success <JSON>|--failure <ERROR>|--withdraw>"), "{said}");
+    for two in [["--success", "1", "--withdraw"].as_slice(), &["--failure", "Wrong", "--withdraw"]] {
+        home.exits(&[&["signal", "one", "Only"], two].concat(), 2);
+    }
+}
+
+#[test]
 fn an_early_answer_is_kept_until_its_state_waits() {
     let home = Home::plain();
     let mut task = activity(&home);

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, text};
+use crate::{
+    serve::Server,
+    support::{Home, text, until},
+};
 
 fn asks(home: &Home, name: &str, arguments: &Value) -> String {
     let rejected =
@@ -99,6 +102,27 @@ fn a_field_of_type_string_takes_a_number_and_a_choice_of_an_approval_without_cho
 }
 
 #[test]
+fn a_field_is_shown_with_what_is_allowed_and_has_its_default() {
+    let home = Home::plain();
+    let fields = json!({ "type": "object", "required": ["stack", "count"], "properties": {
+        "stack": { "type": "string", "enum": ["prod", "stage"] },
+        "count": { "type": "integer", "minimum": 1, "maximum": 5, "default": 2 } } });
+    let file = asks(&home, "release", &json!({ "Prompt": "Release it?", "Fields": fields }));
+    let said = started(&home, &file, "r-1");
+    for expected in ["one of prod, stage", "from 1 to 5; default 2", "--set stack=…", "Not required: --set count=…"]
+    {
+        assert!(said.contains(expected), "{expected} is not in: {said}");
+    }
+    let refused = home.exits(&["approve", "r-1", "--set", "stack=test"], 3);
+    assert!(refused.contains("allowed: one of prod, stage"), "{refused}");
+    let refused = home.exits(&["approve", "r-1", "--set", "stack=prod", "--set", "count=9"], 3);
+    assert!(refused.contains("from 1 to 5"), "{refused}");
+    home.succeed(&["approve", "@latest", "--set", "stack=prod"]);
+    home.flow(&["resume", "r-1"]);
+    assert_eq!(output(&home, "r-1")["Fields"], json!({ "stack": "prod", "count": 2 }));
+}
+
+#[test]
 fn an_approval_is_not_answered_early() {
     let home = Home::plain();
     let ask =
@@ -182,6 +206,24 @@ fn after_a_rejection_and_a_resume_the_time_in_between_is_not_counted_and_the_que
     assert!(ms(&state["calledMs"]) >= ms(&state["enteredMs"]) + 3_000, "it is asked again: {state}");
     assert!(ms(&idle["untilMs"]) >= ms(&idle["fromMs"]) + 3_000, "{idle}");
     assert_eq!(ms(&line["header"]["idleMs"]), ms(&idle["untilMs"]) - ms(&idle["fromMs"]), "the list counts the same");
+    let listed = home.succeed(&["approvals", "-o", "json"]);
+    let mut lines = listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let task = lines.find(|line| line["type"] == "needsPerson").unwrap()["task"].clone();
+    assert!(ms(&task["sinceMs"]) >= ms(&state["enteredMs"]) + 3_000, "it waits since it is asked again: {task}");
+}
+
+#[test]
+fn an_answer_beside_an_owner_says_that_the_owner_continues_or_how_the_execution_ended() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    started(&home, &asks_twice(&home), "t-1");
+    let said = home.exits(&["approve", "t-1"], 0);
+    assert!(said.contains(&format!("It continues in process {} on ", server.pid())), "{said}");
+    assert!(said.contains("flow serve"), "{said}");
+    until(10, "the second question is asked", || home.succeed(&["approvals"]).contains("Second?"));
+    let said = home.exits(&["approve", "t-1"], 0);
+    assert!(said.contains("SUCCEEDED"), "{said}");
+    assert_eq!(home.exits(&["resume", "--all", "--quiet"], 0), "", "its end was shown to the person who approved");
 }
 
 #[test]

@@ -172,7 +172,6 @@ fn a_rollback_fails_every_run_until_it_is_repaired() {
     assert!(said.contains("because it rolled back"), "{said}");
     let (exit, said) = run(&home, &bad);
     assert_eq!(exit, Some(1), "the next run: {said}");
-    home.world().clear_faults();
     home.rehearse(&[]);
     home.rehearse(&["--set", "application.image=example.test/repaired:3"]);
     assert_eq!(home.world().inspect()["counts"]["services"], 1);
@@ -192,6 +191,22 @@ fn a_changed_input_is_applied_or_refused_and_never_ignored() {
     for field in ["database.username is other", "bastion.instanceType is t3.small", "vpc.cidr is 10.101.0.0/16"] {
         assert!(said.contains(field), "{field}: {said}");
     }
+    let (exit, said) = run(&home, &["--set", "vpc.subnetCidrs=[\"10.100.10.0/26\",\"10.100.20.0/26\"]"]);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("vpc.subnetCidrs has 10.100.20.0/26"), "{said}");
+    let key = home.path().join("other.pub");
+    std::fs::write(&key, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEZ6vDItsHCFa9z+QgowO3+sH4/2mvuARMcMCnlCOeSj other\n")
+        .unwrap();
+    let input = json!({
+        "deployment": "rehearsal",
+        "domain": "endpoints.example.com",
+        "bastion": { "keyPair": { "publicKeyFile": key } },
+        "alarms": { "email": "person@example.com" },
+        "database": { "username": "other" },
+    });
+    let (exit, said) = run(&home, &["--input", &input.to_string()]);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("bastion.keyPair names another public key") && said.contains("database.username"), "{said}");
     assert_eq!(world.changing_calls().len(), before, "something was changed");
     home.rehearse(&["--set", "bastion.enabled=false", "--set", "alarms.enabled=false"]);
     let found = world.inspect();
@@ -264,8 +279,11 @@ fn a_teardown_waits_for_what_lingers_and_says_what_stays() {
     let teardown = ["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED];
     let failed = home.flow(&[&teardown[..], &["--fault", "rds:database=failed"]].concat());
     let said = format!("{}{}", text(&failed.stdout), text(&failed.stderr));
-    assert_eq!(failed.status.code(), Some(1), "{said}");
-    assert!(said.contains("RDS can make no final snapshot") && said.contains("ifPossible"), "{said}");
+    assert_eq!(failed.status.code(), Some(3), "refused before the first deletion: {said}");
+    let command = "--set deployment=rehearsal --set finalSnapshot=ifPossible --rehearse";
+    assert!(said.contains("RDS can make no final snapshot") && said.contains(command), "{said}");
+    assert!(!said.contains("--again"), "the same input is refused again: {said}");
+    assert_eq!(home.world().inspect()["counts"]["instances"], 1);
     let said = home.succeed(
         &[
             &teardown[..],
@@ -283,9 +301,88 @@ fn a_teardown_waits_for_what_lingers_and_says_what_stays() {
         .concat(),
     );
     assert!(said.contains("INACTIVE task definitions"), "{said}");
+    assert!(said.contains("no final snapshot is possible, and its data is deleted"), "{said}");
     let found = home.world().inspect();
     let left: Vec<_> = found["counts"].as_object().unwrap().iter().filter(|(_, count)| **count != json!(0)).collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_fault_ends_with_its_command_and_what_it_broke_stays_broken_until_it_is_repaired() {
+    let home = Home::for_rehearsal();
+    let broken = ["--set", "application.image=example.test/broken:2"];
+    let (exit, said) =
+        run(&home, &[&broken[..], &["--fault", "ecs:service=tasks-die", "--fault", "ec2:*=delay"]].concat());
+    assert_eq!(exit, Some(1), "{said}");
+    let (exit, said) = run(&home, &broken);
+    assert_eq!(exit, Some(1), "the next run with the same image: {said}");
+    assert!(said.contains("circuit breaker") && !said.contains("stopped tasks: none"), "{said}");
+    home.rehearse(&["--set", "application.image=example.test/repaired:3"]);
+    let (exit, said) = run(&home, &["--plan", "--fault", "*:*=denied"]);
+    assert_ne!(exit, Some(0), "{said}");
+    home.rehearse(&["--set", "application.image=example.test/repaired:3"]);
+}
+
+#[test]
+fn a_bastion_that_cannot_be_reached_is_said_so_with_the_way_out() {
+    let home = Home::for_rehearsal();
+    let (exit, said) = run(&home, &["--fault", "ec2:ssh=unreachable"]);
+    assert_eq!(exit, Some(1), "{said}");
+    for words in ["on port 22", "--set bastion.waitForSsh=false", "sshSourceCidr"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    home.rehearse(&["--set", "bastion.waitForSsh=false"]);
+}
+
+#[test]
+fn an_account_offers_only_what_exists() {
+    let home = Home::for_rehearsal();
+    let (exit, said) = run(&home, &["--plan", "--set", "database.instanceClass=db.nope.micro"]);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("db.nope.micro"), "{said}");
+    let (exit, said) = run(&home, &["--plan", "--set", "bastion.ubuntuRelease=\"99.04\""]);
+    assert_eq!(exit, Some(3), "{said}");
+    assert!(said.contains("has no image of Ubuntu 99.04"), "{said}");
+}
+
+/// Creates what others have in the deployment's VPC, and deletes it: a security group with a rule that refers to one of the deployment's.
+fn foreign_group(world: &World, action: &str) -> String {
+    world.python(&format!(
+        "import boto3, sys\n\
+         c = boto3.client('ec2', endpoint_url=sys.argv[1], region_name='eu-central-1', aws_access_key_id='x', aws_secret_access_key='x')\n\
+         named = lambda name: [g for g in c.describe_security_groups()['SecurityGroups'] if g['GroupName'].endswith(name)]\n\
+         web = named('WebApp')[0]\n\
+         {action}"
+    ))
+}
+
+#[test]
+fn a_teardown_refuses_before_its_first_deletion_while_others_use_its_network() {
+    let home = Home::for_rehearsal();
+    home.rehearse(&[]);
+    let world = home.world();
+    foreign_group(
+        &world,
+        "g = c.create_security_group(GroupName='tenant-app', Description='x', VpcId=web['VpcId'])['GroupId']\n\
+         c.authorize_security_group_ingress(GroupId=g, IpPermissions=[dict(IpProtocol='tcp', FromPort=80, ToPort=80, \
+         UserIdGroupPairs=[dict(GroupId=web['GroupId'])])])",
+    );
+    let before = world.inspect()["counts"].clone();
+    for more in [&["--plan"][..], &[]] {
+        let (exit, said) = tear_down(&home, more);
+        assert_eq!(exit, Some(3), "{more:?}: {said}");
+        assert!(said.contains("contains what does not belong to deployment rehearsal"), "{said}");
+        assert!(said.contains("(tenant-app)") && said.contains("a rule of security group"), "{said}");
+    }
+    assert_eq!(world.inspect()["counts"], before, "something was deleted");
+    foreign_group(&world, "c.delete_security_group(GroupId=named('tenant-app')[0]['GroupId'])");
+    let (exit, said) = tear_down(&home, &[]);
+    assert_eq!(exit, Some(0), "{said}");
+}
+
+fn tear_down(home: &Home, more: &[&str]) -> (Option<i32>, String) {
+    let output = home.flow(&[&["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED], more].concat());
+    (output.status.code(), format!("{}\n{}", text(&output.stdout), text(&output.stderr)))
 }
 
 #[test]
@@ -299,7 +396,12 @@ fn a_plan_of_a_teardown_lists_what_goes_what_is_made_and_what_stays() {
         "deletionProtection: true -> false",
         "SSH from Internet",
         "rehearsal-1",
-        "Estimated saving: at least ",
+        "ends 0.40 USD a month",
+        "the difference is not known); no price is known for ",
+        "INACTIVE task definitions",
+        "final snapshot of database rehearsal-db, which is billed",
+        "service-linked roles",
+        "private key file",
     ] {
         assert!(said.contains(words), "{words}: {said}");
     }

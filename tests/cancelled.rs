@@ -27,6 +27,16 @@ fn started(home: &Home, id: &str) -> (std::process::Child, String) {
 }
 
 #[test]
+fn a_proposed_command_quotes_an_id_that_a_shell_would_split() {
+    let home = Home::plain();
+    home.exits(&["run", &home.waits("long", 3600), "--yes", "--no-wait=0", "--id", "a(b)"], 75);
+    let said = home.exits(&["cancel", "a(b)"], 0);
+    assert!(said.contains("flow resume 'a(b)'"), "{said}");
+    let said = home.exits(&["cancel", "a(b)"], 1);
+    assert!(said.contains("flow status 'a(b)'"), "{said}");
+}
+
+#[test]
 fn a_cancel_waits_for_the_call_in_flight_and_makes_no_other() {
     let home = Home::plain();
     let (owner, _) = started(&home, "c-1");

@@ -45,6 +45,15 @@ fn commands_workflows_steps_and_codes_are_completed() {
     assert_eq!(found, ["approvals", "approve"]);
     assert_eq!(candidates(&home, &["init", "endpoints-aws-"]), ["endpoints-aws-teardown"]);
     assert!(candidates(&home, &["run", "endpoints-"]).contains(&"endpoints-aws".to_owned()));
+    for name in ["own.asl.yaml", "own.input.schema.json", "own.mocks.json", "own.md"] {
+        std::fs::write(home.path().join(name), "").unwrap();
+    }
+    let typed = home.path().join("own");
+    let found = candidates(&home, &["run", typed.to_str().unwrap()]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].ends_with("own.asl.yaml"), "{found:?}");
+    let found = candidates(&home, &["run", "endpoints-aws", "--rehearse", "--fault", "route53"]);
+    assert_eq!(found, ["route53:zone=not-delegated"]);
     assert_eq!(candidates(&home, &["steps", "wait:h"]), ["wait:http"]);
     assert_eq!(candidates(&home, &["steps", "flow:wait:h"]), ["flow:wait:http"]);
     assert!(candidates(&home, &["explain", "States.T"]).contains(&"States.Timeout".to_owned()));
@@ -120,7 +129,10 @@ fn a_man_page_is_written_for_every_command() {
     let run = std::fs::read_to_string(folder.join("flow-run.1")).unwrap();
     assert!(run.contains(".TH flow") && run.contains("rehearse"), "{run}");
     for page in ["flow.1", "flow-resume.1", "flow-man.1"] {
-        assert!(folder.join(page).is_file(), "{page}");
+        let text = std::fs::read_to_string(folder.join(page)).unwrap();
+        for section in ["EXIT STATUS", "ENVIRONMENT", "FILES"] {
+            assert!(text.contains(&format!(".SH \"{section}\"")), "{page}: {section}");
+        }
     }
     assert!(!folder.join("flow-rehearsal-world.1").exists(), "a command that is hidden");
 }

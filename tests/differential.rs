@@ -5,13 +5,13 @@
 //! `FLOW_TEST_STEP_FUNCTIONS=URL` on LocalStack (tests/localstack.sh). Status, output, error, effects and the order of
 //! the history must be the same.
 
-use std::{collections::BTreeMap, path::Path, process::Child};
+use std::{collections::BTreeMap, path::Path};
 
 use deploy::plan::ALIAS;
 use serde_json::{Value, json};
 
 use crate::{
-    campaign::{deploy, ended, step_functions, worker},
+    campaign::{Workers, deploy, ended, step_functions, worker},
     serve::Server,
     support::{Home, one_of_everything, post},
 };
@@ -191,18 +191,6 @@ fn run(endpoint: &str, machine: &str, folder: &Path, is_concurrent: bool) -> Run
         cause: found["cause"].clone(),
         effects: effects(folder),
         history: history(endpoint, execution, is_concurrent),
-    }
-}
-
-/// The workers of a test. They are killed when this is dropped, also if the test fails.
-struct Workers(Vec<Child>);
-
-impl Drop for Workers {
-    fn drop(&mut self) {
-        for worker in &mut self.0 {
-            let _ = worker.kill();
-            let _ = worker.wait();
-        }
     }
 }
 

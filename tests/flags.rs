@@ -64,12 +64,51 @@ fn every_flag_of_every_command_is_used_by_a_test_of_that_command() {
     assert!(unused.is_empty(), "no test uses {unused:#?}");
 }
 
+/// The last JSON line of `flow status ID --state NAME`.
+fn state(home: &Home, id: &str, name: &str) -> Value {
+    let said = home.exits(&["status", id, "--state", name, "-o", "json"], 0);
+    serde_json::from_str(said.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn a_state_is_text_for_people_and_its_visits_are_counted_by_its_path() {
+    let home = Home::plain();
+    let states = json!({ "First": { "Type": "Pass", "Next": "Rest" }, "Rest": { "Type": "Wait", "Seconds": 3600, "End": true } });
+    let file = home.definition("rests", &json!({ "StartAt": "First", "States": states }));
+    home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", "one", "--input", r#"{"n": 7}"#], 75);
+    let said = home.exits(&["status", "one", "--state", "Rest"], 0);
+    assert!(said.starts_with("Rest   waits until ") && said.contains("  input:\n    n: 7\n"), "{said}");
+    assert!(!said.contains(['{', '"']), "{said}");
+    let line = state(&home, "one", "Rest");
+    assert_eq!(
+        (&line["visit"], &line["attempt"]),
+        (&json!(1), &json!(1)),
+        "it is the second state, entered once: {line}"
+    );
+}
+
+#[test]
+fn all_states_with_a_name_are_shown_and_counted() {
+    let home = Home::plain();
+    let call = json!({ "StartAt": "Call", "States": { "Call": { "Type": "Pass", "End": true } } });
+    let each = json!({ "Type": "Map", "ItemProcessor": call, "End": true });
+    let file = home.definition("each", &json!({ "StartAt": "Each", "States": { "Each": each } }));
+    home.exits(&["run", &file, "--yes", "--id", "one", "--input", "[1, 2, 3]"], 0);
+    let said = home.exits(&["status", "one", "--state", "Call"], 0);
+    assert!(said.contains("3 states are named 'Call': 0 failed, 0 not left, 3 left"), "{said}");
+    assert!(said.contains("Each[0]/Call   was left") && said.contains("Each[2]/Call   was left"), "{said}");
+    let said = home.exits(&["status", "one", "--state", "Each[1]/Call"], 0);
+    assert!(said.contains("input: 2") && !said.contains("Each[0]"), "{said}");
+    let printed = home.exits(&["status", "one", "--state", "Call", "-o", "json"], 0);
+    assert_eq!(printed.matches(r#""type":"state""#).count(), 3, "{printed}");
+}
+
 #[test]
 fn a_state_is_shown_with_its_input_and_one_that_is_not_entered_is_not_found() {
     let home = Home::plain();
     let file = home.waits("long", 3600);
     home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", "one", "--input", r#"{"n": 7}"#], 75);
-    let shown: Value = serde_json::from_str(&home.exits(&["status", "one", "--state", "Rest"], 0)).unwrap();
+    let shown = state(&home, "one", "Rest");
     assert_eq!((&shown["state"], &shown["input"]["n"]), (&json!("Rest"), &json!(7)));
     let refused = home.flow(&["status", "one", "--state", "Other"]);
     assert_eq!(refused.status.code(), Some(4));
@@ -84,9 +123,7 @@ fn a_state_that_was_left_is_shown_with_its_last_result() {
     let fails = json!({ "QueryLanguage": "JSONata", "StartAt": "First", "States": states });
     home.exits(&["run", &home.definition("fails", &fails), "--yes", "--id", "one", "--input", r#"{"n": 7}"#], 1);
     home.exits(&["run", &home.one("pass", &json!({ "Type": "Pass", "End": true })), "--yes", "--id", "two"], 0);
-    let state = |id: &str, name: &str| -> Value {
-        serde_json::from_str(&home.exits(&["status", id, "--state", name], 0)).unwrap()
-    };
+    let state = |id: &str, name: &str| state(&home, id, name);
     let first = state("one", "First");
     assert_eq!((&first["input"]["n"], &first["output"]["m"]), (&json!(7), &json!(8)), "{first}");
     assert_eq!((&first["visit"], &first["activity"]["doing"]), (&json!(1), &json!("left")), "{first}");

@@ -1,9 +1,13 @@
-"""Runs LocalStack 4.14 in this process, with two changes without which these tests cannot use it."""
+"""Runs LocalStack 4.14 in this process, with the changes without which these tests cannot use it."""
 
 import jsonata
+from localstack.aws.api.stepfunctions import ActivityDoesNotExist
 from localstack.runtime.main import main
+from localstack.services.stepfunctions.asl.eval.callback import callback
 from localstack.services.stepfunctions.asl.eval.environment import Environment
 from localstack.services.stepfunctions.asl.jsonata import jsonata as bridge
+from localstack.services.stepfunctions.backend.activity import ActivityTask
+from localstack.services.stepfunctions.provider import StepFunctionsProvider
 
 
 def evaluate(expression):
@@ -26,8 +30,45 @@ def frame_with_map(cls, env, variable_store, event_history_frame_cache=None):
     return frame
 
 
+def add_activity_task(self, callback_id, activity_arn, activity_input):
+    """Stores the token of a task before a poll can return the task. LocalStack 4.14 queues the task first: a poll that
+    takes it in between fails with InvalidToken, and the task is lost for the 60 s of its time-out."""
+    activity = self._activity_store.get(activity_arn)
+    if activity is None:
+        raise ActivityDoesNotExist()
+    endpoint = callback.ActivityCallbackEndpoint(callback_id=callback_id, activity_input=activity_input)
+    self._pool[callback_id] = endpoint
+    activity.add_task(ActivityTask(task_token=callback_id, task_input=activity_input))
+    return endpoint
+
+
+set_up_heartbeat = callback.CallbackEndpoint.setup_heartbeat_endpoint
+
+
+def heartbeat_after_answer(self, heartbeat_seconds):
+    """Accepts an answer that arrives before LocalStack 4.14 waits for heartbeats: it would accept the answer from the
+    worker and then let the attempt end with a time-out."""
+    endpoint = set_up_heartbeat(self, heartbeat_seconds)
+    if self.get_outcome() is not None:
+        endpoint.notify()
+    return endpoint
+
+
+all_executions = StepFunctionsProvider._get_executions
+
+
+def begun_executions(self, context, execution_status=None):
+    """Leaves out executions whose definition is still being parsed. While one is, LocalStack 4.14 answers GetActivityTask
+    and SendTask* with an internal error, and loses the task that it was about to return."""
+    found = all_executions(self, context, execution_status)
+    return [execution for execution in found if execution.exec_worker and execution.exec_worker.env]
+
+
 bridge._eval_jsonata = evaluate
 Environment.as_inner_frame_of = classmethod(frame_with_map)
+callback.CallbackPoolManager.add_activity_task = add_activity_task
+callback.CallbackEndpoint.setup_heartbeat_endpoint = heartbeat_after_answer
+StepFunctionsProvider._get_executions = begun_executions
 
 if __name__ == "__main__":
     main()

@@ -122,6 +122,42 @@ fn placeholders_are_named_and_replaced() {
     reported(&home, &["run", "p.asl", "--yes", "--substitute", "Pause=0"], 0);
     fs::write(home.path().join("work/values.yaml"), "Pause: 0\n").unwrap();
     reported(&home, &["check", "p.asl", "--substitute", "values.yaml"], 0);
+    fs::write(home.path().join("work/values.env"), "# seconds\nPause=0\nOther=some text\n").unwrap();
+    reported(&home, &["check", "p.asl", "--substitute", "values.env"], 0);
+    let unknown = reported(&home, &["check", "p.asl", "--substitute", "Puase=0"], 3);
+    assert!(unknown.contains("did you mean 'Pause'?"), "{unknown}");
+}
+
+#[test]
+fn a_tag_of_a_template_is_an_error_and_does_not_hide_other_problems() {
+    let home = Home::plain();
+    fs::create_dir_all(home.path().join("work")).unwrap();
+    let text = "StartAt: A\nStates:\n  A:\n    Type: Wait\n    Seconds: !Ref Pause\n    Comment: a\n    Comment: b\n    Nxt: B\n";
+    fs::write(home.path().join("work/tags.asl.yaml"), text).unwrap();
+    let said = reported(&home, &["check", "tags.asl.yaml"], 3);
+    for expected in
+        ["[YAML_TAG]", "tags.asl.yaml:5:", "!Ref", "--substitute", "[DUPLICATE_KEY]", "did you mean 'Next'?"]
+    {
+        assert!(said.contains(expected), "{expected} is not in: {said}");
+    }
+    assert!(reported(&home, &["run", "tags.asl.yaml", "--yes"], 3).contains("line 5: the tag !Ref"));
+}
+
+#[test]
+fn a_state_machine_inside_a_template_is_run_by_its_name() {
+    let home = Home::plain();
+    fs::create_dir_all(home.path().join("work")).unwrap();
+    let template = "Resources:\n  Fn: {Type: AWS::Lambda::Function, Properties: {Role: !GetAtt Role.Arn}}\n  Orders:\n    \
+                    Type: AWS::Serverless::StateMachine\n    Properties:\n      DefinitionSubstitutions: {Pause: !Ref Seconds}\n      \
+                    Definition:\n        StartAt: A\n        States:\n          A: {Type: Pass, Result: \"${Pause}\", End: true}\n";
+    fs::write(home.path().join("work/template.yaml"), template).unwrap();
+    let said = reported(&home, &["check", "template.yaml"], 3);
+    assert!(said.contains("Orders (inside the template; DefinitionSubstitutions Pause)"), "{said}");
+    assert!(said.contains("flow run 'template.yaml#Orders' --substitute Pause=VALUE"), "{said}");
+    let said = reported(&home, &["check", "template.yaml#Orders"], 0);
+    assert!(said.contains("template.yaml#Orders:10:"), "the warning has its line: {said}");
+    let said = reported(&home, &["run", "template.yaml#Orders", "--yes", "--substitute", "Pause=7"], 0);
+    assert!(said.contains('7') && said.contains("Orders"), "{said}");
 }
 
 #[test]
@@ -133,8 +169,29 @@ fn an_earlier_execution_is_run_again_with_another_field() {
     fs::remove_file(&file).unwrap();
     let again = reported(&home, &["run", "--again", "j-1", "--set", "b=z", "--yes"], 0);
     assert!(again.contains("xz"), "{again}");
+    let schema = serde_json::json!({ "type": "object", "additionalProperties": false,
+        "properties": { "a": { "type": "string" }, "b": { "type": "string", "enum": ["y", "z"] } } });
+    fs::write(home.path().join("joined.input.schema.json"), schema.to_string()).unwrap();
+    for wrong in ["b=other", "c=1"] {
+        let refused = reported(&home, &["run", "--again", "j-1", "--set", wrong, "--yes"], 3);
+        assert!(refused.contains("the input is not right") && refused.contains("allowed:"), "{wrong}: {refused}");
+    }
     let missing = in_folder(&home, &["run", "--yes"]);
     assert_eq!(missing.status.code(), Some(2), "{}", text(&missing.stderr));
+}
+
+#[test]
+fn what_takes_a_step_or_a_workflow_names_what_was_meant() {
+    let home = Home::plain();
+    for (given, meant) in [("aproval", "did you mean 'approval'?"), ("wait:htp", "did you mean 'wait:http'?")] {
+        let said = reported(&home, &["steps", given], 4);
+        assert!(said.contains(meant), "{said}");
+    }
+    let listed = reported(&home, &["steps", "flow:wait"], 0);
+    assert!(listed.contains("wait:http") && listed.contains("wait:dns") && !listed.contains("ssh:run"), "{listed}");
+    let file = home.one("own", &serde_json::json!({ "Type": "Task", "Resource": "flow:ec2:createVpc", "End": true }));
+    assert!(reported(&home, &["policy", &file], 0).contains("ec2:CreateVpc"));
+    assert!(reported(&home, &["init", &file], 4).contains("flow schema"));
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn planned(plan: &Value) -> Counts {
     let mut counts = Counts::new();
     for change in plan["changes"].as_array().unwrap() {
         let action = match change["action"].as_str().unwrap() {
-            "create" | "replace" => "created",
+            "create" => "created",
             "update" => "updated",
             "adopt" => "adopted",
             "delete" => "deleted",
@@ -110,6 +110,13 @@ fn a_plan_changes_nothing_and_agrees_with_the_run_resource_by_resource() {
     assert_eq!(planned(&fresh), done, "a first run");
     assert!(of(&done, "created") > 40, "{done:?}");
     assert!(!fresh["waits"].as_array().unwrap().is_empty());
+    for change in fresh["changes"].as_array().unwrap() {
+        let is_billed = change["monthlyUsd"].is_f64() || change["noPriceFor"].is_array();
+        let kind = change["resourceType"].as_str().unwrap();
+        let wanted = ["AWS::RDS::DBInstance", "AWS::EC2::Instance", "AWS::ECS::Service", "AWS::CloudWatch::Alarm"];
+        assert!(is_billed || !wanted.contains(&kind), "{change} has no cost");
+        assert!(!is_billed || kind != "AWS::EC2::VPC", "{change} is free");
+    }
     let needed = fresh["permissions"]["needed"].as_array().unwrap();
     assert!(needed.contains(&json!("iam:PassRole")) && needed.contains(&json!("ec2:CreateVpc")), "{needed:?}");
 
@@ -181,4 +188,67 @@ fn a_run_that_would_be_refused_has_a_plan_that_says_so() {
     let plan = plan(&home, &world, "endpoints-aws", &faults, 3);
     let cause = plan["refusal"]["cause"].as_str().unwrap();
     assert!(cause.contains("NS records") && cause.contains("RDS does not offer"), "{cause}");
+}
+
+#[test]
+fn a_plan_of_a_deployment_with_an_unfinished_execution_is_refused_as_the_run_is() {
+    let home = Home::for_rehearsal();
+    let world = started(&home);
+    home.flow(&arguments("endpoints-aws", &["--fault", "kill@Create VPC"]));
+    let plan = plan(&home, &world, "endpoints-aws", &[], 3);
+    let refusal = &plan["refusal"];
+    assert_eq!(refusal["error"], "SubjectBusy", "{refusal}");
+    assert!(refusal["cause"].as_str().unwrap().contains("flow resume "), "{refusal}");
+    let said = home.exits(&["run", "endpoints-aws", "--rehearse", "--speed", SPEED], 3);
+    assert!(said.contains("has not ended"), "{said}");
+}
+
+#[test]
+fn quiet_shows_only_changes() {
+    let home = Home::for_rehearsal();
+    home.succeed(&["run", "endpoints-aws", "--rehearse", "--speed", SPEED]);
+    let quiet = |more: &[&str], exit: i32| {
+        let output = home.flow(&[&["run", "endpoints-aws", "--rehearse", "--speed", SPEED, "--quiet"], more].concat());
+        assert_eq!(output.status.code(), Some(exit), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert_eq!(quiet(&["--plan"], 0), "");
+    let image = ["--set", "application.image=example.test/image:2"];
+    let plan = quiet(&[&image[..], &["--plan"]].concat(), 0);
+    assert!(plan.contains("create    AWS::ECS::TaskDefinition") && plan.contains("image: "), "{plan}");
+    let refused = quiet(&["--plan", "--set", "database.username=other"], 3);
+    assert!(refused.contains("Refused: ") && refused.contains("database.username"), "{refused}");
+    let failed = quiet(&["--plan", "--fault", "rds:database=failed"], 3);
+    assert!(failed.contains("The run would start and then fail (exit code 1)"), "{failed}");
+    home.world().clear_faults();
+    let done = quiet(&image, 0);
+    assert!(done.contains("AWS::ECS::TaskDefinition") && !done.contains("unchanged  "), "{done}");
+}
+
+#[test]
+fn an_option_that_a_rehearsal_would_ignore_is_refused() {
+    let home = Home::for_rehearsal();
+    for option in [["--region", "us-west-2"], ["--profile", "mine"]] {
+        let said = home.exits(&[&["run", "endpoints-aws", "--rehearse", "--plan"], &option[..]].concat(), 3);
+        assert!(said.contains(option[0]) && said.contains("has no effect with --rehearse"), "{said}");
+    }
+}
+
+/// Opens the database and SSH to the Internet without the runbook.
+const OPENED: &str = "import boto3, sys\n\
+    c = boto3.client('ec2', endpoint_url=sys.argv[1], region_name=sys.argv[2], aws_access_key_id='x', aws_secret_access_key='x')\n\
+    g = {g['GroupName']: g['GroupId'] for g in c.describe_security_groups()['SecurityGroups']}\n\
+    c.authorize_security_group_ingress(GroupId=g['DB'], IpPermissions=[{'IpProtocol': 'tcp', 'FromPort': 5432, 'ToPort': 5432, 'IpRanges': [{'CidrIp': '0.0.0.0/0'}]}])";
+
+#[test]
+fn a_database_that_a_person_opened_to_the_internet_is_named_in_plan_and_run() {
+    let home = Home::for_rehearsal();
+    run(&home, "endpoints-aws", &[]);
+    let world = home.world();
+    world.python(OPENED);
+    let opened = plan(&home, &world, "endpoints-aws", &[], 0);
+    let notes = opened["notes"].to_string();
+    assert!(notes.contains("Security group DB") && notes.contains("lets 0.0.0.0/0 in on tcp port 5432"), "{notes}");
+    let said = home.succeed(&["run", "endpoints-aws", "--rehearse", "--speed", SPEED]);
+    assert!(said.contains("lets 0.0.0.0/0 in on tcp port 5432"), "{said}");
 }

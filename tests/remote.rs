@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use crate::{
     campaign::{deploy, worker},
     serve::Server,
-    support::{Home, text, until},
+    support::{Home, post, text, until},
 };
+
+const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
 
 /// A server, the home of a person on another machine, and a worker. All end when this is dropped.
 struct Elsewhere {
@@ -186,4 +188,147 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
     there.person.exits(&["status", "asking-2", "--endpoint", &there.server.endpoint], 3);
     stub.kill().unwrap();
     stub.wait().unwrap();
+}
+
+#[test]
+fn a_run_that_does_not_wait_ends_where_only_a_worker_can_proceed() {
+    let mut there = Elsewhere::start("echo 1");
+    for mut worker in there.workers.drain(..) {
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+    }
+    let act = there.task(json!({ "End": true }));
+    let file = there.person.definition("job", &json!({ "StartAt": "Act", "States": { "Act": act } }));
+    deploy(&there.serving, &there.server.endpoint, &file, 20);
+    let input = there.input();
+    let printed = there.at_server(&["run", &file, "--yes", "--id", "job-1", "--input", &input, "--no-wait=0"], 75);
+    let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
+    let watch = format!("flow status job-1 --watch {options}");
+    assert!(printed.contains("Act: waits for a worker") && printed.contains(&watch), "{printed}");
+    let status = there.at_server(&["status", "job-1"], 0);
+    assert!(status.contains("waits for a worker"), "{status}");
+    there.workers = vec![worker(
+        &there.person,
+        &there.server.endpoint,
+        &["--activities", "process:run"],
+        &[("FLOW_PROGRAMS", &there.program)],
+    )];
+    there.at_server(&["status", "job-1", "--watch"], 0);
+}
+
+#[test]
+fn a_fail_state_ends_a_run_with_the_advice_to_run_it_again() {
+    let there = Elsewhere::start("echo 1");
+    let choose = json!({ "Type": "Choice", "Default": "Stop",
+        "Choices": [{ "Variable": "$.ready", "BooleanEquals": true, "Next": "Go" }] });
+    let stop = json!({ "Type": "Fail", "Error": "Tests.Missing", "Cause": "no tests were run" });
+    let states = json!({ "Choose": choose, "Stop": stop, "Go": { "Type": "Succeed" } });
+    let file = there.person.definition("gate", &json!({ "StartAt": "Choose", "States": states }));
+    deploy(&there.serving, &there.server.endpoint, &file, 20);
+    let printed = there.at_server(&["run", &file, "--yes", "--id", "gate-1", "--input", "{\"ready\": false}"], 1);
+    let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
+    let again = format!("flow run --again gate-1 {options}");
+    for words in ["gate-1 FAILED at \"Stop\"", "[Tests.Missing]", "no tests were run", &again] {
+        assert!(printed.contains(words), "{words:?} is not in: {printed}");
+    }
+    // The same input, and the deployed definition: a file is not needed.
+    let printed = there.at_server(&["run", "--again", "gate-1", "--yes", "--id", "gate-2"], 1);
+    assert!(printed.contains("gate-2 FAILED at \"Stop\""), "{printed}");
+    there.at_server(&["run", "--again", "gate-1", "--yes", "--id", "gate-3", "--set", "ready=true"], 0);
+    there.at_server(&["run", "--again", "gate-1", "--from", "Stop", "--yes"], 3);
+    there.at_server(&["run", "--again", "none", "--yes"], 4);
+}
+
+#[test]
+fn an_approval_is_shown_with_the_command_that_answers_it_in_the_servers_home() {
+    let there = Elsewhere::start("echo 1");
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "End": true,
+        "Parameters": { "Prompt": "Go?" } });
+    let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask } });
+    // flow deploy refuses an approval, so another client creates the state machine.
+    let machine = json!({ "name": "asking", "roleArn": ROLE, "definition": definition.to_string() });
+    let endpoint = &there.server.endpoint;
+    let created: Value =
+        serde_json::from_str(&post(endpoint, "AWSStepFunctions.CreateStateMachine", &machine.to_string())).unwrap();
+    let start = json!({ "stateMachineArn": created["stateMachineArn"], "name": "asking-1", "input": "{}" });
+    post(endpoint, "AWSStepFunctions.StartExecution", &start.to_string());
+    let arn = "arn:aws:states:us-east-1:111111111111:execution:asking:asking-1";
+    let command = format!("waits for a person; in the home of the server:   flow approve {arn}");
+    until(20, "the question", || there.at_server(&["status", "asking-1"], 0).contains(&command));
+    let refused = there.at_server(&["signal", "asking-1", "Ask", "--success", "{}"], 3);
+    assert!(refused.contains(&format!("flow approve {arn}")), "{refused}");
+    // Step Functions has no approvals, so these commands have no engine to choose.
+    for command in [&["approve", "asking-1"][..], &["reject", "asking-1"], &["approvals"]] {
+        there.at_server(command, 2);
+    }
+    assert!(there.at_server(&["status", "asking-1"], 0).contains("RUNNING"), "nothing was answered");
+    there.serving.succeed(&["approve", arn]);
+    until(20, "the end", || there.at_server(&["status", "asking-1"], 0).contains("SUCCEEDED"));
+}
+
+#[test]
+fn a_state_machine_of_another_name_runs_by_its_name_and_by_its_file() {
+    let there = Elsewhere::start("printf '{\"done\": true}'");
+    let with = |comment: &str| {
+        let act = there.task(json!({ "End": true, "Comment": comment }));
+        there.person.definition("job", &json!({ "StartAt": "Act", "States": { "Act": act } }))
+    };
+    let options = ["--endpoint", &there.server.endpoint, "--region", "us-east-1"];
+    let deploy = |file: &str, name: &str| {
+        let arguments = ["deploy", file, "--role-arn", ROLE, "--yes", "--name", name, "--quiet"];
+        there.serving.succeed(&[&arguments[..], &options].concat())
+    };
+    let file = with("first");
+    deploy(&file, "other");
+    let input = there.input();
+    let run = |arguments: &[&str], exit| {
+        there.at_server(&[&["run"][..], arguments, &["--yes", "--input", &input]].concat(), exit)
+    };
+    // Without the name, the file's own name is searched.
+    let refused = run(&[&file], 4);
+    assert!(refused.contains("there is no state machine named job") && refused.contains("--name NAME"), "{refused}");
+    assert!(run(&["other"], 0).contains("other-"), "an execution is named after its state machine");
+    run(&["other", "--id", "other-1"], 0);
+    run(&[&file, "--name", "other", "--id", "other-2"], 0);
+    run(&["--again", "other-1", "--id", "other-3"], 0);
+    assert!(there.at_server(&["status", "other-2"], 0).contains("SUCCEEDED"));
+    // The name alone runs what is deployed; a file must be what is deployed.
+    let file = with("second");
+    let refused = run(&[&file, "--name", "other", "--id", "other-4"], 3);
+    let update = format!("flow deploy {file} --name other --engine sfn");
+    assert!(refused.contains("nothing was started") && refused.contains(&update), "{refused}");
+    run(&["other", "--id", "other-4"], 0);
+    // Neither a workflow, a file nor a state machine.
+    let refused = run(&["none"], 4);
+    assert!(refused.contains("neither a workflow nor a file is named 'none'"), "{refused}");
+    let local = there.person.exits(&["run", &file, "--name", "other", "--yes"], 3);
+    assert!(local.contains("--engine sfn"), "{local}");
+}
+
+#[test]
+fn a_state_machine_that_flow_deploy_did_not_create_is_refused_before_anything_is_started_or_made() {
+    let there = Elsewhere::start("echo 1");
+    let act = there.task(json!({ "End": true }));
+    let definition = json!({ "StartAt": "Act", "States": { "Act": act } });
+    let file = there.person.definition("job", &definition);
+    let endpoint = &there.server.endpoint;
+    let call = |operation: &str, request: Value| -> Value {
+        serde_json::from_str(&post(endpoint, &format!("AWSStepFunctions.{operation}"), &request.to_string())).unwrap()
+    };
+    let request = json!({ "name": "job", "roleArn": ROLE, "definition": definition.to_string() });
+    let machine = call("CreateStateMachine", request)["stateMachineArn"].clone();
+    for workflow in [file.as_str(), "job"] {
+        let refused = there.at_server(&["run", workflow, "--yes", "--input", &there.input()], 3);
+        assert!(refused.contains("flow deploy did not create the state machine job"), "{refused}");
+    }
+    assert_eq!(call("ListExecutions", json!({ "stateMachineArn": machine }))["executions"], json!([]));
+    let deploy = ["deploy", &file, "--endpoint", endpoint, "--role-arn", ROLE, "--region", "us-east-1", "--yes"];
+    let refused = there.person.exits(&deploy, 3);
+    assert!(refused.contains("flow deploy did not create it") && refused.contains("--name NAME"), "{refused}");
+    // The collision is found before the activity is created, which is the first change of a deployment.
+    assert_eq!(call("ListActivities", json!({}))["activities"], json!([]));
+    assert_eq!(
+        call("DescribeStateMachine", json!({ "stateMachineArn": machine }))["definition"],
+        definition.to_string()
+    );
 }

@@ -124,6 +124,52 @@ fn a_signal_while_another_owner_ends_begins_nothing() {
 }
 
 #[test]
+fn a_signal_while_another_owner_ends_resumes_nothing() {
+    let home = Home::plain();
+    home.exits(&["run", &home.waits("long", 3600), "--yes", "--no-wait=0", "--id", "two"], 75);
+    let (run, ..) = running(&home, "sleep 6");
+    send("-TERM", run.id());
+    let resumes = [["resume", "two"], ["resume", "--all"]].map(|resume| home.spawn(&resume));
+    resumes.iter().for_each(|resume| until_handled(resume.id()));
+    std::thread::sleep(Duration::from_secs(1));
+    let begun = Instant::now();
+    for resume in resumes {
+        send("-TERM", resume.id());
+        let output = resume.wait_with_output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(143), "{said}");
+        // The owner may have been asked already: then flow does not know.
+        assert!(said.contains("nothing was begun") || said.contains("flow status two"), "{said}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(143));
+}
+
+#[test]
+fn a_resume_of_all_has_the_exit_code_of_what_ended_after_a_signal() {
+    for (script, code, status) in [("sleep 2", 0, "SUCCEEDED"), ("sleep 2; exit 3", 1, "FAILED")] {
+        let home = Home::plain();
+        let log = home.path().join("log");
+        let program = home.program("work.sh", &format!("echo begin >> {}; {script}; echo 1", log.display()));
+        let rest = json!({ "Type": "Wait", "Seconds": 1, "Next": "Only" });
+        let states = json!({ "Rest": rest, "Only": work(&program) });
+        let file = home.definition("late", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }));
+        let run = ["run", &file, "--yes", "--no-wait=0", "--id", "one"];
+        home.exits_with(&run, &[("FLOW_PROGRAMS", &program)], 75);
+        let mut resume = home.command(&["resume", "--all"]);
+        resume.env("FLOW_PROGRAMS", &program).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let resume = resume.spawn().unwrap();
+        until(10, "the program runs", || log.exists());
+        send("-INT", resume.id());
+        let output = resume.wait_with_output().unwrap();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(status), "{said}");
+        assert_eq!(home.status_of("one"), status);
+    }
+}
+
+#[test]
 fn two_signals_stop_at_once_and_nothing_runs_on() {
     let home = Home::plain();
     let (run, log, program) = running(&home, "trap '' TERM INT; sleep 30");

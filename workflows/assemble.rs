@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
+use serde_saphyr::DuplicateKeyPolicy;
 
-use crate::keys::RepeatedKey;
+use crate::{keys::LostPart, template::TemplateMachine};
 
 /// Why a definition cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -41,13 +42,15 @@ pub enum WorkflowError {
         /// The part at which the limit was reached.
         name: String,
     },
-    /// An object has a key twice: one of the two values would be lost.
-    #[error("{name}: {}", listed(keys))]
-    RepeatedKeys {
+    /// A parser would drop parts of the text: an object has a key twice, or a value has a tag.
+    #[error("{name}: {}", listed(parts))]
+    LostParts {
         /// The file.
         name: String,
-        /// Every repeated key.
-        keys: Vec<RepeatedKey>,
+        /// Every such part.
+        parts: Vec<LostPart>,
+        /// The definition without them, to find its other problems.
+        definition: Option<Box<Value>>,
     },
     /// A template of AWS SAM or CloudFormation.
     #[error(
@@ -57,8 +60,8 @@ pub enum WorkflowError {
     Template {
         /// The file.
         name: String,
-        /// Its state machines, each with the location of its definition.
-        machines: Vec<String>,
+        /// Its state machines.
+        machines: Vec<TemplateMachine>,
     },
     /// The definition is not an object with `States`.
     #[error("{name} is not a state machine: it is not an object")]
@@ -99,7 +102,16 @@ pub(crate) fn json(text: &str) -> Result<Value, SyntaxProblem> {
 
 /// Parses YAML 1.2, in which `yes`, `No` and `on` are texts.
 pub(crate) fn yaml(text: &str) -> Result<Value, SyntaxProblem> {
-    let options = serde_saphyr::options! { strict_booleans: true };
+    yaml_with(text, DuplicateKeyPolicy::Error)
+}
+
+/// Parses YAML as [`yaml`] does. Of a key that an object has twice, the last value is kept.
+pub(crate) fn yaml_with_last_of_repeated_keys(text: &str) -> Result<Value, SyntaxProblem> {
+    yaml_with(text, DuplicateKeyPolicy::LastWins)
+}
+
+fn yaml_with(text: &str, duplicate_keys: DuplicateKeyPolicy) -> Result<Value, SyntaxProblem> {
+    let options = serde_saphyr::options! { strict_booleans: true, duplicate_keys: duplicate_keys };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| syntax_problem(&error, text))
 }
 

@@ -1,32 +1,82 @@
-//! Finds repeated keys in the objects of a text. A JSON parser silently keeps the last one (RFC 8259, section 4). JSON
-//! is parsed as YAML, of which it is a subset.
+//! Finds what a parser would silently drop of a text: the first of two equal keys of an object (RFC 8259, section 4), and
+//! the tags of YAML. JSON is parsed as YAML, of which it is a subset.
 
-use std::{collections::HashMap, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt};
 
-use granit_parser::{Event, Parser};
+use granit_parser::{Event, Parser, Tag};
 
 use crate::pointer::below;
 
-/// A key that occurs twice in one object.
+/// The functions of CloudFormation that have tags. Source: CloudFormation User Guide, "Intrinsic function reference".
+const OF_TEMPLATES: [&str; 18] = [
+    "And",
+    "Base64",
+    "Cidr",
+    "Condition",
+    "Equals",
+    "FindInMap",
+    "GetAZs",
+    "GetAtt",
+    "If",
+    "ImportValue",
+    "Join",
+    "Not",
+    "Or",
+    "Ref",
+    "Select",
+    "Split",
+    "Sub",
+    "Transform",
+];
+
+/// A part of a text that a parser would drop.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepeatedKey {
-    /// The key's JSON pointer.
+pub struct LostPart {
+    /// The JSON pointer of the key or the value.
     pub pointer: String,
-    /// The key.
-    pub key: String,
-    /// The line of the first occurrence, counted from 1.
-    pub first_line: usize,
-    /// The line of the second occurrence, counted from 1.
-    pub second_line: usize,
+    /// What would be lost.
+    pub kind: LostKind,
 }
 
-impl fmt::Display for RepeatedKey {
+/// What a parser would drop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LostKind {
+    /// The value of a key that its object has twice.
+    RepeatedKey {
+        /// The key.
+        key: String,
+        /// The line of the first occurrence, counted from 1.
+        first_line: usize,
+        /// The line of the second occurrence, counted from 1.
+        second_line: usize,
+    },
+    /// A tag that is not of YAML's own types, such as `!GetAtt`.
+    Tag {
+        /// The tag, as it is written.
+        tag: String,
+        /// Its line, counted from 1.
+        line: usize,
+    },
+}
+
+impl fmt::Display for LostPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RepeatedKey { key, first_line, second_line, .. } = self;
-        write!(
-            f,
-            "the key '{key}' is there twice, in line {first_line} and in line {second_line}; remove or rename one"
-        )
+        match &self.kind {
+            LostKind::RepeatedKey { key, first_line, second_line } => write!(
+                f,
+                "the key '{key}' is there twice, in line {first_line} and in line {second_line}; remove or rename one"
+            ),
+            LostKind::Tag { tag, line } if OF_TEMPLATES.iter().any(|name| tag.strip_prefix('!') == Some(*name)) => {
+                write!(
+                    f,
+                    "line {line}: the tag {tag} is a function of CloudFormation, which flow does not evaluate; write a placeholder such as \
+                 ${{Name}} in place of the tag and its value, and give the value with --substitute Name=VALUE"
+                )
+            }
+            LostKind::Tag { tag, line } => {
+                write!(f, "line {line}: the tag {tag} has no meaning in a definition; remove it")
+            }
+        }
     }
 }
 
@@ -36,36 +86,37 @@ enum Open {
     Array { pointer: String, next: usize },
 }
 
-/// The repeated keys of a text, up to the first parse error.
-pub(crate) fn repeated_keys(text: &str) -> Vec<RepeatedKey> {
+/// What a parser would drop of a text, up to the first parse error.
+pub(crate) fn lost_parts(text: &str) -> Vec<LostPart> {
     let (mut found, mut open) = (Vec::new(), Vec::new());
     for event in Parser::new_from_str(text) {
         let Ok((event, span)) = event else { break };
         match event {
-            Event::Scalar(key, ..) => match open.last_mut() {
+            Event::Scalar(key, .., tag) => match open.last_mut() {
                 Some(Open::Object { pointer, key: current @ None, lines }) => {
                     let below = below(pointer, &key);
                     let second_line = span.start.line();
                     // `<<` is YAML's merge key and may be repeated.
                     if let Some(first_line) = lines.insert(key.to_string(), second_line).filter(|_| key != "<<") {
-                        found.push(RepeatedKey {
-                            pointer: below.clone(),
-                            key: key.to_string(),
-                            first_line,
-                            second_line,
-                        });
+                        let kind = LostKind::RepeatedKey { key: key.to_string(), first_line, second_line };
+                        found.push(LostPart { pointer: below.clone(), kind });
                     }
                     *current = Some(below);
                 }
-                _ => drop(value_pointer(&mut open)),
+                _ => {
+                    let pointer = value_pointer(&mut open);
+                    found.extend(lost_tag(tag.as_ref(), pointer, span.start.line()));
+                }
             },
             Event::Alias(_) => drop(value_pointer(&mut open)),
-            Event::MappingStart(..) => {
+            Event::MappingStart(.., tag) => {
                 let pointer = value_pointer(&mut open);
+                found.extend(lost_tag(tag.as_ref(), pointer.clone(), span.start.line()));
                 open.push(Open::Object { pointer, key: None, lines: HashMap::new() });
             }
-            Event::SequenceStart(..) => {
+            Event::SequenceStart(.., tag) => {
                 let pointer = value_pointer(&mut open);
+                found.extend(lost_tag(tag.as_ref(), pointer.clone(), span.start.line()));
                 open.push(Open::Array { pointer, next: 0 });
             }
             Event::MappingEnd | Event::SequenceEnd => drop(open.pop()),
@@ -73,6 +124,12 @@ pub(crate) fn repeated_keys(text: &str) -> Vec<RepeatedKey> {
         }
     }
     found
+}
+
+/// The tag of a value, unless it is one of YAML's own types or the tag `!`, which names no type.
+fn lost_tag(tag: Option<&Cow<'_, Tag>>, pointer: String, line: usize) -> Option<LostPart> {
+    let tag = tag.filter(|tag| tag.core_suffix().is_none())?.original();
+    (tag != "!").then_some(LostPart { pointer, kind: LostKind::Tag { tag, line } })
 }
 
 /// Returns the pointer of the value that starts here.
@@ -89,13 +146,17 @@ fn value_pointer(open: &mut [Open]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::repeated_keys;
+    use super::{LostKind, lost_parts};
 
     #[test]
     fn a_repeated_key_is_reported_with_both_lines_in_json_and_in_yaml() {
         let repeated = |text: &str| {
-            let found = repeated_keys(text).into_iter();
-            found.map(|key| (key.pointer, [key.first_line, key.second_line])).collect::<Vec<_>>()
+            let found = lost_parts(text).into_iter();
+            let lines = |kind: LostKind| match kind {
+                LostKind::RepeatedKey { first_line, second_line, .. } => [first_line, second_line],
+                LostKind::Tag { line, .. } => [line, line],
+            };
+            found.map(|part| (part.pointer, lines(part.kind))).collect::<Vec<_>>()
         };
         let json = "{\n \"a\": [ {\"b\": 1,\n \"\\u0062\": 2} ],\n \"c\": {\"a\": \"}\\\"\"}, \"a\": null }";
         let found = [("/a/0/b".to_owned(), [2, 3]), ("/a".to_owned(), [2, 4])];
@@ -104,5 +165,16 @@ mod tests {
         assert_eq!(repeated("a: {b: 1}\nb: {a: 1, c: a}\n"), []);
         assert_eq!(repeated("{\n\t\"a\": 1,\n\t\"a\": 2\n}"), [("/a".to_owned(), [2, 3])], "with tabs");
         assert_eq!(repeated("{"), [], "a parse error is another problem");
+    }
+
+    #[test]
+    fn a_tag_is_reported_with_its_line_and_the_remedy_of_a_template() {
+        let text =
+            "A: !GetAtt Fn.Arn\nB:\n  - !Sub \"x ${y}\"\n  - !!str 1\n  - ! plain\nC: !If\n  - a\nD: !Own {e: 1}\n";
+        let found: Vec<_> = lost_parts(text).into_iter().map(|part| (part.pointer.clone(), part.to_string())).collect();
+        let pointers: Vec<&str> = found.iter().map(|(pointer, _)| pointer.as_str()).collect();
+        assert_eq!(pointers, ["/A", "/B/0", "/C", "/D"], "{found:?}");
+        assert!(found[0].1.starts_with("line 1: the tag !GetAtt ") && found[0].1.contains("--substitute Name=VALUE"));
+        assert!(found[3].1.contains("the tag !Own has no meaning"), "{found:?}");
     }
 }

@@ -29,10 +29,11 @@ mod tests;
 pub use assemble::WorkflowError;
 pub use catalogue::{Workflow, catalogue, find};
 pub use input::{InputError, InputFormat, parse_input, set_key};
-pub use keys::RepeatedKey;
+pub use keys::{LostKind, LostPart};
 pub use load::{DEFINITION_ENDINGS, DefinitionText, load_definition};
-pub use prepare::{prepare_input, schema_error, schema_problems};
+pub use prepare::{prepare_input, schema_error, schema_problems, with_defaults};
 pub use problem::InputProblem;
+pub use template::{MachineSource, TemplateMachine};
 
 /// The prices of the resources that the workflows create, by region, as JSON.
 pub const PRICES: &str = include_str!("endpoints-aws/prices.json");

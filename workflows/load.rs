@@ -10,8 +10,8 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    assemble::{WorkflowError, assemble, json, without_anchors, yaml},
-    keys::repeated_keys,
+    assemble::{WorkflowError, assemble, json, without_anchors, yaml_with_last_of_repeated_keys},
+    keys::lost_parts,
     template,
 };
 
@@ -29,6 +29,8 @@ pub struct DefinitionText {
     name: String,
     folder: PathBuf,
     text: String,
+    /// The state machine to read from a template.
+    machine: Option<String>,
 }
 
 impl DefinitionText {
@@ -44,7 +46,7 @@ impl DefinitionText {
         };
         let text = text.map_err(|source| WorkflowError::Read { path: path.to_owned(), source })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(DefinitionText { name: path.display().to_string(), folder, text })
+        Ok(DefinitionText { name: path.display().to_string(), folder, text, machine: None })
     }
 
     /// The text, without its byte order mark.
@@ -59,28 +61,60 @@ impl DefinitionText {
         }
     }
 
+    /// Selects a state machine inside a template of AWS SAM or CloudFormation.
+    pub fn select(&mut self, machine: &str) {
+        self.machine = Some(machine.to_owned());
+    }
+
+    /// The JSON pointer of the selected state machine's definition in the text; empty if the text is the definition.
+    pub fn pointer(&self) -> String {
+        let Some(machine) = &self.machine else { return String::new() };
+        let template = self.parse_with_last_of_repeated_keys().ok();
+        let inside = template.as_ref().and_then(|template| template::inside(template, machine));
+        inside.map(|(pointer, _)| pointer).unwrap_or_default()
+    }
+
     /// Parses the definition. A string in `Branches` is the path of another such file, relative to this one and without
     /// its extension, and is replaced by the machine in it. In YAML the top-level key `Anchors` is dropped; it can
     /// define values for reuse.
     ///
     /// # Errors
-    /// The text is neither JSON nor YAML, repeats a key, is a template of another tool, or a section is missing.
+    /// The text is neither JSON nor YAML, repeats a key, has tags, is a template of another tool, or a section is missing.
     pub fn definition(&self) -> Result<Value, WorkflowError> {
-        let machine = self.parse()?;
-        if let Some(machines) = template::state_machines(&machine) {
-            return Err(WorkflowError::Template { name: self.name.clone(), machines });
+        let name = &self.name;
+        let parsed = self.parse_with_last_of_repeated_keys()?;
+        let (pointer, machine) = match template::state_machines(&parsed) {
+            None => (String::new(), parsed),
+            Some(machines) => {
+                let selected = self.machine.as_ref().and_then(|machine| template::inside(&parsed, machine));
+                let Some((pointer, machine)) = selected else {
+                    return Err(WorkflowError::Template { name: name.clone(), machines });
+                };
+                (pointer, read_inside(name, machine)?)
+            }
+        };
+        let assembled = assemble(name, machine, &|reference| read_section(name, &self.folder, reference));
+        let below = format!("{pointer}/");
+        let parts: Vec<_> =
+            lost_parts(&self.text).into_iter().filter(|part| part.pointer.starts_with(&below)).collect();
+        if parts.is_empty() {
+            return assembled;
         }
-        assemble(&self.name, machine, &|reference| read_section(&self.name, &self.folder, reference))
+        Err(WorkflowError::LostParts { name: name.clone(), parts, definition: assembled.ok().map(Box::new) })
     }
 
     fn parse(&self) -> Result<Value, WorkflowError> {
-        let keys = repeated_keys(&self.text);
-        if !keys.is_empty() {
-            return Err(WorkflowError::RepeatedKeys { name: self.name.clone(), keys });
+        let parts = lost_parts(&self.text);
+        if !parts.is_empty() {
+            return Err(WorkflowError::LostParts { name: self.name.clone(), parts, definition: None });
         }
+        self.parse_with_last_of_repeated_keys()
+    }
+
+    fn parse_with_last_of_repeated_keys(&self) -> Result<Value, WorkflowError> {
         let parsed = match self.is_json() {
             true => json(&self.text),
-            false => yaml(&self.text).map(without_anchors),
+            false => yaml_with_last_of_repeated_keys(&self.text).map(without_anchors),
         };
         parsed.map_err(|problem| problem.of(&self.name))
     }
@@ -113,6 +147,17 @@ fn limited(source: impl Read) -> io::Result<String> {
         Some(rest) => rest.to_owned(),
         None => text,
     })
+}
+
+/// Reads a definition inside a template: an object, or a text of JSON.
+fn read_inside(name: &str, machine: &Value) -> Result<Value, WorkflowError> {
+    match machine {
+        Value::String(text) => json(text).map_err(|problem| {
+            let message = format!("DefinitionString: {}", problem.message);
+            WorkflowError::Parse { name: name.to_owned(), message, position: None }
+        }),
+        _ => Ok(machine.clone()),
+    }
 }
 
 fn read_section(name: &str, folder: &Path, reference: &str) -> Result<Value, WorkflowError> {

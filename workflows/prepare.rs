@@ -35,6 +35,12 @@ pub fn prepare_input(schema: &Value, input: Value) -> Result<Value, Vec<InputPro
     prepare(schema, |_| Vec::new(), input)
 }
 
+/// The value with the defaults of a JSON schema, at every depth.
+pub fn with_defaults(schema: &Value, mut value: Value) -> Value {
+    defaults::fill(schema, &mut value);
+    value
+}
+
 /// Why a value is not a JSON schema.
 pub fn schema_error(schema: &Value) -> Option<String> {
     jsonschema::validator_for(schema).err().map(|error| error.to_string())
@@ -137,15 +143,25 @@ fn allowed_by(schema: &Value) -> String {
         return format!("one of {}", options.join(", "));
     }
     match (schema["type"].as_str(), &schema["minimum"], &schema["maximum"]) {
-        (Some("integer"), Value::Null, Value::Null) => "a whole number".to_owned(),
-        (Some("integer"), minimum, Value::Null) => format!("a whole number from {minimum} on"),
-        (Some("integer"), minimum, maximum) => format!("a whole number from {minimum} to {maximum}"),
+        (Some(kind @ ("integer" | "number")), minimum, maximum) => {
+            let kind = if kind == "integer" { "a whole number" } else { "a number" };
+            match (minimum, maximum) {
+                (Value::Null, Value::Null) => kind.to_owned(),
+                (minimum, Value::Null) => format!("{kind} from {minimum} on"),
+                (Value::Null, maximum) => format!("{kind} of at most {maximum}"),
+                (minimum, maximum) => format!("{kind} from {minimum} to {maximum}"),
+            }
+        }
         (Some("boolean"), ..) => "true or false".to_owned(),
         (Some("object"), ..) => match schema["properties"].as_object() {
             Some(fields) => format!("the fields {}", fields.keys().cloned().collect::<Vec<_>>().join(", ")),
             None => "names with texts".to_owned(),
         },
         (Some("array"), ..) => "a list".to_owned(),
-        _ => schema["description"].as_str().map_or_else(|| "a text".to_owned(), |text| format!("a text. {text}")),
+        _ => {
+            let form = schema["pattern"].as_str().map(|pattern| format!(" that matches {pattern}")).unwrap_or_default();
+            let about = schema["description"].as_str().map(|text| format!(". {text}")).unwrap_or_default();
+            format!("a text{form}{about}")
+        }
     }
 }

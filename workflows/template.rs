@@ -2,40 +2,102 @@
 //! Source: AWS SAM Developer Guide, "AWS::Serverless::StateMachine"; CloudFormation,
 //! "AWS::StepFunctions::StateMachine".
 
+use std::fmt;
+
 use serde_json::Value;
 
-const TYPES: [&str; 2] = ["AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine"];
+use crate::pointer::below;
 
-/// The state machines of a template, each with the location of its definition; `None` if the value is not a template.
-pub(crate) fn state_machines(value: &Value) -> Option<Vec<String>> {
-    let resources = value.get("Resources").and_then(Value::as_object).filter(|_| value.get("States").is_none())?;
-    let machines = resources.iter().filter(|(_, resource)| TYPES.iter().any(|kind| resource["Type"] == *kind));
-    Some(machines.map(|(name, resource)| format!("{name} ({})", source(&resource["Properties"]))).collect())
+const TYPES: [&str; 2] = ["AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine"];
+/// The properties that contain a definition.
+const DEFINITIONS: [&str; 2] = ["Definition", "DefinitionString"];
+
+/// A state machine of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateMachine {
+    /// The name of its resource.
+    pub name: String,
+    /// Where its definition is.
+    pub source: MachineSource,
+    /// The names of its `DefinitionSubstitutions`.
+    pub substitutions: Vec<String>,
 }
 
-fn source(properties: &Value) -> String {
-    match (properties["DefinitionUri"].as_str(), properties.get("Definition").or(properties.get("DefinitionString"))) {
-        (Some(file), _) => format!("in {file}"),
-        (None, Some(_)) => "inside the template".to_owned(),
-        _ => "in a bucket".to_owned(),
+/// Where the definition of a state machine is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MachineSource {
+    /// In a file, relative to the template.
+    File(String),
+    /// Inside the template.
+    Inside,
+    /// In an S3 bucket.
+    Bucket,
+}
+
+impl fmt::Display for TemplateMachine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TemplateMachine { name, source, substitutions } = self;
+        match source {
+            MachineSource::File(file) => write!(f, "{name} (in {file}")?,
+            MachineSource::Inside => write!(f, "{name} (inside the template")?,
+            MachineSource::Bucket => write!(f, "{name} (in a bucket")?,
+        }
+        match substitutions.as_slice() {
+            [] => write!(f, ")"),
+            names => write!(f, "; DefinitionSubstitutions {})", names.join(", ")),
+        }
     }
+}
+
+/// The state machines of a template; `None` if the value is not a template.
+pub(crate) fn state_machines(value: &Value) -> Option<Vec<TemplateMachine>> {
+    let resources = value.get("Resources").and_then(Value::as_object).filter(|_| value.get("States").is_none())?;
+    let machines = resources.iter().filter(|(_, resource)| TYPES.iter().any(|kind| resource["Type"] == *kind));
+    Some(machines.map(|(name, resource)| machine(name, &resource["Properties"])).collect())
+}
+
+fn machine(name: &str, properties: &Value) -> TemplateMachine {
+    let is_inside = DEFINITIONS.iter().any(|field| properties.get(field).is_some());
+    let source = match properties["DefinitionUri"].as_str() {
+        Some(file) => MachineSource::File(file.to_owned()),
+        None if is_inside => MachineSource::Inside,
+        None => MachineSource::Bucket,
+    };
+    let substitutions = properties["DefinitionSubstitutions"].as_object();
+    let substitutions = substitutions.map(|values| values.keys().cloned().collect()).unwrap_or_default();
+    TemplateMachine { name: name.to_owned(), source, substitutions }
+}
+
+/// The definition of a state machine inside a template: its JSON pointer, and its value, which is an object or a text.
+pub(crate) fn inside<'v>(template: &'v Value, name: &str) -> Option<(String, &'v Value)> {
+    let pointer = below(&below("", "Resources"), name) + "/Properties";
+    let properties = template.pointer(&pointer)?;
+    DEFINITIONS.iter().find_map(|field| Some((below(&pointer, field), properties.get(field)?)))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::state_machines;
+    use super::{inside, state_machines};
 
     #[test]
     fn a_template_is_recognized_with_its_state_machines() {
         let template = json!({ "Resources": {
-            "Orders": { "Type": "AWS::Serverless::StateMachine", "Properties": { "DefinitionUri": "orders.asl.json" } },
+            "Orders": { "Type": "AWS::Serverless::StateMachine", "Properties": {
+                "DefinitionUri": "orders.asl.json", "DefinitionSubstitutions": { "Fn": "x", "Table": "y" } } },
             "Inline": { "Type": "AWS::StepFunctions::StateMachine", "Properties": { "Definition": {} } },
             "Table": { "Type": "AWS::DynamoDB::Table" },
         } });
-        let machines = ["Orders (in orders.asl.json)".to_owned(), "Inline (inside the template)".to_owned()];
-        assert_eq!(state_machines(&template), Some(machines.to_vec()));
+        let machines =
+            ["Orders (in orders.asl.json; DefinitionSubstitutions Fn, Table)", "Inline (inside the template)"];
+        let found = state_machines(&template).unwrap_or_default();
+        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), machines);
+        assert_eq!(
+            inside(&template, "Inline"),
+            Some(("/Resources/Inline/Properties/Definition".to_owned(), &json!({})))
+        );
+        assert_eq!(inside(&template, "Orders"), None);
         assert_eq!(state_machines(&json!({ "StartAt": "A", "States": {}, "Resources": {} })), None);
         assert_eq!(state_machines(&json!({ "Resources": [] })), None);
     }

@@ -6,3 +6,4 @@ mod dry_run;
 mod inputs;
 mod interpreter;
 mod texts;
+mod unused;

@@ -40,7 +40,8 @@ pub struct PersonTask {
     pub workflow: String,
     /// The path of the state.
     pub state: String,
-    /// When the wait began, in milliseconds since the Unix epoch.
+    /// When the wait began, in milliseconds since the Unix epoch: the first poll of the current attempt. After a redrive, that of the
+    /// new attempt.
     pub since_ms: u64,
     /// The deadline of the wait, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
@@ -70,16 +71,19 @@ impl Operation for ListPersonTasks {
                 continue;
             }
             let Some(header) = store.summary(&id)? else { continue };
-            tasks.extend(waiting.into_iter().map(|(row, instructions)| PersonTask {
-                execution: id.clone(),
-                workflow: header.workflow.clone(),
-                state: row.state_path(),
-                since_ms: row.entered_ms,
-                deadline_ms: match &row.frame_state {
-                    FrameState::Task { deadline_ms, .. } => *deadline_ms,
-                    _ => None,
-                },
-                instructions: instructions.clone(),
+            tasks.extend(waiting.into_iter().map(|(row, instructions)| {
+                let (since_ms, deadline_ms) = match &row.frame_state {
+                    FrameState::Task { first_poll_ms, deadline_ms, .. } => (*first_poll_ms, *deadline_ms),
+                    _ => (row.entered_ms, None),
+                };
+                PersonTask {
+                    execution: id.clone(),
+                    workflow: header.workflow.clone(),
+                    state: row.state_path(),
+                    since_ms,
+                    deadline_ms,
+                    instructions: instructions.clone(),
+                }
             }));
         }
         tasks.sort_by_key(|task| task.since_ms);

@@ -2,7 +2,8 @@
 
 use engine::{
     asl::{Diagnostic, did_you_mean, each_state, nearest},
-    step::Registry,
+    query::Comparison,
+    step::{Registry, optimized_integrations},
 };
 use serde_json::Value;
 
@@ -81,6 +82,8 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
     }
     let states = state_names(definition);
     let steps: Vec<String> = steps.descriptions().map(|step| format!("flow:{}", step.name)).collect();
+    let operators = Comparison::operators();
+    let integrations: Vec<String> = optimized_integrations().map(|name| format!("arn:aws:states:::{name}")).collect();
     for problem in found {
         if let Some(hint) = written_otherwise(problem, definition) {
             problem.message.push_str(&hint);
@@ -88,11 +91,18 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
         }
         let meant = match problem.message.as_str() {
             message if message.ends_with("' is not supported") => {
-                quoted(message, "Field '").and_then(|name| nearest(name, FIELDS.iter().copied()))
+                let names = FIELDS.iter().copied().chain(operators.iter().map(String::as_str));
+                quoted(message, "Field '").and_then(|name| nearest(name, names))
             }
             message if message.starts_with("Missing 'Next' target: ") => {
                 let name = message.split_once(": ").map_or("", |(_, name)| name);
                 nearest(name, states.iter().map(String::as_str))
+            }
+            message if message.starts_with("The resource provided ") => {
+                let given = message.trim_start_matches("The resource provided ").split(' ').next().unwrap_or_default();
+                // `.sync` and `.waitForTaskToken` are not part of the name.
+                let name = given.rsplit_once('.').map_or(given, |(name, _)| name);
+                nearest(name, integrations.iter().map(String::as_str))
             }
             message => {
                 quoted(message, "No step is named '").and_then(|name| nearest(name, steps.iter().map(String::as_str)))
@@ -147,6 +157,17 @@ mod tests {
         ] {
             assert!(messages.contains(&expected), "{expected}: {messages:?}");
         }
+        let choice = json!({ "Type": "Choice", "Default": "B",
+            "Choices": [{ "Variable": "$.n", "NumericGreatherThan": 3, "Next": "B" }] });
+        let task = json!({ "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMesage", "End": true });
+        let found = problems(
+            &json!({ "StartAt": "A", "States": { "A": choice, "B": task } }),
+            &environments::described().unwrap(),
+        );
+        let messages: Vec<_> = found.iter().map(|problem| problem.message.as_str()).collect();
+        assert!(messages.iter().any(|message| message.ends_with("did you mean 'NumericGreaterThan'?")), "{messages:?}");
+        let meant = "did you mean 'arn:aws:states:::sqs:sendMessage'?";
+        assert!(messages.iter().any(|message| message.ends_with(meant)), "{messages:?}");
         let definition = json!({ "StartAt": "A", "States": { "A": { "type": "Wait", "Seconds": 1, "End": true } } });
         let found = problems(&definition, &environments::described().unwrap());
         assert_eq!(found[0].message, "These fields are required: [Type]; is 'type' meant as 'Type'?");

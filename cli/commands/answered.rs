@@ -8,7 +8,7 @@ use crate::{
     exit::CliError,
     owner::Handle,
     person,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     ui::{display_status::display_status, summary},
 };
 
@@ -21,19 +21,23 @@ pub async fn end_was_shown(handle: &Handle, execution: &ExecutionHeader) -> Resu
     handle.call::<MarkShown>(request).await.map(drop)
 }
 
-/// The end of a sentence about an answer: how the execution ended, or how to continue it. Only a full stop if another
-/// process drives the execution.
+/// The end of a sentence about an answer: how the execution ended, which process continues it, or the command that does. Only a full
+/// stop at Step Functions.
 ///
 /// # Errors
 /// The execution cannot be read.
 pub async fn afterwards(handle: &Handle, id: &str) -> Result<String, CliError> {
-    if handle.is_remote().await || handle.at_step_functions().await.is_some() {
+    if handle.at_step_functions().await.is_some() {
         return Ok(".".to_owned());
     }
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
     let described = handle.call::<DescribeExecution>(request).await?;
     if described.execution.status == ExecutionStatus::Running {
-        return Ok(format!(". No process drives it: flow resume {id}{OPTIONS}"));
+        let is_driven = described.driven && !described.execution.paused;
+        if let Some(owner) = handle.owner_elsewhere().await.filter(|_| is_driven) {
+            return Ok(format!(". It continues in {owner}."));
+        }
+        return Ok(format!(". No process drives it: flow resume {}{OPTIONS}", quoted(id)));
     }
     end_was_shown(handle, &described.execution).await?;
     let now_ms = clock::of(handle.home()).now_ms();
@@ -43,7 +47,7 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<String, CliError> {
 
 /// What to do after an answer was refused because the execution has ended.
 pub fn hint_of_ended(id: &str) -> String {
-    format!("flow status {id}{OPTIONS} shows how it ended")
+    format!("flow status {}{OPTIONS} shows how it ended", quoted(id))
 }
 
 /// What to do after an answer to an approval was refused.
@@ -70,7 +74,10 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
     let described = handle.call::<DescribeExecution>(request).await?;
     let asks = described.frames.iter().any(|row| approval_of(row).is_some());
     Ok(match described.execution.status == ExecutionStatus::Running && !asks {
-        true => format!("no process drives {id}, so its next question is not asked yet: flow resume {id}{OPTIONS}"),
+        true => format!(
+            "no process drives {id}, so its next question is not asked yet: flow resume {}{OPTIONS}",
+            quoted(id)
+        ),
         false => listed,
     })
 }

@@ -11,7 +11,7 @@ use super::answered;
 use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::{if_pruned, locate},
+    locate::{if_pruned, locate_asking},
     owner::Handle,
     person,
     ui::{json, next::FILL_IN},
@@ -82,11 +82,16 @@ async fn schema_of(handle: &Handle, id: &str, state: Option<&str>) -> Result<Opt
     }
 }
 
-/// The decision for an answer. A field that the approval's schema declares as text is one, whatever it reads like.
+/// The decision for an answer. A field that the approval's schema declares as text is one, whatever it reads like; a
+/// field that is not set has the schema's default.
 async fn decision(handle: &Handle, id: &str, state: Option<&str>, answer: Answer) -> Result<Decision, CliError> {
     let Answer::Approve { choice, set } = answer else { return Ok(Decision::Reject) };
     refuse_placeholder("--choice", choice.as_deref().unwrap_or_default())?;
-    let schema = if set.is_empty() { None } else { schema_of(handle, id, state).await? };
+    let schema = match schema_of(handle, id, state).await {
+        // The answer itself is refused with the reason.
+        Err(_) if set.is_empty() => None,
+        schema => schema?,
+    };
     Ok(Decision::Approve { choice, fields: fields(schema.as_ref(), &set)? })
 }
 
@@ -106,6 +111,10 @@ fn fields(schema: Option<&Value>, assignments: &[String]) -> Result<Map<String, 
         refuse_placeholder("--set", assignment.split_once('=').map_or("", |(_, value)| value))?;
         workflows::set_key(&mut fields, schema, assignment).map_err(|error| CliError::refused(error.to_string()))?;
     }
+    let fields = match schema {
+        Some(schema) => workflows::with_defaults(schema, fields),
+        None => fields,
+    };
     Ok(fields.as_object().cloned().unwrap_or_default())
 }
 
@@ -116,7 +125,7 @@ async fn answer(
     answer: Answer,
     comment: Option<String>,
 ) -> Result<Exit, CliError> {
-    let (id, handle) = locate(global, wanted).await?.answer().await?;
+    let (id, handle) = locate_asking(global, wanted).await?.answer().await?;
     let by = person::signaller(comment);
     let groups = person::groups(&by.user);
     let (word, user) = (if answer == Answer::Reject { "rejected" } else { "approved" }, by.user.clone());

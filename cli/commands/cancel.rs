@@ -16,7 +16,7 @@ use crate::{
     interrupt,
     locate::{if_pruned, locate_at},
     owner::{Answered, Handle},
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     target::Target,
     ui::json,
 };
@@ -103,7 +103,7 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool) -> Result
     if let Some(status) = answer.ended_before.filter(|_| !is_ours) {
         let status = serde_json::to_value(status).unwrap_or_default();
         let message = format!("{id} had ended before ({}): nothing was changed", status.as_str().unwrap_or_default());
-        return Err(CliError::new(Exit::Failed, message).hint(format!("flow status {id}{OPTIONS} shows it")));
+        return Err(CliError::new(Exit::Failed, message).hint(format!("flow status {}{OPTIONS} shows it", quoted(id))));
     }
     let CancelExecutionResponse { in_flight, waits, .. } = answer;
     if !waits {
@@ -113,8 +113,9 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool) -> Result
     if global.output == Output::Human && !global.quiet {
         say!("No more calls are made. In flight: {}.", paths(&in_flight));
         say!(
-            "Waiting up to {} s for the answer. To end without it:   flow cancel {id} --now{OPTIONS}",
-            ANSWER_WAIT_MAX.as_secs()
+            "Waiting up to {} s for the answer. To end without it:   flow cancel {} --now{OPTIONS}",
+            ANSWER_WAIT_MAX.as_secs(),
+            quoted(id)
         );
     }
     match tokio::time::timeout(ANSWER_WAIT_MAX, until_ended(handle, id)).await {
@@ -138,7 +139,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         if execution.status != ExecutionStatus::Running {
             return Ok(Exit::Success);
         }
-        let mut events = handle.follow(id, execution.last_sequence + 1).await?;
+        let mut events = handle.follow(id, execution.last_sequence + 1, false).await?;
         let settled = async {
             while let Ok(Some(event)) = events.next().await {
                 if matches!(event, RunnerEvent::Settled { .. }) {
@@ -149,7 +150,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         };
         tokio::select! {
             exit = interrupt::requested() => {
-                eprintln!("\nflow: {}: flow status {id}{OPTIONS}", ends_later(id));
+                eprintln!("\nflow: {}: flow status {}{OPTIONS}", ends_later(id), quoted(id));
                 return Ok(exit);
             }
             settled = settled => {
@@ -166,16 +167,17 @@ fn ends_later(id: &str) -> String {
 }
 
 fn show(id: &str, Cancelled { in_flight, waited, answered, .. }: &Cancelled) {
+    let quoted_id = quoted(id);
     if !answered && !in_flight.is_empty() {
         let how = if *waited { "not answered" } else { "not waited for" };
         say!("{id} is cancelled. In flight and {how}: {}.", paths(in_flight));
         say!("What these calls change may have happened, or may still happen, and is not recorded.");
         say!(
-            "   flow resume {id}{OPTIONS}   makes them again: a step that finds what its call made adopts it. Until then check by hand."
+            "   flow resume {quoted_id}{OPTIONS}   makes them again: a step that finds what its call made adopts it. Until then check by hand."
         );
         return;
     }
-    say!("{id} is cancelled. What it created stays. To continue after all: flow resume {id}{OPTIONS}");
+    say!("{id} is cancelled. What it created stays. To continue after all: flow resume {quoted_id}{OPTIONS}");
 }
 
 fn paths(calls: &[CallInFlight]) -> String {

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use engine::asl::{Diagnostic, Severity, pointer::below};
 use serde_json::{Value, json};
-use workflows::RepeatedKey;
+use workflows::{LostKind, LostPart};
 
 use crate::{
     checks::{self, DefinitionFile, Inside, Unreadable, inside, is_about_a_name, named_field},
@@ -95,11 +95,25 @@ pub(super) fn read(workflow: &str, substitute: &[String]) -> Result<(Readable, O
 /// The file does not exist, or cannot be read.
 pub(super) fn read_file(path: &str, substitutions: &[String]) -> Result<(Readable, Source), CliError> {
     let file = DefinitionFile::read(path, substitutions)?;
-    let mut source = Source::new(&file.text);
-    let repeated = |key: &RepeatedKey| Diagnostic::error("DUPLICATE_KEY", &key.pointer, sentence(&key.to_string()));
+    let mut source = Source::new(&file.text).of_definition_at(&file.pointer);
+    let lost = |part: &LostPart| {
+        let code = match part.kind {
+            LostKind::RepeatedKey { .. } => "DUPLICATE_KEY",
+            LostKind::Tag { .. } => "YAML_TAG",
+        };
+        let location = part.pointer.strip_prefix(&file.pointer).unwrap_or(&part.pointer);
+        Diagnostic::error(code, location, sentence(&part.to_string()))
+    };
     let definition = match file.definition {
         Ok(definition) => Ok(definition),
-        Err(Unreadable::RepeatedKeys(keys)) => Err(keys.iter().map(repeated).collect()),
+        Err(Unreadable::LostParts { parts, definition }) => {
+            let mut found: Vec<Diagnostic> = parts.iter().map(lost).collect();
+            if let Some(definition) = definition {
+                let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
+                found.extend(checks::problems(&definition, &steps));
+            }
+            Err(found)
+        }
         Err(Unreadable::NotParsed { message, position: (line, column), error }) => {
             source.failed_at(Position { line, column });
             let hint = error.hint.map_or_else(String::new, |hint| format!("; {hint}"));

@@ -126,7 +126,7 @@ fn exit_of(run: &Run) -> Exit {
 fn prepare(arguments: &DevArguments, definition: Value) -> Result<(Prepared, Vec<String>), CliError> {
     let (mocks, without_mock) = read_mocks(arguments, &definition)?;
     let given = arguments.input.as_deref().map_or_else(|| Ok(json!({})), input::read)?;
-    let input = input::fitted(&arguments.file, given)?;
+    let input = input::fitted_or_hint(&arguments.file, given)?;
     Ok((Prepared { definition, input, mocks }, without_mock))
 }
 

@@ -1,14 +1,15 @@
 //! `flow policy`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
+    checks::DefinitionFile,
     environments,
     exit::{CliError, Exit},
-    policy::{self, Restriction},
+    policy::{self, Restriction, Statement},
 };
 
 /// The value of an option that restricts nothing.
@@ -17,7 +18,7 @@ const ANY: &str = "*";
 /// Arguments of `flow policy`.
 #[derive(Debug, Args)]
 pub struct PolicyArguments {
-    /// A workflow's name (`flow workflows`).
+    /// A workflow's name (`flow workflows`), or a definition file.
     workflow: String,
     /// Include the permissions of the workflow's teardown.
     #[arg(long)]
@@ -28,6 +29,13 @@ pub struct PolicyArguments {
     /// Restrict ARNs to this account.
     #[arg(long, value_name = "DIGITS", default_value = "*")]
     account: String,
+    /// Restrict changes of DNS records to this domain and the names below it.
+    #[arg(long, value_name = "NAME")]
+    domain: Option<String>,
+    /// Print only this part, counted from 1. A managed policy may have 6,144 characters without white space; the parts together are
+    /// the policy.
+    #[arg(long, value_name = "N")]
+    part: Option<usize>,
     /// The partition of the account, such as aws-cn.
     #[arg(long, value_name = "NAME", default_value = "aws")]
     partition: String,
@@ -43,11 +51,7 @@ pub fn run(arguments: &PolicyArguments) -> Result<Exit, CliError> {
     }
     let mut actions = BTreeSet::new();
     for name in names {
-        let workflow = workflows::find(&name).ok_or_else(|| {
-            CliError::not_found(format!("no workflow is named '{name}'")).hint("flow workflows lists all")
-        })?;
-        let definition = workflow.definition().map_err(|error| CliError::refused(error.to_string()))?;
-        actions.extend(policy::actions_of(&definition, &registry));
+        actions.extend(policy::actions_of(&definition(&name)?, &registry));
     }
     let restriction = Restriction {
         partition: arguments.partition.clone(),
@@ -55,9 +59,48 @@ pub fn run(arguments: &PolicyArguments) -> Result<Exit, CliError> {
         region: "*".to_owned(),
         deployment: arguments.deployment.clone(),
     };
-    let document = policy::document(&policy::statements(&actions, &restriction));
+    // `flow run --plan` asks with it which permissions are missing.
+    actions.insert("iam:SimulatePrincipalPolicy".to_owned());
+    let mut statements = policy::statements(&actions, &restriction);
+    if let Some(domain) = &arguments.domain {
+        policy::restrict_records(&mut statements, domain);
+    }
+    let document = document(&statements, arguments.part)?;
     say!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
     Ok(Exit::Success)
+}
+
+/// The definition of a shipped workflow, or of a file.
+fn definition(name: &str) -> Result<Value, CliError> {
+    match workflows::find(name) {
+        Some(workflow) => workflow.definition().map_err(|error| CliError::refused(error.to_string())),
+        None if Path::new(name).is_file() => DefinitionFile::read(name, &[])?.definition(),
+        None => Err(CliError::not_found(format!("neither a workflow nor a file is named '{name}'"))
+            .hint("flow workflows lists what is shipped")),
+    }
+}
+
+/// The wanted part, or the complete policy. What does not fit into a managed policy is said on standard error.
+///
+/// # Errors
+/// There is no such part.
+fn document(statements: &[Statement], part: Option<usize>) -> Result<Value, CliError> {
+    let parts = policy::parts(statements);
+    let count = parts.len();
+    let Some(part) = part else {
+        let complete = policy::document(statements);
+        if count > 1 {
+            eprintln!(
+                "flow: this policy has {} characters without white space, and a managed policy may have {}. --part 1 to --part {count} print it \
+                 as {count} policies; attach all of them.",
+                policy::counted(&complete),
+                policy::MANAGED_POLICY_MAX
+            );
+        }
+        return Ok(complete);
+    };
+    let found = part.checked_sub(1).and_then(|index| parts.into_iter().nth(index));
+    found.ok_or_else(|| CliError::usage(format!("--part {part}: the policy has the parts 1 to {count}")))
 }
 
 /// Refuses a deployment or an account that the workflow's input would not accept.
@@ -91,8 +134,25 @@ mod tests {
         let text = str::to_owned;
         let (workflow, partition) = (text("endpoints-aws"), text("aws"));
         let (deployment, account) = (text(deployment), text(account));
-        let arguments = PolicyArguments { workflow, teardown: false, deployment, account, partition };
+        let arguments =
+            PolicyArguments { workflow, teardown: false, deployment, account, domain: None, part: None, partition };
         check_restriction(&arguments).err().map(|error| error.message)
+    }
+
+    #[test]
+    fn a_part_that_does_not_exist_is_refused() {
+        let statement = Statement {
+            id: "Reads",
+            actions: vec!["ec2:DescribeVpcs".into()],
+            resources: vec!["*".into()],
+            condition: Vec::new(),
+        };
+        let one = document(std::slice::from_ref(&statement), Some(1)).unwrap();
+        assert_eq!(one["Statement"][0]["Sid"], "Reads");
+        for part in [0, 2] {
+            let refused = document(std::slice::from_ref(&statement), Some(part)).unwrap_err();
+            assert!(refused.message.contains("the parts 1 to 1"), "{}", refused.message);
+        }
     }
 
     #[test]

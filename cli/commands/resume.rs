@@ -4,7 +4,7 @@ mod all;
 mod changed;
 mod from;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest, ResumeExecution, ResumeRequest};
 use clap::Args;
@@ -26,11 +26,14 @@ use crate::{
     interrupt,
     locate::{Located, if_pruned, locate_at},
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     target::{Engine, Target},
     ui::display::Display,
     world,
 };
+
+/// After a signal, how long the owner of the store is given to confirm that it has resumed the execution.
+const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
 
 /// Arguments of `flow resume`.
 #[derive(Debug, Args)]
@@ -117,11 +120,19 @@ async fn one(
         refuse_other_location(global, header, pinned)?;
     }
     let _orderly = interrupt::Orderly::begin();
-    let handle = Handle::drive(Environments::new(home)).await?;
+    let handle = drive(Environments::new(home)).await?;
     let watched = resume_and_watch(global, &handle, header, (pinned.as_ref(), from), watching).await;
     let closed = handle.close().await;
     let exit = watched.map_err(|error| if_pruned(&header.id, error))?;
     closed.map(|()| exit)
+}
+
+/// Becomes the owner of the store, or its client. Another owner may end slowly, and nothing is begun yet, so a signal ends the wait.
+async fn drive(environments: Arc<Environments>) -> Result<Handle, CliError> {
+    tokio::select! {
+        handle = Handle::drive(environments) => handle,
+        exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
+    }
 }
 
 /// Redrives an execution at Step Functions and watches it. Its environment is Step Functions' own.
@@ -160,19 +171,39 @@ async fn resume(
     pinned: Option<&Pinned>,
     from: Vec<Reentry>,
 ) -> Result<Option<ExecutionStatus>, CliError> {
-    let mut environment = None;
+    let (mut environment, mut verified) = (None, None);
     if let Some(pinned) = pinned {
         let given = pinned.clone().with_settings(handle.settings()).with_profile(global.profile.as_deref());
         if given != *pinned {
             environment = serde_json::to_value(given).ok();
         }
         if pinned.account.is_some() {
-            handle.verify(environment.as_ref().unwrap_or(&header.environment)).await?;
+            verified = Some(environment.clone().unwrap_or_else(|| (*header.environment).clone()));
         }
     }
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
     let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished };
-    Ok(handle.call::<ResumeExecution>(request).await?.ended_before)
+    interrupt::check()?;
+    let stopped = async {
+        let exit = interrupt::requested().await;
+        tokio::time::sleep(CONFIRMATION_MAX).await;
+        exit
+    };
+    let resumed = async {
+        match &verified {
+            Some(environment) => handle.call_verified::<ResumeExecution>(request, environment).await,
+            None => handle.call::<ResumeExecution>(request).await,
+        }
+    };
+    tokio::select! {
+        biased;
+        resumed = resumed => resumed.map(|resumed| resumed.ended_before),
+        exit = stopped => {
+            let message = format!("stopped; the owner of the store did not confirm that {} is resumed", header.id);
+            let hint = format!("flow status {}{OPTIONS}   shows whether it is", quoted(&header.id));
+            Err(CliError::new(exit, message).hint(hint))
+        }
+    }
 }
 
 fn pinned(header: &ExecutionHeader) -> Option<Pinned> {
@@ -189,7 +220,8 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
         && given != pinned
     {
         let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
-        return Err(CliError::refused(message).hint(format!("flow resume {} --region {pinned}{OPTIONS}", header.id)));
+        let hint = format!("flow resume {} --region {}{OPTIONS}", quoted(&header.id), quoted(pinned));
+        return Err(CliError::refused(message).hint(hint));
     }
     Ok(())
 }

@@ -90,21 +90,47 @@ pub struct RunArguments {
     /// After a rehearsal, delete what it created.
     #[arg(long, requires = "rehearse")]
     pub teardown: bool,
+    /// With --engine sfn: the state machine's name.
+    #[arg(long)]
+    pub name: Option<String>,
     /// The engine.
     #[command(flatten)]
     pub target: Target,
 }
 
 /// Checks the workflow, shows it, asks for consent, starts it and watches it.
-pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
+pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliError> {
+    let faults = arguments.faults.clone();
+    // Boxed: the teardown of a rehearsal runs this function again, and the compiler limits the depth of futures.
+    let ended = Box::pin(run_workflow(global, arguments)).await;
+    // A wrong command line has ordered nothing.
+    let is_ordered = !faults.is_empty() && ended.as_ref().err().is_none_or(|error| error.exit != Exit::Usage);
+    if is_ordered {
+        faults::end(global, &Home::rehearsals(global)?, &faults).await;
+    }
+    ended
+}
+
+async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
+    if arguments.rehearse {
+        refuse_location(global)?;
+    }
     let saved = planned::read_file(&mut arguments)?;
     let again::Again { earlier, from } = again::read(global, &mut arguments).await?;
+    let at_step_functions = arguments.target.handle(global).await?;
+    let earlier = match &at_step_functions {
+        Some(handle) if earlier.is_none() => deployed::named(handle, &arguments).await?,
+        None if arguments.name.is_some() => {
+            return Err(CliError::refused("--name is for another engine").hint("add --engine sfn"));
+        }
+        _ => earlier,
+    };
     let plan = match earlier {
         Some(earlier) => Plan::again(earlier, &arguments)?,
         None => Plan::make(&arguments)?,
     };
     check_faults(&arguments, &plan)?;
-    if let Some(handle) = arguments.target.handle(global).await? {
+    if let Some(handle) = at_step_functions {
         if from.is_some() {
             return Err(CliError::refused("--from is for this machine's engine: nothing was changed"));
         }
@@ -114,7 +140,7 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     if !arguments.rehearse && !arguments.plan {
         consent::can_be_had(&arguments)?;
     }
-    let environments = Environments::new(home.clone());
+    let environments = Environments::new(home);
     if arguments.rehearse && arguments.plan && !planning::is_possible(&plan.definition) {
         plan.show(global, None, None);
         return Ok(Exit::Success);
@@ -126,7 +152,8 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     let account = caller.as_ref().map(|caller| caller.account.clone());
     let settings = environments.settings().clone();
     settings.check(plan.definition.resources().iter().map(String::as_str)).map_err(configuration)?;
-    let pinned = Pinned { location, account, settings, has_own_settings: true };
+    let definition_file = plan.definition_file.clone().filter(|file| file.to_str().is_some());
+    let pinned = Pinned { location, account, settings, has_own_settings: true, definition_file };
     let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
     if arguments.plan || !arguments.rehearse {
         plan.show(global, caller.as_ref(), made.as_ref());
@@ -143,11 +170,19 @@ pub async fn run(global: &Global, mut arguments: RunArguments) -> Result<Exit, C
     }
     let path = from.map_or_else(Vec::new, |from| from.path);
     let exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
-    let exit = tear_down(global, &arguments, exit).await?;
-    if arguments.rehearse {
-        faults::name_never_occurred(global, &home, &arguments.faults).await;
+    tear_down(global, &arguments, exit).await
+}
+
+/// Refuses the options that choose an account or a region in a rehearsal, which has its own. Environment variables are ignored.
+fn refuse_location(global: &Global) -> Result<(), CliError> {
+    let given = [("--region", global.region_is_given), ("--profile", global.profile_is_given)];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => {
+            Err(CliError::refused(format!("{option} has no effect with --rehearse; nothing was changed"))
+                .hint("a rehearsal has its own account and region; leave the option out"))
+        }
+        None => Ok(()),
     }
-    Ok(exit)
 }
 
 /// After a rehearsal that succeeded: deletes what it created, if that is wanted. A signal ends the command before it.
@@ -219,6 +254,7 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
         plan_file: None,
         teardown: false,
         faults: Vec::new(),
+        name: None,
         ..arguments.clone()
     })
 }
@@ -291,7 +327,7 @@ async fn execute(
     let started = start_and_watch(global, &handle, start, pinned.account.is_some(), arguments);
     let watched = tokio::select! {
         watched = started => watched,
-        never = faults::kill_at(&handle, &id, &arguments.faults) => match never {},
+        never = faults::kill_at(global, &handle, &id, &arguments.faults) => match never {},
     };
     let closed = handle.close().await;
     let watched = watched?;
@@ -367,7 +403,7 @@ fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched
     if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {
         return;
     }
-    let table = summary::table(view);
+    let table = summary::table(view, global.quiet);
     if rehearsal && !table.is_empty() {
         say!();
         table.iter().for_each(|row| say!("{row}"));

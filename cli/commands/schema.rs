@@ -41,7 +41,7 @@ fn of_file(file: &str) -> Result<Value, CliError> {
         let message = format!("neither a workflow nor a file is named '{file}'");
         return Err(CliError::not_found(message).hint("flow workflows lists what is shipped"));
     }
-    input::schema(file)?.ok_or_else(|| {
+    input::schema(Path::new(file))?.ok_or_else(|| {
         let message = format!("{file} has no schema of its input beside it");
         CliError::not_found(message)
             .hint("the schema is NAME.input.schema.json beside NAME.asl.yaml; flow new writes one")

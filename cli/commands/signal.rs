@@ -1,7 +1,7 @@
 //! `flow signal`.
 
 use api::flow::{SignalTask, SignalTaskRequest, TaskOutcome};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
 
 use super::answered;
@@ -10,23 +10,24 @@ use crate::{
     global::{Global, Output},
     locate::{if_pruned, locate_at},
     person,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
     target::Target,
     ui::{json, next},
 };
 
 /// Arguments of `flow signal`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("answer").required(true).args(["success", "failure", "withdraw"])))]
 pub struct SignalArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The waiting state: its name, or its path.
     state: String,
     /// The task succeeded with this output. It must match the step's output schema, which flow steps NAME shows.
-    #[arg(long, value_name = "JSON", required_unless_present_any = ["failure", "withdraw"])]
+    #[arg(long, value_name = "JSON")]
     success: Option<String>,
     /// The task failed with this error name.
-    #[arg(long, value_name = "ERROR", conflicts_with = "success")]
+    #[arg(long, value_name = "ERROR")]
     failure: Option<String>,
     /// Why it failed.
     #[arg(long, value_name = "TEXT", requires = "failure")]
@@ -38,7 +39,7 @@ pub struct SignalArguments {
     #[arg(long)]
     early: bool,
     /// Withdraw the answer that is kept for the state.
-    #[arg(long, conflicts_with_all = ["success", "failure", "early"])]
+    #[arg(long, conflicts_with = "early")]
     withdraw: bool,
     /// The engine.
     #[command(flatten)]
@@ -70,19 +71,20 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         Err(_) => Ok(String::new()),
     };
     let closed = handle.close().await;
+    let quoted_id = quoted(&id);
     let answer = answer.map_err(|error| match (error.fault.as_deref(), error.exit) {
         (Some(api::IS_APPROVAL), _) => {
-            error.hint(format!("flow approve {id}{OPTIONS}, or flow reject {id}{OPTIONS}, answers it"))
+            error.hint(format!("flow approve {quoted_id}{OPTIONS}, or flow reject {quoted_id}{OPTIONS}, answers it"))
         }
         (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
             error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
         }
         (Some(api::HAS_ENDED), _) => error.hint(answered::hint_of_ended(&id)),
         (Some(api::CALL_RUNS), _) => error.hint(format!(
-            "flow status {id}{OPTIONS} shows whether a process runs it;   flow cancel {id}{OPTIONS}   ends the call and the execution"
+            "flow status {quoted_id}{OPTIONS} shows whether a process runs it;   flow cancel {quoted_id}{OPTIONS}   ends the call and the execution"
         )),
         (_, Exit::Refused) | (Some(api::ALREADY_ANSWERED), _) => {
-            error.hint(format!("flow status {id}{OPTIONS} shows what waits, and with which answer it can continue"))
+            error.hint(format!("flow status {quoted_id}{OPTIONS} shows what waits, and with which answer it can continue"))
         }
         _ => if_pruned(&id, error),
     })?;

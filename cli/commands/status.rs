@@ -16,7 +16,7 @@ use clap::Args;
 use engine::machine::{ExecutionHeader, ExecutionStatus, FrameRow};
 use serde_json::json;
 
-use self::state::Left;
+use self::state::Visits;
 use super::{approvals, watch::typical};
 use crate::{
     clock,
@@ -82,7 +82,7 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
             screen.typical = Some(if runs { typical(&store, &id).await } else { Typical::default() });
         }
         let ended = status.execution.stopped_ms.is_some();
-        screen.find_left(&store, &status).await?;
+        screen.read_visits(&store, &id).await?;
         screen.show(&home, &status, ended)?;
         if !arguments.watch {
             store.leave();
@@ -113,8 +113,8 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
 struct Watching<'w> {
     global: &'w Global,
     state: Option<&'w str>,
-    /// The last visit of that state, if the execution has left it.
-    left: Option<Left>,
+    /// The last visits of the states with that name or path.
+    visits: Visits,
     watches: bool,
     /// Whether it is drawn again at the same place.
     redraws: bool,
@@ -129,20 +129,19 @@ impl<'w> Watching<'w> {
         let redraws = arguments.watch && global.output == Output::Human && std::io::stdout().is_terminal();
         let state = arguments.state.as_deref();
         let (watches, last) = (arguments.watch, String::new());
-        Watching { global, state, left: None, watches, redraws, typical: None, last, last_sequence: 0 }
+        Watching { global, state, visits: Visits::default(), watches, redraws, typical: None, last, last_sequence: 0 }
     }
 
-    /// Reads the last visit of the state that is shown, if the execution is not in it.
-    async fn find_left(&mut self, store: &Handle, status: &DescribeExecutionResponse) -> Result<(), CliError> {
-        let Some(name) = self.state.filter(|name| !state::is_current(status, name)) else { return Ok(()) };
-        self.left = Left::find(store, &status.execution.id, name).await?;
-        Ok(())
+    /// Reads the visits of the states that are shown.
+    async fn read_visits(&mut self, store: &Handle, id: &str) -> Result<(), CliError> {
+        let Some(name) = self.state else { return Ok(()) };
+        self.visits.update(store, id, name).await
     }
 
     fn show(&mut self, home: &Home, status: &DescribeExecutionResponse, ended: bool) -> Result<(), CliError> {
         let now_ms = clock::of(home).now_ms();
         if let Some(state) = self.state {
-            let lines = state::lines(self.global, status, state, self.left.as_ref())?;
+            let lines = state::lines(self.global, status, state, &self.visits, now_ms)?;
             self.print_changes(lines.join("\n"), &lines);
             return Ok(());
         }
@@ -151,7 +150,7 @@ impl<'w> Watching<'w> {
         let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
         let typical = &self.typical.clone().unwrap_or_default();
         if self.watches {
-            self.record(view, ended, now_ms);
+            self.record(view, *driven, ended, now_ms);
         }
         if self.global.output == Output::Json {
             let message = summary::one_line(view, display_status, now_ms);
@@ -167,7 +166,7 @@ impl<'w> Watching<'w> {
             }
             return Ok(());
         }
-        let environment_line = environment_line(view);
+        let environment_line = environment_line(view, display_status);
         let detail = Detail {
             header: execution,
             view,
@@ -199,11 +198,11 @@ impl<'w> Watching<'w> {
     }
 
     /// Records a change of what is watched for `--events-file` and the JUnit report.
-    fn record(&mut self, view: &View, ended: bool, now_ms: u64) {
+    fn record(&mut self, view: &View, driven: bool, ended: bool, now_ms: u64) {
         record::ended(view);
         if self.global.output == Output::Human && (ended || view.last_sequence != self.last_sequence) {
             self.last_sequence = view.last_sequence;
-            record::event(&json::complete(json::ended(view, now_ms)));
+            record::event(&json::complete(json::ended_watch(view, driven, now_ms)));
         }
     }
 }
@@ -300,8 +299,12 @@ fn needs_of(execution: &ExecutionHeader, frames: &[FrameRow]) -> Option<Needs> {
     Needs::of(&execution.id, frames, execution.deadline_ms).filter(|_| runs)
 }
 
-/// Account, region and profile, if an account is pinned.
-fn environment_line(view: &View) -> String {
-    serde_json::from_value::<Pinned>(view.environment.clone())
-        .map_or_else(|_| String::new(), |pinned| pinned.described())
+/// Account, region and profile, if an account is pinned, and what a resume needs. A resume that is refused for its credentials leaves no
+/// record, so that the next owner with the right ones continues the execution.
+fn environment_line(view: &View, display_status: &str) -> String {
+    let Ok(pinned) = serde_json::from_value::<Pinned>(view.environment.clone()) else { return String::new() };
+    match pinned.account.is_some() && display_status == "INTERRUPTED" {
+        true => format!("{}   (a resume needs credentials of this account)", pinned.described()),
+        false => pinned.described(),
+    }
 }

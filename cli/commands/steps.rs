@@ -1,7 +1,10 @@
 //! `flow steps`.
 
 use clap::Args;
-use engine::step::{Registry, StepDescription};
+use engine::{
+    asl::{did_you_mean, nearest},
+    step::{Registry, StepDescription},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -51,11 +54,25 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
         }
         return Ok(Exit::Success);
     }
-    if !found {
-        return Err(CliError::not_found(format!("no step is named '{}'", wanted.unwrap_or_default()))
-            .hint("flow steps lists all"));
+    match wanted.filter(|_| !found) {
+        None => Ok(Exit::Success),
+        Some(wanted) => not_a_step(global, &steps, wanted),
     }
-    Ok(Exit::Success)
+}
+
+/// Lists the steps of a service that is named without its colon; otherwise the name does not exist.
+fn not_a_step(global: &Global, steps: &Registry, wanted: &str) -> Result<Exit, CliError> {
+    let service = format!("{wanted}:");
+    let names: Vec<String> = steps.descriptions().map(|step| step.name).collect();
+    let plain = |name: &str| name.strip_prefix("aws:").unwrap_or(name).to_owned();
+    if names.iter().any(|name| name.starts_with(&service) || plain(name).starts_with(&service)) {
+        return list(global, steps, &service);
+    }
+    let services = names.iter().filter_map(|name| Some(plain(name).split_once(':')?.0.to_owned()));
+    let known: Vec<String> = names.iter().map(|name| plain(name)).chain(services).collect();
+    let meant = did_you_mean(nearest(wanted, known.iter().map(String::as_str)));
+    let message = format!("no step is named '{wanted}'{meant}");
+    Err(CliError::not_found(message.trim_end_matches('.')).hint("flow steps lists all"))
 }
 
 /// Lists the steps whose names begin with a prefix.

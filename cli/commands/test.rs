@@ -58,13 +58,17 @@ pub struct TestArguments {
 pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliError> {
     let mut definition = DefinitionFile::read(&arguments.file, &arguments.substitute)?.definition()?;
     mocked(&mut definition);
-    let file = mocks::file(&arguments.file, arguments.mocks.as_deref()).unwrap_or_else(|| MOCKS_FILE.into());
+    let file = match mocks::file(&arguments.file, arguments.mocks.as_deref()) {
+        Some(file) => file,
+        None if Path::new(MOCKS_FILE).is_file() => MOCKS_FILE.into(),
+        None => return Err(without_mocks(&arguments.file)),
+    };
     let mocks_file = file.display().to_string();
     let unreadable = |error: String| CliError::refused(format!("{mocks_file} cannot be read: {error}"));
     let text = std::fs::read_to_string(&file).map_err(|error| unreadable(error.to_string()))?;
     let config: MockConfig = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
     let given = arguments.input.as_deref().map_or_else(|| Ok(json!({})), input::read)?;
-    let input = input::fitted(&arguments.file, given)?;
+    let input = input::fitted_or_hint(&arguments.file, given)?;
     let mut exit = Exit::Success;
     let machine = machine(&config, &arguments.file, &mocks_file, arguments.state_machine.as_deref())?;
     let all = &config.state_machines[&machine].test_cases;
@@ -86,6 +90,15 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
         }
     }
     Ok(exit)
+}
+
+/// The error of a definition without a mocks file.
+fn without_mocks(definition_file: &str) -> CliError {
+    let beside = mocks::beside(definition_file).unwrap_or_default();
+    let message = format!("there are no mocked answers: neither {} nor {MOCKS_FILE} exists", beside.display());
+    CliError::not_found(message).hint(format!(
+        "--mocks FILE names another file, flow new NAME writes one with a workflow, and flow dev {definition_file} --once answers without one"
+    ))
 }
 
 /// Refuses a `--case` or an `--expect` of a case that the mocks file does not have, and an unknown status.

@@ -23,7 +23,7 @@ use crate::{
     interrupt,
     owner::{self, Handle, StreamError},
     proposed::{OPTIONS, quoted},
-    ui::{display::Display, display_status::display_status},
+    ui::{display::Display, display_status::display_status, text::visible},
 };
 
 /// The duration of a `--no-wait` without a value.
@@ -184,7 +184,8 @@ impl Follow<'_> {
         view: &mut View,
         display: &mut Display,
     ) -> Result<Option<Stop>, CliError> {
-        let mut events = handle.follow(&view.id, view.last_sequence + 1).await?;
+        let waits = self.watch.no_wait.is_none();
+        let mut events = handle.follow(&view.id, view.last_sequence + 1, waits).await?;
         let mut tick = tokio::time::interval(display.tick_interval());
         let began = Instant::now();
         loop {
@@ -290,8 +291,8 @@ pub fn show_output(view: &View) {
             say!();
             show_fields(output, 2);
         }
-        Some(Value::String(text)) => say!("\n  {text}"),
-        Some(other) => say!("\n  {other}"),
+        Some(Value::String(text)) => say!("\n  {}", visible(text)),
+        Some(other) => say!("\n  {}", visible(&other.to_string())),
     }
 }
 
@@ -300,11 +301,11 @@ fn show_fields(fields: &serde_json::Map<String, Value>, indent: usize) {
         match value {
             Value::Null => {}
             Value::Object(inner) => {
-                say!("{:indent$}{name}:", "");
+                say!("{:indent$}{}:", "", visible(name));
                 show_fields(inner, indent + 2);
             }
-            Value::String(text) => say!("{:indent$}{name}: {text}", ""),
-            other => say!("{:indent$}{name}: {other}", ""),
+            Value::String(text) => say!("{:indent$}{}: {}", "", visible(name), visible(text)),
+            other => say!("{:indent$}{}: {}", "", visible(name), visible(&other.to_string())),
         }
     }
 }

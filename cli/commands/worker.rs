@@ -62,7 +62,8 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         false => Location::Aws { profile: global.profile.clone(), region: global.region.clone() },
     };
     let environments = Environments::new(home.clone());
-    let pinned = Pinned { location, account: None, settings: environments.settings().clone(), has_own_settings: true };
+    let settings = environments.settings().clone();
+    let pinned = Pinned { location, account: None, settings, has_own_settings: true, definition_file: None };
     let endpoint = parse_endpoint(global, &arguments.endpoint)?;
     let poll_end_max = if matches!(endpoint, Endpoint::Aws { .. }) { AWS_POLL_MAX } else { Duration::ZERO };
     let (stop, stopping) = watch::channel(false);

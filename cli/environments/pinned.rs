@@ -1,5 +1,7 @@
 //! The environment that an execution's header pins. Never contains credentials.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 use steps::{Account, LocalSettings};
 
@@ -19,6 +21,9 @@ pub struct Pinned {
     /// earlier versions, use what the owner allows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_own_settings: bool,
+    /// The definition's file, absolute. The schema of the input is in the same folder, and `flow run --again` reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition_file: Option<PathBuf>,
 }
 
 /// The location in which an execution acts: it decides which credentials and addresses are used.
@@ -132,6 +137,7 @@ mod tests {
             account: Some(account),
             settings,
             has_own_settings: true,
+            definition_file: Some("/flows/own.asl.yaml".into()),
         };
         let json = serde_json::to_value(&pinned).unwrap();
         assert_eq!(json["accountId"], "111111111111");

@@ -1,14 +1,20 @@
 //! Continues an execution after the owner of the store has ended.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use api::flow::{DescribeExecution, DescribeExecutionRequest};
+use api::{
+    Operation,
+    flow::{DescribeExecution, DescribeExecutionRequest},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use super::Handle;
+use super::{Handle, Side, failed, may_have_been_carried_out, patience::Patience};
 use crate::{
     exit::{CliError, Exit},
     interrupt,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quoted},
+    wire::client::ClientError,
 };
 
 /// The interval at which a process tries to become the owner in place of one that cannot act for its execution.
@@ -53,6 +59,48 @@ impl Handle {
         }
     }
 
+    /// Like [`Handle::call`], at an owner that may act in an environment. If the owner ends meanwhile, the next one is verified before
+    /// it receives the call.
+    ///
+    /// # Errors
+    /// As [`Handle::verify`] and [`Handle::call`].
+    pub async fn call_verified<O: Operation>(
+        &self,
+        request: O::Request,
+        environment: &Value,
+    ) -> Result<O::Response, CliError>
+    where
+        O::Request: Serialize,
+        O::Response: DeserializeOwned,
+    {
+        let said = |error, is_repeated| if is_repeated { may_have_been_carried_out(error) } else { error };
+        let mut patience = Patience::begin();
+        let mut is_repeated = false;
+        loop {
+            let side = self.side().await;
+            let stopped = match self.verify(environment).await {
+                Ok(()) => interrupt::received(),
+                Err(error) => return Err(said(error, is_repeated)),
+            };
+            if let Some(exit) = stopped {
+                return Err(said(CliError::new(exit, "stopped before the first call"), is_repeated));
+            }
+            // Another owner was verified if that one ended meanwhile.
+            if !Arc::ptr_eq(&side, &self.side().await) {
+                continue;
+            }
+            let Side::Remote(client) = &*side else { return self.call::<O>(request).await };
+            match client.call::<O>(&request).await {
+                Ok(response) => return Ok(response),
+                Err(error) if patience.lasts(self.home(), &error) => {
+                    is_repeated |= matches!(error, ClientError::Gone(_));
+                    self.reopen(&side).await?;
+                }
+                Err(error) => return Err(said(failed(self.home(), error), is_repeated)),
+            }
+        }
+    }
+
     /// Says once for each owner that this process waits for its end.
     async fn say_that_it_waits(&self, owner: &str, error: &CliError) {
         let mut awaited = self.awaited_owner.lock().await;
@@ -68,5 +116,5 @@ impl Handle {
 fn interrupted(id: &str, error: CliError) -> CliError {
     let exit = if error.exit == Exit::Refused { Exit::Waiting } else { error.exit };
     let message = format!("{id} is interrupted: {}", error.message);
-    CliError { exit, message, ..error }.hint(format!("to continue it: flow resume {id}{OPTIONS}"))
+    CliError { exit, message, ..error }.hint(format!("to continue it: flow resume {}{OPTIONS}", quoted(id)))
 }

@@ -31,20 +31,33 @@ pub struct SavedPlan {
 }
 
 impl SavedPlan {
-    /// Reads a file of JSON lines, of which one is the plan.
+    /// Reads a file of JSON values, of which one is the plan. Their layout does not matter.
     ///
     /// # Errors
-    /// The file cannot be read, contains no plan, or contains one that was refused.
+    /// The file cannot be read, contains no plan or several, or contains one that was refused.
     pub fn read(file: &str) -> Result<Self, CliError> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| CliError::refused(format!("the plan file {file} cannot be read: {error}")))?;
-        let line = text.lines().find(|line| line.starts_with('{') && line.contains("\"type\":\"plan\""));
-        let none = || {
-            CliError::refused(format!("{file} holds no plan"))
-                .hint("flow run WORKFLOW --plan -o json > FILE writes one, for workflows whose steps can plan")
+        let unreadable =
+            |error: serde_json::Error| CliError::refused(format!("the plan in {file} cannot be read: {error}"));
+        let mut plans = Vec::new();
+        for value in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
+            let value = value.map_err(unreadable)?;
+            if value["type"] == "plan" {
+                plans.push(value);
+            }
+        }
+        let written = "flow run WORKFLOW --plan -o json > FILE writes one, for workflows whose steps can plan";
+        let plan = match plans.len() {
+            1 => plans.remove(0),
+            0 => return Err(CliError::refused(format!("{file} holds no plan")).hint(written)),
+            several => {
+                return Err(
+                    CliError::refused(format!("{file} holds {several} plans, and one is applied")).hint(written)
+                );
+            }
         };
-        let plan: SavedPlan = serde_json::from_str(line.ok_or_else(none)?)
-            .map_err(|error| CliError::refused(format!("the plan in {file} cannot be read: {error}")))?;
+        let plan: SavedPlan = serde_json::from_value(plan).map_err(unreadable)?;
         match &plan.refusal {
             Some(refusal) => Err(CliError::refused(format!("the plan in {file} was refused: {}", refusal.cause))),
             None => Ok(plan),
@@ -109,9 +122,9 @@ fn only_in(these: &[PlannedChange], those: &[PlannedChange], word: &str) -> Vec<
 }
 
 /// Whether two plans make the same change to the same resource. Settings are not compared, because a file does not
-/// contain them.
+/// contain them, nor are costs, which depend on a table of prices.
 fn is_same(one: &PlannedChange, other: &PlannedChange) -> bool {
-    let other = PlannedChange { settings: one.settings.clone(), ..other.clone() };
+    let other = PlannedChange { settings: one.settings.clone(), cost: one.cost.clone(), ..other.clone() };
     *one == other
 }
 
@@ -140,6 +153,7 @@ mod tests {
             id: (*id).to_owned(),
             fields: Vec::new(),
             state: "Create VPC".to_owned(),
+            cost: Default::default(),
             settings: Value::Null,
         };
         SavedPlan {
@@ -174,5 +188,12 @@ mod tests {
         line["type"] = "plan".into();
         std::fs::write(&file, format!("{{\"type\":\"version\"}}\n{line}\n")).unwrap();
         assert_eq!(SavedPlan::read(file.to_str().unwrap()).unwrap(), plan(&[(PlannedAction::Create, "vpc-1")]));
+        // Another program may write the same JSON in another layout.
+        std::fs::write(&file, serde_json::to_string_pretty(&line).unwrap()).unwrap();
+        assert_eq!(SavedPlan::read(file.to_str().unwrap()).unwrap(), plan(&[(PlannedAction::Create, "vpc-1")]));
+        std::fs::write(&file, format!("{line}\n{line}\n")).unwrap();
+        assert!(SavedPlan::read(file.to_str().unwrap()).unwrap_err().message.contains("holds 2 plans"));
+        std::fs::write(&file, "{\"type\":\"plan\"").unwrap();
+        assert!(SavedPlan::read(file.to_str().unwrap()).unwrap_err().message.contains("cannot be read"));
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use steps::plan::{PlannedAction, PlannedChange, PlannedWait};
 
-use super::{Permissions, WorkflowPlan};
-use crate::ui::text::{duration, short_id};
+use super::{Permissions, Refusal, WorkflowPlan};
+use crate::ui::text::{duration, short_id, visible};
 
 /// The longest reason that is shown, in characters.
 const REASON_CHARACTERS_MAX: usize = 60;
@@ -18,12 +18,17 @@ const ACTIONS_NAMED_MAX: usize = 20;
 impl WorkflowPlan {
     /// The table of changes, then waits, costs and permissions.
     pub fn lines(&self) -> Vec<String> {
-        let refusal = self.refusal.iter().map(|refusal| format!("Refused: {}: {}", refusal.error, refusal.cause));
-        let mut lines: Vec<String> = refusal.collect();
+        let mut lines: Vec<String> = self.refusal.iter().map(refusal).collect();
         let shown: Vec<_> = self.changes.iter().filter(|change| change.action != PlannedAction::Unchanged).collect();
         let width = shown.iter().map(|change| change.resource_type.len()).max().unwrap_or(0);
         for change in shown {
-            lines.push(format!("  {:<8}  {:<width$}  {}", word(change.action), change.resource_type, title(change)));
+            let cost = cost(change).map_or_else(String::new, |cost| format!("  ({cost})"));
+            lines.push(format!(
+                "  {:<8}  {:<width$}  {}{cost}",
+                word(change.action),
+                change.resource_type,
+                title(change)
+            ));
             let fields = change.fields.iter();
             lines.extend(fields.map(|field| format!("              {}: {} -> {}", field.field, field.from, field.to)));
         }
@@ -35,7 +40,7 @@ impl WorkflowPlan {
         lines.extend(self.permission_lines());
         lines.extend(self.stays.iter().map(|text| format!("  stays     {text}")));
         lines.extend(self.notes.iter().map(|text| format!("  note      {text}")));
-        lines
+        lines.iter().map(|line| visible(line)).collect()
     }
 
     fn counts(&self) -> String {
@@ -44,7 +49,6 @@ impl WorkflowPlan {
             ("to create", PlannedAction::Create),
             ("to adopt", PlannedAction::Adopt),
             ("to update", PlannedAction::Update),
-            ("to replace", PlannedAction::Replace),
             ("to delete", PlannedAction::Delete),
             ("unchanged", PlannedAction::Unchanged),
         ];
@@ -52,8 +56,13 @@ impl WorkflowPlan {
         let parts: Vec<String> = parts.map(|(words, count)| format!("{count} {words}")).collect();
         match &self.refusal {
             // The steps after the refusal were not called.
-            Some(_) if parts.is_empty() => "Refused.".to_owned(),
-            Some(_) => format!("Refused after these: {}.", parts.join(", ")),
+            Some(refusal) => {
+                let word = if refusal.is_before_changes() { "Refused" } else { "Fails" };
+                match parts.is_empty() {
+                    true => format!("{word}."),
+                    false => format!("{word} after these: {}.", parts.join(", ")),
+                }
+            }
             None if parts.is_empty() => "Plan: nothing to change.".to_owned(),
             None => format!("Plan: {}.", parts.join(", ")),
         }
@@ -61,22 +70,25 @@ impl WorkflowPlan {
 
     fn cost_line(&self) -> Option<String> {
         let cost = &self.cost;
-        let difference =
-            if cost.monthly_usd_difference.abs() < HALF_CENT_USD { 0.0 } else { cost.monthly_usd_difference };
+        let difference = cost.monthly_usd_difference.map(|usd| if usd.abs() < HALF_CENT_USD { 0.0 } else { usd });
         let missing: Vec<&str> = cost.unknown.union(&cost.unknown_difference).map(String::as_str).collect();
-        if cost.monthly_usd == 0.0 && difference == 0.0 && missing.is_empty() {
+        if cost.monthly_usd == 0.0 && difference == Some(0.0) && missing.is_empty() {
             return None;
         }
         let least = |unknown: &BTreeSet<String>| if unknown.is_empty() { "" } else { "at least " };
-        let estimate = if cost.monthly_usd < HALF_CENT_USD && difference < 0.0 {
-            format!("Estimated saving: {}{:.2} USD a month", least(&cost.unknown_difference), -difference)
-        } else {
-            let change = match difference == 0.0 && cost.unknown_difference.is_empty() {
-                true => String::new(),
-                false if cost.unknown_difference.is_empty() => format!(" ({difference:+.2})"),
-                false => format!(" ({difference:+.2} without what has no price)"),
-            };
-            format!("Estimated cost: {}{:.2} USD a month{change}", least(&cost.unknown), cost.monthly_usd)
+        let estimate = match difference {
+            Some(difference) if cost.monthly_usd < HALF_CENT_USD && difference < 0.0 => {
+                format!("Estimated saving: {:.2} USD a month", -difference)
+            }
+            _ => {
+                let change = match difference {
+                    Some(0.0) => String::new(),
+                    Some(difference) => format!(" ({difference:+.2})"),
+                    // A sum without some parts could read as a saving.
+                    None => " (the difference is not known)".to_owned(),
+                };
+                format!("Estimated cost: {}{:.2} USD a month{change}", least(&cost.unknown), cost.monthly_usd)
+            }
         };
         let missing = match missing.is_empty() {
             true => String::new(),
@@ -109,9 +121,33 @@ fn word(action: PlannedAction) -> &'static str {
         PlannedAction::Create => "create",
         PlannedAction::Adopt => "adopt",
         PlannedAction::Update => "update",
-        PlannedAction::Replace => "replace",
         PlannedAction::Unchanged => "keep",
         PlannedAction::Delete => "delete",
+    }
+}
+
+/// Why the run would not succeed, and how it would end.
+fn refusal(refusal: &Refusal) -> String {
+    let Refusal { error, cause } = refusal;
+    match refusal.is_before_changes() {
+        true => format!("Refused: {error}: {cause}"),
+        false => format!("The run would start and then fail (exit code 1): {error}: {cause}"),
+    }
+}
+
+/// What a resource costs; `None` if it is not billed.
+fn cost(change: &PlannedChange) -> Option<String> {
+    let cost = &change.cost;
+    if !cost.no_price_for.is_empty() {
+        let parts = cost.no_price_for.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        return Some(format!("no price is known for {parts}"));
+    }
+    match (cost.monthly_usd_now, cost.monthly_usd) {
+        (Some(now), None) => Some(format!("ends {now:.2} USD a month")),
+        (Some(now), Some(later)) if (now - later).abs() >= HALF_CENT_USD => {
+            Some(format!("{later:.2} USD a month, now {now:.2}"))
+        }
+        (_, later) => later.map(|later| format!("{later:.2} USD a month")),
     }
 }
 
@@ -180,12 +216,12 @@ fn permissions(permissions: &Permissions) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planning::{Cost, Refusal};
+    use crate::planning::Cost;
 
     fn change(action: PlannedAction, kind: &str, name: &str, id: &str) -> PlannedChange {
         let (resource_type, name, id) = (kind.to_owned(), Some(name.to_owned()), id.to_owned());
         let (fields, state, settings) = (Vec::new(), "VPC and subnets/Create".to_owned(), Value::Null);
-        PlannedChange { action, resource_type, name, id, fields, state, settings }
+        PlannedChange { action, resource_type, name, id, fields, state, cost: Default::default(), settings }
     }
 
     #[test]
@@ -194,12 +230,16 @@ mod tests {
         let mut update = change(PlannedAction::Update, "AWS::RDS::DBInstance", "shop-db", "shop-db");
         let (from, to) = ("15".to_owned(), "16".to_owned());
         update.fields.push(steps::plan::Difference { field: "EngineVersion".to_owned(), from, to });
+        update.cost.monthly_usd = Some(27.74);
+        update.cost.monthly_usd_now = Some(13.87);
+        let mut instance = change(PlannedAction::Delete, "AWS::EC2::Instance", "店", "i-0d15ea5e");
+        instance.cost.no_price_for = set(&["hours of t3.micro"]);
         let plan = WorkflowPlan {
             changes: vec![
                 change(PlannedAction::Create, "AWS::EC2::VPC", "shop", steps::plan::KNOWN_AFTER_APPLY),
                 change(PlannedAction::Unchanged, "AWS::EC2::Subnet", "shop-1", "subnet-1"),
                 update,
-                change(PlannedAction::Replace, "AWS::EC2::Instance", "店", "i-0d15ea5e"),
+                instance,
             ],
             waits: vec![PlannedWait {
                 state: "PostgreSQL database/Wait until the database is available".to_owned(),
@@ -208,7 +248,7 @@ mod tests {
             }],
             cost: Cost {
                 monthly_usd: 57.0,
-                monthly_usd_difference: 9.5,
+                monthly_usd_difference: Some(9.5),
                 unknown: set(&["hours of t3.micro"]),
                 unknown_difference: BTreeSet::new(),
                 as_of: "2026-07".to_owned(),
@@ -227,20 +267,55 @@ mod tests {
             insta::assert_snapshot!("plan", plan.lines().join("\n"));
         });
     }
-    #[test]
-    fn a_refused_plan_says_so_first_and_counts_neither_changes_nor_actions() {
+
+    fn refused_plan() -> WorkflowPlan {
         let refusal = Refusal { error: "Flow.Refused".to_owned(), cause: "the quota of VPCs is reached".to_owned() };
-        let plan = WorkflowPlan {
+        WorkflowPlan {
             changes: Vec::new(),
             waits: Vec::new(),
-            cost: Cost::default(),
+            cost: Cost { monthly_usd_difference: Some(0.0), ..Cost::default() },
             permissions: Permissions { not_checked: Some("a rehearsal".to_owned()), ..Permissions::default() },
             refusal: Some(refusal),
             notes: Vec::new(),
             stays: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_refused_plan_says_so_first_and_counts_neither_changes_nor_actions() {
+        let plan = refused_plan();
         assert_eq!(plan.lines(), ["Refused: Flow.Refused: the quota of VPCs is reached"]);
         assert_eq!(plan.json()["summary"], "Refused.");
+    }
+
+    #[test]
+    fn a_plan_whose_run_would_fail_says_that_it_fails_and_not_that_it_is_refused() {
+        let refused = Refusal { error: "Flow.Refused".to_owned(), cause: "a".to_owned() };
+        let fails = Refusal { error: "Flow.Failed".to_owned(), cause: "the database is failed".to_owned() };
+        assert_eq!(refusal(&refused), "Refused: Flow.Refused: a");
+        assert!(refusal(&fails).starts_with("The run would start and then fail (exit code 1)"), "{}", refusal(&fails));
+    }
+
+    #[test]
+    fn nothing_in_a_plan_acts_on_the_terminal() {
+        let mut plan = refused_plan();
+        plan.changes = vec![change(PlannedAction::Create, "AWS::EC2::VPC", "a\u{1b}[2J\u{202e}b", "vpc-1")];
+        plan.notes = vec!["a\u{0}note".to_owned()];
+        let lines = plan.lines().join("\n");
+        assert!(lines.contains("a\\u{1b}[2J\\u{202e}b") && lines.contains("a\\u{0}note"), "{lines}");
+    }
+
+    #[test]
+    fn a_difference_without_a_price_is_not_shown_as_a_saving() {
+        let mut plan = refused_plan();
+        plan.cost = Cost {
+            monthly_usd: 3.0,
+            monthly_usd_difference: None,
+            unknown_difference: BTreeSet::from(["hours of db.z9.huge".to_owned()]),
+            ..Cost::default()
+        };
+        let line = plan.cost_line().unwrap_or_default();
+        assert!(line.contains("the difference is not known") && !line.contains("-"), "{line}");
     }
 
     #[test]

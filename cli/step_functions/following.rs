@@ -84,7 +84,7 @@ impl Following {
             let mut view = View::new(&header, &known.definition);
             entries.iter().for_each(|entry| view.fold(entry));
             let waits_for_worker = known.history.mark_waits_for_workers(&mut view);
-            known.history.mark_approvals(&mut view);
+            known.history.mark_approvals(&mut view, &known.arn);
             // A called Task may end at any time. Only a token, a missing worker or a Wait is certain to take long.
             let waits =
                 |doing: &Doing| matches!(doing, Doing::Parked { .. } | Doing::Sleeping { .. } | Doing::Waiting(_));

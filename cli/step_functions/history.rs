@@ -19,6 +19,8 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
+use crate::proposed::quoted;
+
 /// The state that the compiler adds to an outer Map; it is not shown.
 const ADDED_STATE: &str = "flow: keep the index of this iteration";
 
@@ -115,14 +117,22 @@ impl History {
         any
     }
 
-    /// Marks the states of a complete view that ask a person, which only a flow serve supports.
-    pub fn mark_approvals(&self, view: &mut View) {
-        let id = view.id.clone();
+    /// Whether a state, given by name or path, asks a person.
+    pub fn is_approval(&self, state: &str) -> bool {
+        let is_state = |name: &String| {
+            state.strip_suffix(name.as_str()).is_some_and(|frame| frame.is_empty() || frame.ends_with('/'))
+        };
+        self.approvals.iter().any(is_state)
+    }
+
+    /// Marks the states of a complete view that ask a person, which only a flow serve supports. `arn` is the execution's: in the
+    /// server's home its id differs from its name.
+    pub fn mark_approvals(&self, view: &mut View, arn: &str) {
         for state in view.states.values_mut() {
             let asks = state.called && !state.answered && self.approvals.contains(&state.name);
             if asks && state.doing == Doing::Running {
                 state.doing = Doing::Waiting(Wait {
-                    reason: format!("waits for a person; in the home of the server:   flow approve {id}"),
+                    reason: format!("waits for a person; in the home of the server:   flow approve {}", quoted(arn)),
                     polled_ms: state.entered_ms,
                     // Nothing polls it.
                     next_poll_ms: 0,
@@ -425,6 +435,17 @@ mod tests {
             ("PassStateEntered", 7, Some("Leaf"), None),
         ]));
         assert_eq!(paths(&history), ["Both", "Both[0]/Other", "Both[1]/Each", "Both[1]/Each[1]/Leaf"]);
+    }
+
+    #[test]
+    fn a_state_that_asks_a_person_is_known_by_its_name_and_its_path() {
+        let ask =
+            json!({ "StartAt": "Ask", "States": { "Ask": { "Type": "Task", "Resource": APPROVAL, "End": true } } });
+        let both = json!({ "Type": "Parallel", "Branches": [ask], "End": true });
+        let history = History::new(&json!({ "StartAt": "Both", "States": { "Both": both } }));
+        for (state, expected) in [("Ask", true), ("Both/Ask", true), ("Both", false), ("Task", false), ("", false)] {
+            assert_eq!(history.is_approval(state), expected, "{state}");
+        }
     }
 
     #[test]

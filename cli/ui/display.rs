@@ -152,7 +152,7 @@ impl Display {
         match self.kind {
             Kind::Tree => {
                 let display_status = if view.paused { "PAUSED" } else { "RUNNING" };
-                let wanted = self.tree(view, display_status, now_ms);
+                let wanted = self.live_tree(view, display_status, now_ms);
                 if wanted != self.drawn {
                     block::draw(&wanted);
                     self.drawn = wanted;
@@ -180,6 +180,12 @@ impl Display {
         let screen = drawing_screen(self.color);
         let shown = Shown { view, display_status, typical: self.typical.as_ref(), now_ms };
         tree::tree(&shown, &screen).iter().map(|line| screen.paint(line)).collect()
+    }
+
+    /// The tree while the execution runs: below it, what a person is asked, with the commands that answer.
+    fn live_tree(&self, view: &View, display_status: &str, now_ms: u64) -> Vec<String> {
+        let shown = Shown { view, display_status, typical: self.typical.as_ref(), now_ms };
+        tree::tree_with_lines(&shown, &summary::needs(view, now_ms), &drawing_screen(self.color))
     }
 
     /// Shows how the execution ended, or what it waits for.

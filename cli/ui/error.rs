@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{json, record};
+use super::{json, record, text::visible};
 use crate::exit::CliError;
 
 /// Prints an error: for people on standard error, for programs as a JSON line.
@@ -13,8 +13,8 @@ pub fn print(error: &CliError, as_json: bool) {
     } else {
         record::event(&json::complete(line));
     }
-    eprintln!("flow: {}", error.message);
+    eprintln!("flow: {}", visible(&error.message));
     if let Some(hint) = &error.hint {
-        eprintln!("hint: {hint}");
+        eprintln!("hint: {}", visible(hint));
     }
 }

@@ -244,6 +244,9 @@ pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<
         let person = if left.needs_person { " + your answer" } else { "" };
         format!("{} left{person}", duration_range(left.low_ms, left.high_ms))
     }));
-    let (done, total) = (view.sections_done(), view.sections.len());
-    (!waits.is_empty()).then(|| format!("{} Still     ({done:>2}/{total}) {}", clock(now_ms), waits.join(", ")))
+    // The section of the first state that is named, as in the lines of its events.
+    let section = waiting().next().and_then(|state| view.section_of(&state.path));
+    let number = section.map_or_else(|| view.sections_done(), |(index, _)| index + 1);
+    let total = view.sections.len();
+    (!waits.is_empty()).then(|| format!("{} Still     ({number:>2}/{total}) {}", clock(now_ms), waits.join(", ")))
 }

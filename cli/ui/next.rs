@@ -69,10 +69,12 @@ fn approve(id: &str, state_path: &str, approval: &Approval, choice: Option<Strin
     format!("flow approve {}{state}{choice}{}{OPTIONS}", quoted(id), assignments(&fields(approval).0))
 }
 
-/// The names of an approval's fields: those that are required, and the others.
+/// The names of an approval's fields: those that are required and have no default, and the others.
 fn fields(approval: &Approval) -> (Vec<&str>, Vec<&str>) {
     let Some(schema) = &approval.fields else { return (Vec::new(), Vec::new()) };
-    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let has_default = |name: &&str| schema["properties"][*name].get("default").is_some();
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let required: Vec<&str> = required.filter(|name| !has_default(name)).collect();
     let declared = schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
     let optional = declared.filter(|name| !required.contains(name)).collect();
     (required, optional)
@@ -132,7 +134,7 @@ mod tests {
     #[test]
     fn a_proposed_command_works_when_pasted_and_names_optional_fields_below() {
         let fields =
-            json!({ "required": ["ticket", "who else"], "properties": { "note": {}, "ticket": {}, "who else": {} } });
+            json!({ "required": ["ticket", "who else"], "properties": { "ticket": {}, "who else": {}, "note": {} } });
         let approval = Approval { fields: Some(fields), ..Approval::default() };
         let command = "flow approve r-1 'Ask ann' --set ticket=… --set 'who else'=…";
         let shortest = shortest_answer("r-1", "Ask ann", &approval);
@@ -144,6 +146,10 @@ mod tests {
         assert!(lines[0].contains(r"flow approve 'it'\''s' 'Ask ann' --set ticket=…"), "{lines:?}");
         assert!(lines[1].contains(r"flow reject 'it'\''s' 'Ask ann' --comment WHY"), "{lines:?}");
         assert!(answer_commands("r-1", "Ask ann", &instructions).iter().all(|command| !command.contains("note")));
+        let fields = json!({ "required": ["count"], "properties": { "count": { "default": 1 } } });
+        let with_default = Approval { fields: Some(fields), ..Approval::default() };
+        assert!(shortest_answer("r-1", "", &with_default).starts_with("flow approve r-1"));
+        assert!(!shortest_answer("r-1", "", &with_default).contains("--set"), "a default needs no value");
         let choices = Approval { choices: vec!["now".to_owned()], ..Approval::default() };
         assert!(shortest_answer("r-1", "", &choices).starts_with("flow approve r-1 --choice now"));
     }

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use super::text::{fit, width};
+use super::text::{fit, visible, width};
 use crate::global::Color;
 
 /// What a span of text means, which decides its colour. Colour is never the only sign: icons and words say the same.
@@ -99,9 +99,18 @@ impl Screen {
         text
     }
 
-    /// A line of text without colours, in ASCII where the screen shows no more. It is not cut: it may hold a command to copy.
+    /// The same, cut to the width: a line that is drawn again must not wrap.
+    pub fn cut(&self, line: &str) -> String {
+        let line = fit(&self.plain(line), self.columns);
+        // The ellipsis of a cut text.
+        if self.ascii { line.replace('…', ".") } else { line }
+    }
+
+    /// A line of text without colours and without characters that act on the terminal, in ASCII where the screen shows no more. It is not
+    /// cut: it may hold a command to copy.
     pub fn plain(&self, line: &str) -> String {
-        if self.ascii { in_ascii(line) } else { line.to_owned() }
+        let line = visible(line);
+        if self.ascii { in_ascii(&line) } else { line }
     }
 }
 
@@ -187,6 +196,8 @@ mod tests {
         line.push(Tone::Faint, "  ");
         let screen = Screen { columns: 10, rows: 9, color: true, ascii: false };
         assert_eq!(screen.paint(&line), "\u{1b}[32m✔ \u{1b}[0mデータ…");
+        let narrow = Screen { columns: 8, color: false, ascii: true, ..screen };
+        assert_eq!(narrow.cut("… to approve it"), "... to .");
         let wide = Screen { columns: 80, color: false, ascii: true, ..screen };
         assert_eq!(wide.paint(&line), "+ データベースを作る");
     }

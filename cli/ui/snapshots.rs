@@ -11,7 +11,7 @@ use super::{
     status::{Detail, Listed, list},
     story::{self, Story, approval, cjk, failed, forty, map, running, sections},
     summary,
-    tree::{Shown, tree},
+    tree::{Shown, tree, tree_with_lines},
 };
 
 const WIDTHS: [usize; 4] = [60, 80, 100, 140];
@@ -95,6 +95,30 @@ fn a_tree_shows_the_question_and_the_command_that_answers_it() {
 }
 
 #[test]
+fn a_live_tree_shows_what_a_person_is_asked_and_the_commands_at_any_height() {
+    let task = engine::journal::StateType::Task;
+    let mut asks = approval();
+    let text = (1..=30).map(|number| (String::new(), format!("Read page {number}.")));
+    asks.values = text.chain([("--set ticket=".to_owned(), "the change".to_owned())]).collect();
+    let mut story = Story::new("release-7k3f", &sections(&["Ask", "Then"]));
+    story.enter(0.0, "", task, "Ask").waiting(1.0, "Ask", "waits for an answer", Some(asks));
+    let now_ms = Story::at(60.0);
+    let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
+    for rows in 1..60 {
+        let screen = screen(100, rows);
+        let lines = tree_with_lines(&shown, &summary::needs(&story.view, now_ms), &screen);
+        assert!(lines.len() <= rows, "{rows} rows: {lines:#?}");
+        let all = lines.join("\n");
+        assert!(rows < 3 || all.contains("flow approve release-7k3f"), "{rows} rows: {all}");
+        assert!(rows < 12 || all.contains("flow reject release-7k3f"), "{rows} rows: {all}");
+    }
+    let few = tree_with_lines(&shown, &summary::needs(&story.view, now_ms), &screen(100, 20)).join("\n");
+    assert!(few.contains("Which stack") && few.contains("more lines: flow status release-7k3f"), "{few}");
+    let all = tree_with_lines(&shown, &summary::needs(&story.view, now_ms), &screen(100, 59)).join("\n");
+    assert!(all.contains("Read page 30.") && all.contains("--set ticket="), "{all}");
+}
+
+#[test]
 fn a_value_of_several_lines_is_indented_alike() {
     let mut asks = approval();
     asks.values = vec![("run".to_owned(), "cat <<EOF\n  a\nEOF".to_owned()), (String::new(), "b".to_owned())];
@@ -170,7 +194,7 @@ fn summaries() {
         .event(6.2, "", engine::journal::HistoryEventDetails::ExecutionSucceeded { output: Default::default() });
     let mut shown = summary::end(&done.view, false, Story::at(7.0));
     shown.push(String::new());
-    shown.extend(summary::table(&done.view));
+    shown.extend(summary::table(&done.view, false));
     snapshot!("summary_succeeded", shown.join("\n"));
     snapshot!("summary_failed", summary::end(&failed().view, false, Story::at(2_000.0)).join("\n"));
     let mut asks = running();

@@ -11,8 +11,8 @@ use super::{
     next::{next, resume},
     screen::{Line, Screen, Tone},
     summary,
-    text::{duration, fit, moment, pad, width},
-    tree::{Shown, tree},
+    text::{duration, moment, pad, width},
+    tree::{Shown, tree, tree_with_lines},
 };
 use crate::proposed::{OPTIONS, quoted};
 
@@ -115,18 +115,16 @@ impl Detail<'_> {
 
     /// The same for a terminal on which it is drawn again: no line is wrapped, and at least the tree fits.
     pub fn fitted(&self, screen: &Screen) -> Vec<String> {
-        let below: Vec<String> = self.below(screen).iter().map(|line| fit(line, screen.columns)).collect();
-        let rows_of_tree = screen.rows.saturating_sub(below.len()).max(screen.rows / 2);
-        let mut lines = self.tree(&Screen { rows: rows_of_tree, ..*screen });
-        lines.extend(below);
-        lines.truncate(screen.rows);
-        lines
+        tree_with_lines(&self.shown(), &self.below(screen), screen)
+    }
+
+    fn shown(&self) -> Shown<'_> {
+        let Detail { view, display_status, typical, now_ms, .. } = *self;
+        Shown { view, display_status, typical: Some(typical), now_ms }
     }
 
     fn tree(&self, screen: &Screen) -> Vec<String> {
-        let Detail { view, display_status, typical, now_ms, .. } = *self;
-        let shown = Shown { view, display_status, typical: Some(typical), now_ms };
-        tree(&shown, screen).iter().map(|line| screen.paint(line)).collect()
+        tree(&self.shown(), screen).iter().map(|line| screen.paint(line)).collect()
     }
 
     fn below(&self, screen: &Screen) -> Vec<String> {

@@ -1,20 +1,23 @@
 //! The summary at the end, and what people must do.
 
-use api::view::{Doing, Made, Remedy, StateView, View, Wait, word};
+use api::view::{Doing, Remedy, StateView, View, Wait, word};
 use engine::{
     journal::{StateType, StepFailure},
     machine::{EarlySignal, ExecutionHeader, ExecutionStatus, SignalAnswer},
-    step::{ChangeAction, Instructions},
+    step::{ChangeAction, Instructions, ResourceChange},
 };
 
 use super::{
     display_status::is_driven,
     lines::{signaller, title},
     next,
-    text::{duration, error_and_cause, moment, pad, short_id, width, with_full_stop},
+    text::{duration, error_and_cause, moment, pad, short_id, visible, width, with_full_stop},
     tree::detail,
 };
-use crate::proposed::{OPTIONS, quoted};
+use crate::{
+    home::rehearse_option,
+    proposed::{OPTIONS, quoted},
+};
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
@@ -205,56 +208,61 @@ fn failure(view: &View, took: &str) -> Vec<String> {
 
 /// What to do after a failure, which may be that of a Fail state; `None` if the failure's own hint says it.
 fn instruction(view: &View, is_fail: bool) -> Option<String> {
-    let id = quoted(&view.id);
+    let (id, rehearse) = (quoted(&view.id), rehearse_option(&view.id));
     Some(match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
             format!("  To ask once more:   flow resume {id}{OPTIONS}")
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
-        (_, Remedy::StartAgain) if is_fail => format!(
-            "  The workflow ended itself with this error. To run it again with the same input:   flow run --again {id}{OPTIONS}"
-        ),
-        (_, Remedy::StartAgain) => {
-            "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
-             execution with   flow run".to_owned()
+        // The same input would be refused again.
+        (_, Remedy::StartAgain) if is_fail && view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED) => {
+            format!("  Change the input or remove the cause, then start a new execution with   flow run{rehearse}")
         }
+        (_, Remedy::StartAgain) if is_fail => format!(
+            "  The workflow ended itself with this error. To run it again with the same input:   \
+             flow run --again {id}{rehearse}{OPTIONS}"
+        ),
+        (_, Remedy::StartAgain) => format!(
+            "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
+             execution with   flow run{rehearse}"
+        ),
         (_, Remedy::RunAgain) => return None,
     })
 }
 
 fn kept(view: &View) -> Vec<String> {
-    let created = view.made.iter().filter(|made| made.change.action == ChangeAction::Created);
-    let (billed, free): (Vec<_>, Vec<_>) = created.partition(|made| made.change.billed);
-    let mut kept: Vec<String> = billed.iter().map(|made| format!("{} ← billed while it exists", label(made))).collect();
+    let resources = view.resources().into_iter();
+    let created = resources.filter(|(_, action)| *action == ChangeAction::Created).map(|(change, _)| change);
+    let (billed, free): (Vec<_>, Vec<_>) = created.partition(|change| change.billed);
+    let mut kept: Vec<String> =
+        billed.into_iter().map(|change| format!("{} ← billed while it exists", label(change))).collect();
     if !free.is_empty() {
         kept.push(format!("{} that cost nothing", free.len()));
     }
     kept
 }
 
-fn label(made: &Made) -> String {
-    let kind = made.change.resource_type.rsplit("::").next().unwrap_or_default();
-    format!("{kind} {}", made.change.name.clone().unwrap_or_else(|| short_id(&made.change.id)))
+fn label(change: &ResourceChange) -> String {
+    let kind = change.resource_type.rsplit("::").next().unwrap_or_default();
+    format!("{kind} {}", change.name.clone().unwrap_or_else(|| short_id(&change.id)))
 }
 
-/// The table of created, found and deleted resources: one row for each.
-pub fn table(view: &View) -> Vec<String> {
-    let mut rows: Vec<[String; 4]> = Vec::new();
-    for made in &view.made {
-        let id = short_id(&made.change.id);
-        let known = rows.iter_mut().find(|row| row[1] == made.change.resource_type && row[3] == id);
-        match known {
-            Some(row) if row[0] == "unchanged" => word(made.change.action).clone_into(&mut row[0]),
-            Some(_) => {}
-            None => rows.push([
-                word(made.change.action).to_owned(),
-                made.change.resource_type.clone(),
-                made.change.name.clone().unwrap_or_default(),
-                id,
-            ]),
-        }
-    }
+/// The table of created, found and deleted resources: one row for each, with the change that [`changes`] counts. Without the unchanged
+/// ones if `only_changes`.
+pub fn table(view: &View, only_changes: bool) -> Vec<String> {
+    let resources = view.resources().into_iter();
+    let shown = resources.filter(|(_, action)| !only_changes || *action != ChangeAction::Unchanged);
+    let rows: Vec<[String; 4]> = shown
+        .map(|(change, action)| {
+            [
+                word(action).to_owned(),
+                change.resource_type.clone(),
+                change.name.clone().unwrap_or_default(),
+                visible(&short_id(&change.id)),
+            ]
+        })
+        .collect();
     let cells = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
     let (a, b, c) = (cells(0), cells(1), cells(2));
     let line = |[change, kind, name, id]: &[String; 4]| {
@@ -300,6 +308,23 @@ mod tests {
     }
 
     #[test]
+    fn a_table_and_a_count_name_the_largest_change_of_a_resource_once() {
+        let mut story = Story::new("teardown-7k3f", &sections(&["Delete"]));
+        let actions = [ChangeAction::Unchanged, ChangeAction::Updated, ChangeAction::Deleted];
+        let databases = actions.map(|action| ResourceChange::new(action, "AWS::RDS::DBInstance", "arn:db"));
+        let rules = ["sgr-1", "sgr-2"]
+            .map(|id| ResourceChange::new(ChangeAction::Deleted, "AWS::EC2::SecurityGroupIngress", id).named("SSH"));
+        let kept = ResourceChange::new(ChangeAction::Unchanged, "AWS::EC2::VPC", "vpc-1");
+        for change in databases.into_iter().chain(rules).chain([kept]) {
+            story.note(1.0, Note::ResourceChanged { state_path: "Delete".to_owned(), change });
+        }
+        let view = &story.view;
+        assert_eq!(changes(view), "0 created, 0 updated, 1 unchanged, 3 deleted");
+        assert_eq!(table(view, false).iter().filter(|row| row.starts_with("  deleted ")).count(), 3);
+        assert_eq!(table(view, true).len(), 3);
+    }
+
+    #[test]
     fn the_headline_names_the_failure_that_ended_the_execution_and_not_a_caught_one() {
         let view = &rolled_back().view;
         let lines = end(view, false, Story::at(60.0));
@@ -314,6 +339,21 @@ mod tests {
         assert_eq!(line, "FAILED after 9.0s: NotCompleted: The release was rolled back. flow status release-7k3f");
         let report = junit::report([view].into_iter());
         assert!(report.contains("failures=\"0\" errors=\"1\"") && report.contains("NotCompleted"), "{report}");
+    }
+
+    #[test]
+    fn a_refused_input_is_not_proposed_again_and_a_rehearsal_stays_one() {
+        let refused = |id: &str, error: &str| {
+            let mut story = Story::new(id, &sections(&["Preflight"]));
+            story.enter(0.0, "", StateType::Fail, "Refuse");
+            fails(&mut story, 1.0, "Refuse", &plain(error, "Nothing was changed."));
+            end(&story.view, false, Story::at(2.0)).join("\n")
+        };
+        let lines = refused("rehearsal-shop-7k3f", api::REFUSED);
+        assert!(!lines.contains("--again") && lines.contains("flow run --rehearse"), "{lines}");
+        let lines = refused("rehearsal-shop-7k3f", "NotCompleted");
+        assert!(lines.contains("flow run --again rehearsal-shop-7k3f --rehearse"), "{lines}");
+        assert!(!refused("shop-7k3f", "NotCompleted").contains("--rehearse"));
     }
 
     #[test]

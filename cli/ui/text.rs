@@ -84,15 +84,35 @@ pub fn moment(epoch_ms: u64, now_ms: u64) -> String {
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// A text without characters that act on a terminal: control characters, except line feed and tab, and characters that change the order
+/// of a line's text are written as `\u{1b}`. Every value of an input, a definition or a service that people read passes through here.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => shown.push(c),
+            c if acts_on_terminal(c) => shown.extend(c.escape_unicode()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Whether a character is a control character, or one of Unicode's directional formatting characters or separators of lines (UAX #9).
+fn acts_on_terminal(c: char) -> bool {
+    let directs = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || directs || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
 /// The number of terminal cells that a text takes: CJK characters take two.
 pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// A text in at most so many cells, with an ellipsis where it is cut. Control characters become spaces: a name with a line
-/// feed or an escape sequence would break the display.
+/// A text in at most so many cells, with an ellipsis where it is cut. Characters that act on a terminal become spaces: a name with a
+/// line feed or an escape sequence would break the display.
 pub fn fit(text: &str, cells: usize) -> String {
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let printable = |c: char| if acts_on_terminal(c) { ' ' } else { c };
     let text: String = text.chars().map(printable).collect();
     if width(&text) <= cells {
         return text;
@@ -175,6 +195,14 @@ mod tests {
         assert_eq!(width(&pad("データベース", 9)), 9);
         assert_eq!(fit("a\u{1b}[2Jb", 20), "a [2Jb");
         assert_eq!(fit("abc", 0), "");
+    }
+
+    #[test]
+    fn characters_that_act_on_a_terminal_are_written_out() {
+        assert_eq!(visible("a\u{1b}[2Jb\u{0}\u{9b}c"), "a\\u{1b}[2Jb\\u{0}\\u{9b}c");
+        assert_eq!(visible("exe\u{202e}fdp\u{2066}"), "exe\\u{202e}fdp\\u{2066}");
+        assert_eq!(visible("one\r\n\ttwo データ"), "one\\u{d}\n\ttwo データ");
+        assert_eq!(fit("a\u{202e}b", 20), "a b");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The tree of an execution: a line for each section, and below it what runs, waits or failed.
 
+mod below;
 mod detail;
 mod fit;
 mod row;
@@ -7,6 +8,7 @@ mod row;
 use api::view::{Doing, MapProgress, StateView, Typical, View, is_inside};
 use engine::{journal::StateType, step::Approval};
 
+pub use below::tree_with_lines;
 pub use detail::detail;
 use row::{Rank, Row};
 

@@ -62,7 +62,7 @@ impl Comparison {
     }
 
     /// The names of all operators.
-    pub(crate) fn operators() -> Vec<String> {
+    pub fn operators() -> Vec<String> {
         Operator::all().map(|operator| operator.name()).collect()
     }
 

@@ -152,6 +152,11 @@ const OPTIMIZED: &[(&str, &[&str])] = &[
     ("states", &["startExecution"]),
 ];
 
+/// The optimized integrations, each as in the ARN of a `Resource`: `sqs:sendMessage`.
+pub fn optimized_integrations() -> impl Iterator<Item = String> {
+    OPTIMIZED.iter().flat_map(|(service, actions)| actions.iter().map(move |action| format!("{service}:{action}")))
+}
+
 /// Integrations without `.sync`. Source of both lists: Developer Guide, "Integrating optimized services with Step Functions".
 const WITHOUT_RUN_JOB: &[&str] = &["apigateway", "dynamodb", "events", "http", "lambda", "sns", "sqs"];
 /// Integrations without `.waitForTaskToken`.

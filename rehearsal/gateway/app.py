@@ -68,6 +68,8 @@ class Gateway:
                 return refusal
             if call.name == "ecs:UpdateService":
                 self.states.earlier_revision(call)
+            if call.name == "rds:ModifyDBSubnetGroup":
+                self.states.keep_subnet_group(call)
             answer = self.tokens.earlier(call) or self.forward(environ, body)
             self.tokens.keep(call, answer)
             return self.states.see(call, *answer)
@@ -113,6 +115,8 @@ class Gateway:
             self.faults.order(json.loads(body))
         elif path == "faults":
             self.faults.clear()
+        elif path == "disarm":
+            self.faults.disarm(json.loads(body)["pid"])
         elif path == "never-occurred":
             result = self.faults.never_occurred()
         elif path == "ssh":

@@ -1,10 +1,12 @@
 """Faults: an error before or after the call took effect, a dropped answer, a delay, throttling.
 
 An order is `{"operation": "ec2:CreateVpc" or "*", "kind": ..., "times": 1, "each": false, "mutations": false}`: with `each` every
-operation meets the fault `times` times; with `mutations` only operations that change something do.
+operation meets the fault `times` times; with `mutations` only operations that change something do. With `pid` it belongs to the command
+that runs in this process: it ends with the process, however that ends.
 """
 
 import fnmatch
+import os
 import re
 import threading
 import time
@@ -32,6 +34,7 @@ class Faults:
         with self.lock:
             for order in orders:
                 self.occurred.discard(order.get("fault"))
+                order["started"] = started(order.get("pid"))
                 if order["kind"] in CONDITIONS:
                     self.conditions[order["operation"]] = order
                 else:
@@ -43,14 +46,28 @@ class Faults:
             self.conditions.clear()
             self.occurred.clear()
 
-    def condition(self, name, among=None):
-        """The value of a condition of the world, such as `rollback` of `ecs:service`; `None` if it is not set, or not `among` some."""
+    def disarm(self, pid):
+        """Ends the faults of a command."""
+        with self.lock:
+            self.keep(lambda order: order.get("pid") != pid)
+
+    def keep(self, wanted):
+        self.orders = [order for order in self.orders if wanted(order)]
+        self.conditions = {name: order for name, order in self.conditions.items() if wanted(order)}
+
+    def armed(self, name, among=None):
+        """The order of a condition of the world, such as `ecs:service`; `None` if it is not set, or not `among` some values."""
         service, what = name.split(":")
         order = self.conditions.get(name) or self.conditions.get(f"*:{what}")
-        if order is None or (among and order["value"] not in among):
+        if order is None or not lives(order) or (among and order["value"] not in among):
             return None
         self.occurred.add(order.get("fault"))
-        return order["value"]
+        return order
+
+    def condition(self, name, among=None):
+        """The value of a condition of the world, such as `rollback` of `ecs:service`; `None` if it is not set, or not `among` some."""
+        order = self.armed(name, among)
+        return order and order["value"]
 
     def never_occurred(self):
         """The texts of the ordered faults that no call has met."""
@@ -61,6 +78,7 @@ class Faults:
     def take(self, call):
         """The fault of this call, if any. With `each`, every operation meets it `times` times."""
         with self.lock:
+            self.keep(lives)
             for order in self.orders:
                 passes = order["operation"] == PASS_ROLE and passed_role(call)
                 if not passes and not fnmatch.fnmatchcase(call.name, order["operation"]):
@@ -74,6 +92,23 @@ class Faults:
                     self.occurred.add(order.get("fault"))
                     return order
         return None
+
+
+def started(pid):
+    """When a process was started, in the kernel's ticks; `None` if it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+    except OSError:
+        return None
+    # A process that has ended and whose parent has not noticed it is a zombie.
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def lives(order):
+    """Whether the command that ordered a fault runs. A fault without a command stays until it is cleared."""
+    pid = order.get("pid")
+    return pid is None or (order["started"] is not None and started(pid) == order["started"])
 
 
 def passed_role(call):

@@ -25,11 +25,31 @@ LISTED_IDS = {
 # Lists of other services by tag: the path of the items, and the field with their id.
 LISTED_JSON = {"secretsmanager:ListSecrets": ("SecretList", "ARN"), "tagging:GetResources": ("ResourceTagMappingList", "ResourceARN")}
 
+# The log stream of a task that died.
+DEAD_STREAM = "endpoints/endpoints/00000000000000000000000000000001"
+# Canonical's account, and its parameters for the releases with long-term support.
+CANONICAL = "099720109477"
+UBUNTU_PARAMETER = re.compile(r"/aws/service/canonical/ubuntu/server/(18|20|22|24|26)\.04/stable/current/(amd64|arm64)/hvm/ebs-gp[23]/ami-id")
+# The classes of database instances: burstable ones have small sizes, the others start at large.
+DATABASE_CLASS = re.compile(r"db\.((t3|t4g)\.(micro|small|medium|large|xlarge|2xlarge)|"
+                            r"[mrx][4-8][a-z]*\.(large|xlarge|(2|4|8|12|16|24)xlarge)|x2[a-z]*\.(large|xlarge|(2|4|8|12|16)xlarge))")
+# The faults of a service whose tasks do not become healthy.
+UNHEALTHY = ("never-healthy", "tasks-die")
+# The statuses that a database does not leave by itself. Any other one ends with the command that ordered it.
+LASTING = ("failed", "inaccessible-encryption-credentials", "inaccessible-encryption-credentials-recoverable", "insufficient-capacity",
+           "restore-error", "stopped", "storage-full")
+
+
+def is_lasting(status):
+    return status in LASTING or status.startswith("incompatible-")
+
 
 class States:
     def __init__(self, speed, region, faults):
         self.speed, self.region, self.faults = speed, region, faults
         self.rolled_back = {}
+        # What a fault broke, by kind and name: the order of the fault. It stays broken after the command that ordered the fault.
+        self.broken = {}
         self.born, self.deleting, self.last_change = {}, {}, 0.0
         self.ssh_refusals = 0
         self.interfaces = Interfaces(self)
@@ -44,6 +64,22 @@ class States:
 
     def renew(self, kind, name):
         self.born[(kind, name)] = time.time()
+
+    def break_down(self, kind, name, condition, healthy, lasting=lambda value: True):
+        """The fault of a resource: that of an earlier command, or that of a condition which is ordered now; `None` if it is healthy. The
+        value `healthy` repairs it."""
+        order = self.faults.armed(condition)
+        if order and order["value"] == healthy:
+            self.broken.pop((kind, name), None)
+            return None
+        if order and lasting(order["value"]):
+            if self.broken.get((kind, name)) is not order:
+                self.broken[(kind, name)] = order
+                self.born.pop(("grown", name), None)
+        elif order:
+            return order["value"]
+        broken = self.broken.get((kind, name))
+        return broken and broken["value"]
 
     def see(self, call, status, content_type, out):
         """The answer of AWS at this age of the resources."""
@@ -91,9 +127,21 @@ class States:
 
         return self.edit_json(*answer, edit)
 
+    def ssm_GetParameters(self, call, *answer):
+        """Canonical's parameters name an image of every release with long-term support. moto has images of old releases only."""
+        images = sorted(image.id for image in self.backend("ec2").amis.values() if image.owner_id == CANONICAL)
+
+        def edit(found):
+            for name in call.parameters.get("Names", []):
+                if UBUNTU_PARAMETER.fullmatch(name) and images:
+                    found.setdefault("Parameters", []).append({"Name": name, "Type": "String", "Value": images[0], "Version": 1})
+                    found["InvalidParameters"] = [other for other in found.get("InvalidParameters", []) if other != name]
+
+        return self.edit_json(*answer, edit)
+
     def rds_DescribeOrderableDBInstanceOptions(self, call, status, content_type, out):
-        """RDS offers every class in every zone, in the requested version or in one minor version of each major one."""
-        if self.faults.condition("rds:offers") == "none":
+        """RDS offers every class that exists in every zone, in the requested version or in one minor version of each major one."""
+        if self.faults.condition("rds:offers") == "none" or not DATABASE_CLASS.fullmatch(call.parameters.get("DBInstanceClass") or ""):
             versions = []
         else:
             wanted = call.parameters.get("EngineVersion")
@@ -179,6 +227,8 @@ class States:
 
     def ssh_phase(self):
         """`closed`, then `refuses` (the key), then `open`, by the age of the youngest instance."""
+        if self.faults.condition("ec2:ssh") == "unreachable":
+            return "closed"
         ages = [self.age("instance", name) for kind, name in list(self.born) if kind == "instance"]
         since = min(ages, default=0) - self.checks_end()
         if since < durations.INSTANCE_SSH_CLOSED:
@@ -207,7 +257,7 @@ class States:
         def edit(answer):
             certificate = answer["Certificate"]
             arn = certificate["CertificateArn"]
-            if self.faults.condition("acm:certificate") == "failed":
+            if self.break_down("certificate", arn, "acm:certificate", "issued") == "failed":
                 certificate.update(Status="FAILED", FailureReason="CAA_ERROR")
                 return
             age = self.age("certificate", arn)
@@ -282,7 +332,7 @@ class States:
 
     def database_status(self, name):
         """The ordered status of a database. One whose storage is full recovers after it has been given more."""
-        ordered = self.faults.condition("rds:database")
+        ordered = self.break_down("database", name, "rds:database", "available", is_lasting)
         if ordered != "storage-full" or ("grown", name) not in self.born:
             return ordered
         age = self.age("grown", name)
@@ -297,6 +347,17 @@ class States:
             self.renew("grown", call.parameters.get("DBInstanceIdentifier"))
         return self.databases(call, status, content_type, out)
 
+    def keep_subnet_group(self, call):
+        """The subnet group that is about to be modified: moto removes it from its list."""
+        name = call.parameters.get("DBSubnetGroupName")
+        self.subnet_group = (name, self.backend("rds").subnet_groups.get(name))
+
+    def rds_ModifyDBSubnetGroup(self, call, status, content_type, out):
+        name, group = self.subnet_group
+        if group is not None:
+            self.backend("rds").subnet_groups[name] = group
+        return status, content_type, out
+
     def rds_DeleteDBInstance(self, call, status, content_type, out):
         name = call.parameters.get("DBInstanceIdentifier")
         if status == 200:
@@ -310,6 +371,7 @@ class States:
             until = time.time() + durations.DATABASE_DELETING / self.speed
             self.deleting[name] = (until, markup.change(described, edit))
             self.born.pop(("database", name), None)
+            self.broken.pop(("database", name), None)
         return status, content_type, out
 
     # Load balancers
@@ -361,7 +423,20 @@ class States:
 
     def sick(self, service):
         """Whether the tasks of a service without an earlier revision do not become healthy."""
-        return service.arn not in self.rolled_back and self.faults.condition("ecs:service", ("never-healthy", "tasks-die")) is not None
+        return service.arn not in self.rolled_back and self.fault_of(service.task_definition) in UNHEALTHY
+
+    def fault_of(self, revision):
+        """The fault of a task definition's revision. Another revision, such as one with another image, does not have it."""
+        if self.faults.condition("ecs:service", ("healthy",)):
+            self.broken.pop(("revision", revision), None)
+        broken = self.broken.get(("revision", revision))
+        return broken and broken["value"]
+
+    def deploy(self, revision, among):
+        """A revision that is deployed while a fault is ordered has that fault until another one is deployed."""
+        order = self.faults.armed("ecs:service", among)
+        if order:
+            self.broken[("revision", revision)] = order
 
     def rolled_out(self, service):
         return self.age("service", service.arn) >= durations.SERVICE_ROLLOUT
@@ -415,7 +490,7 @@ class States:
                 service["taskDefinition"] = primary["taskDefinition"] = self.rolled_back[arn]
             self.show(service, "IN_PROGRESS" if going else "COMPLETED", "tasks failed to start" if going else "rolled back", 1)
             return True
-        condition = self.faults.condition("ecs:service", ("never-healthy", "tasks-die"))
+        condition = self.fault_of(service.get("taskDefinition"))
         if condition == "never-healthy":
             self.show(service, "IN_PROGRESS", "is unhealthy in its target group", 0)
             return True
@@ -435,7 +510,12 @@ class States:
             deployment["runningCount"], deployment["pendingCount"] = service["runningCount"], service["pendingCount"]
         service["deployments"] = service.get("deployments", [])[:1]
 
-    ecs_CreateService = ecs_DescribeServices = ecs_DeleteService = services
+    ecs_DescribeServices = ecs_DeleteService = services
+
+    def ecs_CreateService(self, call, *answer):
+        if answer[0] == 200:
+            self.deploy(call.parameters.get("taskDefinition"), UNHEALTHY)
+        return self.services(call, *answer)
 
     def ecs_ListTaskDefinitions(self, call, *answer):
         """Sorts the answer: moto ignores the requested order."""
@@ -443,6 +523,53 @@ class States:
             return answer
         place = lambda arn: (arn.rsplit(":", 1)[0], int(arn.rsplit(":", 1)[1]))
         return self.edit_json(*answer, lambda found: found["taskDefinitionArns"].sort(key=place, reverse=True))
+
+    def dead_tasks(self, call):
+        """The ARNs of the stopped tasks of a service whose tasks die."""
+        wanted = call.parameters.get("serviceName") or call.parameters.get("service") or ""
+        for service in self.backend("ecs").services.values():
+            if service.name == wanted.rsplit("/", 1)[-1] and self.fault_of(service.task_definition) == "tasks-die":
+                start, cluster = service.arn.split(":service/")[0], service.cluster_name
+                return [f"{start}:task/{cluster}/{number:032x}" for number in (1, 2, 3)]
+        return []
+
+    def ecs_ListTasks(self, call, *answer):
+        if call.parameters.get("desiredStatus") != "STOPPED":
+            return answer
+        return self.edit_json(*answer, lambda found: found.update(taskArns=found.get("taskArns", []) + self.dead_tasks(call)))
+
+    def ecs_DescribeTasks(self, call, *answer):
+        """Adds the stopped tasks, which moto does not know."""
+        def edit(answer):
+            known = [task["taskArn"] for task in answer.get("tasks", [])]
+            dead = [arn for arn in call.parameters.get("tasks", []) if re.search(r"/0{31}[123]$", arn) and arn not in known]
+            answer["tasks"] = answer.get("tasks", []) + [{
+                "taskArn": arn, "lastStatus": "STOPPED", "desiredStatus": "STOPPED", "stopCode": "EssentialContainerExited",
+                "stoppedReason": "Essential container in task exited",
+                "containers": [{"name": "endpoints", "lastStatus": "STOPPED", "exitCode": 1}],
+            } for arn in dead]
+            answer["failures"] = [failed for failed in answer.get("failures", []) if failed.get("arn") not in dead]
+
+        return self.edit_json(*answer, edit)
+
+    def has_dead_tasks(self):
+        services = self.backend("ecs").services.values()
+        return any(service.status == "ACTIVE" and self.fault_of(service.task_definition) == "tasks-die" for service in services)
+
+    def logs_DescribeLogStreams(self, call, *answer):
+        """A task that dies has written why."""
+        if not self.has_dead_tasks():
+            return answer
+        stream = {"logStreamName": DEAD_STREAM, "creationTime": int(time.time() * 1000), "storedBytes": 0}
+        return self.edit_json(*answer, lambda found: found.update(logStreams=[stream] + found.get("logStreams", [])))
+
+    def logs_GetLogEvents(self, call, *answer):
+        if call.parameters.get("logStreamName") != DEAD_STREAM:
+            return answer
+        now = int(time.time() * 1000)
+        lines = ["Starting the application", "java.lang.IllegalStateException: this image is broken (ordered by the rehearsal)"]
+        events = [{"timestamp": now, "message": line, "ingestionTime": now} for line in lines]
+        return 200, "application/x-amz-json-1.1", json.dumps({"events": events}).encode()
 
     def earlier_revision(self, call):
         """The revision of a service preceding an update, read before moto applies it."""
@@ -455,8 +582,11 @@ class States:
         if status == 200 and call.parameters.get("desiredCount") != 0:
             arn, earlier = self.earlier
             self.renew("service", arn)
-            changed = call.parameters.get("taskDefinition") not in (None, earlier)
-            if changed and self.faults.condition("ecs:service", ("rollback",)):
+            revision = call.parameters.get("taskDefinition")
+            changed = revision not in (None, earlier)
+            if changed:
+                self.deploy(revision, ("rollback", *UNHEALTHY))
+            if changed and self.fault_of(revision) == "rollback":
                 self.rolled_back[arn] = earlier
             else:
                 self.rolled_back.pop(arn, None)

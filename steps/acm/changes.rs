@@ -1,4 +1,4 @@
-//! Names what a changed `certificate.validation` does not change.
+//! Names what a changed `domain` or `certificate.validation` does not change.
 
 use aws_sdk_acm::types::{CertificateDetail, DomainValidation, ValidationMethod};
 use engine::step::StepError;
@@ -21,11 +21,12 @@ pub(super) async fn check(
     let acm = environment.acm_reads();
     for certificate in inventory::list(&acm).await? {
         let arn = certificate.certificate_arn.unwrap_or_default();
-        if certificate.domain_name.as_ref() != Some(domain) {
-            continue;
-        }
         let tags = inventory::tags_of(environment, &arn).await?;
         if !tags.is_some_and(|(tags, _)| tags.is_ours(&input.deployment)) {
+            continue;
+        }
+        if let Some(earlier) = certificate.domain_name.filter(|earlier| earlier != domain) {
+            objections.notes.push(of_earlier_domain(domain, &earlier, &arn));
             continue;
         }
         match acm.describe_certificate().certificate_arn(&arn).send().await {
@@ -37,6 +38,14 @@ pub(super) async fn check(
         }
     }
     Ok(())
+}
+
+/// The note about the certificate of an earlier `domain`.
+fn of_earlier_domain(domain: &str, earlier: &str, arn: &str) -> String {
+    format!(
+        "domain is {domain} in the input, and an earlier run served {earlier}: its certificate {arn}, its validation record and its \
+         record for the load balancer stay until the teardown."
+    )
 }
 
 /// The note about a certificate that an earlier run requested; `None` if it fits or cannot be used any more.
@@ -71,6 +80,12 @@ mod tests {
         let validation = DomainValidation::builder().domain_name("a.example.com");
         let validation = validation.validation_method(ValidationMethod::Dns).build().unwrap();
         CertificateDetail::builder().status(status).domain_validation_options(validation).build()
+    }
+
+    #[test]
+    fn a_changed_domain_names_the_certificate_and_the_records_that_stay() {
+        let note = of_earlier_domain("b.example.com", "a.example.com", "arn:c");
+        assert!(note.contains("a.example.com") && note.contains("arn:c") && note.contains("stay"), "{note}");
     }
 
     #[test]

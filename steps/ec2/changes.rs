@@ -1,9 +1,9 @@
 //! Checks whether the input requires changes that the bastion or the network of a deployment does not support.
 
-use aws_sdk_ec2::types::{Filter, Instance};
+use aws_sdk_ec2::types::{Filter, Instance, Subnet};
 use engine::step::StepError;
 
-use super::quotas;
+use super::{drift, filter, of_deployment, quotas};
 use crate::{
     Environment,
     failure::{failure, is_missing},
@@ -22,7 +22,8 @@ pub(super) async fn check(
     {
         check_bastion(input, &instance, &mut objections.problems);
     }
-    let has_network = check_network(environment, input, &mut objections.problems).await?;
+    let has_network = check_network(environment, input, objections).await?;
+    objections.notes.extend(drift::notes(environment, &input.deployment, &input.groups).await?);
     if !has_network && input.vpc_cidr.is_some() {
         quotas::check_vpcs(environment, &mut objections.problems, &mut objections.notes).await?;
     }
@@ -66,16 +67,25 @@ fn check_bastion(input: &CheckChanges, instance: &Instance, problems: &mut Vec<S
 async fn check_network(
     environment: &Environment,
     input: &CheckChanges,
-    problems: &mut Vec<String>,
+    objections: &mut Objections,
 ) -> Result<bool, StepError> {
-    let Some(existing) = vpc_of_deployment(environment, input).await? else { return Ok(false) };
+    let vpcs = vpcs_of_deployment(environment, input).await?;
+    let problems = &mut objections.problems;
+    let Some(existing) = vpcs.used().map(str::to_owned) else { return Ok(false) };
     let found = environment.ec2_reads().describe_vpcs().vpc_ids(&existing).send().await;
     let found = match found {
-        Ok(found) => found,
-        Err(error) if is_missing(&error) => return Ok(false),
+        Ok(found) => found.vpcs.unwrap_or_default(),
+        Err(error) if is_missing(&error) => Vec::new(),
         Err(error) => return Err(failure("ec2:DescribeVpcs", error)),
     };
-    let Some(vpc) = found.vpcs().first() else { return Ok(false) };
+    let Some(vpc) = found.first() else {
+        problems.extend(vpcs.left_behind(&input.target_group_name, "which does not exist any more"));
+        return Ok(false);
+    };
+    if !vpcs.tagged.is_empty() && !vpcs.tagged.contains(&existing) {
+        problems.extend(vpcs.left_behind(&input.target_group_name, "and the deployment has another VPC"));
+        return Ok(true);
+    }
     let is_own = found_tags!(vpc.tags()).is_ours(&input.deployment);
     let stay = "A deployment cannot move: set the input back, or tear it down first";
     match (&input.vpc_id, &input.vpc_cidr) {
@@ -94,27 +104,96 @@ async fn check_network(
         }
         _ => {}
     }
+    if is_own && input.vpc_cidr.is_some() {
+        check_subnets(environment, input, &existing, objections).await?;
+    }
     Ok(true)
 }
 
-/// The VPC of the deployment's target group, or the deployment's own VPC if a run did not reach the target group.
-async fn vpc_of_deployment(environment: &Environment, input: &CheckChanges) -> Result<Option<String>, StepError> {
+/// Compares the subnets of the deployment's own VPC with the input.
+async fn check_subnets(
+    environment: &Environment,
+    input: &CheckChanges,
+    vpc_id: &str,
+    objections: &mut Objections,
+) -> Result<(), StepError> {
+    let call = environment.ec2_reads().describe_subnets().filters(filter("vpc-id", vpc_id));
+    let found = call.filters(of_deployment(&input.deployment)).send().await;
+    let found = found.map_err(|error| failure("ec2:DescribeSubnets", error))?;
+    compare_subnets(input, found.subnets(), objections);
+    Ok(())
+}
+
+/// The section "VPC and subnets" names the subnets `DEPLOYMENT-1` and `DEPLOYMENT-2`.
+fn compare_subnets(input: &CheckChanges, subnets: &[Subnet], objections: &mut Objections) {
+    let named = |index: usize| {
+        let name = sanitised(&format!("{}-{}", input.deployment, index + 1));
+        subnets.iter().find(|subnet| {
+            subnet.tags().iter().any(|tag| tag.key() == Some("Name") && tag.value() == Some(name.as_str()))
+        })
+    };
+    for (index, wanted) in input.vpc_subnet_cidrs.iter().flatten().enumerate() {
+        let existing = named(index).and_then(Subnet::cidr_block);
+        if let Some(existing) = existing.filter(|existing| existing != wanted) {
+            objections.problems.push(format!(
+                "vpc.subnetCidrs has {wanted} at {index} in the input, and the subnet has {existing}. The addresses of a subnet cannot \
+                 change: set the input back, or tear the deployment down first"
+            ));
+        }
+    }
+    for (index, wanted) in input.vpc_availability_zones.iter().flatten().enumerate() {
+        let existing = named(index).and_then(Subnet::availability_zone);
+        if let Some(existing) = existing.filter(|existing| existing != wanted) {
+            objections.notes.push(format!(
+                "vpc.availabilityZones has {wanted} at {index} in the input, and the subnet is in {existing}: a subnet stays in its zone."
+            ));
+        }
+    }
+}
+
+/// The VPCs of a deployment.
+struct Vpcs {
+    /// The VPC of the deployment's target group.
+    of_target_group: Option<String>,
+    /// The VPCs with the deployment's tag.
+    tagged: Vec<String>,
+}
+
+impl Vpcs {
+    /// The VPC of the target group, or the deployment's own one if a run did not reach the target group.
+    fn used(&self) -> Option<&str> {
+        self.of_target_group.as_deref().or(self.tagged.first().map(String::as_str))
+    }
+
+    /// The problem of a target group in another VPC than the deployment's: it cannot move, and a run cannot create a second one of its
+    /// name.
+    fn left_behind(&self, target_group_name: &str, why: &str) -> Option<String> {
+        let vpc_id = self.of_target_group.as_ref()?;
+        Some(format!(
+            "target group {target_group_name} of this deployment is left in {vpc_id}, {why}: an interrupted teardown leaves it. Run \
+             flow run endpoints-aws-teardown to its end first"
+        ))
+    }
+}
+
+async fn vpcs_of_deployment(environment: &Environment, input: &CheckChanges) -> Result<Vpcs, StepError> {
     let elbv2 = environment.elbv2_reads();
     let group = match elbv2.describe_target_groups().names(&input.target_group_name).send().await {
         Ok(answer) => answer.target_groups.unwrap_or_default().into_iter().next(),
         Err(error) if is_missing(&error) => None,
         Err(error) => return Err(failure("elasticloadbalancing:DescribeTargetGroups", error)),
     };
+    let mut of_target_group = None;
     if let Some((arn, vpc_id)) = group.and_then(|group| Some((group.target_group_arn?, group.vpc_id?))) {
         let tags = elbv2.describe_tags().resource_arns(arn).send().await;
         let tags = tags.map_err(|error| failure("elasticloadbalancing:DescribeTags", error))?;
         let ours = tags.tag_descriptions().iter().any(|found| found_tags!(found.tags()).is_ours(&input.deployment));
-        return Ok(ours.then_some(vpc_id));
+        of_target_group = ours.then_some(vpc_id);
     }
-    let tagged = Filter::builder().name(format!("tag:{DEPLOYMENT}")).values(sanitised(&input.deployment)).build();
-    let found = environment.ec2_reads().describe_vpcs().filters(tagged).send().await;
+    let found = environment.ec2_reads().describe_vpcs().filters(of_deployment(&input.deployment)).send().await;
     let found = found.map_err(|error| failure("ec2:DescribeVpcs", error))?;
-    Ok(found.vpcs().first().and_then(|vpc| vpc.vpc_id().map(str::to_owned)))
+    let tagged = found.vpcs().iter().filter_map(|vpc| vpc.vpc_id().map(str::to_owned)).collect();
+    Ok(Vpcs { of_target_group, tagged })
 }
 
 #[cfg(test)]
@@ -140,5 +219,35 @@ mod tests {
         let mut problems = Vec::new();
         check_bastion(&larger, &instance, &mut problems);
         assert!(problems.len() == 1 && problems[0].contains("i-1 was created with t3.micro"), "{problems:?}");
+    }
+
+    #[test]
+    fn other_addresses_of_a_subnet_are_refused_and_another_zone_is_named() {
+        let subnet = |name: &str, cidr: &str| {
+            let tag = Tag::builder().key("Name").value(name).build();
+            Subnet::builder().cidr_block(cidr).availability_zone("r-1a").tags(tag).build()
+        };
+        let subnets = [subnet("demo-2", "10.100.10.64/26"), subnet("demo-1", "10.100.10.0/26")];
+        let mut objections = Objections::default();
+        compare_subnets(&CheckChanges::example(), &subnets, &mut objections);
+        assert!(objections.problems.is_empty() && objections.notes.is_empty(), "{objections:?}");
+        let other = CheckChanges {
+            vpc_subnet_cidrs: Some(vec!["10.100.10.0/26".into(), "10.100.20.0/26".into()]),
+            vpc_availability_zones: Some(vec!["r-1a".into(), "r-1c".into()]),
+            ..CheckChanges::example()
+        };
+        compare_subnets(&other, &subnets, &mut objections);
+        assert!(objections.problems.len() == 1 && objections.problems[0].contains("10.100.20.0/26"), "{objections:?}");
+        assert!(objections.notes.len() == 1 && objections.notes[0].contains("r-1c"), "{objections:?}");
+    }
+
+    #[test]
+    fn a_target_group_that_a_teardown_left_says_what_to_do() {
+        let vpcs = Vpcs { of_target_group: Some("vpc-1".to_owned()), tagged: Vec::new() };
+        assert_eq!(vpcs.used(), Some("vpc-1"));
+        let problem = vpcs.left_behind("demo-app", "which does not exist any more").unwrap_or_default();
+        assert!(problem.contains("vpc-1") && problem.contains("flow run endpoints-aws-teardown"), "{problem}");
+        let vpcs = Vpcs { of_target_group: None, tagged: vec!["vpc-2".to_owned()] };
+        assert_eq!((vpcs.used(), vpcs.left_behind("demo-app", "")), (Some("vpc-2"), None));
     }
 }

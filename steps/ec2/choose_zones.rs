@@ -101,7 +101,7 @@ async fn bastion_zones(environment: &Environment, instance_type: &str) -> Result
     Ok(zones)
 }
 
-/// Chooses zones. The bastion is in the first one, so only that zone must offer it.
+/// Chooses zones. The bastion is in the first one, so only that zone must offer it. Everything that is not offered is refused at once.
 fn choose(
     input: &ChooseZones,
     region: &str,
@@ -109,23 +109,22 @@ fn choose(
     database: &BTreeSet<String>,
     bastion: Option<&BTreeSet<String>>,
 ) -> Result<Vec<String>, StepError> {
-    let invalid = |cause: String, hint: &str| Err(StepError::new(ErrorClass::Invalid, cause).hint(hint));
     let ChooseZones { database_instance_class: class, database_version: version, count, .. } = input;
     let storage = &input.database_storage_type;
-    let wanted: Vec<String> = match &input.availability_zones {
-        Some(wanted) => {
-            if let Some(unknown) = wanted.iter().find(|zone| !zones.contains(zone)) {
-                let cause = format!("region {region} has no Availability Zone {unknown}: it has {}", zones.join(", "));
-                return invalid(cause, "Name zones of the region in vpc.availabilityZones.");
-            }
-            wanted.clone()
-        }
-        None => zones.to_vec(),
-    };
+    let mut problems: Vec<(String, &str)> = Vec::new();
+    let unknown = input.availability_zones.iter().flatten().filter(|zone| !zones.contains(zone));
+    let unknown: Vec<&str> = unknown.map(String::as_str).collect();
+    if !unknown.is_empty() {
+        let (unknown, known) = (unknown.join(", "), zones.join(", "));
+        let cause = format!("region {region} has no Availability Zone {unknown}: it has {known}");
+        problems.push((cause, "Name zones of the region in vpc.availabilityZones."));
+    }
+    // With an unknown zone, the offers of all zones of the region are checked.
+    let wanted = input.availability_zones.as_deref().filter(|_| unknown.is_empty()).unwrap_or(zones);
     if wanted.len() < *count {
         let plural = if wanted.len() == 1 { "" } else { "s" };
         let cause = format!("region {region} has only {} Availability Zone{plural}; {count} are needed", wanted.len());
-        return invalid(cause, "Choose another region.");
+        problems.push((cause, "Choose another region."));
     }
     let for_database: Vec<&String> = wanted.iter().filter(|zone| database.contains(*zone)).collect();
     let needed = if input.database_multi_az { *count } else { 1 };
@@ -133,23 +132,32 @@ fn choose(
         let of = if wanted.len() == zones.len() { format!("region {region}") } else { wanted.join(", ") };
         let standby = if input.database_multi_az { " with a standby" } else { "" };
         let cause = format!("RDS does not offer PostgreSQL {version} on {class} with {storage}{standby} in {of}");
-        return invalid(cause, "Choose another database.instanceClass, database.version or region.");
+        problems.push((cause, "Choose another database.instanceClass, database.version or region."));
     }
-    let is_for_bastion = |zone: &String| bastion.is_none_or(|bastion| bastion.contains(zone));
-    let Some(first) = wanted.iter().find(|zone| is_for_bastion(zone)) else {
+    let is_for_bastion = |zone: &&String| bastion.is_none_or(|bastion| bastion.contains(*zone));
+    let first = wanted.iter().find(is_for_bastion);
+    if first.is_none() {
         let instance_type = input.bastion_instance_type.as_deref().unwrap_or_default();
         let cause = format!("EC2 does not offer {instance_type} in {}", wanted.join(", "));
-        return invalid(cause, "Choose another bastion.instanceType or region.");
-    };
+        problems.push((cause, "Choose another bastion.instanceType or region."));
+    }
+    let Some(first) = first.filter(|_| problems.is_empty()) else { return Err(refused(&problems)) };
     let mut chosen = vec![first.clone()];
     // Zones that offer the database come first: at least one of them must be chosen.
-    let others = for_database.iter().copied().chain(&wanted).filter(|zone| *zone != first);
+    let others = for_database.iter().copied().chain(wanted).filter(|zone| *zone != first);
     for zone in others {
         if chosen.len() < *count && !chosen.contains(zone) {
             chosen.push(zone.clone());
         }
     }
     Ok(chosen)
+}
+
+/// One error for all problems, each with a hint.
+fn refused(problems: &[(String, &str)]) -> StepError {
+    let causes: Vec<&str> = problems.iter().map(|(cause, _)| cause.as_str()).collect();
+    let hints: Vec<&str> = problems.iter().map(|(_, hint)| *hint).collect();
+    StepError::new(ErrorClass::Invalid, causes.join("; ")).hint(hints.join(" "))
 }
 
 #[cfg(test)]
@@ -197,6 +205,10 @@ mod tests {
         assert!(refuse(&standby, &["r-1a"], &["r-1a"]).contains("with a standby"));
         let unknown = ChooseZones { availability_zones: Some(vec!["r-1a".into(), "r-9z".into()]), ..input() };
         assert!(refuse(&unknown, &["r-1a"], &["r-1a"]).contains("no Availability Zone r-9z"));
+        let all = refuse(&unknown, &[], &[]);
+        for part in ["no Availability Zone r-9z", "RDS does not offer PostgreSQL 14", "EC2 does not offer t3.micro"] {
+            assert!(all.contains(part), "{part}: {all}");
+        }
     }
 
     #[test]

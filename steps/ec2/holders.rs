@@ -66,15 +66,17 @@ fn add(failure: &mut StepError, holders: Vec<String>) {
     if holders.is_empty() {
         return;
     }
-    let more = holders.len().saturating_sub(NAMED_MAX);
-    let named = holders.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ");
-    failure.cause = format!("{}; held by {named}", failure.cause.trim_end_matches('.'));
-    if more > 0 {
-        failure.cause = format!("{} and {more} more", failure.cause);
-    }
+    failure.cause = format!("{}; held by {}", failure.cause.trim_end_matches('.'), listed(holders));
 }
 
-fn described(interface: &NetworkInterface) -> String {
+/// The first of several holders, and the number of the others.
+pub(super) fn listed(holders: Vec<String>) -> String {
+    let more = holders.len().saturating_sub(NAMED_MAX);
+    let named = holders.into_iter().take(NAMED_MAX).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
+}
+
+pub(super) fn described(interface: &NetworkInterface) -> String {
     let id = interface.network_interface_id().unwrap_or_default();
     let status = interface.status().map_or("", |status| status.as_str());
     match interface.description() {

@@ -67,12 +67,8 @@ async fn find_ubuntu_image(
         let image = found.images().first().cloned().unwrap_or_else(|| Image::builder().name(parameter).build());
         return Ok(Answer::done(described(image_id, &image)));
     }
-    let mut images = list_images(&environment, Some(&input)).await?;
-    if images.is_empty() && environment.is_rehearsal() {
-        // The rehearsal's AWS API has only old releases.
-        images = list_images(&environment, None).await?;
-    }
-    let newest = newest(&images, |image| environment.is_rehearsal() || is_server_image(image, &input));
+    let images = list_images(&environment, &input).await?;
+    let newest = newest(&images, |image| is_server_image(image, &input));
     let Some(image) = newest else {
         return Err(StepError::new(
             ErrorClass::Invalid,
@@ -90,19 +86,12 @@ async fn find_ubuntu_image(
     Ok(Answer::done(described(image_id, image)))
 }
 
-/// Lists Canonical's images, only those of `input` if it is given. Canonical publishes tens of thousands, so EC2
-/// filters the list and returns it in pages.
-async fn list_images(environment: &Environment, input: Option<&FindUbuntuImage>) -> Result<Vec<Image>, StepError> {
+/// Lists Canonical's images of `input`. Canonical publishes tens of thousands, so EC2 filters the list and returns it in
+/// pages.
+async fn list_images(environment: &Environment, input: &FindUbuntuImage) -> Result<Vec<Image>, StepError> {
+    let name = format!("ubuntu/images/hvm-ssd*-{}-{}-server-*", input.release, input.architecture);
     let call = environment.ec2_reads().describe_images().owners(CANONICAL).filters(filter("state", "available"));
-    let call = match input {
-        Some(input) => call
-            .filters(filter(
-                "name",
-                &format!("ubuntu/images/hvm-ssd*-{}-{}-server-*", input.release, input.architecture),
-            ))
-            .filters(filter("virtualization-type", "hvm")),
-        None => call,
-    };
+    let call = call.filters(filter("name", &name)).filters(filter("virtualization-type", "hvm"));
     let mut pages = call.max_results(IMAGES_PER_PAGE).into_paginator().send();
     let mut images = Vec::new();
     for _ in 0..IMAGE_PAGES_MAX {
@@ -177,7 +166,7 @@ mod tests {
     async fn without_a_parameter_the_images_are_filtered_by_ec2_and_read_in_pages() {
         let server = TestServer::start((200, "content-type: text/xml\r\n", "<DescribeImagesResponse/>")).await;
         let input = FindUbuntuImage { release: "24.04".into(), architecture: "arm64".into() };
-        let images = list_images(&environment(&server), Some(&input)).await;
+        let images = list_images(&environment(&server), &input).await;
         assert!(images.is_ok_and(|images| images.is_empty()));
         let asked = server.requests().concat().replace("%2F", "/").replace("%2A", "*");
         assert!(asked.contains("ubuntu/images/hvm-ssd*-24.04-arm64-server-*"), "{asked}");

@@ -66,6 +66,9 @@ struct UseKeyPair {
 struct FindKeyPair {
     deployment: String,
     key_name: String,
+    /// The public key that the input names. If the deployment's key pair has another one, this is an error.
+    #[serde(default)]
+    public_key: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -118,6 +121,12 @@ async fn find_key_pair(
 ) -> StepResult<FoundKeyPair> {
     let found = find(&environment, &input.key_name).await?;
     let ours = found.filter(|found| found_tags!(found.tags()).is_ours(&input.deployment));
+    let existing = ours.as_ref().and_then(KeyPairInfo::public_key);
+    if let (Some(existing), Some(wanted)) = (existing, &input.public_key)
+        && !is_same_key(existing, wanted)
+    {
+        return Err(another_key(&input.key_name));
+    }
     Ok(Answer::done(FoundKeyPair { public_key: ours.and_then(|found| found.public_key) }))
 }
 
@@ -173,18 +182,21 @@ fn found_key_pair(context: &StepContext, input: ImportKeyPair, found: &KeyPairIn
         return Err(name_taken("key pair", &input.key_name, &input.deployment, tags.deployment.as_deref()));
     }
     if found.public_key().is_some_and(|public_key| !is_same_key(public_key, &input.public_key)) {
-        return Err(StepError::new(
-            ErrorClass::Invalid,
-            format!("key pair {} of this deployment holds another public key than the one given", input.key_name),
-        )
-        .hint(
-            "Give the key that the deployment was made with. To change keys, put the new public key on the instance \
-             by hand, or tear the deployment down first.",
-        ));
+        return Err(another_key(&input.key_name));
     }
     let resource_change =
         ResourceChange::new(tags.change(context, &key_pair_id), RESOURCE_TYPE, &key_pair_id).named(&input.key_name);
     Ok(Answer::with_change(KeyPair { key_name: input.key_name, key_pair_id }, resource_change))
+}
+
+fn another_key(key_name: &str) -> StepError {
+    let cause = format!(
+        "bastion.keyPair names another public key than the key pair {key_name} of this deployment has, and EC2 cannot exchange it"
+    );
+    StepError::new(ErrorClass::Invalid, cause).hint(
+        "Give the key that the deployment was made with. To change keys, put the new public key on the instance by hand, or run \
+         with bastion.enabled: false and then with true.",
+    )
 }
 
 /// Whether algorithm and key are the same. The comment after them does not matter.

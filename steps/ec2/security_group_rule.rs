@@ -265,7 +265,7 @@ async fn revoke_ingress_from_group(
 }
 
 /// The group that a rule lets in.
-fn source_group(rule: &SecurityGroupRule) -> Option<&str> {
+pub(super) fn source_group(rule: &SecurityGroupRule) -> Option<&str> {
     rule.referenced_group_info().and_then(|referenced| referenced.group_id())
 }
 

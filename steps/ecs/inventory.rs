@@ -48,7 +48,11 @@ async fn inactive_task_definitions(
         answer.map_err(|error| failure("ecs:ListTaskDefinitions", error))?.task_definition_arns.unwrap_or_default();
     let of_family = format!(":task-definition/{deployment}:");
     let names = arns.iter().filter(|arn| arn.contains(&of_family)).filter_map(|arn| arn.rsplit('/').next());
-    let names: Vec<&str> = names.collect();
+    let mut names: Vec<&str> = names.collect();
+    if environment.is_planning() {
+        // The run deregisters these.
+        names.extend(found.task_definition_arns.iter().filter_map(|arn| arn.rsplit('/').next()));
+    }
     if !names.is_empty() {
         found.stays.push(format!("INACTIVE task definitions, free of charge: {}", names.join(", ")));
     }

@@ -12,6 +12,7 @@ use super::{ACTIVE, evidence, find_service, service_arn};
 use crate::{
     Environment,
     failure::{failure_for, poll_again_or},
+    outcome::is_last_poll,
 };
 
 /// How long a roll-out usually takes: two to six minutes.
@@ -119,13 +120,6 @@ fn with_last_event(reason: String, context: &StepContext, service: &Service) -> 
         Some(event) => format!("{reason}; last event: {event}"),
         None => reason,
     }
-}
-
-/// Whether the deadline passes before the next poll. The engine's time-out knows nothing about services, so this poll
-/// must report what AWS knows.
-fn is_last_poll(context: &StepContext, interval: Duration) -> bool {
-    let next_poll_ms = context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
-    context.deadline_ms.is_some_and(|deadline_ms| next_poll_ms >= deadline_ms)
 }
 
 async fn target_health(

@@ -84,7 +84,14 @@ async fn wait_for_load_balancer_deleted(
     input: LoadBalancerArn,
 ) -> StepResult<Nothing> {
     match find_by_arn(&environment, &context, &input.load_balancer_arn).await {
-        Ok(Some(_)) => return Ok(Answer::pending("deleting", interval(&context))),
+        Ok(Some(balancer)) => {
+            // A plan deletes nothing.
+            let word = match state(&balancer) {
+                (Some(now), _) if environment.is_planning() => now.as_str(),
+                _ => "deleting",
+            };
+            return Ok(Answer::pending(word, interval(&context)));
+        }
         Ok(None) => {}
         Err(error) => return poll_again_or(error, &context),
     }

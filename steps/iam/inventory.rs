@@ -5,7 +5,7 @@ use engine::step::StepError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::role;
+use super::{permissions::SERVICE_LINKED, role};
 use crate::{
     Environment,
     failure::{failure, is_missing},
@@ -45,11 +45,23 @@ async fn named_role(environment: &Environment, deployment: &str, found: &mut Fou
 /// roles.
 async fn roles(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let mut listed = environment.iam_reads().list_roles().into_paginator().items().send();
+    let mut linked = Vec::new();
     while let Some(role) = listed.next().await {
-        let name = role.map_err(|error| failure("iam:ListRoles", error))?.role_name;
+        let role = role.map_err(|error| failure("iam:ListRoles", error))?;
+        let name = role.role_name;
+        if SERVICE_LINKED.iter().any(|service| role.path == format!("/aws-service-role/{service}/")) {
+            linked.push(name);
+            continue;
+        }
         if name.starts_with(deployment) && is_ours(environment, deployment, &name).await? {
             found.roles.push(role_with_policies(environment, name).await?);
         }
+    }
+    if !linked.is_empty() {
+        let linked = linked.join(", ");
+        found
+            .stays
+            .push(format!("service-linked roles, which serve the whole account and are free of charge: {linked}"));
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use crate::policy::{Restriction, Scope, none, one_of};
 
 /// The services whose service-linked roles the steps create.
-const SERVICE_LINKED: [&str; 3] = ["ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"];
+pub(super) const SERVICE_LINKED: [&str; 3] =
+    ["ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"];
 
 /// The task execution role, for ECS.
 const PASS_ROLE: Scope = Scope {

@@ -117,7 +117,7 @@ impl PlanRecord {
 
     /// Whether one of the names belongs to a resource that the plan creates.
     pub(super) fn creates_any_of(&self, names: &[&str]) -> bool {
-        self.has_any_of(names, |action| matches!(action, PlannedAction::Create | PlannedAction::Replace))
+        self.has_any_of(names, |action| action == PlannedAction::Create)
     }
 
     /// Whether one of the names belongs to a resource that the plan updates.
@@ -141,6 +141,7 @@ impl PlanRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::ResourceCost;
 
     fn change(action: PlannedAction, name: Option<&str>, fields: &[&str]) -> PlannedChange {
         let field = |field: &&str| Difference { field: (*field).to_owned(), from: "a".to_owned(), to: "b".to_owned() };
@@ -151,6 +152,7 @@ mod tests {
             id: "arn:db".to_owned(),
             fields: fields.iter().map(field).collect(),
             state: format!("{action:?}"),
+            cost: ResourceCost::default(),
             settings: Value::Null,
         }
     }

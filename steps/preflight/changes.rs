@@ -29,6 +29,15 @@ pub(crate) struct CheckChanges {
     pub(crate) vpc_id: Option<String>,
     /// The addresses of a VPC of the deployment's own; null where another one is used.
     pub(crate) vpc_cidr: Option<String>,
+    /// The addresses of the subnets of a VPC of the deployment's own; null where another one is used.
+    #[serde(default)]
+    pub(crate) vpc_subnet_cidrs: Option<Vec<String>>,
+    /// The Availability Zones of these subnets; null for any.
+    #[serde(default)]
+    pub(crate) vpc_availability_zones: Option<Vec<String>>,
+    /// The security groups whose rules are compared. A rule that the deployment did not make is named.
+    #[serde(default)]
+    pub(crate) groups: Vec<CheckedGroup>,
     /// The bastion's name; null without a bastion.
     pub(crate) bastion_name: Option<String>,
     pub(crate) bastion_instance_type: String,
@@ -51,6 +60,22 @@ pub(crate) struct CheckChanges {
     /// The e-mail address of alarms; null for none.
     #[serde(default)]
     pub(crate) alarms_email: Option<String>,
+}
+
+/// A security group of the deployment, and the addresses that its rules let in. Groups of the deployment may be let in too.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CheckedGroup {
+    pub(crate) name: String,
+    /// The port; null for a group that lets in no addresses.
+    #[serde(default)]
+    pub(crate) port: Option<i32>,
+    /// Such as `0.0.0.0/0`; null for a group that lets in no addresses.
+    #[serde(default)]
+    pub(crate) cidr: Option<String>,
+    /// The description of the deployment's rules for addresses of an earlier input, which the run revokes; null if it revokes none.
+    #[serde(default)]
+    pub(crate) replaced_description: Option<String>,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -94,6 +119,9 @@ impl CheckChanges {
             target_group_name: "demo-app".into(),
             vpc_id: None,
             vpc_cidr: Some("10.100.0.0/16".into()),
+            vpc_subnet_cidrs: Some(vec!["10.100.10.0/26".into(), "10.100.10.64/26".into()]),
+            vpc_availability_zones: None,
+            groups: Vec::new(),
             bastion_name: Some("demo-bastion".into()),
             bastion_instance_type: "t3.micro".into(),
             bastion_release: "24.04".into(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Environment,
     failure::{failure, failure_for, is_missing},
-    route53::{described, points_elsewhere, records_at},
+    route53::{described, leads_to, points_elsewhere, records_at, zone_ids_of},
 };
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -20,7 +20,12 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         environment,
         "preflight:checkDomain",
         "Checks that the domain has no other record in its hosted zone, and that public DNS asks this zone.",
-        ["route53:ListResourceRecordSets", "route53:GetHostedZone", "elasticloadbalancing:DescribeLoadBalancers"],
+        [
+            "route53:ListResourceRecordSets",
+            "route53:GetHostedZone",
+            "route53:ListHostedZonesByName",
+            "elasticloadbalancing:DescribeLoadBalancers"
+        ],
         check_domain
     );
 }
@@ -42,6 +47,8 @@ struct CheckDomain {
 struct CheckedDomain {
     /// Whether public DNS names the hosted zone's servers; null where that is not known.
     is_delegated: Option<bool>,
+    /// The records of an earlier input that stay, each in a sentence.
+    notes: Vec<String>,
 }
 
 async fn check_domain(
@@ -49,11 +56,17 @@ async fn check_domain(
     context: StepContext,
     input: CheckDomain,
 ) -> StepResult<CheckedDomain> {
-    let Some(zone_id) = &input.hosted_zone_id else { return Ok(Answer::done(CheckedDomain { is_delegated: None })) };
+    let balancer = load_balancer(&environment, &input.load_balancer_name).await?;
+    let notes = match &balancer {
+        Some(balancer) => earlier_records(&environment, &context, &input, balancer).await?,
+        None => Vec::new(),
+    };
+    let Some(zone_id) = &input.hosted_zone_id else {
+        return Ok(Answer::done(CheckedDomain { is_delegated: None, notes }));
+    };
     let mut problems = Vec::new();
     let records = records_at(&environment, &context, zone_id, &input.domain).await?;
     if !input.overwrite && !records.is_empty() {
-        let balancer = load_balancer(&environment, &input.load_balancer_name).await?;
         let other = records.iter().filter(|record| points_elsewhere(record, balancer.as_deref()));
         let other: Vec<String> = other.map(described).collect();
         if !other.is_empty() {
@@ -77,9 +90,34 @@ async fn check_domain(
         problems.push(not_delegated(zone_id, &zone_name, &ours, public.as_ref()));
     }
     if problems.is_empty() {
-        return Ok(Answer::done(CheckedDomain { is_delegated }));
+        return Ok(Answer::done(CheckedDomain { is_delegated, notes }));
     }
     Err(StepError::new(ErrorClass::Invalid, problems.join("; ")))
+}
+
+/// Names the records of the domain in other hosted zones that lead to the load balancer: an earlier input named another zone.
+async fn earlier_records(
+    environment: &Environment,
+    context: &StepContext,
+    input: &CheckDomain,
+    balancer: &str,
+) -> Result<Vec<String>, StepError> {
+    let mut notes = Vec::new();
+    for zone_id in zone_ids_of(environment, &input.domain).await? {
+        if input.hosted_zone_id.as_ref() == Some(&zone_id) {
+            continue;
+        }
+        let records = records_at(environment, context, &zone_id, &input.domain).await?;
+        let ours = records.iter().filter(|record| leads_to(record, balancer));
+        notes.extend(ours.map(|record| {
+            format!(
+                "The record of {} in hosted zone {zone_id} ({}) stays until the teardown: the input uses another zone.",
+                input.domain,
+                described(record)
+            )
+        }));
+    }
+    Ok(notes)
 }
 
 /// The DNS name of the deployment's load balancer, if it has one.

@@ -51,6 +51,11 @@ fn check_database(input: &CheckChanges, database: &DbInstance, problems: &mut Ve
              in RDS, then set the version in the input",
             input.database_version
         ));
+    } else if minor(&input.database_version).is_some_and(|wanted| minor(version).is_some_and(|runs| runs > wanted)) {
+        notes.push(format!(
+            "The database runs PostgreSQL {version}, newer than database.version ({}): an older version is not installed.",
+            input.database_version
+        ));
     }
     let (wanted_gib, current_gib) = (
         input.database_allocated_storage_gib,
@@ -67,6 +72,11 @@ fn check_database(input: &CheckChanges, database: &DbInstance, problems: &mut Ve
             "The database has {current_gib} GiB, more than database.allocatedStorageGib ({wanted_gib}): storage never shrinks."
         ));
     }
+}
+
+/// The minor version; `None` if the text names only a major one.
+fn minor(version: &str) -> Option<u32> {
+    version.split('.').nth(1).and_then(|minor| minor.parse().ok())
 }
 
 #[cfg(test)]
@@ -93,6 +103,11 @@ mod tests {
         let (problems, _) = problems_of(&database, &changed);
         assert_eq!(problems.len(), 3, "{problems:?}");
         assert!(problems[2].contains("Give 22 or more"), "{problems:?}");
+        for (wanted, notes) in [("14", 0), ("14.12", 0), ("14.13", 0), ("14.10", 1), ("14.9", 1)] {
+            let input = CheckChanges { database_version: wanted.into(), ..CheckChanges::example() };
+            let (problems, said) = problems_of(&database, &input);
+            assert_eq!((problems.len(), said.len()), (0, notes), "{wanted}: {said:?}");
+        }
         let smaller = DbInstance::builder().allocated_storage(40).build();
         assert_eq!(problems_of(&smaller, &CheckChanges::example()).1.len(), 1);
         assert_eq!(

@@ -8,7 +8,9 @@ use engine::step::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DatabaseIdentifier, RESOURCE_TYPE, SNAPSHOT, database_ending, find_database, status};
+use super::{
+    DatabaseIdentifier, FinalSnapshot, RESOURCE_TYPE, SNAPSHOT, database_ending, final_snapshot, find_database, status,
+};
 use crate::{
     Environment, Nothing,
     failure::{failure, is_missing},
@@ -44,22 +46,6 @@ struct DeleteDatabase {
     identifier: String,
     /// Whether to keep a last snapshot.
     final_snapshot: FinalSnapshot,
-}
-
-/// Whether a final snapshot is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-enum FinalSnapshot {
-    /// Always or never. With true, a database in a failure state is not deleted.
-    Decided(bool),
-    /// Made unless RDS cannot make one.
-    IfPossible(IfPossible),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-enum IfPossible {
-    #[serde(rename = "ifPossible")]
-    IfPossible,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -116,8 +102,12 @@ async fn delete_database(
         let kept = existing_snapshot(&environment, snapshot).await?;
         return Ok(deleted(&environment, &input.identifier, arn, kept));
     }
-    if wanted && !can_be_snapshot(status(&database)) {
-        refuse_without_snapshot(&input, status(&database))?;
+    if wanted && !final_snapshot::is_possible(status(&database)) {
+        // The state may have changed since the check that precedes the first deletion.
+        if input.final_snapshot == FinalSnapshot::Decided(true) {
+            let cause = final_snapshot::refusal(&environment, &input.deployment, &input.identifier, status(&database));
+            return Err(StepError::new(ErrorClass::Invalid, cause).during("rds:DeleteDBInstance"));
+        }
         snapshot = None;
     }
     let call = environment.rds().delete_db_instance().db_instance_identifier(&input.identifier);
@@ -141,27 +131,6 @@ fn deleted(environment: &Environment, identifier: &str, id: &str, snapshot: Opti
         changes.push(ResourceChange::new(ChangeAction::Created, SNAPSHOT, id).named(name).billed());
     }
     Answer::Done(Done { output: DeletedDatabase { final_snapshot_identifier: snapshot }, changes })
-}
-
-/// Whether RDS can make a snapshot of a database in this state (Amazon RDS API Reference, DeleteDBInstance,
-/// SkipFinalSnapshot: a DB instance in a failure state, `failed`, `incompatible-restore` or `incompatible-network`, can
-/// only be deleted without one).
-fn can_be_snapshot(status: &str) -> bool {
-    !matches!(status, "failed" | "restore-error") && !status.starts_with("incompatible-")
-}
-
-/// Refuses to delete a database without the snapshot that the input requires.
-///
-/// # Errors
-/// `Invalid` if the input requires a snapshot that RDS cannot make.
-fn refuse_without_snapshot(input: &DeleteDatabase, status: &str) -> Result<(), StepError> {
-    if input.final_snapshot != FinalSnapshot::Decided(true) {
-        return Ok(());
-    }
-    let cause = format!("database {} is {status}: RDS can make no final snapshot of it", input.identifier);
-    Err(StepError::new(ErrorClass::Invalid, cause)
-        .during("rds:DeleteDBInstance")
-        .hint("Repair the database first, or tear down with finalSnapshot: ifPossible, which deletes it without."))
 }
 
 /// The snapshot's name. It is the same for every attempt of a visit, so that a lost answer does not lead to two
@@ -195,26 +164,7 @@ fn still_protected(mut failure: StepError) -> StepError {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn a_database_that_failed_is_not_deleted_without_a_word_about_its_snapshot() {
-        let input = |wanted: &str| -> DeleteDatabase {
-            serde_json::from_str(&format!(
-                r#"{{"deployment": "demo", "identifier": "demo-db", "finalSnapshot": {wanted}}}"#
-            ))
-            .unwrap()
-        };
-        for status in ["failed", "incompatible-network", "incompatible-restore"] {
-            assert!(!can_be_snapshot(status), "{status}");
-            let error = refuse_without_snapshot(&input("true"), status).unwrap_err();
-            assert!(error.cause.contains(status) && error.hint.unwrap().contains("ifPossible"));
-            assert!(refuse_without_snapshot(&input("\"ifPossible\""), status).is_ok());
-            assert!(refuse_without_snapshot(&input("false"), status).is_ok());
-        }
-        assert!(can_be_snapshot("available") && can_be_snapshot("storage-optimization"));
-    }
 
     #[test]
     fn the_last_snapshot_has_a_name_that_rds_takes_and_that_a_retry_repeats() {

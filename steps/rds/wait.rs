@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{DatabaseIdentifier, database_ending, find_database, least_growth_gib, status};
 use crate::{
     Environment, Nothing,
-    failure::poll_again_or,
+    failure::{poll_again_or, run_again},
     outcome::{incomplete_answer, made_id, nothing_to_do},
 };
 
@@ -84,7 +84,7 @@ async fn wait_for_database(
     if status == STORAGE_FULL && is_growing(&context, &input, &database) {
         return Ok(Answer::pending("storage-full, more storage is requested", interval));
     }
-    if let Some(hint) = hint_for_stuck(status, &database) {
+    if let Some(hint) = hint_for_stuck(&context, status, &database) {
         let cause = format!("database {} is {status}", input.identifier);
         return Err(StepError::new(ErrorClass::Failed, cause).hint(hint));
     }
@@ -140,11 +140,11 @@ fn is_growing(context: &StepContext, input: &WaitForDatabase, database: &DbInsta
 }
 
 /// The hint for a status that the database does not leave by itself.
-fn hint_for_stuck(status: &str, database: &DbInstance) -> Option<String> {
+fn hint_for_stuck(context: &StepContext, status: &str, database: &DbInstance) -> Option<String> {
     let hint = match status {
         "stopped" | "stopping" => "Start the database in RDS, then resume.",
         "deleting" => "Run again when it is deleted: a new one is made.",
-        STORAGE_FULL => return Some(more_storage(database.allocated_storage())),
+        STORAGE_FULL => return Some(more_storage(context, database.allocated_storage())),
         "failed" | "restore-error" | "insufficient-capacity" => {
             "See the database's events in RDS for the reason; delete it and run again, or repair it and resume."
         }
@@ -157,9 +157,10 @@ fn hint_for_stuck(status: &str, database: &DbInstance) -> Option<String> {
 }
 
 /// The run that gives a database more storage. This execution has pinned its input, so it cannot.
-fn more_storage(current_gib: Option<i32>) -> String {
+fn more_storage(context: &StepContext, current_gib: Option<i32>) -> String {
     let wanted = current_gib.map_or_else(|| "N".to_owned(), |gib| least_growth_gib(gib).to_string());
-    format!("Give the database more storage: flow run … --set database.allocatedStorageGib={wanted}")
+    let command = run_again(context, &format!(" --set database.allocatedStorageGib={wanted}"));
+    format!("Give the database more storage:   {command}")
 }
 
 /// Whether a requested change has not started: the database stays available for some seconds.
@@ -202,9 +203,12 @@ mod tests {
         context.now_ms = context.first_poll_ms + 900_000;
         assert!(!is_growing(&context, &input(true), &any()), "the change has not begun");
         let full = DbInstance::builder().allocated_storage(20).build();
-        let hint = hint_for_stuck(STORAGE_FULL, &full).unwrap_or_default();
+        context.execution = "rehearsal-endpoints-aws-7k3f".to_owned();
+        let hint = hint_for_stuck(&context, STORAGE_FULL, &full).unwrap_or_default();
         assert!(
-            hint.contains("flow run … --set database.allocatedStorageGib=22") && !hint.contains("resume"),
+            hint.ends_with(
+                "flow run --again rehearsal-endpoints-aws-7k3f --rehearse --set database.allocatedStorageGib=22"
+            ) && !hint.contains("resume"),
             "{hint}"
         );
     }
@@ -212,17 +216,26 @@ mod tests {
     #[test]
     fn a_stopped_or_broken_database_is_not_waited_for_until_the_deadline() {
         for status in ["failed", "stopped", "incompatible-network", "inaccessible-encryption-credentials", "deleting"] {
-            assert!(hint_for_stuck(status, &any()).is_some() && !is_usable(status), "{status}");
+            assert!(
+                hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_some() && !is_usable(status),
+                "{status}"
+            );
         }
         for status in ["creating", "upgrading", "starting", "rebooting", "maintenance"] {
-            assert!(hint_for_stuck(status, &any()).is_none() && !is_usable(status), "{status}");
+            assert!(
+                hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_none() && !is_usable(status),
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn a_database_that_answers_is_not_waited_for() {
         for status in ["available", "backing-up", "storage-optimization", "configuring-log-exports", "modifying"] {
-            assert!(hint_for_stuck(status, &any()).is_none() && is_usable(status), "{status}");
+            assert!(
+                hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_none() && is_usable(status),
+                "{status}"
+            );
         }
         let to = aws_sdk_rds::types::PendingModifiedValues::builder().db_instance_class("db.t4g.small").build();
         assert!(is_about_to_change(&DbInstance::builder().pending_modified_values(to).build()));

@@ -78,7 +78,8 @@ fn is_as_wanted(record: &ResourceRecordSet, input: &CreateAlias) -> bool {
     leads_to(record, &input.dns_name)
 }
 
-fn leads_to(record: &ResourceRecordSet, dns_name: &str) -> bool {
+/// Whether the record is an alias of the load balancer with this DNS name.
+pub(crate) fn leads_to(record: &ResourceRecordSet, dns_name: &str) -> bool {
     let leads_there = |target: &AliasTarget| {
         let plain = |name: &str| normal(name).trim_start_matches("dualstack.").to_owned();
         plain(target.dns_name()) == plain(dns_name)

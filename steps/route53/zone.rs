@@ -88,14 +88,10 @@ async fn zone_by_id(environment: &Environment, id: &str, domain: &str) -> Result
 
 async fn zone_by_name(environment: &Environment, domain: &str) -> Result<Option<HostedZone>, StepError> {
     for name in candidates(domain) {
-        let answer = environment.route53_reads().list_hosted_zones_by_name().dns_name(name).send().await;
-        let answer = answer.map_err(|error| failure("route53:ListHostedZonesByName", error))?;
-        // The list starts at the name: without a zone of that name, it starts with a later one.
-        let zones: Vec<&HostedZone> =
-            answer.hosted_zones().iter().filter(|zone| normal(zone.name()) == name && !is_private(zone)).collect();
+        let zones = public_zones(environment, name).await?;
         match zones.as_slice() {
             [] => {}
-            [zone] => return Ok(Some((*zone).clone())),
+            [zone] => return Ok(Some(zone.clone())),
             several => {
                 let ids: Vec<&str> = several.iter().map(|zone| plain_id(zone.id())).collect();
                 return Err(StepError::new(
@@ -107,6 +103,25 @@ async fn zone_by_name(environment: &Environment, domain: &str) -> Result<Option<
         }
     }
     Ok(None)
+}
+
+/// The public hosted zones of this name.
+async fn public_zones(environment: &Environment, name: &str) -> Result<Vec<HostedZone>, StepError> {
+    let answer = environment.route53_reads().list_hosted_zones_by_name().dns_name(name).send().await;
+    let answer = answer.map_err(|error| failure("route53:ListHostedZonesByName", error))?;
+    // The list starts at the name: without a zone of that name, it starts with a later one.
+    let zones = answer.hosted_zones.into_iter();
+    Ok(zones.filter(|zone| normal(zone.name()) == name && !is_private(zone)).collect())
+}
+
+/// The ids of all public hosted zones that contain the domain.
+pub(crate) async fn zone_ids_of(environment: &Environment, domain: &str) -> Result<Vec<String>, StepError> {
+    let mut ids = Vec::new();
+    for name in candidates(domain) {
+        let zones = public_zones(environment, name).await?;
+        ids.extend(zones.iter().map(|zone| plain_id(zone.id()).to_owned()));
+    }
+    Ok(ids)
 }
 
 fn is_private(zone: &HostedZone) -> bool {

@@ -21,15 +21,15 @@ use tokio::{
     time::timeout,
 };
 
-use crate::Environment;
+use crate::{Environment, outcome::is_last_poll};
 
 const SSH_PORT: u16 = 22;
 /// How long to wait for the connection, and again for key exchange and login.
 const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long no packet may return before a person is asked to act.
-const OUT_OF_REACH_MS: u64 = 120_000;
-const WITHOUT_SSH: &str = "Allow it in the firewall of this network and in sshSourceCidr, or continue without: flow signal, or a \
-                           new run with bastion.waitForSsh: false.";
+const WITHOUT_SSH: &str = "Allow port 22 in the firewall of this network and in sshSourceCidr, then flow resume; or continue without this \
+                           check (bastion.waitForSsh: false): a new run with   --set bastion.waitForSsh=false";
+/// The start of the reason while a server refuses the user's key.
+const REFUSED_KEY: &str = "Permission denied";
 /// How much of a server's greeting is read: the version string has at most 255 bytes, and lines may precede it.
 const GREETING_BYTES_MAX: u64 = 8 * 1024;
 
@@ -84,12 +84,11 @@ async fn wait_for_login(
             if !is_out_of_reach(&reason) {
                 return Ok(Answer::pending(reason, interval));
             }
-            if ends_before(&context, interval) {
+            if is_last_poll(&context, interval) {
                 let cause = format!("this machine cannot reach {} on port {}: {reason}", input.host, port(&input));
                 return Err(StepError::new(ErrorClass::Failed, cause).hint(WITHOUT_SSH));
             }
-            let instructions = is_out_of_reach_for_long(&context).then(|| way_out(&input));
-            Ok(Answer::Pending(Pending { instructions, ..Pending::new(reason, interval) }))
+            Ok(Answer::Pending(Pending { instructions: Some(way_out(&input)), ..Pending::new(reason, interval) }))
         }
     }
 }
@@ -98,25 +97,18 @@ fn port(input: &WaitForLogin) -> u16 {
     input.port.unwrap_or(SSH_PORT)
 }
 
-/// Whether no packet returns: a firewall blocks it, unlike a server that is starting.
+/// Whether no SSH server answered. A server that answers refuses the key for some seconds until it has it.
 fn is_out_of_reach(reason: &str) -> bool {
-    matches!(reason, "connection timed out" | "host unreachable" | "network unreachable")
-}
-
-fn is_out_of_reach_for_long(context: &StepContext) -> bool {
-    context.now_ms.saturating_sub(context.first_poll_ms) >= OUT_OF_REACH_MS
-}
-
-/// Whether the deadline passes before the next poll.
-fn ends_before(context: &StepContext, interval: Duration) -> bool {
-    let next_ms = context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
-    context.deadline_ms.is_some_and(|deadline_ms| next_ms >= deadline_ms)
+    !reason.starts_with(REFUSED_KEY)
 }
 
 fn way_out(input: &WaitForLogin) -> Instructions {
     let host = &input.host;
     Instructions {
-        sentence: format!("This machine cannot reach {host} on port {}. {WITHOUT_SSH}", port(input)),
+        sentence: format!(
+            "This machine does not reach SSH at {host} on port {}. If it stays so: {WITHOUT_SSH}",
+            port(input)
+        ),
         values: Vec::new(),
         answer: Some(serde_json::json!({ "host": host, "serverBanner": "", "loggedIn": false })),
         approval: None,
@@ -176,7 +168,7 @@ async fn log_in(stream: TcpStream, user: &str, key: Arc<PrivateKey>) -> Result<S
         AuthResult::Failure { remaining_methods, .. } => {
             let methods: Vec<String> = remaining_methods.iter().map(String::from).collect();
             let methods = if methods.is_empty() { "publickey".to_owned() } else { methods.join(",") };
-            Err(format!("Permission denied ({methods})"))
+            Err(format!("{REFUSED_KEY} ({methods})"))
         }
     }
 }

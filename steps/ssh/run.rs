@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use russh::{
-    ChannelMsg, Disconnect,
+    Channel, ChannelMsg, Disconnect, Sig,
     client::{self, AuthResult, Handle},
     keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key},
 };
@@ -23,6 +23,10 @@ use crate::local::LocalSettings;
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
 /// The longest run time in a state without TimeoutSeconds.
 const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
+/// How long before the deadline of its state the step stops the program, so that the failure is the step's and says what may still run.
+const BEFORE_DEADLINE_MAX: Duration = Duration::from_secs(1);
+/// How long sending a signal may take.
+const SIGNAL_TIME_MAX: Duration = Duration::from_millis(500);
 /// The interval of keep-alive requests, and how many of their answers may be missing.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVES_MISSING_MAX: usize = 3;
@@ -76,14 +80,19 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
     let session = login.map_err(|_| not_started(format!("{name}: no login within 30 s")))??;
     let time_left =
         context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)));
+    let time_left = time_left.saturating_sub(BEFORE_DEADLINE_MAX.min(time_left / 5));
     let (command, text) = (command(&input, &context.token), input.input.to_string());
-    let ended = tokio::select! {
-        ended = execute(&session, &command, &text, &name) => ended,
-        () = tokio::time::sleep(time_left) => Err(outcome_unknown("States.Timeout", &format!("{name} has not ended in time"))),
-        () = context.abandonment.abandoned() => {
-            Err(outcome_unknown("Ssh.OutcomeUnknown", &format!("the attempt of {name} is over")))
+    let stopped = async {
+        tokio::select! {
+            () = tokio::time::sleep(time_left) => {
+                outcome_unknown("States.Timeout", &format!("{name} has not ended in time, and the signal TERM was sent to it"))
+            }
+            () = context.abandonment.abandoned() => {
+                outcome_unknown("Ssh.OutcomeUnknown", &format!("the attempt of {name} is over, and the signal TERM was sent to it"))
+            }
         }
     };
+    let ended = execute(&session, &command, &text, &name, stopped).await;
     // Closing the connection hangs up. Most servers then end the program, but this step does not rely on it.
     let _ = timeout(Duration::from_secs(1), session.disconnect(Disconnect::ByApplication, "", "en")).await;
     result(&name, ended?)
@@ -145,16 +154,47 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-async fn execute(session: &Handle<KnownServer>, command: &str, input: &str, name: &str) -> Result<Ended, StepError> {
+/// Starts the program and writes its input.
+async fn start(
+    session: &Handle<KnownServer>,
+    command: &str,
+    input: &str,
+    name: &str,
+) -> Result<Channel<client::Msg>, StepError> {
     let before = |error: russh::Error| not_started(format!("{name}: {error}"));
-    let mut channel = session.channel_open_session().await.map_err(before)?;
+    let channel = session.channel_open_session().await.map_err(before)?;
     let lost = |error: russh::Error| outcome_unknown("Ssh.ConnectionLost", &format!("{name}: {error}"));
     channel.exec(true, command).await.map_err(lost)?;
-    let mut ended = Ended::default();
     // A program need not read its input; only its end matters.
     let _ = channel.data(input.as_bytes()).await;
     let _ = channel.eof().await;
-    while let Some(message) = channel.wait().await {
+    Ok(channel)
+}
+
+/// Runs the program until it ends, or until `stopped` returns the error with which the step fails.
+async fn execute(
+    session: &Handle<KnownServer>,
+    command: &str,
+    input: &str,
+    name: &str,
+    stopped: impl Future<Output = StepError>,
+) -> Result<Ended, StepError> {
+    let mut stopped = std::pin::pin!(stopped);
+    let mut channel = tokio::select! {
+        channel = start(session, command, input, name) => channel?,
+        error = &mut stopped => return Err(error),
+    };
+    let mut ended = Ended::default();
+    loop {
+        let message = tokio::select! {
+            message = channel.wait() => message,
+            error = &mut stopped => {
+                // A server may ignore the signal, so the failure says that the program may still run.
+                let _ = timeout(SIGNAL_TIME_MAX, channel.signal(Sig::TERM)).await;
+                return Err(error);
+            }
+        };
+        let Some(message) = message else { break };
         match message {
             ChannelMsg::Data { data } => {
                 ended.output.extend_from_slice(&data);

@@ -61,8 +61,11 @@ async fn wait_for_nothing_left(
     if context.now_ms.saturating_sub(context.first_poll_ms) < LISTED_WITHIN_MS {
         return Ok(Answer::pending(format!("still listed: {left}"), CHECK_AGAIN));
     }
-    let cause = format!("still there, with the tags of {}: {left}", input.deployment);
-    Err(StepError::new(ErrorClass::Failed, cause).hint("Run the teardown again, or remove these by hand."))
+    let cause = format!("still exists, with the tags of {}: {left}", input.deployment);
+    // A repetition of this check would find the same: only a new run deletes it.
+    let command =
+        environment.proposed(&format!("flow run endpoints-aws-teardown --set deployment={}", input.deployment));
+    Err(StepError::new(ErrorClass::Failed, cause).hint(format!("To delete it:   {command}   , or delete it by hand.")))
 }
 
 /// The kinds of which resources are left, such as `subnetIds: subnet-1, subnet-2`.

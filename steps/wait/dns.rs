@@ -6,9 +6,8 @@ use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
 use hickory_resolver::{TokioResolver, proto::rr::RecordType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 
-use super::{POLL_TIME_MAX, not_yet};
+use super::{not_yet, within};
 use crate::{environment, local::LocalSettings};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -26,6 +25,7 @@ pub(super) struct WaitForDns {
     server: Option<String>,
     /// Seconds between two polls, 1 to 3600.
     #[serde(default = "super::interval_default")]
+    #[schemars(range(min = 1, max = 3600))]
     interval_seconds: u64,
 }
 
@@ -51,12 +51,12 @@ pub(super) struct Found {
 
 pub(super) async fn wait(_: Arc<LocalSettings>, context: StepContext, input: WaitForDns) -> StepResult<Found> {
     let resolver = resolver(input.server.as_deref())?;
-    let reason = match timeout(POLL_TIME_MAX, lookup(&resolver, &input)).await {
+    let reason = match within(&context, "no answer from DNS", lookup(&resolver, &input)).await {
         Ok(Ok(values)) if has(&values, input.value.as_deref()) => return Ok(Answer::done(Found { values })),
         Ok(Ok(values)) if values.is_empty() => "no such record".to_owned(),
         Ok(Ok(values)) => format!("the record is {}", values.join(", ")),
         Ok(Err(reason)) => reason,
-        Err(_) => "no answer from DNS within 10 s".to_owned(),
+        Err(reason) => reason,
     };
     not_yet(&context, reason, input.interval_seconds)
 }

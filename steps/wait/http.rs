@@ -8,7 +8,7 @@ use reqwest::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{POLL_TIME_MAX, not_yet};
+use super::{not_yet, within};
 use crate::{http, local::LocalSettings};
 
 /// How much of a body is read, in bytes.
@@ -18,6 +18,7 @@ const BODY_BYTES_MAX: usize = 262_144;
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct WaitForHttp {
     /// Such as `https://example.com/health`.
+    #[schemars(regex(pattern = r"^https?://"))]
     url: String,
     /// GET or HEAD: a poll changes nothing.
     #[serde(default)]
@@ -33,6 +34,7 @@ pub(super) struct WaitForHttp {
     body_matches: Option<String>,
     /// Seconds between two polls, 1 to 3600.
     #[serde(default = "super::interval_default")]
+    #[schemars(range(min = 1, max = 3600))]
     interval_seconds: u64,
 }
 
@@ -56,11 +58,11 @@ pub(super) async fn wait(_: Arc<LocalSettings>, context: StepContext, input: Wai
         Some(pattern) => Some(Regex::new(pattern).map_err(|error| invalid(format!("BodyMatches: {error}")))?),
         None => None,
     };
-    match tokio::time::timeout(POLL_TIME_MAX, poll(&input, pattern.as_ref())).await {
+    match within(&context, "no answer", poll(&input, pattern.as_ref())).await {
         Ok(Ok(Ok(status))) => Ok(Answer::done(Answered { url: input.url, status })),
         Ok(Ok(Err(reason))) => not_yet(&context, reason, input.interval_seconds),
         Ok(Err(error)) => Err(error),
-        Err(_) => not_yet(&context, "no answer within 10 s".to_owned(), input.interval_seconds),
+        Err(reason) => not_yet(&context, reason, input.interval_seconds),
     }
 }
 
@@ -75,6 +77,9 @@ async fn poll(input: &WaitForHttp, pattern: Option<&Regex>) -> Result<Result<u16
         request = request.header(name, value);
     }
     let request = request.build().map_err(|error| invalid(format!("{}: {error}", input.url)))?;
+    if !matches!(request.url().scheme(), "http" | "https") {
+        return Err(invalid(format!("{}: only URLs that begin with http:// or https:// are polled", input.url)));
+    }
     let answer = match http::client()?.execute(request).await {
         Ok(answer) => answer,
         Err(error) => return Ok(Err(http::socket(&error).cause)),

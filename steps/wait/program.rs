@@ -26,6 +26,7 @@ pub(super) struct WaitForProgram {
     exit_code: i32,
     /// Seconds between two polls, 1 to 3600.
     #[serde(default = "super::interval_default")]
+    #[schemars(range(min = 1, max = 3600))]
     interval_seconds: u64,
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use engine::step::{Answer, StepContext, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::net::TcpStream;
 
-use super::{POLL_TIME_MAX, not_yet};
+use super::{not_yet, within};
 use crate::local::LocalSettings;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -18,6 +18,7 @@ pub(super) struct WaitForTcp {
     port: u16,
     /// Seconds between two polls, 1 to 3600.
     #[serde(default = "super::interval_default")]
+    #[schemars(range(min = 1, max = 3600))]
     interval_seconds: u64,
 }
 
@@ -29,13 +30,14 @@ pub(super) struct Connected {
 }
 
 pub(super) async fn wait(_: Arc<LocalSettings>, context: StepContext, input: WaitForTcp) -> StepResult<Connected> {
-    let reason = match timeout(POLL_TIME_MAX, TcpStream::connect((input.host.as_str(), input.port))).await {
+    let connect = TcpStream::connect((input.host.as_str(), input.port));
+    let reason = match within(&context, "no answer", connect).await {
         Ok(Ok(stream)) => {
             let address = stream.peer_addr().map_or_else(|_| input.host.clone(), |address| address.to_string());
             return Ok(Answer::done(Connected { address }));
         }
         Ok(Err(error)) => error.to_string(),
-        Err(_) => "no answer within 10 s".to_owned(),
+        Err(reason) => reason,
     };
     not_yet(&context, reason, input.interval_seconds)
 }

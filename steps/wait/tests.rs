@@ -89,6 +89,33 @@ async fn a_name_that_does_not_resolve_is_waited_for() {
     assert!(poll("flow:wait:dns", &none, json!({ "Name": "a", "Server": "nowhere" })).await.is_err());
 }
 
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_a_finding_before_the_deadline_and_an_attempt_that_is_over_ends_at_once() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let input = json!({ "Name": "a.example.com", "Server": silent.local_addr().unwrap().to_string() });
+    let dns = step("flow:wait:dns", &LocalSettings::default());
+    let mut context = StepContext::for_test("Wait");
+    context.deadline_ms = Some(context.now_ms + 2_000);
+    match dns.poll(context.clone(), input.clone()).await.unwrap() {
+        Answer::Pending(pending) => assert_eq!(pending.reason, "no answer from DNS within 1 s"),
+        Answer::Done(_) => unreachable!("nothing answers"),
+    }
+    context.deadline_ms = None;
+    context.abandonment.abandon();
+    let began = std::time::Instant::now();
+    assert!(matches!(dns.poll(context, input).await.unwrap(), Answer::Pending(_)));
+    assert!(began.elapsed() < POLL_TIME_MAX / 2, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_url_that_is_not_of_http_is_refused_at_once() {
+    let refused = poll("flow:wait:http", &LocalSettings::default(), json!({ "Url": "ftp://127.0.0.1/" })).await;
+    assert!(refused.unwrap_err().cause.contains("http:// or https://"));
+    let schema = step("flow:wait:http", &LocalSettings::default()).description().input_schema;
+    assert_eq!(schema["properties"]["Url"]["pattern"], "^https?://");
+    assert_eq!(schema["properties"]["IntervalSeconds"]["minimum"], 1);
+}
+
 #[test]
 fn a_wait_without_a_deadline_ends_after_a_day() {
     let mut context = StepContext::for_test("Wait");

@@ -1,5 +1,7 @@
 //! The rules of `endpoints-aws` for its input beyond the schema.
 
+pub(crate) mod uses;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,6 +16,8 @@ pub(crate) const BEHAVIOUR: Behaviour = Behaviour { check, subject, warnings, pl
 const CERTIFICATE_DOMAIN_OCTETS_MAX: usize = 64;
 const DOMAIN_ALLOWED: &str =
     "a domain in lower case without https:// and without a path, such as endpoints.example.com";
+/// The longest name of an environment variable that is accepted. A task definition has at most 64 KiB (Amazon ECS service quotas).
+const VARIABLE_NAME_CHARACTERS_MAX: usize = 255;
 
 fn subject(input: &Value) -> String {
     format!("endpoints-aws/{}", text(input, "/deployment"))
@@ -28,8 +32,12 @@ fn rehearsal_input() -> Value {
     })
 }
 
+fn schema() -> Value {
+    serde_json::from_str(include_str!("input.schema.json")).unwrap_or(Value::Null)
+}
+
 fn check(input: &Value) -> Vec<InputProblem> {
-    let mut problems = Vec::new();
+    let mut problems = uses::problems(&schema(), input);
     check_deployment(input, &mut problems);
     if let Some(problem) = input["domain"].as_str().and_then(domain_problem) {
         problems.push(InputProblem::at(input, "/domain", problem, DOMAIN_ALLOWED));
@@ -182,14 +190,20 @@ fn check_size(input: &Value, problems: &mut Vec<InputProblem>) {
 
 fn check_environment(input: &Value, problems: &mut Vec<InputProblem>) {
     let Some(environment) = input["application"]["environment"].as_object() else { return };
-    for name in environment.keys() {
+    for (name, value) in environment {
         let pointer = below("/application/environment", name);
         if name == "ENDPOINTS_JDBC_URL" {
             let allowed = "nothing: the workflow sets it, as a secret, because the password is in it";
             problems.push(InputProblem::new(&pointer, None, "must not be set here", allowed));
-        } else if name.is_empty() || name.contains('=') || name.chars().any(char::is_whitespace) {
-            let allowed = "a name without spaces and equals signs";
+        } else if name.is_empty() || name.contains('=') || name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            let allowed = "a name without spaces, control characters and equals signs";
             problems.push(InputProblem::at(input, &pointer, "has no proper name", allowed));
+        } else if name.chars().count() > VARIABLE_NAME_CHARACTERS_MAX {
+            let allowed = format!("a name of at most {VARIABLE_NAME_CHARACTERS_MAX} characters");
+            problems.push(InputProblem::at(input, &pointer, "has too long a name", allowed));
+        } else if value.as_str().is_some_and(|value| value.contains('\0')) {
+            let allowed = "a text without the character NUL, which ends a variable";
+            problems.push(InputProblem::at(input, &pointer, "contains NUL", allowed));
         }
     }
 }
@@ -249,6 +263,7 @@ fn warnings(input: &Value) -> Vec<String> {
     if input["alarms"]["enabled"] == true && input["alarms"]["email"].is_null() {
         warnings.push("alarms.email is empty: this run subscribes nobody to the alarms".into());
     }
+    warnings.extend(uses::warnings(&schema(), input));
     warnings
 }
 

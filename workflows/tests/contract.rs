@@ -27,11 +27,11 @@ const TABLE: &str = "\
 sts:getCallerIdentity | | | account arn userId partition region
 ec2:describeAvailabilityZones | count | | zones
 ec2:chooseZones | count databaseInstanceClass databaseVersion databaseStorageType databaseMultiAz bastionInstanceType | availabilityZones | zones
-preflight:checkDomain | domain hostedZoneId overwrite loadBalancerName | | isDelegated
-preflight:checkChanges | deployment targetGroupName vpcId vpcCidr bastionName bastionInstanceType bastionRelease bastionKeyName databaseIdentifier databaseUsername databaseVersion databaseAllocatedStorageGib domain certificateValidation topicName alarmsEmail | | notes
+preflight:checkDomain | domain hostedZoneId overwrite loadBalancerName | | isDelegated notes
+preflight:checkChanges | deployment targetGroupName vpcId vpcCidr bastionName bastionInstanceType bastionRelease bastionKeyName databaseIdentifier databaseUsername databaseVersion databaseAllocatedStorageGib domain certificateValidation topicName alarmsEmail | vpcSubnetCidrs vpcAvailabilityZones groups | notes
 ec2:findBastion | deployment name keyName vpcId groupName databaseGroupId | | instanceIds keyPairIds groupIds groupsToClose stays
 ec2:revokeIngressFromGroup | groupId sourceGroupId | |
-ec2:findKeyPair | deployment keyName | | publicKey
+ec2:findKeyPair | deployment keyName | publicKey | publicKey
 cloudwatch:deleteOwnAlarms | deployment names | |
 sns:deleteOwnTopic | deployment name | |
 route53:findHostedZone | domain | hostedZoneId | found hostedZoneId zoneName isApex
@@ -94,6 +94,7 @@ sns:subscribeEmail | topicArn email | | subscriptionArn pendingConfirmation othe
 cloudwatch:putAlarm | deployment name description namespace metricName dimensions statistic periodSeconds evaluationPeriods datapointsToAlarm threshold comparisonOperator treatMissingData topicArn | | name
 https:waitForAnswer | url | | status url
 teardown:find | deployment | | alarmNames topicArns services records listenerArns loadBalancerArns targetGroupArns taskDefinitionArns clusterArns logGroupNames roles secretArns databases databaseSubnetGroupNames instanceIds keyPairIds securityGroups routeTables internetGateways subnetIds vpcIds certificateArns total stays
+teardown:checkDeletions | deployment finalSnapshot databaseIdentifiers instanceIds groupIds subnetIds vpcIds | | notes stays
 teardown:waitForNothingLeft | deployment | | stays
 cloudwatch:deleteAlarms | names | |
 sns:deleteTopic | topicArn | |

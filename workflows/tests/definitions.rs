@@ -246,8 +246,8 @@ fn a_file_that_is_no_definition_says_why() {
     }
     assert!(matches!(load("a.txt", "- a"), WorkflowError::NotAnObject { .. }));
     let twice = "StartAt: A\nStates: {A: {Type: Succeed}}\nStartAt: B";
-    assert!(matches!(load("e.yaml", twice), WorkflowError::RepeatedKeys { .. }));
-    assert!(matches!(load("e.json", "{\"StartAt\": 1, \"StartAt\": 2}"), WorkflowError::RepeatedKeys { .. }));
+    assert!(matches!(load("e.yaml", twice), WorkflowError::LostParts { .. }));
+    assert!(matches!(load("e.json", "{\"StartAt\": 1, \"StartAt\": 2}"), WorkflowError::LostParts { .. }));
     assert!(matches!(load("f.yaml", "Resources: {}"), WorkflowError::Template { .. }));
     assert!(matches!(load("b.yaml", "- a"), WorkflowError::NotAnObject { .. }));
     let missing = "StartAt: A\nStates: {A: {Type: Parallel, Branches: [gone]}}";

@@ -108,6 +108,14 @@ fn nothing_is_changed_before_the_preflight_is_through() {
 }
 
 #[test]
+fn a_user_without_the_bastions_private_key_is_warned() {
+    let generated = json!({ "publicKey": "ssh-ed25519 AAAA", "privateKeyFile": null });
+    let run = run("endpoints-aws", minimal(), &|name| (name == "flow:ssh:generateKey").then(|| generated.clone()));
+    let warnings = run.output()["warnings"].to_string();
+    assert!(warnings.contains("cannot log in to the bastion") && warnings.contains("-bastion.pem"), "{warnings}");
+}
+
+#[test]
 fn lists_stay_lists_even_with_one_entry() {
     let run = endpoints(minimal());
     assert_eq!(run.call("flow:ec2:runInstance")["groupIds"], json!(["<groupId>"]));
@@ -227,11 +235,12 @@ fn the_teardown_removes_everything_it_found_in_the_order_aws_demands() {
     assert_eq!(
         *run.output(),
         json!({
-            "deployment": "shop", "removed": 30, "finalSnapshotIdentifiers": ["snap", "snap"],
+            "deployment": "shop", "removed": 30, "finalSnapshotIdentifiers": ["snap", "snap"], "notes": [],
             "stays": ["DNS record _x CNAME: shared", "INACTIVE task definitions: shop:1"],
         })
     );
     let order = [
+        "teardown:checkDeletions",
         "cloudwatch:deleteAlarms",
         "ecs:scaleServiceToZero",
         "ecs:deleteService",
@@ -262,6 +271,13 @@ fn the_teardown_removes_everything_it_found_in_the_order_aws_demands() {
     ];
     let positions: Vec<usize> = order.iter().map(|name| run.position(&format!("flow:{name}"))).collect();
     assert!(positions.is_sorted(), "{positions:?}");
+    assert_eq!(
+        run.call("flow:teardown:checkDeletions"),
+        &json!({
+            "deployment": "shop", "finalSnapshot": true, "databaseIdentifiers": ["db", "db2"], "instanceIds": ["i-1"],
+            "groupIds": ["g1", "g2"], "subnetIds": ["s1", "s2"], "vpcIds": ["vpc"],
+        })
+    );
     assert_eq!(run.visits("Switch the deletion protection off"), 1);
     assert_eq!(run.visits("Delete the inline policy"), 2);
     assert_eq!(run.visits("Disassociate the subnet"), 2);
@@ -272,7 +288,8 @@ fn the_teardown_removes_everything_it_found_in_the_order_aws_demands() {
 fn the_teardown_of_nothing_is_done_at_once() {
     let run = teardown(confirmed(), nothing_found());
     assert_eq!(run.output()["removed"], 0);
-    assert_eq!(run.calls.len(), 2);
+    // The caller's identity, the search, and the check of what was found.
+    assert_eq!(run.calls.len(), 3);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use engine::{
 use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
-use super::{pinned, refuse_given_location, resume};
+use super::{drive, pinned, refuse_given_location, resume};
 use crate::{
     clock,
     commands::{
@@ -52,8 +52,12 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
         return Ok(Exit::Success);
     }
     let _orderly = interrupt::Orderly::begin();
-    let handle = Handle::drive(Environments::new(home)).await?;
-    let exit = match list(&handle).await {
+    let handle = drive(Environments::new(home)).await?;
+    let listed = tokio::select! {
+        listed = list(&handle) => listed,
+        exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
+    };
+    let exit = match listed {
         Ok(listed) => all(global, &handle, listed, watching).await,
         Err(error) => Err(error),
     };
@@ -93,17 +97,24 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
         }
         show_driven(global, &theirs, owner);
         show_needs(global, handle, &theirs).await?;
-        report.worst = if theirs.is_empty() { report.worst } else { report.worst.worse(Exit::Waiting) };
+        if !theirs.is_empty() {
+            report.worst = report.worst.worse(Exit::Waiting);
+            report.any_unfinished = true;
+        }
     }
     let mut running = FuturesUnordered::new();
     // All are resumed before any is awaited, so that a long Wait of one does not delay another.
     for header in &ours {
-        if !report.refuse_if_elsewhere(header, false) && resume_one(&mut report, handle, header, watching).await? {
-            running.push(one(handle, header, watching));
-        }
         if let Some(exit) = interrupt::received() {
             report.show_refusals();
+            if running.is_empty() {
+                return Err(interrupt::nothing_begun(exit));
+            }
+            say_that_all_stop(elsewhere.as_deref());
             return Ok(exit);
+        }
+        if !report.refuse_if_elsewhere(header, false) && resume_one(&mut report, handle, header, watching).await? {
+            running.push(one(handle, header, watching));
         }
     }
     report.show_refusals();
@@ -127,7 +138,8 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     // Executions whose end was just reported are not tracked. An end that another command has left meanwhile is reported by the next one.
     let request = TrackUnfinishedRequest { ids: listed, reported: report.reported, keeps_ended: true };
     handle.call::<TrackUnfinished>(request).await?;
-    Ok(interrupt::received().unwrap_or(report.worst))
+    // As in `flow run`, what ended after a signal has its own exit code.
+    Ok(interrupt::received().filter(|_| report.any_unfinished).unwrap_or(report.worst))
 }
 
 /// Resumes an execution. Returns whether it runs; if not, why is reported.
@@ -147,6 +159,11 @@ async fn resume_one(
         }
         Ok(Some(status)) => {
             report.show(&ended_meanwhile(handle, &header.id, status).await?);
+            return Ok(false);
+        }
+        // A signal refuses no execution.
+        Err(_) if interrupt::received().is_some() => {
+            report.any_unfinished = true;
             return Ok(false);
         }
         Err(error) if error.exit == Exit::Unreachable => {
@@ -172,6 +189,8 @@ struct Report<'r> {
     global: &'r Global,
     /// The worst exit code.
     worst: Exit,
+    /// Whether an execution has not ended.
+    any_unfinished: bool,
     /// The executions whose end was reported.
     reported: Vec<String>,
     /// The executions that are not resumed, by the reason, which is reported once.
@@ -180,13 +199,15 @@ struct Report<'r> {
 
 impl<'r> Report<'r> {
     fn new(global: &'r Global) -> Self {
-        Report { global, worst: Exit::Success, reported: Vec::new(), refusals: Vec::new() }
+        Report { global, worst: Exit::Success, any_unfinished: false, reported: Vec::new(), refusals: Vec::new() }
     }
 
     fn show(&mut self, outcome: &Outcome) {
         self.worst = self.worst.worse(show(self.global, outcome));
-        if matches!(outcome.exit, Exit::Success | Exit::Failed) {
-            self.reported.push(outcome.id.clone());
+        match outcome.exit {
+            Exit::Success | Exit::Failed => self.reported.push(outcome.id.clone()),
+            Exit::Refused => {}
+            _ => self.any_unfinished = true,
         }
     }
 

@@ -25,7 +25,8 @@ pub fn note(described: &DescribeExecutionResponse) -> Option<String> {
     let state = stopped.map_or_else(|| "STATE".to_owned(), |state| quoted(&state.path));
     Some(format!(
         "{id} runs the definition that it has pinned. {file} in this folder differs from it. To run the file from here:\n  \
-         flow run {} --again {id} --from {state}{OPTIONS}",
-        quoted(&file)
+         flow run {} --again {} --from {state}{OPTIONS}",
+        quoted(&file),
+        quoted(id)
     ))
 }

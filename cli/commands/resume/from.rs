@@ -6,7 +6,12 @@ use api::flow::PlanReentryResponse;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use crate::{
-    commands::run::consent::question, exit::CliError, global::Global, owner::Handle, proposed::OPTIONS, reentry,
+    commands::run::consent::question,
+    exit::CliError,
+    global::Global,
+    owner::Handle,
+    proposed::{OPTIONS, quoted},
+    reentry,
 };
 
 /// Plans to enter the state again.
@@ -18,12 +23,16 @@ pub async fn plan(store: &Handle, header: &ExecutionHeader, state: &str) -> Resu
     match header.status {
         ExecutionStatus::Running => {
             let message = format!("{id} has not ended: nothing was changed");
-            Err(CliError::refused(message).hint(format!("flow cancel {id}{OPTIONS}   ends it, then repeat this")))
+            Err(CliError::refused(message)
+                .hint(format!("flow cancel {}{OPTIONS}   ends it, then repeat this", quoted(id))))
         }
         ExecutionStatus::Succeeded => {
             let message = format!("{id} has succeeded: nothing was changed");
-            Err(CliError::refused(message)
-                .hint(format!("flow run --again {id} --from '{state}'{OPTIONS}   starts a new one there")))
+            Err(CliError::refused(message).hint(format!(
+                "flow run --again {} --from {}{OPTIONS}   starts a new one there",
+                quoted(id),
+                quoted(state)
+            )))
         }
         _ => reentry::plan(store, id, state).await,
     }

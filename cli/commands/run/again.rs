@@ -1,10 +1,19 @@
 //! `flow run --again ID`: uses the input of an earlier execution, and its definition if no other is given.
 
+use std::path::PathBuf;
+
 use api::flow::{DescribeExecution, DescribeExecutionRequest, PlanReentryResponse};
 use serde_json::Value;
 
 use super::RunArguments;
-use crate::{exit::CliError, global::Global, locate::locate_at, reentry, target::Engine};
+use crate::{
+    exit::CliError,
+    global::Global,
+    locate::locate_at,
+    proposed::{OPTIONS, quoted},
+    reentry,
+    target::Engine,
+};
 
 /// The workflow of an earlier execution.
 pub struct Earlier {
@@ -12,6 +21,8 @@ pub struct Earlier {
     pub workflow: String,
     /// The pinned definition.
     pub definition: Value,
+    /// The file from which it was read; see [`crate::environments::Pinned::definition_file`].
+    pub definition_file: Option<PathBuf>,
 }
 
 /// The values of `--again` and `--from`.
@@ -39,6 +50,11 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
         return Err(CliError::refused("--from is for this machine's engine: nothing was changed"));
     }
     let located = locate_at(global, &arguments.target, wanted).await?;
+    if located.store.home().rehearsal && !arguments.rehearse {
+        let id = &located.header.id;
+        let message = format!("{id} is a rehearsal, and this would run for real: nothing was changed");
+        return Err(CliError::refused(message).hint(format!("flow run --again {} --rehearse{OPTIONS}", quoted(id))));
+    }
     let request = DescribeExecutionRequest { id: located.header.id.clone(), as_shown: false };
     let described = located.store.call::<DescribeExecution>(request).await?;
     let from = match &arguments.from {
@@ -58,5 +74,6 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
         arguments.workflow = workflow;
         return Ok(Again { earlier: None, from });
     }
-    Ok(Again { earlier: Some(Earlier { workflow, definition: described.definition }), from })
+    let definition_file = described.execution.environment["definition_file"].as_str().map(PathBuf::from);
+    Ok(Again { earlier: Some(Earlier { workflow, definition: described.definition, definition_file }), from })
 }

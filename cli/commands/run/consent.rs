@@ -6,6 +6,7 @@ use super::{Plan, RunArguments};
 use crate::{
     exit::CliError,
     global::{Global, Output},
+    ui::text::visible,
 };
 
 /// Verifies that consent was given or that a terminal is available to ask on.
@@ -27,7 +28,7 @@ pub async fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> 
     if arguments.yes {
         return Ok(());
     }
-    if question(format!("Run {}? [y/N] ", plan.name)).await? {
+    if question(format!("Run {}? [y/N] ", visible(&plan.name))).await? {
         return Ok(());
     }
     Err(CliError::refused("nothing was changed"))

@@ -1,12 +1,12 @@
 //! Starts and watches an execution of a workflow that `flow deploy` deployed to Step Functions.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use deploy::CompileOptions;
 use engine::step::Registry;
 use serde_json::Value;
 
-use super::{Plan, RunArguments, consent};
+use super::{Plan, RunArguments, again::Earlier, consent};
 use crate::{
     clock,
     commands::{
@@ -53,7 +53,8 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     let Some(executions) = handle.at_step_functions().await else { return Ok(Exit::Refused) };
     let deployed = deployed(&executions, arguments, plan).await?;
     consent::ask(plan, arguments).await?;
-    let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", &plan.name));
+    // `Executions` finds an execution fastest if its name begins with that of its state machine.
+    let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));
     let _orderly = interrupt::Orderly::begin();
     interrupt::check()?;
     executions.start(&deployed, &id, &plan.input).await?;
@@ -76,16 +77,38 @@ pub fn say_how_to_watch(global: &Global, executions: &Executions, id: &str, exit
     }
 }
 
+/// The workflow of a state machine that a name means, if it means neither a shipped workflow nor a file.
+///
+/// # Errors
+/// Step Functions' error.
+pub async fn named(handle: &Handle, arguments: &RunArguments) -> Result<Option<Earlier>, CliError> {
+    let name = &arguments.workflow;
+    // A mistyped path is no name, and needs no call to be refused.
+    let is_path = name.is_empty() || name == "-" || name.contains(['/', '.']);
+    let is_local = is_path || workflows::find(name).is_some() || Path::new(name).exists();
+    let Some(executions) = handle.at_step_functions().await.filter(|_| !is_local) else { return Ok(None) };
+    let Some(deployed) = executions.deployed(name).await? else { return Ok(None) };
+    let definition = deployed.definitions.into_iter().next();
+    Ok(definition.map(|definition| Earlier { workflow: name.clone(), definition, definition_file: None }))
+}
+
+/// The name of the state machine.
+fn name_of<'n>(arguments: &'n RunArguments, plan: &'n Plan) -> &'n str {
+    arguments.name.as_deref().unwrap_or(&plan.name)
+}
+
 /// Finds the deployed workflow, and refuses another one than the definition compiles to.
 async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan) -> Result<Deployed, CliError> {
     let file = if arguments.workflow.is_empty() { &plan.name } else { &arguments.workflow };
     let substitute: String =
         arguments.substitute.iter().map(|text| format!(" --substitute {}", quoted(text))).collect();
-    let deploy = format!("flow deploy {}{substitute}{OPTIONS}", quoted(file));
-    let name = &plan.name;
+    let given = arguments.name.as_ref().map_or_else(String::new, |name| format!(" --name {}", quoted(name)));
+    let deploy = format!("flow deploy {}{substitute}{given}{OPTIONS}", quoted(file));
+    let name = name_of(arguments, plan);
     let Some(deployed) = executions.deployed(name).await? else {
         let message = format!("there is no state machine named {}", api::flow::state_machine_name(name));
-        return Err(CliError::not_found(message).hint(format!("{deploy}   makes it")));
+        let hint = format!("{deploy}   makes it; --name NAME, if flow deploy gave it another name");
+        return Err(CliError::not_found(message).hint(hint));
     };
     let steps = environments::described().map_err(refused)?;
     let definition = plan.definition.value();

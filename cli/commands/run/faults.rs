@@ -50,6 +50,9 @@ pub fn check(faults: &[InjectedFault], definitions: &[&Value], steps: &Registry)
     let actions = definitions.iter().flat_map(|definition| policy::actions_of(definition, steps));
     let calls: BTreeSet<String> = actions.map(|action| operation_of(&action)).collect();
     let states: BTreeSet<String> = definitions.iter().flat_map(|definition| state_names(definition)).collect();
+    if faults.iter().filter(|fault| matches!(fault, InjectedFault::KillAt(_))).count() > 1 {
+        return Err(CliError::usage("kill@ can be given once: the first one ends this process"));
+    }
     let is_nested = definitions.iter().any(|definition| definition.to_string().contains(NESTED));
     for fault in faults {
         match fault {
@@ -96,8 +99,17 @@ fn is_match(pattern: &str, text: &str) -> bool {
     (0..=text.len()).any(|at| text.get(at..).is_some_and(|end| is_match(rest, end)))
 }
 
+/// Ends the faults of this command, and names those that never occurred.
+pub async fn end(global: &Global, home: &Home, faults: &[InjectedFault]) {
+    name_never_occurred(global, home, faults).await;
+    if let Some(world) = World::read(home.folder()).ok().flatten().filter(|_| !faults.is_empty()) {
+        // Without an answer the world has ended, and its faults with it.
+        let _ = world.disarm().await;
+    }
+}
+
 /// Names the faults that never occurred. Without an answer of the world nothing is known.
-pub async fn name_never_occurred(global: &Global, home: &Home, faults: &[InjectedFault]) {
+async fn name_never_occurred(global: &Global, home: &Home, faults: &[InjectedFault]) {
     let Some(world) = World::read(home.folder()).ok().flatten().filter(|_| !faults.is_empty()) else { return };
     let Ok(not_occurred) = world.never_occurred().await else { return };
     let never: Vec<String> = faults.iter().filter_map(|fault| text_if_not_occurred(fault, &not_occurred)).collect();
@@ -140,7 +152,7 @@ pub async fn order(world: &World, faults: &[InjectedFault]) -> Result<(), CliErr
 }
 
 /// Aborts this process, without cleaning up, when a state of a `kill@STATE` is entered. Never returns.
-pub async fn kill_at(handle: &Handle, id: &str, faults: &[InjectedFault]) -> Infallible {
+pub async fn kill_at(global: &Global, handle: &Handle, id: &str, faults: &[InjectedFault]) -> Infallible {
     let states: Vec<&str> = faults
         .iter()
         .filter_map(|fault| match fault {
@@ -158,6 +170,9 @@ pub async fn kill_at(handle: &Handle, id: &str, faults: &[InjectedFault]) -> Inf
         // A state that exited between two checks counts as entered.
         if described.view.states.values().any(|entered| states.contains(&entered.name.as_str())) {
             block::leave();
+            let others: Vec<_> =
+                faults.iter().filter(|fault| matches!(fault, InjectedFault::Order(_))).cloned().collect();
+            name_never_occurred(global, handle.home(), &others).await;
             std::process::abort();
         }
     }
@@ -198,10 +213,20 @@ mod tests {
             "elasticloadbalancing:CreateListener=denied",
             "iam:PassRole=denied",
             "ecs:service=rollback",
+            "ecs:service=healthy",
+            "ec2:ssh=unreachable",
             "kill@Create the database",
             "route53:zone=not-delegated",
         ] {
             assert_eq!(problem(text), "", "{text}");
         }
+    }
+
+    #[test]
+    fn a_second_kill_is_refused_because_it_cannot_occur() {
+        let definition = workflows::find("endpoints-aws").unwrap().definition().unwrap();
+        let faults = ["kill@Create the database", "kill@Preflight"].map(|text| parse(text).unwrap());
+        let refused = check(&faults, &[&definition], &environments::described().unwrap()).unwrap_err();
+        assert!(refused.message.contains("given once"), "{}", refused.message);
     }
 }

@@ -1,5 +1,7 @@
 //! The plan of a run: definition, input and caller.
 
+use std::path::{Path, PathBuf};
+
 use api::CheckedDefinition;
 use engine::asl::Severity;
 use serde_json::{Value, json};
@@ -12,7 +14,7 @@ use crate::{
     exit::CliError,
     global::{Global, Output},
     input,
-    ui::json,
+    ui::{json, text::visible},
 };
 
 /// The identity that will act, and its environment.
@@ -38,6 +40,8 @@ pub struct Plan {
     pub input: Value,
     /// The subject of the execution.
     pub subject: Option<String>,
+    /// The file of the definition, absolute; `None` for a shipped workflow and for standard input.
+    pub definition_file: Option<PathBuf>,
     shipped: Option<&'static Workflow>,
 }
 
@@ -56,7 +60,7 @@ impl Plan {
     fn shipped(workflow: &'static Workflow, arguments: &RunArguments) -> Result<Self, CliError> {
         let definition = workflow.definition().map_err(|error| CliError::refused(error.to_string()))?;
         let default = || if arguments.rehearse { workflow.rehearsal_input() } else { json!({}) };
-        let mut input = read_input(arguments)?.unwrap_or_else(default);
+        let mut input = read_input(arguments, None)?.unwrap_or_else(default);
         // A teardown's input repeats the deployment's name as confirmation. `--yes`, a rehearsal and a plan do not
         // require it.
         if (arguments.yes || arguments.rehearse || arguments.plan)
@@ -64,31 +68,46 @@ impl Plan {
         {
             input["confirm"] = input["deployment"].clone();
         }
-        let hint = || format!("flow init {} writes a commented input file", workflow.name);
+        let hint = || {
+            format!(
+                "flow init {} writes a commented input file. After these are corrected, the run checks the rest at AWS",
+                workflow.name
+            )
+        };
         let input = workflow.prepare_input(input).map_err(|problems| input::wrong(&problems).hint(hint()))?;
         let subject = Some(workflow.subject(&input));
         let definition = checked(definition)?;
-        Ok(Plan { name: workflow.name.to_owned(), definition, input, subject, shipped: Some(workflow) })
+        Ok(Plan {
+            name: workflow.name.to_owned(),
+            definition,
+            input,
+            subject,
+            definition_file: None,
+            shipped: Some(workflow),
+        })
     }
 
     fn file(arguments: &RunArguments) -> Result<Self, CliError> {
         let file = DefinitionFile::read(&arguments.workflow, &arguments.substitute)?;
         let name = file.name.clone();
         let definition = file.definition()?;
-        let input = read_input(arguments)?.unwrap_or_else(|| json!({}));
-        let input = input::fitted(&arguments.workflow, input)?;
+        let is_file = arguments.workflow != "-";
+        let definition_file = is_file.then(|| std::path::absolute(&arguments.workflow)).transpose()?;
+        let input = fitted_input(arguments, definition_file.as_deref())?;
         let definition = checked(definition)?;
-        Ok(Plan { name, definition, input, subject: None, shipped: None })
+        Ok(Plan { name, definition, input, subject: None, definition_file, shipped: None })
     }
 
-    /// The definition of an earlier execution with the input of the arguments.
+    /// The definition of an earlier execution with the input of the arguments, which must fit the schema beside the
+    /// definition's file.
     ///
     /// # Errors
     /// The definition or the input is wrong.
     pub fn again(earlier: Earlier, arguments: &RunArguments) -> Result<Self, CliError> {
-        let input = read_input(arguments)?.unwrap_or_else(|| json!({}));
-        let definition = checked(earlier.definition)?;
-        Ok(Plan { name: earlier.workflow, definition, input, subject: None, shipped: None })
+        let Earlier { workflow, definition, definition_file } = earlier;
+        let input = fitted_input(arguments, definition_file.as_deref())?;
+        let definition = checked(definition)?;
+        Ok(Plan { name: workflow, definition, input, subject: None, definition_file, shipped: None })
     }
 
     /// Whether it makes calls in an AWS account.
@@ -142,6 +161,9 @@ impl Plan {
             return;
         }
         if global.quiet {
+            // Nothing is said if nothing changes.
+            let made = made.filter(|made| made.plan.refusal.is_some() || !made.plan.changes_nothing());
+            made.iter().flat_map(|made| made.plan.lines()).for_each(|line| say!("{line}"));
             return;
         }
         match caller {
@@ -149,15 +171,16 @@ impl Plan {
                 let profile = profile.as_ref().map_or_else(String::new, |profile| format!("   profile {profile}"));
                 let partition =
                     if account.partition == "aws" { String::new() } else { format!(" ({})", account.partition) };
-                say!("{}   account {}{partition}   region {region}{profile}   as {arn}", self.name, account.account_id);
+                let (name, account_id) = (visible(&self.name), &account.account_id);
+                say!("{name}   account {account_id}{partition}   region {region}{profile}   as {arn}");
             }
-            None => say!("{}", self.name),
+            None => say!("{}", visible(&self.name)),
         }
         match made {
             Some(made) => made.plan.lines().iter().for_each(|line| say!("{line}")),
-            None => lines.iter().for_each(|line| say!("  {line}")),
+            None => lines.iter().for_each(|line| say!("  {}", visible(line))),
         }
-        warnings.iter().for_each(|warning| say!("  warning: {warning}"));
+        warnings.iter().for_each(|warning| say!("  warning: {}", visible(warning)));
     }
 }
 
@@ -180,7 +203,16 @@ fn checked(definition: Value) -> Result<CheckedDefinition, CliError> {
     })
 }
 
-fn read_input(arguments: &RunArguments) -> Result<Option<Value>, CliError> {
+/// The input of the arguments, with the defaults of the schema beside a definition's file.
+fn fitted_input(arguments: &RunArguments, definition_file: Option<&Path>) -> Result<Value, CliError> {
+    let input = read_input(arguments, definition_file)?.unwrap_or_else(|| json!({}));
+    match definition_file {
+        Some(file) => input::fitted(file, input),
+        None => Ok(input),
+    }
+}
+
+fn read_input(arguments: &RunArguments, definition_file: Option<&Path>) -> Result<Option<Value>, CliError> {
     let refused = |error: workflows::InputError| CliError::refused(error.to_string());
     let mut input = match arguments.input.as_deref() {
         None if arguments.set.is_empty() || arguments.rehearse => None,
@@ -192,7 +224,7 @@ fn read_input(arguments: &RunArguments) -> Result<Option<Value>, CliError> {
         let mut value = input.take().unwrap_or_else(base);
         let schema = match workflows::find(&arguments.workflow) {
             Some(workflow) => Some(workflow.input_schema()),
-            None => input::schema(&arguments.workflow)?,
+            None => definition_file.map(input::schema).transpose()?.flatten(),
         };
         for assignment in &arguments.set {
             workflows::set_key(&mut value, schema.as_ref(), assignment).map_err(refused)?;

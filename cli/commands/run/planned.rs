@@ -1,5 +1,6 @@
 //! `--plan`, `--plan-file`, and the plan that is shown before asking for consent.
 
+use api::flow::{ListExecutions, ListRequest};
 use rehearsal::World;
 use serde_json::Value;
 
@@ -10,7 +11,9 @@ use super::{
 use crate::{
     environments::{Environments, Location, Pinned},
     exit::{CliError, Exit},
-    planning::{self, Question, SavedPlan, WorkflowPlan},
+    owner::Handle,
+    planning::{self, Question, Refusal, SavedPlan, WorkflowPlan},
+    proposed::quoted,
 };
 
 /// A plan, with the part that is compared with a saved one.
@@ -72,11 +75,31 @@ pub async fn make(
     let caller_arn = caller.map(|caller| caller.arn.as_str());
     let (definition, input) = (&plan.definition, &plan.input);
     let question = Question { definition, input, pinned, caller_arn, region: region.clone() };
-    let made = planning::make(environments, &question).await?;
+    let mut made = planning::make(environments, &question).await?;
+    if made.refusal.is_none() {
+        made.refusal = busy(environments, arguments, plan).await?;
+    }
     let identity = (plan.name.as_str(), &*plan.definition.definition().hash);
     let account = pinned.account.as_ref().map(|account| account.account_id.clone());
     let saved = SavedPlan::of(identity, input, (account, &region), &made);
     Ok(Some(MadePlan { plan: made, saved }))
+}
+
+/// The refusal of a run whose subject another execution works on, as the engine refuses it when the run starts.
+async fn busy(environments: &Environments, arguments: &RunArguments, plan: &Plan) -> Result<Option<Refusal>, CliError> {
+    let Some(subject) = &plan.subject else { return Ok(None) };
+    let store = Handle::read(environments.home()).await?;
+    let request = ListRequest { unfinished: true, ..ListRequest::default() };
+    let unfinished = store.call::<ListExecutions>(request).await?.executions;
+    let is_other = |id: &str| arguments.id.as_deref() != Some(id);
+    let other = unfinished.iter().find(|other| other.subject.as_ref() == Some(subject) && is_other(&other.id));
+    Ok(other.map(|other| Refusal {
+        error: api::SUBJECT_BUSY.to_owned(),
+        cause: format!(
+            "{id} works on {subject} and has not ended: flow resume {id} continues it, and flow cancel {id} ends it",
+            id = quoted(&other.id)
+        ),
+    }))
 }
 
 /// Refuses a run whose plan predicts a failure or differs from the saved plan.

@@ -87,16 +87,34 @@ async fn a_missing_private_key_is_a_mistake_and_not_waited_for() {
 #[test]
 fn a_machine_that_cannot_reach_port_22_is_said_so_and_how_to_continue() {
     let input = WaitForLogin { host: "192.0.2.1".into(), port: None, user: "ubuntu".into(), private_key_file: None };
-    assert!(is_out_of_reach("connection timed out") && is_out_of_reach("network unreachable"));
-    assert!(!is_out_of_reach("connection refused") && !is_out_of_reach("Permission denied (publickey)"));
+    for reason in
+        ["connection refused", "connection timed out", "no greeting in time", "connection closed before the greeting"]
+    {
+        assert!(is_out_of_reach(reason), "{reason}");
+    }
+    assert!(!is_out_of_reach("Permission denied (publickey)"));
     let reported = way_out(&input);
     assert!(
         reported.sentence.contains("192.0.2.1 on port 22") && reported.sentence.contains("bastion.waitForSsh: false")
     );
+}
+
+#[tokio::test]
+async fn the_first_poll_without_an_answer_says_how_to_continue_and_the_last_one_fails_with_it() {
+    let port = free_port();
+    let Answer::Pending(pending) = poll_at(port, None).await else { panic!("nothing listens on {port}") };
+    assert!(pending.instructions.is_some_and(|way_out| way_out.sentence.contains("bastion.example.com on port 22")));
+    let addresses = crate::RehearsalAddresses {
+        ssh_server: SocketAddr::from(([127, 0, 0, 1], port)),
+        ..addresses("http://127.0.0.1:9".to_owned())
+    };
+    let environment = Arc::new(Environment::for_rehearsal(addresses).unwrap());
+    let input = WaitForLogin { host: "192.0.2.1".into(), port: None, user: "ubuntu".into(), private_key_file: None };
     let mut context = StepContext::for_test("Wait until SSH lets ubuntu in");
-    assert!(!is_out_of_reach_for_long(&context));
-    context.now_ms = 120_000;
-    assert!(is_out_of_reach_for_long(&context));
-    context.deadline_ms = Some(130_000);
-    assert!(ends_before(&context, Duration::from_secs(30)) && !ends_before(&context, Duration::from_secs(5)));
+    context.deadline_ms = Some(context.now_ms);
+    let failed = wait_for_login(environment, context, input).await.unwrap_err();
+    assert_eq!(failed.cause, "this machine cannot reach 192.0.2.1 on port 22: connection refused");
+    assert!(
+        failed.hint.is_some_and(|hint| hint.contains("--set bastion.waitForSsh=false") && hint.contains("flow resume"))
+    );
 }

@@ -109,6 +109,7 @@ async fn what_may_still_run_is_said_and_never_started_again_by_itself() {
     let late = super::run(settings.clone(), context, sh("sleep 5")).await.unwrap_err();
     assert_eq!(late.error_name(), "States.Timeout");
     assert!(late.cause.contains("or run still. It is not started again by itself."), "{late}");
+    assert!(late.cause.contains("/bin/sh on web has not ended in time, and the signal TERM was sent"), "{late}");
 
     let mut context = StepContext::for_test("Run");
     context.poll = 2;
@@ -136,6 +137,8 @@ fn only_hosts_in_a_file_that_nobody_else_may_write_are_known() {
     let folder = tempfile::tempdir().unwrap();
     let error = SshHost::find(None, "web").unwrap_err();
     assert!(error.cause.contains("FLOW_SSH_HOSTS names no file"), "{error}");
+    let hint = error.hint.unwrap();
+    assert!(hint.contains("FLOW_SSH_HOSTS=FILE flow resume") && hint.contains("\"web\""), "{hint}");
     let web = json!({ "host": "h", "user": "u", "privateKeyFile": "/k" });
     let hosts = settings(folder.path(), &json!({ "web": web }));
     let file = hosts.ssh_hosts.as_deref();

@@ -1,0 +1,165 @@
+//! Definitions from files, from standard input and from templates.
+
+use std::path::Path;
+
+use serde_json::Value;
+use workflows::{DefinitionText, LostPart, MachineSource, TemplateMachine, WorkflowError};
+
+use super::{placeholders, substitutions};
+use crate::{exit::CliError, proposed::quoted};
+
+/// A definition from a file or from standard input, with its text.
+pub struct DefinitionFile {
+    /// The file's name without its extensions, or the state machine's in a template.
+    pub name: String,
+    /// The text, after substitution.
+    pub text: String,
+    /// The JSON pointer of the definition in the text; empty unless the text is a template.
+    pub pointer: String,
+    /// The definition.
+    pub definition: Result<Value, Unreadable>,
+}
+
+/// Why a text is not a definition.
+pub enum Unreadable {
+    /// A parser would drop parts of it: repeated keys and tags.
+    LostParts {
+        /// Every such part.
+        parts: Vec<LostPart>,
+        /// The definition without them, to find its other problems.
+        definition: Option<Box<Value>>,
+    },
+    /// It is neither JSON nor YAML.
+    NotParsed {
+        /// The parser's message, with line and column.
+        message: String,
+        /// Line and column, counted from 1.
+        position: (usize, usize),
+        /// The error for commands that need the definition.
+        error: CliError,
+    },
+}
+
+impl DefinitionFile {
+    /// Reads the file at `path` (`-` for standard input; `TEMPLATE#NAME` for a state machine inside a template). Each of
+    /// `substitutions` is `NAME=VALUE` or a file of names with values.
+    ///
+    /// # Errors
+    /// The file does not exist, its text is not a definition, or a substitution has no placeholder.
+    pub fn read(path: &str, substitutions: &[String]) -> Result<Self, CliError> {
+        let (file, machine) = match path.rsplit_once('#').filter(|_| !Path::new(path).exists()) {
+            Some((file, machine)) => (file, Some(machine)),
+            None => (path, None),
+        };
+        if file != "-" && !Path::new(file).exists() {
+            return Err(CliError::not_found(format!("neither a workflow nor a file is named '{file}'"))
+                .hint("flow workflows lists what is shipped; flow new NAME writes a workflow of your own"));
+        }
+        let mut text = DefinitionText::read(file).map_err(refused)?;
+        text.substitute(&substitutions::read(substitutions, text.text())?);
+        if let Some(machine) = machine {
+            text.select(machine);
+        }
+        let definition = match text.definition() {
+            Ok(definition) => Ok(definition),
+            Err(WorkflowError::LostParts { parts, name, definition }) if name == file => {
+                Err(Unreadable::LostParts { parts, definition })
+            }
+            Err(WorkflowError::Parse { name, message, position: Some(position) }) if name == file => {
+                let error = WorkflowError::Parse { name, message: message.clone(), position: Some(position) };
+                Err(Unreadable::NotParsed { message, position, error: with_hint(error, text.text()) })
+            }
+            Err(error) => return Err(with_hint(error, text.text())),
+        };
+        let pointer = text.pointer();
+        if let (Some(machine), true, Ok(_)) = (machine, pointer.is_empty(), &definition) {
+            return Err(CliError::refused(format!(
+                "{file} is not a template, so it contains no state machine '{machine}'"
+            ))
+            .hint(format!("run the file itself: flow run {}", quoted(file))));
+        }
+        let name =
+            machine.unwrap_or_else(|| Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or_default());
+        let name = name.split('.').next().filter(|name| !name.is_empty() && *name != "-").unwrap_or("workflow");
+        Ok(DefinitionFile { name: name.to_owned(), text: text.text().to_owned(), pointer, definition })
+    }
+
+    /// Returns the definition.
+    ///
+    /// # Errors
+    /// The text repeats keys, has tags, or is neither JSON nor YAML.
+    pub fn definition(self) -> Result<Value, CliError> {
+        self.definition.map_err(|unreadable| match unreadable {
+            Unreadable::LostParts { parts, .. } => {
+                let lines: Vec<_> = parts.iter().map(|part| format!("  {}: {part}", part.pointer)).collect();
+                CliError::refused(format!("the definition cannot run; nothing was changed\n{}", lines.join("\n")))
+            }
+            Unreadable::NotParsed { error, .. } => error,
+        })
+    }
+}
+
+fn refused(error: WorkflowError) -> CliError {
+    CliError::refused(error.to_string())
+}
+
+fn with_hint(error: WorkflowError, text: &str) -> CliError {
+    let placeholders = placeholders::names(&Value::String(text.to_owned()));
+    let is_parse = matches!(error, WorkflowError::Parse { .. });
+    let hint = match (&error, placeholders.as_slice()) {
+        (WorkflowError::Template { name, machines }, _) => of_template(name, machines),
+        (_, [_, ..]) if is_parse => {
+            format!("the text has placeholders; give their values: {}", flags(&placeholders))
+        }
+        _ => return refused(error),
+    };
+    refused(error).hint(hint)
+}
+
+/// The commands that run the state machines of a template.
+fn of_template(template: &str, machines: &[TemplateMachine]) -> String {
+    let commands = machines.iter().filter_map(|machine| {
+        let TemplateMachine { name, source, substitutions } = machine;
+        let run = match source {
+            MachineSource::Inside => format!("flow run {}", quoted(&format!("{template}#{name}"))),
+            MachineSource::File(file) => {
+                let beside = Path::new(template).with_file_name(file);
+                format!("flow run {}", quoted(&beside.display().to_string()))
+            }
+            MachineSource::Bucket => return None,
+        };
+        Some([run, flags(substitutions)].join(" ").trim_end().to_owned())
+    });
+    let commands: Vec<String> = commands.collect();
+    match commands.as_slice() {
+        [] => "run the file that holds the definition: flow run FILE --substitute NAME=VALUE".to_owned(),
+        all => format!("run one of them: {}", all.join("   or   ")),
+    }
+}
+
+/// The options that replace these placeholders.
+fn flags(names: &[String]) -> String {
+    names.iter().map(|name| format!("--substitute {name}=VALUE")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_of_a_template_runs_each_of_its_state_machines() {
+        let machine = |name: &str, source: MachineSource, names: &[&str]| TemplateMachine {
+            name: name.to_owned(),
+            source,
+            substitutions: names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let machines = [
+            machine("Orders", MachineSource::File("sf/orders.asl.json".to_owned()), &["Fn"]),
+            machine("Inline", MachineSource::Inside, &[]),
+            machine("Far", MachineSource::Bucket, &[]),
+        ];
+        let hint = of_template("app/template.yaml", &machines);
+        assert!(hint.contains("flow run app/sf/orders.asl.json --substitute Fn=VALUE   or   flow run "), "{hint}");
+        assert!(hint.contains("app/template.yaml#Inline") && !hint.contains("Far"), "{hint}");
+    }
+}
