@@ -67,7 +67,8 @@ impl Document {
         if document.sections.iter().all(|section| section.is_contingency) {
             document.sections.iter_mut().for_each(|section| section.is_contingency = false);
         }
-        document.sections.iter_mut().for_each(mark_conditional);
+        let title = &document.title;
+        document.sections.iter_mut().for_each(|section| mark_conditional(section, title));
         document
     }
 
@@ -166,9 +167,10 @@ fn is_reference(title: &str) -> bool {
     headings::is_reference(title) || is_of_prerequisites(title)
 }
 
-/// Marks the steps whose question, or whose section, names a condition. The sections for failures are run only then anyway.
-fn mark_conditional(section: &mut RunbookSection) {
-    let is_conditional = !section.is_contingency && introduces(&section.title);
+/// Marks the steps whose question, or whose section, names a condition. Sections for failures are run only in that case anyway,
+/// and the title of a document says when all of it is used.
+fn mark_conditional(section: &mut RunbookSection, title: &str) {
+    let is_conditional = !section.is_contingency && section.title != title && introduces(&section.title);
     for step in section.steps.iter_mut().filter(|step| !step.commands.is_empty()) {
         step.is_conditional |= is_conditional || introduces(step.text.lines().next().unwrap_or_default());
     }

@@ -20,7 +20,7 @@ pub(super) fn blocks(text: &str) -> Vec<Block> {
 
 /// The texts of the footnotes by their labels.
 fn footnotes<'t>(events: impl Iterator<Item = Event<'t>>) -> HashMap<String, String> {
-    let (mut footnotes, mut label) = (HashMap::<String, String>::new(), None);
+    let (mut footnotes, mut label) = (HashMap::<String, String>::new(), None::<String>);
     for event in events {
         match (event, label.clone()) {
             (Event::Start(Tag::FootnoteDefinition(name)), _) => label = Some(name.to_string()),
