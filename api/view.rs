@@ -139,7 +139,7 @@ pub struct StateView {
     /// Whether its call answered in this visit.
     #[serde(default)]
     pub answered: bool,
-    /// Whether a state outside it was left or repeated while it had not exited: a redrive does not continue it.
+    /// Whether the enclosing state was left or retried before this one exited. A redrive does not continue it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub abandoned: bool,
     /// The number of the current attempt in this visit, from 1.

@@ -1,5 +1,6 @@
 //! Handles SIGINT and SIGTERM. The first signal requests an orderly end, the second ends the process. Without
-//! [`Orderly`], so does the first: until a command begins something, it ends with a message that nothing was begun.
+//! an [`Orderly`] value the first signal ends the process too. If [`begun`] was not called, the process reports that
+//! nothing was begun.
 
 use std::sync::{
     OnceLock,

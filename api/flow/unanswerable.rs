@@ -30,9 +30,9 @@ impl Answered {
 }
 
 impl Api {
-    /// The frames of the Tasks that wait for an answer: a Task that is parked, whose last poll answered that it waits, or whose call in
-    /// flight carries its task token to somebody. The last poll decides also while the next one is in flight, and after the process
-    /// that made it died.
+    /// The frames of the Tasks that wait for an answer: the Task is parked, its last poll returned that it waits, or its call in flight
+    /// has passed its task token on. The result of the last poll counts also while the next poll is in flight or after its process
+    /// died.
     pub(super) fn waiting_tasks(&self, id: &str) -> Result<Vec<FrameRow>, Fault> {
         let mut rows = self.runner.store().frames(id)?;
         let of_token = if rows.iter().any(is_called) { self.token_states(id)? } else { HashSet::new() };

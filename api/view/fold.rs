@@ -21,13 +21,13 @@ impl View {
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
             Details::TaskSubmitted { name, .. } => self.set(&path(name), Doing::Parked { deadline_ms: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
-            Details::ParallelStateStarted { name } => self.handle_failure(&path(name), at_ms),
+            Details::ParallelStateStarted { name } => self.abandon_inner_states(&path(name), at_ms),
             Details::MapStateStarted { name, length } => {
-                self.handle_failure(&path(name), at_ms);
+                self.abandon_inner_states(&path(name), at_ms);
                 self.begin_map(path(name), *length);
             }
             Details::ParallelStateFailed { name, failure } | Details::MapStateFailed { name, failure } => {
-                self.fail_outer(path(name), failure);
+                self.fail_enclosing(path(name), failure);
             }
             Details::MapRunStarted { .. } => self.begin_map_run(frame),
             Details::MapIterationSucceeded { .. } => self.end_iteration(frame, true),
@@ -94,7 +94,7 @@ impl View {
     fn exit(&mut self, path: &str, state_type: StateType, at_ms: u64) {
         self.set(path, Doing::Exited { stopped_ms: at_ms });
         if matches!(state_type, StateType::Parallel | StateType::Map) {
-            self.handle_failure(path, at_ms);
+            self.abandon_inner_states(path, at_ms);
         }
     }
 
@@ -120,14 +120,14 @@ impl View {
                 self.set(state_path, Doing::Waiting(wait));
             }
             Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {
-                self.handle_failure(state_path, at_ms);
+                self.abandon_inner_states(state_path, at_ms);
                 let (attempt, next_attempt_ms, failure) = (*attempt, *next_attempt_ms, failure.clone());
                 if let Some(state) = self.states.get_mut(state_path) {
                     state.attempt = attempt;
                     state.doing = Doing::Retrying { attempt, next_attempt_ms, failure };
                 }
             }
-            Note::Caught { state_path, .. } => self.handle_failure(state_path, at_ms),
+            Note::Caught { state_path, .. } => self.abandon_inner_states(state_path, at_ms),
             Note::Signalled { .. }
             | Note::SignalKept { .. }
             | Note::SignalApplied { .. }

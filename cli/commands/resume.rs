@@ -226,8 +226,8 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
     Ok(())
 }
 
-/// Refuses, among several executions, one that is pinned to another region than the command line gives. One environment may be that of
-/// executions in several regions, so only options count. A given profile provides the credentials of the pinned account, except to an
+/// Refuses, among several executions, one that is pinned to another region than the command line gives. Only
+/// `--region` and `--profile` count: `AWS_REGION` is the same for executions of several regions. A given profile provides the credentials of the pinned account, except to an
 /// execution that another process drives.
 fn refuse_given_location(global: &Global, pinned: &Pinned, is_driven: bool) -> Result<(), CliError> {
     let given =

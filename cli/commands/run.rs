@@ -103,7 +103,7 @@ pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliEr
     let faults = arguments.faults.clone();
     // Boxed: the teardown of a rehearsal runs this function again, and the compiler limits the depth of futures.
     let ended = Box::pin(run_workflow(global, arguments)).await;
-    // A wrong command line has ordered nothing.
+    // A usage error precedes the order of faults.
     let is_ordered = !faults.is_empty() && ended.as_ref().err().is_none_or(|error| error.exit != Exit::Usage);
     if is_ordered {
         faults::end(global, &Home::rehearsals(global)?, &faults).await;

@@ -161,7 +161,7 @@ async fn resume_one(
             report.show(&ended_meanwhile(handle, &header.id, status).await?);
             return Ok(false);
         }
-        // A signal refuses no execution.
+        // After a signal the error is that of the interrupted call, not a refusal.
         Err(_) if interrupt::received().is_some() => {
             report.any_unfinished = true;
             return Ok(false);
@@ -172,7 +172,7 @@ async fn resume_one(
         }
         Err(error) => error,
     };
-    // What refused it may be that it was cancelled or pruned since it was listed.
+    // The execution may have been cancelled or pruned since it was listed.
     let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: true };
     match handle.call::<DescribeExecution>(request).await {
         Ok(described) if described.execution.status != ExecutionStatus::Running => {

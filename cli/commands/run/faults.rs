@@ -22,7 +22,7 @@ use crate::{
 
 /// The interval between checks whether the state of a `kill@STATE` was entered.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
-/// The Task whose execution calls what its own definition says.
+/// The resource that starts a nested execution, whose definition may make any call.
 const NESTED: &str = "states:startExecution";
 
 /// Parses one fault.
@@ -128,7 +128,7 @@ fn text_if_not_occurred(fault: &InjectedFault, not_occurred: &[String]) -> Optio
         InjectedFault::Order(order) => {
             order["fault"].as_str().filter(|text| not_occurred.iter().any(|one| one == text)).map(str::to_owned)
         }
-        // This process would not run any more.
+        // A kill that occurred would have ended this process.
         InjectedFault::KillAt(state) => Some(format!("kill@{state}")),
     }
 }
