@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use failure::Remedy;
-pub use idle::Idle;
+pub use idle::IdlePeriod;
 pub use map_progress::MapProgress;
 pub use sections::{Section, sections};
 pub use time_left::{Durations, TimeLeft, Typical, TypicalState};
@@ -195,7 +195,7 @@ pub struct View {
     pub stopped_ms: Option<u64>,
     /// The times between an end and the redrive that followed it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub idle: Vec<Idle>,
+    pub idle: Vec<IdlePeriod>,
     /// The error and the cause, if it failed.
     pub failure: Option<(String, String)>,
     /// The path of the state that failed last, unless a `Retry` or a `Catch` has handled its failure. Once the execution has FAILED,

@@ -5,7 +5,7 @@ use engine::{
     machine::ExecutionStatus,
 };
 
-use super::{Doing, Idle, Made, View, Wait};
+use super::{Doing, IdlePeriod, Made, View, Wait};
 
 impl View {
     pub(super) fn fold_event(&mut self, frame: &str, details: &HistoryEventDetails, at_ms: u64) {
@@ -78,7 +78,7 @@ impl View {
     fn redrive(&mut self, at_ms: u64) {
         self.status = ExecutionStatus::Running;
         if let Some(from_ms) = self.stopped_ms.take() {
-            self.idle.push(Idle { from_ms, until_ms: at_ms });
+            self.idle.push(IdlePeriod { from_ms, until_ms: at_ms });
         }
         (self.failure, self.unhandled_failure) = (None, None);
         // The iterations that failed run again.

@@ -202,7 +202,7 @@ impl<'w> Watching<'w> {
         record::ended(view);
         if self.global.output == Output::Human && (ended || view.last_sequence != self.last_sequence) {
             self.last_sequence = view.last_sequence;
-            record::event(&json::complete(json::ended_watch(view, driven, now_ms)));
+            record::event(&json::complete(json::watch_end(view, driven, now_ms)));
         }
     }
 }

@@ -89,7 +89,9 @@ impl Handle {
             if !Arc::ptr_eq(&side, &self.side().await) {
                 continue;
             }
-            let Side::Remote(client) = &*side else { return self.call::<O>(request).await };
+            let Side::Remote(client) = &*side else {
+                return self.call::<O>(request).await.map_err(|error| said(error, is_repeated));
+            };
             match client.call::<O>(&request).await {
                 Ok(response) => return Ok(response),
                 Err(error) if patience.lasts(self.home(), &error) => {

@@ -93,7 +93,7 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     let (theirs, ours): (Vec<_>, Vec<_>) = executions.into_iter().partition(is_driven);
     if let Some(owner) = &elsewhere {
         for header in &theirs {
-            report.refuse_if_elsewhere(header, true);
+            report.refuse_other_region(header, true);
         }
         show_driven(global, &theirs, owner);
         show_needs(global, handle, &theirs).await?;
@@ -113,7 +113,7 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
             say_that_all_stop(elsewhere.as_deref());
             return Ok(exit);
         }
-        if !report.refuse_if_elsewhere(header, false) && resume_one(&mut report, handle, header, watching).await? {
+        if !report.refuse_other_region(header, false) && resume_one(&mut report, handle, header, watching).await? {
             running.push(one(handle, header, watching));
         }
     }
@@ -211,8 +211,8 @@ impl<'r> Report<'r> {
         }
     }
 
-    /// Refuses an execution that is pinned to another place than the options of the command line give. Returns whether it is refused.
-    fn refuse_if_elsewhere(&mut self, header: &ExecutionHeader, is_driven: bool) -> bool {
+    /// Refuses an execution that is pinned to another region or profile than the options give. Returns whether it is refused.
+    fn refuse_other_region(&mut self, header: &ExecutionHeader, is_driven: bool) -> bool {
         match pinned(header).map_or(Ok(()), |pinned| refuse_given_location(self.global, &pinned, is_driven)) {
             Ok(()) => false,
             Err(error) => {
@@ -313,7 +313,7 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
     let mut display = Display::none(clock.clone());
     match watch(handle, &header.id, watching, &mut display).await {
         Ok(watched) => {
-            display.record_end(&watched.view, clock.now_ms());
+            display.record_end(&watched.view, watched.display_status, clock.now_ms());
             outcome(&watched, clock.as_ref())
         }
         Err(error) => Outcome {
