@@ -93,6 +93,17 @@ impl Handle {
         Self::open(environments, Purpose::Drive).await
     }
 
+    /// Like [`Handle::drive`], for a command that has begun nothing: another owner may end slowly, so a signal ends the wait.
+    ///
+    /// # Errors
+    /// As [`Handle::drive`], or a signal arrived.
+    pub async fn drive_unless_stopped(environments: Arc<Environments>) -> Result<Self, CliError> {
+        tokio::select! {
+            handle = Self::drive(environments) => handle,
+            exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
+        }
+    }
+
     /// Like [`Handle::drive`], to record what a person answers. If this process becomes the owner, it calls no steps.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use engine::{
 use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
-use super::{drive, pinned, refuse_given_location, resume};
+use super::{pinned, refuse_given_location, resume};
 use crate::{
     clock,
     commands::{
@@ -52,7 +52,7 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
         return Ok(Exit::Success);
     }
     let _orderly = interrupt::Orderly::begin();
-    let handle = drive(Environments::new(home)).await?;
+    let handle = Handle::drive_unless_stopped(Environments::new(home)).await?;
     let listed = tokio::select! {
         listed = list(&handle) => listed,
         exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
