@@ -1,13 +1,18 @@
 //! Converts a written runbook to a workflow: every section of the document becomes a section of the workflow, and every
 //! step an approval that shows the step's text and its commands.
 
+mod attributes;
 mod blocks;
 mod code;
+mod conditions;
 mod document;
 mod headings;
 mod html;
+mod item;
 mod markdown;
 mod names;
+mod numbers;
+mod prose;
 mod section;
 mod step;
 mod table;

@@ -91,9 +91,9 @@ fn a_state_is_text_for_people_and_its_visits_are_counted_by_its_path() {
 fn all_states_with_a_name_are_shown_and_counted() {
     let home = Home::plain();
     let call = json!({ "StartAt": "Call", "States": { "Call": { "Type": "Pass", "End": true } } });
-    let each = json!({ "Type": "Map", "ItemProcessor": call, "End": true });
+    let each = json!({ "Type": "Map", "ItemsPath": "$.a", "ItemProcessor": call, "End": true });
     let file = home.definition("each", &json!({ "StartAt": "Each", "States": { "Each": each } }));
-    home.exits(&["run", &file, "--yes", "--id", "one", "--input", "[1, 2, 3]"], 0);
+    home.exits(&["run", &file, "--yes", "--id", "one", "--input", r#"{"a": [1, 2, 3]}"#], 0);
     let said = home.exits(&["status", "one", "--state", "Call"], 0);
     assert!(said.contains("3 states are named 'Call': 0 failed, 0 not left, 3 left"), "{said}");
     assert!(said.contains("Each[0]/Call   was left") && said.contains("Each[2]/Call   was left"), "{said}");
@@ -239,4 +239,12 @@ fn a_policy_is_of_the_partition_that_is_named() {
     let home = Home::plain();
     let said = home.exits(&["policy", "endpoints-aws", "--partition", "aws-cn", "--account", "111122223333"], 0);
     assert!(said.contains("arn:aws-cn:") && !said.contains("arn:aws:"), "{said}");
+}
+
+#[test]
+fn a_policy_is_limited_to_the_records_of_a_domain() {
+    let home = Home::plain();
+    let said = home.exits(&["policy", "endpoints-aws", "--domain", "www.example.com"], 0);
+    let names = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
+    assert!(said.contains(names) && said.contains("www.example.com"), "{said}");
 }

@@ -38,12 +38,13 @@ const WAITS: [(&str, &str); 10] = [
 
 /// The reads that are repeated other than in waits: names, checked before any change and again before the name is used;
 /// a log group and a security group, read again before a change of them; and the password, which no state may pass on.
-const ASKED_AGAIN: [&str; 21] = [
+const ASKED_AGAIN: [&str; 22] = [
     "ec2:DescribeInstances",
     "ec2:DescribeKeyPairs",
     "ec2:DescribeSecurityGroupRules",
     "ec2:DescribeVpcs",
     "ecs:DescribeClusters",
+    "elbv2:DescribeLoadBalancers",
     "elbv2:DescribeLoadBalancers",
     "elbv2:DescribeTargetGroups",
     "elbv2:DescribeTargetGroups",

@@ -2,6 +2,7 @@
 
 use super::{
     code::{self, Code},
+    item::OpenItem,
     step::{RunbookStep, add_line},
     table,
 };
@@ -31,11 +32,17 @@ pub(super) struct Reader {
     blocks: Vec<Block>,
     text: String,
     /// The item that is being read.
-    item: Option<RunbookStep>,
-    /// Whether each open list is numbered.
-    lists: Vec<bool>,
+    item: Option<OpenItem>,
+    /// While a numbered list inside an item is read: that item, and the steps of the list.
+    outer: Option<(OpenItem, Vec<RunbookStep>)>,
+    /// The number of the next item of each open list; `None` for bullets.
+    lists: Vec<Option<u64>>,
     /// The number of open block quotes.
     quotes: usize,
+    /// The footnotes that the open paragraph refers to.
+    notes: Vec<String>,
+    /// The addresses of the open links, with the lengths of the text before their labels.
+    links: Vec<(String, usize)>,
     /// The rows of the table that is being read.
     table: Option<Vec<Vec<String>>>,
     in_heading: bool,
@@ -54,6 +61,31 @@ impl Reader {
         self.has_page_link |= begins;
     }
 
+    /// Begins a link to another document, or an image.
+    pub fn begin_link(&mut self, address: &str) {
+        self.links.push((address.to_owned(), self.text.len()));
+    }
+
+    /// Ends a link: its address follows its label in parentheses, unless the label is the address.
+    pub fn end_link(&mut self) {
+        let Some((address, at)) = self.links.pop() else { return };
+        let label = self.text.get(at..).unwrap_or_default().trim().trim_matches('`');
+        if address.is_empty() || label == address || address.strip_prefix("mailto:") == Some(label) {
+            return;
+        }
+        let address = if label.is_empty() { address } else { format!(" ({address})") };
+        self.text(&address);
+    }
+
+    /// Refers to a footnote: its text follows the paragraph, or the reference in a heading or a table.
+    pub fn footnote(&mut self, label: &str, text: &str) {
+        if self.in_heading || self.table.is_some() {
+            return self.text(&format!(" ({text})"));
+        }
+        self.text(&format!("[{label}]"));
+        self.notes.push(format!("[{label}] {text}"));
+    }
+
     pub fn begin_heading(&mut self) {
         self.end_paragraph();
         self.in_heading = true;
@@ -66,20 +98,37 @@ impl Reader {
         self.blocks.push(Block::Heading(level, text.trim().to_owned()));
     }
 
-    pub fn begin_list(&mut self, is_numbered: bool) {
+    /// Begins a list. `first` is the number of its first item; `None` for bullets.
+    pub fn begin_list(&mut self, first: Option<u64>) {
         self.end_paragraph();
-        self.lists.push(is_numbered);
+        self.lists.push(first);
+        let is_nested = self.lists.len() == 2 && first.is_some() && self.quotes == 0 && self.table.is_none();
+        if is_nested && let Some(item) = self.item.take() {
+            self.outer = Some((item, Vec::new()));
+        }
     }
 
     pub fn end_list(&mut self) {
         self.end_item();
+        if self.lists.len() == 2
+            && let Some((mut item, nested)) = self.outer.take()
+        {
+            item.nested(nested);
+            self.item = Some(item);
+        }
         self.lists.pop();
     }
 
     pub fn begin_item(&mut self) {
         self.end_paragraph();
+        let number = self.lists.last_mut().and_then(Option::as_mut).map(|next| {
+            let number = next.to_string();
+            *next = next.saturating_add(1);
+            number
+        });
         match self.lists.len() {
-            1 if self.quotes == 0 && self.table.is_none() => self.item = Some(RunbookStep::default()),
+            1 if self.quotes == 0 && self.table.is_none() => self.item = Some(OpenItem::new(number)),
+            2 if self.outer.is_some() => self.item = Some(OpenItem::new(number)),
             _ if self.table.is_some() => self.text.push_str(" - "),
             _ => self.text.push_str("- "),
         }
@@ -87,12 +136,25 @@ impl Reader {
 
     pub fn end_item(&mut self) {
         self.end_paragraph();
-        if self.lists.len() == 1
-            && let Some(item) = self.item.take()
-            && item != RunbookStep::default()
-        {
-            let is_numbered = self.lists.first().is_some_and(|is_numbered| *is_numbered);
-            self.blocks.push(if is_numbered { Block::Item(item) } else { Block::Bullet(item) });
+        let is_outermost = self.lists.len() == 1;
+        if !is_outermost && (self.lists.len() != 2 || self.outer.is_none()) {
+            return;
+        }
+        let steps = self.item.take().map(OpenItem::into_steps).unwrap_or_default();
+        match &mut self.outer {
+            Some((_, nested)) if !is_outermost => nested.extend(steps),
+            _ => {
+                let is_numbered = self.lists.first().is_some_and(Option::is_some);
+                let block = if is_numbered { Block::Item } else { Block::Bullet };
+                self.blocks.extend(steps.into_iter().map(block));
+            }
+        }
+    }
+
+    /// Sets the number that the document gives to the open item.
+    pub fn number(&mut self, number: &str) {
+        if let Some(item) = &mut self.item {
+            item.number = Some(number.to_owned());
         }
     }
 
@@ -178,14 +240,14 @@ impl Reader {
 
     fn typed(&mut self, code: RunbookStep) {
         match &mut self.item {
-            Some(item) => item.add(code),
+            Some(item) => item.typed(code),
             None => self.blocks.push(Block::Code(code)),
         }
     }
 
     fn output(&mut self, lines: &str) {
         match &mut self.item {
-            Some(item) => add_line(&mut item.text, lines),
+            Some(item) => item.line(lines),
             None if self.quotes > 0 => self.blocks.push(Block::Quote(lines.to_owned())),
             None => self.blocks.push(Block::Output(lines.to_owned())),
         }
@@ -204,11 +266,13 @@ impl Reader {
             return;
         }
         self.announces_output = code::announces_output(text);
+        let mut text = text.to_owned();
+        std::mem::take(&mut self.notes).iter().for_each(|note| add_line(&mut text, note));
         match &mut self.item {
-            Some(item) if self.quotes > 0 => add_line(&mut item.text, &alert(text)),
-            Some(item) => add_line(&mut item.text, text),
-            None if self.quotes > 0 => self.blocks.push(Block::Quote(alert(text))),
-            None => self.blocks.push(Block::Paragraph(text.to_owned())),
+            Some(item) if self.quotes > 0 => item.line(&alert(&text)),
+            Some(item) => item.paragraph(&text),
+            None if self.quotes > 0 => self.blocks.push(Block::Quote(alert(&text))),
+            None => self.blocks.push(Block::Paragraph(text)),
         }
     }
 

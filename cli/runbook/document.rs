@@ -2,8 +2,10 @@
 
 use super::{
     blocks::Block,
-    headings::{self, is_contingency, is_numbered, is_of_contacts, is_reference},
-    html, markdown,
+    conditions::introduces,
+    headings::{self, is_contingency, is_numbered, is_of_contacts, is_of_prerequisites},
+    html::{self, Title},
+    markdown,
     section::section,
     step::{RunbookSection, RunbookStep, add_line},
     text,
@@ -28,13 +30,16 @@ impl Document {
     /// heading. A section without any of these is introduction.
     pub fn read(document: &str) -> Self {
         if html::is_html(document) {
-            return Document::of(html::blocks(document));
+            let (title, blocks) = html::titled(document);
+            return Document::of(title, blocks);
         }
-        Document::of(text::blocks(document).unwrap_or_else(|| markdown::blocks(document)))
+        Document::of(Title::default(), text::blocks(document).unwrap_or_else(|| markdown::blocks(document)))
     }
 
-    fn of(blocks: Vec<Block>) -> Self {
-        let (title, parts) = parts(blocks);
+    fn of(known: Title, blocks: Vec<Block>) -> Self {
+        let (found, parts) = parts(blocks);
+        let titles = [known.heading, found, known.element];
+        let title = titles.into_iter().find(|title| !title.is_empty()).unwrap_or_default();
         let mut document = Document { title, ..Document::default() };
         let has_headings = parts.iter().any(|(title, _)| !title.is_empty());
         let sections: Vec<(RunbookSection, Vec<String>)> = parts
@@ -62,6 +67,8 @@ impl Document {
         if document.sections.iter().all(|section| section.is_contingency) {
             document.sections.iter_mut().for_each(|section| section.is_contingency = false);
         }
+        let title = &document.title;
+        document.sections.iter_mut().for_each(|section| mark_conditional(section, title));
         document
     }
 
@@ -90,6 +97,11 @@ impl Document {
     fn add(&mut self, mut section: RunbookSection, quotes: Vec<String>) {
         let is_reference = section.title.is_empty() || is_reference(&section.title);
         // Prose after the first steps is a part of the procedure, unless its heading says that it is not.
+        let has_commands = section.steps.iter().any(|step| !step.commands.is_empty());
+        if is_of_prerequisites(&section.title) && !has_commands {
+            let steps = section.steps.drain(..).map(|step| format!("- {}", step.text));
+            section.introduction.extend(steps);
+        }
         let is_step = section.is_contingency
             || is_numbered(&section.title)
             || (!self.sections.is_empty() && !section.introduction.is_empty());
@@ -150,6 +162,20 @@ fn parts(blocks: Vec<Block>) -> (String, Vec<(String, Vec<Block>)>) {
     (title, parts)
 }
 
+/// Whether a section is read, not done, unless it has items or code.
+fn is_reference(title: &str) -> bool {
+    headings::is_reference(title) || is_of_prerequisites(title)
+}
+
+/// Marks the steps whose question, or whose section, names a condition. Sections for failures are run only in that case anyway,
+/// and the title of a document says when all of it is used.
+fn mark_conditional(section: &mut RunbookSection, title: &str) {
+    let is_conditional = !section.is_contingency && section.title != title && introduces(&section.title);
+    for step in section.steps.iter_mut().filter(|step| !step.commands.is_empty()) {
+        step.is_conditional |= is_conditional || introduces(step.text.lines().next().unwrap_or_default());
+    }
+}
+
 fn level(block: &Block) -> Option<u8> {
     match block {
         Block::Heading(level, _) => Some(*level),
@@ -164,7 +190,8 @@ fn is_flat_step(section: &RunbookSection) -> bool {
 
 /// A step of a heading or a paragraph with the text that follows it.
 fn step_of(question: String, text: &[String], quotes: &[String]) -> RunbookStep {
-    let mut step = RunbookStep { text: question, ..RunbookStep::default() };
+    let number = headings::number_in("", &question);
+    let mut step = RunbookStep { text: question, number, ..RunbookStep::default() };
     text.iter().for_each(|text| add_line(&mut step.text, text));
     step.preface(quotes);
     step
@@ -309,6 +336,16 @@ mod tests {
         );
         assert_eq!(titles(&document), [("S", vec!["a", "b more\nBefore b.\nAt the end."])]);
         assert_eq!(document.notices, ["Warning Data is lost.", "Contacts", "Who  Phone\nAnn  17"]);
+    }
+
+    #[test]
+    fn prerequisites_are_notices_and_a_conditional_section_is_marked() {
+        let document = Document::read(
+            "# T\n\n## Prerequisites\n\n- a token\n- a host\n\n## If you use TLS\n\n1. Renew it:\n\n   ```sh\n   renew w\n   ```\n\n## Contacts\n\n- Ann\n",
+        );
+        assert_eq!(titles(&document), [("If you use TLS", vec!["Renew it:"])]);
+        assert_eq!(document.notices, ["Prerequisites", "- a token", "- a host", "Contacts", "- Ann"]);
+        assert!(document.sections[0].steps[0].is_conditional);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The names of states. People type them in `--from` and `flow approve`, so they are short and consist of words.
 
+use super::headings::split_number;
+
 /// The longest name without its number, in characters.
 const CHARACTERS_MAX: usize = 36;
 /// The fewest words of a clause that is a name of its own.
@@ -8,7 +10,7 @@ const CLAUSE_WORDS_MIN: usize = 2;
 /// A name that starts with its number, so that it is unique and sorts in the document's order.
 pub(super) fn numbered(number: &str, title: &str) -> String {
     let title = title.lines().next().unwrap_or_default();
-    let title = without_step(title);
+    let title = split_number(title).1;
     let title = title.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.' || c == ')').trim();
     let plain = without_code(title);
     let mut name = String::new();
@@ -20,17 +22,6 @@ pub(super) fn numbered(number: &str, title: &str) -> String {
     }
     let name = without_last_function_words(&name);
     if name.is_empty() { number.trim_end_matches('.').to_owned() } else { format!("{number} {name}") }
-}
-
-/// A title without the prefix `Step 3:`, which the number replaces.
-fn without_step(title: &str) -> &str {
-    let is_step = title.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("step "));
-    if !is_step {
-        return title;
-    }
-    let rest =
-        title[5..].trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches([':', '.', ')', '-', ' ']);
-    if rest.is_empty() { title } else { rest }
 }
 
 /// A title without its inline code, unless that is a word.

@@ -32,6 +32,10 @@ pub struct RunbookStep {
     pub commands: Vec<String>,
     /// Whether some of the code is not for a shell.
     pub is_manual: bool,
+    /// Whether the text names a condition for the code: a person decides.
+    pub is_conditional: bool,
+    /// The number in the document, without that of the section.
+    pub number: Option<String>,
 }
 
 impl RunbookStep {
@@ -42,6 +46,12 @@ impl RunbookStep {
         }
         self.commands.extend(other.commands);
         self.is_manual |= other.is_manual;
+        self.is_conditional |= other.is_conditional;
+    }
+
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.commands.is_empty()
     }
 
     /// Inserts lines after the first line, which is the question.

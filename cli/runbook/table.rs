@@ -25,7 +25,7 @@ pub(super) fn steps(rows: &[Vec<String>]) -> Option<Vec<RunbookStep>> {
     let is_of_steps =
         columns.first().is_some_and(|first| *first != Column::Other) || columns.contains(&Column::Command);
     let steps: Vec<RunbookStep> =
-        rows.iter().map(|row| step(head, &columns, row)).filter(|step| *step != RunbookStep::default()).collect();
+        rows.iter().map(|row| step(head, &columns, row)).filter(|step| !step.is_empty()).collect();
     (is_of_steps && !steps.is_empty()).then_some(steps)
 }
 
@@ -42,10 +42,14 @@ fn column(name: &str) -> Column {
 fn step(head: &[String], columns: &[Column], row: &[String]) -> RunbookStep {
     let mut step = RunbookStep::default();
     let mut others: Vec<(&str, &str)> = Vec::new();
+    let mut number = None;
     for ((name, column), cell) in head.iter().zip(columns).zip(row) {
         let is_empty = ["", "-", "–", "—", "n/a", "none"].contains(&cell.to_lowercase().as_str());
         // A number in a column of actions is the number of the step.
         let is_number = cell.chars().all(|c| c.is_ascii_digit() || ".)".contains(c));
+        if matches!(column, Column::Number | Column::Action) && is_number && !is_empty {
+            number = Some(cell.trim_end_matches(['.', ')']).to_owned());
+        }
         match column {
             Column::Number => {}
             Column::Action if !is_empty && !is_number => add_line(&mut step.text, cell),
@@ -72,6 +76,7 @@ fn step(head: &[String], columns: &[Column], row: &[String]) -> RunbookStep {
             None => format!("Run {}", step.commands.first().map_or("", String::as_str)),
         };
     }
+    step.number = number.filter(|number| !number.is_empty());
     for (name, cell) in others {
         add_line(&mut step.text, &format!("{name}: {cell}"));
     }

@@ -5,15 +5,24 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::blocks::{Block, Reader};
+use super::{
+    blocks::{Block, Reader},
+    headings::lettered,
+};
 
 /// The fewest numbered steps of a text.
 const STEPS_MIN: usize = 2;
 
+/// The least indentation of code outside steps, and below a step whose number has two parts.
+const CODE_INDENT: usize = 4;
+const CODE_INDENT_IN_STEP: usize = 6;
+
 /// The kind of a line.
 enum Line<'t> {
-    Section(&'t str),
-    Step(&'t str),
+    /// A section with its number.
+    Section(&'t str, &'t str),
+    /// A step with its number, if it has one.
+    Step(Option<&'t str>, &'t str),
     Other,
 }
 
@@ -21,31 +30,35 @@ enum Line<'t> {
 pub(super) fn blocks(text: &str) -> Option<Vec<Block>> {
     let lines: Vec<&str> = text.lines().collect();
     let kinds = kinds(&lines);
-    if kinds.iter().filter(|kind| matches!(kind, Line::Step(_))).count() < STEPS_MIN {
+    if kinds.iter().filter(|kind| matches!(kind, Line::Step(..))).count() < STEPS_MIN {
         return None;
     }
     let mut reader = Reader::default();
     let (mut code, mut in_list, mut skip) = (String::new(), false, false);
+    let mut code_indent = CODE_INDENT;
     for (at, (line, kind)) in lines.iter().zip(&kinds).enumerate() {
         if std::mem::take(&mut skip) {
             continue;
         }
-        let is_code = matches!(kind, Line::Other) && is_command(line, in_list);
+        let is_code = matches!(kind, Line::Other) && is_command(line, code_indent);
         if !is_code && !code.is_empty() && !line.trim().is_empty() {
             reader.code(&dedented(&std::mem::take(&mut code)), "");
         }
         match kind {
-            Line::Section(title) => {
+            Line::Section(number, title) => {
                 close(&mut reader, &mut in_list);
-                heading(&mut reader, 2, title);
+                code_indent = CODE_INDENT;
+                heading(&mut reader, 2, &format!("{number}. {title}"));
                 skip = lines.get(at + 1).is_some_and(|next| is_underline(next));
             }
-            Line::Step(text) => {
+            Line::Step(number, text) => {
                 if !std::mem::replace(&mut in_list, true) {
-                    reader.begin_list(true);
+                    reader.begin_list(Some(1));
                 }
                 reader.end_item();
                 reader.begin_item();
+                number.iter().for_each(|number| reader.number(number));
+                code_indent = indent_of_code(line);
                 reader.text(text);
             }
             Line::Other if is_code => {
@@ -89,6 +102,14 @@ fn close(reader: &mut Reader, in_list: &mut bool) {
     }
 }
 
+/// The least indentation of code below a step: further than the text of the step.
+fn indent_of_code(step: &str) -> usize {
+    match lettered(step) {
+        Some(_) => step.len() - step.trim_start().len() + CODE_INDENT,
+        None => CODE_INDENT_IN_STEP,
+    }
+}
+
 /// The kind of each line. Sections count from 1 (or 0) and steps belong to the preceding section: other lines that
 /// start with a number are neither.
 fn kinds<'t>(lines: &[&'t str]) -> Vec<Line<'t>> {
@@ -100,22 +121,36 @@ fn kinds<'t>(lines: &[&'t str]) -> Vec<Line<'t>> {
     let captures =
         |regex: &'static LazyLock<Option<Regex>>, line: &'t str| regex.as_ref().and_then(|regex| regex.captures(line));
     let number = |text: &str| text.parse::<u32>().unwrap_or(u32::MAX);
-    let is_hierarchical = lines.iter().any(|line| captures(&STEP, line).is_some());
+    let is_markdown =
+        lines.iter().any(|line| line.starts_with("# ") || line.starts_with("## ") || line.starts_with("```"));
+    let has_letters = !is_markdown && lines.iter().filter(|line| lettered(line).is_some()).count() >= STEPS_MIN;
+    let is_hierarchical = has_letters || lines.iter().any(|line| captures(&STEP, line).is_some());
     let mut section: Option<u32> = None;
+    let mut letter = b'a';
     let kind = |&line: &&'t str| {
         if let Some(found) = captures(&NAMED, line) {
-            return found.get(1).map_or(Line::Other, |text| Line::Step(text.as_str()));
+            return found.get(1).map_or(Line::Other, |text| Line::Step(None, text.as_str()));
         }
         if let Some(found) = captures(&STEP, line)
             && Some(number(&found[1])) == section
         {
-            return found.get(3).map_or(Line::Other, |text| Line::Step(text.as_str()));
+            let step = found.get(2).zip(found.get(3));
+            return step.map_or(Line::Other, |(number, text)| Line::Step(Some(number.as_str()), text.as_str()));
+        }
+        if has_letters
+            && section.is_some()
+            && let Some((found, text)) = lettered(line)
+            && found.as_bytes() == [letter]
+        {
+            letter = letter.saturating_add(1);
+            return Line::Step(Some(found), text);
         }
         if let Some(found) = captures(&SECTION, line).filter(|_| is_hierarchical) {
             let this = number(&found[1]);
             if this == section.map_or(this.min(1), |last| last + 1) {
-                section = Some(this);
-                return found.get(2).map_or(Line::Other, |text| Line::Section(text.as_str()));
+                (section, letter) = (Some(this), b'a');
+                let heading = found.get(1).zip(found.get(2));
+                return heading.map_or(Line::Other, |(number, text)| Line::Section(number.as_str(), text.as_str()));
             }
         }
         Line::Other
@@ -123,11 +158,11 @@ fn kinds<'t>(lines: &[&'t str]) -> Vec<Line<'t>> {
     lines.iter().map(kind).collect()
 }
 
-/// Whether a line is a command: it has a prompt, or is indented further than the text of a step.
-fn is_command(line: &str, in_list: bool) -> bool {
+/// Whether a line is a command: it has a prompt, or is indented far enough.
+fn is_command(line: &str, code_indent: usize) -> bool {
     let indent = line.len() - line.trim_start().len();
     let has_prompt = line.trim_start().starts_with("$ ");
-    !line.trim().is_empty() && (has_prompt || line.starts_with('\t') || indent >= if in_list { 6 } else { 4 })
+    !line.trim().is_empty() && (has_prompt || line.starts_with('\t') || indent >= code_indent)
 }
 
 fn is_underline(line: &str) -> bool {
@@ -170,14 +205,37 @@ mod tests {
             .collect();
         let expected = [
             (
-                "Before",
+                "1. Before",
                 vec![("Tell the team, in the channel.", 0), ("Note the time:\n- of the server\n- of this machine", 1)],
             ),
-            ("Move", vec![("Stop the writer:", 1), ("30 seconds later, look again.", 0)]),
+            ("2. Move", vec![("Stop the writer:", 1), ("30 seconds later, look again.", 0)]),
         ];
         assert_eq!(sections, expected);
         assert_eq!(document.sections[0].steps[1].commands, ["date\nuptime"]);
         assert_eq!(document.sections[1].steps[0].commands, ["systemctl stop w"]);
+    }
+
+    #[test]
+    fn lettered_steps_of_numbered_sections_are_steps_also_without_commands() {
+        let document = Document::read(
+            "RESTART\n\n1. Stop\n\na) Stop it:\n\n    systemctl stop w\n\nb) Look:\n   at the queue\n\n    mailq\n\nc) Inform Ann.\nd) Wait.\n\n2. Start\n\n\
+             a) Start it.\n",
+        );
+        let steps = |section: usize| {
+            let steps = document.sections[section].steps.iter();
+            steps
+                .map(|step| (step.number.clone().unwrap_or_default(), step.text.clone(), step.commands.len()))
+                .collect::<Vec<_>>()
+        };
+        let step = |number: &str, text: &str, commands: usize| (number.to_owned(), text.to_owned(), commands);
+        let expected = [
+            step("a", "Stop it:", 1),
+            step("b", "Look: at the queue", 1),
+            step("c", "Inform Ann.", 0),
+            step("d", "Wait.", 0),
+        ];
+        assert_eq!(steps(0), expected);
+        assert_eq!(steps(1), [step("a", "Start it.", 0)]);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::{
     document::Document,
+    headings::split_number,
     names::numbered,
+    numbers::assigned,
     step::{RunbookSection, RunbookStep},
     waits::suggestions,
 };
@@ -31,7 +33,9 @@ pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
     let _ = writeln!(text, "Comment: {}", scalar(title));
     text.push_str("QueryLanguage: JSONata\n");
     let sections: Vec<&RunbookSection> = main.iter().chain(&contingencies).copied().collect();
-    let names: Vec<String> = sections.iter().enumerate().map(|(index, section)| section_name(index, section)).collect();
+    let numbers = section_numbers(&sections);
+    let names: Vec<String> =
+        sections.iter().zip(&numbers).map(|(section, number)| section_name(number, section)).collect();
     let _ = writeln!(text, "StartAt: {}\nStates:", scalar(names.first().map_or("", String::as_str)));
     for (index, section) in sections.iter().enumerate() {
         if index > 0 {
@@ -52,7 +56,8 @@ pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
         let mut preamble: Vec<&str> = notices.into_iter().flatten().map(String::as_str).collect();
         preamble.extend(section.introduction.iter().map(String::as_str));
         let is_contingency = index >= main.len();
-        let section = Written { index, section, name: &names[index], next, rejected, is_contingency, run_commands };
+        let (number, name) = (numbers[index].as_str(), names[index].as_str());
+        let section = Written { number, section, name, next, rejected, is_contingency, run_commands };
         section.write(&mut text, &preamble);
     }
     if !contingencies.is_empty() {
@@ -74,19 +79,33 @@ fn contingency_lines() -> Vec<String> {
     lines.map(str::to_owned).into()
 }
 
-fn section_name(index: usize, section: &RunbookSection) -> String {
-    numbered(&format!("{}.", index + 1), &section.title)
+/// The number of each section. If one number contains another, as 3.1 does 3, the sections are counted: a step may be 3.1 too.
+fn section_numbers(sections: &[&RunbookSection]) -> Vec<String> {
+    let documented: Vec<Option<String>> =
+        sections.iter().map(|section| split_number(&section.title).0.map(str::to_owned)).collect();
+    let contains = |number: &String| {
+        let outer = number.split_once('.').map(|(outer, _)| outer.to_owned());
+        outer.is_some() && documented.contains(&outer)
+    };
+    match documented.iter().flatten().any(contains) {
+        true => assigned(&vec![None; sections.len()]),
+        false => assigned(&documented),
+    }
+}
+
+fn section_name(number: &str, section: &RunbookSection) -> String {
+    let end = if number.contains('.') { "" } else { "." };
+    numbered(&format!("{number}{end}"), &section.title)
 }
 
 /// Whether a person answers a step.
 fn is_approval(step: &RunbookStep, run_commands: bool) -> bool {
-    !run_commands || step.commands.is_empty() || step.is_manual
+    !run_commands || step.commands.is_empty() || step.is_manual || step.is_conditional
 }
 
 /// A section as a state.
 struct Written<'s> {
-    /// Its position.
-    index: usize,
+    number: &'s str,
     section: &'s RunbookSection,
     name: &'s str,
     /// The state that follows it.
@@ -107,9 +126,9 @@ impl Written<'_> {
         if asks.is_none() {
             comment(text, 2, &preamble.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>());
         }
-        let number = |step: usize| format!("{}.{}", self.index + 1, step + 1);
-        let names: Vec<String> =
-            steps.iter().enumerate().map(|(step, one)| numbered(&number(step), &one.text)).collect();
+        let documented: Vec<Option<String>> = steps.iter().map(|step| step.number.clone()).collect();
+        let numbers = assigned(&documented).into_iter().map(|number| format!("{}.{number}", self.number));
+        let names: Vec<String> = numbers.zip(steps).map(|(number, step)| numbered(&number, &step.text)).collect();
         let _ = writeln!(text, "  {}:\n    Type: Parallel\n    Branches:", scalar(self.name));
         let _ =
             writeln!(text, "      - StartAt: {}\n        States:", scalar(names.first().map_or("", String::as_str)));
@@ -142,6 +161,9 @@ fn write_step(
     preamble: &[&str],
 ) {
     comment(text, 10, &suggestions(&step.text));
+    if run_commands && step.is_conditional {
+        comment(text, 10, &["A person decides: the text names a condition.".to_owned()]);
+    }
     let _ = writeln!(text, "          {}:\n            Type: Task", scalar(name));
     if is_approval(step, run_commands) {
         write_approval(text, step, preamble);
@@ -247,6 +269,31 @@ mod tests {
         assert_eq!(step["Prompt"], "Stop the \"writer\": now");
         assert_eq!(step["Commands"][0], "systemctl stop w\n# twice");
         assert_eq!(definition["States"]["1. Drain"]["Next"], "2. Check");
+    }
+
+    #[test]
+    fn the_numbers_of_the_document_stay_and_a_condition_is_never_run() {
+        let document = Document::read(
+            "# T\n\n## 1. Overview\n\nWhy.\n\n## 2. Triage\n\n1. Stop it:\n\n   ```sh\n   systemctl stop x\n   ```\n\n   If this fails, kill \
+             it:\n\n   ```sh\n   kill -9 1\n   ```\n2. Look\n\n## 3. Fix\n\n### 3.1 Verify\n\n```sh\nlook now\n```\n\n## Rollback\n\n1. See Section 2\n",
+        );
+        let text = workflow("t", &document, true);
+        for name in [
+            "2. Triage",
+            "2.1 Stop it",
+            "2.1a If this fails kill it",
+            "2.2 Look",
+            "3. Fix",
+            "3.1 Verify",
+            "4. Rollback",
+        ] {
+            assert!(text.contains(&format!("\"{name}\":")), "{name}: {text}");
+        }
+        assert!(
+            text.contains("- systemctl stop x\n") && text.contains("Commands:\n                - kill -9 1\n"),
+            "{text}"
+        );
+        assert!(text.contains("# A person decides: the text names a condition."), "{text}");
     }
 
     #[test]

@@ -26,6 +26,8 @@ use crate::{Environment, outcome::is_last_poll};
 const SSH_PORT: u16 = 22;
 /// How long to wait for the connection, and again for key exchange and login.
 const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long no SSH server may answer until a person is asked to act.
+const OUT_OF_REACH_MS: u64 = 120_000;
 const WITHOUT_SSH: &str = "Allow port 22 in the firewall of this network and in sshSourceCidr, then flow resume; or continue without this \
                            check (bastion.waitForSsh: false): a new run with   --set bastion.waitForSsh=false";
 /// The start of the reason while a server refuses the user's key.
@@ -88,7 +90,8 @@ async fn wait_for_login(
                 let cause = format!("this machine cannot reach {} on port {}: {reason}", input.host, port(&input));
                 return Err(StepError::new(ErrorClass::Failed, cause).hint(WITHOUT_SSH));
             }
-            Ok(Answer::Pending(Pending { instructions: Some(way_out(&input)), ..Pending::new(reason, interval) }))
+            let instructions = is_out_of_reach_for_long(&context).then(|| way_out(&input));
+            Ok(Answer::Pending(Pending { instructions, ..Pending::new(reason, interval) }))
         }
     }
 }
@@ -100,6 +103,11 @@ fn port(input: &WaitForLogin) -> u16 {
 /// Whether no SSH server answered. A server that answers refuses the key for some seconds until it has it.
 fn is_out_of_reach(reason: &str) -> bool {
     !reason.starts_with(REFUSED_KEY)
+}
+
+/// Whether a server that is starting would have answered: the status checks of the instance have passed before this wait.
+fn is_out_of_reach_for_long(context: &StepContext) -> bool {
+    context.now_ms.saturating_sub(context.first_poll_ms) >= OUT_OF_REACH_MS
 }
 
 fn way_out(input: &WaitForLogin) -> Instructions {
