@@ -22,6 +22,7 @@ mod time_left;
 mod track;
 mod unanswerable;
 mod verify;
+mod waiting_tasks;
 
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;

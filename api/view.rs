@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use failure::Remedy;
-pub use idle::Idle;
+pub use idle::IdlePeriod;
 pub use map_progress::MapProgress;
 pub use sections::{Section, sections};
 pub use time_left::{Durations, TimeLeft, Typical, TypicalState};
@@ -139,7 +139,7 @@ pub struct StateView {
     /// Whether its call answered in this visit.
     #[serde(default)]
     pub answered: bool,
-    /// Whether a state outside it was left or repeated while it had not exited: a redrive does not continue it.
+    /// Whether the enclosing state was left or retried before this one exited. A redrive does not continue it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub abandoned: bool,
     /// The number of the current attempt in this visit, from 1.
@@ -195,7 +195,7 @@ pub struct View {
     pub stopped_ms: Option<u64>,
     /// The times between an end and the redrive that followed it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub idle: Vec<Idle>,
+    pub idle: Vec<IdlePeriod>,
     /// The error and the cause, if it failed.
     pub failure: Option<(String, String)>,
     /// The path of the state that failed last, unless a `Retry` or a `Catch` has handled its failure. Once the execution has FAILED,

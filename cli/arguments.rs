@@ -145,7 +145,7 @@ impl Command {
 /// Runs the command of a command line.
 pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let global = arguments.global;
-    // These two prepare for long, and then begin what an orderly end protects.
+    // `run` and `resume` only read at first; they call [`interrupt::Orderly::begin`] before the first change.
     if !matches!(arguments.command, Command::Run(_) | Command::Resume(_)) {
         interrupt::begun();
     }

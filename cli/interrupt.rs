@@ -1,9 +1,13 @@
 //! Handles SIGINT and SIGTERM. The first signal requests an orderly end, the second ends the process. Without
-//! [`Orderly`], so does the first: until a command begins something, it ends with a message that nothing was begun.
+//! an [`Orderly`] value the first signal ends the process too. If [`begun`] was not called, the process reports that
+//! nothing was begun.
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -19,6 +23,9 @@ const SIGXFSZ: i32 = 25;
 
 /// The message of a command that a signal ends before it begins something.
 const NOTHING_BEGUN: &str = "stopped; nothing was begun";
+
+/// After a signal, how long the owner of the store is given to confirm a call.
+const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
 
 /// Whether this process may have begun something.
 static BEGUN: AtomicBool = AtomicBool::new(false);
@@ -90,6 +97,26 @@ pub async fn requested() -> Exit {
     match asked.wait_for(Option::is_some).await.map(|exit| *exit) {
         Ok(Some(exit)) => exit,
         _ => std::future::pending().await,
+    }
+}
+
+/// Waits for the answer of a call that begins something. After a signal, the owner of the store has a short time to confirm it.
+///
+/// # Errors
+/// As the call, or `unconfirmed` with the signal's exit code.
+pub async fn confirmed<T>(
+    call: impl Future<Output = Result<T, CliError>>,
+    unconfirmed: impl FnOnce(Exit) -> CliError,
+) -> Result<T, CliError> {
+    let stopped = async {
+        let exit = requested().await;
+        tokio::time::sleep(CONFIRMATION_MAX).await;
+        exit
+    };
+    tokio::select! {
+        biased;
+        answer = call => answer,
+        exit = stopped => Err(unconfirmed(exit)),
     }
 }
 

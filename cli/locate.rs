@@ -162,7 +162,7 @@ impl RealStart {
 pub fn if_pruned(id: &str, error: CliError) -> CliError {
     match error.fault.as_deref() {
         Some("ExecutionDoesNotExist") => {
-            CliError { message: format!("{id} was pruned in this moment: nothing was changed"), ..error }
+            CliError { message: format!("{id} was pruned meanwhile: nothing was changed"), ..error }
         }
         _ => error,
     }

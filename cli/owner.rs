@@ -93,6 +93,17 @@ impl Handle {
         Self::open(environments, Purpose::Drive).await
     }
 
+    /// Like [`Handle::drive`], for a command that has begun nothing: another owner may end slowly, so a signal ends the wait.
+    ///
+    /// # Errors
+    /// As [`Handle::drive`], or a signal arrived.
+    pub async fn drive_unless_stopped(environments: Arc<Environments>) -> Result<Self, CliError> {
+        tokio::select! {
+            handle = Self::drive(environments) => handle,
+            exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
+        }
+    }
+
     /// Like [`Handle::drive`], to record what a person answers. If this process becomes the owner, it calls no steps.
     ///
     /// # Errors
@@ -151,7 +162,7 @@ impl Handle {
         self.environments.settings()
     }
 
-    /// Whether another process owns the store.
+    /// Whether another process or Step Functions answers this handle's calls.
     pub async fn is_remote(&self) -> bool {
         matches!(**self.side.lock().await, Side::Remote(_) | Side::StepFunctions(_))
     }
@@ -313,9 +324,9 @@ impl Handle {
         Ok(())
     }
 
-    /// Follows an execution at the owner that drives it. An owner drives what it was asked to drive: one that has begun since the
-    /// execution was resumed is asked here. It is asked after its stream is open, so that both are of the same owner or the stream ends.
-    /// If the owner ends meanwhile, the next one is that of [`Handle::take_over`], which receives `waits`.
+    /// Follows an execution at the owner that drives it. Opens the stream, then requests that the same owner drives the execution: an
+    /// owner that started after the resume does not drive it yet. If the owner changes between the two calls, the stream ends. If the
+    /// owner ends, calls [`Handle::take_over`] with `waits`.
     ///
     /// # Errors
     /// No owner answers, or the execution does not exist.

@@ -35,7 +35,7 @@ fn collect(definition: &Value, registry: &Registry, actions: &mut BTreeSet<Strin
 pub const MANAGED_POLICY_MAX: usize = 6_144;
 
 /// The number of characters that IAM counts: those of the document without white space.
-pub fn counted(document: &Value) -> usize {
+pub fn character_count(document: &Value) -> usize {
     document.to_string().chars().filter(|c| !c.is_whitespace()).count()
 }
 
@@ -46,7 +46,7 @@ pub fn parts(statements: &[Statement]) -> Vec<Value> {
     for statement in statements {
         let fits = |part: &Vec<Statement>| {
             let with: Vec<Statement> = part.iter().chain([statement]).cloned().collect();
-            part.is_empty() || counted(&document(&with)) <= MANAGED_POLICY_MAX
+            part.is_empty() || character_count(&document(&with)) <= MANAGED_POLICY_MAX
         };
         match parts.iter_mut().find(|part| fits(part)) {
             Some(part) => part.push(statement.clone()),
@@ -165,7 +165,7 @@ mod tests {
         assert!(parts.len() > 1 && parts.len() <= 10, "{} parts", parts.len());
         let mut ids = Vec::new();
         for part in &parts {
-            assert!(counted(part) <= MANAGED_POLICY_MAX, "{} characters", counted(part));
+            assert!(character_count(part) <= MANAGED_POLICY_MAX, "{} characters", character_count(part));
             ids.extend(
                 part["Statement"].as_array().into_iter().flatten().map(|statement| statement["Sid"].to_string()),
             );

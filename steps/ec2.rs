@@ -4,7 +4,7 @@ mod bastion;
 mod changes;
 mod choose_zones;
 mod deletions;
-mod drift;
+mod foreign_rules;
 mod holders;
 mod image;
 mod instance;

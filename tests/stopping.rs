@@ -51,7 +51,7 @@ fn one_signal_lets_the_call_in_flight_end_and_records_it() {
         let output = run.wait_with_output().unwrap();
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{said}");
-        for words in ["no new calls", "30 s", "once more stops now", "Nothing is lost: flow resume one"] {
+        for words in ["no new calls", "30 s", "a second signal stops now", "Nothing is lost: flow resume one"] {
             assert!(said.contains(words), "{words:?} is not in: {said}");
         }
         home.exits_with(&["resume", "one"], &[("FLOW_PROGRAMS", &program)], 0);

@@ -20,7 +20,8 @@ pub struct TrackUnfinished;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TrackUnfinishedRequest {
-    /// The ids of the unfinished executions. They replace the stored ones, but for those that run.
+    /// The ids of the unfinished executions. They replace the stored ids, except those of executions that still
+    /// run and, with `keeps_ended`, those whose end is not reported yet.
     pub ids: Vec<String>,
     /// The ids of the executions whose end the caller has just reported.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -61,9 +62,7 @@ impl Api {
         }
         Ok(())
     }
-}
 
-impl Api {
     /// Whether a person was shown the end of an execution.
     fn end_was_shown(&self, header: &ExecutionHeader) -> Result<bool, Fault> {
         Ok(self.shown(&header.id)? >= header.last_sequence)
@@ -86,7 +85,7 @@ impl Operation for TrackUnfinished {
             // An execution that ended after the caller listed it is tracked unless its end was shown. A pruned one is not.
             let Some(header) = store.summary(id)? else { continue };
             let has_ended = header.status != ExecutionStatus::Running;
-            // A command that shows an end stops tracking it: what the caller's first request stored is missing then.
+            // `end_tracking` removed the id after the caller's first request stored it, so another command has shown the end.
             let was_shown = has_ended && ((keeps_ended && !before.contains(id)) || api.end_was_shown(&header)?);
             if !was_shown {
                 ids.push(id.clone());

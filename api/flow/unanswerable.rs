@@ -1,9 +1,6 @@
-//! Which Tasks wait for an answer, and why another one cannot be answered.
-
-use std::collections::HashSet;
+//! Why a Task cannot be answered.
 
 use engine::{
-    asl::each_state,
     journal::{EntryContent, Note, Signaller},
     machine::{ExecutionHeader, ExecutionStatus, FrameRow, FrameState},
 };
@@ -12,8 +9,6 @@ use crate::{ALREADY_ANSWERED, Api, CALL_RUNS, Fault, HAS_ENDED};
 
 /// How many journal entries are read at a time.
 const ENTRIES_AT_ONCE: usize = 500;
-/// The end of the resource of a Task that waits for its task token.
-const TOKEN_PATTERN: &str = ".waitForTaskToken";
 
 /// An answer from outside that a journal records.
 struct Answered {
@@ -30,35 +25,6 @@ impl Answered {
 }
 
 impl Api {
-    /// The frames of the Tasks that wait for an answer: a Task that is parked, whose last poll answered that it waits, or whose call in
-    /// flight carries its task token to somebody. The last poll decides also while the next one is in flight, and after the process
-    /// that made it died.
-    pub(super) fn waiting_tasks(&self, id: &str) -> Result<Vec<FrameRow>, Fault> {
-        let mut rows = self.runner.store().frames(id)?;
-        let of_token = if rows.iter().any(is_called) { self.token_states(id)? } else { HashSet::new() };
-        rows.retain(|row| match &row.frame_state {
-            // The call of a Map's reader or writer is no Task of the definition.
-            FrameState::Task { resource: Some(_), .. } => false,
-            FrameState::Task { parked, waiting, .. } => {
-                parked.is_some() || waiting.is_some() || of_token.contains(&*row.state)
-            }
-            _ => false,
-        });
-        Ok(rows)
-    }
-
-    /// The names of the states that wait for their task token.
-    fn token_states(&self, id: &str) -> Result<HashSet<String>, Fault> {
-        let (_, definition) = self.runner.store().definition(id)?.unwrap_or_default();
-        let mut names = HashSet::new();
-        each_state(&definition, &mut |state| {
-            if state.json["Resource"].as_str().is_some_and(|resource| resource.ends_with(TOKEN_PATTERN)) {
-                names.insert(state.name.to_owned());
-            }
-        });
-        Ok(names)
-    }
-
     /// The fault of an answer to an execution of which no Task with that name or path waits, or no Task at all without a name. `otherwise` is
     /// its message if the execution has not ended, the state's call is not running and nobody has answered it.
     pub(super) async fn unanswerable(&self, id: &str, state: Option<&str>, otherwise: String) -> Result<Fault, Fault> {
@@ -132,7 +98,7 @@ pub(super) fn is_named(row: &FrameRow, state: &str) -> bool {
 }
 
 /// Whether the call of a frame's Task is in flight, or was when its process died.
-fn is_called(row: &FrameRow) -> bool {
+pub(super) fn is_called(row: &FrameRow) -> bool {
     matches!(row.frame_state, FrameState::Task { next_poll_ms: None, parked: None, .. })
 }
 

@@ -67,7 +67,7 @@ impl View {
 
     /// A Parallel or a Map fails. Its failure is that of a state inside it, unless that has another error: a Map that tolerates some
     /// failures fails with an error of its own.
-    pub(super) fn fail_outer(&mut self, path: String, failure: &ErrorAndCause) {
+    pub(super) fn fail_enclosing(&mut self, path: String, failure: &ErrorAndCause) {
         let is_inner = |failed: &String| is_inside(failed, &path) && self.may_end_with(failed, Some(failure));
         if !self.unhandled_failure.as_ref().is_some_and(is_inner) {
             self.unhandled_failure = Some(path);
@@ -83,9 +83,9 @@ impl View {
         }
     }
 
-    /// The `Retry` or the `Catch` of a state handles a failure, or the state is left or starts again: what is inside it does not
-    /// continue.
-    pub(super) fn handle_failure(&mut self, path: &str, at_ms: u64) {
+    /// Called when a `Retry` or `Catch` handles the failure of a state, or the state exits or starts again: the states inside it are
+    /// abandoned.
+    pub(super) fn abandon_inner_states(&mut self, path: &str, at_ms: u64) {
         let is_handled = |failed: &String| failed == path || is_inside(failed, path);
         if self.unhandled_failure.as_ref().is_some_and(is_handled) {
             self.unhandled_failure = None;

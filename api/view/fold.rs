@@ -5,7 +5,7 @@ use engine::{
     machine::ExecutionStatus,
 };
 
-use super::{Doing, Idle, Made, View, Wait};
+use super::{Doing, IdlePeriod, Made, View, Wait};
 
 impl View {
     pub(super) fn fold_event(&mut self, frame: &str, details: &HistoryEventDetails, at_ms: u64) {
@@ -21,13 +21,13 @@ impl View {
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
             Details::TaskSubmitted { name, .. } => self.set(&path(name), Doing::Parked { deadline_ms: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
-            Details::ParallelStateStarted { name } => self.handle_failure(&path(name), at_ms),
+            Details::ParallelStateStarted { name } => self.abandon_inner_states(&path(name), at_ms),
             Details::MapStateStarted { name, length } => {
-                self.handle_failure(&path(name), at_ms);
+                self.abandon_inner_states(&path(name), at_ms);
                 self.begin_map(path(name), *length);
             }
             Details::ParallelStateFailed { name, failure } | Details::MapStateFailed { name, failure } => {
-                self.fail_outer(path(name), failure);
+                self.fail_enclosing(path(name), failure);
             }
             Details::MapRunStarted { .. } => self.begin_map_run(frame),
             Details::MapIterationSucceeded { .. } => self.end_iteration(frame, true),
@@ -78,7 +78,7 @@ impl View {
     fn redrive(&mut self, at_ms: u64) {
         self.status = ExecutionStatus::Running;
         if let Some(from_ms) = self.stopped_ms.take() {
-            self.idle.push(Idle { from_ms, until_ms: at_ms });
+            self.idle.push(IdlePeriod { from_ms, until_ms: at_ms });
         }
         (self.failure, self.unhandled_failure) = (None, None);
         // The iterations that failed run again.
@@ -94,7 +94,7 @@ impl View {
     fn exit(&mut self, path: &str, state_type: StateType, at_ms: u64) {
         self.set(path, Doing::Exited { stopped_ms: at_ms });
         if matches!(state_type, StateType::Parallel | StateType::Map) {
-            self.handle_failure(path, at_ms);
+            self.abandon_inner_states(path, at_ms);
         }
     }
 
@@ -120,14 +120,14 @@ impl View {
                 self.set(state_path, Doing::Waiting(wait));
             }
             Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {
-                self.handle_failure(state_path, at_ms);
+                self.abandon_inner_states(state_path, at_ms);
                 let (attempt, next_attempt_ms, failure) = (*attempt, *next_attempt_ms, failure.clone());
                 if let Some(state) = self.states.get_mut(state_path) {
                     state.attempt = attempt;
                     state.doing = Doing::Retrying { attempt, next_attempt_ms, failure };
                 }
             }
-            Note::Caught { state_path, .. } => self.handle_failure(state_path, at_ms),
+            Note::Caught { state_path, .. } => self.abandon_inner_states(state_path, at_ms),
             Note::Signalled { .. }
             | Note::SignalKept { .. }
             | Note::SignalApplied { .. }

@@ -7,7 +7,7 @@ use super::View;
 /// The time between an end and the redrive that followed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Idle {
+pub struct IdlePeriod {
     /// When the execution ended, in milliseconds since the Unix epoch.
     pub from_ms: u64,
     /// When it was redriven, in milliseconds since the Unix epoch.
@@ -17,7 +17,7 @@ pub struct Idle {
 impl View {
     /// For how long the execution was active between two times.
     pub fn active_ms(&self, from_ms: u64, until_ms: u64) -> u64 {
-        let overlap = |idle: &Idle| idle.until_ms.min(until_ms).saturating_sub(idle.from_ms.max(from_ms));
+        let overlap = |idle: &IdlePeriod| idle.until_ms.min(until_ms).saturating_sub(idle.from_ms.max(from_ms));
         let idle_ms: u64 = self.idle.iter().map(overlap).sum();
         until_ms.saturating_sub(from_ms).saturating_sub(idle_ms)
     }

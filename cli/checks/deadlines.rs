@@ -12,7 +12,8 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     each_state(definition, &mut |raw| {
         let waits = raw.json["Resource"].as_str().is_some_and(|resource| resource.ends_with(".waitForTaskToken"));
         if waits && DEADLINES.iter().all(|field| raw.json.get(field).is_none()) {
-            let message = "A wait for a task token without TimeoutSeconds can wait for ever.";
+            let message =
+                "A Task that waits for a task token without TimeoutSeconds or HeartbeatSeconds can wait for ever.";
             found.push(Diagnostic::warning("WAIT_WITHOUT_DEADLINE", &raw.pointer, message));
         }
     });

@@ -47,10 +47,7 @@ impl DefinitionFile {
     /// # Errors
     /// The file does not exist, its text is not a definition, or a substitution has no placeholder.
     pub fn read(path: &str, substitutions: &[String]) -> Result<Self, CliError> {
-        let (file, machine) = match path.rsplit_once('#').filter(|_| !Path::new(path).exists()) {
-            Some((file, machine)) => (file, Some(machine)),
-            None => (path, None),
-        };
+        let (file, machine) = Self::parts_of(path);
         if file != "-" && !Path::new(file).exists() {
             return Err(CliError::not_found(format!("neither a workflow nor a file is named '{file}'"))
                 .hint("flow workflows lists what is shipped; flow new NAME writes a workflow of your own"));
@@ -82,6 +79,14 @@ impl DefinitionFile {
             machine.unwrap_or_else(|| Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or_default());
         let name = name.split('.').next().filter(|name| !name.is_empty() && *name != "-").unwrap_or("workflow");
         Ok(DefinitionFile { name: name.to_owned(), text: text.text().to_owned(), pointer, definition })
+    }
+
+    /// The file and the name of the state machine in `template.yaml#NAME`; of another path the file alone.
+    pub fn parts_of(path: &str) -> (&str, Option<&str>) {
+        match path.rsplit_once('#').filter(|_| !Path::new(path).exists()) {
+            Some((file, machine)) => (file, Some(machine)),
+            None => (path, None),
+        }
     }
 
     /// Returns the definition.

@@ -201,7 +201,8 @@ type Stamps = Vec<Option<(SystemTime, u64)>>;
 
 fn stamps(arguments: &DevArguments) -> Stamps {
     let input = arguments.input.as_deref().filter(|text| !text.trim_start().starts_with('{')).map(PathBuf::from);
-    let files = [Some(PathBuf::from(&arguments.file)), mocks::file(&arguments.file, arguments.mocks.as_deref()), input];
+    let file = PathBuf::from(checks::DefinitionFile::parts_of(&arguments.file).0);
+    let files = [Some(file), mocks::file(&arguments.file, arguments.mocks.as_deref()), input];
     let stamp = |file: Option<PathBuf>| {
         let metadata = std::fs::metadata(file?).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))

@@ -1,6 +1,6 @@
 //! `flow policy`.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -74,13 +74,11 @@ pub fn run(arguments: &PolicyArguments) -> Result<Exit, CliError> {
 fn definition(name: &str) -> Result<Value, CliError> {
     match workflows::find(name) {
         Some(workflow) => workflow.definition().map_err(|error| CliError::refused(error.to_string())),
-        None if Path::new(name).is_file() => DefinitionFile::read(name, &[])?.definition(),
-        None => Err(CliError::not_found(format!("neither a workflow nor a file is named '{name}'"))
-            .hint("flow workflows lists what is shipped")),
+        None => DefinitionFile::read(name, &[])?.definition(),
     }
 }
 
-/// The wanted part, or the complete policy. What does not fit into a managed policy is said on standard error.
+/// The wanted part, or the complete policy. Warns on standard error if the complete policy exceeds the limit of a managed policy.
 ///
 /// # Errors
 /// There is no such part.
@@ -93,7 +91,7 @@ fn document(statements: &[Statement], part: Option<usize>) -> Result<Value, CliE
             eprintln!(
                 "flow: this policy has {} characters without white space, and a managed policy may have {}. --part 1 to --part {count} print it \
                  as {count} policies; attach all of them.",
-                policy::counted(&complete),
+                policy::character_count(&complete),
                 policy::MANAGED_POLICY_MAX
             );
         }

@@ -4,7 +4,7 @@ mod all;
 mod changed;
 mod from;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest, ResumeExecution, ResumeRequest};
 use clap::Args;
@@ -31,9 +31,6 @@ use crate::{
     ui::display::Display,
     world,
 };
-
-/// After a signal, how long the owner of the store is given to confirm that it has resumed the execution.
-const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
 
 /// Arguments of `flow resume`.
 #[derive(Debug, Args)]
@@ -120,19 +117,11 @@ async fn one(
         refuse_other_location(global, header, pinned)?;
     }
     let _orderly = interrupt::Orderly::begin();
-    let handle = drive(Environments::new(home)).await?;
+    let handle = Handle::drive_unless_stopped(Environments::new(home)).await?;
     let watched = resume_and_watch(global, &handle, header, (pinned.as_ref(), from), watching).await;
     let closed = handle.close().await;
     let exit = watched.map_err(|error| if_pruned(&header.id, error))?;
     closed.map(|()| exit)
-}
-
-/// Becomes the owner of the store, or its client. Another owner may end slowly, and nothing is begun yet, so a signal ends the wait.
-async fn drive(environments: Arc<Environments>) -> Result<Handle, CliError> {
-    tokio::select! {
-        handle = Handle::drive(environments) => handle,
-        exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
-    }
 }
 
 /// Redrives an execution at Step Functions and watches it. Its environment is Step Functions' own.
@@ -184,26 +173,18 @@ async fn resume(
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
     let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished };
     interrupt::check()?;
-    let stopped = async {
-        let exit = interrupt::requested().await;
-        tokio::time::sleep(CONFIRMATION_MAX).await;
-        exit
-    };
     let resumed = async {
         match &verified {
             Some(environment) => handle.call_verified::<ResumeExecution>(request, environment).await,
             None => handle.call::<ResumeExecution>(request).await,
         }
     };
-    tokio::select! {
-        biased;
-        resumed = resumed => resumed.map(|resumed| resumed.ended_before),
-        exit = stopped => {
-            let message = format!("stopped; the owner of the store did not confirm that {} is resumed", header.id);
-            let hint = format!("flow status {}{OPTIONS}   shows whether it is", quoted(&header.id));
-            Err(CliError::new(exit, message).hint(hint))
-        }
-    }
+    let unconfirmed = |exit| {
+        let message = format!("stopped; the owner of the store did not confirm that {} is resumed", header.id);
+        let hint = format!("flow status {}{OPTIONS}   shows whether it is", quoted(&header.id));
+        CliError::new(exit, message).hint(hint)
+    };
+    interrupt::confirmed(resumed, unconfirmed).await.map(|resumed| resumed.ended_before)
 }
 
 fn pinned(header: &ExecutionHeader) -> Option<Pinned> {
@@ -226,8 +207,8 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
     Ok(())
 }
 
-/// Refuses, among several executions, one that is pinned to another region than the command line gives. One environment may be that of
-/// executions in several regions, so only options count. A given profile provides the credentials of the pinned account, except to an
+/// Refuses, among several executions, one that is pinned to another region than the command line gives. Only
+/// `--region` and `--profile` count: `AWS_REGION` is the same for executions of several regions. A given profile provides the credentials of the pinned account, except to an
 /// execution that another process drives.
 fn refuse_given_location(global: &Global, pinned: &Pinned, is_driven: bool) -> Result<(), CliError> {
     let given =

@@ -32,9 +32,6 @@ use crate::{
 };
 use plan::{Caller, Plan};
 
-/// After a signal, how long the owner of the store is given to confirm that it has begun the execution.
-const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
-
 /// Arguments of `flow run`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = rehearsal::FAULTS)]
@@ -103,7 +100,7 @@ pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliEr
     let faults = arguments.faults.clone();
     // Boxed: the teardown of a rehearsal runs this function again, and the compiler limits the depth of futures.
     let ended = Box::pin(run_workflow(global, arguments)).await;
-    // A wrong command line has ordered nothing.
+    // A usage error precedes the order of faults.
     let is_ordered = !faults.is_empty() && ended.as_ref().err().is_none_or(|error| error.exit != Exit::Usage);
     if is_ordered {
         faults::end(global, &Home::rehearsals(global)?, &faults).await;
@@ -131,9 +128,6 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
     };
     check_faults(&arguments, &plan)?;
     if let Some(handle) = at_step_functions {
-        if from.is_some() {
-            return Err(CliError::refused("--from is for this machine's engine: nothing was changed"));
-        }
         return deployed::run(global, &handle, &arguments, &plan).await;
     }
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
@@ -310,11 +304,7 @@ async fn execute(
     }
     let environment = serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?;
     let _orderly = interrupt::Orderly::begin();
-    // Another owner of the store may end slowly, and nothing is begun yet.
-    let handle = tokio::select! {
-        handle = Handle::drive(environments) => handle?,
-        exit = interrupt::requested() => return Err(interrupt::nothing_begun(exit)),
-    };
+    let handle = Handle::drive_unless_stopped(environments).await?;
     let start = StartExecutionRequest {
         id: id.clone(),
         workflow: plan.name,
@@ -378,19 +368,11 @@ async fn start_and_watch(
 async fn begin(handle: &Handle, start: StartExecutionRequest) -> Result<(), CliError> {
     interrupt::check()?;
     let id = quoted(&start.id);
-    let stopped = async {
-        let exit = interrupt::requested().await;
-        tokio::time::sleep(CONFIRMATION_MAX).await;
-        exit
+    let unconfirmed = |exit| {
+        let message = "stopped; the owner of the store did not confirm that the execution is begun";
+        CliError::new(exit, message).hint(format!("flow status {id}{OPTIONS}   shows whether it is"))
     };
-    tokio::select! {
-        biased;
-        begun = handle.call::<StartExecution>(start) => begun.map(drop),
-        exit = stopped => {
-            let message = "stopped; the owner of the store did not confirm that the execution is begun";
-            Err(CliError::new(exit, message).hint(format!("flow status {id}{OPTIONS}   shows whether it is")))
-        }
-    }
+    interrupt::confirmed(handle.call::<StartExecution>(start), unconfirmed).await.map(drop)
 }
 
 fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched: &Watched) {

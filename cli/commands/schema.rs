@@ -6,7 +6,9 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::{
-    asl_schema, environments,
+    asl_schema,
+    checks::DefinitionFile,
+    environments,
     exit::{CliError, Exit},
     input,
 };
@@ -37,7 +39,7 @@ pub fn run(arguments: &SchemaArguments) -> Result<Exit, CliError> {
 
 /// The schema beside a definition file, as `flow new` writes it.
 fn of_file(file: &str) -> Result<Value, CliError> {
-    if !Path::new(file).is_file() {
+    if !Path::new(DefinitionFile::parts_of(file).0).is_file() {
         let message = format!("neither a workflow nor a file is named '{file}'");
         return Err(CliError::not_found(message).hint("flow workflows lists what is shipped"));
     }

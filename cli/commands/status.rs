@@ -53,10 +53,10 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 pub struct StatusArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest; without one, all are listed.
     id: Option<String>,
-    /// Show one state: its input, attempts and activity.
+    /// Show the states with this name or path: what each does now, or its last visit; with input and output.
     #[arg(long, value_name = "NAME", requires = "id")]
     state: Option<String>,
-    /// List all executions, not only the latest.
+    /// List all executions, not only the latest 100; with `-o json` all are listed anyway.
     #[arg(long, conflicts_with = "id")]
     all: bool,
     /// Poll every second until it ends; the exit code is the execution's.
@@ -202,7 +202,7 @@ impl<'w> Watching<'w> {
         record::ended(view);
         if self.global.output == Output::Human && (ended || view.last_sequence != self.last_sequence) {
             self.last_sequence = view.last_sequence;
-            record::event(&json::complete(json::ended_watch(view, driven, now_ms)));
+            record::event(&json::complete(json::watch_end(view, driven, now_ms)));
         }
     }
 }

@@ -23,7 +23,11 @@ use crate::{
     interrupt,
     owner::{self, Handle, StreamError},
     proposed::{OPTIONS, quoted},
-    ui::{display::Display, display_status::display_status, text::visible},
+    ui::{
+        display::Display,
+        display_status::display_status,
+        text::{field_lines, visible},
+    },
 };
 
 /// The duration of a `--no-wait` without a value.
@@ -275,11 +279,11 @@ pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &m
         || watched.needs_are_news
         || (watched.exit == Exit::Success && !watched.view.changed_nothing());
     if global.quiet && watched.exit == Exit::Waiting && worth_saying {
-        display.needs(&watched.view, clock::of(handle.home()).now_ms());
+        display.needs(&watched.view, watched.display_status, clock::of(handle.home()).now_ms());
     } else if worth_saying {
         display.end(&watched.view, watched.display_status, clock::of(handle.home()).now_ms());
     } else {
-        display.record_end(&watched.view, clock::of(handle.home()).now_ms());
+        display.record_end(&watched.view, watched.display_status, clock::of(handle.home()).now_ms());
     }
 }
 
@@ -289,23 +293,10 @@ pub fn show_output(view: &View) {
         None | Some(Value::Null) => {}
         Some(Value::Object(output)) => {
             say!();
-            show_fields(output, 2);
+            let lines = output.iter().flat_map(|(name, value)| field_lines(name, value, 2));
+            lines.for_each(|line| say!("{line}"));
         }
         Some(Value::String(text)) => say!("\n  {}", visible(text)),
         Some(other) => say!("\n  {}", visible(&other.to_string())),
-    }
-}
-
-fn show_fields(fields: &serde_json::Map<String, Value>, indent: usize) {
-    for (name, value) in fields {
-        match value {
-            Value::Null => {}
-            Value::Object(inner) => {
-                say!("{:indent$}{}:", "", visible(name));
-                show_fields(inner, indent + 2);
-            }
-            Value::String(text) => say!("{:indent$}{}: {}", "", visible(name), visible(text)),
-            other => say!("{:indent$}{}: {}", "", visible(name), visible(&other.to_string())),
-        }
     }
 }

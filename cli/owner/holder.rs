@@ -43,6 +43,7 @@ pub fn unreachable(home: &Home) -> CliError {
         "continue it, if it is stopped, with   kill -CONT {pid}   or end it with   kill -9 {pid}   : nothing is lost"
     ))
 }
+
 /// The error if an owner reads the store for longer than a process waits.
 pub(super) fn only_reads(home: &Home) -> CliError {
     let message = format!(

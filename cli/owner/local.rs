@@ -34,8 +34,9 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 /// The message about what happens after a first signal.
 pub fn no_new_calls() -> String {
-    format!("no new calls; those in flight may end within {} s (once more stops now)", DRAIN_MAX.as_secs())
+    format!("no new calls; those in flight may end within {} s (a second signal stops now)", DRAIN_MAX.as_secs())
 }
+
 /// How long this process drives only other processes' executions without an explanation.
 const QUIET_UNEXPLAINED_MAX: Duration = Duration::from_secs(1);
 /// A read that takes longer serves other processes meanwhile.

@@ -21,10 +21,10 @@ use crate::{
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Handle {
-    /// Called after the owner ended. Becomes the owner or a client of the next one, and checks that this owner may act in the pinned
-    /// environment of an execution, which [`Handle::follow`] then continues. An execution acts with the credentials of its own command:
-    /// with `waits`, an owner without them is not asked to drive it, and this process becomes the owner after that one. If nothing with
-    /// credentials remains, the engine pauses the execution at its next call, with the reason.
+    /// Finds the next owner after one has ended, and verifies that it may act for an execution.
+    ///
+    /// With `waits`, an owner without the credentials is not asked to drive it; this process waits until that owner ends. Without a
+    /// process that has them, the engine pauses the execution at its next call.
     ///
     /// # Errors
     /// As [`Handle::drive`], the environment cannot be reached, or a signal ends the wait.
@@ -36,7 +36,7 @@ impl Handle {
             let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
             let described = self.call::<DescribeExecution>(request).await?;
             let owner = self.owner_elsewhere().await;
-            // What another process drives already is watched.
+            // An execution that another process drives is only followed.
             if described.execution.is_quiescent() || (owner.is_some() && described.driven) {
                 return Ok(());
             }
@@ -52,7 +52,7 @@ impl Handle {
             }
             tokio::select! {
                 exit = interrupt::requested() => {
-                    return Err(interrupted(id, CliError::new(exit, "stopped before another process could drive it")));
+                    return Err(interrupted(id, CliError::new(exit, "stopped while waiting for the owner of the store to end")));
                 }
                 () = tokio::time::sleep(RETRY_INTERVAL) => {}
             }
@@ -85,11 +85,13 @@ impl Handle {
             if let Some(exit) = stopped {
                 return Err(said(CliError::new(exit, "stopped before the first call"), is_repeated));
             }
-            // Another owner was verified if that one ended meanwhile.
+            // The owner ended during the verification: verify the next one.
             if !Arc::ptr_eq(&side, &self.side().await) {
                 continue;
             }
-            let Side::Remote(client) = &*side else { return self.call::<O>(request).await };
+            let Side::Remote(client) = &*side else {
+                return self.call::<O>(request).await.map_err(|error| said(error, is_repeated));
+            };
             match client.call::<O>(&request).await {
                 Ok(response) => return Ok(response),
                 Err(error) if patience.lasts(self.home(), &error) => {

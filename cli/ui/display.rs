@@ -193,7 +193,7 @@ impl Display {
         let driven = is_driven(display_status);
         self.record(view, driven, now_ms);
         match self.kind {
-            Kind::Json => json::print(json::ended_watch(view, driven, now_ms)),
+            Kind::Json => json::print(json::watch_end(view, driven, now_ms)),
             Kind::Tree => {
                 block::finish(&self.tree(view, display_status, now_ms));
                 self.drawn.clear();
@@ -204,23 +204,24 @@ impl Display {
     }
 
     /// Shows only what an execution needs of a person.
-    pub fn needs(&mut self, view: &View, now_ms: u64) {
-        self.record_end(view, now_ms);
+    pub fn needs(&mut self, view: &View, display_status: &str, now_ms: u64) {
+        let driven = is_driven(display_status);
+        self.record(view, driven, now_ms);
         match self.kind {
-            Kind::Json => json::print(json::ended(view, now_ms)),
+            Kind::Json => json::print(json::watch_end(view, driven, now_ms)),
             _ => self.print_lines(&summary::needs(view, now_ms)),
         }
     }
 
-    /// Records the end of a watch that a process drives until the end.
-    pub fn record_end(&self, view: &View, now_ms: u64) {
-        self.record(view, true, now_ms);
+    /// Records the end of a watch without showing it.
+    pub fn record_end(&self, view: &View, display_status: &str, now_ms: u64) {
+        self.record(view, is_driven(display_status), now_ms);
     }
 
     fn record(&self, view: &View, driven: bool, now_ms: u64) {
         record::ended(view);
         if self.kind != Kind::Json && record::records_events() {
-            record::event(&json::complete(json::ended_watch(view, driven, now_ms)));
+            record::event(&json::complete(json::watch_end(view, driven, now_ms)));
         }
     }
 

@@ -118,13 +118,8 @@ pub fn with(mut line: Value, more: Value) -> Value {
     line
 }
 
-/// The last line of a watch that a process drives until the end.
-pub fn ended(view: &View, now_ms: u64) -> Value {
-    ended_watch(view, true, now_ms)
-}
-
 /// The last line of a watch. `driven`: a process drives the execution on.
-pub fn ended_watch(view: &View, driven: bool, now_ms: u64) -> Value {
+pub fn watch_end(view: &View, driven: bool, now_ms: u64) -> Value {
     json!({
         "type": "end",
         "time": rfc3339(view.stopped_ms.unwrap_or(now_ms)),

@@ -176,7 +176,7 @@ fn lines_and_json_lines() {
             json::complete(json::event(&story.view, &event).unwrap()).to_string()
         };
         let mut all: Vec<String> = story.entries.iter().map(line).collect();
-        all.push(json::complete(json::ended(&story.view, Story::at(1_000.0))).to_string());
+        all.push(json::complete(json::watch_end(&story.view, true, Story::at(1_000.0))).to_string());
         snapshot!(format!("json_{name}"), all.join("\n"));
     }
     let heartbeat = lines::heartbeat(&map().view, None, Story::at(195.0)).unwrap();

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
+use serde_json::Value;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A duration: `0.8s`, `42s`, `2m04s`, `1h03m`, `2d05h`.
@@ -96,6 +97,21 @@ pub fn visible(text: &str) -> String {
         }
     }
     shown
+}
+
+/// The lines of a value: an object's fields are below its name, and null has no line.
+pub fn field_lines(name: &str, value: &Value, indent: usize) -> Vec<String> {
+    let name = visible(name);
+    match value {
+        Value::Null => Vec::new(),
+        Value::Object(fields) if !fields.is_empty() => {
+            let mut lines = vec![format!("{:indent$}{name}:", "")];
+            lines.extend(fields.iter().flat_map(|(name, value)| field_lines(name, value, indent + 2)));
+            lines
+        }
+        Value::String(text) => vec![format!("{:indent$}{name}: {}", "", visible(text))],
+        other => vec![format!("{:indent$}{name}: {}", "", visible(&other.to_string()))],
+    }
 }
 
 /// Whether a character is a control character, or one of Unicode's directional formatting characters or separators of lines (UAX #9).

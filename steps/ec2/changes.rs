@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::{Filter, Instance, Subnet};
 use engine::step::StepError;
 
-use super::{drift, filter, of_deployment, quotas};
+use super::{filter, foreign_rules, of_deployment, quotas};
 use crate::{
     Environment,
     failure::{failure, is_missing},
@@ -23,7 +23,7 @@ pub(super) async fn check(
         check_bastion(input, &instance, &mut objections.problems);
     }
     let has_network = check_network(environment, input, objections).await?;
-    objections.notes.extend(drift::notes(environment, &input.deployment, &input.groups).await?);
+    objections.notes.extend(foreign_rules::notes(environment, &input.deployment, &input.groups).await?);
     if !has_network && input.vpc_cidr.is_some() {
         quotas::check_vpcs(environment, &mut objections.problems, &mut objections.notes).await?;
     }

@@ -44,7 +44,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         registry,
         environment,
         "aws:aws-sdk:s3:headObject",
-        "Reads what S3 knows of an object, without its content.",
+        "Reads an object's metadata, without its content.",
         ["s3:GetObject"],
         head_object
     );
@@ -195,7 +195,7 @@ async fn get_object(environment: Arc<Environment>, _context: StepContext, input:
     let wants_checksums = input.checksum_mode.is_some();
     let call = with_parameters!(environment.s3_reads().get_object(), input);
     let answer = call.send().await.map_err(|error| failed("s3:GetObject", error))?;
-    let mut members = answers::of_object(answers::members_of_object!(answer), wants_checksums);
+    let mut members = answers::without_unrequested_checksums(answers::members_of_object!(answer), wants_checksums);
     let bytes = through::collect(answer.body, RESULT_BYTES_MAX).await.map_err(|error| error.during("s3:GetObject"))?;
     let bytes = bytes.ok_or_else(too_large)?;
     let refuse = |_| StepError::new(ErrorClass::Invalid, "the object is not a text in UTF-8").during("s3:GetObject");
@@ -213,7 +213,7 @@ async fn head_object(environment: Arc<Environment>, _context: StepContext, input
     let wants_checksums = input.checksum_mode.is_some();
     let call = with_parameters!(environment.s3_reads().head_object(), input);
     let answer = call.send().await.map_err(|error| failed("s3:GetObject", error))?;
-    let members = answers::of_object(answers::members_of_object!(answer), wants_checksums);
+    let members = answers::without_unrequested_checksums(answers::members_of_object!(answer), wants_checksums);
     Ok(Answer::done(Value::Object(members)))
 }
 

@@ -14,7 +14,7 @@ use engine::{
 use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
-use super::{drive, pinned, refuse_given_location, resume};
+use super::{pinned, refuse_given_location, resume};
 use crate::{
     clock,
     commands::{
@@ -52,7 +52,7 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
         return Ok(Exit::Success);
     }
     let _orderly = interrupt::Orderly::begin();
-    let handle = drive(Environments::new(home)).await?;
+    let handle = Handle::drive_unless_stopped(Environments::new(home)).await?;
     let listed = tokio::select! {
         listed = list(&handle) => listed,
         exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
@@ -93,7 +93,7 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     let (theirs, ours): (Vec<_>, Vec<_>) = executions.into_iter().partition(is_driven);
     if let Some(owner) = &elsewhere {
         for header in &theirs {
-            report.refuse_if_elsewhere(header, true);
+            report.refuse_other_region(header, true);
         }
         show_driven(global, &theirs, owner);
         show_needs(global, handle, &theirs).await?;
@@ -113,7 +113,7 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
             say_that_all_stop(elsewhere.as_deref());
             return Ok(exit);
         }
-        if !report.refuse_if_elsewhere(header, false) && resume_one(&mut report, handle, header, watching).await? {
+        if !report.refuse_other_region(header, false) && resume_one(&mut report, handle, header, watching).await? {
             running.push(one(handle, header, watching));
         }
     }
@@ -161,7 +161,7 @@ async fn resume_one(
             report.show(&ended_meanwhile(handle, &header.id, status).await?);
             return Ok(false);
         }
-        // A signal refuses no execution.
+        // After a signal the error is that of the interrupted call, not a refusal.
         Err(_) if interrupt::received().is_some() => {
             report.any_unfinished = true;
             return Ok(false);
@@ -172,7 +172,7 @@ async fn resume_one(
         }
         Err(error) => error,
     };
-    // What refused it may be that it was cancelled or pruned since it was listed.
+    // The execution may have been cancelled or pruned since it was listed.
     let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: true };
     match handle.call::<DescribeExecution>(request).await {
         Ok(described) if described.execution.status != ExecutionStatus::Running => {
@@ -211,8 +211,8 @@ impl<'r> Report<'r> {
         }
     }
 
-    /// Refuses an execution that is pinned to another place than the options of the command line give. Returns whether it is refused.
-    fn refuse_if_elsewhere(&mut self, header: &ExecutionHeader, is_driven: bool) -> bool {
+    /// Refuses an execution that is pinned to another region or profile than the options give. Returns whether it is refused.
+    fn refuse_other_region(&mut self, header: &ExecutionHeader, is_driven: bool) -> bool {
         match pinned(header).map_or(Ok(()), |pinned| refuse_given_location(self.global, &pinned, is_driven)) {
             Ok(()) => false,
             Err(error) => {
@@ -313,7 +313,7 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
     let mut display = Display::none(clock.clone());
     match watch(handle, &header.id, watching, &mut display).await {
         Ok(watched) => {
-            display.record_end(&watched.view, clock.now_ms());
+            display.record_end(&watched.view, watched.display_status, clock.now_ms());
             outcome(&watched, clock.as_ref())
         }
         Err(error) => Outcome {

@@ -22,7 +22,7 @@ use crate::{
 
 /// The interval between checks whether the state of a `kill@STATE` was entered.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
-/// The Task whose execution calls what its own definition says.
+/// The resource that starts a nested execution, whose definition may make any call.
 const NESTED: &str = "states:startExecution";
 
 /// Parses one fault.
@@ -102,7 +102,7 @@ fn is_match(pattern: &str, text: &str) -> bool {
 /// Ends the faults of this command, and names those that never occurred.
 pub async fn end(global: &Global, home: &Home, faults: &[InjectedFault]) {
     name_never_occurred(global, home, faults).await;
-    if let Some(world) = World::read(home.folder()).ok().flatten().filter(|_| !faults.is_empty()) {
+    if let Some(world) = World::read(home.folder()).ok().flatten() {
         // Without an answer the world has ended, and its faults with it.
         let _ = world.disarm().await;
     }
@@ -110,7 +110,7 @@ pub async fn end(global: &Global, home: &Home, faults: &[InjectedFault]) {
 
 /// Names the faults that never occurred. Without an answer of the world nothing is known.
 async fn name_never_occurred(global: &Global, home: &Home, faults: &[InjectedFault]) {
-    let Some(world) = World::read(home.folder()).ok().flatten().filter(|_| !faults.is_empty()) else { return };
+    let Some(world) = World::read(home.folder()).ok().flatten() else { return };
     let Ok(not_occurred) = world.never_occurred().await else { return };
     let never: Vec<String> = faults.iter().filter_map(|fault| text_if_not_occurred(fault, &not_occurred)).collect();
     if never.is_empty() {
@@ -128,7 +128,7 @@ fn text_if_not_occurred(fault: &InjectedFault, not_occurred: &[String]) -> Optio
         InjectedFault::Order(order) => {
             order["fault"].as_str().filter(|text| not_occurred.iter().any(|one| one == text)).map(str::to_owned)
         }
-        // This process would not run any more.
+        // A kill that occurred would have ended this process.
         InjectedFault::KillAt(state) => Some(format!("kill@{state}")),
     }
 }

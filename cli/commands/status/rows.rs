@@ -32,7 +32,7 @@ pub async fn print_all(handle: &Handle) -> Result<(), CliError> {
         let now_ms = clock::of(handle.home()).now_ms();
         let mut printed = 0;
         for header in executions {
-            // An owner of an earlier version repeats the later ones.
+            // An owner of an earlier version ignores `until_ms` and returns newer executions again.
             let is_later = until_ms.is_some_and(|until_ms| header.started_ms > until_ms);
             if is_later || (Some(header.started_ms) == until_ms && at_boundary.contains(&header.id)) {
                 continue;
@@ -51,6 +51,7 @@ pub async fn print_all(handle: &Handle) -> Result<(), CliError> {
         if is_last || out::is_closed() {
             return Ok(());
         }
+        // Every execution of the page started at `until_ms`: only a longer page contains the next one.
         if printed == 0 {
             limit = limit.saturating_mul(2);
         }

@@ -122,7 +122,7 @@ impl Visits {
 }
 
 /// What is shown of one state.
-struct Shown {
+struct ShownState {
     kind: Kind,
     line: Value,
     text: Vec<String>,
@@ -137,7 +137,7 @@ enum Kind {
 }
 
 impl Visit {
-    fn shown(&self, now_ms: u64) -> Shown {
+    fn shown(&self, now_ms: u64) -> ShownState {
         let Visit { path, number, attempt, entered_ms, input, left_ms, output, failure } = self;
         let (kind, what) = match (failure, output) {
             (Some(ErrorAndCause { error, .. }), None) => (Kind::Failed, format!("failed: {error}")),
@@ -158,15 +158,15 @@ impl Visit {
         let mut text = vec![heading(path, &said, (*attempt, *number))];
         let left = left_ms.map_or_else(String::new, |left| format!(", left {}", text::moment(left, now_ms)));
         text.push(format!("  entered {}{left}", text::moment(*entered_ms, now_ms)));
-        describe(&mut text, 2, "input", input);
+        text.extend(text::field_lines("input", input, 2));
         if let Some(output) = output {
-            describe(&mut text, 2, "output", output);
+            text.extend(text::field_lines("output", output, 2));
         }
-        Shown { kind, line, text }
+        ShownState { kind, line, text }
     }
 }
 
-fn shown_frame(row: &FrameRow, visit: Option<&Visit>, driven: bool, now_ms: u64) -> Shown {
+fn shown_frame(row: &FrameRow, visit: Option<&Visit>, driven: bool, now_ms: u64) -> ShownState {
     let path = row.state_path();
     // The journal has no entries of the iterations of a distributed Map.
     let (attempt, number) = visit.map_or((u64::from(row.attempt), 1), |visit| (visit.attempt, visit.number));
@@ -177,19 +177,19 @@ fn shown_frame(row: &FrameRow, visit: Option<&Visit>, driven: bool, now_ms: u64)
     });
     let mut text = vec![heading(&path, &doing(&row.frame_state, driven, now_ms), (attempt, number))];
     text.push(format!("  entered {}", text::moment(row.entered_ms, now_ms)));
-    describe(&mut text, 2, "input", &row.input);
+    text.extend(text::field_lines("input", &row.input, 2));
     if !row.variables.is_empty() {
-        describe(&mut text, 2, "variables", &Value::Object((*row.variables).clone()));
+        text.extend(text::field_lines("variables", &Value::Object((*row.variables).clone()), 2));
     }
     let kind = if matches!(row.frame_state, FrameState::Failed { .. }) { Kind::Failed } else { Kind::Current };
-    Shown { kind, line, text }
+    ShownState { kind, line, text }
 }
 
 /// The path, what the state does, and the attempt and the visit unless they are the first.
 fn heading(path: &str, what: &str, (attempt, visit): (u64, u64)) -> String {
     let numbers = [("attempt", attempt), ("visit", visit)].into_iter().filter(|(_, number)| *number > 1);
     let numbers: Vec<String> = numbers.map(|(word, number)| format!("   {word} {number}")).collect();
-    format!("{path}   {what}{}", numbers.concat())
+    format!("{}   {}{}", text::visible(path), text::visible(what), numbers.concat())
 }
 
 /// What a state does, for people.
@@ -231,19 +231,6 @@ fn doing(frame_state: &FrameState, driven: bool, now_ms: u64) -> String {
     }
 }
 
-/// Adds the lines of a value: an object's fields below its name, and nothing for null.
-fn describe(lines: &mut Vec<String>, indent: usize, name: &str, value: &Value) {
-    match value {
-        Value::Null => {}
-        Value::Object(fields) if !fields.is_empty() => {
-            lines.push(format!("{:indent$}{name}:", ""));
-            fields.iter().for_each(|(name, value)| describe(lines, indent + 2, name, value));
-        }
-        Value::String(text) => lines.push(format!("{:indent$}{name}: {text}", "")),
-        other => lines.push(format!("{:indent$}{name}: {other}", "")),
-    }
-}
-
 /// The lines about the states with a name or path: for each that the execution is in, and for the last visit of each that it has left.
 ///
 /// # Errors
@@ -262,7 +249,7 @@ pub fn lines(
         let hint = format!("flow events {}{OPTIONS} shows the states it has entered", quoted(id));
         return Err(CliError::not_found(message).hint(hint));
     }
-    let json_line = |shown: Shown| {
+    let json_line = |shown: ShownState| {
         let mut line = shown.line;
         (line["type"], line["execution"]) = ("state".into(), id.as_str().into());
         json::complete(line).to_string()
@@ -274,7 +261,7 @@ pub fn lines(
 }
 
 /// All states with a name or path, in the order in which they were first entered.
-fn all(status: &DescribeExecutionResponse, name: &str, visits: &Visits, now_ms: u64) -> Vec<Shown> {
+fn all(status: &DescribeExecutionResponse, name: &str, visits: &Visits, now_ms: u64) -> Vec<ShownState> {
     let rows = status.frames.iter().filter(|row| *row.state == *name || row.state_path() == name);
     // An iteration that has ended keeps its frame until the others have ended.
     let current = |row: &&FrameRow| {
@@ -287,13 +274,13 @@ fn all(status: &DescribeExecutionResponse, name: &str, visits: &Visits, now_ms: 
         Some(row) => shown_frame(row, Some(visit), status.driven, now_ms),
         None => visit.shown(now_ms),
     });
-    let mut shown: Vec<Shown> = visited.collect();
+    let mut shown: Vec<ShownState> = visited.collect();
     shown.extend(rows.into_iter().map(|(_, row)| shown_frame(row, None, status.driven, now_ms)));
     shown
 }
 
 /// The text for people. Of several states, their number is said first.
-fn text_of_all(id: &str, name: &str, mut shown: Vec<Shown>) -> Vec<String> {
+fn text_of_all(id: &str, name: &str, mut shown: Vec<ShownState>) -> Vec<String> {
     let count = shown.len();
     let mut lines = Vec::new();
     if count > 1 {
@@ -327,9 +314,12 @@ mod tests {
 
     #[test]
     fn a_value_is_text_with_its_fields_below_its_name() {
-        let mut lines = Vec::new();
-        describe(&mut lines, 2, "input", &json!({ "a": { "b": "text" }, "n": 7, "none": null, "list": [1] }));
-        assert_eq!(lines.join("\n"), "  input:\n    a:\n      b: text\n    n: 7\n    list: [1]");
+        let value = json!({ "a": { "b": "text" }, "n": 7, "none": null, "list": [1], "escape": "\u{1b}[2J" });
+        let lines = text::field_lines("input", &value, 2);
+        assert_eq!(
+            lines.join("\n"),
+            "  input:\n    a:\n      b: text\n    n: 7\n    list: [1]\n    escape: \\u{1b}[2J"
+        );
     }
 
     #[test]

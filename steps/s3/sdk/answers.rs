@@ -61,8 +61,8 @@ macro_rules! members_of_object {
 }
 pub(super) use members_of_object;
 
-/// The members of an object's answer. The SDK asks for checksums to verify the content; AWS returns them only for `ChecksumMode`.
-pub(super) fn of_object(mut members: Members, wants_checksums: bool) -> Members {
+/// Removes the checksums unless the caller set `ChecksumMode`: the SDK requests them itself to verify the content.
+pub(super) fn without_unrequested_checksums(mut members: Members, wants_checksums: bool) -> Members {
     members.retain(|name, _| wants_checksums || !name.starts_with("Checksum"));
     members
 }
