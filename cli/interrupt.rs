@@ -56,9 +56,9 @@ pub fn install() -> std::io::Result<()> {
             let again = asked().send_replace(Some(exit)).is_some();
             let is_orderly = ORDERLY.load(Ordering::SeqCst) > 0;
             if again {
-                eprintln!("flow: stopped. A call that was in flight is made again by the next flow resume");
+                report!("flow: stopped. A call that was in flight is made again by the next flow resume");
             } else if !is_orderly && !BEGUN.load(Ordering::SeqCst) {
-                eprintln!("\nflow: {NOTHING_BEGUN}");
+                report!("\nflow: {NOTHING_BEGUN}");
             }
             if again || !is_orderly {
                 std::process::exit(i32::from(exit as u8));

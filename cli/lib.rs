@@ -2,7 +2,8 @@
 //!
 //! `commands` has one file for each command; `ui` displays views; `owner` makes this process the owner of a store or a
 //! client of its owner; `wire` carries operations between processes; `interrupt` handles signals; `out` writes standard
-//! output.
+//! output and standard error.
+#![deny(clippy::print_stderr)]
 
 /// Prints a line on standard output: see [`out::line`].
 macro_rules! say {
@@ -11,6 +12,13 @@ macro_rules! say {
     };
     ($($argument:tt)*) => {
         crate::out::line(format_args!($($argument)*))
+    };
+}
+
+/// Prints a line on standard error: see [`out::report`].
+macro_rules! report {
+    ($($argument:tt)*) => {
+        crate::out::report(format_args!($($argument)*))
     };
 }
 
@@ -123,14 +131,14 @@ fn with_output(code: Exit) -> Exit {
     out::flush();
     let code = match ui::record::failure() {
         Some(failure) => {
-            eprintln!("flow: the events or the report cannot be written: {failure}");
+            report!("flow: the events or the report cannot be written: {failure}");
             code.worse(Exit::Failed)
         }
         None => code,
     };
     match out::failure() {
         Some(failure) => {
-            eprintln!("flow: standard output cannot be written: {failure}");
+            report!("flow: standard output cannot be written: {failure}");
             code.worse(Exit::Failed)
         }
         None => code,
@@ -153,5 +161,10 @@ fn start_log(arguments: &arguments::Arguments) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FLOW_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
     let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .with_ansi(ansi)
+        .try_init();
 }

@@ -18,6 +18,12 @@ pub fn line(text: Arguments<'_>) {
     note(writeln!(out, "{text}"));
 }
 
+/// Prints a line on standard error. What cannot be written is lost: a command whose terminal or pipe is gone still ends in order, with its
+/// exit code.
+pub fn report(text: Arguments<'_>) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 /// Prints text without a line feed and flushes.
 pub fn text(text: &str) {
     let mut out = std::io::stdout().lock();

@@ -66,7 +66,6 @@ pub struct Store {
     /// The hashes of definitions that are certainly in the store.
     known_definitions: Mutex<HashSet<Arc<str>>>,
     document_versions: documents::DocumentVersions,
-    deferred_changes: documents::DeferredChanges,
     /// Whether some executions have the records of format 2.
     has_format_2: bool,
 }
@@ -96,8 +95,8 @@ impl Store {
     }
 
     fn over(records: Box<dyn Records>) -> Self {
-        let (known_definitions, document_versions, deferred_changes) = Default::default();
-        Store { records, known_definitions, document_versions, deferred_changes, has_format_2: true }
+        let (known_definitions, document_versions) = Default::default();
+        Store { records, known_definitions, document_versions, has_format_2: true }
     }
 
     /// The format is written last: a crash before that repeats the change.
@@ -144,8 +143,7 @@ impl Store {
     }
 
     /// Writes a batch and returns when it is durable.
-    fn write(&self, mut batch: Batch) -> Result<(), StoreError> {
-        self.deferred_changes.move_to(&mut batch);
+    fn write(&self, batch: Batch) -> Result<(), StoreError> {
         let kinds = documents::changed_kinds(&batch.changes);
         self.records.commit(batch)?;
         self.document_versions.count(kinds);

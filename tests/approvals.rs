@@ -292,3 +292,19 @@ fn a_proposed_command_is_not_an_answer_before_its_values_are_filled_in() {
     assert!(said.contains("nothing was answered"), "{said}");
     assert_eq!(home.status_of("one"), "RUNNING");
 }
+
+#[test]
+fn an_end_that_a_rejection_brings_is_printed_also_with_quiet_and_in_json() {
+    let home = Home::plain();
+    let ask =
+        json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": { "Prompt": "Go?" }, "End": true });
+    let file =
+        home.definition("ask", &json!({ "QueryLanguage": "JSONata", "StartAt": "Ask", "States": { "Ask": ask } }));
+    for id in ["quiet", "lines"] {
+        home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", id], 75);
+    }
+    let said = home.exits(&["reject", "quiet", "--quiet"], 0);
+    assert!(said.contains("FAILED after"), "{said}");
+    let said = home.exits(&["reject", "lines", "-o", "json"], 0);
+    assert!(said.contains(r#""status":"FAILED""#) && said.contains("FAILED after"), "{said}");
+}

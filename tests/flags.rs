@@ -248,3 +248,13 @@ fn a_policy_is_limited_to_the_records_of_a_domain() {
     let names = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
     assert!(said.contains(names) && said.contains("www.example.com"), "{said}");
 }
+
+#[test]
+fn an_id_that_reads_as_an_option_or_as_the_latest_is_refused() {
+    let home = Home::plain();
+    let file = home.one("pass", &json!({ "Type": "Pass", "End": true }));
+    for id in ["@latest", "-x"] {
+        let said = home.exits(&["run", &file, "--yes", &format!("--id={id}")], 3);
+        assert!(said.contains("cannot be the id"), "{said}");
+    }
+}

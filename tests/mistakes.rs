@@ -153,3 +153,11 @@ fn a_home_that_is_a_file_is_named_as_one() {
         }
     }
 }
+
+#[test]
+fn an_error_that_cannot_be_printed_keeps_its_exit_code() {
+    let home = Home::plain();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = home.command(&["status", "nope"]).stdout(full()).stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(4));
+}

@@ -298,3 +298,15 @@ fn a_command_waits_for_an_owner_that_is_ending_and_says_so() {
     assert_eq!(run.wait_with_output().unwrap().status.code(), Some(143));
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "begin\nend\n");
 }
+
+#[test]
+fn a_signal_after_the_terminal_is_gone_lets_the_call_in_flight_end_too() {
+    let home = Home::plain();
+    let (mut run, log, program) = running(&home, "sleep 2");
+    // As for `flow run ... 2>&1 | tee log`, where Ctrl-C ends tee too.
+    drop((run.stdout.take(), run.stderr.take()));
+    send("-INT", run.id());
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    home.exits_with(&["resume", "one"], &[("FLOW_PROGRAMS", &program)], 0);
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "begin\nend\n", "it ran once and to its end");
+}

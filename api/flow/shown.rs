@@ -1,7 +1,7 @@
 //! Records up to which journal entry an execution was shown to a person, so that the next display prints only newer
 //! entries, and that its end is still to be shown.
 
-use engine::{machine::ExecutionStatus, store::DocumentChanges};
+use engine::machine::ExecutionStatus;
 use serde::{Deserialize, Serialize};
 
 use super::Empty;
@@ -18,7 +18,7 @@ pub struct MarkShownRequest {
     pub id: String,
     /// The sequence of the last journal entry that was shown.
     pub sequence: u64,
-    /// Whether the display continues: the record is then written with the next commit of the store, without an fsync of its own.
+    /// Whether the display continues: then only this is recorded, so that a resume after a crash prints no line again.
     #[serde(default)]
     pub continues: bool,
 }
@@ -45,9 +45,7 @@ impl Operation for MarkShown {
         let header = api.header_of(&id)?;
         if continues {
             if header.status == ExecutionStatus::Running && api.shown(&id)? < sequence {
-                let mut changes = DocumentChanges::default();
-                changes.put(&shown_key(&id), &sequence)?;
-                api.runner.store().change_documents_later(changes);
+                api.put(&shown_key(&id), &sequence)?;
             }
             return Ok(Empty {});
         }

@@ -21,28 +21,48 @@ pub async fn end_was_shown(handle: &Handle, execution: &ExecutionHeader) -> Resu
     handle.call::<MarkShown>(request).await.map(drop)
 }
 
-/// The end of a sentence about an answer: how the execution ended, which process continues it, or the command that does. Only a full
-/// stop at Step Functions.
+/// What an execution does after an answer.
+#[derive(Debug, Default)]
+pub struct Afterwards {
+    /// The end of the sentence about the answer: how the execution ended, which process continues it, or the command that does. Only a
+    /// full stop at Step Functions.
+    pub text: String,
+    /// Its status, which an answer to Step Functions does not read.
+    pub status: Option<ExecutionStatus>,
+    /// Whether it failed or only a person continues it: `--quiet` prints it too.
+    pub concerns_a_person: bool,
+}
+
+impl Afterwards {
+    fn new(text: String, status: ExecutionStatus, concerns_a_person: bool) -> Self {
+        Afterwards { text, status: Some(status), concerns_a_person }
+    }
+}
+
+/// Reads what an execution does after an answer, and records an end as shown.
 ///
 /// # Errors
 /// The execution cannot be read.
-pub async fn afterwards(handle: &Handle, id: &str) -> Result<String, CliError> {
+pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliError> {
     if handle.at_step_functions().await.is_some() {
-        return Ok(".".to_owned());
+        return Ok(Afterwards { text: ".".to_owned(), status: None, concerns_a_person: false });
     }
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
     let described = handle.call::<DescribeExecution>(request).await?;
     if described.execution.status == ExecutionStatus::Running {
         let is_driven = described.driven && !described.execution.paused;
         if let Some(owner) = handle.owner_elsewhere().await.filter(|_| is_driven) {
-            return Ok(format!(". It continues in {owner}."));
+            return Ok(Afterwards::new(format!(". It continues in {owner}."), ExecutionStatus::Running, false));
         }
-        return Ok(format!(". No process drives it: flow resume {}{OPTIONS}", quoted(id)));
+        let text = format!(". No process drives it: flow resume {}{OPTIONS}", quoted(id));
+        return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
     }
     end_was_shown(handle, &described.execution).await?;
     let now_ms = clock::of(handle.home()).now_ms();
     let status = display_status(&described.execution, false, None, now_ms);
-    Ok(format!(". {}", summary::one_line(&described.view, status, now_ms)))
+    let text = format!(". {}", summary::one_line(&described.view, status, now_ms));
+    let has_failed = described.execution.status != ExecutionStatus::Succeeded;
+    Ok(Afterwards::new(text, described.execution.status, has_failed))
 }
 
 /// What to do after an answer was refused because the execution has ended.

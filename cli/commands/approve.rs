@@ -137,25 +137,28 @@ async fn answer(
         }
     };
     let request = AnswerApprovalRequest { id: id.clone(), state, decision, by, groups };
-    let response = handle.call::<AnswerApproval>(request).await;
-    let afterwards = match &response {
-        Ok(_) => answered::afterwards(&handle, &id).await,
-        Err(refused) => answered::hint_of_refusal(&handle, &id, refused).await,
+    let answered = match handle.call::<AnswerApproval>(request).await {
+        Ok(response) => answered::afterwards(&handle, &id).await.map(|afterwards| (response.state, afterwards)),
+        Err(refused) => {
+            let hint = answered::hint_of_refusal(&handle, &id, &refused).await;
+            let refused = if_pruned(&id, refused);
+            Err(match hint {
+                Ok(hint) => refused.hint(hint),
+                Err(_) => refused,
+            })
+        }
     };
     let closed = handle.close().await;
-    let state = match (response, &afterwards) {
-        (Ok(response), _) => response.state,
-        (Err(refused), Ok(hint)) => return Err(if_pruned(&id, refused).hint(hint)),
-        (Err(refused), Err(_)) => return Err(if_pruned(&id, refused)),
-    };
+    let (state, afterwards) = answered?;
     closed?;
-    let afterwards = afterwards?;
     let message = format!("{id}: \"{state}\" is {word} by {user}");
     match global.output {
-        Output::Human if global.quiet => {}
-        Output::Human => say!("{message}{afterwards}"),
+        Output::Human if global.quiet && !afterwards.concerns_a_person => {}
+        Output::Human => say!("{message}{}", afterwards.text),
         Output::Json => {
-            json::print(json!({ "type": word, "execution": id, "state": state, "user": user, "message": message }));
+            let message = format!("{message}{}", afterwards.text);
+            let line = json!({ "type": word, "execution": id, "state": state, "user": user, "status": afterwards.status, "message": message });
+            json::print(line);
         }
     }
     Ok(Exit::Success)

@@ -150,7 +150,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         };
         tokio::select! {
             exit = interrupt::requested() => {
-                eprintln!("\nflow: {}: flow status {}{OPTIONS}", ends_later(id), quoted(id));
+                report!("\nflow: {}: flow status {}{OPTIONS}", ends_later(id), quoted(id));
                 return Ok(exit);
             }
             settled = settled => {

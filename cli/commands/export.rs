@@ -37,7 +37,7 @@ pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, Cl
         Err(error) => return Err(error),
     };
     if damaged {
-        eprintln!("hint: {}", repair_hint());
+        report!("hint: {}", repair_hint());
         return Ok(Exit::Failed);
     }
     Ok(Exit::Success)
@@ -78,7 +78,7 @@ async fn through(handle: &Handle, ids: Vec<String>) -> Result<bool, CliError> {
 /// Prints the readable records of a store that cannot be opened. These are never all records.
 fn salvaged(home: &Home, ids: Vec<String>) -> Result<bool, CliError> {
     let (store, problems, _lock) = salvage(home)?;
-    problems.iter().for_each(|problem| eprintln!("flow: {problem}"));
+    problems.iter().for_each(|problem| report!("flow: {problem}"));
     let lines = export_lines(store, ids).map_err(|error| CliError::refused(error.to_string()))?;
     let left_out = lines.map(print).fold(false, |any, left_out| any | left_out);
     Ok(left_out || !problems.is_empty())
@@ -91,7 +91,7 @@ fn print(item: ExportItem) -> bool {
             false
         }
         ExportItem::LeftOut(why) => {
-            eprintln!("flow: left out: {why}");
+            report!("flow: left out: {why}");
             true
         }
     }

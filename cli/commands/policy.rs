@@ -88,7 +88,7 @@ fn document(statements: &[Statement], part: Option<usize>) -> Result<Value, CliE
     let Some(part) = part else {
         let complete = policy::document(statements);
         if count > 1 {
-            eprintln!(
+            report!(
                 "flow: this policy has {} characters without white space, and a managed policy may have {}. --part 1 to --part {count} print it \
                  as {count} policies; attach all of them.",
                 policy::character_count(&complete),

@@ -22,6 +22,7 @@ use crate::{
     global::{Global, Output, duration},
     home::{Home, REHEARSAL_PREFIX},
     ids, interrupt,
+    locate::LATEST,
     owner::Handle,
     planning,
     proposed::{OPTIONS, quoted},
@@ -108,7 +109,21 @@ pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliEr
     ended
 }
 
+/// Refuses an id that other commands would read as an option or as [`LATEST`], or that a rehearsal may not have.
+fn check_id(arguments: &RunArguments) -> Result<(), CliError> {
+    let Some(id) = &arguments.id else { return Ok(()) };
+    if id.starts_with(['-', '@']) {
+        let message = format!("'{id}' cannot be the id: it begins with a character of options or of {LATEST}");
+        return Err(CliError::refused(message).hint("begin it with a letter or a digit"));
+    }
+    match arguments.rehearse && !id.starts_with(REHEARSAL_PREFIX) {
+        true => Err(CliError::refused(format!("the id of a rehearsal begins with {REHEARSAL_PREFIX}"))),
+        false => Ok(()),
+    }
+}
+
 async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Exit, CliError> {
+    check_id(&arguments)?;
     if arguments.rehearse {
         refuse_location(global)?;
     }
@@ -265,7 +280,7 @@ async fn rehearsed(
 ) -> Result<Location, CliError> {
     let say = |line: &str| {
         if global.output == Output::Human && !global.quiet {
-            eprintln!("{line}");
+            report!("{line}");
         }
     };
     let world = world::ensure(environments.home(), arguments.speed, &say).await?;
@@ -299,9 +314,6 @@ async fn execute(
     let rehearsal = environments.home().rehearsal;
     let prefix = if rehearsal { REHEARSAL_PREFIX } else { "" };
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id(prefix, &plan.name));
-    if rehearsal && !id.starts_with(REHEARSAL_PREFIX) {
-        return Err(CliError::refused(format!("the id of a rehearsal begins with {REHEARSAL_PREFIX}")));
-    }
     let environment = serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?;
     let _orderly = interrupt::Orderly::begin();
     let handle = Handle::drive_unless_stopped(environments).await?;

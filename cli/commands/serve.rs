@@ -82,7 +82,7 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
     let runner = local.runner();
     tokio::select! {
         exit = interrupt::requested() => {
-            eprintln!("flow: {}", owner::no_new_calls());
+            report!("flow: {}", owner::no_new_calls());
             Ok(exit)
         }
         failure = runner.store_failure() => Err(store_failed(failure.to_string())),

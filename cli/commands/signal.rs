@@ -1,7 +1,7 @@
 //! `flow signal`.
 
 use api::flow::{SignalTask, SignalTaskRequest, TaskOutcome};
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, builder::NonEmptyStringValueParser};
 use serde_json::{Value, json};
 
 use super::answered;
@@ -27,7 +27,7 @@ pub struct SignalArguments {
     #[arg(long, value_name = "JSON")]
     success: Option<String>,
     /// The task failed with this error name.
-    #[arg(long, value_name = "ERROR")]
+    #[arg(long, value_name = "ERROR", value_parser = NonEmptyStringValueParser::new())]
     failure: Option<String>,
     /// Why it failed.
     #[arg(long, value_name = "TEXT", requires = "failure")]
@@ -68,7 +68,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     let afterwards = match &answer {
         Ok(_) => answered::afterwards(&handle, &id).await,
         // A refused answer changes nothing, so no end counts as shown.
-        Err(_) => Ok(String::new()),
+        Err(_) => Ok(answered::Afterwards::default()),
     };
     let closed = handle.close().await;
     let quoted_id = quoted(&id);
@@ -97,14 +97,15 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     };
     let message = format!("{id}: \"{state}\" {what}");
     match global.output {
-        Output::Human if global.quiet => {}
+        Output::Human if global.quiet && !afterwards.concerns_a_person => {}
         Output::Human if answer.is_kept => {
-            say!("{message}{afterwards}");
+            say!("{message}{}", afterwards.text);
             say!("  To withdraw:   {}", next::withdraw(&id, &state));
         }
-        Output::Human => say!("{message}{afterwards}"),
+        Output::Human => say!("{message}{}", afterwards.text),
         Output::Json => json::print(
-            json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "withdrawn": withdraw, "message": message }),
+            json!({ "type": "signalled", "execution": id, "state": state, "kept": answer.is_kept, "withdrawn": withdraw,
+                    "status": afterwards.status, "message": format!("{message}{}", afterwards.text) }),
         ),
     }
     Ok(Exit::Success)

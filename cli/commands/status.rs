@@ -259,7 +259,7 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
     match global.output {
         Output::Human if more => say!("Earlier ones:   flow status --all{OPTIONS}"),
         Output::Json if more => {
-            eprintln!("flow: only the latest are listed; all of them:   flow status --all{OPTIONS}")
+            report!("flow: only the latest are listed; all of them:   flow status --all{OPTIONS}")
         }
         _ => {}
     }

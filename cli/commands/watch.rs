@@ -99,12 +99,13 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
                 display.clear();
                 say_that_it_stops(handle, id).await;
             }
-            // Calls that end within the drain's limit are still shown.
             handle.drain().await;
             Some(exit)
         }
         Stop::Settled | Stop::Asleep => None,
     };
+    // What ends within the drain's limit is shown by the next display.
+    let displayed = asked.filter(|_| !watch.is_one_of_many).map(|_| view.last_sequence);
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = describe(handle, id, false).await?;
     let exit = match ended(&view) {
         Some(exit) => exit,
@@ -112,13 +113,14 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     };
     if asked.is_some() && execution.status != ExecutionStatus::Running && !watch.is_one_of_many {
         let status = display_status(&execution, false, None, clock.now_ms());
-        eprintln!("flow: {id} ended before this process stopped: {status}");
+        report!("flow: {id} ended before this process stopped: {status}");
     }
     // This process is about to stop driving its executions.
     let driven = driven && (handle.is_remote().await || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;
     if is_news {
-        let request = MarkShownRequest { id: id.to_owned(), sequence: view.last_sequence, continues: false };
+        let request =
+            MarkShownRequest { id: id.to_owned(), sequence: displayed.unwrap_or(view.last_sequence), continues: false };
         handle.call::<MarkShown>(request).await?;
     }
     let needs_are_news = view.needs_more_than(&before.view);
@@ -158,10 +160,10 @@ async fn say_that_it_stops(handle: &Handle, id: &str) {
     match handle.owner_elsewhere().await {
         Some(owner) => {
             let quoted_id = quoted(id);
-            eprintln!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
+            report!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
         }
         None => {
-            eprintln!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quoted(id))
+            report!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quoted(id))
         }
     }
 }

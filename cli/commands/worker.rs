@@ -119,7 +119,7 @@ async fn work(
             requested = &mut signalled, if exit == Exit::Success => {
                 exit = requested;
                 stop.send_replace(true);
-                eprintln!("flow: no new tasks; those in hand end or are given back (a second signal stops now)");
+                report!("flow: no new tasks; those in hand end or are given back (a second signal stops now)");
             }
             _ = every.tick(), if global.output == Output::Json => json::print(counts.line()),
         }

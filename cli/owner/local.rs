@@ -79,7 +79,7 @@ impl Local {
         let home = environments.home().clone();
         let store = Arc::new(open_store(&home)?);
         if let Some(words) = clock::behind(&home, store.latest_start_ms()) {
-            eprintln!("flow: {words}");
+            report!("flow: {words}");
         }
         let runner = engine::runner::start(store, environments.clone(), clock::of(&home), options_of_runner);
         let api = Arc::new(Api::new(runner.clone(), options(&environments)));
@@ -155,7 +155,7 @@ async fn quiet(runner: &RunnerHandle) {
         () = tokio::time::sleep(QUIET_UNEXPLAINED_MAX) => {}
     }
     if std::io::stderr().is_terminal() {
-        eprintln!(
+        report!(
             "flow: this process still makes calls for other executions, and ends when these calls have ended. \
              Ctrl-C hands the executions over"
         );
@@ -171,9 +171,7 @@ async fn drain(runner: &RunnerHandle) {
     let Drained { unanswered, .. } = runner.drain(DRAIN_MAX).await;
     if unanswered > 0 {
         let seconds = DRAIN_MAX.as_secs();
-        eprintln!(
-            "flow: {unanswered} calls did not end within {seconds} s; the next resume checks what became of them"
-        );
+        report!("flow: {unanswered} calls did not end within {seconds} s; the next resume checks what became of them");
     }
 }
 

@@ -33,7 +33,7 @@ pub fn open_store(home: &Home) -> Result<Store, CliError> {
         StoreError::Index { .. } => {
             let damaged = store::rebuild(&folder).map_err(|_| error.clone())?;
             let kept = damaged.display();
-            eprintln!(
+            report!(
                 "flow: {error}; it was built again from its mirror, and nothing is lost. The damaged one is in {kept}"
             );
             open()

@@ -29,7 +29,7 @@ impl Patience {
     /// Whether to wait on for an owner that only reads.
     pub fn lasts_for_reader(&mut self, home: &Home) -> bool {
         if self.began.elapsed() > SILENCE_MAX && !std::mem::replace(&mut self.is_announced, true) {
-            eprintln!("flow: waiting for {}, which reads the store", holder::described(home.folder()));
+            report!("flow: waiting for {}, which reads the store", holder::described(home.folder()));
         }
         self.began.elapsed() < OWNER_END_MAX
     }
@@ -43,7 +43,7 @@ impl Patience {
         };
         if matches!(error, ClientError::Ending(_)) && !std::mem::replace(&mut self.is_announced, true) {
             let (who, seconds) = (holder::described(home.folder()), DRAIN_MAX.as_secs());
-            eprintln!("flow: waiting until {who} has ended, which may take {seconds} s");
+            report!("flow: waiting until {who} has ended, which may take {seconds} s");
         }
         self.began.elapsed() < limit
     }

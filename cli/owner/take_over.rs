@@ -107,8 +107,8 @@ impl Handle {
     async fn say_that_it_waits(&self, owner: &str, error: &CliError) {
         let mut awaited = self.awaited_owner.lock().await;
         if awaited.as_deref() != Some(owner) {
-            eprintln!("flow: {}", error.message);
-            eprintln!("flow: waiting until {owner} has ended: this process then continues with its own credentials");
+            report!("flow: {}", error.message);
+            report!("flow: waiting until {owner} has ended: this process then continues with its own credentials");
             *awaited = Some(owner.to_owned());
         }
     }

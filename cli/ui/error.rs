@@ -13,8 +13,8 @@ pub fn print(error: &CliError, as_json: bool) {
     } else {
         record::event(&json::complete(line));
     }
-    eprintln!("flow: {}", visible(&error.message));
+    report!("flow: {}", visible(&error.message));
     if let Some(hint) = &error.hint {
-        eprintln!("hint: {}", visible(hint));
+        report!("hint: {}", visible(hint));
     }
 }

@@ -1,11 +1,8 @@
 //! Named JSON documents: what the API stores about state machines, activities and tags.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -56,30 +53,6 @@ impl DocumentVersions {
     }
 }
 
-/// Changes of documents that the next batch writes. At most one for each document.
-#[derive(Debug, Default)]
-pub(super) struct DeferredChanges {
-    /// Whether there are any: the lock is not taken for each batch.
-    any: AtomicBool,
-    changes: Mutex<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
-}
-
-impl DeferredChanges {
-    fn add(&self, batch: Batch) {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).extend(batch.changes);
-        self.any.store(true, Ordering::Release);
-    }
-
-    /// Moves the changes to the beginning of a batch, so that the batch's own change of the same document applies.
-    pub fn move_to(&self, batch: &mut Batch) {
-        if batch.changes.is_empty() || !self.any.swap(false, Ordering::Acquire) {
-            return;
-        }
-        let changes = std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner));
-        drop(batch.changes.splice(0..0, changes));
-    }
-}
-
 /// The kinds of the documents that changes write or delete, each once.
 pub(super) fn changed_kinds(changes: &[Change]) -> Vec<Vec<u8>> {
     let prefix = keys::document("");
@@ -104,12 +77,6 @@ impl Store {
     /// The records cannot be written.
     pub fn change_documents(&self, changes: DocumentChanges) -> Result<(), StoreError> {
         self.write(changes.batch)
-    }
-
-    /// Writes changes with the next batch, in the same fsync. They are lost if this process ends before that batch, and cannot be read
-    /// until then.
-    pub fn change_documents_later(&self, changes: DocumentChanges) {
-        self.deferred_changes.add(changes.batch);
     }
 
     /// A version that differs after every change of a document of the same kind. The kind is the part of the name before the first
@@ -145,34 +112,5 @@ impl Store {
             Ok((String::from_utf8_lossy(&key[skipped..]).into_owned(), document))
         };
         found.into_iter().map(named).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::store::MemoryRecords;
-
-    fn change(name: &str, document: u64) -> DocumentChanges {
-        let mut changes = DocumentChanges::default();
-        changes.put(name, &document).unwrap();
-        changes
-    }
-
-    #[test]
-    fn a_deferred_change_is_written_with_the_next_batch_unless_that_changes_the_same_document() {
-        let records = MemoryRecords::new();
-        let store = Store::new(records.clone()).unwrap();
-        store.change_documents_later(change("shown/a", 1));
-        store.change_documents_later(change("shown/a", 2));
-        store.change_documents_later(change("shown/b", 3));
-        assert_eq!(store.document::<u64>("shown/a").unwrap(), None);
-        store.change_documents(change("shown/b", 4)).unwrap();
-        let documents = || ["shown/a", "shown/b"].map(|name| store.document::<u64>(name).unwrap());
-        assert_eq!(documents(), [Some(2), Some(4)]);
-        store.change_documents(change("shown/a", 5)).unwrap();
-        assert_eq!(documents(), [Some(5), Some(4)], "it is written once");
     }
 }

@@ -119,7 +119,7 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     }
     report.show_refusals();
     if let Some(owner) = elsewhere.as_deref().filter(|_| !running.is_empty() && !global.quiet) {
-        eprintln!(
+        report!(
             "flow: waiting for {} that {owner} drives; Ctrl-C ends only this command",
             executions_of(running.len())
         );
@@ -303,8 +303,8 @@ fn pruned_meanwhile(id: &str) -> Outcome {
 /// After a signal, prints what happens next and how to stop immediately.
 fn say_that_all_stop(elsewhere: Option<&str>) {
     match elsewhere {
-        Some(owner) => eprintln!("\nflow: what runs continues in {owner}"),
-        None => eprintln!("\nflow: {}. Nothing is lost: flow resume --all{OPTIONS}", owner::no_new_calls()),
+        Some(owner) => report!("\nflow: what runs continues in {owner}"),
+        None => report!("\nflow: {}. Nothing is lost: flow resume --all{OPTIONS}", owner::no_new_calls()),
     }
 }
 

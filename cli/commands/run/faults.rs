@@ -119,7 +119,7 @@ async fn name_never_occurred(global: &Global, home: &Home, faults: &[InjectedFau
     let message = format!("never occurred: {}", never.join(", "));
     match global.output {
         Output::Json => json::print(json!({ "type": "faults", "neverOccurred": never, "message": message })),
-        Output::Human => eprintln!("Faults that {message}"),
+        Output::Human => report!("Faults that {message}"),
     }
 }
 
