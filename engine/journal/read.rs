@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry, Note};
 
-/// Entries of one journal as [`super::write_entries`] writes them. Earlier versions stored each entry complete.
+/// Entries of one journal as `write_entries` writes them. Earlier versions stored each entry complete.
 pub struct Entries(pub Vec<JournalEntry>);
 
 #[derive(Deserialize)]

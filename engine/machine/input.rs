@@ -31,7 +31,7 @@ pub enum Input {
         by: Option<Signaller>,
     },
     /// A Task with that name or path is answered, whether or not it waits yet. Ignored if
-    /// [`super::Execution::check_early_signal`] refuses it.
+    /// `Execution::check_early_signal` refuses it.
     SignalEarly { state: String, answer: SignalAnswer, by: Option<Signaller> },
     /// A person withdraws the answer that is stored for a Task with that name or path. Ignored if none is stored.
     WithdrawSignal { state: String, by: Signaller },
