@@ -57,8 +57,8 @@ impl Listed {
     }
 }
 
-/// The list: id, status, start, duration, what it needs with the command that acts, and the last change where there is room. An id that is too long is cut: its beginning
-/// names the execution too. A command is never cut: it has a line of its own where the row has no room.
+/// The list: id, status, start, duration, what it needs with the command that acts, and the last change where there is room. An id that is
+/// too long is cut: its beginning names the execution too. A command is never cut: it has a line of its own where the row has no room.
 pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> {
     let longest = executions.iter().map(|listed| width(&listed.header.id)).max().unwrap_or(0);
     let fixed = DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
