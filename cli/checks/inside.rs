@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use engine::{
-    asl::Diagnostic,
-    query::{Expression, Query},
+    asl::{Diagnostic, did_you_mean, nearest},
+    query::{Expression, Intrinsic, Query},
 };
 use regex::Regex;
 
@@ -127,7 +127,16 @@ fn query(text: &str) -> Option<(usize, Option<String>)> {
         text.find(name).filter(|_| name != text)
     });
     let at = at.unwrap_or(text.len().saturating_sub(1)).min(text.len().saturating_sub(1));
-    Some((at, Some(reason)))
+    Some((at, Some(with_suggestion(reason))))
+}
+
+/// A reason with the function that was probably meant.
+fn with_suggestion(reason: String) -> String {
+    let unknown = reason.split_once("there is no function '").and_then(|(_, rest)| rest.split('\'').next());
+    match unknown.and_then(|name| nearest(name, Intrinsic::names())) {
+        Some(near) => format!("{reason}{}", did_you_mean(Some(near))),
+        None => reason,
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +172,14 @@ mod tests {
         assert_eq!(found("States.Frmat('{}', $.a)"), Some((0, true)));
         assert_eq!(found("States.Array(1, )").map(|(at, _)| at), Some(16));
         assert_eq!(found("plain"), None);
+    }
+
+    #[test]
+    fn a_function_that_does_not_exist_comes_with_the_one_that_was_meant() {
+        let reason = |text: &str| query(text).and_then(|(_, reason)| reason).unwrap_or_default();
+        let found = reason("States.Array(States.Fromat('{}', $.a))");
+        assert!(found.ends_with("there is no function 'States.Fromat'; did you mean 'States.Format'?"), "{found}");
+        assert!(!reason("States.Nothing()").contains("did you mean"));
     }
 
     #[test]

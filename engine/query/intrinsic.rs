@@ -89,6 +89,11 @@ impl Intrinsic {
         }
     }
 
+    /// The names of all functions, such as `States.Format`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Function::ALL.into_iter().map(Function::name)
+    }
+
     /// The text it was parsed from.
     pub fn source(&self) -> &str {
         &self.source

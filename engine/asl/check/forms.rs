@@ -168,11 +168,13 @@ fn is_refused_in_label(c: char) -> bool {
 fn expressions(value: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
     match value {
         Value::String(text) if text.starts_with("{%") && !text.ends_with("%}") => {
-            found.push(Diagnostic::error(
-                "INVALID_JSONATA_EXPRESSION",
-                pointer,
-                "The expression does not end with '%}'",
-            ));
+            let message = match text.trim_end().ends_with("%}") {
+                true => {
+                    "The expression does not end with '%}' but with white space; a block of YAML without a last line break is |- or >-."
+                }
+                false => "The expression does not end with '%}'",
+            };
+            found.push(Diagnostic::error("INVALID_JSONATA_EXPRESSION", pointer, message));
         }
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(index, value)| expressions(value, &item(pointer, index), found));

@@ -117,6 +117,8 @@ fn a_result_is_read_where_a_state_has_one() {
 fn an_expression_can_be_read_to_its_end() {
     let output = |text: &str| jsonata(json!({ "Type": "Pass", "Output": { "v": text }, "Next": "Z" }));
     has(&output("{% $states.input "), "INVALID_JSONATA_EXPRESSION", "/States/A/Output/v");
+    let block = problems(&output("{% 1 %}\n"));
+    assert!(block[0].2.contains("white space"), "a block of YAML with its last line break: {block:?}");
     let found = problems(&output("{% 1 + %}"));
     assert_eq!((found[0].0, &*found[0].1), ("INVALID_JSONATA_EXPRESSION", "/States/A/Output/v"));
     assert!(!found[0].2.starts_with("S0"), "{}", found[0].2);
