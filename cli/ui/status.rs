@@ -137,7 +137,10 @@ impl Detail<'_> {
         lines.extend(summary::kept_answers(header));
         match self.display_status {
             "INTERRUPTED" => {
-                lines.push(format!("No process drives it. Nothing is lost: flow resume {}{OPTIONS}", quoted(&view.id)))
+                let call_in_flight = header.awake && !header.only_waits;
+                let recorded = if call_in_flight { "" } else { "Every answer is recorded. " };
+                let id = quoted(&view.id);
+                lines.push(format!("No process drives it. {recorded}Nothing is lost: flow resume {id}{OPTIONS}"))
             }
             "WAITING" => {
                 let awaits_answer = view.needs_person() || self.needs.is_some();
