@@ -8,7 +8,7 @@ use engine::machine::ExecutionHeader;
 
 use super::{
     display_status::{display_status, is_driven},
-    next::{next, resume},
+    next::{Next, next, resume},
     screen::{Line, Screen, Tone},
     summary,
     text::{duration, moment, pad, width},
@@ -41,7 +41,7 @@ impl Listed {
     }
 
     /// What it needs, and the command that acts.
-    pub fn next(&self, now_ms: u64) -> String {
+    pub fn next(&self, now_ms: u64) -> Next {
         next(&self.header, self.display_status(now_ms), self.needs.as_ref(), now_ms)
     }
 }
@@ -68,7 +68,7 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
         used += STARTED_CELLS + 1;
     }
     line.push(Tone::Plain, format!("{:>TOOK_CELLS$}", duration(header.active_ms(now_ms))));
-    let next = listed.next(now_ms);
+    let next = listed.next(now_ms).text();
     if next.is_empty() || used + 3 + width(&next) <= screen.columns {
         line.push(Tone::Plain, format!("   {next}"));
         return vec![screen.paint(&line)];
