@@ -115,6 +115,10 @@ fn a_failure_is_described_without_empty_parts() {
     let said = home.exits(&["run", &fail, "--yes", "--id", "one"], 1);
     assert!(said.contains("The workflow ended itself with this error"), "{said}");
     assert!(!said.contains("The mistake is in the definition") && !said.contains("no call"), "{said}");
+    let said = home.exits(&["resume", "one"], 3);
+    for words in ["ended one, and a resume runs only that state again: nothing was changed", "flow run --again one"] {
+        assert!(said.contains(words), "{words:?} is not in: {said}");
+    }
     let task = json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": "/bin/false" }, "End": true });
     let said = home.exits_with(
         &["run", &home.one("false", &task), "--yes", "--id", "two"],
