@@ -150,7 +150,9 @@ fn a_home_that_is_a_file_is_named_as_one() {
     let pass = home.one("pass", &json!({ "Type": "Pass", "End": true }));
     let file = write(&home, "taken", "");
     for folder in [file.clone(), format!("{file}/inside")] {
-        for command in [&["status"][..], &["resume", "--all"], &["run", &pass, "--yes"], &["cancel", "one"]] {
+        for command in
+            [&["status"][..], &["doctor"], &["resume", "--all"], &["run", &pass, "--yes"], &["cancel", "one"]]
+        {
             let said = home.exits_with(command, &[("FLOW_HOME", &folder)], 3);
             assert!(said.contains("the home is a folder, and ") && said.contains("taken is a file"), "{said}");
             assert!(said.contains("name a folder with --home or FLOW_HOME") && !said.contains("sudo"), "{said}");
