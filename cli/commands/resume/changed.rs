@@ -7,7 +7,7 @@ use workflows::DEFINITION_ENDINGS;
 
 use crate::{
     checks::DefinitionFile,
-    proposed::{OPTIONS, quoted},
+    proposed::{OPTIONS, quoted, word},
 };
 
 /// The note for an execution whose workflow has a file in the current folder that differs from the pinned definition.
@@ -26,7 +26,7 @@ pub fn note(described: &DescribeExecutionResponse) -> Option<String> {
     Some(format!(
         "{id} runs the definition that it has pinned. {file} in this folder differs from it. To run the file from here:\n  \
          flow run {} --again {} --from {state}{OPTIONS}",
-        quoted(&file),
+        word(&file),
         quoted(id)
     ))
 }
