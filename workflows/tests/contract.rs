@@ -62,7 +62,7 @@ ec2:createSecurityGroup | deployment vpcId name description | | groupId name
 ec2:authorizeIngress | groupId protocol fromPort toPort description | cidr sourceGroupId | securityGroupRuleId hasEarlierRules
 ec2:useKeyPair | keyName | | keyName keyPairId
 ec2:importKeyPair | deployment keyName publicKey | | keyName keyPairId
-ssh:generateKey | deployment keyName | existingPublicKey | publicKey privateKeyFile
+ssh:generateKey | deployment keyName | existingPublicKey | publicKey privateKeyFile notes
 ssh:readPublicKey | publicKeyFile | | publicKey privateKeyFile
 ec2:findUbuntuImage | release architecture | | imageId name rootDeviceName rootVolumeGib
 ec2:runInstance | deployment name imageId instanceType subnetId groupIds keyName | rootDeviceName rootVolumeGib release | instanceId

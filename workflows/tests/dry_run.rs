@@ -109,7 +109,8 @@ fn nothing_is_changed_before_the_preflight_is_through() {
 
 #[test]
 fn a_user_without_the_bastions_private_key_is_warned() {
-    let generated = json!({ "publicKey": "ssh-ed25519 AAAA", "privateKeyFile": null });
+    let note = "This user cannot log in to the bastion: its private key, shop-bastion.pem, is not in this home.";
+    let generated = json!({ "publicKey": "ssh-ed25519 AAAA", "privateKeyFile": null, "notes": [note] });
     let run = run("endpoints-aws", minimal(), &|name| (name == "flow:ssh:generateKey").then(|| generated.clone()));
     let warnings = run.output()["warnings"].to_string();
     assert!(warnings.contains("cannot log in to the bastion") && warnings.contains("-bastion.pem"), "{warnings}");
