@@ -10,11 +10,6 @@ use crate::{exit::CliError, global::Global, person};
 /// The prefix of rehearsals' ids.
 pub const REHEARSAL_PREFIX: &str = "rehearsal-";
 
-/// The option that keeps a proposed run in the rehearsal to which an id belongs, with a space before it.
-pub fn rehearse_option(id: &str) -> &'static str {
-    if id.starts_with(REHEARSAL_PREFIX) { " --rehearse" } else { "" }
-}
-
 /// A home folder: a store, its lock, its socket, its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {

@@ -48,6 +48,7 @@ mod stopping;
 mod sts_stub;
 mod supply;
 mod support;
+mod teardown;
 mod tidy;
 mod transcripts;
 mod transports;

@@ -231,7 +231,7 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
     let living = world::living(home).await.map(|world| world.id);
     match pinned(header).map(|pinned| pinned.location) {
         Some(Location::Rehearsal { world }) if living.as_ref() != Some(&world) => {
-            Err(CliError::not_found(world::ENDED).hint(world::ENDED_HINT))
+            Err(CliError::not_found(world::ENDED).hint(world::ended_hint()))
         }
         _ => Ok(()),
     }

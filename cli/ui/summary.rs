@@ -14,10 +14,7 @@ use super::{
     text::{duration, error_and_cause, moment, pad, short_id, visible, width, with_full_stop},
     tree::detail,
 };
-use crate::{
-    home::rehearse_option,
-    proposed::{OPTIONS, quoted},
-};
+use crate::proposed::{OPTIONS, completed, quoted, run_options};
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
@@ -66,7 +63,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
             Doing::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), failure.cause));
                 if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
-                    lines.push(format!("  {hint}"));
+                    lines.push(format!("  {}", completed(hint)));
                 }
                 lines.push(format!("  Nothing is lost. Then   flow resume {id}{OPTIONS}"));
             }
@@ -185,7 +182,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
                 lines.push(format!("  {action}attempt {attempt}{request}"));
                 let code = details.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
-                lines.extend(details.hint.iter().map(|hint| format!("  {hint}")));
+                lines.extend(details.hint.iter().map(|hint| format!("  {}", completed(hint))));
             } else {
                 lines.extend(cause.lines().map(|line| format!("  {line}")));
             }
@@ -208,7 +205,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
 
 /// What to do after a failure, which may be that of a Fail state; `None` if the failure's own hint says it.
 fn instruction(view: &View, is_fail: bool) -> Option<String> {
-    let (id, rehearse) = (quoted(&view.id), rehearse_option(&view.id));
+    let (id, options) = (quoted(&view.id), run_options(&view.id));
     Some(match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
@@ -217,15 +214,15 @@ fn instruction(view: &View, is_fail: bool) -> Option<String> {
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         // The same input would be refused again.
         (_, Remedy::StartAgain) if is_fail && view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED) => {
-            format!("  Change the input or remove the cause, then start a new execution with   flow run{rehearse}")
+            format!("  Change the input or remove the cause, then start a new execution with   flow run{options}")
         }
         (_, Remedy::StartAgain) if is_fail => format!(
             "  The workflow ended itself with this error. To run it again with the same input:   \
-             flow run --again {id}{rehearse}{OPTIONS}"
+             flow run --again {id}{options}"
         ),
         (_, Remedy::StartAgain) => format!(
             "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
-             execution with   flow run{rehearse}"
+             execution with   flow run{options}"
         ),
         (_, Remedy::RunAgain) => return None,
     })
