@@ -243,6 +243,24 @@ impl Registries for Environments {
         !steps::needs_account(resource) || has_step(self.described(), resource)
     }
 
+    /// Without credentials of the pinned account, the execution is left to a process that has them. Where this process has had them, the
+    /// call is made: its failure pauses the execution and says what is needed.
+    async fn declines(&self, environment: &Value, resource: &str) -> Option<String> {
+        if environment["accountId"].is_null() || !steps::needs_account(resource) || !self.is_known(resource) {
+            return None;
+        }
+        let pinned = read(environment).ok()?;
+        let account = pinned.account?;
+        if self.verified.lock().await.contains_key(&(pinned.location, account)) {
+            return None;
+        }
+        let fault = self.verify(environment).await.err()?;
+        let reason =
+            matches!(fault.kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED).then_some(fault.message)?;
+        tracing::warn!("this process cannot act for an execution and leaves it: {reason}");
+        Some(reason)
+    }
+
     async fn step(&self, environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
         if let Some(step) = self.anywhere.get().and_then(|steps| steps.find(resource)) {
             return Ok(Some(step));
