@@ -34,6 +34,9 @@ pub const REGION_DEFAULT: &str = "us-east-1";
 const KEPT_MAX: usize = 64;
 /// How long unusable credentials are not tried again when a client starts an execution.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// How long a verification is remembered: long enough for the call that follows it. Every set of credentials is compared again before its
+/// first call.
+const VERIFIED_FOR: Duration = Duration::from_secs(10);
 
 /// The environments of this process's executions, each opened once.
 pub struct Environments {
@@ -47,6 +50,8 @@ pub struct Environments {
     open: Mutex<HashMap<Location, Arc<OnceCell<Arc<Environment>>>>>,
     /// Since when the credentials of a location are unusable.
     unusable_since: Mutex<HashMap<Location, Arc<Mutex<Option<Instant>>>>>,
+    /// When the credentials of a location were last found to be of an account.
+    verified: Mutex<HashMap<(Location, Account), Instant>>,
     registries: Mutex<HashMap<String, Registry>>,
     /// Steps that need no environment, because this process answers them.
     anywhere: OnceLock<Registry>,
@@ -68,6 +73,7 @@ impl Environments {
             settings: LocalSettings::from_environment(),
             open: Mutex::default(),
             unusable_since: Mutex::default(),
+            verified: Mutex::default(),
             registries: Mutex::default(),
             anywhere: OnceLock::new(),
             described: OnceLock::new(),
@@ -162,7 +168,7 @@ impl Environments {
     }
 
     /// Opens the AWS environment of an execution, restricted to the pinned account.
-    async fn verified(&self, pinned: &Pinned) -> Result<Arc<Environment>, StepError> {
+    async fn restricted(&self, pinned: &Pinned) -> Result<Arc<Environment>, StepError> {
         let environment = self.open(&pinned.location).await?;
         let Some(account) = &pinned.account else { return Ok(environment) };
         account.refuse_other(&environment.identity().await?)?;
@@ -174,7 +180,7 @@ impl Environments {
     /// # Errors
     /// The environment cannot be opened, or the credentials belong to another account.
     pub async fn planned(&self, pinned: &Pinned) -> Result<PlannedSteps, StepError> {
-        Ok(PlannedSteps::new(&*self.verified(pinned).await?))
+        Ok(PlannedSteps::new(&*self.restricted(pinned).await?))
     }
 
     /// The actions that IAM does not allow to an identity.
@@ -187,20 +193,19 @@ impl Environments {
         caller_arn: &str,
         questions: &[PermissionQuestion],
     ) -> Result<BTreeSet<String>, StepError> {
-        let environment = self.verified(pinned).await?;
+        let environment = self.restricted(pinned).await?;
         steps::plan::denied_actions(&environment, caller_arn, questions).await
     }
 
-    /// Why this process cannot act in a pinned environment: its credentials are unusable or belong to another account.
-    async fn refusal(&self, pinned: &Pinned) -> Option<Fault> {
-        let account = pinned.account.as_ref()?;
-        let (kind, error) = match self.identity(&pinned.location).await {
+    /// Why the credentials of a location are not of an account: they are unusable or belong to another one. The message does not say what
+    /// to do: the process that shows it may be another one.
+    async fn refusal(&self, location: &Location, account: &Account) -> Option<Fault> {
+        let (kind, error) = match self.identity(location).await {
             Err(error) if error.class == ErrorClass::Credentials => (api::CREDENTIALS_UNUSABLE, error),
             Err(error) => (api::ENVIRONMENT_UNREACHABLE, error),
             Ok(identity) => (api::ENVIRONMENT_REFUSED, account.refuse_other(&identity).err()?),
         };
-        let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!(". {hint}"));
-        Some(Fault::new(kind, format!("{}{hint}", error.to_string().trim_end_matches('.'))))
+        Some(Fault::new(kind, error.to_string()))
     }
 
     /// All steps with their schemas. They cannot make calls.
@@ -229,13 +234,31 @@ impl Registries for Environments {
         if let Some(registry) = self.registries.lock().await.get(&key) {
             return Ok(registry.clone());
         }
-        let registry = steps::registry(self.verified(&read(environment)?).await?);
+        let registry = steps::registry(self.restricted(&read(environment)?).await?);
         limited(&mut *self.registries.lock().await).insert(key, registry.clone());
         Ok(registry)
     }
 
     fn is_known(&self, resource: &str) -> bool {
         !steps::needs_account(resource) || has_step(self.described(), resource)
+    }
+
+    /// Without credentials of the pinned account, the execution is left to a process that has them. Where this process has had them, the
+    /// call is made: its failure pauses the execution and says what is needed.
+    async fn declines(&self, environment: &Value, resource: &str) -> Option<String> {
+        if environment["accountId"].is_null() || !steps::needs_account(resource) || !self.is_known(resource) {
+            return None;
+        }
+        let pinned = read(environment).ok()?;
+        let account = pinned.account?;
+        if self.verified.lock().await.contains_key(&(pinned.location, account)) {
+            return None;
+        }
+        let fault = self.verify(environment).await.err()?;
+        let reason =
+            matches!(fault.kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED).then_some(fault.message)?;
+        tracing::warn!("this process cannot act for an execution and leaves it: {reason}");
+        Some(reason)
     }
 
     async fn step(&self, environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
@@ -284,8 +307,20 @@ impl Host for Environments {
     }
 
     async fn verify(&self, environment: &Value) -> Result<(), Fault> {
+        if environment["accountId"].is_null() {
+            return Ok(());
+        }
         let pinned = read(environment).map_err(|error| Fault::new(api::ENVIRONMENT_REFUSED, error.cause))?;
-        self.refusal(&pinned).await.map_or(Ok(()), Err)
+        let Some(account) = pinned.account else { return Ok(()) };
+        let key = (pinned.location, account);
+        if self.verified.lock().await.get(&key).is_some_and(|verified| verified.elapsed() < VERIFIED_FOR) {
+            return Ok(());
+        }
+        if let Some(refusal) = self.refusal(&key.0, &key.1).await {
+            return Err(refusal);
+        }
+        limited(&mut *self.verified.lock().await).insert(key, Instant::now());
+        Ok(())
     }
 
     fn needs_account(&self, resource: &str) -> bool {

@@ -151,8 +151,8 @@ async fn resume_and_watch(
 }
 
 /// Resumes an execution in its pinned environment, after verifying that this caller may act in it. A given profile
-/// replaces the pinned one: it only provides the credentials of the pinned account. Returns how an execution ended that was
-/// unfinished when its header was read and has ended since: that end stays.
+/// replaces the pinned one: it only provides the credentials of the pinned account. Returns how an execution ended that has
+/// ended since its header was read, also after a resume of another process: that end stays.
 async fn resume(
     global: &Global,
     handle: &Handle,
@@ -171,7 +171,8 @@ async fn resume(
         }
     }
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
-    let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished };
+    let redrive_count = Some(header.redrive_count);
+    let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished, redrive_count };
     interrupt::check()?;
     let resumed = async {
         match &verified {

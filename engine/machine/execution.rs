@@ -291,6 +291,16 @@ impl Execution {
         !self.in_flight.is_empty()
     }
 
+    /// The frames with a call in flight.
+    pub fn frames_in_flight(&self) -> &BTreeSet<FrameId> {
+        &self.in_flight
+    }
+
+    /// Whether the call of an attempt is in flight.
+    pub fn is_calling(&self, frame: FrameId, visit: u64, attempt: u32) -> bool {
+        self.in_flight.contains(&frame) && self.is_current_task(frame, visit, Some(attempt))
+    }
+
     /// Whether the last turn left work for the next one, which needs [`super::Input::TimeCame`] at once.
     pub fn has_more_to_do(&self) -> bool {
         self.header.next_wake_ms == Some(AT_ONCE_MS)
