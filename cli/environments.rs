@@ -2,6 +2,7 @@
 //! account.
 
 mod pinned;
+mod rehearsed;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -25,6 +26,7 @@ use tokio::sync::{
 };
 
 pub use self::pinned::{Location, Pinned};
+use self::rehearsed::Rehearsed;
 use crate::{home::Home, this_process};
 pub use steps::Account;
 
@@ -266,7 +268,11 @@ impl Registries for Environments {
             return Ok(Some(step));
         }
         if steps::needs_account(resource) {
-            return Ok(self.registry(environment).await?.find(resource));
+            let found = self.registry(environment).await?.find(resource);
+            return Ok(match self.home.rehearsal {
+                true => found.map(|step| Arc::new(Rehearsed(step)) as Arc<dyn Step>),
+                false => found,
+            });
         }
         let key = format!("local {environment}");
         let mut registries = self.registries.lock().await;

@@ -1,5 +1,7 @@
 //! Verifies that a process can act where an execution is pinned. Where it cannot, the error names that process and what works.
 
+use std::time::Duration;
+
 use api::{Host, flow};
 use engine::store::OwnerLock;
 use serde_json::Value;
@@ -9,6 +11,9 @@ use crate::{
     exit::{CliError, Exit},
     interrupt,
 };
+
+/// How long a message waits for a verification.
+const SHORT_VERIFICATION_MAX: Duration = Duration::from_secs(2);
 
 /// Whether a fault of this kind says that the credentials of a process are not those that are needed, or could not be compared.
 pub(super) fn concerns_credentials(kind: &str) -> bool {
@@ -39,6 +44,17 @@ impl Handle {
         match verified {
             Ok(_) => Ok(()),
             Err(error) => Err(self.of_owner(error, environment).await),
+        }
+    }
+
+    /// Whether the owner of the store can act in an environment, as far as it answers soon.
+    pub async fn owner_can_act(&self, environment: &Value) -> bool {
+        if environment["accountId"].is_null() {
+            return true;
+        }
+        match tokio::time::timeout(SHORT_VERIFICATION_MAX, self.verify(environment)).await {
+            Ok(Err(error)) => !lacks_credentials(&error),
+            Ok(Ok(())) | Err(_) => true,
         }
     }
 

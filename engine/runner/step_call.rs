@@ -29,8 +29,8 @@ pub(super) trait StepCaller: Send {
     fn abandon(&self, execution: &str, frame: FrameId, visit: u64);
 }
 
-/// Calls the steps of the registries, each in a task of the runtime, unless this process cannot act in the environment. If a step answered at once the last time, the calling thread polls
-/// its future once first: waking another thread takes longer than such a step.
+/// Calls the steps of the registries, each in a task of the runtime, unless this process cannot act in the environment. If a step answered
+/// at once the last time, the calling thread polls its future once first: waking another thread takes longer than such a step.
 pub(super) struct StepCalls {
     pub runtime: Handle,
     pub registries: Arc<dyn Registries>,
