@@ -4,6 +4,23 @@ use crate::support::{Home, World};
 
 const SPEED: &str = "150";
 
+/// Deletions of each kind: a second call finds nothing, a part, or a resource that is going.
+const DELETIONS: &[&str] = &[
+    "cloudwatch:DeleteAlarms",
+    "sns:DeleteTopic",
+    "ecs:DeleteService",
+    "ecs:DeregisterTaskDefinition",
+    "route53:ChangeResourceRecordSets",
+    "elbv2:DeleteLoadBalancer",
+    "iam:DeleteRolePolicy",
+    "secretsmanager:DeleteSecret",
+    "rds:DeleteDBInstance",
+    "ec2:TerminateInstances",
+    "ec2:DeleteKeyPair",
+    "ec2:RevokeSecurityGroupIngress",
+    "ec2:DeleteVpc",
+];
+
 /// Imports a certificate for every name in `example.com` and returns its ARN.
 fn wildcard_certificate(world: &World) -> String {
     let arn = world.python(
@@ -26,7 +43,7 @@ fn wildcard_certificate(world: &World) -> String {
 
 /// The first domain has a certificate of the deployment. Only the load balancer's tags name the second one.
 #[test]
-fn the_records_of_every_domain_are_deleted_and_a_validation_record_that_serves_another_certificate_stays() {
+fn a_teardown_counts_lost_deletions_once_deletes_the_records_of_every_domain_and_keeps_a_shared_one() {
     let home = Home::for_rehearsal();
     home.rehearse(&[]);
     let world = home.world();
@@ -40,7 +57,14 @@ fn the_records_of_every_domain_are_deleted_and_a_validation_record_that_serves_a
     let said = home.rehearse(&[&existing[..], &["--set", "domain=other.example.com"]].concat());
     assert!(said.contains("an earlier run served endpoints.example.com"), "{said}");
     assert_eq!(world.inspect()["counts"]["records"], 3, "{said}");
-    let said = home.succeed(&["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED]);
+    let teardown = ["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED];
+    let planned = home.succeed(&[&teardown[..], &["--plan"]].concat());
+    let summary = planned.lines().find(|line| line.starts_with("Plan: ")).unwrap();
+    let deletions = summary.split(" to delete").next().and_then(|text| text.rsplit(' ').next()).unwrap();
+    let lost: Vec<String> = DELETIONS.iter().map(|call| format!("--fault={call}=lost")).collect();
+    let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
+    let said = home.succeed(&[&teardown[..], &lost].concat());
+    assert!(said.contains(&format!(", {deletions} deleted")), "{deletions} are planned: {said}");
     assert!(said.contains("in us-east-1 is validated by it"), "{said}");
     assert!(!said.contains("this deployment did not create it"), "{said}");
     assert_eq!(world.inspect()["counts"]["records"], 1, "{said}");

@@ -206,7 +206,7 @@ fn found() -> Value {
         "routeTables": [{ "routeTableId": "rtb", "associationIds": ["as1", "as2"], "destinationCidrs": ["0.0.0.0/0"] }],
         "internetGateways": [{ "internetGatewayId": "igw", "vpcId": "vpc" }],
         "subnetIds": ["s1", "s2"], "vpcIds": ["vpc"], "certificateArns": ["cert"], "total": 30,
-        "stays": ["DNS record _x CNAME: shared"],
+        "stays": ["DNS record _x CNAME: shared", "INACTIVE task definitions: shop:0"],
     })
 }
 
