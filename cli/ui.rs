@@ -13,6 +13,7 @@ pub mod screen;
 #[cfg(test)]
 mod snapshots;
 pub mod status;
+pub mod stopped;
 #[cfg(test)]
 mod story;
 pub mod summary;

@@ -26,6 +26,7 @@ use crate::{
     ui::{
         display::Display,
         display_status::display_status,
+        stopped,
         text::{field_lines, visible},
     },
 };
@@ -93,6 +94,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
             None => handle.take_over(id, watch.no_wait).await?,
         }
     };
+    let called = stopped::in_flight(&view);
     let asked = match stop {
         Stop::Asked(exit) => {
             if !watch.is_one_of_many {
@@ -114,6 +116,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     if asked.is_some() && execution.status != ExecutionStatus::Running && !watch.is_one_of_many {
         let status = display_status(&execution, false, None, clock.now_ms());
         report!("flow: {id} ended before this process stopped: {status}");
+    } else if asked.is_some() && !watch.is_one_of_many && !handle.is_remote().await {
+        report!("flow: {}", stopped::message(&view, &called));
     }
     // This process is about to stop driving its executions.
     let driven = driven && (handle.is_remote().await || exit == Exit::Success);

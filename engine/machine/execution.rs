@@ -240,6 +240,8 @@ pub struct Execution {
     pub(super) turn_cost_max: Option<u64>,
     /// Whether the last turn ended early because it reached its cost limit; never stored.
     pub(super) turn_was_cut_short: bool,
+    /// Whether the next turns begin no Task; never stored.
+    pub(super) holds_tasks: bool,
 }
 
 impl Execution {
@@ -262,6 +264,7 @@ impl Execution {
             missing_activities: BTreeSet::new(),
             turn_cost_max: None,
             turn_was_cut_short: false,
+            holds_tasks: false,
         }
     }
 
@@ -279,6 +282,12 @@ impl Execution {
     /// Sets a cost limit for each of the next turns, in events, below the limit of every turn.
     pub(crate) fn limit_turn(&mut self, cost_max: Option<u64>) {
         self.turn_cost_max = cost_max;
+    }
+
+    /// Sets whether the next turns begin no Task, because their process makes no new calls. A Task that such a turn enters is due at once
+    /// for the process that drives the execution next, and its history has no TaskScheduled event of a call that was not made.
+    pub(crate) fn hold_tasks(&mut self, holds_tasks: bool) {
+        self.holds_tasks = holds_tasks;
     }
 
     /// Whether the last turn ended early because it reached its cost limit.

@@ -134,7 +134,7 @@ impl Dispatcher {
         }
     }
 
-    /// Makes it record answers from outside without calling steps.
+    /// Makes it record answers from outside. It calls no step, begins no Task and handles no due time.
     pub fn without_calls(self) -> Self {
         Dispatcher { makes_no_calls: true, ..self }
     }
@@ -177,9 +177,10 @@ impl Dispatcher {
         self.calls_in_flight > 0 || self.turns_beside > 0 || self.commits_under_way > 0 || !inbox.is_empty()
     }
 
-    /// Whether due times and calls are handled: not while draining or after a failure of the store.
+    /// Whether due times are handled and calls are made: not while draining, after a failure of the store, or by a runner that only
+    /// records answers.
     fn accepts_work(&self) -> bool {
-        !self.draining.has_begun() && self.failed.is_none()
+        !self.draining.has_begun() && self.failed.is_none() && !self.makes_no_calls
     }
 
     fn receive(&mut self, message: Message) {
@@ -261,6 +262,7 @@ impl Dispatcher {
         }
         let Some((key, _)) = self.driven.get_key_value(id) else { return };
         let key = key.clone();
+        self.hold_tasks(&key);
         self.find_missing_activities(&key);
         let Some((input, reply)) = self.run_beside(&key, input, reply) else { return };
         let moment = self.moment();
@@ -353,7 +355,7 @@ impl Dispatcher {
         }
         for command in commands {
             match command {
-                Command::CallStep(call) if self.accepts_work() && !self.makes_no_calls => {
+                Command::CallStep(call) if self.accepts_work() => {
                     self.calls_in_flight += 1;
                     self.declined.called(&id, call.frame);
                     self.calls.call(&id, environment.clone(), *call);
@@ -377,6 +379,14 @@ impl Dispatcher {
             (Some(Replies::Header(reply)), Some(header)) => drop(reply.send(Ok((**header).clone()))),
             (Some(Replies::Done(reply)), _) => drop(reply.send(Ok(()))),
             (Some(Replies::Header(_)), None) | (None, _) => {}
+        }
+    }
+
+    /// Lets the next turn begin no Task if this runner would not make its call.
+    fn hold_tasks(&mut self, id: &str) {
+        let holds_tasks = !self.accepts_work();
+        if let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) {
+            execution.hold_tasks(holds_tasks);
         }
     }
 
