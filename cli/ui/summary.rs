@@ -185,6 +185,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
                 lines.extend(details.hint.iter().map(|hint| format!("  {}", completed(hint))));
             } else {
                 lines.extend(cause.lines().map(|line| format!("  {line}")));
+                lines.extend(rejections(view, cause).into_iter().map(|rejection| format!("  {rejection}")));
             }
         }
         None => {
@@ -201,6 +202,21 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     let is_fail = failed.is_some_and(|state| state.state_type == StateType::Fail);
     lines.extend(instruction(view, is_fail));
     lines
+}
+
+/// The rejections that were caught, unless the cause of the end repeats them: who rejected which approval, and why.
+fn rejections<'v>(view: &'v View, cause: &str) -> Vec<&'v str> {
+    let mut found: Vec<&str> = Vec::new();
+    for state in view.order.iter().filter_map(|path| view.states.get(path)) {
+        if let Doing::Caught { failure, .. } = &state.doing
+            && failure.error == api::flow::REJECTED
+            && !cause.contains(&failure.cause)
+            && !found.contains(&failure.cause.as_str())
+        {
+            found.push(&failure.cause);
+        }
+    }
+    found
 }
 
 /// What to do after a failure, which may be that of a Fail state; `None` if the failure's own hint says it.
@@ -275,6 +291,7 @@ mod tests {
     use super::*;
     use crate::ui::{
         junit,
+        lines::lines,
         screen::Screen,
         story::{Story, approval, sections},
         tree::{Shown, tree},
@@ -294,7 +311,7 @@ mod tests {
     fn rolled_back() -> Story {
         let mut story = Story::new("release-7k3f", &sections(&["Deploy", "Roll back"]));
         let (state_path, next) = ("Deploy".to_owned(), "Roll back".to_owned());
-        let rejected = plain("Approval.Rejected", "rejected by ann on host");
+        let rejected = plain("Approval.Rejected", "\"Deploy/Ask\" was rejected by ann on host");
         let failed = Note::Failure { state_path: "Deploy/Ask".to_owned(), attempt: 1, failure: rejected.clone() };
         story.enter(0.0, "", StateType::Parallel, "Deploy").enter(0.0, "Deploy", StateType::Task, "Ask");
         story.note(5.0, failed).note(5.0, Note::Caught { state_path, next, failure: rejected });
@@ -328,14 +345,40 @@ mod tests {
         assert_eq!(lines[0], "✖ release-7k3f FAILED at \"Not completed\" after 9.0s   [NotCompleted]");
         assert_eq!(lines[1], "  The release was rolled back.");
         assert!(
-            lines[2].contains("The workflow ended itself") && lines[2].contains("run --again release-7k3f"),
+            lines[3].contains("The workflow ended itself") && lines[3].contains("run --again release-7k3f"),
             "{lines:?}"
         );
+        assert_eq!(lines[2], "  \"Deploy/Ask\" was rejected by ann on host", "who rejected what, once");
         assert!(lines.iter().all(|line| !line.contains("Rejected")), "{lines:?}");
         let line = one_line(view, "FAILED", Story::at(60.0));
         assert_eq!(line, "FAILED after 9.0s: NotCompleted: The release was rolled back. flow status release-7k3f");
         let report = junit::report([view].into_iter());
         assert!(report.contains("failures=\"0\" errors=\"1\"") && report.contains("NotCompleted"), "{report}");
+        assert!(
+            report.contains(
+                "<skipped message=\"Approval.Rejected, caught\">&quot;Deploy/Ask&quot; was rejected by ann on host<"
+            ),
+            "{report}"
+        );
+    }
+
+    #[test]
+    fn a_section_whose_rejection_was_caught_is_shown_as_failed_and_not_as_done() {
+        let story = rolled_back();
+        let shown = Shown { view: &story.view, display_status: "FAILED", typical: None, now_ms: Story::at(60.0) };
+        let screen = Screen { columns: 100, rows: 40, color: false, ascii: false };
+        let drawn: Vec<String> = tree(&shown, &screen).iter().map(|line| screen.paint(line)).collect();
+        assert!(drawn[0].contains("FAILED   1/2"), "only the rollback is done: {drawn:#?}");
+        assert!(
+            drawn[1].starts_with(" ✖ Deploy ") && drawn[1].ends_with("\"Deploy/Ask\" was rejected by ann on host"),
+            "{drawn:#?}"
+        );
+        assert!(drawn[2].starts_with(" ✔ Roll back "), "{drawn:#?}");
+        let printed: Vec<String> = story.entries.iter().flat_map(|entry| lines(&story.view, entry)).collect();
+        let printed = printed.join("\n");
+        assert!(printed.contains("Failed    ( 1/2) Deploy: after 5.0s"), "{printed}");
+        assert!(printed.contains("Completed ( 2/2) Roll back: after 4.0s"), "{printed}");
+        assert!(!printed.contains("Completed ( 1/2)"), "{printed}");
     }
 
     #[test]
