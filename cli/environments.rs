@@ -147,12 +147,21 @@ impl Environments {
             return None;
         }
         match self.identity(location).await {
-            Ok(identity) => Some(Account::of(&identity)),
+            Ok(identity) => {
+                let account = Account::of(&identity);
+                self.note_verified(location.clone(), account.clone()).await;
+                Some(account)
+            }
             Err(_) => {
                 *unusable_since = Some(Instant::now());
                 None
             }
         }
+    }
+
+    /// Notes that the credentials of a location are of an account.
+    async fn note_verified(&self, location: Location, account: Account) {
+        limited(&mut *self.verified.lock().await).insert((location, account), Instant::now());
     }
 
     /// The identity that would act in a location, and the location with its region resolved from the profile.
@@ -166,6 +175,7 @@ impl Environments {
         let environment = self.open(&location).await?;
         let cell = Arc::new(OnceCell::new_with(Some(environment)));
         limited(&mut *self.open.lock().await).insert(resolved.clone(), cell);
+        self.note_verified(resolved.clone(), Account::of(&identity)).await;
         Ok((resolved, identity))
     }
 
@@ -325,7 +335,7 @@ impl Host for Environments {
         if let Some(refusal) = self.refusal(&key.0, &key.1).await {
             return Err(refusal);
         }
-        limited(&mut *self.verified.lock().await).insert(key, Instant::now());
+        self.note_verified(key.0, key.1).await;
         Ok(())
     }
 

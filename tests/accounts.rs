@@ -189,7 +189,7 @@ fn an_owner_without_credentials_is_named_with_what_works() {
     let server = Server::start(&home);
     let (owner, end) =
         (format!("the owner of the store, process {} on ", server.pid()), format!("kill {}", server.pid()));
-    for (command, exit) in [(&["run", &file, "--yes", "--id", "two"][..], 3), (&["resume", "one"], 75)] {
+    for (command, exit) in [(&["run", &file, "--yes", "--id", "two"][..], 3), (&["resume", "one"][..], 75)] {
         let said = home.exits_with(command, &sts.credentials(STAGING), exit);
         for words in [&*owner, "has no usable AWS credentials", &*end, STAGING] {
             assert!(said.contains(words), "{words:?} is not in: {said}");
