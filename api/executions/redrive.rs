@@ -78,7 +78,7 @@ impl Api {
     }
 
     /// How an execution has ended; `None` if it has not, or does not exist.
-    pub(crate) fn ended(&self, id: &str) -> Result<Option<ExecutionStatus>, Fault> {
+    pub(crate) fn end_status(&self, id: &str) -> Result<Option<ExecutionStatus>, Fault> {
         let status = self.runner.store().summary(id)?.map(|header| header.status);
         Ok(status.filter(|status| *status != ExecutionStatus::Running))
     }

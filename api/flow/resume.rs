@@ -54,7 +54,7 @@ impl Operation for ResumeExecution {
 
     async fn answer(api: &Api, request: ResumeRequest) -> Result<ResumeResponse, Fault> {
         let ResumeRequest { id, environment, from, only_unfinished, redrive_count } = request;
-        if only_unfinished && let Some(status) = api.ended(&id)? {
+        if only_unfinished && let Some(status) = api.end_status(&id)? {
             return Ok(ResumeResponse { ended_before: Some(status) });
         }
         api.verify_resumed(&id, environment.as_ref()).await?;
