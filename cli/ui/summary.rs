@@ -226,6 +226,9 @@ fn instructions(view: &View) -> Vec<String> {
     if let Some(fail) = view.ended_by_fail().filter(|_| !was_refused) {
         return after_fail::lines(view, fail);
     }
+    // A file that was corrected is read again; without it, the pinned definition would run.
+    let file =
+        view.environment["definition_file"].as_str().map_or_else(String::new, |file| format!(" {}", quoted(file)));
     let line = match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
@@ -234,11 +237,14 @@ fn instructions(view: &View) -> Vec<String> {
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         // The same input would be refused again.
         (_, Remedy::StartAgain) if was_refused && view.ended_by_fail().is_some() => {
-            format!("  Change the input or remove the cause, then start a new execution with   flow run{options}")
+            format!(
+                "  Once the cause is removed, or with --set KEY=VALUE for a changed input:   \
+                 flow run{file} --again {id}{options}"
+            )
         }
         (_, Remedy::StartAgain) => format!(
-            "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
-             execution with   flow run{options}"
+            "  The mistake is in the definition or in the input, which this execution has pinned. Once the file is correct, or with \
+             --set KEY=VALUE for a changed input:   flow run{file} --again {id}{options}"
         ),
         (_, Remedy::RunAgain) => return Vec::new(),
     };
@@ -382,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_input_is_not_proposed_again_and_a_rehearsal_stays_one() {
+    fn a_refused_input_is_proposed_with_a_change_only_and_a_rehearsal_stays_one() {
         let refused = |id: &str, error: &str| {
             let mut story = Story::new(id, &sections(&["Preflight"]));
             story.enter(0.0, "", StateType::Fail, "Refuse");
@@ -390,10 +396,22 @@ mod tests {
             end(&story.view, false, Story::at(2.0)).join("\n")
         };
         let lines = refused("rehearsal-shop-7k3f", api::REFUSED);
-        assert!(!lines.contains("--again") && lines.contains("flow run --rehearse"), "{lines}");
+        let command = "with --set KEY=VALUE for a changed input:   flow run --again rehearsal-shop-7k3f --rehearse";
+        assert!(lines.contains(command), "{lines}");
         let lines = refused("rehearsal-shop-7k3f", "NotCompleted");
         assert!(lines.contains("flow run --again rehearsal-shop-7k3f --rehearse"), "{lines}");
         assert!(!refused("shop-7k3f", "NotCompleted").contains("--rehearse"));
+    }
+
+    #[test]
+    fn the_command_after_a_mistake_runs_the_corrected_file_with_the_same_input() {
+        let mut story = Story::new("own-7k3f", &sections(&["Choose"]));
+        story.view.environment = serde_json::json!({ "definition_file": "/flows/my own.asl.yaml" });
+        story.enter(0.0, "", StateType::Choice, "Choose");
+        fails(&mut story, 1.0, "Choose", &plain("States.NoChoiceMatched", "no choice"));
+        let lines = end(&story.view, false, Story::at(2.0));
+        let last = lines.last().map(String::as_str).unwrap_or_default();
+        assert!(last.ends_with(":   flow run '/flows/my own.asl.yaml' --again own-7k3f"), "{lines:?}");
     }
 
     #[test]
