@@ -48,6 +48,7 @@ pub fn refusal(view: &View) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use engine::journal::{ErrorAndCause, HistoryEventDetails, Note, StateType, StepFailure};
 
     use super::*;
@@ -67,12 +68,12 @@ mod tests {
     #[test]
     fn after_a_fail_state_the_state_before_it_is_proposed_if_it_calls_something() {
         let story = failed_after(StateType::Task);
-        let (message, hint) = refusal(&story.view).expect("a Fail state ended it");
+        let (message, hint) = refusal(&story.view).unwrap();
         assert!(message.contains("the Fail state \"Sold out\" ended shop-7k3f"), "{message}");
         assert!(hint.starts_with("flow resume shop-7k3f --from 'Check the stock'   continues"), "{hint}");
         assert!(hint.contains("flow run --again shop-7k3f   runs it again"), "{hint}");
         let story = failed_after(StateType::Choice);
-        let (_, hint) = refusal(&story.view).expect("a Fail state ended it");
+        let (_, hint) = refusal(&story.view).unwrap();
         assert!(hint.starts_with("flow run --again shop-7k3f"), "the same input leads to the same end: {hint}");
     }
 }
