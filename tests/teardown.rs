@@ -56,6 +56,7 @@ fn a_teardown_counts_lost_deletions_once_deletes_the_records_of_every_domain_and
     let existing = ["--set", "certificate.validation=EXISTING", "--set", &arn];
     let said = home.rehearse(&[&existing[..], &["--set", "domain=other.example.com"]].concat());
     assert!(said.contains("an earlier run served endpoints.example.com"), "{said}");
+    assert!(said.contains("The record of endpoints.example.com in hosted zone"), "{said}");
     assert_eq!(world.inspect()["counts"]["records"], 3, "{said}");
     let teardown = ["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED];
     let planned = home.succeed(&[&teardown[..], &["--plan"]].concat());
