@@ -48,6 +48,11 @@ pub fn remember_step_functions(endpoint: Option<&str>) {
     let _ = ENGINE.set(options);
 }
 
+/// Whether the command is for the executions at Step Functions.
+pub fn is_at_step_functions() -> bool {
+    ENGINE.get().is_some()
+}
+
 impl Display for Options {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         if let Some(home) = GIVEN.get().and_then(|given| given.home.as_ref()) {

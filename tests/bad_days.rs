@@ -74,7 +74,7 @@ const DAYS: &[Day] = &[
         name: "the credentials expire",
         faults: &["ecs:RegisterTaskDefinition=expired"],
         end: End::Resumes(75),
-        says: &["aws sso login", "flow resume"],
+        says: &["no login is needed", "flow resume"],
     },
     Day {
         name: "the account has too many VPCs",

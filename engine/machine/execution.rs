@@ -240,6 +240,8 @@ pub struct Execution {
     pub(super) turn_cost_max: Option<u64>,
     /// Whether the last turn ended early because it reached its cost limit; never stored.
     pub(super) turn_was_cut_short: bool,
+    /// Whether the next turns begin no Task; never stored.
+    pub(super) holds_tasks: bool,
 }
 
 impl Execution {
@@ -262,6 +264,7 @@ impl Execution {
             missing_activities: BTreeSet::new(),
             turn_cost_max: None,
             turn_was_cut_short: false,
+            holds_tasks: false,
         }
     }
 
@@ -281,6 +284,12 @@ impl Execution {
         self.turn_cost_max = cost_max;
     }
 
+    /// Sets whether the next turns begin no Task, because their process makes no new calls. A Task that such a turn enters is due at once
+    /// for the process that drives the execution next, and its history has no TaskScheduled event of a call that was not made.
+    pub(crate) fn hold_tasks(&mut self, holds_tasks: bool) {
+        self.holds_tasks = holds_tasks;
+    }
+
     /// Whether the last turn ended early because it reached its cost limit.
     pub(crate) fn turn_was_cut_short(&self) -> bool {
         self.turn_was_cut_short
@@ -289,6 +298,16 @@ impl Execution {
     /// Whether any frame has a call in flight.
     pub fn in_flight(&self) -> bool {
         !self.in_flight.is_empty()
+    }
+
+    /// The frames with a call in flight.
+    pub fn frames_in_flight(&self) -> &BTreeSet<FrameId> {
+        &self.in_flight
+    }
+
+    /// Whether the call of an attempt is in flight.
+    pub fn is_calling(&self, frame: FrameId, visit: u64, attempt: u32) -> bool {
+        self.in_flight.contains(&frame) && self.is_current_task(frame, visit, Some(attempt))
     }
 
     /// Whether the last turn left work for the next one, which needs [`super::Input::TimeCame`] at once.
