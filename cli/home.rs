@@ -8,9 +8,6 @@ use std::{
 
 use crate::{exit::CliError, global::Global, person};
 
-/// The prefix of rehearsals' ids.
-pub const REHEARSAL_PREFIX: &str = "rehearsal-";
-
 /// A home folder: a store, its lock, its socket, its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {

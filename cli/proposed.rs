@@ -7,7 +7,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::{global::Global, home::REHEARSAL_PREFIX};
+use crate::{global::Global, ids::REHEARSAL_PREFIX};
 
 /// The options of this command, as text that follows a proposed command: `flow resume {id}{OPTIONS}`.
 pub const OPTIONS: Options = Options;

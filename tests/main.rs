@@ -40,6 +40,7 @@ mod refused;
 mod rehearsed;
 mod remote;
 mod screens;
+mod second_run;
 mod secrets;
 mod serve;
 mod signed;

@@ -53,9 +53,10 @@ fn a_teardown_counts_lost_deletions_once_deletes_the_records_of_every_domain_and
          c.request_certificate(DomainName='*.endpoints.example.com', ValidationMethod='DNS')",
     );
     let arn = format!("certificate.arn={}", wildcard_certificate(&world));
-    let existing = ["--set", "certificate.validation=EXISTING", "--set", &arn];
+    let existing = ["--set", "certificate.validation=EXISTING", "--set", arn.as_str()];
     let said = home.rehearse(&[&existing[..], &["--set", "domain=other.example.com"]].concat());
     assert!(said.contains("an earlier run served endpoints.example.com"), "{said}");
+    assert!(said.contains("The record of endpoints.example.com in hosted zone"), "{said}");
     assert_eq!(world.inspect()["counts"]["records"], 3, "{said}");
     let teardown = ["run", "endpoints-aws-teardown", "--rehearse", "--speed", SPEED];
     let planned = home.succeed(&[&teardown[..], &["--plan"]].concat());
@@ -63,7 +64,7 @@ fn a_teardown_counts_lost_deletions_once_deletes_the_records_of_every_domain_and
     let deletions = summary.split(" to delete").next().and_then(|text| text.rsplit(' ').next()).unwrap();
     let lost: Vec<String> = DELETIONS.iter().map(|call| format!("--fault={call}=lost")).collect();
     let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
-    let said = home.succeed(&[&teardown[..], &lost].concat());
+    let said = home.succeed(&[&teardown[..], &lost[..]].concat());
     assert!(said.contains(&format!(", {deletions} deleted")), "{deletions} are planned: {said}");
     assert!(said.contains("in us-east-1 is validated by it"), "{said}");
     assert!(!said.contains("this deployment did not create it"), "{said}");

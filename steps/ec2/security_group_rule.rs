@@ -368,7 +368,7 @@ mod tests {
     fn rules_whose_deletion_has_no_answer_are_counted_and_those_that_somebody_else_deleted_are_not() {
         let (known, existing) = (["sgr-1".to_owned(), "sgr-2".to_owned()], ["sgr-2".to_owned()]);
         let mut context = StepContext::for_test("Revoke all rules of the group");
-        assert_eq!(revoked_earlier(&context, &known, &existing), Vec::new());
+        assert!(revoked_earlier(&context, &known, &existing).is_empty());
         context.attempt = 2;
         let changes = revoked_earlier(&context, &known, &existing);
         assert_eq!(changes, [ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, "sgr-1")]);

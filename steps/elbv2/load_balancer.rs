@@ -179,7 +179,7 @@ async fn found_load_balancer(
         change = ChangeAction::Updated;
     }
     if let Some((key, domain)) = input.domain.as_deref().and_then(|domain| tags.new_domain(domain)) {
-        add_domain(environment, context, arn, &tags, (&key, &domain)).await?;
+        add_domain(environment, context, arn, &tags, (key.as_str(), domain.as_str())).await?;
         change = ChangeAction::Updated;
     }
     Ok(answered(balancer, &input.name, change))

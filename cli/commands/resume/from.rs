@@ -9,7 +9,7 @@ use crate::{
     commands::run::consent::question,
     exit::CliError,
     global::Global,
-    home::REHEARSAL_PREFIX,
+    ids::REHEARSAL_PREFIX,
     owner::Handle,
     proposed::{OPTIONS, again_from, quoted},
     reentry,
