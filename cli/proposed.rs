@@ -2,6 +2,7 @@
 //! region and profile, as they are given to this command.
 
 use std::{
+    convert::Infallible,
     fmt::{Display, Formatter, Result},
     path::PathBuf,
     sync::OnceLock,
@@ -11,6 +12,9 @@ use crate::{global::Global, ids::REHEARSAL_PREFIX};
 
 /// The options of this command, as text that follows a proposed command: `flow resume {id}{OPTIONS}`.
 pub const OPTIONS: Options = Options;
+
+/// The first characters of names that follow a backslash on a command line.
+const ESCAPED: [char; 3] = ['-', '@', '\\'];
 
 static GIVEN: OnceLock<Given> = OnceLock::new();
 static ENGINE: OnceLock<String> = OnceLock::new();
@@ -43,7 +47,7 @@ pub fn remember_step_functions(endpoint: Option<&str>) {
     ];
     let mut options = " --engine sfn".to_owned();
     for (name, value) in named {
-        options.extend(value.map(|value| format!(" --{name} {}", quoted(value))));
+        options.extend(value.map(|value| option(name, value)));
     }
     let _ = ENGINE.set(options);
 }
@@ -56,7 +60,7 @@ pub fn is_at_step_functions() -> bool {
 impl Display for Options {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         if let Some(home) = GIVEN.get().and_then(|given| given.home.as_ref()) {
-            write!(f, " --home {}", quoted(&home.to_string_lossy()))?;
+            f.write_str(&option("home", &home.to_string_lossy()))?;
         }
         f.write_str(ENGINE.get().map_or("", String::as_str))
     }
@@ -71,7 +75,7 @@ pub fn run_options(id: &str) -> String {
 /// The command that runs the input of an execution again, with a file's definition if one is given, from a state. A rehearsal
 /// starts at its beginning: `--from` is not for rehearsals.
 pub fn again_from(file: Option<&str>, id: &str, state: &str) -> String {
-    let file = file.map_or_else(String::new, |file| format!(" {}", quoted(file)));
+    let file = file.map_or_else(String::new, |file| format!(" {}", word(file)));
     let from = if id.starts_with(REHEARSAL_PREFIX) { String::new() } else { format!(" --from {}", quoted(state)) };
     format!("flow run{file} --again {}{from}{}", quoted(id), run_options(id))
 }
@@ -99,14 +103,40 @@ fn with_options(message: &str, location: &str, options: &str) -> String {
 /// The profile and the region on the command line. Those for Step Functions are among [`OPTIONS`].
 fn location() -> String {
     let Some(given) = GIVEN.get().filter(|_| ENGINE.get().is_none()) else { return String::new() };
-    let option = |name: &str, value: &Option<String>| {
-        value.as_deref().map_or_else(String::new, |value| format!(" --{name} {}", quoted(value)))
-    };
-    format!("{}{}", option("profile", &given.profile), option("region", &given.region))
+    let given = [("profile", &given.profile), ("region", &given.region)];
+    given.into_iter().filter_map(|(name, value)| value.as_deref().map(|value| option(name, value))).collect()
+}
+
+/// The name of an execution or of a state as a word of a command line. A name whose first character would make it an option or
+/// `@latest` follows a backslash, which [`unescaped`] removes: AWS allows such names, and imports contain them.
+pub fn quoted(name: &str) -> String {
+    match name.starts_with(ESCAPED) {
+        true => word(&format!("\\{name}")),
+        false => word(name),
+    }
+}
+
+/// The name of an execution or of a state that a word of a command line means.
+pub fn unescaped(word: &str) -> &str {
+    word.strip_prefix('\\').filter(|name| name.starts_with(ESCAPED)).unwrap_or(word)
+}
+
+/// Reads an argument that names a state.
+///
+/// # Errors
+/// None.
+pub fn state_name(word: &str) -> std::result::Result<String, Infallible> {
+    Ok(unescaped(word).to_owned())
+}
+
+/// An option with a value, with a space before it. A value that begins with a hyphen follows an equals sign.
+pub fn option(name: &str, value: &str) -> String {
+    let separator = if value.starts_with('-') { '=' } else { ' ' };
+    format!(" --{name}{separator}{}", word(value))
 }
 
 /// A word of a command line, quoted if a shell requires it.
-pub fn quoted(word: &str) -> String {
+pub fn word(word: &str) -> String {
     // Letters of other scripts are plain too. zsh replaces a word that begins with an equals sign.
     let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
@@ -117,7 +147,7 @@ pub fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{again_from, quoted, with_options};
+    use super::{again_from, option, quoted, unescaped, with_options, word};
 
     #[test]
     fn a_rehearsal_is_run_again_as_a_rehearsal_and_from_its_beginning() {
@@ -145,10 +175,27 @@ mod tests {
 
     #[test]
     fn a_word_survives_a_shell() {
-        assert_eq!(quoted("Create-VPC_1"), "Create-VPC_1");
-        assert_eq!(quoted("it's {\"a\": 1}"), r#"'it'\''s {"a": 1}'"#);
-        assert_eq!(quoted(""), "''");
-        assert_eq!((quoted("公開-7k3f").as_str(), quoted("=ls").as_str()), ("公開-7k3f", "'=ls'"));
-        assert_eq!(quoted("a(b)!"), "'a(b)!'");
+        assert_eq!(word("Create-VPC_1"), "Create-VPC_1");
+        assert_eq!(word("it's {\"a\": 1}"), r#"'it'\''s {"a": 1}'"#);
+        assert_eq!(word(""), "''");
+        assert_eq!((word("公開-7k3f").as_str(), word("=ls").as_str()), ("公開-7k3f", "'=ls'"));
+        assert_eq!(word("a(b)!"), "'a(b)!'");
+    }
+
+    #[test]
+    fn a_name_is_neither_an_option_nor_the_latest_execution() {
+        for (name, expected) in [("-x", r"'\-x'"), ("--all", r"'\--all'"), ("@latest", r"'\@latest'"), ("x-1", "x-1")] {
+            assert_eq!(quoted(name), expected);
+        }
+        for name in ["-x", "@latest", r"\", r"\-x", r"\d", "a b", "x-1"] {
+            let proposed = quoted(name);
+            let read = proposed.trim_matches('\'');
+            assert_eq!(unescaped(read), name, "{proposed}");
+            assert!(!read.starts_with(['-', '@']), "{proposed}");
+        }
+        assert_eq!(
+            (option("success", "-5").as_str(), option("success", "5").as_str()),
+            (" --success=-5", " --success 5")
+        );
     }
 }

@@ -94,10 +94,8 @@ fn location_of(environment: &Value) -> String {
 impl Api {
     pub(crate) async fn start_workflow(&self, request: StartExecutionRequest) -> Result<ExecutionHeader, Fault> {
         let StartExecutionRequest { id, workflow, subject, environment, definition, input, from } = request;
-        if !engine::store::is_name(&id) {
-            let message = format!(
-                "'{id}' cannot be the id of an execution: 1 to 80 characters, without spaces, colons, wildcards and the like"
-            );
+        if let Some(problem) = engine::store::name_problem(&id) {
+            let message = format!("'{id}' cannot be the id of an execution: {problem}");
             return Err(Fault::new("InvalidName", message));
         }
         let name = state_machine_name(&workflow);

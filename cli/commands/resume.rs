@@ -26,7 +26,7 @@ use crate::{
     interrupt,
     locate::{Located, if_pruned, locate_at},
     owner::Handle,
-    proposed::{OPTIONS, quoted},
+    proposed::{self, OPTIONS, option, quoted},
     target::{Engine, Target},
     ui::{after_fail, display::Display},
     world,
@@ -43,7 +43,7 @@ pub struct ResumeArguments {
     all: bool,
     /// Continue at this state, which the execution has entered before, with the input that it had then; its name or
     /// path.
-    #[arg(long, value_name = "STATE", conflicts_with = "all")]
+    #[arg(long, value_name = "STATE", conflicts_with = "all", value_parser = proposed::state_name)]
     from: Option<String>,
     /// Do not ask before --from calls steps again.
     #[arg(long)]
@@ -218,7 +218,7 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
         && given != pinned
     {
         let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
-        let hint = format!("flow resume {} --region {}{OPTIONS}", quoted(&header.id), quoted(pinned));
+        let hint = format!("flow resume {}{}{OPTIONS}", quoted(&header.id), option("region", pinned));
         return Err(CliError::refused(message).hint(hint));
     }
     Ok(())

@@ -15,6 +15,7 @@ use clap::Args;
 use engine::{
     machine::{ExecutionStatus, Reentry},
     step::StepError,
+    store::name_problem,
 };
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
@@ -29,7 +30,7 @@ use crate::{
     locate::LATEST,
     owner::Handle,
     planning,
-    proposed::{OPTIONS, quoted},
+    proposed::{self, OPTIONS, quoted},
     reentry,
     target::Target,
     ui::{display::Display, summary},
@@ -50,7 +51,7 @@ pub struct RunArguments {
     pub again: Option<String>,
     /// With --again: start at this state, which the earlier execution has entered, with the input that it had then; its
     /// name or path.
-    #[arg(long, value_name = "STATE", requires = "again", conflicts_with = "rehearse")]
+    #[arg(long, value_name = "STATE", requires = "again", conflicts_with = "rehearse", value_parser = proposed::state_name)]
     pub from: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
     #[arg(long, value_name = "FILE|-|JSON")]
@@ -113,12 +114,19 @@ pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliEr
     ended
 }
 
-/// Refuses an id that other commands would read as an option or as [`LATEST`], or that a rehearsal may not have.
+/// Refuses an id that no execution can have, that other commands would read as an option or as [`LATEST`], or that a rehearsal may
+/// not have.
 fn check_id(arguments: &RunArguments) -> Result<(), CliError> {
     let Some(id) = &arguments.id else { return Ok(()) };
     if id.starts_with(['-', '@']) {
         let message = format!("'{id}' cannot be the id: it begins with a character of options or of {LATEST}");
         return Err(CliError::refused(message).hint("begin it with a letter or a digit"));
+    }
+    if let Some(problem) = name_problem(id) {
+        let message = format!("'{id}' cannot be the id of an execution: {problem}");
+        return Err(
+            CliError::refused(message).hint("an id has at most 80 letters, digits, and characters such as - _ and .")
+        );
     }
     match arguments.rehearse && !id.starts_with(REHEARSAL_PREFIX) {
         true => Err(CliError::refused(format!("the id of a rehearsal begins with {REHEARSAL_PREFIX}"))),

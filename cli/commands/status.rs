@@ -27,7 +27,7 @@ use crate::{
     interrupt,
     locate::{Located, locate_at},
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, state_name},
     target::{Engine, Target},
     ui::{
         block,
@@ -54,7 +54,7 @@ pub struct StatusArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest; without one, all are listed.
     id: Option<String>,
     /// Show the states with this name or path: what each does now, or its last visit; with input and output.
-    #[arg(long, value_name = "NAME", requires = "id")]
+    #[arg(long, value_name = "NAME", requires = "id", value_parser = state_name)]
     state: Option<String>,
     /// List all executions, not only the latest 100; with `-o json` all are listed anyway.
     #[arg(long, conflicts_with = "id")]

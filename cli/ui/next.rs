@@ -8,7 +8,7 @@ use engine::{
 use serde_json::Value;
 
 use super::text::moment;
-use crate::proposed::{OPTIONS, quoted};
+use crate::proposed::{OPTIONS, option, quoted, word};
 
 /// A value that the person fills in.
 pub const FILL_IN: &str = "…";
@@ -89,9 +89,9 @@ pub fn withdraw(id: &str, state: &str) -> String {
     format!("flow signal {} {} --withdraw{OPTIONS}", quoted(id), quoted(state))
 }
 
-/// The command that approves, with a choice that is quoted already. It sets the required fields only.
+/// The command that approves, with the option of a choice. It sets the required fields only.
 fn approve(id: &str, state_path: &str, approval: &Approval, choice: Option<String>) -> String {
-    let choice = choice.map_or_else(String::new, |choice| format!(" --choice {choice}"));
+    let choice = choice.unwrap_or_default();
     let state = if state_path.is_empty() { String::new() } else { format!(" {}", quoted(state_path)) };
     format!("flow approve {}{state}{choice}{}{OPTIONS}", quoted(id), assignments(&fields(approval).0))
 }
@@ -109,15 +109,15 @@ fn fields(approval: &Approval) -> (Vec<&str>, Vec<&str>) {
 
 /// The options that set fields, with a space before each.
 fn assignments(names: &[&str]) -> String {
-    names.iter().map(|name| format!(" --set {}={FILL_IN}", quoted(name))).collect()
+    names.iter().map(|name| format!(" --set {}={FILL_IN}", word(name))).collect()
 }
 
 /// The shortest command that answers an approval: `state_path` is empty if it is the only one that waits.
 pub fn shortest_answer(id: &str, state_path: &str, approval: &Approval) -> String {
     let choice = match approval.choices.as_slice() {
         [] => None,
-        [only] => Some(quoted(only)),
-        _ => Some(FILL_IN.to_owned()),
+        [only] => Some(option("choice", only)),
+        _ => Some(format!(" --choice {FILL_IN}")),
     };
     approve(id, state_path, approval, choice)
 }
@@ -127,8 +127,8 @@ fn answers(id: &str, state_path: &str, instructions: &Instructions, for_people: 
     let (path, quoted_id) = (quoted(state_path), quoted(id));
     let Some(approval) = &instructions.approval else {
         let signal = |answer: &serde_json::Value| {
-            let answer = quoted(&answer.to_string());
-            let command = format!("flow signal {quoted_id} {path} --success {answer}{OPTIONS}");
+            let answer = option("success", &answer.to_string());
+            let command = format!("flow signal {quoted_id} {path}{answer}{OPTIONS}");
             ("To continue without the check:   ", command)
         };
         return instructions.answer.iter().map(signal).collect();
@@ -136,7 +136,7 @@ fn answers(id: &str, state_path: &str, instructions: &Instructions, for_people: 
     let approve = |choice| ("To approve:   ", approve(id, state_path, approval, choice));
     let mut answers: Vec<_> = match approval.choices.as_slice() {
         [] => vec![approve(None)],
-        choices => choices.iter().map(|choice| approve(Some(quoted(choice)))).collect(),
+        choices => choices.iter().map(|choice| approve(Some(option("choice", choice)))).collect(),
     };
     let comment = if for_people { " --comment WHY" } else { "" };
     answers.push(("To reject:    ", format!("flow reject {quoted_id} {path}{comment}{OPTIONS}")));

@@ -15,7 +15,7 @@ use super::{
     text::{duration, error_and_cause, moment, pad, short_id, visible, width, with_full_stop},
     tree::detail,
 };
-use crate::proposed::{OPTIONS, completed, quoted, run_options};
+use crate::proposed::{self, OPTIONS, completed, quoted, run_options};
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
@@ -227,8 +227,9 @@ fn instructions(view: &View) -> Vec<String> {
         return after_fail::lines(view, fail);
     }
     // A file that was corrected is read again; without it, the pinned definition would run.
-    let file =
-        view.environment["definition_file"].as_str().map_or_else(String::new, |file| format!(" {}", quoted(file)));
+    let file = view.environment["definition_file"]
+        .as_str()
+        .map_or_else(String::new, |file| format!(" {}", proposed::word(file)));
     let line = match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
