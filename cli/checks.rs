@@ -12,6 +12,7 @@ mod inside;
 mod placeholders;
 mod substitutions;
 mod suggestions;
+mod texts;
 mod vocabulary;
 
 use engine::{

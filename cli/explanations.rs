@@ -166,7 +166,7 @@ pub const ALL: &[Explanation] = &[
     page(
         "Approval.Rejected",
         "A person answered with flow reject.",
-        "Catch the error where the workflow has another way; the cause names who rejected it and why.",
+        "Catch the error where the workflow has another way; the cause names the state that was rejected, who rejected it and why.",
     ),
     page(
         "File.CannotRead",

@@ -8,14 +8,6 @@ use std::{
 
 use crate::{exit::CliError, global::Global, person};
 
-/// The prefix of rehearsals' ids.
-pub const REHEARSAL_PREFIX: &str = "rehearsal-";
-
-/// The option that keeps a proposed run in the rehearsal to which an id belongs, with a space before it.
-pub fn rehearse_option(id: &str) -> &'static str {
-    if id.starts_with(REHEARSAL_PREFIX) { " --rehearse" } else { "" }
-}
-
 /// A home folder: a store, its lock, its socket, its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
@@ -120,7 +112,8 @@ impl Home {
     /// # Errors
     /// It has. The message names it.
     fn refuse_misplaced(&self) -> Result<(), CliError> {
-        let entries: [(PathBuf, &str, fn(&FileType) -> bool); 3] = [
+        type Test = fn(&FileType) -> bool;
+        let entries: [(PathBuf, &str, Test); 3] = [
             (self.folder.join("owner.lock"), "file with its lock", |found| found.is_file()),
             (self.socket(), "socket", |found| found.is_socket()),
             (self.store(), "folder of its store", |found| found.is_dir()),
@@ -134,7 +127,7 @@ impl Home {
                 continue;
             }
             let message = format!(
-                "{} is {}, and flow keeps the {what} there: nothing was changed",
+                "{} is {}, and this is the path of the {what}: nothing was changed",
                 path.display(),
                 described(&found.file_type())
             );
@@ -202,16 +195,21 @@ mod tests {
 
     #[test]
     fn a_home_in_which_something_else_has_a_name_of_flow_is_refused() {
-        let entries: [(&str, fn(&Path), &str); 6] = [
+        type Make = fn(&Path);
+        let entries: [(&str, Make, &str); 6] = [
             (
                 "owner.lock",
                 |path| std::fs::create_dir(path).unwrap(),
-                "is a folder, and flow keeps the file with its lock",
+                "is a folder, and this is the path of the file with its lock",
             ),
             ("owner.lock", |path| symlink("elsewhere", path).unwrap(), "is a symbolic link"),
-            ("flow.sock", |path| std::fs::create_dir(path).unwrap(), "is a folder, and flow keeps the socket"),
-            ("flow.sock", |path| std::fs::write(path, "").unwrap(), "is a file, and flow keeps the socket"),
-            ("store", |path| std::fs::write(path, "").unwrap(), "is a file, and flow keeps the folder of its store"),
+            ("flow.sock", |path| std::fs::create_dir(path).unwrap(), "is a folder, and this is the path of the socket"),
+            ("flow.sock", |path| std::fs::write(path, "").unwrap(), "is a file, and this is the path of the socket"),
+            (
+                "store",
+                |path| std::fs::write(path, "").unwrap(),
+                "is a file, and this is the path of the folder of its store",
+            ),
             ("store", |path| symlink("nothing", path).unwrap(), "is a symbolic link"),
         ];
         for (name, create, words) in entries {

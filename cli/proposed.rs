@@ -8,7 +8,7 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::global::Global;
+use crate::{global::Global, ids::REHEARSAL_PREFIX};
 
 /// The options of this command, as text that follows a proposed command: `flow resume {id}{OPTIONS}`.
 pub const OPTIONS: Options = Options;
@@ -66,6 +66,47 @@ impl Display for Options {
     }
 }
 
+/// The options of a proposed `flow run` that takes the input of the execution `id`, with a space before each: `--rehearse` for a
+/// rehearsal, else the profile and the region of this command, because a new execution has its own location.
+pub fn run_options(id: &str) -> String {
+    if id.starts_with(REHEARSAL_PREFIX) { format!(" --rehearse{OPTIONS}") } else { format!("{}{OPTIONS}", location()) }
+}
+
+/// The command that runs the input of an execution again, with a file's definition if one is given, from a state. A rehearsal
+/// starts at its beginning: `--from` is not for rehearsals.
+pub fn again_from(file: Option<&str>, id: &str, state: &str) -> String {
+    let file = file.map_or_else(String::new, |file| format!(" {}", word(file)));
+    let from = if id.starts_with(REHEARSAL_PREFIX) { String::new() } else { format!(" --from {}", quoted(state)) };
+    format!("flow run{file} --again {}{from}{}", quoted(id), run_options(id))
+}
+
+/// A message of a step with the options of this command after each of flow's commands. A command has three spaces or the
+/// message's ends around it.
+pub fn completed(message: &str) -> String {
+    with_options(message, &location(), &OPTIONS.to_string())
+}
+
+fn with_options(message: &str, location: &str, options: &str) -> String {
+    let complete = |part: &str| {
+        let words: Vec<&str> = part.split(' ').skip_while(|word| word.contains('=')).collect();
+        let is_sentence = part.contains(", ") || part.ends_with(['.', ':']);
+        match words.as_slice() {
+            _ if is_sentence => part.to_owned(),
+            ["flow", "run", others @ ..] if !others.contains(&"--rehearse") => format!("{part}{location}{options}"),
+            ["flow", _, ..] => format!("{part}{options}"),
+            _ => part.to_owned(),
+        }
+    };
+    message.split("   ").map(complete).collect::<Vec<_>>().join("   ")
+}
+
+/// The profile and the region on the command line. Those for Step Functions are among [`OPTIONS`].
+fn location() -> String {
+    let Some(given) = GIVEN.get().filter(|_| ENGINE.get().is_none()) else { return String::new() };
+    let given = [("profile", &given.profile), ("region", &given.region)];
+    given.into_iter().filter_map(|(name, value)| value.as_deref().map(|value| option(name, value))).collect()
+}
+
 /// The name of an execution or of a state as a word of a command line. A name whose first character would make it an option or
 /// `@latest` follows a backslash, which [`unescaped`] removes: AWS allows such names, and imports contain them.
 pub fn quoted(name: &str) -> String {
@@ -106,7 +147,31 @@ pub fn word(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{option, quoted, unescaped, word};
+    use super::{again_from, option, quoted, unescaped, with_options, word};
+
+    #[test]
+    fn a_rehearsal_is_run_again_as_a_rehearsal_and_from_its_beginning() {
+        assert_eq!(again_from(None, "b-1", "Verify it"), "flow run --again b-1 --from 'Verify it'");
+        assert_eq!(again_from(Some("b.yaml"), "b-1", "A"), "flow run b.yaml --again b-1 --from A");
+        assert_eq!(again_from(None, "rehearsal-b-1", "A"), "flow run --again rehearsal-b-1 --rehearse");
+    }
+
+    #[test]
+    fn the_commands_in_a_steps_message_get_the_options_of_this_command() {
+        let complete = |message: &str| with_options(message, " --profile p", " --home /h");
+        assert_eq!(
+            complete("To delete it:   flow run t --set deployment=d   , or delete it by hand."),
+            "To delete it:   flow run t --set deployment=d --profile p --home /h   , or delete it by hand."
+        );
+        assert_eq!(
+            complete("More:   flow run --again r --rehearse --set a=1"),
+            "More:   flow run --again r --rehearse --set a=1 --home /h"
+        );
+        assert_eq!(complete("then   FLOW_FILES=/f flow resume x"), "then   FLOW_FILES=/f flow resume x --home /h");
+        for sentence in ["Repair it, then flow resume.", "flow resume, or a Retry rule, starts the program again"] {
+            assert_eq!(complete(sentence), sentence);
+        }
+    }
 
     #[test]
     fn a_word_survives_a_shell() {

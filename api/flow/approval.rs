@@ -48,7 +48,7 @@ pub enum Decision {
         /// The values of the approval's fields.
         fields: Map<String, Value>,
     },
-    /// The approval is rejected: the task fails with [`REJECTED`].
+    /// The approval is rejected: the task fails with [`REJECTED`]. The cause names the state, the user and the comment.
     Reject,
 }
 
@@ -86,7 +86,7 @@ impl Operation for AnswerApproval {
             Decision::Approve { choice, fields } => Ok(api.approved(&approval, choice, fields, &by)?),
             Decision::Reject => {
                 let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
-                let cause = format!("rejected by {} on {}{comment}", by.user, by.host);
+                let cause = format!("\"{}\" was rejected by {} on {}{comment}", row.state_path(), by.user, by.host);
                 Err(ErrorAndCause { error: REJECTED.to_owned(), cause })
             }
         };

@@ -112,7 +112,7 @@ impl View {
         }
         let after: (Bound<&str>, Bound<&str>) = (Bound::Excluded(path), Bound::Unbounded);
         for (inner, state) in self.states.range_mut::<str, _>(after).take_while(|(inner, _)| inner.starts_with(path)) {
-            if !is_inside(inner, path) || matches!(state.doing, Doing::Exited { .. }) {
+            if !is_inside(inner, path) || matches!(state.doing, Doing::Exited { .. } | Doing::Caught { .. }) {
                 continue;
             }
             state.abandoned = true;
@@ -122,18 +122,29 @@ impl View {
         }
     }
 
+    /// A `Catch` of a state handles its failure. The states inside it that failed keep their failures.
+    pub(super) fn catch(&mut self, path: &str, failure: &StepFailure, at_ms: u64) {
+        for (_, state) in self.states.iter_mut().filter(|(inner, _)| is_inside(inner, path)) {
+            if let Doing::Failed { stopped_ms, attempt, failure } = &state.doing {
+                state.doing = Doing::Caught { stopped_ms: *stopped_ms, attempt: *attempt, failure: failure.clone() };
+            }
+        }
+        self.abandon_inner_states(path, at_ms);
+        if let Some(state) = self.states.get_mut(path) {
+            state.doing = Doing::Caught { stopped_ms: at_ms, attempt: state.attempt, failure: failure.clone() };
+        }
+    }
+
     /// A state is aborted because another one failed. The state that failed keeps its failure.
     pub(super) fn stop(&mut self, path: &str, at_ms: u64) {
-        let ended =
-            |doing: &Doing| matches!(doing, Doing::Exited { .. } | Doing::Failed { .. } | Doing::Stopped { .. });
-        if self.states.get(path).is_some_and(|state| !ended(&state.doing)) {
+        if self.states.get(path).is_some_and(|state| !state.doing.is_left() && state.failure().is_none()) {
             self.set(path, Doing::Stopped { stopped_ms: at_ms });
         }
     }
 }
 
 impl StateView {
-    /// Its failure, if it failed and is not retried.
+    /// Its failure, if it failed, and no `Retry` and no `Catch` has handled it.
     pub fn failure(&self) -> Option<&StepFailure> {
         match &self.doing {
             Doing::Failed { failure, .. } => Some(failure),

@@ -64,8 +64,7 @@ fn any() -> View {
 /// A section whose approval is rejected, with a `Catch` that leads to a Fail state.
 fn rolled_back() -> View {
     let mut view = any();
-    let (state_type, name, output) = (StateType::Parallel, "Deploy", Default::default());
-    let exited = HistoryEventDetails::StateExited { state_type, name: name.into(), output, assigned_variables: None };
+    let name = "Deploy";
     let (rejected, next) = (plain("Approval.Rejected"), "Undone".to_owned());
     let (state_type, input) = (StateType::Task, Default::default());
     for entry in [
@@ -74,7 +73,7 @@ fn rolled_back() -> View {
         event_in(3, name, HistoryEventDetails::StateEntered { state_type, name: "Ask".into(), input }),
         failure_of(4, "Deploy/Ask", "Approval.Rejected"),
         note(5, Note::Caught { state_path: name.to_owned(), next, failure: rejected }),
-        event(6, exited),
+        event(6, exited(name)),
         entered(7, StateType::Fail, "Undone"),
         failure_of(8, "Undone", "NotCompleted"),
         execution_failed(8, "NotCompleted"),
@@ -82,6 +81,11 @@ fn rolled_back() -> View {
         view.fold(&entry);
     }
     view
+}
+
+fn exited(name: &str) -> HistoryEventDetails {
+    let (state_type, output) = (StateType::Parallel, Default::default());
+    HistoryEventDetails::StateExited { state_type, name: name.into(), output, assigned_variables: None }
 }
 
 fn entered(sequence: u64, state_type: StateType, name: &str) -> JournalEntry {
@@ -160,8 +164,31 @@ fn a_caught_failure_is_not_what_the_execution_failed_with() {
     view.fold(&redriven(20));
     let doing = |path: &str| view.states[path].doing.clone();
     assert_eq!(doing("Undone"), Doing::Running);
-    assert_eq!(doing("Deploy/Ask"), Doing::Stopped { stopped_ms: 5_000 }, "a redrive does not continue it");
+    assert_eq!(doing("Deploy/Ask"), caught(4_000), "a redrive does not continue it");
     assert_eq!(view.failed_state(), None, "the failure of the earlier run is not that of this one");
+}
+
+fn caught(stopped_ms: u64) -> Doing {
+    Doing::Caught { stopped_ms, attempt: 1, failure: plain("Approval.Rejected") }
+}
+
+#[test]
+fn a_state_whose_failure_was_caught_is_not_one_that_is_done() {
+    let mut view = rolled_back();
+    let doing = |view: &View, path: &str| view.states[path].doing.clone();
+    assert_eq!((doing(&view, "Deploy"), doing(&view, "Deploy/Ask")), (caught(6_000), caught(4_000)));
+    view.sections = vec![Section { path: "Deploy".to_owned(), name: "Deploy".to_owned() }];
+    assert_eq!((view.sections_done(), view.active().count()), (0, 1), "only the Fail state is left open");
+    view.fold(&event(9, HistoryEventDetails::ExecutionAborted(error_and_cause("Cancelled"))));
+    assert_eq!(doing(&view, "Deploy"), caught(6_000), "the end of the execution does not stop it");
+    let said = serde_json::to_value(&view.states["Deploy"]).unwrap();
+    assert_eq!(
+        (&said["doing"]["doing"], &said["doing"]["failure"]["error"]),
+        (&json!("caught"), &json!("Approval.Rejected"))
+    );
+    view.fold(&entered(10, StateType::Parallel, "Deploy"));
+    view.fold(&event(11, exited("Deploy")));
+    assert_eq!(doing(&view, "Deploy"), Doing::Exited { stopped_ms: 11_000 }, "a later visit succeeded");
 }
 
 #[test]

@@ -6,7 +6,10 @@ use serde_json::Value;
 use workflows::{DefinitionText, LostPart, MachineSource, TemplateMachine, WorkflowError};
 
 use super::{placeholders, substitutions};
-use crate::{exit::CliError, proposed::word};
+use crate::{
+    exit::CliError,
+    proposed::{OPTIONS, word},
+};
 
 /// A definition from a file or from standard input, with its text.
 pub struct DefinitionFile {
@@ -73,7 +76,7 @@ impl DefinitionFile {
             return Err(CliError::refused(format!(
                 "{file} is not a template, so it contains no state machine '{machine}'"
             ))
-            .hint(format!("run the file itself: flow run {}", word(file))));
+            .hint(format!("run the file itself: flow run {}{OPTIONS}", word(file))));
         }
         let name =
             machine.unwrap_or_else(|| Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or_default());
@@ -133,7 +136,7 @@ fn of_template(template: &str, machines: &[TemplateMachine]) -> String {
             }
             MachineSource::Bucket => return None,
         };
-        Some([run, flags(substitutions)].join(" ").trim_end().to_owned())
+        Some(format!("{}{OPTIONS}", [run, flags(substitutions)].join(" ").trim_end()))
     });
     let commands: Vec<String> = commands.collect();
     match commands.as_slice() {

@@ -167,8 +167,8 @@ async fn resume_and_watch(
 }
 
 /// Resumes an execution in its pinned environment, after verifying that this caller may act in it. A given profile
-/// replaces the pinned one: it only provides the credentials of the pinned account. Returns how an execution ended that was
-/// unfinished when its header was read and has ended since: that end stays.
+/// replaces the pinned one: it only provides the credentials of the pinned account. Returns how an execution ended that has
+/// ended since its header was read, also after a resume of another process: that end stays.
 async fn resume(
     global: &Global,
     handle: &Handle,
@@ -187,7 +187,8 @@ async fn resume(
         }
     }
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
-    let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished };
+    let redrive_count = Some(header.redrive_count);
+    let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished, redrive_count };
     interrupt::check()?;
     let resumed = async {
         match &verified {
@@ -247,7 +248,7 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
     let living = world::living(home).await.map(|world| world.id);
     match pinned(header).map(|pinned| pinned.location) {
         Some(Location::Rehearsal { world }) if living.as_ref() != Some(&world) => {
-            Err(CliError::not_found(world::ENDED).hint(world::ENDED_HINT))
+            Err(CliError::not_found(world::ENDED).hint(world::ended_hint()))
         }
         _ => Ok(()),
     }

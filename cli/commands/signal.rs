@@ -8,7 +8,7 @@ use super::answered;
 use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::{if_pruned, locate_at},
+    locate::{if_pruned, locate_signalled},
     person,
     proposed::{OPTIONS, quoted, state_name},
     target::Target,
@@ -49,7 +49,7 @@ pub struct SignalArguments {
 
 /// Answers a waiting task.
 pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, CliError> {
-    let located = locate_at(global, &arguments.target, &arguments.id).await?;
+    let located = locate_signalled(global, &arguments.target, &arguments.id, &arguments.state).await?;
     if let Some(Err(error)) = arguments.success.as_deref().map(serde_json::from_str::<Value>) {
         return Err(CliError::refused(format!("--success is not JSON: {error}"))
             .hint("a text is written with its quotes: --success '\"yes\"'"));

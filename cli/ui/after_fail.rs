@@ -3,10 +3,7 @@
 use api::view::{StateView, View};
 
 use super::lines::title;
-use crate::{
-    home::rehearse_option,
-    proposed::{self, OPTIONS, quoted},
-};
+use crate::proposed::{self, OPTIONS, quoted, run_options};
 
 /// The command that enters the state before the Fail state again; `None` if no such state calls anything, or for an execution at Step
 /// Functions, which enters no earlier state again.
@@ -17,7 +14,7 @@ fn resume(view: &View) -> Option<String> {
 
 /// The command that runs the same input again.
 fn run_again(view: &View) -> String {
-    format!("flow run --again {}{}{OPTIONS}", quoted(&view.id), rehearse_option(&view.id))
+    format!("flow run --again {}{}", quoted(&view.id), run_options(&view.id))
 }
 
 /// The lines of a failure screen.
@@ -39,7 +36,7 @@ pub fn refusal(view: &View) -> Option<(String, String)> {
     let message =
         format!("the Fail state \"{title}\" ended {id}, and a resume runs only that state again: nothing was changed");
     let again = match view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED) {
-        true => "or change the input and start a new execution with   flow run".to_owned() + &rehearse_option(id),
+        true => format!("{} --set KEY=VALUE   runs it again with a changed input", run_again(view)),
         false => format!("{}   runs it again with the same input", run_again(view)),
     };
     let hint = match resume(view) {
@@ -51,6 +48,7 @@ pub fn refusal(view: &View) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use engine::journal::{ErrorAndCause, HistoryEventDetails, Note, StateType, StepFailure};
 
     use super::*;
@@ -70,12 +68,12 @@ mod tests {
     #[test]
     fn after_a_fail_state_the_state_before_it_is_proposed_if_it_calls_something() {
         let story = failed_after(StateType::Task);
-        let (message, hint) = refusal(&story.view).expect("a Fail state ended it");
+        let (message, hint) = refusal(&story.view).unwrap();
         assert!(message.contains("the Fail state \"Sold out\" ended shop-7k3f"), "{message}");
         assert!(hint.starts_with("flow resume shop-7k3f --from 'Check the stock'   continues"), "{hint}");
         assert!(hint.contains("flow run --again shop-7k3f   runs it again"), "{hint}");
         let story = failed_after(StateType::Choice);
-        let (_, hint) = refusal(&story.view).expect("a Fail state ended it");
+        let (_, hint) = refusal(&story.view).unwrap();
         assert!(hint.starts_with("flow run --again shop-7k3f"), "the same input leads to the same end: {hint}");
     }
 }

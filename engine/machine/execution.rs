@@ -247,8 +247,12 @@ pub struct Execution {
 impl Execution {
     /// An execution that has not begun. The first input is [`super::Input::Start`].
     pub fn new(id: &str, workflow: &str, machine: Arc<StateMachine>, input: Value) -> Self {
+        Execution::without_frames(ExecutionHeader::new(id, workflow, Arc::new(input)), machine)
+    }
+
+    fn without_frames(header: ExecutionHeader, machine: Arc<StateMachine>) -> Self {
         Execution {
-            header: ExecutionHeader::new(id, workflow, Arc::new(input)),
+            header,
             machine,
             frames: Frames::default(),
             context: None,
@@ -266,21 +270,7 @@ impl Execution {
 
     /// Restores an execution from the store's records.
     pub fn restore(header: ExecutionHeader, machine: Arc<StateMachine>, rows: Vec<FrameRow>) -> Self {
-        let mut execution = Execution {
-            header,
-            machine,
-            frames: Frames::default(),
-            context: None,
-            children: BTreeMap::new(),
-            timers: BTreeSet::new(),
-            in_flight: BTreeSet::new(),
-            offered: BTreeSet::new(),
-            awaiting: BTreeSet::new(),
-            missing_activities: BTreeSet::new(),
-            turn_cost_max: None,
-            turn_was_cut_short: false,
-            holds_tasks: false,
-        };
+        let mut execution = Execution::without_frames(header, machine);
         for row in rows {
             let id = row.id;
             execution.insert(Frame::restored(row));
@@ -308,6 +298,16 @@ impl Execution {
     /// Whether any frame has a call in flight.
     pub fn in_flight(&self) -> bool {
         !self.in_flight.is_empty()
+    }
+
+    /// The frames with a call in flight.
+    pub fn frames_in_flight(&self) -> &BTreeSet<FrameId> {
+        &self.in_flight
+    }
+
+    /// Whether the call of an attempt is in flight.
+    pub fn is_calling(&self, frame: FrameId, visit: u64, attempt: u32) -> bool {
+        self.in_flight.contains(&frame) && self.is_current_task(frame, visit, Some(attempt))
     }
 
     /// Whether the last turn left work for the next one, which needs [`super::Input::TimeCame`] at once.

@@ -5,6 +5,7 @@ mod adaptive_gate;
 mod asleep;
 mod awaited;
 mod beside;
+mod declined;
 mod draining;
 mod drive;
 mod forget;
@@ -22,8 +23,8 @@ use tokio::sync::broadcast;
 
 pub(super) use self::draining::COMMITS_WAIT_MAX;
 use self::{
-    awaited::Awaited, beside::Away, draining::Draining, inline_commit::InlineCommit, machines::Machines,
-    prefetch::Prefetch, subjects::Subjects,
+    awaited::Awaited, beside::Away, declined::Declined, draining::Draining, inline_commit::InlineCommit,
+    machines::Machines, prefetch::Prefetch, subjects::Subjects,
 };
 use super::{
     Clock, RunnerError, RunnerEvent,
@@ -84,6 +85,7 @@ pub(super) struct Dispatcher {
     machines: Machines,
     subjects: Subjects,
     awaited: Awaited,
+    declined: Declined,
     timers: Timers,
     prefetch: Prefetch,
     calls_in_flight: usize,
@@ -118,6 +120,7 @@ impl Dispatcher {
             machines: Machines::default(),
             subjects: Subjects::default(),
             awaited: Awaited::default(),
+            declined: Declined::default(),
             timers: Timers::default(),
             prefetch: Prefetch::default(),
             calls_in_flight: 0,
@@ -199,6 +202,14 @@ impl Dispatcher {
                 if self.driven.contains_key(id.as_str()) {
                     self.advance(&id, input, None, None);
                 }
+            }
+            Message::Declined { ref id, .. } if self.is_away(id) => {
+                let id = id.clone();
+                self.put_off_message(&id, message);
+            }
+            Message::Declined { id, call, reason } => {
+                self.calls_in_flight -= 1;
+                self.call_declined(&id, call, reason);
             }
             Message::Durable { committed } => committed.into_iter().for_each(|part| self.durable(part)),
             Message::StoreFailed { error } => self.store_failed(error),
@@ -324,6 +335,7 @@ impl Dispatcher {
         }
         self.carry_out(committed);
         self.show_asleep(&id);
+        self.release_declined(&id);
         self.let_go(&id);
     }
 
@@ -345,6 +357,7 @@ impl Dispatcher {
             match command {
                 Command::CallStep(call) if self.accepts_work() => {
                     self.calls_in_flight += 1;
+                    self.declined.called(&id, call.frame);
                     self.calls.call(&id, environment.clone(), *call);
                 }
                 Command::CallStep(_) => {}
