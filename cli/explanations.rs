@@ -39,8 +39,8 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "APPROVAL_ON_WORKER",
-        "flow deploy: flow approve answers executions of the local engine only.",
-        "Use a Task with .waitForTaskToken that sends the token to the person who approves.",
+        "flow deploy: flow:approval:request asks on the local engine only.",
+        "Use a Task with .waitForTaskToken: flow approve --engine sfn answers it, and checks Prompt, Choices and Fields beside the token.",
     ),
     page(
         "CHOICE_WITHOUT_DEFAULT",

@@ -86,7 +86,8 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
         return Ok(hint_of_ended(id));
     }
     let listed = format!("flow approvals{OPTIONS} shows what waits, and with which answers");
-    if refused.fault.as_deref() == Some(NOT_ALLOWED) {
+    let at_step_functions = handle.at_step_functions().await.is_some();
+    if refused.fault.as_deref() == Some(NOT_ALLOWED) && !at_step_functions {
         let command = person::command_as_owner(handle.home().real_folder());
         return Ok(command.map_or(listed, |command| {
             format!(
@@ -94,7 +95,7 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
             )
         }));
     }
-    if handle.is_remote().await || handle.at_step_functions().await.is_some() {
+    if handle.is_remote().await || at_step_functions {
         return Ok(listed);
     }
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };

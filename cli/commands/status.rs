@@ -256,7 +256,8 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         }
     };
     let (mut any, mut more) = (false, false);
-    for handle in &handles {
+    // At Step Functions it takes one history for each execution: flow approvals reads them.
+    for handle in handles.iter().filter(|_| arguments.target.engine == Engine::Local) {
         show_needs(global, handle).await?;
     }
     for handle in handles {
