@@ -207,7 +207,7 @@ mod tests {
     use std::sync::Arc;
 
     use api::flow::{Answerer, Needs};
-    use engine::{machine::ExecutionHeader, step::Approval};
+    use engine::machine::ExecutionHeader;
 
     use super::{Guard, Key, Unfinished, permitted};
 
@@ -222,7 +222,7 @@ mod tests {
         paused.paused = true;
         let executions = [header("due"), header("person"), header("worker"), header("token"), paused];
         let asks = [
-            needs("person", Answerer::Person(Box::new(Approval::default()))),
+            needs("person", Answerer::Person(Box::default())),
             needs("worker", Answerer::Worker),
             needs("token", Answerer::TokenHolder),
         ];
