@@ -99,8 +99,8 @@ impl Repeater {
     }
 
     async fn twice(&self, step: &dyn Step, input: &TaskInput) -> Result<Value, StepError> {
-        let first = self.to_the_end(step, input).await?;
-        let second = self.to_the_end(step, input).await?;
+        let first = self.to_the_end(step, input, 1).await?;
+        let second = self.to_the_end(step, input, 2).await?;
         let mut calls = self.calls.lock().unwrap();
         *calls.count.entry(step.description().name).or_default() += 1;
         if without_change_id(&first) != without_change_id(&second) {
@@ -110,7 +110,7 @@ impl Repeater {
     }
 
     /// Polls one attempt until it is done, as after a crash that lost the previous attempt's answer.
-    async fn to_the_end(&self, step: &dyn Step, input: &TaskInput) -> Result<Value, StepError> {
+    async fn to_the_end(&self, step: &dyn Step, input: &TaskInput, attempt: u32) -> Result<Value, StepError> {
         let visit = &input.flow;
         for poll in 1..POLLS_MAX {
             let now_ms = self.clock.now_ms();
@@ -119,6 +119,7 @@ impl Repeater {
                 state_path: visit.indexed_path(),
                 visit: visit.entered_ms(),
                 token: visit.token(),
+                attempt,
                 poll,
                 now_ms,
                 first_poll_ms: visit.entered_ms().min(now_ms),
