@@ -60,6 +60,15 @@ pub enum Doing {
         /// When it exited, in milliseconds since the Unix epoch.
         stopped_ms: u64,
     },
+    /// Failed, and its own `Catch` or that of an enclosing state handled the failure.
+    Caught {
+        /// When it exited; for a state inside the one with the `Catch`, when it failed. In milliseconds since the Unix epoch.
+        stopped_ms: u64,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// The failure.
+        failure: StepFailure,
+    },
     /// Failed, and not retried.
     Failed {
         /// When it failed, in milliseconds since the Unix epoch.
@@ -89,6 +98,22 @@ impl Doing {
             Doing::Paused { .. } => true,
             _ => false,
         }
+    }
+
+    /// When it exited, failed or stopped; `None` if it has not.
+    pub fn stopped_ms(&self) -> Option<u64> {
+        match self {
+            Doing::Exited { stopped_ms }
+            | Doing::Caught { stopped_ms, .. }
+            | Doing::Failed { stopped_ms, .. }
+            | Doing::Stopped { stopped_ms } => Some(*stopped_ms),
+            _ => None,
+        }
+    }
+
+    /// Whether the state was left or stopped. A state that failed is not left: a redrive continues it.
+    pub fn is_left(&self) -> bool {
+        matches!(self, Doing::Exited { .. } | Doing::Caught { .. } | Doing::Stopped { .. })
     }
 }
 
@@ -254,7 +279,10 @@ impl View {
                 let wait = Wait::new(&waiting.reason, times, waiting.instructions.as_ref());
                 self.set(state_path, Doing::Waiting(wait));
             }
-            RunnerEvent::Asleep { .. } | RunnerEvent::StoreFailed { .. } | RunnerEvent::Unknown => {}
+            RunnerEvent::Asleep { .. }
+            | RunnerEvent::Released { .. }
+            | RunnerEvent::StoreFailed { .. }
+            | RunnerEvent::Unknown => {}
         }
     }
 
@@ -300,7 +328,7 @@ impl View {
         self.sections.iter().enumerate().find(|(_, section)| within(section))
     }
 
-    /// How many sections have exited.
+    /// How many sections have exited without a failure.
     pub fn sections_done(&self) -> usize {
         let done = |section: &&Section| {
             self.states.get(&section.path).is_some_and(|s| matches!(s.doing, Doing::Exited { .. }))
@@ -312,7 +340,7 @@ impl View {
     pub fn active(&self) -> impl Iterator<Item = &StateView> {
         self.order.iter().filter_map(|path| self.states.get(path)).filter(|state| {
             let own = !matches!(state.state_type, StateType::Parallel | StateType::Map);
-            own && !matches!(state.doing, Doing::Exited { .. } | Doing::Stopped { .. })
+            own && !state.doing.is_left()
         })
     }
 

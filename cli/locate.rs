@@ -1,12 +1,19 @@
 //! Finds the execution that the user names, and its home.
 
-use api::flow::{Answerer, FindExecutions, FindRequest, FindResponse, ListExecutions, ListRequest, ListResponse};
+use api::flow::{
+    Answerer, FindExecutions, FindRequest, FindResponse, ListExecutions, ListRequest, ListResponse, Needs,
+};
 use engine::machine::ExecutionHeader;
 use rehearsal::World;
 
 use crate::{
-    environments::Environments, exit::CliError, global::Global, home::Home, owner::Handle, proposed::OPTIONS,
-    target::Target,
+    environments::Environments,
+    exit::CliError,
+    global::Global,
+    home::Home,
+    owner::Handle,
+    proposed::{OPTIONS, unescaped},
+    target::{Engine, Target},
 };
 
 /// Names the execution that started last, in real time.
@@ -45,6 +52,7 @@ impl Located {
 /// As [`locate`].
 pub async fn locate_at(global: &Global, target: &Target, wanted: &str) -> Result<Located, CliError> {
     let Some(store) = target.handle(global).await? else { return locate(global, wanted).await };
+    let wanted = unescaped(wanted);
     let mut found = store.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
     match found.matches.len() {
         1 => Ok(Located { header: found.matches.remove(0), store }),
@@ -62,6 +70,7 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
         return latest
             .ok_or_else(|| CliError::not_found("there is no execution yet").hint("flow run <workflow> starts one"));
     }
+    let wanted = unescaped(wanted);
     let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
     let ((real, found), (rehearsals, rehearsed)) = tokio::try_join!(find(&real, wanted), find(&rehearsals, wanted))?;
     let (mut in_real, mut in_rehearsals) = (found.matches, rehearsed.matches);
@@ -91,17 +100,53 @@ pub async fn locate_asking(global: &Global, wanted: &str) -> Result<Located, Cli
     locate(global, wanted).await
 }
 
+/// Finds the execution of a signal: as [`locate_at`], and `@latest` is the latest execution of this machine that waits in the state for an
+/// answer with its task token, if there is one.
+///
+/// # Errors
+/// As [`locate_at`].
+pub async fn locate_signalled(
+    global: &Global,
+    target: &Target,
+    wanted: &str,
+    state: &str,
+) -> Result<Located, CliError> {
+    if wanted == LATEST
+        && target.engine == Engine::Local
+        && let Some(waiting) = latest(global, Latest::Waits(state)).await?
+    {
+        return Ok(waiting);
+    }
+    locate_at(global, target, wanted).await
+}
+
 /// Which executions `@latest` selects from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Latest {
+enum Latest<'s> {
     /// All.
     Begun,
     /// Those with an approval that waits.
     Asks,
+    /// Those that wait in the state with this name or path for an answer with its task token, or for a worker.
+    Waits(&'s str),
+}
+
+impl Latest<'_> {
+    /// Whether it selects an execution with these needs.
+    fn selects(self, needs: &Needs) -> bool {
+        match (self, &needs.answerer) {
+            (Latest::Begun, _) | (Latest::Asks, Answerer::Person(_)) => true,
+            (Latest::Asks, _) | (Latest::Waits(_), Answerer::Person(_)) => false,
+            (Latest::Waits(state), _) => {
+                let rest = needs.state.strip_suffix(state);
+                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+            }
+        }
+    }
 }
 
 /// The latest execution of both homes.
-async fn latest(global: &Global, of: Latest) -> Result<Option<Located>, CliError> {
+async fn latest(global: &Global, of: Latest<'_>) -> Result<Option<Located>, CliError> {
     let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
     let ((real, in_real), (rehearsals, in_rehearsals)) =
         tokio::try_join!(latest_in(&real, of), latest_in(&rehearsals, of))?;
@@ -116,16 +161,15 @@ async fn latest(global: &Global, of: Latest) -> Result<Option<Located>, CliError
 }
 
 /// The latest execution of a home, with its real start.
-async fn latest_in(home: &Home, of: Latest) -> Result<(Handle, Option<(RealStart, ExecutionHeader)>), CliError> {
+async fn latest_in(home: &Home, of: Latest<'_>) -> Result<(Handle, Option<(RealStart, ExecutionHeader)>), CliError> {
     let handle = Handle::read(home).await?;
-    let asks = of == Latest::Asks;
+    let asks = of != Latest::Begun;
     // A real home lists the latest first. The clocks of rehearsals differ, so all their starts are compared.
     let limit = if asks || home.rehearsal { SEARCHED_MAX } else { 1 };
     let request = ListRequest { limit: Some(limit), until_ms: None, unfinished: asks, with_needs: asks };
     let ListResponse { executions, needs, .. } = handle.call::<ListExecutions>(request).await?;
-    let is_asking = |header: &ExecutionHeader| {
-        needs.iter().any(|needs| needs.execution == header.id && matches!(needs.answerer, Answerer::Person(_)))
-    };
+    let is_asking =
+        |header: &ExecutionHeader| needs.iter().any(|needs| needs.execution == header.id && of.selects(needs));
     let world = home.rehearsal.then(|| World::read(home.folder()).ok().flatten()).flatten();
     let selected = executions.into_iter().filter(|header| !asks || is_asking(header));
     let started = selected.map(|header| (RealStart::of(&header, home.rehearsal, world.as_ref()), header));
@@ -201,6 +245,23 @@ mod tests {
         header.started_ms = started_ms;
         header.environment = Arc::new(json!({ "kind": "rehearsal", "world": world }));
         header
+    }
+
+    #[test]
+    fn the_latest_execution_of_a_signal_waits_in_the_state_for_its_token() {
+        let needs = |state: &str, answerer| Needs {
+            execution: "r-1".to_owned(),
+            state: state.to_owned(),
+            answerer,
+            next_due_ms: None,
+        };
+        let token = |state: &str| needs(state, Answerer::TokenHolder);
+        for (state, expected) in [("Deploy/Ask", true), ("Ask", true), ("Deploy", false), ("sk", false)] {
+            assert_eq!(Latest::Waits(state).selects(&token("Deploy/Ask")), expected, "{state}");
+        }
+        let asks = needs("Ask", Answerer::Person(Box::default()));
+        assert!(Latest::Asks.selects(&asks) && !Latest::Waits("Ask").selects(&asks));
+        assert!(!Latest::Asks.selects(&token("Ask")), "flow approve does not answer it");
     }
 
     #[test]

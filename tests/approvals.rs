@@ -144,7 +144,9 @@ fn a_rejection_is_an_error_that_the_workflow_can_catch() {
     home.flow(&["resume", "r-1"]);
     let output = output(&home, "r-1");
     assert!(
-        output.as_str().is_some_and(|cause| cause.starts_with("rejected by ") && cause.ends_with(": not today")),
+        output
+            .as_str()
+            .is_some_and(|cause| { cause.starts_with("\"Ask\" was rejected by ") && cause.ends_with(": not today") }),
         "{output}"
     );
     let before = home.exits(&["events", "r-1"], 0);
@@ -185,11 +187,21 @@ fn after_a_rejection_that_is_caught_the_state_that_ended_the_execution_is_named(
         "Not completed": { "Type": "Fail", "Error": "NotCompleted", "Cause": "It was rolled back." } });
     let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "Deploy", "States": states });
     started(&home, &home.definition("deploy", &definition), "d-1");
-    let said = home.exits(&["reject", "d-1"], 0);
+    let said = home.exits(&["reject", "d-1", "--comment", "not on Friday"], 0);
     assert!(said.contains("It was rolled back. flow status d-1") && !said.contains(".. "), "{said}");
     let shown = home.succeed(&["status", "d-1"]);
     assert!(shown.contains("FAILED at \"Not completed\"") && shown.contains("[NotCompleted]"), "{shown}");
     assert!(shown.contains("The workflow ended itself") && !shown.contains("Rejected"), "{shown}");
+    let rejected = |line: &str| line.contains("\"Deploy/Ask\" was rejected by ") && line.ends_with(": not on Friday");
+    assert_eq!(shown.matches("\"Deploy/Ask\" was rejected by ").count(), 2, "in the tree and in the failure: {shown}");
+    assert!(shown.lines().any(rejected), "{shown}");
+    assert!(shown.contains(" ✖ Deploy ") && !shown.contains('✔'), "a rejected section is not done: {shown}");
+    for (state, words) in
+        [("Deploy", "Deploy   failed, caught: Approval.Rejected"), ("Deploy/Ask", "failed: Approval.Rejected")]
+    {
+        let shown = home.succeed(&["status", "d-1", "--state", state]);
+        assert!(shown.contains(words), "{words} is not in: {shown}");
+    }
 }
 
 #[test]
@@ -254,6 +266,12 @@ fn after_an_answer_that_nobody_continues_every_command_names_resume() {
     assert!(asked.contains("flow approve t-1 First\n"), "a command that works when pasted: {asked}");
     assert!(asked.contains("Not required: --set note=…"), "a field that is not required: {asked}");
     home.succeed(&["approve", "t-1"]);
+    let printed = home.succeed(&["status", "t-1"]);
+    for words in ["Second: not called yet", "Every answer is recorded. Nothing is lost: flow resume t-1"] {
+        assert!(printed.contains(words), "{words:?} is not in: {printed}");
+    }
+    let events = home.succeed(&["events", "t-1", "-o", "json"]);
+    assert_eq!(events.matches(r#""type":"TaskScheduled""#).count(), 1, "nothing is begun by an answer: {events}");
     let refused = home.exits(&["approve", "t-1"], 1);
     assert!(refused.contains("no process drives t-1") && refused.contains("flow resume t-1"), "{refused}");
     assert!(refused.contains("no approval waits in t-1: \"First\" of t-1 was answered by "), "{refused}");

@@ -128,6 +128,9 @@ fn a_man_page_is_written_for_every_command() {
     home.succeed(&["man", folder.to_str().unwrap()]);
     let run = std::fs::read_to_string(folder.join("flow-run.1")).unwrap();
     assert!(run.contains(".TH flow") && run.contains("rehearse"), "{run}");
+    for usage in [r"[\fB\-\-id\fR \fINAME\fR]", r"[\fB\-\-set\fR \fIKEY=VALUE\fR]...", r"[\fIWORKFLOW\fR]"] {
+        assert!(run.contains(usage), "the synopsis has values of options: {usage} is not in: {run}");
+    }
     for page in ["flow.1", "flow-resume.1", "flow-man.1"] {
         let text = std::fs::read_to_string(folder.join(page)).unwrap();
         for section in ["EXIT STATUS", "ENVIRONMENT", "FILES"] {

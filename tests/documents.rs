@@ -3,6 +3,7 @@
 //! The book is `docs`. Its reference is generated from the program; with `FLOW_DOCUMENTS=write`, the test of the reference writes it.
 
 mod commands;
+mod container;
 mod reference;
 
 use std::{

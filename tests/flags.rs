@@ -257,4 +257,82 @@ fn an_id_that_reads_as_an_option_or_as_the_latest_is_refused() {
         let said = home.exits(&["run", &file, "--yes", &format!("--id={id}")], 3);
         assert!(said.contains("cannot be the id"), "{said}");
     }
+    let refused = home.flow(&["run", &file, "--yes", "--id", "a/b c"]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert_eq!(text(&refused.stdout), "", "nothing is shown before the refusal");
+    assert!(text(&refused.stderr).contains("it contains '/' and a space"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn a_proposed_command_names_an_execution_whose_id_begins_like_an_option() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let wait = json!({ "StartAt": "-w", "States": { "-w": { "Type": "Wait", "Seconds": 3600, "End": true } } });
+    let role = "arn:aws:iam::111111111111:role/flow";
+    let machine = json!({ "name": "-sm", "roleArn": role, "definition": wait.to_string() });
+    let post = |operation: &str, body: &Value| {
+        let target = format!("AWSStepFunctions.{operation}");
+        let answer = crate::support::post(&server.endpoint, &target, &body.to_string());
+        serde_json::from_str::<Value>(&answer).unwrap()
+    };
+    let arn = post("CreateStateMachine", &machine)["stateMachineArn"].clone();
+    post("StartExecution", &json!({ "stateMachineArn": arn, "name": "-x" }));
+    drop(server);
+    let listed = home.succeed(&["status"]);
+    assert!(listed.contains(r"flow resume '\-sm:-x'"), "{listed}");
+    home.exits(&["resume", r"\-sm:-x", "--no-wait=0"], 75);
+    for id in [&[r"\-sm:-x", "--state", r"\-w"][..], &["--state=-w", "--", "-sm:-x"]] {
+        assert!(home.exits(&[&["status"][..], id].concat(), 0).contains("-w"));
+    }
+    home.exits(&["cancel", r"\-sm:-x"], 0);
+}
+
+/// The commands whose help names @latest.
+fn commands_with_latest() -> Vec<String> {
+    let reference = include_str!("../docs/reference/commands.md");
+    let sections = reference.split("\n## flow ").skip(1).filter(|section| section.contains("@latest"));
+    sections.map(|section| section.split(['\n', '`']).next().unwrap().trim().to_owned()).collect()
+}
+
+#[test]
+fn every_command_that_takes_an_id_takes_the_latest() {
+    let home = Home::plain();
+    let ask = home.one(
+        "ask",
+        &json!({ "Type": "Task", "Resource": "flow:approval:request", "End": true,
+        "TimeoutSeconds": 3600, "Arguments": { "Prompt": "Go?" } }),
+    );
+    let wait = home.one(
+        "wait",
+        &json!({ "Type": "Task", "Resource": "flow:wait:tcp", "End": true,
+        "TimeoutSeconds": 3600, "Arguments": { "Host": "127.0.0.1", "Port": 1, "IntervalSeconds": 60 } }),
+    );
+    let begun = |file: &str, id: &str| home.exits(&["run", file, "--yes", "--no-wait", "--id", id], 75);
+    begun(&ask, "ask-1");
+    begun(&wait, "wait-1");
+    let answer = r#"{"Address":"127.0.0.1:1"}"#;
+    // In this order each is the latest that the command can act on.
+    let walk: [(&[&str], i32, &str); 9] = [
+        (&["status", "@latest", "--state", "Only"], 0, "Only   "),
+        (&["events", "@latest"], 0, "waiting"),
+        (&["export", "@latest"], 0, r#""id":"wait-1""#),
+        (&["resume", "@latest", "--no-wait"], 75, "wait-1: what is new"),
+        (&["approve", "@latest"], 0, "ask-1: \"Only\" is approved"),
+        (&["signal", "@latest", "Only", "--success", answer], 0, "wait-1: \"Only\" is answered"),
+        (&["run", "--again", "@latest", "--yes", "--no-wait"], 75, "flow resume wait-"),
+        (&["cancel", "@latest"], 0, "is cancelled"),
+        (&["reject", "@latest"], 0, "ask-2: \"Only\" is rejected"),
+    ];
+    for (arguments, exit, words) in walk {
+        if arguments[0] == "reject" {
+            begun(&ask, "ask-2");
+        }
+        let said = home.exits(arguments, exit);
+        assert!(said.contains(words), "{arguments:?}: {words:?} is not in: {said}");
+    }
+    let mut walked: Vec<&str> = walk.iter().map(|(arguments, ..)| arguments[0]).collect();
+    let mut documented = commands_with_latest();
+    walked.sort_unstable();
+    documented.sort_unstable();
+    assert_eq!(walked, documented, "every command whose help names @latest is walked");
 }

@@ -103,7 +103,9 @@ fn a_rejected_step_of_a_document_leads_to_its_rollback() {
     }
     reported(&home, &["reject", "r-1", "--comment", "no answer"], 0);
     let failed = reported(&home, &["resume", "r-1"], 1);
-    for words in ["A step of 1. Renew was rejected by ", ": no answer. ", "flow resume r-1 --from STATE"] {
+    for words in
+        ["\"1. Renew/1.2 Send it to the CA\" was rejected by ", ": no answer. ", "flow resume r-1 --from STATE"]
+    {
         assert!(failed.contains(words), "{words:?} is not in: {failed}");
     }
     let recorded = reported(&home, &["status", "r-1", "-o", "json"], 0);

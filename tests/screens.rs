@@ -42,12 +42,15 @@ fn a_resume_is_proposed_only_where_it_continues() {
         let id = format!("hopeless-{number}");
         let said = home.exits(&["run", &home.one("hopeless", state), "--yes", "--id", &id], 1);
         // A Fail state is no mistake of the definition: the workflow has ended itself.
-        let proposal = if state["Type"] == "Fail" { "flow run --again" } else { "start a new execution" };
-        assert!(said.contains(proposal) && !said.contains("flow resume"), "{state}: {said}");
+        let proposal = match state["Type"] == "Fail" {
+            true => format!("flow run --again {id}"),
+            false => format!("flow run {} --again {id}", home.path().join("hopeless.asl.json").display()),
+        };
+        assert!(said.contains(&proposal) && !said.contains("flow resume"), "{state}: {said}");
         let listed = home.exits(&["status"], 0);
         assert!(!listed.contains("flow resume"), "{listed}");
         let shown = home.exits(&["status", &id], 0);
-        assert!(shown.contains(proposal) && !shown.contains("flow resume"), "{shown}");
+        assert!(shown.contains(&proposal) && !shown.contains("flow resume"), "{shown}");
     }
     let program = home.path().join("later.sh");
     let task =

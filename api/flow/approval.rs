@@ -48,7 +48,7 @@ pub enum Decision {
         /// The values of the approval's fields.
         fields: Map<String, Value>,
     },
-    /// The approval is rejected: the task fails with [`REJECTED`].
+    /// The approval is rejected: the task fails with [`REJECTED`]. The cause names the state, the user and the comment.
     Reject,
 }
 
@@ -142,7 +142,7 @@ pub fn outcome_of(
         Decision::Approve { choice, fields } => (choice, fields),
         Decision::Reject => {
             let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
-            let cause = format!("rejected by {} on {}{comment}", by.user, by.host);
+            let cause = format!("\"{state_path}\" was rejected by {} on {}{comment}", by.user, by.host);
             return Ok(Err(ErrorAndCause { error: REJECTED.to_owned(), cause }));
         }
     };

@@ -59,6 +59,26 @@ impl View {
         self.states.get(path)
     }
 
+    /// The Fail state that ended the execution; `None` if none did.
+    pub fn ended_by_fail(&self) -> Option<&StateView> {
+        self.failed_state().filter(|state| state.state_type == StateType::Fail)
+    }
+
+    /// The path of the state at which an execution that a Fail state ended can continue: the last one entered before the Fail that calls
+    /// something, because a state that calls nothing leads to the same end. A state in one of several branches or in an iteration cannot be
+    /// entered alone: the path is that of the Parallel or Map.
+    pub fn state_before_fail(&self) -> Option<&str> {
+        let fail = self.ended_by_fail()?;
+        let calls = |state: &&StateView| {
+            let may_call = matches!(state.state_type, StateType::Task | StateType::Parallel | StateType::Map);
+            may_call && !is_inside(&fail.path, &state.path)
+        };
+        let entered = self.order.iter().filter_map(|path| self.states.get(path));
+        let path = entered.filter(calls).max_by_key(|state| state.entered_ms)?.path.as_str();
+        let outer = path.split_once('[').map_or(path, |(outer, _)| outer);
+        Some(if self.states.contains_key(outer) { outer } else { path })
+    }
+
     /// The failed states, with their failures.
     pub fn failed(&self) -> impl Iterator<Item = (&StateView, &StepFailure)> {
         let states = self.order.iter().filter_map(|path| self.states.get(path));
@@ -92,7 +112,7 @@ impl View {
         }
         let after: (Bound<&str>, Bound<&str>) = (Bound::Excluded(path), Bound::Unbounded);
         for (inner, state) in self.states.range_mut::<str, _>(after).take_while(|(inner, _)| inner.starts_with(path)) {
-            if !is_inside(inner, path) || matches!(state.doing, Doing::Exited { .. }) {
+            if !is_inside(inner, path) || matches!(state.doing, Doing::Exited { .. } | Doing::Caught { .. }) {
                 continue;
             }
             state.abandoned = true;
@@ -102,24 +122,41 @@ impl View {
         }
     }
 
+    /// A `Catch` of a state handles its failure. The states inside it that failed keep their failures.
+    pub(super) fn catch(&mut self, path: &str, failure: &StepFailure, at_ms: u64) {
+        for (_, state) in self.states.iter_mut().filter(|(inner, _)| is_inside(inner, path)) {
+            if let Doing::Failed { stopped_ms, attempt, failure } = &state.doing {
+                state.doing = Doing::Caught { stopped_ms: *stopped_ms, attempt: *attempt, failure: failure.clone() };
+            }
+        }
+        self.abandon_inner_states(path, at_ms);
+        if let Some(state) = self.states.get_mut(path) {
+            state.doing = Doing::Caught { stopped_ms: at_ms, attempt: state.attempt, failure: failure.clone() };
+        }
+    }
+
     /// A state is aborted because another one failed. The state that failed keeps its failure.
     pub(super) fn stop(&mut self, path: &str, at_ms: u64) {
-        let ended =
-            |doing: &Doing| matches!(doing, Doing::Exited { .. } | Doing::Failed { .. } | Doing::Stopped { .. });
-        if self.states.get(path).is_some_and(|state| !ended(&state.doing)) {
+        if self.states.get(path).is_some_and(|state| !state.doing.is_left() && state.failure().is_none()) {
             self.set(path, Doing::Stopped { stopped_ms: at_ms });
         }
     }
 }
 
 impl StateView {
-    /// Its failure, if it failed and is not retried.
+    /// Its failure, if it failed, and no `Retry` and no `Catch` has handled it.
     pub fn failure(&self) -> Option<&StepFailure> {
         match &self.doing {
             Doing::Failed { failure, .. } => Some(failure),
             _ => None,
         }
     }
+}
+
+/// Whether the Task failed before its call because its activity does not exist: a resume continues once it is created.
+fn names_missing_activity(failure: &StepFailure) -> bool {
+    let StepFailure { error, cause, .. } = failure;
+    error == "States.Runtime" && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")
 }
 
 /// Whether the failure's hint asks for a new run and not for a resume.
@@ -141,6 +178,7 @@ fn repeats(state: &StateView, failure: &StepFailure) -> bool {
         StateType::Task if state.answered => false,
         // The call was scheduled: a missing resource of it, such as an activity, can be created.
         StateType::Task if state.called && failure.error == "States.Runtime" => false,
+        StateType::Task if names_missing_activity(failure) => false,
         StateType::Task | StateType::Parallel | StateType::Map => OF_THE_DEFINITION.contains(&failure.error.as_str()),
     }
 }

@@ -68,7 +68,7 @@ impl View {
         self.failure = failure.map(|failure| (failure.error.clone(), failure.cause.clone()));
         self.paused = false;
         for state in self.states.values_mut() {
-            if !matches!(state.doing, Doing::Exited { .. } | Doing::Failed { .. } | Doing::Stopped { .. }) {
+            if !state.doing.is_left() && state.failure().is_none() {
                 state.doing = Doing::Stopped { stopped_ms: at_ms };
             }
         }
@@ -92,7 +92,12 @@ impl View {
     }
 
     fn exit(&mut self, path: &str, state_type: StateType, at_ms: u64) {
-        self.set(path, Doing::Exited { stopped_ms: at_ms });
+        match self.states.get_mut(path).map(|state| &mut state.doing) {
+            // The exit after a caught failure is not a success.
+            Some(Doing::Caught { stopped_ms, .. }) => *stopped_ms = at_ms,
+            Some(doing) => *doing = Doing::Exited { stopped_ms: at_ms },
+            None => {}
+        }
         if matches!(state_type, StateType::Parallel | StateType::Map) {
             self.abandon_inner_states(path, at_ms);
         }
@@ -127,7 +132,7 @@ impl View {
                     state.doing = Doing::Retrying { attempt, next_attempt_ms, failure };
                 }
             }
-            Note::Caught { state_path, .. } => self.abandon_inner_states(state_path, at_ms),
+            Note::Caught { state_path, failure, .. } => self.catch(state_path, failure, at_ms),
             Note::Signalled { .. }
             | Note::SignalKept { .. }
             | Note::SignalApplied { .. }

@@ -7,8 +7,9 @@ impl View {
     /// not at all.
     pub(super) fn forget_from(&mut self, state_path: &str) {
         let at = self.order.iter().position(|path| path == state_path).unwrap_or(self.order.len());
-        let is_kept =
-            |at_or_after: bool, state: &StateView| !at_or_after && matches!(state.doing, Doing::Exited { .. });
+        let is_kept = |at_or_after: bool, state: &StateView| {
+            !at_or_after && matches!(state.doing, Doing::Exited { .. } | Doing::Caught { .. })
+        };
         let order = std::mem::take(&mut self.order);
         for (number, path) in order.into_iter().enumerate() {
             match self.states.get(&path).is_some_and(|state| is_kept(number >= at, state)) {

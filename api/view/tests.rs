@@ -64,8 +64,7 @@ fn any() -> View {
 /// A section whose approval is rejected, with a `Catch` that leads to a Fail state.
 fn rolled_back() -> View {
     let mut view = any();
-    let (state_type, name, output) = (StateType::Parallel, "Deploy", Default::default());
-    let exited = HistoryEventDetails::StateExited { state_type, name: name.into(), output, assigned_variables: None };
+    let name = "Deploy";
     let (rejected, next) = (plain("Approval.Rejected"), "Undone".to_owned());
     let (state_type, input) = (StateType::Task, Default::default());
     for entry in [
@@ -74,7 +73,7 @@ fn rolled_back() -> View {
         event_in(3, name, HistoryEventDetails::StateEntered { state_type, name: "Ask".into(), input }),
         failure_of(4, "Deploy/Ask", "Approval.Rejected"),
         note(5, Note::Caught { state_path: name.to_owned(), next, failure: rejected }),
-        event(6, exited),
+        event(6, exited(name)),
         entered(7, StateType::Fail, "Undone"),
         failure_of(8, "Undone", "NotCompleted"),
         execution_failed(8, "NotCompleted"),
@@ -82,6 +81,11 @@ fn rolled_back() -> View {
         view.fold(&entry);
     }
     view
+}
+
+fn exited(name: &str) -> HistoryEventDetails {
+    let (state_type, output) = (StateType::Parallel, Default::default());
+    HistoryEventDetails::StateExited { state_type, name: name.into(), output, assigned_variables: None }
 }
 
 fn entered(sequence: u64, state_type: StateType, name: &str) -> JournalEntry {
@@ -117,6 +121,8 @@ fn with_hint(hint: &str) -> StepFailure {
 #[test]
 fn a_resume_is_the_remedy_only_where_something_outside_can_change_the_end() {
     let evaluation = || plain("States.QueryEvaluationError");
+    let cause = "An error occurred. The activity arn:aws:states:us-east-1:111111111111:activity:work does not exist.";
+    let missing_activity = StepFailure { cause: cause.to_owned(), ..plain("States.Runtime") };
     let cases = [
         (StateType::Pass, false, evaluation(), Remedy::StartAgain),
         (StateType::Fail, false, plain("Broken"), Remedy::StartAgain),
@@ -130,6 +136,8 @@ fn a_resume_is_the_remedy_only_where_something_outside_can_change_the_end() {
         (StateType::Task, false, plain("States.Timeout"), Remedy::Resume),
         (StateType::Task, false, plain("Custom.Error"), Remedy::Resume),
         (StateType::Map, false, plain("States.Runtime"), Remedy::StartAgain),
+        (StateType::Task, false, plain("States.Runtime"), Remedy::StartAgain),
+        (StateType::Task, false, missing_activity, Remedy::Resume),
     ];
     for (state_type, answered, failure, remedy) in cases {
         let error = failure.error.clone();
@@ -160,8 +168,31 @@ fn a_caught_failure_is_not_what_the_execution_failed_with() {
     view.fold(&redriven(20));
     let doing = |path: &str| view.states[path].doing.clone();
     assert_eq!(doing("Undone"), Doing::Running);
-    assert_eq!(doing("Deploy/Ask"), Doing::Stopped { stopped_ms: 5_000 }, "a redrive does not continue it");
+    assert_eq!(doing("Deploy/Ask"), caught(4_000), "a redrive does not continue it");
     assert_eq!(view.failed_state(), None, "the failure of the earlier run is not that of this one");
+}
+
+fn caught(stopped_ms: u64) -> Doing {
+    Doing::Caught { stopped_ms, attempt: 1, failure: plain("Approval.Rejected") }
+}
+
+#[test]
+fn a_state_whose_failure_was_caught_is_not_one_that_is_done() {
+    let mut view = rolled_back();
+    let doing = |view: &View, path: &str| view.states[path].doing.clone();
+    assert_eq!((doing(&view, "Deploy"), doing(&view, "Deploy/Ask")), (caught(6_000), caught(4_000)));
+    view.sections = vec![Section { path: "Deploy".to_owned(), name: "Deploy".to_owned() }];
+    assert_eq!((view.sections_done(), view.active().count()), (0, 1), "only the Fail state is left open");
+    view.fold(&event(9, HistoryEventDetails::ExecutionAborted(error_and_cause("Cancelled"))));
+    assert_eq!(doing(&view, "Deploy"), caught(6_000), "the end of the execution does not stop it");
+    let said = serde_json::to_value(&view.states["Deploy"]).unwrap();
+    assert_eq!(
+        (&said["doing"]["doing"], &said["doing"]["failure"]["error"]),
+        (&json!("caught"), &json!("Approval.Rejected"))
+    );
+    view.fold(&entered(10, StateType::Parallel, "Deploy"));
+    view.fold(&event(11, exited("Deploy")));
+    assert_eq!(doing(&view, "Deploy"), Doing::Exited { stopped_ms: 11_000 }, "a later visit succeeded");
 }
 
 #[test]
@@ -230,4 +261,30 @@ fn a_view_survives_the_wire() {
     let view = failed(StateType::Task, true, of_step(ErrorClass::Quota));
     let text = serde_json::to_string(&view).unwrap();
     assert_eq!(serde_json::from_str::<View>(&text).unwrap(), view);
+}
+
+#[test]
+fn the_state_before_a_fail_is_the_last_one_that_calls_something_and_can_be_entered_alone() {
+    let ended_after = |states: &[(StateType, &str)]| {
+        let mut view = view(&json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } }));
+        let mut sequence = 0;
+        for (state_type, path) in states {
+            sequence += 1;
+            view.fold(&entered(sequence, *state_type, path));
+        }
+        let (state_path, failure) = (states.last().unwrap().1.to_owned(), plain("Broken"));
+        view.fold(&entry(50, EntryContent::Note(Box::new(Note::Failure { state_path, attempt: 1, failure }))));
+        let failure = engine::journal::ErrorAndCause { error: "Broken".to_owned(), cause: String::new() };
+        view.fold(&event(51, HistoryEventDetails::ExecutionFailed(failure)));
+        view.state_before_fail().map(str::to_owned)
+    };
+    let fail = (StateType::Fail, "Stop");
+    let task = |path| (StateType::Task, path);
+    let choice = (StateType::Choice, "Ready?");
+    assert_eq!(ended_after(&[task("A"), task("B"), choice, fail]).as_deref(), Some("B"));
+    assert_eq!(ended_after(&[choice, fail]), None);
+    assert_eq!(ended_after(&[task("A"), task("B")]), None, "no Fail state ended it");
+    let both = (StateType::Parallel, "Both");
+    assert_eq!(ended_after(&[both, task("Both[1]/Check"), (StateType::Fail, "Both[1]/Stop")]).as_deref(), Some("Both"));
+    assert_eq!(ended_after(&[both, task("Both/Check"), (StateType::Fail, "Both/Stop")]).as_deref(), Some("Both/Check"));
 }

@@ -180,7 +180,7 @@ impl<'e> Estimate<'e> {
 
     fn state_left(&mut self, state: &'e TypicalState) -> (u64, u64) {
         let entered = self.view.states.get(&state.path);
-        if let Some(Doing::Exited { .. }) = entered.map(|entered| &entered.doing) {
+        if let Some(Doing::Exited { .. } | Doing::Caught { .. }) = entered.map(|entered| &entered.doing) {
             return (0, 0);
         }
         let branches: Vec<&str> = self.frames.keys().copied().filter(|frame| is_branch(frame, &state.path)).collect();

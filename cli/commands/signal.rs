@@ -8,9 +8,9 @@ use super::answered;
 use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::{if_pruned, locate_at},
+    locate::{if_pruned, locate_signalled},
     person,
-    proposed::{OPTIONS, quoted},
+    proposed::{OPTIONS, quoted, state_name},
     target::Target,
     ui::{json, next},
 };
@@ -22,6 +22,7 @@ pub struct SignalArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The waiting state: its name, or its path.
+    #[arg(value_parser = state_name)]
     state: String,
     /// The task succeeded with this output. It must match the step's output schema, which flow steps NAME shows.
     #[arg(long, value_name = "JSON")]
@@ -48,7 +49,7 @@ pub struct SignalArguments {
 
 /// Answers a waiting task.
 pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, CliError> {
-    let located = locate_at(global, &arguments.target, &arguments.id).await?;
+    let located = locate_signalled(global, &arguments.target, &arguments.id, &arguments.state).await?;
     if let Some(Err(error)) = arguments.success.as_deref().map(serde_json::from_str::<Value>) {
         return Err(CliError::refused(format!("--success is not JSON: {error}"))
             .hint("a text is written with its quotes: --success '\"yes\"'"));

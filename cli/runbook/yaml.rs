@@ -13,11 +13,11 @@ use super::{
 
 /// The state that ends an execution after the steps for a failure.
 const NOT_COMPLETED: &str = "Not completed";
-/// What that state reports: who rejected a step of which section and why, and the command that continues.
+/// What that state reports: who rejected which step and why, and the command that continues.
 const NOT_COMPLETED_CAUSE: &str = "$rejected & '. The steps for that case are done. To continue at a step: flow resume ' \
                                    & $states.context.Execution.Name & ' --from STATE'";
-/// The value of the variable `rejected` after a rejection.
-const REJECTED: &str = "'A step of ' & $states.context.State.Name & ' was ' & $states.errorOutput.Cause";
+/// The value of the variable `rejected` after a rejection: the cause names the step, the person and the comment.
+const REJECTED: &str = "$states.errorOutput.Cause";
 
 /// The workflow in YAML. With `run_commands`, a shell runs a step's commands; otherwise they are shown to a person.
 pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {

@@ -3,6 +3,9 @@
 //! AWS's events name neither their frame nor, for a Task's call, the state. Both follow from the definition, in which
 //! state names are unique, and from `previousEventId`, which leads back to the event that entered the state.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -54,6 +57,8 @@ pub struct History {
     attempts: HashMap<String, u32>,
     /// The failed attempts whose next event decides whether they are retried.
     failures: HashMap<u64, (String, StepFailure, u64)>,
+    /// The failures of Parallel and Map states. A failure is caught if the next event is the exit of the state.
+    composite_failures: HashMap<u64, StepFailure>,
     /// The paths of the Fail states that were entered, by the id of the event.
     fail_states: HashMap<u64, String>,
     /// The paths of the states whose activity was scheduled and not started, with the time at which it was scheduled.
@@ -212,12 +217,9 @@ impl History {
         } else if event.kind.ends_with("Scheduled") {
             *self.attempts.entry(path.to_owned()).or_default() += 1;
         } else if is_failure_of_attempt(&event.kind) {
-            let failure = StepFailure {
-                error: event.error.clone().unwrap_or_default(),
-                cause: event.cause.clone().unwrap_or_default(),
-                details: None,
-            };
-            self.failures.insert(event.id, (path.to_owned(), failure, event.timestamp_ms));
+            self.failures.insert(event.id, (path.to_owned(), failure_of(event), event.timestamp_ms));
+        } else if ["ParallelStateFailed", "MapStateFailed"].contains(&event.kind.as_str()) {
+            self.composite_failures.insert(event.id, failure_of(event));
         }
     }
 
@@ -226,21 +228,21 @@ impl History {
         if event.kind == "ExecutionFailed"
             && let Some(state_path) = self.fail_states.remove(&event.previous_id)
         {
-            let failure = StepFailure {
-                error: event.error.clone().unwrap_or_default(),
-                cause: event.cause.clone().unwrap_or_default(),
-                details: None,
-            };
-            let note = Note::Failure { state_path, attempt: 1, failure };
+            let note = Note::Failure { state_path, attempt: 1, failure: failure_of(event) };
             let content = EntryContent::Note(Box::new(note));
             self.entries.push(JournalEntry { sequence: event.id, timestamp_ms: event.timestamp_ms, content });
         }
-        let Some((state_path, failure, failed_ms)) = self.failures.remove(&event.previous_id) else { return };
+        let is_exit = event.kind.ends_with("StateExited");
+        // The events of a composite's failure do not name it; its exit does.
+        let of_composite = self.composite_failures.remove(&event.previous_id).filter(|_| is_exit);
+        let of_composite = of_composite.map(|failure| (path.to_owned(), failure, event.timestamp_ms));
+        let failed = self.failures.remove(&event.previous_id).or(of_composite);
+        let Some((state_path, failure, failed_ms)) = failed else { return };
         let attempt = self.attempts.get(&state_path).copied().unwrap_or(1);
         let note = if event.kind.ends_with("Scheduled") && path == state_path {
             let next_attempt_ms = event.timestamp_ms;
             Note::RetryScheduled { state_path, attempt: attempt + 1, next_attempt_ms, failure }
-        } else if event.kind.ends_with("StateExited") {
+        } else if is_exit {
             Note::Caught { state_path, next: String::new(), failure }
         } else {
             Note::Failure { state_path, attempt, failure }
@@ -251,6 +253,11 @@ impl History {
             content: EntryContent::Note(Box::new(note)),
         });
     }
+}
+
+fn failure_of(event: &RemoteEvent) -> StepFailure {
+    let (error, cause) = (event.error.clone().unwrap_or_default(), event.cause.clone().unwrap_or_default());
+    StepFailure { error, cause, details: None }
 }
 
 fn is_failure_of_attempt(kind: &str) -> bool {
@@ -379,105 +386,5 @@ fn of_call(what: &str, event: &RemoteEvent, name: Arc<str>, resource: Arc<str>) 
         "TimedOut" => Details::TaskTimedOut { name, resource, failure },
         "Failed" | "StartFailed" | "SubmitFailed" => Details::TaskFailed { name, resource, failure },
         _ => Details::Unknown,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use serde_json::json;
-
-    use super::*;
-
-    /// The type, the previous event, the name and the index of an event.
-    type Sketch<'s> = (&'s str, u64, Option<&'s str>, Option<u64>);
-
-    /// Builds events from sketches.
-    fn events(all: &[Sketch<'_>]) -> Vec<RemoteEvent> {
-        let event = |(id, (kind, previous_id, name, index)): (u64, &Sketch<'_>)| RemoteEvent {
-            id,
-            previous_id: *previous_id,
-            timestamp_ms: id * 10,
-            kind: (*kind).to_owned(),
-            name: name.map(str::to_owned),
-            index: *index,
-            error: kind.ends_with("Failed").then(|| "Lost".to_owned()),
-            ..RemoteEvent::default()
-        };
-        (1..).zip(all).map(event).collect()
-    }
-
-    fn paths(history: &History) -> Vec<String> {
-        let entered = |entry: &JournalEntry| {
-            let EntryContent::Event(event) = &entry.content else { return None };
-            let Details::StateEntered { name, .. } = &event.details else { return None };
-            Some(state_path(&event.frame, name))
-        };
-        history.entries().iter().filter_map(entered).collect()
-    }
-
-    #[test]
-    fn a_state_is_in_the_frame_that_its_branches_and_iterations_make() {
-        let leaf = json!({ "StartAt": "Leaf", "States": { "Leaf": { "Type": "Pass", "End": true } } });
-        let map =
-            json!({ "StartAt": "Each", "States": { "Each": { "Type": "Map", "ItemProcessor": leaf, "End": true } } });
-        let other = json!({ "StartAt": "Other", "States": { "Other": { "Type": "Pass", "End": true } } });
-        let both = json!({ "Type": "Parallel", "Branches": [other, map], "End": true });
-        let mut history = History::new(&json!({ "StartAt": "Both", "States": { "Both": both } }));
-        history.add(&events(&[
-            ("ExecutionStarted", 0, None, None),
-            ("ParallelStateEntered", 0, Some("Both"), None),
-            ("ParallelStateStarted", 2, None, None),
-            ("PassStateEntered", 3, Some("Other"), None),
-            ("MapStateEntered", 3, Some("Each"), None),
-            ("MapStateStarted", 5, None, None),
-            ("MapIterationStarted", 6, Some("Each"), Some(1)),
-            ("PassStateEntered", 7, Some("Leaf"), None),
-        ]));
-        assert_eq!(paths(&history), ["Both", "Both[0]/Other", "Both[1]/Each", "Both[1]/Each[1]/Leaf"]);
-    }
-
-    #[test]
-    fn a_state_that_asks_a_person_is_known_by_its_name_and_its_path() {
-        let ask =
-            json!({ "StartAt": "Ask", "States": { "Ask": { "Type": "Task", "Resource": APPROVAL, "End": true } } });
-        let both = json!({ "Type": "Parallel", "Branches": [ask], "End": true });
-        let history = History::new(&json!({ "StartAt": "Both", "States": { "Both": both } }));
-        for (state, expected) in [("Ask", true), ("Both/Ask", true), ("Both", false), ("Task", false), ("", false)] {
-            assert_eq!(history.is_approval(state), expected, "{state}");
-        }
-    }
-
-    #[test]
-    fn a_failed_attempt_is_repeated_or_fails_for_good() {
-        let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "End": true } } });
-        let mut history = History::new(&definition);
-        let all = events(&[
-            ("ExecutionStarted", 0, None, None),
-            ("TaskStateEntered", 0, Some("A"), None),
-            ("ActivityScheduled", 2, None, None),
-            ("ActivityStarted", 3, None, None),
-            ("ActivityFailed", 4, None, None),
-            ("ActivityScheduled", 5, None, None),
-            ("ActivityFailed", 6, None, None),
-            ("ExecutionFailed", 7, None, None),
-        ]);
-        // In two pages: the first ends with an event that the second page resolves.
-        history.add(&all[..5]);
-        history.add(&all);
-        let notes: Vec<&Note> = history
-            .entries()
-            .iter()
-            .filter_map(|entry| match &entry.content {
-                EntryContent::Note(note) => Some(&**note),
-                EntryContent::Event(_) => None,
-            })
-            .collect();
-        assert!(matches!(notes[0], Note::RetryScheduled { attempt: 2, .. }), "{notes:?}");
-        assert!(matches!(notes[1], Note::Failure { attempt: 2, .. }), "{notes:?}");
-        let mut view = View::new(&super::super::header("arn:a:b:c:d:execution:m:e", &Default::default()), &definition);
-        history.entries().iter().for_each(|entry| view.fold(entry));
-        assert!(matches!(view.states["A"].doing, Doing::Failed { attempt: 2, .. }), "{:?}", view.states);
-        assert_eq!(view.failure, Some(("Lost".to_owned(), String::new())));
     }
 }

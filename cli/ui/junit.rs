@@ -53,8 +53,13 @@ fn case(view: &View, path: &str, name: &str) -> Case {
         return case(0, "skipped", "not entered".to_owned(), String::new());
     };
     let took_ms = view.active_ms(state.entered_ms, until_ms(view, state));
-    if let Doing::Exited { .. } = state.doing {
-        return case(took_ms, "", String::new(), String::new());
+    match &state.doing {
+        Doing::Exited { .. } => return case(took_ms, "", String::new(), String::new()),
+        // The workflow continued: only a failure that ended the execution makes a CI system fail.
+        Doing::Caught { failure, .. } => {
+            return case(took_ms, "skipped", format!("{}, caught", failure.error), failure.cause.clone());
+        }
+        _ => {}
     }
     let failed = view.failed_state().filter(|failed| failed.path == path || is_inside(&failed.path, path));
     match failed.zip(view.failure.as_ref()) {
@@ -67,18 +72,14 @@ fn case(view: &View, path: &str, name: &str) -> Case {
 }
 
 fn until_ms(view: &View, state: &StateView) -> u64 {
-    match &state.doing {
-        Doing::Exited { stopped_ms } | Doing::Failed { stopped_ms, .. } | Doing::Stopped { stopped_ms } => *stopped_ms,
-        _ => view.stopped_ms.unwrap_or_else(|| latest_ms(view)),
-    }
+    state.doing.stopped_ms().or(view.stopped_ms).unwrap_or_else(|| latest_ms(view))
 }
 
 /// The latest time that a view of an execution that has not ended contains.
 fn latest_ms(view: &View) -> u64 {
     let latest = view.states.values().map(|state| match &state.doing {
-        Doing::Exited { stopped_ms } | Doing::Failed { stopped_ms, .. } | Doing::Stopped { stopped_ms } => *stopped_ms,
         Doing::Waiting(wait) => wait.polled_ms,
-        _ => state.entered_ms,
+        doing => doing.stopped_ms().unwrap_or(state.entered_ms),
     });
     latest.max().unwrap_or(view.started_ms)
 }

@@ -1,6 +1,6 @@
 //! The display without a terminal: a line for each change, and heartbeat lines at growing intervals.
 
-use api::view::{Doing, Typical, View, word};
+use api::view::{Doing, StateView, Typical, View, word};
 use engine::{
     journal::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry, Note, Signaller, StateType, state_path},
     step::ChangeAction,
@@ -18,7 +18,9 @@ const HEARTBEAT_STATES_MAX: usize = 5;
 pub fn lines(view: &View, entry: &JournalEntry) -> Vec<String> {
     let at = clock(entry.timestamp_ms);
     let line = |what: &str, path: &str, rest: String| {
-        let (number, total) = (view.section_of(path).map_or(0, |(index, _)| index + 1), view.sections.len());
+        // A state outside the sections, or one that an early signal only names, has no number.
+        let number = view.section_of(path).map_or_else(|| "-".to_owned(), |(index, _)| (index + 1).to_string());
+        let total = view.sections.len();
         let rest = if rest.is_empty() { rest } else { format!(": {rest}") };
         format!("{at} {what:<9} ({number:>2}/{total}) {}{rest}", title(view, path))
     };
@@ -42,12 +44,16 @@ fn event_lines(
             vec![line("Started", &path(name), String::new())]
         }
         Details::StateExited { name, .. } if is_section(view, &path(name)) => {
-            let took = view.states.get(&path(name)).map_or(0, |s| view.active_ms(s.entered_ms, at_ms));
-            vec![line("Completed", &path(name), format!("after {}", duration(took)))]
+            let state = view.states.get(&path(name));
+            let took = state.map_or(0, |state| view.active_ms(state.entered_ms, at_ms));
+            let is_caught = state.is_some_and(|state| matches!(state.doing, Doing::Caught { .. }));
+            let what = if is_caught { "Failed" } else { "Completed" };
+            vec![line(what, &path(name), format!("after {}", duration(took)))]
         }
         Details::StateExited { state_type: StateType::Task, name, .. } if name.starts_with("Wait") => {
-            let took = view.states.get(&path(name)).map_or(0, |s| view.active_ms(s.entered_ms, at_ms));
-            vec![line("Ready", &path(name), format!("after {}", duration(took)))]
+            let state = view.states.get(&path(name)).filter(|state| !matches!(state.doing, Doing::Caught { .. }));
+            let took = |state: &StateView| duration(view.active_ms(state.entered_ms, at_ms));
+            state.map(|state| line("Ready", &path(name), format!("after {}", took(state)))).into_iter().collect()
         }
         Details::ExecutionRedriven { redrive_count } => {
             vec![format!("{} Resumed   {} (redrive {redrive_count})", clock(at_ms), view.id)]
@@ -232,9 +238,7 @@ pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<
     if more > 0 {
         waits.push(format!("and {more} more"));
     }
-    let maps = view.maps.iter().filter(|(path, _)| {
-        view.states.get(*path).is_some_and(|state| !matches!(state.doing, Doing::Exited { .. } | Doing::Stopped { .. }))
-    });
+    let maps = view.maps.iter().filter(|(path, _)| view.states.get(*path).is_some_and(|state| !state.doing.is_left()));
     waits.extend(maps.map(|(path, map)| {
         let failed = if map.failed > 0 { format!(", {} failed", map.failed) } else { String::new() };
         format!("{} {}/{}{failed}", title(view, path), map.ended(), map.total)

@@ -244,6 +244,20 @@ fn the_list_of_executions() {
 }
 
 #[test]
+fn the_list_says_when_an_execution_that_has_not_ended_changed_last() {
+    let changed = |header: &mut ExecutionHeader| header.last_timestamp_ms = Story::at(7_080.0);
+    let ended = |header: &mut ExecutionHeader| {
+        header.last_timestamp_ms = Story::at(7_080.0);
+        (header.status, header.stopped_ms) = (ExecutionStatus::Succeeded, Some(Story::at(7_080.0)));
+    };
+    let listed = [header("waits", changed), header("done", ended)];
+    let wide = list(&listed, Story::at(7_200.0), &screen(140, 40));
+    assert!(wide[0].ends_with("   changed 2m00s ago") && !wide[1].contains("changed"), "{wide:#?}");
+    let narrow = list(&listed, Story::at(7_200.0), &screen(80, 40));
+    assert!(narrow.iter().all(|line| !line.contains("changed")), "a command has the room: {narrow:#?}");
+}
+
+#[test]
 fn an_execution_in_detail() {
     let detail = |story: &Story, driven: bool, seconds: f64, screen: &Screen| {
         let now_ms = Story::at(seconds);

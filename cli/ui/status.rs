@@ -8,7 +8,7 @@ use engine::machine::ExecutionHeader;
 
 use super::{
     display_status::{display_status, is_driven},
-    next::{next, resume},
+    next::{Next, next, resume},
     screen::{Line, Screen, Tone},
     summary,
     text::{duration, moment, pad, width},
@@ -40,14 +40,25 @@ impl Listed {
         display_status(&self.header, self.driven, self.needs.as_ref(), now_ms)
     }
 
+    /// When its last journal entry was made. `None` at Step Functions, whose list does not have it.
+    pub fn last_change_ms(&self) -> Option<u64> {
+        Some(self.header.last_timestamp_ms).filter(|changed_ms| *changed_ms > 0)
+    }
+
+    /// When it changed last, for one that has not ended.
+    fn changed(&self, now_ms: u64) -> Option<String> {
+        let changed_ms = self.last_change_ms().filter(|_| self.header.stopped_ms.is_none())?;
+        Some(format!("changed {} ago", duration(now_ms.saturating_sub(changed_ms))))
+    }
+
     /// What it needs, and the command that acts.
-    pub fn next(&self, now_ms: u64) -> String {
+    pub fn next(&self, now_ms: u64) -> Next {
         next(&self.header, self.display_status(now_ms), self.needs.as_ref(), now_ms)
     }
 }
 
-/// The list: id, status, start, duration, and what it needs with the command that acts. An id that is too long is cut: its beginning
-/// names the execution too. A command is never cut: it has a line of its own where the row has no room.
+/// The list: id, status, start, duration, what it needs with the command that acts, and the last change where there is room. An id that is
+/// too long is cut: its beginning names the execution too. A command is never cut: it has a line of its own where the row has no room.
 pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> {
     let longest = executions.iter().map(|listed| width(&listed.header.id)).max().unwrap_or(0);
     let fixed = DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
@@ -68,12 +79,19 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
         used += STARTED_CELLS + 1;
     }
     line.push(Tone::Plain, format!("{:>TOOK_CELLS$}", duration(header.active_ms(now_ms))));
-    let next = listed.next(now_ms);
-    if next.is_empty() || used + 3 + width(&next) <= screen.columns {
+    let next = listed.next(now_ms).text();
+    let is_in_row = next.is_empty() || used + 3 + width(&next) <= screen.columns;
+    if is_in_row {
         line.push(Tone::Plain, format!("   {next}"));
-        return vec![screen.paint(&line)];
+        used += 3 + width(&next);
     }
-    vec![screen.paint(&line), format!("    {}", screen.plain(&next))]
+    if let Some(changed) = listed.changed(now_ms).filter(|changed| used + 3 + width(changed) <= screen.columns) {
+        line.push(Tone::Faint, format!("   {changed}"));
+    }
+    match is_in_row {
+        true => vec![screen.paint(&line)],
+        false => vec![screen.paint(&line), format!("    {}", screen.plain(&next))],
+    }
 }
 
 /// The colour of a status.
@@ -137,7 +155,10 @@ impl Detail<'_> {
         lines.extend(summary::kept_answers(header));
         match self.display_status {
             "INTERRUPTED" => {
-                lines.push(format!("No process drives it. Nothing is lost: flow resume {}{OPTIONS}", quoted(&view.id)))
+                let call_in_flight = header.awake && !header.only_waits;
+                let recorded = if call_in_flight { "" } else { "Every answer is recorded. " };
+                let id = quoted(&view.id);
+                lines.push(format!("No process drives it. {recorded}Nothing is lost: flow resume {id}{OPTIONS}"))
             }
             "WAITING" => {
                 let awaits_answer = view.needs_person() || self.needs.is_some();

@@ -8,16 +8,14 @@ use engine::{
 };
 
 use super::{
+    after_fail,
     display_status::is_driven,
     lines::{signaller, title},
     next,
     text::{duration, error_and_cause, moment, pad, short_id, visible, width, with_full_stop},
     tree::detail,
 };
-use crate::{
-    home::rehearse_option,
-    proposed::{OPTIONS, quoted},
-};
+use crate::proposed::{self, OPTIONS, completed, quoted, run_options};
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
@@ -66,7 +64,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
             Doing::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), failure.cause));
                 if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
-                    lines.push(format!("  {hint}"));
+                    lines.push(format!("  {}", completed(hint)));
                 }
                 lines.push(format!("  Nothing is lost. Then   flow resume {id}{OPTIONS}"));
             }
@@ -185,9 +183,10 @@ fn failure(view: &View, took: &str) -> Vec<String> {
                 lines.push(format!("  {action}attempt {attempt}{request}"));
                 let code = details.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
-                lines.extend(details.hint.iter().map(|hint| format!("  {hint}")));
+                lines.extend(details.hint.iter().map(|hint| format!("  {}", completed(hint))));
             } else {
                 lines.extend(cause.lines().map(|line| format!("  {line}")));
+                lines.extend(rejections(view, cause).into_iter().map(|rejection| format!("  {rejection}")));
             }
         }
         None => {
@@ -201,34 +200,56 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     if !kept.is_empty() {
         lines.push(format!("  Created and kept:  {}", kept.join(", ")));
     }
-    let is_fail = failed.is_some_and(|state| state.state_type == StateType::Fail);
-    lines.extend(instruction(view, is_fail));
+    lines.extend(instructions(view));
     lines
 }
 
-/// What to do after a failure, which may be that of a Fail state; `None` if the failure's own hint says it.
-fn instruction(view: &View, is_fail: bool) -> Option<String> {
-    let (id, rehearse) = (quoted(&view.id), rehearse_option(&view.id));
-    Some(match (view.status, view.remedy()) {
+/// The rejections that were caught, unless the cause of the end repeats them: who rejected which approval, and why.
+fn rejections<'v>(view: &'v View, cause: &str) -> Vec<&'v str> {
+    let mut found: Vec<&str> = Vec::new();
+    for state in view.order.iter().filter_map(|path| view.states.get(path)) {
+        if let Doing::Caught { failure, .. } = &state.doing
+            && failure.error == api::flow::REJECTED
+            && !cause.contains(&failure.cause)
+            && !found.contains(&failure.cause.as_str())
+        {
+            found.push(&failure.cause);
+        }
+    }
+    found
+}
+
+/// What to do after a failure; nothing if the failure's own hint says it.
+fn instructions(view: &View) -> Vec<String> {
+    let (id, options) = (quoted(&view.id), run_options(&view.id));
+    let was_refused = view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED);
+    if let Some(fail) = view.ended_by_fail().filter(|_| !was_refused) {
+        return after_fail::lines(view, fail);
+    }
+    // A file that was corrected is read again; without it, the pinned definition would run.
+    let file = view.environment["definition_file"]
+        .as_str()
+        .map_or_else(String::new, |file| format!(" {}", proposed::word(file)));
+    let line = match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
             format!("  To ask once more:   flow resume {id}{OPTIONS}")
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         // The same input would be refused again.
-        (_, Remedy::StartAgain) if is_fail && view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED) => {
-            format!("  Change the input or remove the cause, then start a new execution with   flow run{rehearse}")
+        (_, Remedy::StartAgain) if was_refused && view.ended_by_fail().is_some() => {
+            format!(
+                "  Once the cause is removed, or with --set KEY=VALUE for a changed input:   \
+                 flow run{file} --again {id}{options}"
+            )
         }
-        (_, Remedy::StartAgain) if is_fail => format!(
-            "  The workflow ended itself with this error. To run it again with the same input:   \
-             flow run --again {id}{rehearse}{OPTIONS}"
-        ),
         (_, Remedy::StartAgain) => format!(
-            "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
-             execution with   flow run{rehearse}"
+            "  The mistake is in the definition or in the input, which this execution has pinned. Once the file is correct, or with \
+             --set KEY=VALUE for a changed input:   flow run{file} --again {id}{options}"
         ),
-        (_, Remedy::RunAgain) => return None,
-    })
+        (_, Remedy::RunAgain) => return Vec::new(),
+    };
+    vec![line]
 }
 
 fn kept(view: &View) -> Vec<String> {
@@ -278,6 +299,7 @@ mod tests {
     use super::*;
     use crate::ui::{
         junit,
+        lines::lines,
         screen::Screen,
         story::{Story, approval, sections},
         tree::{Shown, tree},
@@ -297,7 +319,7 @@ mod tests {
     fn rolled_back() -> Story {
         let mut story = Story::new("release-7k3f", &sections(&["Deploy", "Roll back"]));
         let (state_path, next) = ("Deploy".to_owned(), "Roll back".to_owned());
-        let rejected = plain("Approval.Rejected", "rejected by ann on host");
+        let rejected = plain("Approval.Rejected", "\"Deploy/Ask\" was rejected by ann on host");
         let failed = Note::Failure { state_path: "Deploy/Ask".to_owned(), attempt: 1, failure: rejected.clone() };
         story.enter(0.0, "", StateType::Parallel, "Deploy").enter(0.0, "Deploy", StateType::Task, "Ask");
         story.note(5.0, failed).note(5.0, Note::Caught { state_path, next, failure: rejected });
@@ -330,19 +352,44 @@ mod tests {
         let lines = end(view, false, Story::at(60.0));
         assert_eq!(lines[0], "✖ release-7k3f FAILED at \"Not completed\" after 9.0s   [NotCompleted]");
         assert_eq!(lines[1], "  The release was rolled back.");
-        assert!(
-            lines[2].contains("The workflow ended itself") && lines[2].contains("run --again release-7k3f"),
-            "{lines:?}"
-        );
+        assert_eq!(lines[2], "  \"Deploy/Ask\" was rejected by ann on host", "who rejected what, once");
+        assert!(lines[3].contains("The workflow ended itself"), "{lines:?}");
+        assert!(lines[4].contains("flow resume release-7k3f --from 'Roll back'"), "{lines:?}");
+        assert!(lines[5].contains("run --again release-7k3f"), "{lines:?}");
         assert!(lines.iter().all(|line| !line.contains("Rejected")), "{lines:?}");
         let line = one_line(view, "FAILED", Story::at(60.0));
         assert_eq!(line, "FAILED after 9.0s: NotCompleted: The release was rolled back. flow status release-7k3f");
         let report = junit::report([view].into_iter());
         assert!(report.contains("failures=\"0\" errors=\"1\"") && report.contains("NotCompleted"), "{report}");
+        assert!(
+            report.contains(
+                "<skipped message=\"Approval.Rejected, caught\">&quot;Deploy/Ask&quot; was rejected by ann on host<"
+            ),
+            "{report}"
+        );
     }
 
     #[test]
-    fn a_refused_input_is_not_proposed_again_and_a_rehearsal_stays_one() {
+    fn a_section_whose_rejection_was_caught_is_shown_as_failed_and_not_as_done() {
+        let story = rolled_back();
+        let shown = Shown { view: &story.view, display_status: "FAILED", typical: None, now_ms: Story::at(60.0) };
+        let screen = Screen { columns: 100, rows: 40, color: false, ascii: false };
+        let drawn: Vec<String> = tree(&shown, &screen).iter().map(|line| screen.paint(line)).collect();
+        assert!(drawn[0].contains("FAILED   1/2"), "only the rollback is done: {drawn:#?}");
+        assert!(
+            drawn[1].starts_with(" ✖ Deploy ") && drawn[1].ends_with("\"Deploy/Ask\" was rejected by ann on host"),
+            "{drawn:#?}"
+        );
+        assert!(drawn[2].starts_with(" ✔ Roll back "), "{drawn:#?}");
+        let printed: Vec<String> = story.entries.iter().flat_map(|entry| lines(&story.view, entry)).collect();
+        let printed = printed.join("\n");
+        assert!(printed.contains("Failed    ( 1/2) Deploy: after 5.0s"), "{printed}");
+        assert!(printed.contains("Completed ( 2/2) Roll back: after 4.0s"), "{printed}");
+        assert!(!printed.contains("Completed ( 1/2)"), "{printed}");
+    }
+
+    #[test]
+    fn a_refused_input_is_proposed_with_a_change_only_and_a_rehearsal_stays_one() {
         let refused = |id: &str, error: &str| {
             let mut story = Story::new(id, &sections(&["Preflight"]));
             story.enter(0.0, "", StateType::Fail, "Refuse");
@@ -350,10 +397,22 @@ mod tests {
             end(&story.view, false, Story::at(2.0)).join("\n")
         };
         let lines = refused("rehearsal-shop-7k3f", api::REFUSED);
-        assert!(!lines.contains("--again") && lines.contains("flow run --rehearse"), "{lines}");
+        let command = "with --set KEY=VALUE for a changed input:   flow run --again rehearsal-shop-7k3f --rehearse";
+        assert!(lines.contains(command), "{lines}");
         let lines = refused("rehearsal-shop-7k3f", "NotCompleted");
         assert!(lines.contains("flow run --again rehearsal-shop-7k3f --rehearse"), "{lines}");
         assert!(!refused("shop-7k3f", "NotCompleted").contains("--rehearse"));
+    }
+
+    #[test]
+    fn the_command_after_a_mistake_runs_the_corrected_file_with_the_same_input() {
+        let mut story = Story::new("own-7k3f", &sections(&["Choose"]));
+        story.view.environment = serde_json::json!({ "definition_file": "/flows/my own.asl.yaml" });
+        story.enter(0.0, "", StateType::Choice, "Choose");
+        fails(&mut story, 1.0, "Choose", &plain("States.NoChoiceMatched", "no choice"));
+        let lines = end(&story.view, false, Story::at(2.0));
+        let last = lines.last().map(String::as_str).unwrap_or_default();
+        assert!(last.ends_with(":   flow run '/flows/my own.asl.yaml' --again own-7k3f"), "{lines:?}");
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn rows(shown: &Shown) -> Vec<Row> {
             None => ahead.push(section.name.as_str()),
             Some(state) => {
                 rows.push(section_row(shown, state));
-                if !matches!(state.doing, Doing::Exited { .. }) {
+                if !matches!(state.doing, Doing::Exited { .. } | Doing::Caught { .. }) {
                     rows.extend(inner_rows(shown, state));
                 }
             }
@@ -143,7 +143,7 @@ fn section_row(shown: &Shown, state: &StateView) -> Row {
     let ended_ms = view.stopped_ms.unwrap_or(now_ms);
     let (icon, tone, until_ms) = match &state.doing {
         Doing::Exited { stopped_ms } => ("✔", Tone::Good, *stopped_ms),
-        Doing::Failed { stopped_ms, .. } => ("✖", Tone::Bad, *stopped_ms),
+        Doing::Failed { stopped_ms, .. } | Doing::Caught { stopped_ms, .. } => ("✖", Tone::Bad, *stopped_ms),
         _ if ended_it => ("✖", Tone::Bad, ended_ms),
         Doing::Stopped { stopped_ms } => ("■", Tone::Attention, *stopped_ms),
         _ if needs_you || paused => ("⏸", Tone::Attention, now_ms),
@@ -159,7 +159,8 @@ fn section_row(shown: &Shown, state: &StateView) -> Row {
     }
     let rank = match &state.doing {
         Doing::Exited { .. } => Rank::Finished,
-        doing if doing.needs_person() || matches!(doing, Doing::Failed { .. }) => Rank::Needs,
+        Doing::Failed { .. } | Doing::Caught { .. } => Rank::Needs,
+        doing if doing.needs_person() => Rank::Needs,
         _ => Rank::Section,
     };
     let took_ms = Some(view.active_ms(state.entered_ms, until_ms));
@@ -200,7 +201,7 @@ fn inner_rows(shown: &Shown, section: &StateView) -> Vec<Row> {
     let mut rows = states_rows(shown, section, 1, inside.iter().copied().filter(|state| map_of(state).is_none()));
     for path in view.order.iter().filter(|path| is_inside(path, &section.path)) {
         let Some(map) = view.states.get(path).filter(|map| map.state_type == StateType::Map) else { continue };
-        if matches!(map.doing, Doing::Exited { .. } | Doing::Stopped { .. }) {
+        if map.doing.is_left() {
             continue;
         }
         let pieces = view.maps.get(path).map(map_pieces).unwrap_or_default();

@@ -31,6 +31,8 @@ struct Visit {
     left_ms: Option<u64>,
     output: Option<Arc<Value>>,
     failure: Option<ErrorAndCause>,
+    /// Whether its `Catch` handled the failure.
+    is_caught: bool,
 }
 
 /// The last visits of all states with one name or path, such as that of each iteration of a Map.
@@ -70,7 +72,8 @@ impl Visits {
     fn enter(&mut self, path: String, entered_ms: u64, input: Arc<Value>) {
         let index = *self.by_path.entry(path.clone()).or_insert(self.states.len());
         let number = self.states.get(index).map_or(1, |earlier| earlier.number + 1);
-        let visit = Visit { path, number, attempt: 1, entered_ms, input, left_ms: None, output: None, failure: None };
+        let (attempt, left_ms, output, failure, is_caught) = (1, None, None, None, false);
+        let visit = Visit { path, number, attempt, entered_ms, input, left_ms, output, failure, is_caught };
         match self.states.get_mut(index) {
             Some(earlier) => *earlier = visit,
             None => self.states.push(visit),
@@ -81,10 +84,13 @@ impl Visits {
         match &entry.content {
             EntryContent::Event(event) => self.fold_event(name, event, entry.timestamp_ms),
             EntryContent::Note(note) => {
-                if let Note::Failure { state_path, failure, .. } = &**note
-                    && let Some(visit) = self.of_mut(state_path)
-                {
+                let (Note::Failure { state_path, failure, .. } | Note::Caught { state_path, failure, .. }) = &**note
+                else {
+                    return;
+                };
+                if let Some(visit) = self.of_mut(state_path) {
                     visit.failure = Some(ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() });
+                    visit.is_caught = matches!(**note, Note::Caught { .. });
                 }
             }
         }
@@ -138,8 +144,11 @@ enum Kind {
 
 impl Visit {
     fn shown(&self, now_ms: u64) -> ShownState {
-        let Visit { path, number, attempt, entered_ms, input, left_ms, output, failure } = self;
+        let Visit { path, number, attempt, entered_ms, input, left_ms, output, failure, is_caught } = self;
         let (kind, what) = match (failure, output) {
+            (Some(ErrorAndCause { error, .. }), Some(_)) if *is_caught => {
+                (Kind::Failed, format!("failed: {error}, caught"))
+            }
             (Some(ErrorAndCause { error, .. }), None) => (Kind::Failed, format!("failed: {error}")),
             (_, Some(_)) => (Kind::Left, "was left".to_owned()),
             (None, None) => (Kind::Left, "ended without an output".to_owned()),
@@ -151,7 +160,8 @@ impl Visit {
         });
         let said = match (failure, kind) {
             (Some(ErrorAndCause { error, cause }), Kind::Failed) => {
-                format!("failed: {}", text::error_and_cause(error, cause))
+                let caught = if *is_caught { "failed, caught" } else { "failed" };
+                format!("{caught}: {}", text::error_and_cause(error, cause))
             }
             _ => what,
         };

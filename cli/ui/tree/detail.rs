@@ -47,7 +47,9 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             let due = duration(next_attempt_ms.saturating_sub(now_ms));
             pieces.push((3, format!("attempt {attempt} in {due}: {}", failure.cause)));
         }
-        Doing::Failed { failure, .. } | Doing::Paused { failure } => pieces.push((3, failure.cause.clone())),
+        Doing::Failed { failure, .. } | Doing::Caught { failure, .. } | Doing::Paused { failure } => {
+            pieces.push((3, failure.cause.clone()));
+        }
         Doing::Running => {
             if state.attempt > 1 {
                 pieces.push((3, format!("attempt {}", state.attempt)));
@@ -59,7 +61,7 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
     pieces
 }
 
-/// How far a state came that no process drives. A recorded call may not have been made: the process that stopped makes no new ones.
+/// How far a state came that no process drives. A recorded call may not have been made if its process stopped in that moment.
 fn progress(state: &StateView) -> Option<&'static str> {
     match state.state_type {
         StateType::Parallel | StateType::Map => None,
