@@ -157,7 +157,11 @@ impl Executions {
         request: flow::ListPersonTasksRequest,
     ) -> Result<flow::ListPersonTasksResponse, CliError> {
         let arns = match request.id {
-            Some(id) => vec![self.of(&id).await?.lock().await.arn.clone()],
+            Some(id) => {
+                let known = self.of(&id).await?;
+                let arn = known.lock().await.arn.clone();
+                vec![arn]
+            }
             None => {
                 let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
                 let mut all = self.newest(&machines).await?;
