@@ -21,6 +21,7 @@ mod start;
 mod time_left;
 mod track;
 mod unanswerable;
+mod verified;
 mod verify;
 mod waiting_tasks;
 

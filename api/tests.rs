@@ -12,6 +12,7 @@ mod map_runs;
 mod model;
 mod page_costs;
 mod requests;
+mod resuming;
 mod starts;
 mod state_machines;
 mod tags;
@@ -40,6 +41,9 @@ use crate::{Api, ApiOptions, Fault, Host, OwnerDescription};
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
 const PREFIX: &str = "arn:aws:states:us-east-1:111111111111";
 
+/// An account in which [`Nowhere`] cannot act.
+const OTHER_ACCOUNT: &str = "222222222222";
+
 /// A process without environments whose only integration is Lambda. The output of `test:echo` must be a number.
 pub struct Nowhere;
 
@@ -49,8 +53,11 @@ impl Host for Nowhere {
         Value::Null
     }
 
-    async fn verify(&self, _environment: &Value) -> Result<(), Fault> {
-        Ok(())
+    async fn verify(&self, environment: &Value) -> Result<(), Fault> {
+        match environment["accountId"] == OTHER_ACCOUNT {
+            true => Err(Fault::new(crate::ENVIRONMENT_REFUSED, "another account")),
+            false => Ok(()),
+        }
     }
 
     fn needs_account(&self, _resource: &str) -> bool {

@@ -11,6 +11,7 @@ mod inside;
 mod placeholders;
 mod substitutions;
 mod suggestions;
+mod texts;
 mod vocabulary;
 
 use engine::{

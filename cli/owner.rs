@@ -7,6 +7,7 @@ mod opening;
 mod patience;
 mod stream;
 mod take_over;
+mod verification;
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,6 +26,7 @@ use self::{
     holder::{ending, only_reads, unreachable},
     local::Idle,
     patience::{OWNER_WAIT_MAX, Patience},
+    verification::concerns_credentials,
 };
 use crate::{
     environments::Environments,
@@ -326,39 +328,46 @@ impl Handle {
 
     /// Follows an execution at the owner that drives it. Opens the stream, then requests that the same owner drives the execution: an
     /// owner that started after the resume does not drive it yet. If the owner changes between the two calls, the stream ends. If the
-    /// owner ends, calls [`Handle::take_over`] with `waits`.
+    /// owner ends, or cannot act for the execution, calls [`Handle::take_over`] with `wait_max`.
     ///
     /// # Errors
-    /// No owner answers, or the execution does not exist.
+    /// No owner answers, no process can act for the execution, or it does not exist.
     pub async fn follow(
         &self,
         id: &str,
         from_sequence: u64,
-        waits: bool,
+        wait_max: Option<Duration>,
     ) -> Result<Stream<engine::runner::RunnerEvent>, CliError> {
         let request = flow::EntriesRequest { id: id.to_owned(), from_sequence };
         let recover = flow::ExecutionIdRequest { id: id.to_owned() };
         let mut patience = Patience::begin();
         loop {
             let side = self.side().await;
-            let client = match &*side {
+            match &*side {
                 Side::Local(local) => {
-                    let events = flow::FollowExecution::answer(local.api(), request);
-                    local.api().respond::<flow::RecoverExecution>(recover).await?;
-                    return Ok(Stream::Local(events));
+                    let events = flow::FollowExecution::answer(local.api(), request.clone());
+                    match local.api().respond::<flow::RecoverExecution>(recover.clone()).await {
+                        Ok(_) => return Ok(Stream::Local(events)),
+                        Err(fault) if concerns_credentials(fault.kind) => self.take_over(id, wait_max).await?,
+                        Err(fault) => return Err(fault.into()),
+                    }
                 }
                 Side::Idle(_) | Side::StepFunctions(_) => return self.stream::<flow::FollowExecution>(request).await,
-                Side::Remote(client) => client,
-            };
-            let followed = async {
-                let events = client.stream::<flow::FollowExecution>(&request).await?;
-                client.call::<flow::RecoverExecution>(&recover).await?;
-                Ok(events)
-            };
-            match followed.await {
-                Ok(events) => return Ok(Stream::Remote(events, self.home.clone())),
-                Err(error) if patience.lasts(&self.home, &error) => self.take_over(id, waits).await?,
-                Err(error) => return Err(failed(&self.home, error)),
+                Side::Remote(client) => {
+                    let followed = async {
+                        let events = client.stream::<flow::FollowExecution>(&request).await?;
+                        client.call::<flow::RecoverExecution>(&recover).await?;
+                        Ok(events)
+                    };
+                    match followed.await {
+                        Ok(events) => return Ok(Stream::Remote(events, self.home.clone())),
+                        Err(ClientError::Fault(fault)) if concerns_credentials(&fault.kind) => {
+                            self.take_over(id, wait_max).await?;
+                        }
+                        Err(error) if patience.lasts(&self.home, &error) => self.take_over(id, wait_max).await?,
+                        Err(error) => return Err(failed(&self.home, error)),
+                    }
+                }
             }
         }
     }
@@ -372,29 +381,6 @@ impl Handle {
         match &*side {
             Side::Remote(_) => self.reopen(&side).await,
             Side::Local(_) | Side::Idle(_) | Side::StepFunctions(_) => Ok(()),
-        }
-    }
-
-    /// Verifies that the owner of the store can act in an environment.
-    ///
-    /// # Errors
-    /// It cannot. The message names the pinned account and the one in use.
-    pub async fn verify(&self, environment: &serde_json::Value) -> Result<(), CliError> {
-        let request = flow::VerifyEnvironmentRequest { environment: environment.clone() };
-        // STS can take long to answer, and no call is in flight yet, so a signal does not wait for it.
-        let verified = tokio::select! {
-            verified = self.only::<flow::VerifyEnvironment>(request) => verified,
-            exit = interrupt::requested() => return Err(CliError::new(exit, "stopped before the first call")),
-        };
-        match (verified, self.owner_elsewhere().await) {
-            (Ok(_), _) => Ok(()),
-            (Err(error), Some(owner)) if matches!(error.exit, Exit::Refused | Exit::Waiting) => {
-                let message = format!("the owner of the store, {owner}, would act: {}", error.message);
-                Err(CliError { message, ..error }.hint(format!(
-                    "end it first, or start it with these credentials; or give another --home. Owner: {owner}"
-                )))
-            }
-            (Err(error), _) => Err(error),
         }
     }
 

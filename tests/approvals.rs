@@ -266,6 +266,12 @@ fn after_an_answer_that_nobody_continues_every_command_names_resume() {
     assert!(asked.contains("flow approve t-1 First\n"), "a command that works when pasted: {asked}");
     assert!(asked.contains("Not required: --set note=…"), "a field that is not required: {asked}");
     home.succeed(&["approve", "t-1"]);
+    let printed = home.succeed(&["status", "t-1"]);
+    for words in ["Second: not called yet", "Every answer is recorded. Nothing is lost: flow resume t-1"] {
+        assert!(printed.contains(words), "{words:?} is not in: {printed}");
+    }
+    let events = home.succeed(&["events", "t-1", "-o", "json"]);
+    assert_eq!(events.matches(r#""type":"TaskScheduled""#).count(), 1, "nothing is begun by an answer: {events}");
     let refused = home.exits(&["approve", "t-1"], 1);
     assert!(refused.contains("no process drives t-1") && refused.contains("flow resume t-1"), "{refused}");
     assert!(refused.contains("no approval waits in t-1: \"First\" of t-1 was answered by "), "{refused}");

@@ -59,6 +59,26 @@ impl View {
         self.states.get(path)
     }
 
+    /// The Fail state that ended the execution; `None` if none did.
+    pub fn ended_by_fail(&self) -> Option<&StateView> {
+        self.failed_state().filter(|state| state.state_type == StateType::Fail)
+    }
+
+    /// The path of the state at which an execution that a Fail state ended can continue: the last one entered before the Fail that calls
+    /// something, because a state that calls nothing leads to the same end. A state in one of several branches or in an iteration cannot be
+    /// entered alone: the path is that of the Parallel or Map.
+    pub fn state_before_fail(&self) -> Option<&str> {
+        let fail = self.ended_by_fail()?;
+        let calls = |state: &&StateView| {
+            let may_call = matches!(state.state_type, StateType::Task | StateType::Parallel | StateType::Map);
+            may_call && !is_inside(&fail.path, &state.path)
+        };
+        let entered = self.order.iter().filter_map(|path| self.states.get(path));
+        let path = entered.filter(calls).max_by_key(|state| state.entered_ms)?.path.as_str();
+        let outer = path.split_once('[').map_or(path, |(outer, _)| outer);
+        Some(if self.states.contains_key(outer) { outer } else { path })
+    }
+
     /// The failed states, with their failures.
     pub fn failed(&self) -> impl Iterator<Item = (&StateView, &StepFailure)> {
         let states = self.order.iter().filter_map(|path| self.states.get(path));

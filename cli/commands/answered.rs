@@ -52,7 +52,14 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
     if described.execution.status == ExecutionStatus::Running {
         let is_driven = described.driven && !described.execution.paused;
         if let Some(owner) = handle.owner_elsewhere().await.filter(|_| is_driven) {
-            return Ok(Afterwards::new(format!(". It continues in {owner}."), ExecutionStatus::Running, false));
+            if handle.owner_can_act(&described.execution.environment).await {
+                return Ok(Afterwards::new(format!(". It continues in {owner}."), ExecutionStatus::Running, false));
+            }
+            let text = format!(
+                ". The owner of the store, {owner}, has no credentials of its account and leaves it to another process: flow resume {}{OPTIONS}",
+                quoted(id)
+            );
+            return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
         }
         let text = format!(". No process drives it: flow resume {}{OPTIONS}", quoted(id));
         return Ok(Afterwards::new(text, ExecutionStatus::Running, true));

@@ -76,7 +76,7 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
             Output::Human => block(task, now_ms).iter().for_each(|line| say!("{line}")),
             Output::Json => {
                 json::print(json!({ "type": "needsPerson", "execution": task.execution, "state": task.state,
-                            "message": task.instructions.sentence, "task": task,
+                            "message": task.instructions.sentence, "task": task, "advice": commands(task),
                             "commands": next::answer_commands(&task.execution, &task.state, &task.instructions) }));
             }
         }

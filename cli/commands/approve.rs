@@ -14,6 +14,7 @@ use crate::{
     locate::{if_pruned, locate_asking},
     owner::Handle,
     person,
+    proposed::state_name,
     ui::{json, next::FILL_IN},
 };
 
@@ -23,6 +24,7 @@ pub struct ApproveArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The state that asks: its name or path; required only if several ask.
+    #[arg(value_parser = state_name)]
     state: Option<String>,
     /// One of the approval's choices, if it has any.
     #[arg(long, value_name = "NAME")]
@@ -41,6 +43,7 @@ pub struct RejectArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The state that asks: its name or path; required only if several ask.
+    #[arg(value_parser = state_name)]
     state: Option<String>,
     /// Why; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]

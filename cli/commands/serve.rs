@@ -17,6 +17,7 @@ use crate::{
     home::Home,
     interrupt,
     owner::{self, Handle, Local},
+    proposed::OPTIONS,
     ui::json,
     wire::{guard::Guard, signature::Key},
 };
@@ -82,7 +83,10 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
     let runner = local.runner();
     tokio::select! {
         exit = interrupt::requested() => {
-            report!("flow: {}", owner::no_new_calls());
+            report!(
+                "flow: {}. Nothing is lost: the next flow serve, or flow resume --all{OPTIONS}, continues",
+                owner::no_new_calls()
+            );
             Ok(exit)
         }
         failure = runner.store_failure() => Err(store_failed(failure.to_string())),

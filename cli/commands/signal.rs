@@ -10,7 +10,7 @@ use crate::{
     global::{Global, Output},
     locate::{if_pruned, locate_signalled},
     person,
-    proposed::{OPTIONS, quoted},
+    proposed::{OPTIONS, quoted, state_name},
     target::Target,
     ui::{json, next},
 };
@@ -22,6 +22,7 @@ pub struct SignalArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The waiting state: its name, or its path.
+    #[arg(value_parser = state_name)]
     state: String,
     /// The task succeeded with this output. It must match the step's output schema, which flow steps NAME shows.
     #[arg(long, value_name = "JSON")]

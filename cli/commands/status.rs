@@ -27,7 +27,7 @@ use crate::{
     interrupt,
     locate::{Located, locate_at},
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, state_name},
     target::{Engine, Target},
     ui::{
         block,
@@ -54,7 +54,7 @@ pub struct StatusArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest; without one, all are listed.
     id: Option<String>,
     /// Show the states with this name or path: what each does now, or its last visit; with input and output.
-    #[arg(long, value_name = "NAME", requires = "id")]
+    #[arg(long, value_name = "NAME", requires = "id", value_parser = state_name)]
     state: Option<String>,
     /// List all executions, not only the latest 100; with `-o json` all are listed anyway.
     #[arg(long, conflicts_with = "id")]
@@ -83,6 +83,7 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
         }
         let ended = status.execution.stopped_ms.is_some();
         screen.read_visits(&store, &id).await?;
+        screen.owner = store.owner_elsewhere().await;
         screen.show(&home, &status, ended)?;
         if !arguments.watch {
             store.leave();
@@ -118,6 +119,8 @@ struct Watching<'w> {
     watches: bool,
     /// Whether it is drawn again at the same place.
     redraws: bool,
+    /// The owner of the store, if it is another process.
+    owner: Option<String>,
     typical: Option<Typical>,
     /// What was shown last: off a terminal only changes are shown.
     last: String,
@@ -128,8 +131,17 @@ impl<'w> Watching<'w> {
     fn new(global: &'w Global, arguments: &'w StatusArguments) -> Self {
         let redraws = arguments.watch && global.output == Output::Human && std::io::stdout().is_terminal();
         let state = arguments.state.as_deref();
-        let (watches, last) = (arguments.watch, String::new());
-        Watching { global, state, visits: Visits::default(), watches, redraws, typical: None, last, last_sequence: 0 }
+        Watching {
+            global,
+            state,
+            visits: Visits::default(),
+            watches: arguments.watch,
+            redraws,
+            owner: None,
+            typical: None,
+            last: String::new(),
+            last_sequence: 0,
+        }
     }
 
     /// Reads the visits of the states that are shown.
@@ -166,7 +178,7 @@ impl<'w> Watching<'w> {
             }
             return Ok(());
         }
-        let environment_line = environment_line(view, display_status);
+        let environment_line = environment_line(view, display_status, self.owner.as_deref());
         let detail = Detail {
             header: execution,
             view,
@@ -300,11 +312,16 @@ fn needs_of(execution: &ExecutionHeader, frames: &[FrameRow]) -> Option<Needs> {
 }
 
 /// Account, region and profile, if an account is pinned, and what a resume needs. A resume that is refused for its credentials leaves no
-/// record, so that the next owner with the right ones continues the execution.
-fn environment_line(view: &View, display_status: &str) -> String {
+/// record, so that the next owner with the right ones continues the execution. A client that has them waits for the end of an owner
+/// without them.
+fn environment_line(view: &View, display_status: &str, owner: Option<&str>) -> String {
     let Ok(pinned) = serde_json::from_value::<Pinned>(view.environment.clone()) else { return String::new() };
-    match pinned.account.is_some() && display_status == "INTERRUPTED" {
-        true => format!("{}   (a resume needs credentials of this account)", pinned.described()),
-        false => pinned.described(),
+    let described = pinned.described();
+    match owner {
+        _ if pinned.account.is_none() || display_status != "INTERRUPTED" => described,
+        None => format!("{described}   (a resume needs credentials of this account)"),
+        Some(owner) => format!(
+            "{described}   (a resume needs credentials of this account; the owner of the store, {owner}, does not drive it)"
+        ),
     }
 }

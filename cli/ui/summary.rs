@@ -8,16 +8,14 @@ use engine::{
 };
 
 use super::{
+    after_fail,
     display_status::is_driven,
     lines::{signaller, title},
     next,
     text::{duration, error_and_cause, moment, pad, short_id, visible, width, with_full_stop},
     tree::detail,
 };
-use crate::{
-    home::rehearse_option,
-    proposed::{OPTIONS, quoted},
-};
+use crate::proposed::{self, OPTIONS, completed, quoted, run_options};
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
@@ -66,7 +64,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
             Doing::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), failure.cause));
                 if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
-                    lines.push(format!("  {hint}"));
+                    lines.push(format!("  {}", completed(hint)));
                 }
                 lines.push(format!("  Nothing is lost. Then   flow resume {id}{OPTIONS}"));
             }
@@ -185,7 +183,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
                 lines.push(format!("  {action}attempt {attempt}{request}"));
                 let code = details.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
-                lines.extend(details.hint.iter().map(|hint| format!("  {hint}")));
+                lines.extend(details.hint.iter().map(|hint| format!("  {}", completed(hint))));
             } else {
                 lines.extend(cause.lines().map(|line| format!("  {line}")));
                 lines.extend(rejections(view, cause).into_iter().map(|rejection| format!("  {rejection}")));
@@ -202,8 +200,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     if !kept.is_empty() {
         lines.push(format!("  Created and kept:  {}", kept.join(", ")));
     }
-    let is_fail = failed.is_some_and(|state| state.state_type == StateType::Fail);
-    lines.extend(instruction(view, is_fail));
+    lines.extend(instructions(view));
     lines
 }
 
@@ -222,35 +219,37 @@ fn rejections<'v>(view: &'v View, cause: &str) -> Vec<&'v str> {
     found
 }
 
-/// What to do after a failure, which may be that of a Fail state; `None` if the failure's own hint says it.
-fn instruction(view: &View, is_fail: bool) -> Option<String> {
-    let (id, rehearse) = (quoted(&view.id), rehearse_option(&view.id));
+/// What to do after a failure; nothing if the failure's own hint says it.
+fn instructions(view: &View) -> Vec<String> {
+    let (id, options) = (quoted(&view.id), run_options(&view.id));
+    let was_refused = view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED);
+    if let Some(fail) = view.ended_by_fail().filter(|_| !was_refused) {
+        return after_fail::lines(view, fail);
+    }
     // A file that was corrected is read again; without it, the pinned definition would run.
-    let file =
-        view.environment["definition_file"].as_str().map_or_else(String::new, |file| format!(" {}", quoted(file)));
-    Some(match (view.status, view.remedy()) {
+    let file = view.environment["definition_file"]
+        .as_str()
+        .map_or_else(String::new, |file| format!(" {}", proposed::word(file)));
+    let line = match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
             format!("  To ask once more:   flow resume {id}{OPTIONS}")
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         // The same input would be refused again.
-        (_, Remedy::StartAgain) if is_fail && view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED) => {
+        (_, Remedy::StartAgain) if was_refused && view.ended_by_fail().is_some() => {
             format!(
                 "  Once the cause is removed, or with --set KEY=VALUE for a changed input:   \
-                 flow run{file} --again {id}{rehearse}{OPTIONS}"
+                 flow run{file} --again {id}{options}"
             )
         }
-        (_, Remedy::StartAgain) if is_fail => format!(
-            "  The workflow ended itself with this error. To run it again with the same input:   \
-             flow run --again {id}{rehearse}{OPTIONS}"
-        ),
         (_, Remedy::StartAgain) => format!(
             "  The mistake is in the definition or in the input, which this execution has pinned. Once the file is correct, or with \
-             --set KEY=VALUE for a changed input:   flow run{file} --again {id}{rehearse}{OPTIONS}"
+             --set KEY=VALUE for a changed input:   flow run{file} --again {id}{options}"
         ),
-        (_, Remedy::RunAgain) => return None,
-    })
+        (_, Remedy::RunAgain) => return Vec::new(),
+    };
+    vec![line]
 }
 
 fn kept(view: &View) -> Vec<String> {
@@ -353,11 +352,10 @@ mod tests {
         let lines = end(view, false, Story::at(60.0));
         assert_eq!(lines[0], "✖ release-7k3f FAILED at \"Not completed\" after 9.0s   [NotCompleted]");
         assert_eq!(lines[1], "  The release was rolled back.");
-        assert!(
-            lines[3].contains("The workflow ended itself") && lines[3].contains("run --again release-7k3f"),
-            "{lines:?}"
-        );
         assert_eq!(lines[2], "  \"Deploy/Ask\" was rejected by ann on host", "who rejected what, once");
+        assert!(lines[3].contains("The workflow ended itself"), "{lines:?}");
+        assert!(lines[4].contains("flow resume release-7k3f --from 'Roll back'"), "{lines:?}");
+        assert!(lines[5].contains("run --again release-7k3f"), "{lines:?}");
         assert!(lines.iter().all(|line| !line.contains("Rejected")), "{lines:?}");
         let line = one_line(view, "FAILED", Story::at(60.0));
         assert_eq!(line, "FAILED after 9.0s: NotCompleted: The release was rolled back. flow status release-7k3f");

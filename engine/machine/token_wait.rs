@@ -27,7 +27,8 @@ impl Execution {
         }
     }
 
-    fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
+    /// Whether a frame is in an attempt of a Task; `None` for any attempt of the visit.
+    pub(super) fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
         self.frames.get(id).is_some_and(|frame| {
             frame.row.visit == visit
                 && attempt.is_none_or(|attempt| attempt == frame.row.attempt)

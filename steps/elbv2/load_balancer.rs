@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    AvailabilityZone, IpAddressType, LoadBalancer, LoadBalancerSchemeEnum, LoadBalancerTypeEnum,
+    AvailabilityZone, IpAddressType, LoadBalancer, LoadBalancerSchemeEnum, LoadBalancerTypeEnum, Tag,
 };
 use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -16,7 +16,7 @@ use crate::{
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     outcome::{gone, gone_already, incomplete_answer, same_set},
     plan::{Bill, Prices},
-    tags::{DOMAIN, Tags, only_one},
+    tags::{DOMAIN, FoundTags, Tags, only_one},
 };
 
 pub(super) const RESOURCE_TYPE: &str = "AWS::ElasticLoadBalancingV2::LoadBalancer";
@@ -162,7 +162,7 @@ async fn found_load_balancer(
         return Err(name_taken("load balancer", &input.name, &input.deployment, tags.deployment.as_deref()));
     }
     let mut change = tags.change(context, arn);
-    // Both calls replace the complete set, so repeating one of them is harmless.
+    // Each call sets the complete value, so repeating one of them is harmless.
     if !same_set(balancer.security_groups().iter().map(String::as_str), &input.group_ids) {
         environment.differs("groupIds", balancer.security_groups().join(", "), input.group_ids.join(", "));
         let call = environment.elbv2().set_security_groups().load_balancer_arn(arn);
@@ -178,7 +178,28 @@ async fn found_load_balancer(
         answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:SetSubnets", error))?;
         change = ChangeAction::Updated;
     }
+    if let Some((key, domain)) = input.domain.as_deref().and_then(|domain| tags.new_domain(domain)) {
+        add_domain(environment, context, arn, &tags, (key.as_str(), domain.as_str())).await?;
+        change = ChangeAction::Updated;
+    }
     Ok(answered(balancer, &input.name, change))
+}
+
+/// Adds the tag of a changed domain before its record is created. The tags of the earlier domains stay: the teardown
+/// deletes their records too.
+async fn add_domain(
+    environment: &Environment,
+    context: &StepContext,
+    arn: &str,
+    tags: &FoundTags,
+    (key, domain): (&str, &str),
+) -> Result<(), StepError> {
+    let earlier = tags.domains.values().cloned().collect::<Vec<_>>();
+    environment.differs("domains", earlier.join(", "), [earlier, vec![domain.to_owned()]].concat().join(", "));
+    let tag = Tag::builder().key(key).value(domain).build();
+    let answer = environment.elbv2().add_tags().resource_arns(arn).tags(tag).send().await;
+    answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:AddTags", error))?;
+    Ok(())
 }
 
 /// The load balancer with this ARN, in any state.

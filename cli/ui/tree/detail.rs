@@ -61,7 +61,7 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
     pieces
 }
 
-/// How far a state came that no process drives. A recorded call may not have been made: the process that stopped makes no new ones.
+/// How far a state came that no process drives. A recorded call may not have been made if its process stopped in that moment.
 fn progress(state: &StateView) -> Option<&'static str> {
     match state.state_type {
         StateType::Parallel | StateType::Map => None,

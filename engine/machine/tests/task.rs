@@ -162,3 +162,24 @@ fn an_answer_from_outside_ends_a_wait() {
     });
     assert_eq!(trial.output(), json!({ "by": "hand" }));
 }
+
+#[test]
+fn a_turn_that_holds_tasks_records_the_answer_and_leaves_the_next_task_without_a_call() {
+    let states = json!({ "A": task(Some("P")), "P": { "Type": "Pass", "Next": "B" }, "B": task(None) });
+    let mut trial = Trial::start(json!({ "StartAt": "A", "States": states }), json!({}));
+    trial.execution.hold_tasks(true);
+    let (frame, visit, attempt, _) = trial.polls()[0].clone();
+    let answer = StepAnswer::Done { output: json!(1), changes: Vec::new() };
+    trial.turn(Input::Answered { frame, visit, attempt, answer });
+    assert_eq!(trial.types().iter().filter(|kind| *kind == "TaskScheduled").count(), 1, "{:?}", trial.types());
+    assert_eq!(trial.types().last().map(String::as_str), Some("StateEntered"));
+    assert!(trial.polls().is_empty() && !trial.execution.header.awake && trial.execution.has_more_to_do());
+    // A due time that arrives meanwhile changes nothing.
+    let entries = trial.entries.len();
+    trial.turn(Input::TimeCame);
+    assert_eq!(trial.entries.len(), entries);
+    trial.execution.hold_tasks(false);
+    trial.give(Input::TimeCame);
+    trial.done("B", json!(2));
+    assert_eq!((trial.status(), trial.output()), (ExecutionStatus::Succeeded, json!(2)));
+}
