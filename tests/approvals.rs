@@ -326,3 +326,26 @@ fn an_end_that_a_rejection_brings_is_printed_also_with_quiet_and_in_json() {
     let said = home.exits(&["reject", "lines", "-o", "json"], 0);
     assert!(said.contains(r#""status":"FAILED""#) && said.contains("FAILED after"), "{said}");
 }
+
+#[test]
+fn a_question_that_has_timed_out_is_shown_so_and_not_answered() {
+    let home = Home::plain();
+    let late = json!([{ "ErrorEquals": ["States.Timeout"], "Next": "Late" }]);
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "TimeoutSeconds": 2,
+                      "Arguments": { "Prompt": "Now?" }, "Catch": late, "Next": "Done" });
+    let states = json!({ "Ask": ask, "Done": { "Type": "Succeed", "Output": "done" }, "Late": { "Type": "Succeed", "Output": "late" } });
+    let file = home.definition("late", &json!({ "QueryLanguage": "JSONata", "StartAt": "Ask", "States": states }));
+    started(&home, &file, "l-1");
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    for command in [&["approvals"][..], &["status"], &["status", "l-1"]] {
+        let shown = home.succeed(command);
+        assert!(shown.contains("timed out") && shown.contains("flow resume l-1"), "{command:?}: {shown}");
+        assert!(!shown.contains("flow approve l-1"), "{command:?}: {shown}");
+    }
+    for arguments in [&["approve", "l-1"][..], &["reject", "l-1", "Ask"]] {
+        let refused = home.exits(arguments, 1);
+        assert!(refused.contains("timed out at") && refused.contains("flow resume l-1 continues"), "{refused}");
+    }
+    home.succeed(&["resume", "l-1"]);
+    assert_eq!(output(&home, "l-1"), "late");
+}

@@ -292,9 +292,13 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
     let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
     let now_ms = clock::of(handle.home()).now_ms();
     for task in response.tasks.iter().take(NEEDS_SHOWN_MAX) {
-        say!("{} needs you: {}", task.execution, task.instructions.sentence);
+        let needs = match task.timed_out_ms {
+            Some(timed_out_ms) => format!("has a question that timed out {}", text::moment(timed_out_ms, now_ms)),
+            None => "needs you".to_owned(),
+        };
+        say!("{} {needs}: {}", task.execution, task.instructions.sentence);
         approvals::commands(task).iter().for_each(|command| say!("  {command}"));
-        if let Some(due) = task.deadline_ms {
+        if let (Some(due), None) = (task.deadline_ms, task.timed_out_ms) {
             say!("  Gives up {}.", text::moment(due, now_ms));
         }
         say!();

@@ -42,6 +42,11 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
     for state in view.active() {
         match &state.doing {
             Doing::Waiting(wait @ Wait { instructions: Some(instructions), .. }) => {
+                let timed_out_ms = wait.deadline_ms.filter(|due_ms| *due_ms <= now_ms);
+                if let Some(timed_out_ms) = timed_out_ms {
+                    lines.extend(timed_out(view, &state.path, instructions, moment(timed_out_ms, now_ms)));
+                    continue;
+                }
                 lines.push(format!("{} needs you:", title(view, &state.path)));
                 lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
                 let deadline =
@@ -71,6 +76,14 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
             _ => {}
         }
     }
+    lines
+}
+
+/// The lines of a question that has timed out.
+fn timed_out(view: &View, path: &str, instructions: &Instructions, at: String) -> Vec<String> {
+    let mut lines = vec![format!("{} timed out {at}:", title(view, path))];
+    lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
+    lines.push(format!("  {}", next::after_timeout(&view.id)));
     lines
 }
 

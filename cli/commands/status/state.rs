@@ -218,6 +218,7 @@ fn doing(frame_state: &FrameState, driven: bool, now_ms: u64) -> String {
                 (None, None, None) => "no answer to its call is recorded yet".to_owned(),
             };
             match deadline_ms {
+                Some(deadline) if *deadline <= now_ms && !driven => format!("{what}; timed out {}", at(*deadline)),
                 Some(deadline) => format!("{what}; gives up {}", at(*deadline)),
                 None => what,
             }
