@@ -68,7 +68,8 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
         assert_eq!(shows_sudo, is_other, "how somebody else answers: {}", text(&refused.stderr));
         assert!(text(&refused.stderr).contains(words), "{words:?} is not in: {}", text(&refused.stderr));
     }
-    let approve = ["approve", "r-1", "--choice", "tonight", "--set", "ticket=CHG-17", "--comment", "after 22:00"];
+    let comment = "after 22:00 \u{1b}[31m\u{1b}]0;title\u{7}\nforged";
+    let approve = ["approve", "r-1", "--choice", "tonight", "--set", "ticket=CHG-17", "--comment", comment];
     let approved = as_user("bob", &approve);
     assert_eq!(approved.status.code(), Some(0), "{}", text(&approved.stderr));
     home.flow(&["resume", "r-1"]);
@@ -83,6 +84,11 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
             reported.contains("bob") && reported.contains("after 22:00"),
             "the author and the comment are in: {reported}"
         );
+    }
+    for command in [&["events", "r-1"][..], &["status", "r-1"], &["status", "r-1", "--state", "Ask"]] {
+        let shown = home.succeed(command);
+        assert!(!shown.contains(['\u{1b}', '\u{7}']), "nothing acts on the terminal: {shown:?}");
+        assert!(!shown.lines().any(|line| line.starts_with("forged")), "a comment begins no line: {shown}");
     }
     assert!(home.succeed(&["approvals"]).contains("Nothing waits for a person."));
 }

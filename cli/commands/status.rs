@@ -205,7 +205,7 @@ impl<'w> Watching<'w> {
     fn print_changes(&mut self, same: String, lines: &[String]) {
         if same != self.last {
             self.last = same;
-            lines.iter().for_each(|line| say!("{line}"));
+            lines.iter().for_each(|line| say_raw!("{line}"));
         }
     }
 
@@ -263,7 +263,7 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
                 if handle.home().rehearsal && !listed.is_empty() {
                     say!("{}", screen.plain(REHEARSALS));
                 }
-                list(&listed, now_ms, &screen).iter().for_each(|line| say!("{line}"));
+                list(&listed, now_ms, &screen).iter().for_each(|line| say_raw!("{line}"));
             }
         }
         handle.leave();
@@ -296,7 +296,7 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
             Some(timed_out_ms) => format!("has a question that timed out {}", text::moment(timed_out_ms, now_ms)),
             None => "needs you".to_owned(),
         };
-        say!("{} {needs}: {}", task.execution, task.instructions.sentence);
+        say!("{} {needs}: {}", task.execution, text::indented(&task.instructions.sentence, 2));
         approvals::commands(task).iter().for_each(|command| say!("  {command}"));
         if let (Some(due), None) = (task.deadline_ms, task.timed_out_ms) {
             say!("  Gives up {}.", text::moment(due, now_ms));
