@@ -30,7 +30,7 @@ use std::{
 };
 
 use engine::{
-    runner::{self, RunnerHandle, RunnerOptions, SystemClock},
+    runner::{self, Clock, RunnerHandle, RunnerOptions, SystemClock},
     step::{Answer, Registry, StepContext, StepError},
     store::{MemoryRecords, Records, Store},
 };
@@ -96,6 +96,10 @@ impl World {
     }
 
     fn over(records: &(impl Records + Clone)) -> Self {
+        Self::at(records, Arc::new(SystemClock::default()))
+    }
+
+    fn at(records: &(impl Records + Clone), clock: Arc<dyn Clock>) -> Self {
         let whole = Arc::new(AtomicBool::new(false));
         let mut registry = Registry::new();
         registry.register(
@@ -110,7 +114,6 @@ impl World {
             async move { if whole { Ok(Answer::done(input)) } else { Err(StepError::named("Broken", "as meant")) } }
         });
         let store = Arc::new(Store::new(records.clone()).unwrap());
-        let clock = Arc::new(SystemClock::default());
         let runner = runner::start(store, Arc::new(registry), clock, RunnerOptions::default());
         let (region, account_id) = ("us-east-1".to_owned(), "111111111111".to_owned());
         let host = Arc::new(Nowhere);

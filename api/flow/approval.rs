@@ -67,10 +67,14 @@ impl Operation for AnswerApproval {
 
     async fn answer(api: &Api, request: AnswerApprovalRequest) -> Result<AnswerApprovalResponse, Fault> {
         let AnswerApprovalRequest { id, state, decision, by, groups } = request;
-        if let Some(ended) = api.ended(&api.header_of(&id)?, state.as_deref())? {
+        let header = api.header_of(&id)?;
+        if let Some(ended) = api.ended(&header, state.as_deref())? {
             return Err(ended);
         }
         let row = api.approval_row(&id, state.as_deref()).await?;
+        if let Some(timed_out) = api.timed_out(&header, &row) {
+            return Err(timed_out);
+        }
         let approval = approval_of(&row).cloned().unwrap_or_default();
         let problems_of = |schema: &Value, value: &Value| api.options.host.problems_of_value(schema, value);
         let answer = Answer { decision, by: &by, groups: &groups, now_ms: api.now_ms() };

@@ -84,7 +84,8 @@ impl Operation for SignalTask {
 
     async fn answer(api: &Api, request: SignalTaskRequest) -> Result<SignalTaskResponse, Fault> {
         let SignalTaskRequest { id, state, outcome, by, early } = request;
-        if let Some(ended) = api.ended(&api.header_of(&id)?, Some(&state))? {
+        let header = api.header_of(&id)?;
+        if let Some(ended) = api.ended(&header, Some(&state))? {
             return Err(ended);
         }
         let outcome = match outcome {
@@ -98,6 +99,9 @@ impl Operation for SignalTask {
         let found = api.waiting(&id, &state)?;
         if found.is_none() && !early {
             return Err(api.nothing_waits(&id, &state).await?);
+        }
+        if let Some(timed_out) = found.as_ref().and_then(|row| api.timed_out(&header, row)) {
+            return Err(timed_out);
         }
         let path = found.as_ref().map_or_else(|| state.clone(), FrameRow::state_path);
         let resources = api.resources_of(&id, &path)?;

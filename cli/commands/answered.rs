@@ -77,6 +77,11 @@ pub fn hint_of_ended(id: &str) -> String {
     format!("flow status {}{OPTIONS} shows how it ended", quoted(id))
 }
 
+/// What to do after an answer was refused because its state has timed out.
+pub fn hint_of_timeout(id: &str) -> String {
+    format!("flow resume {}{OPTIONS} continues with the time-out, as the definition's Catch and Retry say", quoted(id))
+}
+
 /// What to do after an answer to an approval was refused.
 ///
 /// # Errors
@@ -84,6 +89,9 @@ pub fn hint_of_ended(id: &str) -> String {
 pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> Result<String, CliError> {
     if refused.fault.as_deref() == Some(api::HAS_ENDED) {
         return Ok(hint_of_ended(id));
+    }
+    if refused.fault.as_deref() == Some(api::TASK_TIMED_OUT) {
+        return Ok(hint_of_timeout(id));
     }
     let listed = format!("flow approvals{OPTIONS} shows what waits, and with which answers");
     let at_step_functions = handle.at_step_functions().await.is_some();

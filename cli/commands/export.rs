@@ -89,7 +89,7 @@ fn salvaged(home: &Home, ids: Vec<String>) -> Result<bool, CliError> {
 fn print(item: ExportItem) -> bool {
     match item {
         ExportItem::Line(line) => {
-            say!("{line}");
+            say_raw!("{line}");
             false
         }
         ExportItem::LeftOut(why) => {

@@ -258,7 +258,7 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
 fn nothing_to_resume(global: &Global, id: &str) -> Exit {
     let message = RunnerError::Succeeded { id: id.to_owned() }.to_string();
     match global.output {
-        Output::Json => say!("{}", all::line(id, "SUCCEEDED", &message)),
+        Output::Json => say_raw!("{}", all::line(id, "SUCCEEDED", &message)),
         Output::Human if global.quiet => {}
         Output::Human => say!("{message}"),
     }

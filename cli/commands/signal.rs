@@ -81,6 +81,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
             error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
         }
         (Some(api::HAS_ENDED), _) => error.hint(answered::hint_of_ended(&id)),
+        (Some(api::TASK_TIMED_OUT), _) => error.hint(answered::hint_of_timeout(&id)),
         (Some(api::CALL_RUNS), _) => error.hint(format!(
             "flow status {quoted_id}{OPTIONS} shows whether a process runs it;   flow cancel {quoted_id}{OPTIONS}   ends the call and the execution"
         )),

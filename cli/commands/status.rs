@@ -212,7 +212,7 @@ impl<'w> Watching<'w> {
     fn print_changes(&mut self, same: String, lines: &[String]) {
         if same != self.last {
             self.last = same;
-            lines.iter().for_each(|line| say!("{line}"));
+            lines.iter().for_each(|line| say_raw!("{line}"));
         }
     }
 
@@ -285,7 +285,7 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
                 if handle.home().rehearsal && !listed.is_empty() {
                     say!("{}", screen.plain(REHEARSALS));
                 }
-                list(&listed, now_ms, &screen).iter().for_each(|line| say!("{line}"));
+                list(&listed, now_ms, &screen).iter().for_each(|line| say_raw!("{line}"));
             }
         }
         handle.leave();
@@ -314,9 +314,13 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
     let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
     let now_ms = clock::of(handle.home()).now_ms();
     for task in response.tasks.iter().take(NEEDS_SHOWN_MAX) {
-        say!("{} needs you: {}", task.execution, task.instructions.sentence);
+        let needs = match task.timed_out_ms {
+            Some(timed_out_ms) => format!("has a question that timed out {}", text::moment(timed_out_ms, now_ms)),
+            None => "needs you".to_owned(),
+        };
+        say!("{} {needs}: {}", task.execution, text::indented(&task.instructions.sentence, 2));
         approvals::commands(task).iter().for_each(|command| say!("  {command}"));
-        if let Some(due) = task.deadline_ms {
+        if let (Some(due), None) = (task.deadline_ms, task.timed_out_ms) {
             say!("  Gives up {}.", text::moment(due, now_ms));
         }
         say!();

@@ -27,7 +27,7 @@ use crate::{
         display::Display,
         display_status::display_status,
         stopped,
-        text::{field_lines, visible},
+        text::{field_lines, indented},
     },
 };
 
@@ -302,7 +302,7 @@ pub fn show_output(view: &View) {
             let lines = output.iter().flat_map(|(name, value)| field_lines(name, value, 2));
             lines.for_each(|line| say!("{line}"));
         }
-        Some(Value::String(text)) => say!("\n  {}", visible(text)),
-        Some(other) => say!("\n  {}", visible(&other.to_string())),
+        Some(Value::String(text)) => say!("\n  {}", indented(text, 2)),
+        Some(other) => say!("\n  {other}"),
     }
 }

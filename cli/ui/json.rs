@@ -46,7 +46,7 @@ pub fn version() -> Value {
 pub fn print(line: Value) {
     let line = complete(line);
     record::event(&line);
-    say!("{line}");
+    say_raw!("{line}");
 }
 
 /// A line with the fields that every line has, and all keys in one casing. Execution and state are null for a line that is about none;

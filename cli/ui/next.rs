@@ -68,6 +68,11 @@ pub fn resume(header: &ExecutionHeader, awaits_answer: bool, now_ms: u64) -> Str
     format!("{when}flow resume {}{OPTIONS}", quoted(&header.id))
 }
 
+/// What continues an execution in which a question has timed out: it can no longer be answered.
+pub fn after_timeout(id: &str) -> String {
+    format!("It can no longer be answered. To continue:   flow resume {}{OPTIONS}", quoted(id))
+}
+
 /// Who must answer, and the command with the answer.
 fn answer(needs: &Needs) -> Next {
     let Needs { execution: id, state, .. } = needs;

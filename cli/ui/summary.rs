@@ -12,7 +12,7 @@ use super::{
     display_status::is_driven,
     lines::{signaller, title},
     next,
-    text::{duration, error_and_cause, moment, pad, short_id, visible, width, with_full_stop},
+    text::{duration, error_and_cause, indented, moment, one_line, pad, short_id, visible, width, with_full_stop},
     tree::detail,
 };
 use crate::proposed::{self, OPTIONS, completed, quoted, run_options};
@@ -22,7 +22,7 @@ const WAITS_SHOWN_MAX: usize = 5;
 
 /// The lines of an instruction: the sentence, then the values to copy. All lines of a value have the same indentation.
 pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
-    let mut lines = vec![instructions.sentence.clone()];
+    let mut lines: Vec<String> = instructions.sentence.lines().map(str::to_owned).collect();
     let cells = instructions.values.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     for (name, value) in &instructions.values {
         let first = if name.is_empty() { "  ".to_owned() } else { format!("  {}  ", pad(name, cells)) };
@@ -42,6 +42,11 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
     for state in view.active() {
         match &state.doing {
             Doing::Waiting(wait @ Wait { instructions: Some(instructions), .. }) => {
+                let timed_out_ms = wait.deadline_ms.filter(|due_ms| *due_ms <= now_ms);
+                if let Some(timed_out_ms) = timed_out_ms {
+                    lines.extend(timed_out(view, &state.path, instructions, moment(timed_out_ms, now_ms)));
+                    continue;
+                }
                 lines.push(format!("{} needs you:", title(view, &state.path)));
                 lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
                 let deadline =
@@ -52,7 +57,8 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                         format!("  Asked {}.{deadline}", moment(state.called_ms.unwrap_or(state.entered_ms), now_ms))
                     }
                     None => {
-                        let last = format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), wait.reason);
+                        let last =
+                            format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
                         let next = moment(wait.next_poll_ms, now_ms);
                         format!("{} Next check {next}.{deadline}", with_full_stop(&last))
                     }
@@ -62,7 +68,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                 lines.extend(answers.into_iter().map(|command| format!("  {command}")));
             }
             Doing::Paused { failure } => {
-                lines.push(format!("{} is paused: {}", title(view, &state.path), failure.cause));
+                lines.push(format!("{} is paused: {}", title(view, &state.path), indented(&failure.cause, 2)));
                 if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
                     lines.push(format!("  {}", completed(hint)));
                 }
@@ -71,6 +77,14 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
             _ => {}
         }
     }
+    lines
+}
+
+/// The lines of a question that has timed out.
+fn timed_out(view: &View, path: &str, instructions: &Instructions, at: String) -> Vec<String> {
+    let mut lines = vec![format!("{} timed out {at}:", title(view, path))];
+    lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
+    lines.push(format!("  {}", next::after_timeout(&view.id)));
     lines
 }
 
@@ -131,7 +145,7 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
 pub fn kept_answers(header: &ExecutionHeader) -> Vec<String> {
     let lines = header.early_signals.iter().flat_map(|EarlySignal { state, answer, by, .. }| {
         let outcome = if matches!(answer, SignalAnswer::Output(_)) { "success" } else { "failure" };
-        let given = format!("An answer is kept for \"{state}\": {outcome}{}", signaller(by.as_ref()));
+        let given = format!("An answer is kept for \"{}\": {outcome}{}", one_line(state), signaller(by.as_ref()));
         [given, format!("  To withdraw:   {}", next::withdraw(&header.id, state))]
     });
     lines.collect()
@@ -156,8 +170,8 @@ pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
         }
         _ => {
             let failure = view.failure.as_ref();
-            let failure =
-                failure.map_or_else(String::new, |(error, cause)| format!(": {}", error_and_cause(error, cause)));
+            let failure = failure
+                .map_or_else(String::new, |(error, cause)| format!(": {}", one_line(&error_and_cause(error, cause))));
             let ended = with_full_stop(&format!("{display_status} after {took}{failure}"));
             format!("{ended} flow status {id}{OPTIONS}")
         }
@@ -176,7 +190,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     match failed {
         Some(state) => {
             let title = title(view, &state.path);
-            lines.push(format!("✖ {} {word} at \"{title}\" after {took}   [{error}]", view.id));
+            lines.push(format!("✖ {} {word} at \"{title}\" after {took}   [{}]", view.id, one_line(error)));
             if let Doing::Failed { attempt, failure: StepFailure { details: Some(details), .. }, .. } = &state.doing {
                 let action = details.action.as_ref().map_or_else(String::new, |action| format!("{action}   "));
                 let request = details.request_id.as_ref().map_or_else(String::new, |id| format!("   request id {id}"));
@@ -186,13 +200,14 @@ fn failure(view: &View, took: &str) -> Vec<String> {
                 lines.extend(details.hint.iter().map(|hint| format!("  {}", completed(hint))));
             } else {
                 lines.extend(cause.lines().map(|line| format!("  {line}")));
-                lines.extend(rejections(view, cause).into_iter().map(|rejection| format!("  {rejection}")));
+                let rejections = rejections(view, cause).into_iter();
+                lines.extend(rejections.map(|rejection| format!("  {}", indented(rejection, 4))));
             }
         }
         None => {
             lines.push(format!("✖ {} {word} after {took}", view.id));
             if !error.is_empty() {
-                lines.push(format!("  {}", error_and_cause(error, cause)));
+                lines.push(format!("  {}", indented(&error_and_cause(error, cause), 2)));
             }
         }
     }
@@ -266,7 +281,7 @@ fn kept(view: &View) -> Vec<String> {
 
 fn label(change: &ResourceChange) -> String {
     let kind = change.resource_type.rsplit("::").next().unwrap_or_default();
-    format!("{kind} {}", change.name.clone().unwrap_or_else(|| short_id(&change.id)))
+    one_line(&format!("{kind} {}", change.name.clone().unwrap_or_else(|| short_id(&change.id))))
 }
 
 /// The table of created, found and deleted resources: one row for each, with the change that [`changes`] counts. Without the unchanged

@@ -12,6 +12,7 @@ mod forget;
 mod inline_commit;
 mod machines;
 mod prefetch;
+mod replies;
 #[cfg(test)]
 mod simulation;
 mod start;
@@ -21,11 +22,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::broadcast;
 
-pub(super) use self::draining::COMMITS_WAIT_MAX;
 use self::{
     awaited::Awaited, beside::Away, declined::Declined, draining::Draining, inline_commit::InlineCommit,
     machines::Machines, prefetch::Prefetch, subjects::Subjects,
 };
+pub(super) use self::{draining::COMMITS_WAIT_MAX, replies::Replies};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
@@ -33,7 +34,7 @@ use super::{
     event::Broadcast,
     inbox::{Inbox, Received},
     lanes::Lanes,
-    message::{Committed, Message, Reply},
+    message::{Committed, Message},
     offers::{Offer, Offers, not_offered},
     step_call::StepCaller,
     timers::{NEVER_MS, Timers},
@@ -286,6 +287,7 @@ impl Dispatcher {
         if execution.awaits_executions() {
             self.awaited.note(&key, &transition);
         }
+        let reply = Replies::of_turn(reply, id, &transition);
         let commands = std::mem::take(&mut transition.commands);
         let entries = transition.entries.clone();
         let polled = polled(id, &transition);
@@ -375,11 +377,7 @@ impl Dispatcher {
                 }
             }
         }
-        match (replies, &header) {
-            (Some(Replies::Header(reply)), Some(header)) => drop(reply.send(Ok((**header).clone()))),
-            (Some(Replies::Done(reply)), _) => drop(reply.send(Ok(()))),
-            (Some(Replies::Header(_)), None) | (None, _) => {}
-        }
+        Replies::confirm(replies, header.as_deref());
     }
 
     /// Lets the next turn begin no Task if this runner would not make its call.
@@ -434,22 +432,6 @@ impl Dispatcher {
     fn wake_at(&mut self, id: &Arc<str>, due_ms: u64) {
         if let Some(driven) = self.driven.get_mut(id) {
             self.timers.set(id, &mut driven.due_ms, due_ms);
-        }
-    }
-}
-
-/// The recipient that waits for a turn to be durable.
-pub(super) enum Replies {
-    Header(Reply<ExecutionHeader>),
-    Done(Reply<()>),
-}
-
-impl Replies {
-    fn refuse(replies: Option<Self>, error: RunnerError) {
-        match replies {
-            None => {}
-            Some(Replies::Header(reply)) => drop(reply.send(Err(error))),
-            Some(Replies::Done(reply)) => drop(reply.send(Err(error))),
         }
     }
 }
