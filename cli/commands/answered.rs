@@ -67,7 +67,7 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
     end_was_shown(handle, &described.execution).await?;
     let now_ms = clock::of(handle.home()).now_ms();
     let status = display_status(&described.execution, false, None, now_ms);
-    let text = format!(". {}", summary::one_line(&described.view, status, now_ms));
+    let text = format!(". {}", summary::display_line(&described.view, status, now_ms));
     let has_failed = described.execution.status != ExecutionStatus::Succeeded;
     Ok(Afterwards::new(text, described.execution.status, has_failed))
 }

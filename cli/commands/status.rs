@@ -172,7 +172,7 @@ impl<'w> Watching<'w> {
         let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
         let typical = &self.typical.clone().unwrap_or_default();
         if self.global.output == Output::Json {
-            let message = summary::one_line(view, display_status, now_ms);
+            let message = summary::display_line(view, display_status, now_ms);
             let mut line = json!({
                 "type": "status", "execution": view.id, "message": message, "standing": display_status, "header": execution,
                 "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,

@@ -183,6 +183,7 @@ impl Executions {
                 state: task.path,
                 since_ms: task.since_ms,
                 deadline_ms: None,
+                timed_out_ms: None,
                 instructions,
             }));
         }
