@@ -11,6 +11,9 @@ fn main() {
         if is("CARGO_CFG_TARGET_ARCH", "x86_64") && is("PROFILE", "release") {
             println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
         }
+        if is("PROFILE", "release") {
+            println!("cargo::rustc-link-arg-bins=-Wl,--strip-all");
+        }
     }
     println!("cargo::rerun-if-changed=build.rs");
 }

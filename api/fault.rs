@@ -24,6 +24,8 @@ pub const APPROVAL_DOES_NOT_WAIT: &str = "ApprovalDoesNotWait";
 pub const HAS_ENDED: &str = "ExecutionHasEnded";
 /// The kind of the fault of an answer to a state that was answered already.
 pub const ALREADY_ANSWERED: &str = "TaskAlreadyAnswered";
+/// The kind of the fault of an answer to a state that has timed out (API Reference, SendTaskSuccess).
+pub const TASK_TIMED_OUT: &str = "TaskTimedOut";
 /// The kind of the fault of an answer to a state whose call is running, and which waits for none.
 pub const CALL_RUNS: &str = "TaskCallRuns";
 /// The error name of an execution whose workflow refused its input or its environment, such as in a preflight.

@@ -12,6 +12,7 @@ mod map_runs;
 mod model;
 mod page_costs;
 mod requests;
+mod resuming;
 mod starts;
 mod state_machines;
 mod tags;
@@ -29,7 +30,7 @@ use std::{
 };
 
 use engine::{
-    runner::{self, RunnerHandle, RunnerOptions, SystemClock},
+    runner::{self, Clock, RunnerHandle, RunnerOptions, SystemClock},
     step::{Answer, Registry, StepContext, StepError},
     store::{MemoryRecords, Records, Store},
 };
@@ -40,6 +41,9 @@ use crate::{Api, ApiOptions, Fault, Host, OwnerDescription};
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
 const PREFIX: &str = "arn:aws:states:us-east-1:111111111111";
 
+/// An account in which [`Nowhere`] cannot act.
+const OTHER_ACCOUNT: &str = "222222222222";
+
 /// A process without environments whose only integration is Lambda. The output of `test:echo` must be a number.
 pub struct Nowhere;
 
@@ -49,8 +53,11 @@ impl Host for Nowhere {
         Value::Null
     }
 
-    async fn verify(&self, _environment: &Value) -> Result<(), Fault> {
-        Ok(())
+    async fn verify(&self, environment: &Value) -> Result<(), Fault> {
+        match environment["accountId"] == OTHER_ACCOUNT {
+            true => Err(Fault::new(crate::ENVIRONMENT_REFUSED, "another account")),
+            false => Ok(()),
+        }
     }
 
     fn needs_account(&self, _resource: &str) -> bool {
@@ -89,6 +96,10 @@ impl World {
     }
 
     fn over(records: &(impl Records + Clone)) -> Self {
+        Self::at(records, Arc::new(SystemClock::default()))
+    }
+
+    fn at(records: &(impl Records + Clone), clock: Arc<dyn Clock>) -> Self {
         let whole = Arc::new(AtomicBool::new(false));
         let mut registry = Registry::new();
         registry.register(
@@ -103,7 +114,6 @@ impl World {
             async move { if whole { Ok(Answer::done(input)) } else { Err(StepError::named("Broken", "as meant")) } }
         });
         let store = Arc::new(Store::new(records.clone()).unwrap());
-        let clock = Arc::new(SystemClock::default());
         let runner = runner::start(store, Arc::new(registry), clock, RunnerOptions::default());
         let (region, account_id) = ("us-east-1".to_owned(), "111111111111".to_owned());
         let host = Arc::new(Nowhere);

@@ -279,7 +279,10 @@ impl View {
                 let wait = Wait::new(&waiting.reason, times, waiting.instructions.as_ref());
                 self.set(state_path, Doing::Waiting(wait));
             }
-            RunnerEvent::Asleep { .. } | RunnerEvent::StoreFailed { .. } | RunnerEvent::Unknown => {}
+            RunnerEvent::Asleep { .. }
+            | RunnerEvent::Released { .. }
+            | RunnerEvent::StoreFailed { .. }
+            | RunnerEvent::Unknown => {}
         }
     }
 

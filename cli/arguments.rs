@@ -151,7 +151,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     }
     record::open(&global)?;
     if global.output == Output::Json && arguments.command.prints_lines() {
-        say!("{}", json::complete(json::version()));
+        say_raw!("{}", json::complete(json::version()));
     }
     match arguments.command {
         Command::Run(arguments) => commands::run::run(&global, arguments).await,

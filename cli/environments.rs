@@ -2,6 +2,7 @@
 //! account.
 
 mod pinned;
+mod rehearsed;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -25,6 +26,7 @@ use tokio::sync::{
 };
 
 pub use self::pinned::{Location, Pinned};
+use self::rehearsed::Rehearsed;
 use crate::{home::Home, this_process};
 pub use steps::Account;
 
@@ -34,6 +36,9 @@ pub const REGION_DEFAULT: &str = "us-east-1";
 const KEPT_MAX: usize = 64;
 /// How long unusable credentials are not tried again when a client starts an execution.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// How long a verification is remembered: long enough for the call that follows it. Every set of credentials is compared again before its
+/// first call.
+const VERIFIED_FOR: Duration = Duration::from_secs(10);
 
 /// The environments of this process's executions, each opened once.
 pub struct Environments {
@@ -47,6 +52,8 @@ pub struct Environments {
     open: Mutex<HashMap<Location, Arc<OnceCell<Arc<Environment>>>>>,
     /// Since when the credentials of a location are unusable.
     unusable_since: Mutex<HashMap<Location, Arc<Mutex<Option<Instant>>>>>,
+    /// When the credentials of a location were last found to be of an account.
+    verified: Mutex<HashMap<(Location, Account), Instant>>,
     registries: Mutex<HashMap<String, Registry>>,
     /// Steps that need no environment, because this process answers them.
     anywhere: OnceLock<Registry>,
@@ -68,6 +75,7 @@ impl Environments {
             settings: LocalSettings::from_environment(),
             open: Mutex::default(),
             unusable_since: Mutex::default(),
+            verified: Mutex::default(),
             registries: Mutex::default(),
             anywhere: OnceLock::new(),
             described: OnceLock::new(),
@@ -109,7 +117,7 @@ impl Environments {
     }
 
     fn addresses(&self, id: &str) -> Result<RehearsalAddresses, StepError> {
-        let gone = || StepError::new(ErrorClass::Failed, crate::world::ENDED).hint(crate::world::ENDED_HINT);
+        let gone = || StepError::new(ErrorClass::Failed, crate::world::ENDED).hint(crate::world::ended_hint());
         let world = World::read(self.home.folder()).ok().flatten().filter(|world| world.id == id).ok_or_else(gone)?;
         Ok(RehearsalAddresses {
             aws_endpoint: world.aws_endpoint,
@@ -139,12 +147,21 @@ impl Environments {
             return None;
         }
         match self.identity(location).await {
-            Ok(identity) => Some(Account::of(&identity)),
+            Ok(identity) => {
+                let account = Account::of(&identity);
+                self.note_verified(location.clone(), account.clone()).await;
+                Some(account)
+            }
             Err(_) => {
                 *unusable_since = Some(Instant::now());
                 None
             }
         }
+    }
+
+    /// Notes that the credentials of a location are of an account.
+    async fn note_verified(&self, location: Location, account: Account) {
+        limited(&mut *self.verified.lock().await).insert((location, account), Instant::now());
     }
 
     /// The identity that would act in a location, and the location with its region resolved from the profile.
@@ -158,11 +175,12 @@ impl Environments {
         let environment = self.open(&location).await?;
         let cell = Arc::new(OnceCell::new_with(Some(environment)));
         limited(&mut *self.open.lock().await).insert(resolved.clone(), cell);
+        self.note_verified(resolved.clone(), Account::of(&identity)).await;
         Ok((resolved, identity))
     }
 
     /// Opens the AWS environment of an execution, restricted to the pinned account.
-    async fn verified(&self, pinned: &Pinned) -> Result<Arc<Environment>, StepError> {
+    async fn restricted(&self, pinned: &Pinned) -> Result<Arc<Environment>, StepError> {
         let environment = self.open(&pinned.location).await?;
         let Some(account) = &pinned.account else { return Ok(environment) };
         account.refuse_other(&environment.identity().await?)?;
@@ -174,7 +192,7 @@ impl Environments {
     /// # Errors
     /// The environment cannot be opened, or the credentials belong to another account.
     pub async fn planned(&self, pinned: &Pinned) -> Result<PlannedSteps, StepError> {
-        Ok(PlannedSteps::new(&*self.verified(pinned).await?))
+        Ok(PlannedSteps::new(&*self.restricted(pinned).await?))
     }
 
     /// The actions that IAM does not allow to an identity.
@@ -187,20 +205,19 @@ impl Environments {
         caller_arn: &str,
         questions: &[PermissionQuestion],
     ) -> Result<BTreeSet<String>, StepError> {
-        let environment = self.verified(pinned).await?;
+        let environment = self.restricted(pinned).await?;
         steps::plan::denied_actions(&environment, caller_arn, questions).await
     }
 
-    /// Why this process cannot act in a pinned environment: its credentials are unusable or belong to another account.
-    async fn refusal(&self, pinned: &Pinned) -> Option<Fault> {
-        let account = pinned.account.as_ref()?;
-        let (kind, error) = match self.identity(&pinned.location).await {
+    /// Why the credentials of a location are not of an account: they are unusable or belong to another one. The message does not say what
+    /// to do: the process that shows it may be another one.
+    async fn refusal(&self, location: &Location, account: &Account) -> Option<Fault> {
+        let (kind, error) = match self.identity(location).await {
             Err(error) if error.class == ErrorClass::Credentials => (api::CREDENTIALS_UNUSABLE, error),
             Err(error) => (api::ENVIRONMENT_UNREACHABLE, error),
             Ok(identity) => (api::ENVIRONMENT_REFUSED, account.refuse_other(&identity).err()?),
         };
-        let hint = error.hint.as_ref().map_or_else(String::new, |hint| format!(". {hint}"));
-        Some(Fault::new(kind, format!("{}{hint}", error.to_string().trim_end_matches('.'))))
+        Some(Fault::new(kind, error.to_string()))
     }
 
     /// All steps with their schemas. They cannot make calls.
@@ -229,7 +246,7 @@ impl Registries for Environments {
         if let Some(registry) = self.registries.lock().await.get(&key) {
             return Ok(registry.clone());
         }
-        let registry = steps::registry(self.verified(&read(environment)?).await?);
+        let registry = steps::registry(self.restricted(&read(environment)?).await?);
         limited(&mut *self.registries.lock().await).insert(key, registry.clone());
         Ok(registry)
     }
@@ -238,12 +255,34 @@ impl Registries for Environments {
         !steps::needs_account(resource) || has_step(self.described(), resource)
     }
 
+    /// Without credentials of the pinned account, the execution is left to a process that has them. Where this process has had them, the
+    /// call is made: its failure pauses the execution and says what is needed.
+    async fn declines(&self, environment: &Value, resource: &str) -> Option<String> {
+        if environment["accountId"].is_null() || !steps::needs_account(resource) || !self.is_known(resource) {
+            return None;
+        }
+        let pinned = read(environment).ok()?;
+        let account = pinned.account?;
+        if self.verified.lock().await.contains_key(&(pinned.location, account)) {
+            return None;
+        }
+        let fault = self.verify(environment).await.err()?;
+        let reason =
+            matches!(fault.kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED).then_some(fault.message)?;
+        tracing::warn!("this process cannot act for an execution and leaves it: {reason}");
+        Some(reason)
+    }
+
     async fn step(&self, environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
         if let Some(step) = self.anywhere.get().and_then(|steps| steps.find(resource)) {
             return Ok(Some(step));
         }
         if steps::needs_account(resource) {
-            return Ok(self.registry(environment).await?.find(resource));
+            let found = self.registry(environment).await?.find(resource);
+            return Ok(match self.home.rehearsal {
+                true => found.map(|step| Arc::new(Rehearsed(step)) as Arc<dyn Step>),
+                false => found,
+            });
         }
         let key = format!("local {environment}");
         let mut registries = self.registries.lock().await;
@@ -284,8 +323,20 @@ impl Host for Environments {
     }
 
     async fn verify(&self, environment: &Value) -> Result<(), Fault> {
+        if environment["accountId"].is_null() {
+            return Ok(());
+        }
         let pinned = read(environment).map_err(|error| Fault::new(api::ENVIRONMENT_REFUSED, error.cause))?;
-        self.refusal(&pinned).await.map_or(Ok(()), Err)
+        let Some(account) = pinned.account else { return Ok(()) };
+        let key = (pinned.location, account);
+        if self.verified.lock().await.get(&key).is_some_and(|verified| verified.elapsed() < VERIFIED_FOR) {
+            return Ok(());
+        }
+        if let Some(refusal) = self.refusal(&key.0, &key.1).await {
+            return Err(refusal);
+        }
+        self.note_verified(key.0, key.1).await;
+        Ok(())
     }
 
     fn needs_account(&self, resource: &str) -> bool {

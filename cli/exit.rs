@@ -118,8 +118,16 @@ fn of_fault(kind: &str, message: String) -> CliError {
     let error = match kind {
         "ExecutionDoesNotExist" => CliError::not_found(message).hint(format!("flow status{OPTIONS} lists all")),
         api::INTERNAL_FAILURE => store_failed(message),
-        api::HAS_ENDED | api::ALREADY_ANSWERED | api::CALL_RUNS => CliError::new(Exit::Failed, message),
-        api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_UNREACHABLE => CliError::new(Exit::Waiting, message),
+        api::HAS_ENDED | api::ALREADY_ANSWERED | api::CALL_RUNS | api::TASK_TIMED_OUT => {
+            CliError::new(Exit::Failed, message)
+        }
+        api::CREDENTIALS_UNUSABLE => CliError::new(Exit::Waiting, message).hint(
+            "get new credentials (such as `aws sso login`, or --profile with another profile), then repeat the command",
+        ),
+        api::ENVIRONMENT_REFUSED => CliError::refused(message).hint(
+            "give credentials of the pinned account, such as --profile with another profile, then repeat the command",
+        ),
+        api::ENVIRONMENT_UNREACHABLE => CliError::new(Exit::Waiting, message),
         api::UNAVAILABLE => CliError::new(Exit::Unreachable, message),
         api::SUBJECT_BUSY => {
             let other = quoted(message.split(' ').next().unwrap_or_default());

@@ -1,19 +1,12 @@
 //! The home folders: one for real executions, and inside it one for rehearsals.
 
 use std::{
-    os::unix::fs::DirBuilderExt,
+    fs::FileType,
+    os::unix::fs::{DirBuilderExt, FileTypeExt},
     path::{Path, PathBuf},
 };
 
 use crate::{exit::CliError, global::Global, person};
-
-/// The prefix of rehearsals' ids.
-pub const REHEARSAL_PREFIX: &str = "rehearsal-";
-
-/// The option that keeps a proposed run in the rehearsal to which an id belongs, with a space before it.
-pub fn rehearse_option(id: &str) -> &'static str {
-    if id.starts_with(REHEARSAL_PREFIX) { " --rehearse" } else { "" }
-}
 
 /// A home folder: a store, its lock, its socket, its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +20,13 @@ impl Home {
     /// The home of real executions: `--home`, else `FLOW_HOME`, else `$XDG_STATE_HOME/flow`, else `~/.local/state/flow`.
     ///
     /// # Errors
-    /// None of these is set.
+    /// None of these is set, or it cannot be a home.
     pub fn real(global: &Global) -> Result<Self, CliError> {
         let state = || std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
         let user = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state"));
         let folder = global.home.clone().or_else(|| state().or_else(user).map(|folder| folder.join("flow")));
         let folder = folder.ok_or_else(|| CliError::refused("no home for executions: set --home or FLOW_HOME"))?;
-        Ok(Home { folder: std::path::absolute(folder)?, rehearsal: false })
+        Home::checked(std::path::absolute(folder)?, false)
     }
 
     /// The home of rehearsals.
@@ -42,7 +35,7 @@ impl Home {
     /// As [`Home::real`].
     pub fn rehearsals(global: &Global) -> Result<Self, CliError> {
         let real = Home::real(global)?;
-        Ok(Home { folder: real.folder.join("rehearsal"), rehearsal: true })
+        Home::checked(real.folder.join("rehearsal"), true)
     }
 
     /// Creates the folder if it does not exist, with access for its owner only.
@@ -87,16 +80,60 @@ impl Home {
         }
     }
 
-    /// Refuses a home whose path names a file, or a folder inside a file.
+    /// The home with this folder.
+    ///
+    /// # Errors
+    /// The folder cannot be a home: see [`Home::refuse_file`] and [`Home::refuse_misplaced`].
+    fn checked(folder: PathBuf, rehearsal: bool) -> Result<Self, CliError> {
+        let home = Home { folder, rehearsal };
+        home.refuse_file()?;
+        home.refuse_misplaced()?;
+        Ok(home)
+    }
+
+    /// Refuses a home whose path names a file or a link to nothing, or a folder inside a file.
     ///
     /// # Errors
     /// It does. The message names the file.
     pub fn refuse_file(&self) -> Result<(), CliError> {
-        let existing = self.folder.ancestors().find(|path| path.exists());
+        let existing = self.folder.ancestors().find(|path| path.symlink_metadata().is_ok());
         let Some(file) = existing.filter(|path| !path.is_dir()) else { return Ok(()) };
-        let message = format!("the home is a folder, and {} is a file", file.display());
+        let shown = file.display();
+        let message = match file.exists() {
+            true => format!("the home is a folder, and {shown} is a file"),
+            false => format!("the home is a folder, and {shown} is a symbolic link to nothing: remove the link"),
+        };
         Err(CliError::refused(message)
             .hint("name a folder with --home or FLOW_HOME; it is created if it does not exist"))
+    }
+
+    /// Refuses a home in which something else has the name of the lock, the socket or the store.
+    ///
+    /// # Errors
+    /// It has. The message names it.
+    fn refuse_misplaced(&self) -> Result<(), CliError> {
+        type Test = fn(&FileType) -> bool;
+        let entries: [(PathBuf, &str, Test); 3] = [
+            (self.folder.join("owner.lock"), "file with its lock", |found| found.is_file()),
+            (self.socket(), "socket", |found| found.is_socket()),
+            (self.store(), "folder of its store", |found| found.is_dir()),
+        ];
+        for (path, what, is_right) in entries {
+            // What cannot be read is reported where it is used.
+            let Ok(found) = path.symlink_metadata() else { continue };
+            // The folder of the store may be on another disk.
+            let is_linked_store = found.is_symlink() && path == self.store() && path.is_dir();
+            if is_right(&found.file_type()) || is_linked_store {
+                continue;
+            }
+            let message = format!(
+                "{} is {}, and this is the path of the {what}: nothing was changed",
+                path.display(),
+                described(&found.file_type())
+            );
+            return Err(CliError::refused(message).hint("move it away, or name another home with --home or FLOW_HOME"));
+        }
+        Ok(())
     }
 
     /// The owner's socket.
@@ -114,5 +151,79 @@ impl Home {
         let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
         let user = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
         cache.or_else(user).unwrap_or_else(std::env::temp_dir).join("flow")
+    }
+}
+
+/// What a directory entry is, in words.
+fn described(file_type: &FileType) -> &'static str {
+    if file_type.is_symlink() {
+        "a symbolic link"
+    } else if file_type.is_dir() {
+        "a folder"
+    } else if file_type.is_file() {
+        "a file"
+    } else {
+        "a special file"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn refused(folder: &Path) -> String {
+        let error = Home::checked(folder.to_owned(), false).unwrap_err();
+        assert_eq!(error.exit, crate::exit::Exit::Refused);
+        assert!(error.hint.is_some_and(|hint| hint.contains("--home")));
+        error.message
+    }
+
+    #[test]
+    fn a_home_that_is_no_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, "").unwrap();
+        symlink(folder.path().join("nothing"), &link).unwrap();
+        assert!(refused(&file).contains("file is a file"));
+        assert!(refused(&file.join("inner")).contains("file is a file"));
+        assert!(refused(&link).contains("link is a symbolic link to nothing"));
+        assert!(Home::checked(folder.path().join("new"), false).is_ok());
+    }
+
+    #[test]
+    fn a_home_in_which_something_else_has_a_name_of_flow_is_refused() {
+        type Make = fn(&Path);
+        let entries: [(&str, Make, &str); 6] = [
+            (
+                "owner.lock",
+                |path| std::fs::create_dir(path).unwrap(),
+                "is a folder, and this is the path of the file with its lock",
+            ),
+            ("owner.lock", |path| symlink("elsewhere", path).unwrap(), "is a symbolic link"),
+            ("flow.sock", |path| std::fs::create_dir(path).unwrap(), "is a folder, and this is the path of the socket"),
+            ("flow.sock", |path| std::fs::write(path, "").unwrap(), "is a file, and this is the path of the socket"),
+            (
+                "store",
+                |path| std::fs::write(path, "").unwrap(),
+                "is a file, and this is the path of the folder of its store",
+            ),
+            ("store", |path| symlink("nothing", path).unwrap(), "is a symbolic link"),
+        ];
+        for (name, create, words) in entries {
+            let folder = tempfile::tempdir().unwrap();
+            create(&folder.path().join(name));
+            let message = refused(folder.path());
+            assert!(message.contains(name) && message.contains(words), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_store_on_another_disk_may_be_linked() {
+        let (folder, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        symlink(disk.path(), folder.path().join("store")).unwrap();
+        assert!(Home::checked(folder.path().to_owned(), false).is_ok());
     }
 }

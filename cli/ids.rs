@@ -1,7 +1,9 @@
-//! Generates names of new executions.
+//! The names of executions, and of new ones.
 
 use rand::Rng;
 
+/// The prefix of rehearsals' ids.
+pub const REHEARSAL_PREFIX: &str = "rehearsal-";
 const SUFFIX_CHARACTERS: usize = 4;
 /// The longest name of an execution (API Reference, StartExecution, `name`).
 const CHARACTERS_MAX: usize = 80;

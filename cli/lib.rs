@@ -15,6 +15,13 @@ macro_rules! say {
     };
 }
 
+/// Prints a line for programs, or a painted one, on standard output: see [`out::raw_line`].
+macro_rules! say_raw {
+    ($($argument:tt)*) => {
+        crate::out::raw_line(format_args!($($argument)*))
+    };
+}
+
 /// Prints a line on standard error: see [`out::report`].
 macro_rules! report {
     ($($argument:tt)*) => {

@@ -12,7 +12,7 @@ use crate::{
     global::Global,
     home::Home,
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, unescaped},
     target::{Engine, Target},
 };
 
@@ -52,6 +52,7 @@ impl Located {
 /// As [`locate`].
 pub async fn locate_at(global: &Global, target: &Target, wanted: &str) -> Result<Located, CliError> {
     let Some(store) = target.handle(global).await? else { return locate(global, wanted).await };
+    let wanted = unescaped(wanted);
     let mut found = store.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
     match found.matches.len() {
         1 => Ok(Located { header: found.matches.remove(0), store }),
@@ -69,6 +70,7 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
         return latest
             .ok_or_else(|| CliError::not_found("there is no execution yet").hint("flow run <workflow> starts one"));
     }
+    let wanted = unescaped(wanted);
     let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
     let ((real, found), (rehearsals, rehearsed)) = tokio::try_join!(find(&real, wanted), find(&rehearsals, wanted))?;
     let (mut in_real, mut in_rehearsals) = (found.matches, rehearsed.matches);

@@ -7,21 +7,29 @@ use std::{
     sync::PoisonError,
 };
 
+use crate::ui::text::visible;
+
 /// The first failure other than a closed pipe.
 static FAILURE: Mutex<Option<String>> = Mutex::new(None);
 /// Whether the pipe is closed.
 static CLOSED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
-/// Prints text and a line feed.
+/// Prints text for people and a line feed. What is from outside cannot act on the terminal: see [`visible`].
 pub fn line(text: Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    note(writeln!(out, "{}", visible(&text.to_string())));
+}
+
+/// Prints text as it is and a line feed: JSON for programs, or a line whose colours [`crate::ui::screen::Screen`] made.
+pub fn raw_line(text: Arguments<'_>) {
     let mut out = std::io::stdout().lock();
     note(writeln!(out, "{text}"));
 }
 
-/// Prints a line on standard error. What cannot be written is lost: a command whose terminal or pipe is gone still ends in order, with its
+/// Prints a line for people on standard error, as [`line`] does. What cannot be written is lost: a command whose terminal or pipe is gone still ends in order, with its
 /// exit code.
 pub fn report(text: Arguments<'_>) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", visible(&text.to_string()));
 }
 
 /// Prints text without a line feed and flushes.

@@ -147,6 +147,19 @@ mod tests {
     }
 
     #[test]
+    fn certificates_are_changed_and_tagged_only_with_the_deployments_tag() {
+        let actions = ["acm:RequestCertificate", "acm:AddTagsToCertificate", "acm:DeleteCertificate"];
+        let policy = policy(&actions);
+        let of_deployment = of(&policy, "CertificatesOfTheDeployment");
+        assert_eq!(of_deployment["Action"], json!(["acm:AddTagsToCertificate", "acm:DeleteCertificate"]));
+        assert_eq!(of_deployment["Condition"]["StringLike"]["aws:ResourceTag/flow:deployment"], "demo");
+        let tagged = of(&policy, "TagCertificatesWithTheDeployment");
+        assert_eq!(tagged["Condition"]["StringLike"]["aws:RequestTag/flow:deployment"], "demo");
+        let mut statements = policy["Statement"].as_array().into_iter().flatten();
+        assert!(statements.all(|statement| statement["Condition"].is_object()), "{policy}");
+    }
+
+    #[test]
     fn each_part_is_within_the_limit_of_a_managed_policy_even_for_the_longest_names() {
         let Ok(registry) = crate::environments::described() else { panic!("no registry") };
         let definitions = ["endpoints-aws", "endpoints-aws-teardown"]

@@ -1,5 +1,6 @@
 //! Displays of an [`api::view::View`]: tree, lines, JSON, JUnit and summaries. No display reads the store.
 
+pub mod after_fail;
 pub mod block;
 pub mod display;
 pub mod display_status;
@@ -13,6 +14,7 @@ pub mod screen;
 #[cfg(test)]
 mod snapshots;
 pub mod status;
+pub mod stopped;
 #[cfg(test)]
 mod story;
 pub mod summary;

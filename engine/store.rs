@@ -41,7 +41,7 @@ pub use commit::{Definition, StartData, Write};
 pub use documents::DocumentChanges;
 pub use error::StoreError;
 pub use executions::{Active, StartPosition, StoredExecution};
-pub use id::{ExecutionId, InvalidId, is_name};
+pub use id::{ExecutionId, InvalidId, is_name, name_problem};
 pub use listing::{ListFilter, ListPosition};
 pub use lock::{Holder, OwnerLock};
 pub use log::{DiskFile, LogFile, synchronizations};

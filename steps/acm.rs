@@ -20,7 +20,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already},
-    policy::{REQUEST_TAGGED, Restriction, Scope, none, resource_tag},
+    policy::{REQUEST_TAGGED, Restriction, Scope, request_tag, resource_tag},
     preflight::{CheckChanges, Objections},
     service::{Found, Service, UsualWait},
     tags::Tags,
@@ -28,8 +28,11 @@ use crate::{
 
 const RESOURCE_TYPE: &str = "AWS::CertificateManager::Certificate";
 
-/// All certificates.
-const CERTIFICATES: Scope = Scope { id: "Certificates", order: 11, resources: all_certificates, condition: none };
+/// The certificates that a request tags with the deployment: AWS checks `acm:AddTagsToCertificate` also for the tags of
+/// a new certificate, which has no tags yet (Service Authorization Reference, "Actions, resources, and condition keys
+/// for AWS Certificate Manager": `aws:RequestTag` for this action, `aws:ResourceTag` for certificates).
+const CERTIFICATES_WITH_TAG: Scope =
+    Scope { id: "TagCertificatesWithTheDeployment", order: 11, resources: all_certificates, condition: request_tag };
 /// The certificates with the deployment's tag.
 const CERTIFICATES_OF_DEPLOYMENT: Scope =
     Scope { id: "CertificatesOfTheDeployment", order: 12, resources: all_certificates, condition: resource_tag };
@@ -86,8 +89,8 @@ impl Service for CertificateManager {
     fn scopes(&self, call: &str) -> &'static [&'static Scope] {
         match call {
             "RequestCertificate" => &[&REQUEST_TAGGED],
-            "DeleteCertificate" => &[&CERTIFICATES_OF_DEPLOYMENT],
-            _ => &[&CERTIFICATES],
+            "AddTagsToCertificate" => &[&CERTIFICATES_WITH_TAG, &CERTIFICATES_OF_DEPLOYMENT],
+            _ => &[&CERTIFICATES_OF_DEPLOYMENT],
         }
     }
 }

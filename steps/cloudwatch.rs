@@ -12,7 +12,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, is_missing, name_taken},
     found_tags,
-    outcome::called_before,
+    outcome::may_have_deleted,
     plan::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
     preflight::{Holders, NameHolder},
@@ -122,10 +122,10 @@ fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
         environment,
-        "cloudwatch:deleteOwnAlarms",
-        "Deletes those of the named alarms that are the deployment's.",
-        ["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource", "cloudwatch:DeleteAlarms"],
-        delete_own_alarms
+        "cloudwatch:findAlarms",
+        "Finds those of the named alarms that are the deployment's.",
+        ["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"],
+        find_own_alarms
     );
 }
 
@@ -167,7 +167,7 @@ struct PutAlarmOutput {
     name: String,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AlarmNames {
     names: Vec<String>,
@@ -328,29 +328,26 @@ fn say_differences(environment: &Environment, alarm: &MetricAlarm, input: &PutAl
     }
 }
 
-/// Deletes the alarms of an earlier run, for an input without alarms. An alarm of the same name without the
-/// deployment's tags stays.
-async fn delete_own_alarms(
+/// Finds the alarms of an earlier run, for an input without alarms. An alarm of the same name without the deployment's
+/// tags is not among them.
+async fn find_own_alarms(
     environment: Arc<Environment>,
-    context: StepContext,
+    _context: StepContext,
     input: OwnAlarms,
-) -> StepResult<Nothing> {
+) -> StepResult<AlarmNames> {
     let mut names = Vec::new();
     for alarm in find(&environment, &input.names).await? {
         let tags = tags_of(&environment, alarm.alarm_arn().unwrap_or_default()).await?.unwrap_or_default();
         names.extend(alarm.alarm_name.filter(|_| tags.is_ours(&input.deployment)));
     }
-    if names.is_empty() {
-        return Ok(Answer::done(Nothing {}));
-    }
-    delete_alarms(environment, context, AlarmNames { names }).await
+    Ok(Answer::done(AlarmNames { names }))
 }
 
 async fn delete_alarms(environment: Arc<Environment>, context: StepContext, input: AlarmNames) -> StepResult<Nothing> {
     let existing = if input.names.is_empty() { Vec::new() } else { find(&environment, &input.names).await? };
     if existing.is_empty() {
-        // An earlier call of this visit deleted all of them at once.
-        let names = if called_before(&context) { input.names } else { Vec::new() };
+        // An earlier call of this state deleted all of them at once.
+        let names = if may_have_deleted(&context) { input.names } else { Vec::new() };
         return Ok(deleted(names));
     }
     let names: Vec<String> = existing.into_iter().filter_map(|alarm| alarm.alarm_name).collect();

@@ -32,7 +32,7 @@ pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityG
 
 use crate::{
     Environment,
-    outcome::{change_of_part, gone, gone_already, nothing_to_do},
+    outcome::{change_of_part, gone, gone_already},
     plan::{PlannedChange, Price, Prices},
     policy::Scope,
     preflight::{CheckChanges, Holders, Objections},
@@ -62,6 +62,7 @@ impl Service for Ec2 {
             "ec2:DescribeInstances",
             "ec2:DescribeKeyPairs",
             "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSecurityGroupRules",
             "ec2:DescribeRouteTables",
             "ec2:DescribeInternetGateways",
             "ec2:DescribeSubnets",

@@ -15,10 +15,23 @@ pub(crate) fn gone(resource_type: &str, id: &str) -> StepResult<Nothing> {
     Ok(Answer::with_change(Nothing {}, ResourceChange::new(ChangeAction::Deleted, resource_type, id)))
 }
 
-/// The answer if the resource to delete does not exist: an earlier call of this visit deleted it and its answer was
+/// The answer if the resource to delete does not exist: an earlier call of this state deleted it and its answer was
 /// lost, or it never existed.
 pub(crate) fn gone_already(context: &StepContext, resource_type: &str, id: &str) -> StepResult<Nothing> {
-    if called_before(context) { gone(resource_type, id) } else { nothing_to_do() }
+    if may_have_deleted(context) { gone(resource_type, id) } else { nothing_to_do() }
+}
+
+/// Whether this state may have deleted the resource earlier: in this visit, or in one that a resume repeats. A deletion that is
+/// reported twice counts once, because the id is the same.
+pub(crate) fn may_have_deleted(context: &StepContext) -> bool {
+    called_before(context) || context.visit > 1
+}
+
+/// The context of a step that waits for a deletion. A missing resource is what it waits for, also one that this execution created:
+/// without this, its NotFound would count as eventual consistency, and the wait would not end. A worker counts every id in the
+/// arguments as created.
+pub(crate) fn of_deletion(context: StepContext) -> StepContext {
+    StepContext { created: Default::default(), ..context }
 }
 
 /// Whether this visit has called the service earlier: in an earlier attempt, or in a process that ended.
@@ -143,6 +156,8 @@ mod tests {
         assert_eq!(gone_already(&context, "AWS::EC2::VPC", "vpc-1").unwrap(), Answer::done(Nothing {}));
         context.attempt = 2;
         assert_eq!(gone_already(&context, "AWS::EC2::VPC", "vpc-1").unwrap(), gone("AWS::EC2::VPC", "vpc-1").unwrap());
+        (context.attempt, context.visit) = (1, 2);
+        assert!(may_have_deleted(&context), "the execution was resumed after the call");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing, name_taken},
     found_tags,
-    outcome::{change_of_part, gone, gone_already, incomplete_answer, nothing_to_do},
+    outcome::{change_of_part, gone, gone_already, incomplete_answer},
     plan::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
     policy::{Scope, none},
     preflight::{CheckChanges, Holders, NameHolder, Objections},
@@ -155,10 +155,10 @@ fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
         registry,
         environment,
-        "sns:deleteOwnTopic",
-        "Deletes the topic of this name, if it is the deployment's.",
-        ["sns:ListTopics", "sns:ListTagsForResource", "sns:GetTopicAttributes", "sns:DeleteTopic"],
-        delete_own_topic
+        "sns:findTopic",
+        "Finds the topic of this name, if it is the deployment's.",
+        ["sns:ListTopics", "sns:ListTagsForResource"],
+        find_own_topic
     );
 }
 
@@ -174,6 +174,13 @@ struct CreateTopic {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct TopicArn {
     topic_arn: String,
+}
+
+/// The topic with a name, if it exists.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct TopicArns {
+    topic_arns: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -338,17 +345,18 @@ fn subscription(
     Answer::with_change(Subscription { subscription_arn, pending_confirmation, other_emails }, resource_change)
 }
 
-/// Deletes the topic of an earlier run with its subscriptions, for an input without alarms.
-async fn delete_own_topic(
+/// Finds the topic of an earlier run, for an input without alarms.
+async fn find_own_topic(
     environment: Arc<Environment>,
-    context: StepContext,
+    _context: StepContext,
     input: CreateTopic,
-) -> StepResult<Nothing> {
-    let Some(topic_arn) = find_topic(&environment, &input.name).await? else { return nothing_to_do() };
-    if !tags_of(&environment, &topic_arn).await?.unwrap_or_default().is_ours(&input.deployment) {
-        return nothing_to_do();
+) -> StepResult<TopicArns> {
+    let mut topic_arns = Vec::new();
+    if let Some(topic_arn) = find_topic(&environment, &input.name).await? {
+        let tags = tags_of(&environment, &topic_arn).await?.unwrap_or_default();
+        topic_arns.extend(Some(topic_arn).filter(|_| tags.is_ours(&input.deployment)));
     }
-    delete_topic(environment, context, TopicArn { topic_arn }).await
+    Ok(Answer::done(TopicArns { topic_arns }))
 }
 
 async fn delete_topic(environment: Arc<Environment>, context: StepContext, input: TopicArn) -> StepResult<Nothing> {

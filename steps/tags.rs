@@ -1,5 +1,7 @@
 //! The tags with the deployment of each resource. Each service converts them to its own type in its own module.
 
+use std::collections::BTreeMap;
+
 use engine::step::{ChangeAction, StepContext, StepError};
 
 use crate::failure::more_than_one;
@@ -10,7 +12,8 @@ pub const DEPLOYMENT: &str = "flow:deployment";
 pub const EXECUTION: &str = "flow:execution";
 /// The tag with the state that created the resource.
 pub const STATE: &str = "flow:state";
-/// The tag of a load balancer with the domain whose record this deployment points at it.
+/// The tag of a load balancer with the domain whose record this deployment points at it. Further domains have the keys
+/// `flow:domain-2`, `flow:domain-3` and so on.
 pub const DOMAIN: &str = "flow:domain";
 /// The tag of an instance with its Ubuntu release.
 pub const RELEASE: &str = "flow:ubuntu-release";
@@ -65,8 +68,8 @@ pub struct FoundTags {
     pub execution: Option<String>,
     /// Its `Name`, if it has the tag.
     pub name: Option<String>,
-    /// The domain that points at it, if it has the tag.
-    pub domain: Option<String>,
+    /// The domains that point at it, by the keys of their tags: that of the creation, and those of later inputs.
+    pub domains: BTreeMap<String, String>,
     /// Its Ubuntu release, if it has the tag.
     pub release: Option<String>,
 }
@@ -81,8 +84,10 @@ impl FoundTags {
                 DEPLOYMENT => found.deployment = Some(value.to_owned()),
                 EXECUTION => found.execution = Some(value.to_owned()),
                 NAME => found.name = Some(value.to_owned()),
-                DOMAIN => found.domain = Some(value.to_owned()),
                 RELEASE => found.release = Some(value.to_owned()),
+                _ if is_domain_key(key) => {
+                    found.domains.insert(key.to_owned(), value.to_owned());
+                }
                 _ => {}
             }
         }
@@ -94,12 +99,29 @@ impl FoundTags {
         self.deployment.as_deref() == Some(sanitised(deployment).as_str())
     }
 
+    /// The tag that adds `domain` to the domains of the resource; `None` if it has the domain.
+    pub fn new_domain(&self, domain: &str) -> Option<(String, String)> {
+        let wanted = sanitised(domain);
+        if self.domains.values().any(|known| known.eq_ignore_ascii_case(&wanted)) {
+            return None;
+        }
+        let further = (2_u32..).map(|number| format!("{DOMAIN}-{number}"));
+        let key = std::iter::once(DOMAIN.to_owned()).chain(further).find(|key| !self.domains.contains_key(key));
+        key.map(|key| (key, wanted))
+    }
+
     /// The change to report for an own resource that does not differ: `Created` if this execution created it and has
     /// not reported it (the creating call's answer was lost), else `Unchanged`.
     pub fn change(&self, context: &StepContext, id: &str) -> ChangeAction {
         let made_here = self.execution.as_deref() == Some(sanitised(&context.execution).as_str());
         if made_here && !context.created.contains_key(id) { ChangeAction::Created } else { ChangeAction::Unchanged }
     }
+}
+
+/// Whether the tag has a domain: `flow:domain`, `flow:domain-2` and so on.
+fn is_domain_key(key: &str) -> bool {
+    let further = |number: &str| number.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok());
+    key.strip_prefix(DOMAIN).is_some_and(|number| number.is_empty() || further(number))
 }
 
 /// [`FoundTags`] of a slice of any service's `Tag` type, whether its fields are optional or not.
@@ -187,6 +209,18 @@ mod tests {
         assert_eq!(tags.change(&context, "vpc-1"), ChangeAction::Unchanged);
         let other = FoundTags { execution: Some("test-0001".into()), ..FoundTags::default() };
         assert_eq!(other.change(&context, "vpc-2"), ChangeAction::Unchanged);
+    }
+
+    #[test]
+    fn each_domain_that_a_load_balancer_has_served_has_a_tag_of_its_own() {
+        let tags =
+            FoundTags::of([(DOMAIN, "a.example.com"), ("flow:domain-3", "c.example.com"), ("flow:domains", "x")]);
+        assert_eq!(tags.domains.len(), 2, "{tags:?}");
+        assert_eq!(tags.new_domain("C.example.com"), None);
+        let expected = Some(("flow:domain-2".to_owned(), "b.example.com".to_owned()));
+        assert_eq!(tags.new_domain("b.example.com"), expected, "no tag of another domain is replaced");
+        let first = FoundTags::default().new_domain("a.example.com");
+        assert_eq!(first, Some((DOMAIN.to_owned(), "a.example.com".to_owned())), "made by an earlier version");
     }
 
     #[test]

@@ -150,10 +150,13 @@ fn a_resume_of_all_beside_a_server_says_for_what_it_waits() {
     let (home, sts) = (Home::plain(), Sts::start());
     let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one"];
     home.exits_with(&run, &sts.credentials(STAGING), 75);
-    let server = Server::start_with(&home, &sts.credentials(PRODUCTION));
-    until(40, "it is paused", || home.exits(&["status", "one"], 0).contains("PAUSED"));
-    drop(server);
-    let server = Server::start_with(&home, &sts.credentials(STAGING));
+    let (rotating, rotated) = rotating(&home, &sts);
+    std::fs::write(&rotated, "").unwrap();
+    let rotating: Vec<(&str, &str)> = rotating.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let server = Server::start_with(&home, &rotating);
+    until(40, "it is left", || home.exits(&["status", "one"], 0).contains("INTERRUPTED"));
+    // A login gives the server the credentials, and a resume asks it to drive the execution.
+    std::fs::remove_file(&rotated).unwrap();
     let said = home.exits_with(&["resume", "--all"], &sts.credentials(STAGING), 0);
     assert!(said.contains(&format!("waiting for 1 execution that process {}", server.pid())), "{said}");
 }
@@ -164,26 +167,54 @@ fn a_server_of_another_account_does_not_act_for_a_run_that_showed_this_one() {
     let server = Server::start_with(&home, &sts.credentials(STAGING));
     let file = home.one("who", &who());
     let said = home.exits_with(&["run", &file, "--yes", "--id", "one"], &sts.credentials(PRODUCTION), 3);
-    for words in ["222222222222", "111111111111", "flow serve", &server.pid().to_string()] {
+    for words in ["222222222222", "111111111111", "flow serve", &format!("kill {}", server.pid())] {
         assert!(said.contains(words), "{words:?} is not in: {said}");
     }
     home.exits(&["status", "one"], 4);
-    let said = home.exits_with(&["run", &file, "--yes", "--id", "two"], &sts.credentials(STAGING), 0);
+    let run = ["run", &file, "--yes", "--id", "two"];
+    let said = home.exits_with(&run, &sts.credentials(STAGING), 0);
     assert!(said.contains("account: 111111111111"), "{said}");
+    drop(server);
+    // An execution that exists is only read, whichever account the owner has.
+    let _server = Server::start_with(&home, &sts.credentials(PRODUCTION));
+    let said = home.exits_with(&run, &sts.credentials(STAGING), 0);
+    assert!(said.contains("two exists already and has SUCCEEDED; nothing was run"), "{said}");
 }
 
 #[test]
-fn a_server_of_another_account_pauses_what_it_finds_and_calls_nothing() {
+fn an_owner_without_credentials_is_named_with_what_works() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let file = asks_twice(&home);
+    home.exits_with(&["run", &file, "--yes", "--no-wait=0", "--id", "one"], &sts.credentials(STAGING), 75);
+    let server = Server::start(&home);
+    let (owner, end) =
+        (format!("the owner of the store, process {} on ", server.pid()), format!("kill {}", server.pid()));
+    for (command, exit) in [(&["run", &file, "--yes", "--id", "two"][..], 3), (&["resume", "one"][..], 75)] {
+        let said = home.exits_with(command, &sts.credentials(STAGING), exit);
+        for words in [&*owner, "has no usable AWS credentials", &*end, STAGING] {
+            assert!(said.contains(words), "{words:?} is not in: {said}");
+        }
+        assert!(!said.contains("sso login"), "a login gives the owner no credentials: {said}");
+    }
+    home.exits(&["status", "two"], 4);
+}
+
+#[test]
+fn a_server_of_another_account_calls_nothing_and_leaves_what_it_finds() {
     let (home, sts) = (Home::plain(), Sts::start());
     let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one"];
     home.exits_with(&run, &sts.credentials(STAGING), 75);
     let server = Server::start_with(&home, &sts.credentials(PRODUCTION));
-    until(40, "it is paused", || home.exits(&["status", "one"], 0).contains("PAUSED"));
+    until(40, "it is left", || home.exits(&["status", "one"], 0).contains("INTERRUPTED"));
+    let owner = format!("the owner of the store, process {}", server.pid());
     let said = home.exits(&["status", "one"], 0);
-    assert!(said.contains(STAGING) && said.contains(PRODUCTION) && said.contains("flow resume one"), "{said}");
+    assert!(said.contains(STAGING) && said.contains(&owner) && said.contains("flow resume one"), "{said}");
+    let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 3);
+    assert!(said.contains(STAGING) && said.contains(PRODUCTION) && said.contains(&owner), "{said}");
     drop(server);
     let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 0);
     assert!(said.contains("second: 111111111111"), "{said}");
+    assert!(!home.succeed(&["events", "one"]).contains("paused"), "it needed no person");
 }
 
 #[test]
@@ -260,19 +291,55 @@ fn an_execution_is_continued_by_its_own_client_if_the_next_owner_has_no_credenti
 }
 
 #[test]
-fn an_execution_for_which_nothing_can_act_is_paused_with_the_reason() {
+fn a_client_that_waits_for_a_limited_time_ends_with_the_reason_and_leaves_the_execution() {
     let (home, sts) = (Home::plain(), Sts::start());
-    // The client does not wait as long as the owner lives.
-    let (client, mut other) = beside_an_owner_without_credentials(&home, &sts, &["--no-wait=60s"], 600);
+    let (client, mut other) = beside_an_owner_without_credentials(&home, &sts, &["--no-wait=16s"], 600);
+    let owner = format!("the owner of the store, process {} on ", other.id());
     let output = client.wait_with_output().unwrap();
     let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(75), "{said}");
+    assert!(said.contains("one is interrupted") && said.contains(&owner), "{said}");
     let status = home.succeed(&["status", "one"]);
-    assert!(status.contains("PAUSED") && status.contains("redentials"), "{status}");
+    assert!(status.contains("INTERRUPTED") && status.contains(&owner) && status.contains(STAGING), "{status}");
     other.kill().unwrap();
     other.wait().unwrap();
     let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 0);
     assert!(said.contains("second: 111111111111"), "{said}");
+}
+
+#[test]
+fn a_client_without_the_credentials_does_not_take_an_execution_from_the_one_that_has_them() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let mut server = Server::start_with(&home, &sts.credentials(STAGING));
+    let file = asks_twice(&home);
+    let begin = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = home.command(arguments);
+        command.envs(variables.iter().copied());
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let right = begin(&["run", &file, "--yes", "--id", "one"], &sts.credentials(STAGING));
+    until(10, "it waits", || text(&home.flow(&["status", "one"]).stdout).contains("Rest"));
+    // They are not refused while the server acts.
+    let other_account = begin(&["resume", "one"], &sts.credentials(PRODUCTION));
+    let without = begin(&["resume", "one"], &[]);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    crate::support::send("-STOP", right.id());
+    crate::support::send("-KILL", server.pid());
+    server.exit_code();
+    // Each of them may be the next owner, and ends.
+    for (child, exit) in [(other_account, 3), (without, 75)] {
+        let output = child.wait_with_output().unwrap();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(exit), "{said}");
+        assert!(!said.contains("its own credentials"), "{said}");
+        assert!(exit != 3 || (said.contains(STAGING) && said.contains(PRODUCTION)), "both are named: {said}");
+    }
+    crate::support::send("-CONT", right.id());
+    let output = right.wait_with_output().unwrap();
+    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("second: 111111111111"), "{said}");
+    assert!(!home.succeed(&["events", "one"]).contains("paused"), "it needed no person");
 }
 
 #[test]
@@ -350,11 +417,10 @@ fn configuration(home: &Home, profiles: &[(&str, &str)]) -> String {
     path.display().to_string()
 }
 
-#[test]
-fn credentials_that_change_to_another_account_in_a_running_process_are_refused() {
-    let (home, sts) = (Home::plain(), Sts::start());
+/// The environment variables of credentials that, like those of a tool for single sign-on, are short-lived and of the currently selected
+/// account: the staging account, and the production account while the returned file exists.
+fn rotating(home: &Home, sts: &Sts) -> ([(&'static str, String); 4], std::path::PathBuf) {
     let (script, rotated) = (home.path().join("credentials.sh"), home.path().join("rotated"));
-    // Like a tool for single sign-on: short-lived credentials of the currently selected account.
     let text = format!(
         "#!/bin/sh\nkey={STAGING}\n[ -e '{}' ] && key={PRODUCTION}\n\
          echo \"{{\\\"Version\\\":1,\\\"AccessKeyId\\\":\\\"$key\\\",\\\"SecretAccessKey\\\":\\\"s\\\",\
@@ -363,14 +429,19 @@ fn credentials_that_change_to_another_account_in_a_running_process_are_refused()
     );
     std::fs::write(&script, text).unwrap();
     let process = format!("credential_process = /bin/sh {}", script.display());
-    let config = configuration(&home, &[("rotating", &process)]);
-    let endpoint = sts.credentials(STAGING)[2].1.to_owned();
     let variables = [
-        ("AWS_CONFIG_FILE", &*config),
-        ("AWS_PROFILE", "rotating"),
-        ("AWS_ENDPOINT_URL", &endpoint),
-        ("AWS_REGION", "us-east-1"),
+        ("AWS_CONFIG_FILE", configuration(home, &[("rotating", &process)])),
+        ("AWS_PROFILE", "rotating".to_owned()),
+        ("AWS_ENDPOINT_URL", sts.credentials(STAGING)[2].1.to_owned()),
+        ("AWS_REGION", "us-east-1".to_owned()),
     ];
+    (variables, rotated)
+}
+
+#[test]
+fn credentials_that_change_to_another_account_in_a_running_process_are_refused() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let (variables, rotated) = rotating(&home, &sts);
     let states = json!({ "QueryLanguage": "JSONata", "StartAt": "First", "States": {
         "First": { "Type": "Task", "Resource": "flow:sts:getCallerIdentity", "Arguments": {}, "Next": "Rotate" },
         "Rotate": { "Type": "Task", "Resource": "flow:process:run", "Next": "Second",
@@ -378,7 +449,7 @@ fn credentials_that_change_to_another_account_in_a_running_process_are_refused()
         "Second": who()
     } });
     let file = home.definition("rotates", &states);
-    let mut variables = variables.to_vec();
+    let mut variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     variables.push(("FLOW_PROGRAMS", "/bin/touch"));
     let said = home.exits_with(&["run", &file, "--yes", "--id", "one"], &variables, 75);
     assert!(said.contains(STAGING) && said.contains(PRODUCTION), "{said}");

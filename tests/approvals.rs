@@ -68,7 +68,8 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
         assert_eq!(shows_sudo, is_other, "how somebody else answers: {}", text(&refused.stderr));
         assert!(text(&refused.stderr).contains(words), "{words:?} is not in: {}", text(&refused.stderr));
     }
-    let approve = ["approve", "r-1", "--choice", "tonight", "--set", "ticket=CHG-17", "--comment", "after 22:00"];
+    let comment = "after 22:00 \u{1b}[31m\u{1b}]0;title\u{7}\nforged";
+    let approve = ["approve", "r-1", "--choice", "tonight", "--set", "ticket=CHG-17", "--comment", comment];
     let approved = as_user("bob", &approve);
     assert_eq!(approved.status.code(), Some(0), "{}", text(&approved.stderr));
     home.flow(&["resume", "r-1"]);
@@ -83,6 +84,11 @@ fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
             reported.contains("bob") && reported.contains("after 22:00"),
             "the author and the comment are in: {reported}"
         );
+    }
+    for command in [&["events", "r-1"][..], &["status", "r-1"], &["status", "r-1", "--state", "Ask"]] {
+        let shown = home.succeed(command);
+        assert!(!shown.contains(['\u{1b}', '\u{7}']), "nothing acts on the terminal: {shown:?}");
+        assert!(!shown.lines().any(|line| line.starts_with("forged")), "a comment begins no line: {shown}");
     }
     assert!(home.succeed(&["approvals"]).contains("Nothing waits for a person."));
 }
@@ -266,6 +272,12 @@ fn after_an_answer_that_nobody_continues_every_command_names_resume() {
     assert!(asked.contains("flow approve t-1 First\n"), "a command that works when pasted: {asked}");
     assert!(asked.contains("Not required: --set note=…"), "a field that is not required: {asked}");
     home.succeed(&["approve", "t-1"]);
+    let printed = home.succeed(&["status", "t-1"]);
+    for words in ["Second: not called yet", "Every answer is recorded. Nothing is lost: flow resume t-1"] {
+        assert!(printed.contains(words), "{words:?} is not in: {printed}");
+    }
+    let events = home.succeed(&["events", "t-1", "-o", "json"]);
+    assert_eq!(events.matches(r#""type":"TaskScheduled""#).count(), 1, "nothing is begun by an answer: {events}");
     let refused = home.exits(&["approve", "t-1"], 1);
     assert!(refused.contains("no process drives t-1") && refused.contains("flow resume t-1"), "{refused}");
     assert!(refused.contains("no approval waits in t-1: \"First\" of t-1 was answered by "), "{refused}");
@@ -319,4 +331,27 @@ fn an_end_that_a_rejection_brings_is_printed_also_with_quiet_and_in_json() {
     assert!(said.contains("FAILED after"), "{said}");
     let said = home.exits(&["reject", "lines", "-o", "json"], 0);
     assert!(said.contains(r#""status":"FAILED""#) && said.contains("FAILED after"), "{said}");
+}
+
+#[test]
+fn a_question_that_has_timed_out_is_shown_so_and_not_answered() {
+    let home = Home::plain();
+    let late = json!([{ "ErrorEquals": ["States.Timeout"], "Next": "Late" }]);
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "TimeoutSeconds": 2,
+                      "Arguments": { "Prompt": "Now?" }, "Catch": late, "Next": "Done" });
+    let states = json!({ "Ask": ask, "Done": { "Type": "Succeed", "Output": "done" }, "Late": { "Type": "Succeed", "Output": "late" } });
+    let file = home.definition("late", &json!({ "QueryLanguage": "JSONata", "StartAt": "Ask", "States": states }));
+    started(&home, &file, "l-1");
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    for command in [&["approvals"][..], &["status"], &["status", "l-1"]] {
+        let shown = home.succeed(command);
+        assert!(shown.contains("timed out") && shown.contains("flow resume l-1"), "{command:?}: {shown}");
+        assert!(!shown.contains("flow approve l-1"), "{command:?}: {shown}");
+    }
+    for arguments in [&["approve", "l-1"][..], &["reject", "l-1", "Ask"]] {
+        let refused = home.exits(arguments, 1);
+        assert!(refused.contains("timed out at") && refused.contains("flow resume l-1 continues"), "{refused}");
+    }
+    home.succeed(&["resume", "l-1"]);
+    assert_eq!(output(&home, "l-1"), "late");
 }

@@ -32,7 +32,7 @@ fn expired_credentials_pause_and_a_resume_continues() {
     assert_eq!(exit, Some(75), "{reported}");
     says(
         &reported,
-        &["paused", "RequestExpired", "request id rehearsal-", "aws sso login", "flow resume rehearsal-paused"],
+        &["paused", "RequestExpired", "request id rehearsal-", "no login is needed", "flow resume rehearsal-paused"],
     );
     says(&home.succeed(&["status", "rehearsal-paused"]), &["PAUSED", "Create subnet", "RequestExpired"]);
     resumes(&home);

@@ -257,6 +257,34 @@ fn an_id_that_reads_as_an_option_or_as_the_latest_is_refused() {
         let said = home.exits(&["run", &file, "--yes", &format!("--id={id}")], 3);
         assert!(said.contains("cannot be the id"), "{said}");
     }
+    let refused = home.flow(&["run", &file, "--yes", "--id", "a/b c"]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert_eq!(text(&refused.stdout), "", "nothing is shown before the refusal");
+    assert!(text(&refused.stderr).contains("it contains '/' and a space"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn a_proposed_command_names_an_execution_whose_id_begins_like_an_option() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let wait = json!({ "StartAt": "-w", "States": { "-w": { "Type": "Wait", "Seconds": 3600, "End": true } } });
+    let role = "arn:aws:iam::111111111111:role/flow";
+    let machine = json!({ "name": "-sm", "roleArn": role, "definition": wait.to_string() });
+    let post = |operation: &str, body: &Value| {
+        let target = format!("AWSStepFunctions.{operation}");
+        let answer = crate::support::post(&server.endpoint, &target, &body.to_string());
+        serde_json::from_str::<Value>(&answer).unwrap()
+    };
+    let arn = post("CreateStateMachine", &machine)["stateMachineArn"].clone();
+    post("StartExecution", &json!({ "stateMachineArn": arn, "name": "-x" }));
+    drop(server);
+    let listed = home.succeed(&["status"]);
+    assert!(listed.contains(r"flow resume '\-sm:-x'"), "{listed}");
+    home.exits(&["resume", r"\-sm:-x", "--no-wait=0"], 75);
+    for id in [&[r"\-sm:-x", "--state", r"\-w"][..], &["--state=-w", "--", "-sm:-x"]] {
+        assert!(home.exits(&[&["status"][..], id].concat(), 0).contains("-w"));
+    }
+    home.exits(&["cancel", r"\-sm:-x"], 0);
 }
 
 /// The commands whose help names @latest.

@@ -115,6 +115,10 @@ fn a_failure_is_described_without_empty_parts() {
     let said = home.exits(&["run", &fail, "--yes", "--id", "one"], 1);
     assert!(said.contains("The workflow ended itself with this error"), "{said}");
     assert!(!said.contains("The mistake is in the definition") && !said.contains("no call"), "{said}");
+    let said = home.exits(&["resume", "one"], 3);
+    for words in ["ended one, and a resume runs only that state again: nothing was changed", "flow run --again one"] {
+        assert!(said.contains(words), "{words:?} is not in: {said}");
+    }
     let task = json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": "/bin/false" }, "End": true });
     let said = home.exits_with(
         &["run", &home.one("false", &task), "--yes", "--id", "two"],
@@ -146,7 +150,9 @@ fn a_home_that_is_a_file_is_named_as_one() {
     let pass = home.one("pass", &json!({ "Type": "Pass", "End": true }));
     let file = write(&home, "taken", "");
     for folder in [file.clone(), format!("{file}/inside")] {
-        for command in [&["status"][..], &["resume", "--all"], &["run", &pass, "--yes"], &["cancel", "one"]] {
+        for command in
+            [&["status"][..], &["doctor"], &["resume", "--all"], &["run", &pass, "--yes"], &["cancel", "one"]]
+        {
             let said = home.exits_with(command, &[("FLOW_HOME", &folder)], 3);
             assert!(said.contains("the home is a folder, and ") && said.contains("taken is a file"), "{said}");
             assert!(said.contains("name a folder with --home or FLOW_HOME") && !said.contains("sudo"), "{said}");

@@ -141,18 +141,25 @@ fn a_plan_changes_nothing_and_agrees_with_the_run_resource_by_resource() {
     assert_eq!(planned(&drifted), done, "a run after a drift");
     assert!(of(&done, "updated") >= 3 && of(&done, "created") == 2, "{done:?}");
 
-    let without_bastion = [&image[..], &["--set", "bastion.enabled=false"]].concat();
-    let switched_off = plan(&home, &world, "endpoints-aws", &without_bastion, 10);
-    assert_eq!(planned(&switched_off), run(&home, "endpoints-aws", &without_bastion), "without a bastion");
-    for kind in ["AWS::EC2::Instance", "AWS::EC2::KeyPair", "AWS::EC2::SecurityGroup"] {
+    let less = ["--set", "bastion.enabled=false", "--set", "alarms.enabled=false", "--set", "domain=other.example.com"];
+    let less = [&image[..], &less].concat();
+    let switched_off = plan(&home, &world, "endpoints-aws", &less, 10);
+    assert_eq!(
+        planned(&switched_off),
+        run(&home, "endpoints-aws", &less),
+        "at another domain without bastion and alarms"
+    );
+    for kind in ["AWS::EC2::Instance", "AWS::EC2::KeyPair", "AWS::EC2::SecurityGroup", "AWS::SNS::Topic"] {
         assert_eq!(planned(&switched_off).get(&(kind.to_owned(), "deleted".to_owned())), Some(&1), "{kind}");
     }
-    plan(&home, &world, "endpoints-aws", &without_bastion, 0);
+    let balancer = ("AWS::ElasticLoadBalancingV2::LoadBalancer".to_owned(), "updated".to_owned());
+    assert_eq!(planned(&switched_off).get(&balancer), Some(&1), "the tag with the domain");
+    plan(&home, &world, "endpoints-aws", &less, 0);
 
     let teardown = plan(&home, &world, "endpoints-aws-teardown", &[], 10);
     let done = run(&home, "endpoints-aws-teardown", &[]);
     assert_eq!(planned(&teardown), done, "a teardown");
-    assert!(of(&done, "deleted") > 35, "{done:?}");
+    assert!(of(&done, "deleted") > 30, "{done:?}");
     plan(&home, &world, "endpoints-aws-teardown", &[], 0);
 }
 

@@ -54,6 +54,8 @@ fn one_signal_lets_the_call_in_flight_end_and_records_it() {
         for words in ["no new calls", "30 s", "a second signal stops now", "Nothing is lost: flow resume one"] {
             assert!(said.contains(words), "{words:?} is not in: {said}");
         }
+        let stopped = "stopped. Finished and recorded: Only. Waits: Rest. To continue:   flow resume one";
+        assert!(said.contains(stopped), "{said}");
         home.exits_with(&["resume", "one"], &[("FLOW_PROGRAMS", &program)], 0);
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "begin\nend\n", "it ran once and to its end");
     }

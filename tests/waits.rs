@@ -36,7 +36,8 @@ fn the_list_proposes_an_approval_that_works_when_pasted() {
     let proposed = "needs you: flow approve ask-1 Only";
     assert!(printed.contains(proposed) && printed.contains("WAITING"), "{printed}");
     assert!(!printed.contains("flow resume"), "a resume alone does not continue it: {printed}");
-    assert_eq!(row(&home, "ask-1")["next"], proposed);
+    let row = row(&home, "ask-1");
+    assert_eq!((&row["next"], &row["advice"]), (&json!("flow approve ask-1 Only"), &json!(proposed)));
     let folder = home.path().to_str().unwrap();
     let printed = home.succeed(&["status", "--home", folder]);
     assert!(printed.contains(&format!("{proposed} --home {folder}")), "the home is repeated: {printed}");
@@ -60,7 +61,8 @@ fn a_task_that_waits_for_a_worker_is_waiting_after_its_owner_was_killed() {
     let alone = row(&home, "work-1");
     assert_eq!((&alone["standing"], &alone["needs"]["answerer"]), (&json!("WAITING"), &json!("worker")), "{alone}");
     assert_eq!(alone["next"], beside["next"], "{beside}");
-    assert_eq!(alone["next"], "needs a worker, or an answer: flow signal work-1 Only --success '{}'");
+    assert_eq!(alone["next"], "flow signal work-1 Only --success '{}'");
+    assert_eq!(alone["advice"], "needs a worker, or an answer: flow signal work-1 Only --success '{}'");
     let printed = home.succeed(&["status", "work-1"]);
     for words in ["WAITING", "flow signal work-1 Only --success '{}'", "After the answer:   flow resume work-1"] {
         assert!(printed.contains(words), "{words:?} is not in: {printed}");

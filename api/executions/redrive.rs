@@ -31,20 +31,56 @@ pub(crate) struct Request {
 
 impl Api {
     /// Continues an execution after a crash, a pause or a failure. `environment`, if given, replaces the pinned
-    /// environment. `from`, if not empty, names the state at which the execution continues.
+    /// environment. `from`, if not empty, names the state at which the execution continues. `known_redrives` is how often it had
+    /// been redriven when the caller read it: of two callers that resume it at once, the second does not redrive it again. Returns how it
+    /// has ended, if it stays as it is.
     ///
     /// # Errors
-    /// The execution does not exist or has succeeded, or the store fails.
-    pub(crate) async fn resume(&self, id: &str, environment: Option<Value>, from: Vec<Reentry>) -> Result<(), Fault> {
+    /// The execution does not exist, it has succeeded and `from` is given, or the store fails.
+    pub(crate) async fn resume(
+        &self,
+        id: &str,
+        environment: Option<Value>,
+        from: Vec<Reentry>,
+        known_redrives: Option<u32>,
+    ) -> Result<Option<ExecutionStatus>, Fault> {
         let (header, started) = self.header(id)?;
         let name = if id.contains(':') { id.to_owned() } else { started.qualified_name() };
-        match header.status {
-            ExecutionStatus::Running if from.is_empty() => {
-                Ok(self.runner.resume_unfinished(id, environment).await.map(drop)?)
+        if !from.is_empty() {
+            if header.status == ExecutionStatus::Running {
+                self.runner.resume_from(id, environment, from).await?;
+            } else {
+                self.redrive(&name, None, (environment, from), refusal_by_status).await?;
             }
-            ExecutionStatus::Running => Ok(self.runner.resume_from(id, environment, from).await?),
-            _ => self.redrive(&name, None, (environment, from), refusal_by_status).await.map(drop),
+            return Ok(None);
         }
+        let is_redriven = |header: &ExecutionHeader| known_redrives.is_some_and(|known| header.redrive_count > known);
+        if header.status == ExecutionStatus::Running || is_redriven(&header) {
+            return Ok(self.runner.resume_unfinished(id, environment).await?);
+        }
+        let refusal = |header: &ExecutionHeader, now_ms: u64| {
+            let redriven = is_redriven(header).then(|| "Execution has been redriven already".to_owned());
+            refusal_by_status(header, now_ms).or(redriven)
+        };
+        match self.redrive(&name, None, (environment.clone(), from), refusal).await {
+            Err(fault) if fault.kind == "ExecutionNotRedrivable" => {
+                let (header, _) = self.header(id)?;
+                match header.status {
+                    // Another caller has redriven it since its header was read.
+                    ExecutionStatus::Running => Ok(self.runner.resume_unfinished(id, environment).await?),
+                    ExecutionStatus::Succeeded => Ok(Some(ExecutionStatus::Succeeded)),
+                    status if is_redriven(&header) => Ok(Some(status)),
+                    _ => Err(fault),
+                }
+            }
+            redriven => redriven.map(|_| None),
+        }
+    }
+
+    /// How an execution has ended; `None` if it has not, or does not exist.
+    pub(crate) fn end_status(&self, id: &str) -> Result<Option<ExecutionStatus>, Fault> {
+        let status = self.runner.store().summary(id)?.map(|header| header.status);
+        Ok(status.filter(|status| *status != ExecutionStatus::Running))
     }
 
     pub(crate) async fn redrive_execution(&self, request: Request) -> Answer {

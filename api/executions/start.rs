@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{IncludedData, add_data, input};
 use crate::{
-    Answer, Api, CheckedDefinition, Fault,
+    Answer, Api, CREDENTIALS_UNUSABLE, CheckedDefinition, Fault,
     records::{Execution, StateMachineType, execution_key, input_key, seconds, set},
     request::checked_name,
     state_machines::Resolved,
@@ -67,6 +67,7 @@ impl Api {
         let header = loop {
             match follow.next().await? {
                 Some(RunnerEvent::Settled { header }) if header.status != ExecutionStatus::Running => break header,
+                Some(RunnerEvent::Released { reason, .. }) => return Err(Fault::new(CREDENTIALS_UNUSABLE, reason)),
                 Some(RunnerEvent::StoreFailed { message }) => return Err(Fault::internal(message)),
                 Some(_) => {}
                 None => return Err(RunnerError::Stopped.into()),

@@ -3,7 +3,7 @@
 use engine::{machine::FrameState, step::Instructions};
 use serde::{Deserialize, Serialize};
 
-use super::approval::instructions_of;
+use super::{approval::instructions_of, unanswerable::timed_out_ms};
 use crate::{Api, Fault, Operation};
 
 /// The most executions that are searched, in the order of their ids.
@@ -45,6 +45,9 @@ pub struct PersonTask {
     pub since_ms: u64,
     /// The deadline of the wait, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
+    /// When it timed out, if no process has recorded that yet: it can no longer be answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timed_out_ms: Option<u64>,
     /// What the person must do.
     pub instructions: Instructions,
 }
@@ -63,6 +66,7 @@ impl Operation for ListPersonTasks {
         let truncated = ids.len() > SEARCHED_MAX;
         ids.truncate(SEARCHED_MAX);
         let mut tasks = Vec::new();
+        let now_ms = api.now_ms();
         for id in ids {
             let rows = store.frames(&id)?;
             let waiting = rows.iter().filter_map(|row| Some((row, instructions_of(row)?)));
@@ -82,6 +86,7 @@ impl Operation for ListPersonTasks {
                     state: row.state_path(),
                     since_ms,
                     deadline_ms,
+                    timed_out_ms: timed_out_ms(row, header.deadline_ms, now_ms),
                     instructions: instructions.clone(),
                 }
             }));

@@ -25,13 +25,18 @@ pub struct ResumeRequest {
     /// Whether an execution that has ended stays as it is: another process may have cancelled it since the caller read it.
     #[serde(default)]
     pub only_unfinished: bool,
+    /// How often the execution had been redriven when the caller read it. One that another caller has redriven since is not redriven again:
+    /// both continue the same execution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redrive_count: Option<u32>,
 }
 
 /// The response of [`ResumeExecution`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ResumeResponse {
-    /// How the execution had ended before this request, if `only_unfinished` left it as it is.
+    /// How the execution had ended before this request, if the request left it as it is: it had succeeded meanwhile, had been redriven by
+    /// another caller and had ended again, or only an unfinished one was to be resumed.
     pub ended_before: Option<ExecutionStatus>,
 }
 
@@ -48,19 +53,25 @@ impl Operation for ResumeExecution {
     type Response = ResumeResponse;
 
     async fn answer(api: &Api, request: ResumeRequest) -> Result<ResumeResponse, Fault> {
-        let ResumeRequest { id, environment, from, only_unfinished } = request;
-        if only_unfinished {
-            return Ok(ResumeResponse { ended_before: api.runner.resume_unfinished(&id, environment).await? });
+        let ResumeRequest { id, environment, from, only_unfinished, redrive_count } = request;
+        if only_unfinished && let Some(status) = api.end_status(&id)? {
+            return Ok(ResumeResponse { ended_before: Some(status) });
         }
-        match api.resume(&id, environment, from).await {
+        api.verify_resumed(&id, environment.as_ref()).await?;
+        let resumed = match only_unfinished {
+            true => api.runner.resume_unfinished(&id, environment).await.map_err(Fault::from),
+            false => api.resume(&id, environment, from, redrive_count).await,
+        };
+        match resumed {
             // A prune deletes also what is about to be redriven. The API's text names an ARN, which the caller did not give.
             Err(fault) if fault.kind == "ExecutionDoesNotExist" => Err(Fault::no_execution(&id)),
-            resumed => resumed.map(|()| ResumeResponse::default()),
+            resumed => resumed.map(|ended_before| ResumeResponse { ended_before }),
         }
     }
 }
 
-/// Loads an execution that another process left, without changing its state: a paused or failed execution stays so.
+/// Loads an execution that another process left, without changing its state: a paused or failed execution stays so. An owner that cannot
+/// act in the pinned environment refuses it, and the execution stays for a process that can.
 pub struct RecoverExecution;
 
 impl Operation for RecoverExecution {
@@ -69,6 +80,7 @@ impl Operation for RecoverExecution {
     type Response = Empty;
 
     async fn answer(api: &Api, ExecutionIdRequest { id }: ExecutionIdRequest) -> Result<Empty, Fault> {
+        api.verify_recovered(&id).await?;
         api.runner.recover(&id).await?;
         Ok(Empty {})
     }

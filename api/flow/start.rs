@@ -62,7 +62,8 @@ impl Operation for StartExecution {
 
     async fn answer(api: &Api, request: StartExecutionRequest) -> Result<ExecutionHeader, Fault> {
         let header = api.start_workflow(request).await?;
-        if header.status == ExecutionStatus::Running {
+        // An existing execution may have been left by another process. An owner that cannot act for it lets the caller read it.
+        if header.status == ExecutionStatus::Running && api.verify_recovered(&header.id).await.is_ok() {
             api.runner.recover(&header.id).await?;
         }
         Ok(header)
@@ -93,10 +94,8 @@ fn location_of(environment: &Value) -> String {
 impl Api {
     pub(crate) async fn start_workflow(&self, request: StartExecutionRequest) -> Result<ExecutionHeader, Fault> {
         let StartExecutionRequest { id, workflow, subject, environment, definition, input, from } = request;
-        if !engine::store::is_name(&id) {
-            let message = format!(
-                "'{id}' cannot be the id of an execution: 1 to 80 characters, without spaces, colons, wildcards and the like"
-            );
+        if let Some(problem) = engine::store::name_problem(&id) {
+            let message = format!("'{id}' cannot be the id of an execution: {problem}");
             return Err(Fault::new("InvalidName", message));
         }
         let name = state_machine_name(&workflow);
@@ -117,6 +116,7 @@ impl Api {
             };
             return Err(Fault::new("ExecutionAlreadyExists", message));
         }
+        self.verify_environment(&environment).await?;
         let (machine, documents, _changing) = self.deployed(&name, &definition).await?;
         let resolved = Resolved { machine: Arc::new(machine), version: None, alias: None };
         let mut prepared: PreparedStart = self.prepared(resolved, id.clone(), &definition, input)?;

@@ -1,11 +1,11 @@
 //! Why a Task cannot be answered.
 
 use engine::{
-    journal::{EntryContent, Note, Signaller},
+    journal::{EntryContent, HistoryEvent, HistoryEventDetails, Note, Signaller, state_path},
     machine::{ExecutionHeader, ExecutionStatus, FrameRow, FrameState},
 };
 
-use crate::{ALREADY_ANSWERED, Api, CALL_RUNS, Fault, HAS_ENDED};
+use crate::{ALREADY_ANSWERED, Api, CALL_RUNS, Fault, HAS_ENDED, TASK_TIMED_OUT};
 
 /// How many journal entries are read at a time.
 const ENTRIES_AT_ONCE: usize = 500;
@@ -33,6 +33,10 @@ impl Api {
             return Ok(fault);
         }
         let rows = self.runner.store().frames(id)?;
+        let mut named = rows.iter().filter(|row| state.is_some_and(|state| is_named(row, state)));
+        if let Some(fault) = named.find_map(|row| self.timed_out(&header, row)) {
+            return Ok(fault);
+        }
         let called = rows.iter().find(|row| is_called(row) && state.is_some_and(|state| is_named(row, state)));
         if let Some(row) = called {
             let is_driven = !self.runner.driven(vec![id.to_owned()]).await.is_empty();
@@ -69,16 +73,31 @@ impl Api {
         Ok(Some(Fault::new(HAS_ENDED, message)))
     }
 
-    /// The last answer from outside to a state with that name or path, or to any state. An answer with a task token names nobody and
-    /// is not recorded as one.
+    /// The fault of an answer to a Task that has timed out, also while no process drives the execution; `None` if it has not. The time-out
+    /// itself is recorded by the process that drives the execution next.
+    pub(super) fn timed_out(&self, header: &ExecutionHeader, row: &FrameRow) -> Option<Fault> {
+        let due_ms = timed_out_ms(row, header.deadline_ms, self.now_ms())?;
+        let (path, id) = (row.state_path(), &header.id);
+        let message = format!("\"{path}\" of {id} timed out at {}; nothing was answered", moment(due_ms));
+        Some(Fault::new(TASK_TIMED_OUT, message))
+    }
+
+    /// The last answer from outside to a state with that name or path, or to any state. An answer to an earlier attempt or visit is none: the
+    /// state was called again since. An answer with a task token names nobody and is not recorded as one.
     fn last_answer(&self, id: &str, state: Option<&str>) -> Result<Option<Answered>, Fault> {
-        let (mut last, mut from_sequence) = (None, 1);
+        let (mut last, mut from_sequence): (Option<Answered>, u64) = (None, 1);
         loop {
             let entries = self.runner.store().entries(id, from_sequence, ENTRIES_AT_ONCE)?;
             let Some(newest) = entries.last() else { return Ok(last) };
             from_sequence = newest.sequence + 1;
             for entry in entries {
-                let EntryContent::Note(note) = entry.content else { continue };
+                let note = match entry.content {
+                    EntryContent::Note(note) => note,
+                    EntryContent::Event(event) => {
+                        last = last.filter(|answered| !calls(&event, &answered.state_path));
+                        continue;
+                    }
+                };
                 let (state_path, by) = match *note {
                     Note::Signalled { state_path, by, .. } => (state_path, Some(by)),
                     Note::SignalApplied { state_path, by, .. } => (state_path, by),
@@ -95,6 +114,16 @@ impl Api {
 /// Whether a name or path names the state that a frame is in.
 pub(super) fn is_named(row: &FrameRow, state: &str) -> bool {
     *row.state == *state || row.state_path() == state
+}
+
+/// Whether an event begins an attempt of the state with that path.
+fn calls(event: &HistoryEvent, path: &str) -> bool {
+    matches!(&event.details, HistoryEventDetails::TaskScheduled { name, .. } if state_path(&event.frame, name) == path)
+}
+
+/// When the Task of a frame timed out, or its execution; `None` if neither has at that time. `deadline_ms` is the execution's.
+pub(super) fn timed_out_ms(row: &FrameRow, deadline_ms: Option<u64>, now_ms: u64) -> Option<u64> {
+    row.answerable_until_ms().into_iter().chain(deadline_ms).min().filter(|due_ms| *due_ms <= now_ms)
 }
 
 /// Whether the call of a frame's Task is in flight, or was when its process died.

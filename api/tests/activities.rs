@@ -1,8 +1,13 @@
 //! A worker's answer reaches its task, and no other.
 
+use engine::runner::ManualClock;
 use serde_json::json;
 
 use super::*;
+use crate::{
+    Operation,
+    flow::{SignalTask, SignalTaskRequest, TaskOutcome},
+};
 
 #[tokio::test]
 async fn an_activity_is_created_once_and_deleted_for_good() {
@@ -97,4 +102,26 @@ async fn a_task_of_an_activity_that_does_not_exist_fails_when_scheduled_and_when
     let answer = json!({ "taskToken": offered["taskToken"], "output": "1" });
     world.ask("SendTaskSuccess", answer).await;
     assert_eq!(world.ended(&fetched).await["output"], "1", "a worker that fetched the task can still answer");
+}
+
+#[tokio::test]
+async fn an_answer_after_the_deadline_is_refused_also_if_no_process_drove_the_execution() {
+    let records = MemoryRecords::new();
+    let first = World::over(&records);
+    let activity = text(&first.ask("CreateActivity", json!({ "name": "a" })).await["activityArn"]);
+    let mut definition = task(&activity);
+    definition["States"]["A"]["TimeoutSeconds"] = json!(3600);
+    first.api.start_workflow(super::workflow::workflow("w-1", &definition)).await.unwrap();
+    let offered = first.ask("GetActivityTask", json!({ "activityArn": activity })).await;
+    first.runner.drain(Duration::from_secs(10)).await;
+    let later = ManualClock::new(SystemClock::default().now_ms() + 7_200_000);
+    let second = World::at(&records, Arc::new(later));
+    let by = engine::journal::Signaller { user: "ann".to_owned(), host: "here".to_owned(), comment: None };
+    let (id, state, outcome) = ("w-1".to_owned(), "A".to_owned(), TaskOutcome::Success("1".to_owned()));
+    let request = SignalTaskRequest { id, state, outcome, by, early: false };
+    let refused = SignalTask::answer(&second.api, request).await.unwrap_err();
+    assert_eq!(refused.kind, crate::TASK_TIMED_OUT);
+    assert!(refused.message.starts_with("\"A\" of w-1 timed out at "), "{}", refused.message);
+    let answer = json!({ "taskToken": offered["taskToken"], "output": "1" });
+    assert_eq!(second.refused("SendTaskSuccess", answer).await.0, "TaskTimedOut");
 }

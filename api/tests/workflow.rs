@@ -6,13 +6,14 @@ use super::*;
 use crate::{
     CheckedDefinition, Operation,
     flow::{
-        MarkShown, MarkShownRequest, ResumeExecution, ResumeRequest, SignalTask, SignalTaskRequest,
-        StartExecutionRequest, TaskOutcome, TrackUnfinished, TrackUnfinishedRequest,
+        MarkShown, MarkShownRequest, SignalTask, SignalTaskRequest, StartExecutionRequest, TaskOutcome,
+        TrackUnfinished, TrackUnfinishedRequest,
     },
     state_machine_name,
 };
 
-fn workflow(id: &str, definition: &Value) -> StartExecutionRequest {
+/// A request that starts an execution of the workflow `work`.
+pub(super) fn workflow(id: &str, definition: &Value) -> StartExecutionRequest {
     StartExecutionRequest {
         id: id.to_owned(),
         workflow: "work".to_owned(),
@@ -42,7 +43,7 @@ async fn what_a_workflow_begins_is_seen_stopped_and_redriven_by_its_arn() {
     assert_eq!(world.ended(&arn).await["error"], "E");
     world.ask("RedriveExecution", json!({ "executionArn": arn })).await;
     world.ask("StopExecution", json!({ "executionArn": arn })).await;
-    world.api.resume("work-7k3f", None, Vec::new()).await.unwrap();
+    world.api.resume("work-7k3f", None, Vec::new(), None).await.unwrap();
     let response = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
     assert_eq!((&response["status"], &response["redriveCount"]), (&json!("RUNNING"), &json!(2)), "both redrives count");
     assert!(response["redriveDate"].is_number());
@@ -132,7 +133,7 @@ async fn executions_of_earlier_versions_are_known_by_arn_too() {
     let response = world.ask("DescribeExecution", json!({ "executionArn": arn })).await;
     assert_eq!((&response["name"], &response["input"]), (&json!("old-1"), &json!(r#"{"old":true}"#)));
     world.ask("StopExecution", json!({ "executionArn": arn })).await;
-    world.api.resume("old-1", None, Vec::new()).await.unwrap();
+    world.api.resume("old-1", None, Vec::new(), None).await.unwrap();
     let listed = world.ask("ListExecutions", json!({ "stateMachineArn": format!("{PREFIX}:stateMachine:old") })).await;
     assert_eq!(listed["executions"][0]["executionArn"], arn);
     let start = StartExecutionRequest {
@@ -170,6 +171,33 @@ async fn a_waiting_state_is_answered_by_its_name() {
     assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "[1]");
 }
 
+#[tokio::test]
+async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_that_never_does() {
+    let world = World::new();
+    let activity = text(&world.ask("CreateActivity", json!({ "name": "work" })).await["activityArn"]);
+    let states = json!({
+        "Rest": { "Type": "Wait", "Seconds": 3600, "Next": "Run" },
+        "Run": { "Type": "Task", "Resource": "flow:process:run", "Next": "Ask" },
+        "Ask": { "Type": "Task", "Resource": activity, "End": true }
+    });
+    let definition = json!({ "StartAt": "Rest", "States": states });
+    world.api.start_workflow(workflow("w-1", &definition)).await.unwrap();
+    let early = |state: &str| {
+        let by = engine::journal::Signaller { user: "alice".to_owned(), host: "here".to_owned(), comment: None };
+        let (id, state, outcome) = ("w-1".to_owned(), state.to_owned(), TaskOutcome::Success("1".to_owned()));
+        SignalTask::answer(&world.api, SignalTaskRequest { id, state, outcome, by, early: true })
+    };
+    let refused = early("Run").await.unwrap_err();
+    assert!(
+        refused.message.contains("\"Run\" of w-1 never waits for an answer: flow:process:run"),
+        "{}",
+        refused.message
+    );
+    assert!(early("Ask").await.unwrap().is_kept);
+    let header = world.runner.store().header("w-1").unwrap().unwrap();
+    assert_eq!(header.early_signals.len(), 1, "only the answer for the activity is kept");
+}
+
 /// Sends the executions that have not ended and those whose end was reported. Returns those that are to be reported.
 async fn track(world: &World, ids: &[&str], reported: &[&str], keeps_ended: bool) -> Vec<String> {
     let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
@@ -197,16 +225,6 @@ async fn an_end_that_nobody_reported_is_reported_once_by_the_next_request() {
     assert!(track(&world, &["w-2", "w-3"], &["w-1"], true).await.is_empty());
     assert_eq!(track(&world, &[], &[], false).await, ["w-3"]);
     assert!(track(&world, &[], &[], false).await.is_empty());
-}
-
-#[tokio::test]
-async fn a_resume_of_a_pruned_execution_names_its_id() {
-    let world = World::new();
-    for only_unfinished in [true, false] {
-        let request = ResumeRequest { id: "work-1".to_owned(), environment: None, from: Vec::new(), only_unfinished };
-        let fault = ResumeExecution::answer(&world.api, request).await.unwrap_err();
-        assert_eq!((fault.kind, &*fault.message), ("ExecutionDoesNotExist", "there is no execution named 'work-1'"));
-    }
 }
 
 #[test]

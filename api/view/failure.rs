@@ -59,6 +59,26 @@ impl View {
         self.states.get(path)
     }
 
+    /// The Fail state that ended the execution; `None` if none did.
+    pub fn ended_by_fail(&self) -> Option<&StateView> {
+        self.failed_state().filter(|state| state.state_type == StateType::Fail)
+    }
+
+    /// The path of the state at which an execution that a Fail state ended can continue: the last one entered before the Fail that calls
+    /// something, because a state that calls nothing leads to the same end. A state in one of several branches or in an iteration cannot be
+    /// entered alone: the path is that of the Parallel or Map.
+    pub fn state_before_fail(&self) -> Option<&str> {
+        let fail = self.ended_by_fail()?;
+        let calls = |state: &&StateView| {
+            let may_call = matches!(state.state_type, StateType::Task | StateType::Parallel | StateType::Map);
+            may_call && !is_inside(&fail.path, &state.path)
+        };
+        let entered = self.order.iter().filter_map(|path| self.states.get(path));
+        let path = entered.filter(calls).max_by_key(|state| state.entered_ms)?.path.as_str();
+        let outer = path.split_once('[').map_or(path, |(outer, _)| outer);
+        Some(if self.states.contains_key(outer) { outer } else { path })
+    }
+
     /// The failed states, with their failures.
     pub fn failed(&self) -> impl Iterator<Item = (&StateView, &StepFailure)> {
         let states = self.order.iter().filter_map(|path| self.states.get(path));
@@ -133,6 +153,12 @@ impl StateView {
     }
 }
 
+/// Whether the Task failed before its call because its activity does not exist: a resume continues once it is created.
+fn names_missing_activity(failure: &StepFailure) -> bool {
+    let StepFailure { error, cause, .. } = failure;
+    error == "States.Runtime" && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")
+}
+
 /// Whether the failure's hint asks for a new run and not for a resume.
 fn asks_for_another_run(failure: &StepFailure) -> bool {
     let hint = failure.details.as_ref().and_then(|details| details.hint.as_deref()).unwrap_or_default();
@@ -152,6 +178,7 @@ fn repeats(state: &StateView, failure: &StepFailure) -> bool {
         StateType::Task if state.answered => false,
         // The call was scheduled: a missing resource of it, such as an activity, can be created.
         StateType::Task if state.called && failure.error == "States.Runtime" => false,
+        StateType::Task if names_missing_activity(failure) => false,
         StateType::Task | StateType::Parallel | StateType::Map => OF_THE_DEFINITION.contains(&failure.error.as_str()),
     }
 }

@@ -121,6 +121,8 @@ fn with_hint(hint: &str) -> StepFailure {
 #[test]
 fn a_resume_is_the_remedy_only_where_something_outside_can_change_the_end() {
     let evaluation = || plain("States.QueryEvaluationError");
+    let cause = "An error occurred. The activity arn:aws:states:us-east-1:111111111111:activity:work does not exist.";
+    let missing_activity = StepFailure { cause: cause.to_owned(), ..plain("States.Runtime") };
     let cases = [
         (StateType::Pass, false, evaluation(), Remedy::StartAgain),
         (StateType::Fail, false, plain("Broken"), Remedy::StartAgain),
@@ -134,6 +136,8 @@ fn a_resume_is_the_remedy_only_where_something_outside_can_change_the_end() {
         (StateType::Task, false, plain("States.Timeout"), Remedy::Resume),
         (StateType::Task, false, plain("Custom.Error"), Remedy::Resume),
         (StateType::Map, false, plain("States.Runtime"), Remedy::StartAgain),
+        (StateType::Task, false, plain("States.Runtime"), Remedy::StartAgain),
+        (StateType::Task, false, missing_activity, Remedy::Resume),
     ];
     for (state_type, answered, failure, remedy) in cases {
         let error = failure.error.clone();
@@ -257,4 +261,30 @@ fn a_view_survives_the_wire() {
     let view = failed(StateType::Task, true, of_step(ErrorClass::Quota));
     let text = serde_json::to_string(&view).unwrap();
     assert_eq!(serde_json::from_str::<View>(&text).unwrap(), view);
+}
+
+#[test]
+fn the_state_before_a_fail_is_the_last_one_that_calls_something_and_can_be_entered_alone() {
+    let ended_after = |states: &[(StateType, &str)]| {
+        let mut view = view(&json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } }));
+        let mut sequence = 0;
+        for (state_type, path) in states {
+            sequence += 1;
+            view.fold(&entered(sequence, *state_type, path));
+        }
+        let (state_path, failure) = (states.last().unwrap().1.to_owned(), plain("Broken"));
+        view.fold(&entry(50, EntryContent::Note(Box::new(Note::Failure { state_path, attempt: 1, failure }))));
+        let failure = engine::journal::ErrorAndCause { error: "Broken".to_owned(), cause: String::new() };
+        view.fold(&event(51, HistoryEventDetails::ExecutionFailed(failure)));
+        view.state_before_fail().map(str::to_owned)
+    };
+    let fail = (StateType::Fail, "Stop");
+    let task = |path| (StateType::Task, path);
+    let choice = (StateType::Choice, "Ready?");
+    assert_eq!(ended_after(&[task("A"), task("B"), choice, fail]).as_deref(), Some("B"));
+    assert_eq!(ended_after(&[choice, fail]), None);
+    assert_eq!(ended_after(&[task("A"), task("B")]), None, "no Fail state ended it");
+    let both = (StateType::Parallel, "Both");
+    assert_eq!(ended_after(&[both, task("Both[1]/Check"), (StateType::Fail, "Both[1]/Stop")]).as_deref(), Some("Both"));
+    assert_eq!(ended_after(&[both, task("Both/Check"), (StateType::Fail, "Both/Stop")]).as_deref(), Some("Both/Check"));
 }

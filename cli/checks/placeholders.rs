@@ -2,11 +2,10 @@
 //! definition.
 //! Source: AWS SAM Developer Guide, "AWS::Serverless::StateMachine", DefinitionSubstitutions.
 
-use engine::asl::{
-    Diagnostic,
-    pointer::{below, item},
-};
+use engine::asl::Diagnostic;
 use serde_json::Value;
+
+use super::texts::each_text;
 
 const NAME_CHARACTERS_MAX: usize = 128;
 
@@ -73,19 +72,6 @@ fn in_text(text: &str) -> impl Iterator<Item = &str> {
         .filter_map(|rest| rest.split_once('}'))
         .map(|(name, _)| name)
         .filter(move |name| is_name(name))
-}
-
-fn each_text<'v>(value: &'v Value, pointer: &str, visit: &mut dyn FnMut(&'v str, &str)) {
-    match value {
-        Value::String(text) => visit(text, pointer),
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, part)| each_text(part, &item(pointer, index), visit));
-        }
-        Value::Object(fields) => fields.iter().for_each(|(name, field)| {
-            each_text(field, &below(pointer, name), visit);
-        }),
-        _ => {}
-    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 
 use std::sync::LazyLock;
 
-use engine::asl::{
-    Diagnostic, did_you_mean, each_state, nearest,
-    pointer::{below, item},
-};
+use engine::asl::{Diagnostic, did_you_mean, each_state, nearest};
 use regex_lite::Regex;
 use serde_json::Value;
+
+use super::texts::each_text;
 
 /// The error names with the reserved prefix. Source: Developer Guide, "Handling errors in Step Functions workflows";
 /// "Call HTTPS APIs in Step Functions workflows"; Amazon States Language specification, "Appendix A: Predefined Error
@@ -172,19 +171,6 @@ fn literal_path(text: &str, pointer: &str, found: &mut Vec<Diagnostic>) {
     let message =
         format!("'{text}' is JSONPath, and this state is JSONata, which uses the text as it is written.{hint}");
     found.push(Diagnostic::warning("LITERAL_PATH", pointer, message));
-}
-
-fn each_text<'v>(value: &'v Value, pointer: &str, visit: &mut dyn FnMut(&'v str, &str)) {
-    match value {
-        Value::String(text) => visit(text, pointer),
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, part)| each_text(part, &item(pointer, index), visit));
-        }
-        Value::Object(fields) => fields.iter().for_each(|(name, field)| {
-            each_text(field, &below(pointer, name), visit);
-        }),
-        _ => {}
-    }
 }
 
 #[cfg(test)]

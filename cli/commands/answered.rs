@@ -52,7 +52,14 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
     if described.execution.status == ExecutionStatus::Running {
         let is_driven = described.driven && !described.execution.paused;
         if let Some(owner) = handle.owner_elsewhere().await.filter(|_| is_driven) {
-            return Ok(Afterwards::new(format!(". It continues in {owner}."), ExecutionStatus::Running, false));
+            if handle.owner_can_act(&described.execution.environment).await {
+                return Ok(Afterwards::new(format!(". It continues in {owner}."), ExecutionStatus::Running, false));
+            }
+            let text = format!(
+                ". The owner of the store, {owner}, has no credentials of its account and leaves it to another process: flow resume {}{OPTIONS}",
+                quoted(id)
+            );
+            return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
         }
         let text = format!(". No process drives it: flow resume {}{OPTIONS}", quoted(id));
         return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
@@ -60,7 +67,7 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
     end_was_shown(handle, &described.execution).await?;
     let now_ms = clock::of(handle.home()).now_ms();
     let status = display_status(&described.execution, false, None, now_ms);
-    let text = format!(". {}", summary::one_line(&described.view, status, now_ms));
+    let text = format!(". {}", summary::display_line(&described.view, status, now_ms));
     let has_failed = described.execution.status != ExecutionStatus::Succeeded;
     Ok(Afterwards::new(text, described.execution.status, has_failed))
 }
@@ -68,6 +75,11 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
 /// What to do after an answer was refused because the execution has ended.
 pub fn hint_of_ended(id: &str) -> String {
     format!("flow status {}{OPTIONS} shows how it ended", quoted(id))
+}
+
+/// What to do after an answer was refused because its state has timed out.
+pub fn hint_of_timeout(id: &str) -> String {
+    format!("flow resume {}{OPTIONS} continues with the time-out, as the definition's Catch and Retry say", quoted(id))
 }
 
 /// What to do after an answer to an approval was refused.
@@ -78,8 +90,12 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
     if refused.fault.as_deref() == Some(api::HAS_ENDED) {
         return Ok(hint_of_ended(id));
     }
+    if refused.fault.as_deref() == Some(api::TASK_TIMED_OUT) {
+        return Ok(hint_of_timeout(id));
+    }
     let listed = format!("flow approvals{OPTIONS} shows what waits, and with which answers");
-    if refused.fault.as_deref() == Some(NOT_ALLOWED) {
+    let at_step_functions = handle.at_step_functions().await.is_some();
+    if refused.fault.as_deref() == Some(NOT_ALLOWED) && !at_step_functions {
         let command = person::command_as_owner(handle.home().real_folder());
         return Ok(command.map_or(listed, |command| {
             format!(
@@ -87,7 +103,7 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
             )
         }));
     }
-    if handle.is_remote().await || handle.at_step_functions().await.is_some() {
+    if handle.is_remote().await || at_step_functions {
         return Ok(listed);
     }
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };

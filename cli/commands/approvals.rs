@@ -14,6 +14,7 @@ use crate::{
     home::Home,
     owner::Handle,
     proposed::{OPTIONS, quoted},
+    target::Target,
     ui::{json, next, status::Listed, summary, text},
 };
 
@@ -22,12 +23,22 @@ const SEARCHED_MAX: usize = 1_000;
 
 /// Arguments of `flow approvals`.
 #[derive(Debug, Args)]
-pub struct ApprovalsArguments {}
+pub struct ApprovalsArguments {
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
+}
 
 /// Lists what waits for people over all executions: questions, with the commands that answer each, and executions that no
 /// process drives.
-pub async fn run(global: &Global, _arguments: ApprovalsArguments) -> Result<Exit, CliError> {
+pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit, CliError> {
     let mut any = false;
+    if let Some(handle) = arguments.target.handle(global).await? {
+        let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
+        show(global, &response, clock::of(handle.home()).now_ms());
+        handle.leave();
+        return Ok(end_of_list(global, !response.tasks.is_empty()));
+    }
     for home in [Home::real(global)?, Home::rehearsals(global)?] {
         let handle = Handle::read(&home).await?;
         let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
@@ -35,15 +46,23 @@ pub async fn run(global: &Global, _arguments: ApprovalsArguments) -> Result<Exit
         any |= !response.tasks.is_empty();
         show(global, &response, now_ms);
         for id in undriven(&handle, now_ms).await? {
+            // The block of a task that has timed out has the command already.
+            if response.tasks.iter().any(|task| task.execution == id && task.timed_out_ms.is_some()) {
+                continue;
+            }
             any = true;
             show_undriven(global, &id);
         }
         handle.leave();
     }
+    Ok(end_of_list(global, any))
+}
+
+fn end_of_list(global: &Global, any: bool) -> Exit {
     if !any && global.output == Output::Human {
         say!("Nothing waits for a person.");
     }
-    Ok(Exit::Success)
+    Exit::Success
 }
 
 /// The executions that could proceed, but no process drives them.
@@ -76,8 +95,8 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
             Output::Human => block(task, now_ms).iter().for_each(|line| say!("{line}")),
             Output::Json => {
                 json::print(json!({ "type": "needsPerson", "execution": task.execution, "state": task.state,
-                            "message": task.instructions.sentence, "task": task,
-                            "commands": next::answer_commands(&task.execution, &task.state, &task.instructions) }));
+                            "message": task.instructions.sentence, "task": task, "advice": commands(task),
+                            "commands": pasteable(task) }));
             }
         }
     }
@@ -98,8 +117,11 @@ pub fn show_truncated(global: &Global) {
 /// The lines of a task: which and since when, what to do, how to answer.
 pub fn block(task: &PersonTask, now_ms: u64) -> Vec<String> {
     let since = text::duration(now_ms.saturating_sub(task.since_ms));
-    let deadline =
-        task.deadline_ms.map_or_else(String::new, |due| format!("   gives up {}", text::moment(due, now_ms)));
+    let deadline = match (task.timed_out_ms, task.deadline_ms) {
+        (Some(timed_out_ms), _) => format!("   timed out {}", text::moment(timed_out_ms, now_ms)),
+        (None, Some(due)) => format!("   gives up {}", text::moment(due, now_ms)),
+        (None, None) => String::new(),
+    };
     let mut lines = vec![format!("{}   {}   waits {since}{deadline}", task.execution, task.state)];
     lines.extend(summary::instruction_lines(&task.instructions).into_iter().map(|line| format!("  {line}")));
     lines.extend(commands(task).into_iter().map(|command| format!("  {command}")));
@@ -107,7 +129,44 @@ pub fn block(task: &PersonTask, now_ms: u64) -> Vec<String> {
     lines
 }
 
-/// The commands that answer a task, and the fields that are not required.
+/// The commands that answer a task, and the fields that are not required. A task that has timed out can only be continued.
 pub fn commands(task: &PersonTask) -> Vec<String> {
-    next::answer_lines(&task.execution, &task.state, &task.instructions)
+    match task.timed_out_ms {
+        Some(_) => vec![next::after_timeout(&task.execution)],
+        None => next::answer_lines(&task.execution, &task.state, &task.instructions),
+    }
+}
+
+/// The commands that answer or continue a task and that work when pasted.
+fn pasteable(task: &PersonTask) -> Vec<String> {
+    match task.timed_out_ms {
+        Some(_) => vec![format!("flow resume {}{OPTIONS}", quoted(&task.execution))],
+        None => next::answer_commands(&task.execution, &task.state, &task.instructions),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::step::Instructions;
+
+    use super::*;
+
+    #[test]
+    fn a_question_that_has_timed_out_is_shown_with_the_command_that_continues() {
+        let instructions = Instructions {
+            sentence: "Now?".to_owned(),
+            values: Vec::new(),
+            answer: None,
+            approval: Some(Box::default()),
+        };
+        let (execution, workflow, state) = ("r-1".to_owned(), "r".to_owned(), "Ask".to_owned());
+        let (deadline_ms, timed_out_ms) = (Some(6_000), Some(6_000));
+        let task = PersonTask { execution, workflow, state, since_ms: 0, deadline_ms, timed_out_ms, instructions };
+        let lines = block(&task, 14_000).join("\n");
+        assert!(lines.contains("timed out 00:00:06") && lines.contains("flow resume r-1"), "{lines}");
+        assert!(!lines.contains("flow approve") && !lines.contains("gives up"), "{lines}");
+        assert_eq!(pasteable(&task), ["flow resume r-1"]);
+        let open = PersonTask { timed_out_ms: None, ..task };
+        assert!(block(&open, 5_000).join("\n").contains("flow approve r-1 Ask"));
+    }
 }

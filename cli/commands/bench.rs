@@ -83,7 +83,7 @@ pub async fn run(global: &Global, arguments: BenchArguments) -> Result<Exit, Cli
     let n = arguments.n.unwrap_or(arguments.workload.n());
     if let Some(workload) = client_workload(arguments.workload, n) {
         let figures = bench::drive(&arguments.address, None, workload).await.map_err(failed)?;
-        say!("{}", serde_json::json!(figures));
+        say_raw!("{}", serde_json::json!(figures));
         return Ok(Exit::Success);
     }
     let home = Home::real(global)?;
@@ -135,11 +135,11 @@ async fn measure(workload: Workload, folder: &Path, n: usize) -> Result<Vec<Repo
         Workload::Start => bench::start(folder, n, &flow).await?,
         Workload::Serve => return serve(folder, n),
         Workload::Sleep => {
-            say!("{}", serde_json::json!(bench::sleep(folder, n).await?));
+            say_raw!("{}", serde_json::json!(bench::sleep(folder, n).await?));
             return std::future::pending().await;
         }
         Workload::Wake => {
-            say!("{}", serde_json::json!(bench::wake(folder).await?));
+            say_raw!("{}", serde_json::json!(bench::wake(folder).await?));
             return std::future::pending().await;
         }
         // Client workloads have run already.

@@ -139,7 +139,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         if execution.status != ExecutionStatus::Running {
             return Ok(Exit::Success);
         }
-        let mut events = handle.follow(id, execution.last_sequence + 1, false).await?;
+        let mut events = handle.follow(id, execution.last_sequence + 1, Some(Duration::ZERO)).await?;
         let settled = async {
             while let Ok(Some(event)) = events.next().await {
                 if matches!(event, RunnerEvent::Settled { .. }) {
@@ -155,7 +155,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
             }
             settled = settled => {
                 if !settled {
-                    handle.take_over(id, false).await?;
+                    handle.take_over(id, Some(Duration::ZERO)).await?;
                 }
             }
         }

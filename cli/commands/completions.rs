@@ -77,6 +77,6 @@ pub fn run(arguments: &CompletionsArguments) -> Result<Exit, CliError> {
     if arguments.shell == Shell::Bash {
         script = script.replacen(CALL, &format!("{JOIN}{CALL}"), 1).replacen(END, &format!("{END}{TRIM}"), 1);
     }
-    say!("{}", script.trim());
+    say_raw!("{}", script.trim());
     Ok(Exit::Success)
 }

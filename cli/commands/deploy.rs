@@ -21,7 +21,7 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
-    proposed::quoted,
+    proposed::{option, word},
     target::endpoint,
     ui::json,
 };
@@ -142,7 +142,7 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
             Template::Cloudformation => deploy::cloudformation(&stack),
             Template::Terraform => deploy::terraform(&stack),
         };
-        say!("{}", serde_json::to_string_pretty(&template).unwrap_or_default());
+        say_raw!("{}", serde_json::to_string_pretty(&template).unwrap_or_default());
         return Ok(Exit::Success);
     }
     if !arguments.remove && global.output == Output::Human {
@@ -274,7 +274,7 @@ async fn deploy(
 
 /// The ways on after a resource of the wanted name was not created by this deployment.
 fn another_name(arguments: &DeployArguments) -> String {
-    let file = quoted(&arguments.workflow);
+    let file = word(&arguments.workflow);
     format!(
         "--name NAME deploys under another name. A flow serve also serves a state machine for each workflow that flow run \
          started in its home: flow run {file}, without --engine, runs that one"
@@ -355,7 +355,7 @@ fn aws_options(global: &Global, arguments: &DeployArguments) -> String {
         Err(_) => (None, None, None),
     };
     let options = [("endpoint-url", url), ("profile", profile), ("region", region)];
-    let given = options.into_iter().filter_map(|(name, value)| Some(format!(" --{name} {}", quoted(&value?))));
+    let given = options.into_iter().filter_map(|(name, value)| Some(option(name, &value?)));
     given.collect()
 }
 

@@ -25,6 +25,9 @@ use crate::{
     ui::{json, text},
 };
 
+/// The indentation of a cause that has several lines.
+const DETAILS_INDENT: usize = 8;
+
 /// Arguments of `flow events`.
 #[derive(Debug, Args)]
 pub struct EventsArguments {
@@ -125,7 +128,7 @@ fn show_line(global: &Global, line: &ProgramLine) {
             serde_json::json!({ "type": "programLine", "execution": execution, "state": state_path, "attempt": attempt, "isError": is_error,
                     "message": text }),
         ),
-        Output::Human => say!("     ·            {state_path} prints: {text}"),
+        Output::Human => say!("     ·            {} prints: {}", text::one_line(state_path), text::one_line(text)),
     }
 }
 
@@ -151,6 +154,7 @@ impl Entries<'_> {
             let value = serde_json::to_value(&entry.content).unwrap_or_default();
             let inner = value.as_object().and_then(|content| content.values().next());
             let (what, details) = inner.map(words).unwrap_or_default();
+            let details = text::indented(&details, DETAILS_INDENT);
             say!("{:>6}  {}  {what:<24} {details}", entry.sequence, text::date_and_clock(entry.timestamp_ms));
         }
     }
@@ -174,7 +178,8 @@ fn words(content: &Value) -> (String, String) {
     let by = &content["by"];
     let by = match (by["user"].as_str(), by["host"].as_str()) {
         (Some(user), Some(host)) => {
-            let comment = by["comment"].as_str().map_or_else(String::new, |comment| format!(", {comment}"));
+            let comment = by["comment"].as_str();
+            let comment = comment.map_or_else(String::new, |comment| format!(", {}", text::one_line(comment)));
             format!(": by {user} on {host}{comment}")
         }
         _ => String::new(),

@@ -10,6 +10,7 @@ use crate::{
     locate::no_single,
     out,
     owner::{Handle, StreamError, repair_hint, salvage},
+    proposed::unescaped,
 };
 
 /// Arguments of `flow export`.
@@ -47,8 +48,9 @@ pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, Cl
 async fn found(handle: &Handle, wanted: &[String]) -> Result<Vec<String>, CliError> {
     let mut ids = Vec::new();
     for wanted in wanted {
+        let wanted = unescaped(wanted);
         let FindResponse { matches, .. } =
-            handle.call::<FindExecutions>(FindRequest { wanted: wanted.clone() }).await?;
+            handle.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
         match matches.as_slice() {
             [one] => ids.push(one.id.clone()),
             none_or_several => return Err(no_single(wanted, none_or_several.iter())),
@@ -87,7 +89,7 @@ fn salvaged(home: &Home, ids: Vec<String>) -> Result<bool, CliError> {
 fn print(item: ExportItem) -> bool {
     match item {
         ExportItem::Line(line) => {
-            say!("{line}");
+            say_raw!("{line}");
             false
         }
         ExportItem::LeftOut(why) => {

@@ -66,7 +66,7 @@ pub fn run(arguments: &PolicyArguments) -> Result<Exit, CliError> {
         policy::restrict_records(&mut statements, domain);
     }
     let document = document(&statements, arguments.part)?;
-    say!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+    say_raw!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
     Ok(Exit::Success)
 }
 

@@ -26,9 +26,9 @@ use crate::{
     interrupt,
     locate::{Located, if_pruned, locate_at},
     owner::Handle,
-    proposed::{OPTIONS, quoted},
+    proposed::{self, OPTIONS, option, quoted},
     target::{Engine, Target},
-    ui::display::Display,
+    ui::{after_fail, display::Display},
     world,
 };
 
@@ -43,7 +43,7 @@ pub struct ResumeArguments {
     all: bool,
     /// Continue at this state, which the execution has entered before, with the input that it had then; its name or
     /// path.
-    #[arg(long, value_name = "STATE", conflicts_with = "all")]
+    #[arg(long, value_name = "STATE", conflicts_with = "all", value_parser = proposed::state_name)]
     from: Option<String>,
     /// Do not ask before --from calls steps again.
     #[arg(long)]
@@ -87,7 +87,10 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     let header = described.execution;
     let planned = match &arguments.from {
         Some(state) => Some(from::plan(&located.store, &header, state).await?),
-        None => None,
+        None => {
+            refuse_after_fail(&located.store, &header).await?;
+            None
+        }
     };
     drop(located.store);
     if let Some(changed) = changed.filter(|_| global.output == Output::Human && !global.quiet) {
@@ -97,6 +100,19 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
         from::agree(global, &header, planned, arguments.yes).await?;
     }
     one(global, home, &header, planned.map_or_else(Vec::new, |planned| planned.path), watching).await
+}
+
+/// Refuses an execution that its own Fail state ended: Step Functions' redrive runs that state again, and it fails again at once.
+async fn refuse_after_fail(store: &Handle, header: &ExecutionHeader) -> Result<(), CliError> {
+    if header.status != ExecutionStatus::Failed {
+        return Ok(());
+    }
+    let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: false };
+    let described = store.call::<DescribeExecution>(request).await?;
+    match after_fail::refusal(&described.view) {
+        Some((message, hint)) => Err(CliError::refused(message).hint(hint)),
+        None => Ok(()),
+    }
 }
 
 async fn one(
@@ -151,8 +167,8 @@ async fn resume_and_watch(
 }
 
 /// Resumes an execution in its pinned environment, after verifying that this caller may act in it. A given profile
-/// replaces the pinned one: it only provides the credentials of the pinned account. Returns how an execution ended that was
-/// unfinished when its header was read and has ended since: that end stays.
+/// replaces the pinned one: it only provides the credentials of the pinned account. Returns how an execution ended that has
+/// ended since its header was read, also after a resume of another process: that end stays.
 async fn resume(
     global: &Global,
     handle: &Handle,
@@ -171,7 +187,8 @@ async fn resume(
         }
     }
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
-    let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished };
+    let redrive_count = Some(header.redrive_count);
+    let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished, redrive_count };
     interrupt::check()?;
     let resumed = async {
         match &verified {
@@ -201,7 +218,7 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
         && given != pinned
     {
         let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
-        let hint = format!("flow resume {} --region {}{OPTIONS}", quoted(&header.id), quoted(pinned));
+        let hint = format!("flow resume {}{}{OPTIONS}", quoted(&header.id), option("region", pinned));
         return Err(CliError::refused(message).hint(hint));
     }
     Ok(())
@@ -231,7 +248,7 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
     let living = world::living(home).await.map(|world| world.id);
     match pinned(header).map(|pinned| pinned.location) {
         Some(Location::Rehearsal { world }) if living.as_ref() != Some(&world) => {
-            Err(CliError::not_found(world::ENDED).hint(world::ENDED_HINT))
+            Err(CliError::not_found(world::ENDED).hint(world::ended_hint()))
         }
         _ => Ok(()),
     }
@@ -241,7 +258,7 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
 fn nothing_to_resume(global: &Global, id: &str) -> Exit {
     let message = RunnerError::Succeeded { id: id.to_owned() }.to_string();
     match global.output {
-        Output::Json => say!("{}", all::line(id, "SUCCEEDED", &message)),
+        Output::Json => say_raw!("{}", all::line(id, "SUCCEEDED", &message)),
         Output::Human if global.quiet => {}
         Output::Human => say!("{message}"),
     }

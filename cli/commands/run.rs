@@ -12,7 +12,11 @@ use std::{sync::Arc, time::Duration};
 
 use api::flow::{StartExecution, StartExecutionRequest};
 use clap::Args;
-use engine::{machine::Reentry, step::StepError};
+use engine::{
+    machine::{ExecutionStatus, Reentry},
+    step::StepError,
+    store::name_problem,
+};
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
 use crate::{
@@ -20,12 +24,13 @@ use crate::{
     environments::{self, Account, Environments, Location, Pinned},
     exit::{CliError, Exit},
     global::{Global, Output, duration},
-    home::{Home, REHEARSAL_PREFIX},
-    ids, interrupt,
+    home::Home,
+    ids::{self, REHEARSAL_PREFIX},
+    interrupt,
     locate::LATEST,
     owner::Handle,
     planning,
-    proposed::{OPTIONS, quoted},
+    proposed::{self, OPTIONS, quoted},
     reentry,
     target::Target,
     ui::{display::Display, summary},
@@ -46,7 +51,7 @@ pub struct RunArguments {
     pub again: Option<String>,
     /// With --again: start at this state, which the earlier execution has entered, with the input that it had then; its
     /// name or path.
-    #[arg(long, value_name = "STATE", requires = "again", conflicts_with = "rehearse")]
+    #[arg(long, value_name = "STATE", requires = "again", conflicts_with = "rehearse", value_parser = proposed::state_name)]
     pub from: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
     #[arg(long, value_name = "FILE|-|JSON")]
@@ -109,12 +114,19 @@ pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliEr
     ended
 }
 
-/// Refuses an id that other commands would read as an option or as [`LATEST`], or that a rehearsal may not have.
+/// Refuses an id that no execution can have, that other commands would read as an option or as [`LATEST`], or that a rehearsal may
+/// not have.
 fn check_id(arguments: &RunArguments) -> Result<(), CliError> {
     let Some(id) = &arguments.id else { return Ok(()) };
     if id.starts_with(['-', '@']) {
         let message = format!("'{id}' cannot be the id: it begins with a character of options or of {LATEST}");
         return Err(CliError::refused(message).hint("begin it with a letter or a digit"));
+    }
+    if let Some(problem) = name_problem(id) {
+        let message = format!("'{id}' cannot be the id of an execution: {problem}");
+        return Err(
+            CliError::refused(message).hint("an id has at most 80 letters, digits, and characters such as - _ and .")
+        );
     }
     match arguments.rehearse && !id.starts_with(REHEARSAL_PREFIX) {
         true => Err(CliError::refused(format!("the id of a rehearsal begins with {REHEARSAL_PREFIX}"))),
@@ -346,20 +358,15 @@ async fn start_and_watch(
     has_account: bool,
     arguments: &RunArguments,
 ) -> Result<Watched, CliError> {
-    // The account that was shown must be the one that acts, whichever process owns the store.
-    if has_account && handle.is_remote().await {
-        handle.verify(&start.environment).await.map_err(|error| match error.exit {
-            // Nothing was started, so there is nothing to resume.
-            Exit::Waiting => CliError { exit: Exit::Refused, ..error },
-            _ => error,
-        })?;
-    }
     let id = start.id.clone();
-    let ended = match &arguments.id {
-        Some(id) => existing::ended(handle, id).await?,
+    let existing = match &arguments.id {
+        Some(id) => existing::status(handle, id).await?,
         None => None,
     };
-    begin(handle, start).await?;
+    // The account that was shown must be the one that acts, whichever process owns the store. An existing execution is only watched, until
+    // its owner ends.
+    begin(handle, start, has_account && existing.is_none()).await?;
+    let ended = existing.filter(|status| *status != ExecutionStatus::Running);
     let clock = clock::of(handle.home());
     let mut display = match ended {
         // Its history is that of an earlier command.
@@ -376,15 +383,29 @@ async fn start_and_watch(
     Ok(watched)
 }
 
-/// Begins the execution. After a signal, the owner of the store has a short time to confirm it.
-async fn begin(handle: &Handle, start: StartExecutionRequest) -> Result<(), CliError> {
+/// Begins the execution, at an owner that can act where it is pinned if `is_verified`. After a signal, the owner of the store has a short
+/// time to confirm it.
+async fn begin(handle: &Handle, start: StartExecutionRequest, is_verified: bool) -> Result<(), CliError> {
     interrupt::check()?;
     let id = quoted(&start.id);
     let unconfirmed = |exit| {
         let message = "stopped; the owner of the store did not confirm that the execution is begun";
         CliError::new(exit, message).hint(format!("flow status {id}{OPTIONS}   shows whether it is"))
     };
-    interrupt::confirmed(handle.call::<StartExecution>(start), unconfirmed).await.map(drop)
+    let environment = start.environment.clone();
+    let started = async {
+        match is_verified {
+            true => handle.call_verified::<StartExecution>(start, &environment).await.map_err(not_started),
+            false => handle.call::<StartExecution>(start).await,
+        }
+    };
+    interrupt::confirmed(started, unconfirmed).await.map(drop)
+}
+
+/// The error of a start that was refused for credentials: nothing was started, so there is nothing to resume.
+fn not_started(error: CliError) -> CliError {
+    let is_wait = error.fault.is_some() && error.exit == Exit::Waiting;
+    CliError { exit: if is_wait { Exit::Refused } else { error.exit }, ..error }
 }
 
 fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched: &Watched) {

@@ -33,7 +33,7 @@ pub fn run(arguments: &SchemaArguments) -> Result<Exit, CliError> {
             None => of_file(name)?,
         },
     };
-    say!("{schema:#}");
+    say_raw!("{schema:#}");
     Ok(Exit::Success)
 }
 

@@ -10,7 +10,7 @@ use crate::{
     global::{Global, Output},
     locate::{if_pruned, locate_signalled},
     person,
-    proposed::{OPTIONS, quoted},
+    proposed::{OPTIONS, quoted, state_name},
     target::Target,
     ui::{json, next},
 };
@@ -22,6 +22,7 @@ pub struct SignalArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: String,
     /// The waiting state: its name, or its path.
+    #[arg(value_parser = state_name)]
     state: String,
     /// The task succeeded with this output. It must match the step's output schema, which flow steps NAME shows.
     #[arg(long, value_name = "JSON")]
@@ -80,6 +81,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
             error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
         }
         (Some(api::HAS_ENDED), _) => error.hint(answered::hint_of_ended(&id)),
+        (Some(api::TASK_TIMED_OUT), _) => error.hint(answered::hint_of_timeout(&id)),
         (Some(api::CALL_RUNS), _) => error.hint(format!(
             "flow status {quoted_id}{OPTIONS} shows whether a process runs it;   flow cancel {quoted_id}{OPTIONS}   ends the call and the execution"
         )),

@@ -19,6 +19,7 @@ use serde_json::json;
 use self::state::Visits;
 use super::{approvals, watch::typical};
 use crate::{
+    checks::state_names,
     clock,
     environments::Pinned,
     exit::{CliError, Exit},
@@ -27,7 +28,7 @@ use crate::{
     interrupt,
     locate::{Located, locate_at},
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, state_name},
     target::{Engine, Target},
     ui::{
         block,
@@ -54,7 +55,7 @@ pub struct StatusArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest; without one, all are listed.
     id: Option<String>,
     /// Show the states with this name or path: what each does now, or its last visit; with input and output.
-    #[arg(long, value_name = "NAME", requires = "id")]
+    #[arg(long, value_name = "NAME", requires = "id", value_parser = state_name)]
     state: Option<String>,
     /// List all executions, not only the latest 100; with `-o json` all are listed anyway.
     #[arg(long, conflicts_with = "id")]
@@ -83,6 +84,7 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
         }
         let ended = status.execution.stopped_ms.is_some();
         screen.read_visits(&store, &id).await?;
+        screen.owner = store.owner_elsewhere().await;
         screen.show(&home, &status, ended)?;
         if !arguments.watch {
             store.leave();
@@ -118,6 +120,8 @@ struct Watching<'w> {
     watches: bool,
     /// Whether it is drawn again at the same place.
     redraws: bool,
+    /// The owner of the store, if it is another process.
+    owner: Option<String>,
     typical: Option<Typical>,
     /// What was shown last: off a terminal only changes are shown.
     last: String,
@@ -128,8 +132,17 @@ impl<'w> Watching<'w> {
     fn new(global: &'w Global, arguments: &'w StatusArguments) -> Self {
         let redraws = arguments.watch && global.output == Output::Human && std::io::stdout().is_terminal();
         let state = arguments.state.as_deref();
-        let (watches, last) = (arguments.watch, String::new());
-        Watching { global, state, visits: Visits::default(), watches, redraws, typical: None, last, last_sequence: 0 }
+        Watching {
+            global,
+            state,
+            visits: Visits::default(),
+            watches: arguments.watch,
+            redraws,
+            owner: None,
+            typical: None,
+            last: String::new(),
+            last_sequence: 0,
+        }
     }
 
     /// Reads the visits of the states that are shown.
@@ -140,20 +153,26 @@ impl<'w> Watching<'w> {
 
     fn show(&mut self, home: &Home, status: &DescribeExecutionResponse, ended: bool) -> Result<(), CliError> {
         let now_ms = clock::of(home).now_ms();
-        if let Some(state) = self.state {
-            let lines = state::lines(self.global, status, state, &self.visits, now_ms)?;
-            self.print_changes(lines.join("\n"), &lines);
-            return Ok(());
-        }
         let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
-        let needs = needs_of(execution, frames);
-        let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
-        let typical = &self.typical.clone().unwrap_or_default();
         if self.watches {
             self.record(view, *driven, ended, now_ms);
         }
+        if let Some(state) = self.state {
+            // A watch waits for a state that is not entered yet.
+            let lines = match state::lines(self.global, status, state, &self.visits, now_ms) {
+                Err(error) if error.exit == Exit::NotFound && self.watches && !ended && is_state(status, state) => {
+                    not_entered(self.global, &view.id, state)
+                }
+                lines => lines?,
+            };
+            self.print_changes(lines.join("\n"), &lines);
+            return Ok(());
+        }
+        let needs = needs_of(execution, frames);
+        let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
+        let typical = &self.typical.clone().unwrap_or_default();
         if self.global.output == Output::Json {
-            let message = summary::one_line(view, display_status, now_ms);
+            let message = summary::display_line(view, display_status, now_ms);
             let mut line = json!({
                 "type": "status", "execution": view.id, "message": message, "standing": display_status, "header": execution,
                 "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
@@ -166,7 +185,7 @@ impl<'w> Watching<'w> {
             }
             return Ok(());
         }
-        let environment_line = environment_line(view, display_status);
+        let environment_line = environment_line(view, display_status, self.owner.as_deref());
         let detail = Detail {
             header: execution,
             view,
@@ -193,7 +212,7 @@ impl<'w> Watching<'w> {
     fn print_changes(&mut self, same: String, lines: &[String]) {
         if same != self.last {
             self.last = same;
-            lines.iter().for_each(|line| say!("{line}"));
+            lines.iter().for_each(|line| say_raw!("{line}"));
         }
     }
 
@@ -204,6 +223,20 @@ impl<'w> Watching<'w> {
             self.last_sequence = view.last_sequence;
             record::event(&json::complete(json::watch_end(view, driven, now_ms)));
         }
+    }
+}
+
+/// Whether the definition has a state with this name, or with the last part of this path.
+fn is_state(status: &DescribeExecutionResponse, state: &str) -> bool {
+    let names = state_names(&status.definition);
+    [state, state.rsplit('/').next().unwrap_or(state)].iter().any(|name| names.iter().any(|known| known == name))
+}
+
+/// What a watch shows of a state that is not entered yet.
+fn not_entered(global: &Global, id: &str, state: &str) -> Vec<String> {
+    match global.output {
+        Output::Json => Vec::new(),
+        Output::Human => vec![format!("{id} has not entered \"{state}\" yet")],
     }
 }
 
@@ -223,7 +256,8 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         }
     };
     let (mut any, mut more) = (false, false);
-    for handle in &handles {
+    // At Step Functions it takes one history for each execution: flow approvals reads them.
+    for handle in handles.iter().filter(|_| arguments.target.engine == Engine::Local) {
         show_needs(global, handle).await?;
     }
     for handle in handles {
@@ -251,7 +285,7 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
                 if handle.home().rehearsal && !listed.is_empty() {
                     say!("{}", screen.plain(REHEARSALS));
                 }
-                list(&listed, now_ms, &screen).iter().for_each(|line| say!("{line}"));
+                list(&listed, now_ms, &screen).iter().for_each(|line| say_raw!("{line}"));
             }
         }
         handle.leave();
@@ -280,9 +314,13 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
     let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
     let now_ms = clock::of(handle.home()).now_ms();
     for task in response.tasks.iter().take(NEEDS_SHOWN_MAX) {
-        say!("{} needs you: {}", task.execution, task.instructions.sentence);
+        let needs = match task.timed_out_ms {
+            Some(timed_out_ms) => format!("has a question that timed out {}", text::moment(timed_out_ms, now_ms)),
+            None => "needs you".to_owned(),
+        };
+        say!("{} {needs}: {}", task.execution, text::indented(&task.instructions.sentence, 2));
         approvals::commands(task).iter().for_each(|command| say!("  {command}"));
-        if let Some(due) = task.deadline_ms {
+        if let (Some(due), None) = (task.deadline_ms, task.timed_out_ms) {
             say!("  Gives up {}.", text::moment(due, now_ms));
         }
         say!();
@@ -300,11 +338,16 @@ fn needs_of(execution: &ExecutionHeader, frames: &[FrameRow]) -> Option<Needs> {
 }
 
 /// Account, region and profile, if an account is pinned, and what a resume needs. A resume that is refused for its credentials leaves no
-/// record, so that the next owner with the right ones continues the execution.
-fn environment_line(view: &View, display_status: &str) -> String {
+/// record, so that the next owner with the right ones continues the execution. A client that has them waits for the end of an owner
+/// without them.
+fn environment_line(view: &View, display_status: &str, owner: Option<&str>) -> String {
     let Ok(pinned) = serde_json::from_value::<Pinned>(view.environment.clone()) else { return String::new() };
-    match pinned.account.is_some() && display_status == "INTERRUPTED" {
-        true => format!("{}   (a resume needs credentials of this account)", pinned.described()),
-        false => pinned.described(),
+    let described = pinned.described();
+    match owner {
+        _ if pinned.account.is_none() || display_status != "INTERRUPTED" => described,
+        None => format!("{described}   (a resume needs credentials of this account)"),
+        Some(owner) => format!(
+            "{described}   (a resume needs credentials of this account; the owner of the store, {owner}, does not drive it)"
+        ),
     }
 }

@@ -26,7 +26,8 @@ use crate::{
     ui::{
         display::Display,
         display_status::display_status,
-        text::{field_lines, visible},
+        stopped,
+        text::{field_lines, indented},
     },
 };
 
@@ -36,8 +37,8 @@ pub const NO_WAIT_DEFAULT: &str = "10s";
 /// The interval at which frames are read for what the journal does not record.
 const FRAMES_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The interval at which a display records what it has shown.
-const MARK_INTERVAL: Duration = Duration::from_secs(1);
+/// The interval at which a display records what it has shown; shorter than the second between two ticks, so that each tick records.
+const MARK_INTERVAL: Duration = Duration::from_millis(900);
 
 /// Options of a watch.
 #[derive(Debug, Clone, Copy)]
@@ -90,9 +91,10 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
             Follow { watch, proceeded_ms, known_sequence, frames_read: None, marked, clock: clock.as_ref() };
         match follow.until_stop(handle, &mut view, display).await? {
             Some(stop) => break stop,
-            None => handle.take_over(id, watch.no_wait.is_none()).await?,
+            None => handle.take_over(id, watch.no_wait).await?,
         }
     };
+    let called = stopped::in_flight(&view);
     let asked = match stop {
         Stop::Asked(exit) => {
             if !watch.is_one_of_many {
@@ -114,6 +116,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     if asked.is_some() && execution.status != ExecutionStatus::Running && !watch.is_one_of_many {
         let status = display_status(&execution, false, None, clock.now_ms());
         report!("flow: {id} ended before this process stopped: {status}");
+    } else if asked.is_some() && !watch.is_one_of_many && !handle.is_remote().await {
+        report!("flow: {}", stopped::message(&view, &called));
     }
     // This process is about to stop driving its executions.
     let driven = driven && (handle.is_remote().await || exit == Exit::Success);
@@ -183,15 +187,15 @@ struct Follow<'c> {
 }
 
 impl Follow<'_> {
-    /// Follows until there is a reason to stop. Returns `None` if the owner of the store has ended.
+    /// Follows until there is a reason to stop. Returns `None` if the owner of the store has ended, or does not drive the execution any more
+    /// because it cannot act for it.
     async fn until_stop(
         &mut self,
         handle: &Handle,
         view: &mut View,
         display: &mut Display,
     ) -> Result<Option<Stop>, CliError> {
-        let waits = self.watch.no_wait.is_none();
-        let mut events = handle.follow(&view.id, view.last_sequence + 1, waits).await?;
+        let mut events = handle.follow(&view.id, view.last_sequence + 1, self.watch.no_wait).await?;
         let mut tick = tokio::time::interval(display.tick_interval());
         let began = Instant::now();
         loop {
@@ -200,8 +204,8 @@ impl Follow<'_> {
                 exit = interrupt::requested() => return Ok(Some(Stop::Asked(exit))),
                 event = events.next() => {
                     let event = match event {
+                        Ok(None | Some(RunnerEvent::Released { .. })) | Err(StreamError::Gone(_)) => return Ok(None),
                         Ok(Some(event)) => event,
-                        Ok(None) | Err(StreamError::Gone(_)) => return Ok(None),
                         Err(StreamError::Failed(error)) => return Err(error),
                     };
                     if let RunnerEvent::StoreFailed { message } = &event {
@@ -298,7 +302,7 @@ pub fn show_output(view: &View) {
             let lines = output.iter().flat_map(|(name, value)| field_lines(name, value, 2));
             lines.for_each(|line| say!("{line}"));
         }
-        Some(Value::String(text)) => say!("\n  {}", visible(text)),
-        Some(other) => say!("\n  {}", visible(&other.to_string())),
+        Some(Value::String(text)) => say!("\n  {}", indented(text, 2)),
+        Some(other) => say!("\n  {other}"),
     }
 }

@@ -62,8 +62,8 @@ impl Local {
         Self::open_with(environments, lock, crash_options())
     }
 
-    /// Like [`Local::open`], for a process that only records an answer: it calls no steps. The next owner makes the
-    /// calls that are due.
+    /// Like [`Local::open`], for a process that only records an answer: it calls no steps and begins no Task. The next owner makes
+    /// the calls that are due.
     ///
     /// # Errors
     /// As [`Local::open`].

@@ -1,15 +1,22 @@
 //! Continues an execution after the owner of the store has ended.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use api::{
     Operation,
-    flow::{DescribeExecution, DescribeExecutionRequest},
+    flow::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Handle, Side, failed, may_have_been_carried_out, patience::Patience};
+use super::{
+    Backend, Handle, failed, may_have_been_carried_out,
+    retry_limit::RetryLimit,
+    verification::{concerns_credentials, lacks_credentials},
+};
 use crate::{
     exit::{CliError, Exit},
     interrupt,
@@ -21,34 +28,43 @@ use crate::{
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Handle {
-    /// Finds the next owner after one has ended, and verifies that it may act for an execution.
+    /// Finds the next owner after one has ended, or for an execution that the owner does not drive, and verifies that it can act for the
+    /// execution.
     ///
-    /// With `waits`, an owner without the credentials is not asked to drive it; this process waits until that owner ends. Without a
-    /// process that has them, the engine pauses the execution at its next call.
+    /// An owner without the credentials is not asked to drive it. A process that has them waits until that owner ends, at most for
+    /// `wait_max`, and becomes the owner itself. A process that does not have them ends, so that it does not own the store of one that does.
     ///
     /// # Errors
-    /// As [`Handle::drive`], the environment cannot be reached, or a signal ends the wait.
-    pub async fn take_over(&self, id: &str, waits: bool) -> Result<(), CliError> {
-        let mut refused_by = None;
+    /// As [`Handle::drive`]; neither the owner nor this process can act for the execution; or a signal or `wait_max` ends the wait.
+    pub async fn take_over(&self, id: &str, wait_max: Option<Duration>) -> Result<(), CliError> {
+        let began = Instant::now();
+        let mut refused_by: Option<(String, CliError)> = None;
         loop {
             // The watch of another execution may have taken over the store already.
             self.find_next_owner().await?;
             let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
-            let described = self.call::<DescribeExecution>(request).await?;
+            let DescribeExecutionResponse { execution, driven, .. } = self.call::<DescribeExecution>(request).await?;
             let owner = self.owner_elsewhere().await;
+            let makes_no_calls = execution.is_quiescent() || execution.cancels_with.is_some();
             // An execution that another process drives is only followed.
-            if described.execution.is_quiescent() || (owner.is_some() && described.driven) {
+            if makes_no_calls || (owner.is_some() && driven) {
                 return Ok(());
             }
-            if owner.is_none() || owner != refused_by {
-                let Err(error) = self.verify(&described.execution.environment).await else { return Ok(()) };
-                let fault = error.fault.as_deref();
-                if !matches!(fault, Some(api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED)) {
-                    return Err(interrupted(id, error));
+            let is_new = |owner: &String| refused_by.as_ref().is_none_or(|(known, _)| known != owner);
+            if owner.as_ref().is_none_or(is_new) {
+                let Err(error) = self.verify(&execution.environment).await else { return Ok(()) };
+                let owner = owner.filter(|_| lacks_credentials(&error));
+                let Some(owner) = owner else { return Err(interrupted(id, error)) };
+                self.verify_this_process(&execution.environment).await.map_err(|own| interrupted(id, own))?;
+                refused_by = Some((owner, error));
+            }
+            let is_over = wait_max.is_some_and(|wait_max| began.elapsed() >= wait_max);
+            if let Some((owner, error)) = refused_by.take() {
+                if is_over {
+                    return Err(CliError { exit: Exit::Waiting, ..interrupted(id, error) });
                 }
-                let Some(owner) = owner.filter(|_| waits) else { return Ok(()) };
                 self.say_that_it_waits(&owner, &error).await;
-                refused_by = Some(owner);
+                refused_by = Some((owner, error));
             }
             tokio::select! {
                 exit = interrupt::requested() => {
@@ -59,11 +75,12 @@ impl Handle {
         }
     }
 
-    /// Like [`Handle::call`], at an owner that may act in an environment. If the owner ends meanwhile, the next one is verified before
-    /// it receives the call.
+    /// Like [`Handle::call`], for an operation that begins to act in an environment, at an owner that can act there. The operation verifies
+    /// it too, so that a process that becomes the owner after the verification does not act unverified. If the owner ends meanwhile, the
+    /// next one is verified before it receives the call.
     ///
     /// # Errors
-    /// As [`Handle::verify`] and [`Handle::call`].
+    /// The owner cannot act there: the message names it, the pinned account and the one in use. As [`Handle::call`].
     pub async fn call_verified<O: Operation>(
         &self,
         request: O::Request,
@@ -73,11 +90,15 @@ impl Handle {
         O::Request: Serialize,
         O::Response: DeserializeOwned,
     {
-        let said = |error, is_repeated| if is_repeated { may_have_been_carried_out(error) } else { error };
-        let mut patience = Patience::begin();
-        let mut is_repeated = false;
+        // After a call that may have been carried out, an error does not say that nothing was.
+        let said = |error, is_repeated| match is_repeated {
+            true => CliError { fault: None, ..may_have_been_carried_out(error) },
+            false => error,
+        };
+        let mut limit = RetryLimit::begin();
+        let (mut is_repeated, mut was_refused) = (false, false);
         loop {
-            let side = self.side().await;
+            let backend = self.backend().await;
             let stopped = match self.verify(environment).await {
                 Ok(()) => interrupt::received(),
                 Err(error) => return Err(said(error, is_repeated)),
@@ -86,19 +107,26 @@ impl Handle {
                 return Err(said(CliError::new(exit, "stopped before the first call"), is_repeated));
             }
             // The owner ended during the verification: verify the next one.
-            if !Arc::ptr_eq(&side, &self.side().await) {
+            if !Arc::ptr_eq(&backend, &self.backend().await) {
                 continue;
             }
-            let Side::Remote(client) = &*side else {
+            let Backend::Remote(client) = &*backend else {
                 return self.call::<O>(request).await.map_err(|error| said(error, is_repeated));
             };
             match client.call::<O>(&request).await {
                 Ok(response) => return Ok(response),
-                Err(error) if patience.lasts(self.home(), &error) => {
-                    is_repeated |= matches!(error, ClientError::Gone(_));
-                    self.reopen(&side).await?;
+                // Another process became the owner after the verification and refused the call: verify that one.
+                Err(ClientError::Fault(fault)) if !was_refused && concerns_credentials(&fault.kind) => {
+                    was_refused = true;
                 }
-                Err(error) => return Err(said(failed(self.home(), error), is_repeated)),
+                Err(error) if limit.allows(self.home(), &error) => {
+                    is_repeated |= matches!(error, ClientError::Gone(_));
+                    self.reopen(&backend).await?;
+                }
+                Err(error) => {
+                    let error = self.of_owner(failed(self.home(), error), environment).await;
+                    return Err(said(error, is_repeated));
+                }
             }
         }
     }
@@ -108,15 +136,39 @@ impl Handle {
         let mut awaited = self.awaited_owner.lock().await;
         if awaited.as_deref() != Some(owner) {
             report!("flow: {}", error.message);
-            report!("flow: waiting until {owner} has ended: this process then continues with its own credentials");
+            let end =
+                self.command_that_ends_the_owner().map_or_else(String::new, |end| format!(". To end it:   {end}"));
+            report!("flow: waiting until {owner} has ended: this process then continues with its own credentials{end}");
             *awaited = Some(owner.to_owned());
         }
     }
 }
 
-/// The error of an execution that has begun: it is interrupted, not refused.
+/// The error of an execution that has begun and continues later. Credentials of another account are refused; anything else is a wait.
 fn interrupted(id: &str, error: CliError) -> CliError {
-    let exit = if error.exit == Exit::Refused { Exit::Waiting } else { error.exit };
+    let is_refused = error.exit == Exit::Refused && lacks_credentials(&error);
+    let exit = if error.exit == Exit::Refused && !is_refused { Exit::Waiting } else { error.exit };
     let message = format!("{id} is interrupted: {}", error.message);
-    CliError { exit, message, ..error }.hint(format!("to continue it: flow resume {}{OPTIONS}", quoted(id)))
+    let resume = format!("to continue it: flow resume {}{OPTIONS}", quoted(id));
+    let hint = match &error.hint {
+        Some(hint) => format!("{hint}; {resume}"),
+        None => resume,
+    };
+    CliError { exit, message, ..error }.hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CliError, Exit, interrupted};
+
+    #[test]
+    fn an_interrupted_execution_is_refused_to_another_account_and_waits_for_new_credentials() {
+        let of = |kind: &'static str| interrupted("x-1", CliError::from(api::Fault::new(kind, "why")));
+        let other = of(api::ENVIRONMENT_REFUSED);
+        assert_eq!((other.exit, other.message.as_str()), (Exit::Refused, "x-1 is interrupted: why"));
+        let hint = other.hint.unwrap_or_default();
+        assert!(hint.contains("credentials of the pinned account") && hint.contains("flow resume x-1"), "{hint}");
+        assert_eq!(of(api::CREDENTIALS_UNUSABLE).exit, Exit::Waiting);
+        assert_eq!(of("ValidationException").exit, Exit::Waiting);
+    }
 }

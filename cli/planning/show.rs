@@ -92,7 +92,7 @@ impl WorkflowPlan {
         };
         let missing = match missing.is_empty() {
             true => String::new(),
-            false => format!("; no price is known for {}", missing.join(", ")),
+            false => format!("; no price is known for {}, which the sum leaves out", missing.join(", ")),
         };
         Some(format!("{estimate}{missing}; prices of {} of {}, without traffic and taxes", cost.region, cost.as_of))
     }

@@ -39,14 +39,14 @@ const NAMED: [&str; 4] = ["changes", "created", "maps", "states"];
 
 /// The first line of every command that prints JSON lines.
 pub fn version() -> Value {
-    json!({ "type": "version", "ui": "1.0", "message": "JSON lines of flow, version 1.0" })
+    json!({ "type": "version", "ui": "1.1", "message": "JSON lines of flow, version 1.1" })
 }
 
 /// Prints a line, and records it if events are recorded.
 pub fn print(line: Value) {
     let line = complete(line);
     record::event(&line);
-    say!("{line}");
+    say_raw!("{line}");
 }
 
 /// A line with the fields that every line has, and all keys in one casing. Execution and state are null for a line that is about none;

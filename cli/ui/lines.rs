@@ -7,7 +7,7 @@ use engine::{
 };
 
 use super::{
-    text::{clock, duration, duration_range, moment, short_id},
+    text::{clock, duration, duration_range, indented, moment, one_line, short_id},
     tree::detail,
 };
 
@@ -18,8 +18,10 @@ const HEARTBEAT_STATES_MAX: usize = 5;
 pub fn lines(view: &View, entry: &JournalEntry) -> Vec<String> {
     let at = clock(entry.timestamp_ms);
     let line = |what: &str, path: &str, rest: String| {
-        let (number, total) = (view.section_of(path).map_or(0, |(index, _)| index + 1), view.sections.len());
-        let rest = if rest.is_empty() { rest } else { format!(": {rest}") };
+        // A state outside the sections, or one that an early signal only names, has no number.
+        let number = view.section_of(path).map_or_else(|| "-".to_owned(), |(index, _)| (index + 1).to_string());
+        let total = view.sections.len();
+        let rest = if rest.is_empty() { rest } else { format!(": {}", indented(&rest, 4)) };
         format!("{at} {what:<9} ({number:>2}/{total}) {}{rest}", title(view, path))
     };
     match &entry.content {
@@ -198,8 +200,8 @@ fn outcome(succeeded: bool) -> &'static str {
 /// The person who signalled, and the comment.
 pub fn signaller(by: Option<&Signaller>) -> String {
     let Some(Signaller { user, host, comment }) = by else { return String::new() };
-    let comment = comment.as_ref().map_or_else(String::new, |comment| format!(" ({comment})"));
-    format!(" by {user} on {host}{comment}")
+    let comment = comment.as_ref().map_or_else(String::new, |comment| format!(" ({})", one_line(comment)));
+    format!(" by {} on {}{comment}", one_line(user), one_line(host))
 }
 
 fn is_section(view: &View, path: &str) -> bool {
@@ -209,13 +211,13 @@ fn is_section(view: &View, path: &str) -> bool {
 /// The title of a state for people: its section and its own name.
 pub fn title(view: &View, path: &str) -> String {
     match view.section_of(path) {
-        Some((_, section)) if section.path == path => section.name.clone(),
+        Some((_, section)) if section.path == path => one_line(&section.name),
         Some((_, section)) => {
             // A state in a branch or an iteration: `[0]/Task`.
             let inside = path.strip_prefix(section.path.as_str()).unwrap_or_default().replace('/', " › ");
-            format!("{}{inside}", section.name)
+            one_line(&format!("{}{inside}", section.name))
         }
-        None => path.to_owned(),
+        None => one_line(path),
     }
 }
 
@@ -229,7 +231,7 @@ pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<
             // The process that prints this drives the execution, or follows the one that does.
             let detail = detail(state, true, now_ms);
             let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
-            format!("{} {since}{detail}", state.name)
+            format!("{} {since}{detail}", one_line(&state.name))
         })
         .collect();
     let more = waiting().count().saturating_sub(HEARTBEAT_STATES_MAX);
@@ -251,4 +253,29 @@ pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<
     let number = section.map_or_else(|| view.sections_done(), |(index, _)| index + 1);
     let total = view.sections.len();
     (!waits.is_empty()).then(|| format!("{} Still     ({number:>2}/{total}) {}", clock(now_ms), waits.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::story::{Story, sections};
+
+    #[test]
+    fn a_comment_or_a_cause_with_a_line_feed_forges_no_line() {
+        let mut story = Story::new("release-7k3f", &sections(&["Deploy"]));
+        let comment = Some("fine\n12:00:00 Completed ( 1/1) Deploy\u{1b}[31m".to_owned());
+        let by = Signaller { user: "ann\nbob".to_owned(), host: "desk".to_owned(), comment };
+        story.note(1.0, Note::Signalled { state_path: "Deploy".to_owned(), by, succeeded: true });
+        let failure = engine::journal::StepFailure {
+            error: "Broken".to_owned(),
+            cause: "first\n12:00:00 Completed".to_owned(),
+            details: None,
+        };
+        story.note(2.0, Note::Failure { state_path: "Deploy".to_owned(), attempt: 1, failure });
+        let shown: Vec<String> = story.entries.iter().flat_map(|entry| lines(&story.view, entry)).collect();
+        let shown = shown.join("\n");
+        assert!(shown.contains(r"by ann\nbob on desk (fine\n12:00:00 Completed ( 1/1) Deploy\u{1b}[31m)"), "{shown}");
+        assert!(shown.contains("first\n    12:00:00 Completed"), "{shown}");
+        assert_eq!(shown.lines().filter(|line| !line.starts_with(' ')).count(), 2, "{shown}");
+    }
 }

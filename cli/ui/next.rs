@@ -8,26 +8,54 @@ use engine::{
 use serde_json::Value;
 
 use super::text::moment;
-use crate::proposed::{OPTIONS, quoted};
+use crate::proposed::{OPTIONS, option, quoted, word};
 
 /// A value that the person fills in.
 pub const FILL_IN: &str = "…";
 
-/// What an execution needs, and the command that acts; empty if it needs nothing.
-pub fn next(header: &ExecutionHeader, display_status: &str, needs: Option<&Needs>, now_ms: u64) -> String {
-    let id = quoted(&header.id);
-    match (display_status, needs) {
-        ("WAITING" | "RUNNING", Some(needs)) => answer(needs),
-        ("WAITING", None) => in_row(&resume(header, false, now_ms)),
-        ("INTERRUPTED" | "PAUSED", _) => format!("flow resume {id}{OPTIONS}"),
-        ("FAILED" | "TIMED_OUT", _) => format!("flow status {id}{OPTIONS}"),
-        _ => String::new(),
+/// What an execution needs, and the command that acts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Next {
+    /// Who must act, or when something is due, for people; may be empty.
+    pub advice: String,
+    /// The command that acts, possibly with values that the person fills in; empty if there is none.
+    pub command: String,
+}
+
+impl Next {
+    fn command(command: String) -> Self {
+        Next { advice: String::new(), command }
+    }
+
+    /// Both in one line, for a list's row.
+    pub fn text(&self) -> String {
+        if self.advice.is_empty() { self.command.clone() } else { format!("{}: {}", self.advice, self.command) }
+    }
+
+    /// The command, if it works when pasted.
+    pub fn pasteable(&self) -> Option<&str> {
+        Some(self.command.as_str()).filter(|command| works_when_pasted(command))
     }
 }
 
-/// A sentence as text of a list's row, which starts with a small letter.
-fn in_row(sentence: &str) -> String {
-    sentence.strip_prefix("Next").map_or_else(|| sentence.to_owned(), |rest| format!("next{rest}"))
+/// Whether a command has no value that the person fills in.
+fn works_when_pasted(command: &str) -> bool {
+    !command.is_empty() && !command.contains(FILL_IN)
+}
+
+/// What an execution needs, and the command that acts.
+pub fn next(header: &ExecutionHeader, display_status: &str, needs: Option<&Needs>, now_ms: u64) -> Next {
+    let id = quoted(&header.id);
+    match (display_status, needs) {
+        ("WAITING" | "RUNNING", Some(needs)) => answer(needs),
+        ("WAITING", None) => {
+            let advice = header.next_wake_ms.map(|next| format!("next check {}", moment(next, now_ms)));
+            Next { advice: advice.unwrap_or_default(), command: format!("flow resume {id}{OPTIONS}") }
+        }
+        ("INTERRUPTED" | "PAUSED", _) => Next::command(format!("flow resume {id}{OPTIONS}")),
+        ("FAILED" | "TIMED_OUT", _) => Next::command(format!("flow status {id}{OPTIONS}")),
+        _ => Next::default(),
+    }
 }
 
 /// The command that continues an execution that waits: after an answer, or when something is due.
@@ -40,16 +68,20 @@ pub fn resume(header: &ExecutionHeader, awaits_answer: bool, now_ms: u64) -> Str
     format!("{when}flow resume {}{OPTIONS}", quoted(&header.id))
 }
 
+/// What continues an execution in which a question has timed out: it can no longer be answered.
+pub fn after_timeout(id: &str) -> String {
+    format!("It can no longer be answered. To continue:   flow resume {}{OPTIONS}", quoted(id))
+}
+
 /// Who must answer, and the command with the answer.
-fn answer(needs: &Needs) -> String {
+fn answer(needs: &Needs) -> Next {
     let Needs { execution: id, state, .. } = needs;
-    match &needs.answerer {
-        Answerer::Person(approval) => {
-            format!("needs you: {}", shortest_answer(id, state, approval))
-        }
-        Answerer::TokenHolder => format!("needs an answer: {}", signal(id, state)),
-        Answerer::Worker => format!("needs a worker, or an answer: {}", signal(id, state)),
-    }
+    let (advice, command) = match &needs.answerer {
+        Answerer::Person(approval) => ("needs you", shortest_answer(id, state, approval)),
+        Answerer::TokenHolder => ("needs an answer", signal(id, state)),
+        Answerer::Worker => ("needs a worker, or an answer", signal(id, state)),
+    };
+    Next { advice: advice.to_owned(), command }
 }
 
 /// The command that answers a Task which awaits its token or a worker.
@@ -62,9 +94,9 @@ pub fn withdraw(id: &str, state: &str) -> String {
     format!("flow signal {} {} --withdraw{OPTIONS}", quoted(id), quoted(state))
 }
 
-/// The command that approves, with a choice that is quoted already. It sets the required fields only.
+/// The command that approves, with the option of a choice. It sets the required fields only.
 fn approve(id: &str, state_path: &str, approval: &Approval, choice: Option<String>) -> String {
-    let choice = choice.map_or_else(String::new, |choice| format!(" --choice {choice}"));
+    let choice = choice.unwrap_or_default();
     let state = if state_path.is_empty() { String::new() } else { format!(" {}", quoted(state_path)) };
     format!("flow approve {}{state}{choice}{}{OPTIONS}", quoted(id), assignments(&fields(approval).0))
 }
@@ -82,42 +114,51 @@ fn fields(approval: &Approval) -> (Vec<&str>, Vec<&str>) {
 
 /// The options that set fields, with a space before each.
 fn assignments(names: &[&str]) -> String {
-    names.iter().map(|name| format!(" --set {}={FILL_IN}", quoted(name))).collect()
+    names.iter().map(|name| format!(" --set {}={FILL_IN}", word(name))).collect()
 }
 
 /// The shortest command that answers an approval: `state_path` is empty if it is the only one that waits.
 pub fn shortest_answer(id: &str, state_path: &str, approval: &Approval) -> String {
     let choice = match approval.choices.as_slice() {
         [] => None,
-        [only] => Some(quoted(only)),
-        _ => Some(FILL_IN.to_owned()),
+        [only] => Some(option("choice", only)),
+        _ => Some(format!(" --choice {FILL_IN}")),
     };
     approve(id, state_path, approval, choice)
 }
 
-/// The commands that answer a task that waits for a person.
-pub fn answer_commands(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
+/// The commands that answer a task that waits for a person, each with what it does. For people, they show where a comment belongs.
+fn answers(id: &str, state_path: &str, instructions: &Instructions, for_people: bool) -> Vec<(&'static str, String)> {
     let (path, quoted_id) = (quoted(state_path), quoted(id));
     let Some(approval) = &instructions.approval else {
         let signal = |answer: &serde_json::Value| {
-            let answer = quoted(&answer.to_string());
-            format!("To continue without the check:   flow signal {quoted_id} {path} --success {answer}{OPTIONS}")
+            let answer = option("success", &answer.to_string());
+            let command = format!("flow signal {quoted_id} {path}{answer}{OPTIONS}");
+            ("To continue without the check:   ", command)
         };
         return instructions.answer.iter().map(signal).collect();
     };
-    let approve = |choice| format!("To approve:   {}", approve(id, state_path, approval, choice));
-    let mut commands: Vec<String> = match approval.choices.as_slice() {
+    let approve = |choice| ("To approve:   ", approve(id, state_path, approval, choice));
+    let mut answers: Vec<_> = match approval.choices.as_slice() {
         [] => vec![approve(None)],
-        choices => choices.iter().map(|choice| approve(Some(quoted(choice)))).collect(),
+        choices => choices.iter().map(|choice| approve(Some(option("choice", choice)))).collect(),
     };
-    commands.push(format!("To reject:    flow reject {quoted_id} {path} --comment WHY{OPTIONS}"));
-    commands
+    let comment = if for_people { " --comment WHY" } else { "" };
+    answers.push(("To reject:    ", format!("flow reject {quoted_id} {path}{comment}{OPTIONS}")));
+    answers
 }
 
-/// The same for people: the commands, then the fields that may be set as well. A command with optional parts would not work when
-/// pasted.
+/// The commands that answer a task that waits for a person and that work when pasted: those without a value that the person fills in.
+pub fn answer_commands(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
+    let commands = answers(id, state_path, instructions, false).into_iter().map(|(_, command)| command);
+    commands.filter(|command| works_when_pasted(command)).collect()
+}
+
+/// The commands that answer a task, for people, then the fields that may be set as well. A command with optional parts would not work
+/// when pasted.
 pub fn answer_lines(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
-    let mut lines = answer_commands(id, state_path, instructions);
+    let answers = answers(id, state_path, instructions, true).into_iter();
+    let mut lines: Vec<String> = answers.map(|(what, command)| format!("{what}{command}")).collect();
     let optional = instructions.approval.as_ref().map_or_else(String::new, |approval| assignments(&fields(approval).1));
     if !optional.is_empty() {
         lines.push(format!("Not required:{optional}"));
@@ -145,12 +186,32 @@ mod tests {
         assert_eq!(lines.last().map(String::as_str), Some("Not required: --set note=…"));
         assert!(lines[0].contains(r"flow approve 'it'\''s' 'Ask ann' --set ticket=…"), "{lines:?}");
         assert!(lines[1].contains(r"flow reject 'it'\''s' 'Ask ann' --comment WHY"), "{lines:?}");
-        assert!(answer_commands("r-1", "Ask ann", &instructions).iter().all(|command| !command.contains("note")));
+        assert_eq!(
+            answer_commands("r-1", "Ask ann", &instructions),
+            ["flow reject r-1 'Ask ann'"],
+            "only what can be pasted"
+        );
         let fields = json!({ "required": ["count"], "properties": { "count": { "default": 1 } } });
         let with_default = Approval { fields: Some(fields), ..Approval::default() };
         assert!(shortest_answer("r-1", "", &with_default).starts_with("flow approve r-1"));
         assert!(!shortest_answer("r-1", "", &with_default).contains("--set"), "a default needs no value");
         let choices = Approval { choices: vec!["now".to_owned()], ..Approval::default() };
         assert!(shortest_answer("r-1", "", &choices).starts_with("flow approve r-1 --choice now"));
+    }
+
+    #[test]
+    fn a_command_and_the_advice_about_it_are_apart() {
+        let approval = Approval { choices: vec!["now".to_owned(), "tonight".to_owned()], ..Approval::default() };
+        let answerer = Answerer::Person(Box::new(approval.clone()));
+        let (execution, state) = ("r-1".to_owned(), "Ask".to_owned());
+        let asked = answer(&Needs { execution, state, answerer, next_due_ms: None });
+        assert_eq!(asked.text(), "needs you: flow approve r-1 Ask --choice …");
+        assert_eq!((asked.advice.as_str(), asked.pasteable()), ("needs you", None));
+        let (sentence, values, answer) = ("Now?".to_owned(), Vec::new(), None);
+        let instructions = Instructions { sentence, values, answer, approval: Some(Box::new(approval)) };
+        let commands = answer_commands("r-1", "Ask", &instructions);
+        let expected =
+            ["flow approve r-1 Ask --choice now", "flow approve r-1 Ask --choice tonight", "flow reject r-1 Ask"];
+        assert_eq!(commands, expected);
     }
 }

@@ -8,7 +8,7 @@ use engine::machine::ExecutionHeader;
 
 use super::{
     display_status::{display_status, is_driven},
-    next::{next, resume},
+    next::{Next, next, resume},
     screen::{Line, Screen, Tone},
     summary,
     text::{duration, moment, pad, width},
@@ -52,7 +52,7 @@ impl Listed {
     }
 
     /// What it needs, and the command that acts.
-    pub fn next(&self, now_ms: u64) -> String {
+    pub fn next(&self, now_ms: u64) -> Next {
         next(&self.header, self.display_status(now_ms), self.needs.as_ref(), now_ms)
     }
 }
@@ -79,7 +79,7 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
         used += STARTED_CELLS + 1;
     }
     line.push(Tone::Plain, format!("{:>TOOK_CELLS$}", duration(header.active_ms(now_ms))));
-    let next = listed.next(now_ms);
+    let next = listed.next(now_ms).text();
     let is_in_row = next.is_empty() || used + 3 + width(&next) <= screen.columns;
     if is_in_row {
         line.push(Tone::Plain, format!("   {next}"));
@@ -155,7 +155,10 @@ impl Detail<'_> {
         lines.extend(summary::kept_answers(header));
         match self.display_status {
             "INTERRUPTED" => {
-                lines.push(format!("No process drives it. Nothing is lost: flow resume {}{OPTIONS}", quoted(&view.id)))
+                let call_in_flight = header.awake && !header.only_waits;
+                let recorded = if call_in_flight { "" } else { "Every answer is recorded. " };
+                let id = quoted(&view.id);
+                lines.push(format!("No process drives it. {recorded}Nothing is lost: flow resume {id}{OPTIONS}"))
             }
             "WAITING" => {
                 let awaits_answer = view.needs_person() || self.needs.is_some();

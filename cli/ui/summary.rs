@@ -8,23 +8,21 @@ use engine::{
 };
 
 use super::{
+    after_fail,
     display_status::is_driven,
     lines::{signaller, title},
     next,
-    text::{duration, error_and_cause, moment, pad, short_id, visible, width, with_full_stop},
+    text::{duration, error_and_cause, indented, moment, one_line, pad, short_id, visible, width, with_full_stop},
     tree::detail,
 };
-use crate::{
-    home::rehearse_option,
-    proposed::{OPTIONS, quoted},
-};
+use crate::proposed::{self, OPTIONS, completed, quoted, run_options};
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
 
 /// The lines of an instruction: the sentence, then the values to copy. All lines of a value have the same indentation.
 pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
-    let mut lines = vec![instructions.sentence.clone()];
+    let mut lines: Vec<String> = instructions.sentence.lines().map(str::to_owned).collect();
     let cells = instructions.values.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     for (name, value) in &instructions.values {
         let first = if name.is_empty() { "  ".to_owned() } else { format!("  {}  ", pad(name, cells)) };
@@ -44,6 +42,11 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
     for state in view.active() {
         match &state.doing {
             Doing::Waiting(wait @ Wait { instructions: Some(instructions), .. }) => {
+                let timed_out_ms = wait.deadline_ms.filter(|due_ms| *due_ms <= now_ms);
+                if let Some(timed_out_ms) = timed_out_ms {
+                    lines.extend(timed_out(view, &state.path, instructions, moment(timed_out_ms, now_ms)));
+                    continue;
+                }
                 lines.push(format!("{} needs you:", title(view, &state.path)));
                 lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
                 let deadline =
@@ -54,7 +57,8 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                         format!("  Asked {}.{deadline}", moment(state.called_ms.unwrap_or(state.entered_ms), now_ms))
                     }
                     None => {
-                        let last = format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), wait.reason);
+                        let last =
+                            format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
                         let next = moment(wait.next_poll_ms, now_ms);
                         format!("{} Next check {next}.{deadline}", with_full_stop(&last))
                     }
@@ -64,15 +68,23 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                 lines.extend(answers.into_iter().map(|command| format!("  {command}")));
             }
             Doing::Paused { failure } => {
-                lines.push(format!("{} is paused: {}", title(view, &state.path), failure.cause));
+                lines.push(format!("{} is paused: {}", title(view, &state.path), indented(&failure.cause, 2)));
                 if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
-                    lines.push(format!("  {hint}"));
+                    lines.push(format!("  {}", completed(hint)));
                 }
                 lines.push(format!("  Nothing is lost. Then   flow resume {id}{OPTIONS}"));
             }
             _ => {}
         }
     }
+    lines
+}
+
+/// The lines of a question that has timed out.
+fn timed_out(view: &View, path: &str, instructions: &Instructions, at: String) -> Vec<String> {
+    let mut lines = vec![format!("{} timed out {at}:", title(view, path))];
+    lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
+    lines.push(format!("  {}", next::after_timeout(&view.id)));
     lines
 }
 
@@ -133,14 +145,14 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
 pub fn kept_answers(header: &ExecutionHeader) -> Vec<String> {
     let lines = header.early_signals.iter().flat_map(|EarlySignal { state, answer, by, .. }| {
         let outcome = if matches!(answer, SignalAnswer::Output(_)) { "success" } else { "failure" };
-        let given = format!("An answer is kept for \"{state}\": {outcome}{}", signaller(by.as_ref()));
+        let given = format!("An answer is kept for \"{}\": {outcome}{}", one_line(state), signaller(by.as_ref()));
         [given, format!("  To withdraw:   {}", next::withdraw(&header.id, state))]
     });
     lines.collect()
 }
 
 /// An execution in one line, for a list of several.
-pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
+pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
     let (took, id) = (duration(view.took_ms(now_ms)), quoted(&view.id));
     match view.status {
         ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}{}", changes_if_any(view)),
@@ -158,8 +170,8 @@ pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
         }
         _ => {
             let failure = view.failure.as_ref();
-            let failure =
-                failure.map_or_else(String::new, |(error, cause)| format!(": {}", error_and_cause(error, cause)));
+            let failure = failure
+                .map_or_else(String::new, |(error, cause)| format!(": {}", one_line(&error_and_cause(error, cause))));
             let ended = with_full_stop(&format!("{display_status} after {took}{failure}"));
             format!("{ended} flow status {id}{OPTIONS}")
         }
@@ -178,23 +190,24 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     match failed {
         Some(state) => {
             let title = title(view, &state.path);
-            lines.push(format!("✖ {} {word} at \"{title}\" after {took}   [{error}]", view.id));
+            lines.push(format!("✖ {} {word} at \"{title}\" after {took}   [{}]", view.id, one_line(error)));
             if let Doing::Failed { attempt, failure: StepFailure { details: Some(details), .. }, .. } = &state.doing {
                 let action = details.action.as_ref().map_or_else(String::new, |action| format!("{action}   "));
                 let request = details.request_id.as_ref().map_or_else(String::new, |id| format!("   request id {id}"));
                 lines.push(format!("  {action}attempt {attempt}{request}"));
                 let code = details.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
-                lines.extend(details.hint.iter().map(|hint| format!("  {hint}")));
+                lines.extend(details.hint.iter().map(|hint| format!("  {}", completed(hint))));
             } else {
                 lines.extend(cause.lines().map(|line| format!("  {line}")));
-                lines.extend(rejections(view, cause).into_iter().map(|rejection| format!("  {rejection}")));
+                let rejections = rejections(view, cause).into_iter();
+                lines.extend(rejections.map(|rejection| format!("  {}", indented(rejection, 4))));
             }
         }
         None => {
             lines.push(format!("✖ {} {word} after {took}", view.id));
             if !error.is_empty() {
-                lines.push(format!("  {}", error_and_cause(error, cause)));
+                lines.push(format!("  {}", indented(&error_and_cause(error, cause), 2)));
             }
         }
     }
@@ -202,8 +215,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
     if !kept.is_empty() {
         lines.push(format!("  Created and kept:  {}", kept.join(", ")));
     }
-    let is_fail = failed.is_some_and(|state| state.state_type == StateType::Fail);
-    lines.extend(instruction(view, is_fail));
+    lines.extend(instructions(view));
     lines
 }
 
@@ -222,35 +234,37 @@ fn rejections<'v>(view: &'v View, cause: &str) -> Vec<&'v str> {
     found
 }
 
-/// What to do after a failure, which may be that of a Fail state; `None` if the failure's own hint says it.
-fn instruction(view: &View, is_fail: bool) -> Option<String> {
-    let (id, rehearse) = (quoted(&view.id), rehearse_option(&view.id));
+/// What to do after a failure; nothing if the failure's own hint says it.
+fn instructions(view: &View) -> Vec<String> {
+    let (id, options) = (quoted(&view.id), run_options(&view.id));
+    let was_refused = view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED);
+    if let Some(fail) = view.ended_by_fail().filter(|_| !was_refused) {
+        return after_fail::lines(view, fail);
+    }
     // A file that was corrected is read again; without it, the pinned definition would run.
-    let file =
-        view.environment["definition_file"].as_str().map_or_else(String::new, |file| format!(" {}", quoted(file)));
-    Some(match (view.status, view.remedy()) {
+    let file = view.environment["definition_file"]
+        .as_str()
+        .map_or_else(String::new, |file| format!(" {}", proposed::word(file)));
+    let line = match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
             format!("  To ask once more:   flow resume {id}{OPTIONS}")
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         // The same input would be refused again.
-        (_, Remedy::StartAgain) if is_fail && view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED) => {
+        (_, Remedy::StartAgain) if was_refused && view.ended_by_fail().is_some() => {
             format!(
                 "  Once the cause is removed, or with --set KEY=VALUE for a changed input:   \
-                 flow run{file} --again {id}{rehearse}{OPTIONS}"
+                 flow run{file} --again {id}{options}"
             )
         }
-        (_, Remedy::StartAgain) if is_fail => format!(
-            "  The workflow ended itself with this error. To run it again with the same input:   \
-             flow run --again {id}{rehearse}{OPTIONS}"
-        ),
         (_, Remedy::StartAgain) => format!(
             "  The mistake is in the definition or in the input, which this execution has pinned. Once the file is correct, or with \
-             --set KEY=VALUE for a changed input:   flow run{file} --again {id}{rehearse}{OPTIONS}"
+             --set KEY=VALUE for a changed input:   flow run{file} --again {id}{options}"
         ),
-        (_, Remedy::RunAgain) => return None,
-    })
+        (_, Remedy::RunAgain) => return Vec::new(),
+    };
+    vec![line]
 }
 
 fn kept(view: &View) -> Vec<String> {
@@ -267,7 +281,7 @@ fn kept(view: &View) -> Vec<String> {
 
 fn label(change: &ResourceChange) -> String {
     let kind = change.resource_type.rsplit("::").next().unwrap_or_default();
-    format!("{kind} {}", change.name.clone().unwrap_or_else(|| short_id(&change.id)))
+    one_line(&format!("{kind} {}", change.name.clone().unwrap_or_else(|| short_id(&change.id))))
 }
 
 /// The table of created, found and deleted resources: one row for each, with the change that [`changes`] counts. Without the unchanged
@@ -353,13 +367,12 @@ mod tests {
         let lines = end(view, false, Story::at(60.0));
         assert_eq!(lines[0], "✖ release-7k3f FAILED at \"Not completed\" after 9.0s   [NotCompleted]");
         assert_eq!(lines[1], "  The release was rolled back.");
-        assert!(
-            lines[3].contains("The workflow ended itself") && lines[3].contains("run --again release-7k3f"),
-            "{lines:?}"
-        );
         assert_eq!(lines[2], "  \"Deploy/Ask\" was rejected by ann on host", "who rejected what, once");
+        assert!(lines[3].contains("The workflow ended itself"), "{lines:?}");
+        assert!(lines[4].contains("flow resume release-7k3f --from 'Roll back'"), "{lines:?}");
+        assert!(lines[5].contains("run --again release-7k3f"), "{lines:?}");
         assert!(lines.iter().all(|line| !line.contains("Rejected")), "{lines:?}");
-        let line = one_line(view, "FAILED", Story::at(60.0));
+        let line = display_line(view, "FAILED", Story::at(60.0));
         assert_eq!(line, "FAILED after 9.0s: NotCompleted: The release was rolled back. flow status release-7k3f");
         let report = junit::report([view].into_iter());
         assert!(report.contains("failures=\"0\" errors=\"1\"") && report.contains("NotCompleted"), "{report}");
@@ -465,7 +478,7 @@ mod tests {
         story.event(1.0, "Deploy", scheduled);
         assert_eq!(waits_for(&story, true), "… Deploy › Copy: runs");
         assert_eq!(waits_for(&story, false), "… Deploy › Copy: no answer is recorded yet");
-        let line = one_line(&story.view, "INTERRUPTED", Story::at(9.0));
+        let line = display_line(&story.view, "INTERRUPTED", Story::at(9.0));
         assert_eq!(line, "INTERRUPTED: Deploy › Copy, no answer is recorded yet");
     }
 }

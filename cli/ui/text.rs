@@ -99,9 +99,20 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// A text from outside within a line, such as a comment: a line feed in it is written as `\n`, so that it cannot begin a line.
+pub fn one_line(text: &str) -> String {
+    visible(text).replace('\n', "\\n")
+}
+
+/// A text from outside that may have several lines, such as a cause: all but the first are indented, so that none looks like a line of the
+/// display.
+pub fn indented(text: &str, cells: usize) -> String {
+    visible(text).trim_end().replace('\n', &format!("\n{:cells$}", ""))
+}
+
 /// The lines of a value: an object's fields are below its name, and null has no line.
 pub fn field_lines(name: &str, value: &Value, indent: usize) -> Vec<String> {
-    let name = visible(name);
+    let name = one_line(name);
     match value {
         Value::Null => Vec::new(),
         Value::Object(fields) if !fields.is_empty() => {
@@ -109,7 +120,7 @@ pub fn field_lines(name: &str, value: &Value, indent: usize) -> Vec<String> {
             lines.extend(fields.iter().flat_map(|(name, value)| field_lines(name, value, indent + 2)));
             lines
         }
-        Value::String(text) => vec![format!("{:indent$}{name}: {}", "", visible(text))],
+        Value::String(text) => vec![format!("{:indent$}{name}: {}", "", indented(text, indent + 2))],
         other => vec![format!("{:indent$}{name}: {}", "", visible(&other.to_string()))],
     }
 }
@@ -219,6 +230,13 @@ mod tests {
         assert_eq!(visible("exe\u{202e}fdp\u{2066}"), "exe\\u{202e}fdp\\u{2066}");
         assert_eq!(visible("one\r\n\ttwo データ"), "one\\u{d}\n\ttwo データ");
         assert_eq!(fit("a\u{202e}b", 20), "a b");
+    }
+
+    #[test]
+    fn a_line_feed_from_outside_does_not_begin_a_line_of_the_display() {
+        assert_eq!(one_line("yes\n\u{1b}[2J12:00:00 Completed"), "yes\\n\\u{1b}[2J12:00:00 Completed");
+        assert_eq!(indented("first\nsecond\n", 4), "first\n    second");
+        assert_eq!(field_lines("a\nb", &serde_json::json!("c\nd"), 2), ["  a\\nb: c\n    d"]);
     }
 
     #[test]

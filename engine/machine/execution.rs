@@ -240,30 +240,18 @@ pub struct Execution {
     pub(super) turn_cost_max: Option<u64>,
     /// Whether the last turn ended early because it reached its cost limit; never stored.
     pub(super) turn_was_cut_short: bool,
+    /// Whether the next turns begin no Task; never stored.
+    pub(super) holds_tasks: bool,
 }
 
 impl Execution {
     /// An execution that has not begun. The first input is [`super::Input::Start`].
     pub fn new(id: &str, workflow: &str, machine: Arc<StateMachine>, input: Value) -> Self {
-        Execution {
-            header: ExecutionHeader::new(id, workflow, Arc::new(input)),
-            machine,
-            frames: Frames::default(),
-            context: None,
-            children: BTreeMap::new(),
-            timers: BTreeSet::new(),
-            in_flight: BTreeSet::new(),
-            offered: BTreeSet::new(),
-            awaiting: BTreeSet::new(),
-            missing_activities: BTreeSet::new(),
-            turn_cost_max: None,
-            turn_was_cut_short: false,
-        }
+        Execution::without_frames(ExecutionHeader::new(id, workflow, Arc::new(input)), machine)
     }
 
-    /// Restores an execution from the store's records.
-    pub fn restore(header: ExecutionHeader, machine: Arc<StateMachine>, rows: Vec<FrameRow>) -> Self {
-        let mut execution = Execution {
+    fn without_frames(header: ExecutionHeader, machine: Arc<StateMachine>) -> Self {
+        Execution {
             header,
             machine,
             frames: Frames::default(),
@@ -276,7 +264,13 @@ impl Execution {
             missing_activities: BTreeSet::new(),
             turn_cost_max: None,
             turn_was_cut_short: false,
-        };
+            holds_tasks: false,
+        }
+    }
+
+    /// Restores an execution from the store's records.
+    pub fn restore(header: ExecutionHeader, machine: Arc<StateMachine>, rows: Vec<FrameRow>) -> Self {
+        let mut execution = Execution::without_frames(header, machine);
         for row in rows {
             let id = row.id;
             execution.insert(Frame::restored(row));
@@ -290,6 +284,12 @@ impl Execution {
         self.turn_cost_max = cost_max;
     }
 
+    /// Sets whether the next turns begin no Task, because their process makes no new calls. A Task that such a turn enters is due at once
+    /// for the process that drives the execution next, and its history has no TaskScheduled event of a call that was not made.
+    pub(crate) fn hold_tasks(&mut self, holds_tasks: bool) {
+        self.holds_tasks = holds_tasks;
+    }
+
     /// Whether the last turn ended early because it reached its cost limit.
     pub(crate) fn turn_was_cut_short(&self) -> bool {
         self.turn_was_cut_short
@@ -298,6 +298,16 @@ impl Execution {
     /// Whether any frame has a call in flight.
     pub fn in_flight(&self) -> bool {
         !self.in_flight.is_empty()
+    }
+
+    /// The frames with a call in flight.
+    pub fn frames_in_flight(&self) -> &BTreeSet<FrameId> {
+        &self.in_flight
+    }
+
+    /// Whether the call of an attempt is in flight.
+    pub fn is_calling(&self, frame: FrameId, visit: u64, attempt: u32) -> bool {
+        self.in_flight.contains(&frame) && self.is_current_task(frame, visit, Some(attempt))
     }
 
     /// Whether the last turn left work for the next one, which needs [`super::Input::TimeCame`] at once.

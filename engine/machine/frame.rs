@@ -102,6 +102,14 @@ impl FrameRow {
     pub fn state_path(&self) -> String {
         state_path(&self.path, &self.state)
     }
+
+    /// When its Task can no longer be answered from outside: the end of its `TimeoutSeconds`, or of its `HeartbeatSeconds` while nothing
+    /// is called. `None` without either.
+    pub fn answerable_until_ms(&self) -> Option<u64> {
+        let FrameState::Task { deadline_ms, heartbeat, parked, .. } = &self.frame_state else { return None };
+        let beat_ms = heartbeat.as_ref().filter(|_| parked.is_some()).and_then(|heartbeat| heartbeat.due_ms);
+        deadline_ms.iter().copied().chain(beat_ms).min()
+    }
 }
 
 /// A frame in memory.

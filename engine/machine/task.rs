@@ -222,7 +222,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Handles an answer from outside.
+    /// Handles an answer from outside. One that comes after the deadline changes nothing, as at AWS: the task has timed out.
     pub fn signalled(
         &mut self,
         id: FrameId,
@@ -231,7 +231,7 @@ impl Turn<'_> {
         answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) {
-        if !self.is_current_task(id, visit, attempt) {
+        if !self.execution.is_answerable(id, visit, attempt, self.now_ms()) {
             return;
         }
         self.abandon(id);

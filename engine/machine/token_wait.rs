@@ -12,13 +12,13 @@ use crate::{
 };
 
 impl Execution {
-    /// Whether the task that an input addresses still waits, or the stored answer still exists; true for an input that addresses
+    /// Whether at a time the task that an input addresses still waits, or the stored answer still exists; true for an input that addresses
     /// neither.
-    pub fn awaits(&self, input: &Input) -> bool {
+    pub fn awaits(&self, input: &Input, now_ms: u64) -> bool {
         match input {
-            Input::Signalled { frame, visit, attempt, .. } => self.is_current_task(*frame, *visit, *attempt),
+            Input::Signalled { frame, visit, attempt, .. } => self.is_answerable(*frame, *visit, *attempt, now_ms),
             Input::Heartbeat { frame, visit, attempt } | Input::Fetched { frame, visit, attempt, .. } => {
-                self.is_current_task(*frame, *visit, Some(*attempt))
+                self.is_answerable(*frame, *visit, Some(*attempt), now_ms)
             }
             Input::WithdrawSignal { state, .. } => {
                 self.header.early_signals.iter().any(|signal| signal.state == *state)
@@ -27,7 +27,16 @@ impl Execution {
         }
     }
 
-    fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
+    /// Whether a frame is in an attempt of a Task that has not timed out at a time. A deadline is a moment in the store: it passes also while
+    /// no process drives the execution.
+    pub(super) fn is_answerable(&self, id: FrameId, visit: u64, attempt: Option<u32>, now_ms: u64) -> bool {
+        let task_due_ms = self.frames.get(id).and_then(|frame| frame.row.answerable_until_ms());
+        let is_over = task_due_ms.into_iter().chain(self.header.deadline_ms).any(|due_ms| due_ms <= now_ms);
+        !is_over && self.is_current_task(id, visit, attempt)
+    }
+
+    /// Whether a frame is in an attempt of a Task; `None` for any attempt of the visit.
+    pub(super) fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
         self.frames.get(id).is_some_and(|frame| {
             frame.row.visit == visit
                 && attempt.is_none_or(|attempt| attempt == frame.row.attempt)
@@ -83,12 +92,12 @@ impl Turn<'_> {
         self.run();
     }
 
-    /// Marks a task as fetched by a worker, which now has the task token, and starts its heartbeat.
+    /// Marks a task as fetched by a worker, which now has the task token, and starts its heartbeat. A task that has timed out is not fetched.
     pub fn fetched(&mut self, id: FrameId, visit: u64, attempt: u32, worker: Option<String>) {
-        if !self.is_current_task(id, visit, Some(attempt)) {
+        let now = self.now_ms();
+        if !self.execution.is_answerable(id, visit, Some(attempt), now) {
             return;
         }
-        let now = self.now_ms();
         let FrameState::Task { parked, heartbeat, .. } = &mut self.row(id).frame_state else { return };
         if *parked != Some(Parked::Offered) {
             return;
@@ -122,12 +131,12 @@ impl Turn<'_> {
         }
     }
 
-    /// Handles a heartbeat from the holder of the task.
+    /// Handles a heartbeat from the holder of the task. One that comes too late changes nothing: the task has timed out.
     pub fn heartbeat(&mut self, id: FrameId, visit: u64, attempt: u32) {
-        if !self.is_current_task(id, visit, Some(attempt)) {
+        let now = self.now_ms();
+        if !self.execution.is_answerable(id, visit, Some(attempt), now) {
             return;
         }
-        let now = self.now_ms();
         if let FrameState::Task { heartbeat, .. } = &mut self.row(id).frame_state {
             beat(heartbeat, now);
         }

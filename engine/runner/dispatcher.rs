@@ -5,12 +5,14 @@ mod adaptive_gate;
 mod asleep;
 mod awaited;
 mod beside;
+mod declined;
 mod draining;
 mod drive;
 mod forget;
 mod inline_commit;
 mod machines;
 mod prefetch;
+mod replies;
 #[cfg(test)]
 mod simulation;
 mod start;
@@ -20,11 +22,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::broadcast;
 
-pub(super) use self::draining::COMMITS_WAIT_MAX;
 use self::{
-    awaited::Awaited, beside::Away, draining::Draining, inline_commit::InlineCommit, machines::Machines,
-    prefetch::Prefetch, subjects::Subjects,
+    awaited::Awaited, beside::Away, declined::Declined, draining::Draining, inline_commit::InlineCommit,
+    machines::Machines, prefetch::Prefetch, subjects::Subjects,
 };
+pub(super) use self::{draining::COMMITS_WAIT_MAX, replies::Replies};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
@@ -32,7 +34,7 @@ use super::{
     event::Broadcast,
     inbox::{Inbox, Received},
     lanes::Lanes,
-    message::{Committed, Message, Reply},
+    message::{Committed, Message},
     offers::{Offer, Offers, not_offered},
     step_call::StepCaller,
     timers::{NEVER_MS, Timers},
@@ -84,6 +86,7 @@ pub(super) struct Dispatcher {
     machines: Machines,
     subjects: Subjects,
     awaited: Awaited,
+    declined: Declined,
     timers: Timers,
     prefetch: Prefetch,
     calls_in_flight: usize,
@@ -118,6 +121,7 @@ impl Dispatcher {
             machines: Machines::default(),
             subjects: Subjects::default(),
             awaited: Awaited::default(),
+            declined: Declined::default(),
             timers: Timers::default(),
             prefetch: Prefetch::default(),
             calls_in_flight: 0,
@@ -131,7 +135,7 @@ impl Dispatcher {
         }
     }
 
-    /// Makes it record answers from outside without calling steps.
+    /// Makes it record answers from outside. It calls no step, begins no Task and handles no due time.
     pub fn without_calls(self) -> Self {
         Dispatcher { makes_no_calls: true, ..self }
     }
@@ -174,9 +178,10 @@ impl Dispatcher {
         self.calls_in_flight > 0 || self.turns_beside > 0 || self.commits_under_way > 0 || !inbox.is_empty()
     }
 
-    /// Whether due times and calls are handled: not while draining or after a failure of the store.
+    /// Whether due times are handled and calls are made: not while draining, after a failure of the store, or by a runner that only
+    /// records answers.
     fn accepts_work(&self) -> bool {
-        !self.draining.has_begun() && self.failed.is_none()
+        !self.draining.has_begun() && self.failed.is_none() && !self.makes_no_calls
     }
 
     fn receive(&mut self, message: Message) {
@@ -198,6 +203,14 @@ impl Dispatcher {
                 if self.driven.contains_key(id.as_str()) {
                     self.advance(&id, input, None, None);
                 }
+            }
+            Message::Declined { ref id, .. } if self.is_away(id) => {
+                let id = id.clone();
+                self.put_off_message(&id, message);
+            }
+            Message::Declined { id, call, reason } => {
+                self.calls_in_flight -= 1;
+                self.call_declined(&id, call, reason);
             }
             Message::Durable { committed } => committed.into_iter().for_each(|part| self.durable(part)),
             Message::StoreFailed { error } => self.store_failed(error),
@@ -250,6 +263,7 @@ impl Dispatcher {
         }
         let Some((key, _)) = self.driven.get_key_value(id) else { return };
         let key = key.clone();
+        self.hold_tasks(&key);
         self.find_missing_activities(&key);
         let Some((input, reply)) = self.run_beside(&key, input, reply) else { return };
         let moment = self.moment();
@@ -273,6 +287,7 @@ impl Dispatcher {
         if execution.awaits_executions() {
             self.awaited.note(&key, &transition);
         }
+        let reply = Replies::of_turn(reply, id, &transition);
         let commands = std::mem::take(&mut transition.commands);
         let entries = transition.entries.clone();
         let polled = polled(id, &transition);
@@ -322,6 +337,7 @@ impl Dispatcher {
         }
         self.carry_out(committed);
         self.show_asleep(&id);
+        self.release_declined(&id);
         self.let_go(&id);
     }
 
@@ -341,8 +357,9 @@ impl Dispatcher {
         }
         for command in commands {
             match command {
-                Command::CallStep(call) if self.accepts_work() && !self.makes_no_calls => {
+                Command::CallStep(call) if self.accepts_work() => {
                     self.calls_in_flight += 1;
+                    self.declined.called(&id, call.frame);
                     self.calls.call(&id, environment.clone(), *call);
                 }
                 Command::CallStep(_) => {}
@@ -360,10 +377,14 @@ impl Dispatcher {
                 }
             }
         }
-        match (replies, &header) {
-            (Some(Replies::Header(reply)), Some(header)) => drop(reply.send(Ok((**header).clone()))),
-            (Some(Replies::Done(reply)), _) => drop(reply.send(Ok(()))),
-            (Some(Replies::Header(_)), None) | (None, _) => {}
+        Replies::confirm(replies, header.as_deref());
+    }
+
+    /// Lets the next turn begin no Task if this runner would not make its call.
+    fn hold_tasks(&mut self, id: &str) {
+        let holds_tasks = !self.accepts_work();
+        if let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) {
+            execution.hold_tasks(holds_tasks);
         }
     }
 
@@ -411,22 +432,6 @@ impl Dispatcher {
     fn wake_at(&mut self, id: &Arc<str>, due_ms: u64) {
         if let Some(driven) = self.driven.get_mut(id) {
             self.timers.set(id, &mut driven.due_ms, due_ms);
-        }
-    }
-}
-
-/// The recipient that waits for a turn to be durable.
-pub(super) enum Replies {
-    Header(Reply<ExecutionHeader>),
-    Done(Reply<()>),
-}
-
-impl Replies {
-    fn refuse(replies: Option<Self>, error: RunnerError) {
-        match replies {
-            None => {}
-            Some(Replies::Header(reply)) => drop(reply.send(Err(error))),
-            Some(Replies::Done(reply)) => drop(reply.send(Err(error))),
         }
     }
 }

@@ -56,6 +56,14 @@ pub enum RunnerEvent {
         /// continue it: a task token, a worker of an activity, a person.
         next_wake_ms: Option<u64>,
     },
+    /// The runner has stopped driving the execution, because this process cannot act in its environment. Nothing was recorded. Another
+    /// process may continue it.
+    Released {
+        /// The execution.
+        execution: String,
+        /// Why this process cannot act for it.
+        reason: String,
+    },
     /// The store failed and the runner has stopped.
     StoreFailed {
         /// The store's error.

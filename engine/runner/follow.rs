@@ -190,9 +190,9 @@ impl Follow {
         match event {
             RunnerEvent::Entry { .. } | RunnerEvent::Unknown => false,
             RunnerEvent::Settled { header } => header.id == self.execution,
-            RunnerEvent::Polled { execution, .. } | RunnerEvent::Asleep { execution, .. } => {
-                *execution == self.execution
-            }
+            RunnerEvent::Polled { execution, .. }
+            | RunnerEvent::Asleep { execution, .. }
+            | RunnerEvent::Released { execution, .. } => *execution == self.execution,
             RunnerEvent::StoreFailed { .. } => true,
         }
     }

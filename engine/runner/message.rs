@@ -12,7 +12,7 @@ use super::{RunnerError, dispatcher::Replies, event::Asleep, lanes::FinishedTurn
 use crate::{
     asl::StateMachine,
     journal::{JournalEntry, Signaller},
-    machine::{Command, ExecutionHeader, Identity, Input, Reentry, SignalAnswer},
+    machine::{Command, ExecutionHeader, FrameId, Identity, Input, Reentry, SignalAnswer},
     store::{Definition, DocumentChanges, StoreError},
 };
 
@@ -104,6 +104,12 @@ pub(super) enum Message {
         id: String,
         input: Input,
     },
+    /// A call was not made, because this process cannot act in the environment of the execution.
+    Declined {
+        id: String,
+        call: CallKey,
+        reason: String,
+    },
     /// A turn that ran in a lane has ended.
     TurnDone(Box<FinishedTurn>),
     Durable {
@@ -142,6 +148,14 @@ pub(super) enum Message {
     },
     /// Stops the dispatcher: the last handle was dropped.
     Stop,
+}
+
+/// A call of an execution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CallKey {
+    pub frame: FrameId,
+    pub visit: u64,
+    pub attempt: u32,
 }
 
 /// Options of resuming an execution.

@@ -10,7 +10,7 @@ use super::{
     Clock,
     fast_steps::FastSteps,
     in_flight::InFlight,
-    message::{Message, Messages},
+    message::{CallKey, Message, Messages},
 };
 use crate::{
     machine::{FrameId, Input, StepAnswer, StepCall},
@@ -22,15 +22,15 @@ pub(super) const CALLS_MAX: usize = 256;
 
 /// Carries out [`crate::machine::Command::CallStep`].
 pub(super) trait StepCaller: Send {
-    /// Calls a step; its answer is sent as [`Message::Answered`].
+    /// Calls a step; its answer is sent as [`Message::Answered`], or that it was not called as [`Message::Declined`].
     fn call(&self, execution: &str, environment: Arc<Value>, call: StepCall);
 
     /// Signals the call of a visit that its attempt has ended. Its answer is still sent.
     fn abandon(&self, execution: &str, frame: FrameId, visit: u64);
 }
 
-/// Calls the steps of the registries, each in a task of the runtime. If a step answered at once the last time, the calling thread polls
-/// its future once first: waking another thread takes longer than such a step.
+/// Calls the steps of the registries, each in a task of the runtime, unless this process cannot act in the environment. If a step answered
+/// at once the last time, the calling thread polls its future once first: waking another thread takes longer than such a step.
 pub(super) struct StepCalls {
     pub runtime: Handle,
     pub registries: Arc<dyn Registries>,
@@ -51,6 +51,9 @@ impl StepCaller for StepCalls {
         let key = (id.clone(), frame, visit, attempt);
         let mut called = Box::pin(async move {
             let _permit = permits.acquire_owned().await;
+            if let Some(reason) = registries.declines(&environment, &context.resource).await {
+                return Message::Declined { id, call: CallKey { frame, visit, attempt }, reason };
+            }
             let result = step::call(registries.as_ref(), &environment, context, (*arguments).clone()).await;
             let answer = answer(result, clock.as_ref());
             Message::Answered { id, input: Input::Answered { frame, visit, attempt, answer } }

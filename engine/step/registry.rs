@@ -101,6 +101,12 @@ pub trait Registries: Send + Sync + 'static {
         true
     }
 
+    /// Why this process cannot act in an environment in which another process may. The call is then not made, and the runner stops driving
+    /// the execution instead of pausing it. `None` if it can act, and where a call is to show that it cannot.
+    async fn declines(&self, _environment: &Value, _resource: &str) -> Option<String> {
+        None
+    }
+
     /// The step for a `Resource`; `None` if none is registered.
     ///
     /// # Errors

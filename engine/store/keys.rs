@@ -12,7 +12,7 @@
 //! | `e/` | early signals, since format 4 |
 //! | `l/` | the list of each workflow's executions by status, redriven or not, and time, the latest first; since format 5 |
 //! | `n/` | documents |
-//! | `r/` | map runs, by their number; `u/` the place of one, by the UUID prefix that it shares with its child executions |
+//! | `r/` | map runs, by their number; `u/` execution and number of one, by the UUID prefix that it shares with its child executions |
 //! | `x/` | child executions of map runs, the latest first; `y/` their histories, a record for each turn |
 //!
 //! In format 2 the execution record of an execution that has not continued in a later format is under `a/`, or under `h/` once it
@@ -173,8 +173,9 @@ pub(super) fn map_runs_sharing(id: &str, number: u64, bits: u32) -> Vec<u8> {
     key
 }
 
-pub(super) fn map_run_place(place: &str) -> Vec<u8> {
-    [b"u/", place.as_bytes()].concat()
+/// The execution and number of a map run, by its UUID prefix.
+pub(super) fn map_run_by_uuid(uuid_prefix: &str) -> Vec<u8> {
+    [b"u/", uuid_prefix.as_bytes()].concat()
 }
 
 /// The child executions of all map runs of an execution.

@@ -14,9 +14,9 @@ const BLOCK_BITS: u32 = 8;
 /// Frames and map runs share their numbers. A range of this many numbers without a map run is skipped.
 const SKIPPED_BITS: u32 = 16;
 
-/// The place of a map run, found by the prefix that its UUID and those of its child executions share.
+/// The execution and number of a map run, found by the prefix that its UUID and those of its child executions share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MapRunPlace {
+pub struct MapRunByUuid {
     /// The execution.
     pub execution: String,
     /// The map run's number.
@@ -29,9 +29,9 @@ pub(super) fn put(batch: &mut Batch, id: &str, changes: &MapRunChanges) -> Resul
         let key = keys::map_run(id, run.number);
         put(key.clone(), codec::encode(&key, run))?;
         if changes.begun.contains(&run.number) {
-            let key = keys::map_run_place(run.uuid_prefix());
-            let place = MapRunPlace { execution: id.to_owned(), number: run.number };
-            put(key.clone(), codec::encode(&key, &place))?;
+            let key = keys::map_run_by_uuid(run.uuid_prefix());
+            let by_uuid = MapRunByUuid { execution: id.to_owned(), number: run.number };
+            put(key.clone(), codec::encode(&key, &by_uuid))?;
         }
     }
     for child in &changes.children {
@@ -103,8 +103,8 @@ impl Store {
     /// The records cannot be read.
     pub fn map_run(&self, uuid: &str) -> Result<Option<(String, MapRun)>, StoreError> {
         let Some(prefix) = uuid_prefix(uuid) else { return Ok(None) };
-        let found: Option<MapRunPlace> = self.read(&keys::map_run_place(prefix))?;
-        let Some(MapRunPlace { execution, number }) = found else { return Ok(None) };
+        let found: Option<MapRunByUuid> = self.read(&keys::map_run_by_uuid(prefix))?;
+        let Some(MapRunByUuid { execution, number }) = found else { return Ok(None) };
         Ok(self.map_run_numbered(&execution, number)?.map(|run| (execution, run)))
     }
 
@@ -145,7 +145,7 @@ impl Store {
     pub(super) fn forget_map_runs(&self, batch: &mut Batch, id: &str) -> Result<(), StoreError> {
         let forget = |(key, _): Record, batch: &mut Batch| batch.delete(key);
         for run in self.map_runs(id)? {
-            batch.delete(keys::map_run_place(run.uuid_prefix()));
+            batch.delete(keys::map_run_by_uuid(run.uuid_prefix()));
         }
         for prefix in [keys::map_runs(id), keys::all_children(id), keys::all_child_entries(id)] {
             let records = self.records.scan(&prefix, None, usize::MAX)?;

@@ -1,6 +1,6 @@
 """IAM with one policy: a call that it does not allow is denied.
 
-Actions are compared exactly. Names are compared if the steps choose them, EC2's resources by their tags.
+Actions are compared exactly. Names are compared if the steps choose them, EC2's resources and certificates by their tags.
 """
 
 import fnmatch
@@ -52,6 +52,9 @@ class Policy:
             ids = [value for value in texts(call.parameters) if TAGGED.match(value)]
             tags = self.states.backend("ec2").tags
             return all(matches(tags.get(id, {}).get(name)) for id in ids)
+        if key.startswith("aws:ResourceTag/") and call.service == "acm":
+            certificate = self.states.backend("acm")._certificates.get(call.parameters.get("CertificateArn"))
+            return certificate is None or matches(certificate.tags.get(name))
         if key == "iam:AWSServiceName":
             return matches(call.parameters.get("AWSServiceName"))
         return True

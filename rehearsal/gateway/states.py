@@ -1,6 +1,7 @@
 """The states of resources on AWS that moto skips, derived from a resource's age."""
 
 import json
+import math
 import re
 import time
 
@@ -243,7 +244,10 @@ class States:
                 yield record
 
     def validation_is_there(self, certificate):
-        """How long the record that validates the domain has been in DNS, in AWS's seconds; `None` if it is not."""
+        """How long the record that validates the domain has been in DNS, in AWS's seconds; `None` if it is not. An imported certificate
+        needs none."""
+        if certificate.get("Type") == "IMPORTED":
+            return math.inf
         for option in certificate.get("DomainValidationOptions", []):
             wanted = option.get("ResourceRecord")
             if option.get("ValidationMethod") == "EMAIL":

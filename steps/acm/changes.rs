@@ -43,8 +43,8 @@ pub(super) async fn check(
 /// The note about the certificate of an earlier `domain`.
 fn of_earlier_domain(domain: &str, earlier: &str, arn: &str) -> String {
     format!(
-        "domain is {domain} in the input, and an earlier run served {earlier}: its certificate {arn}, its validation record and its \
-         record for the load balancer stay until the teardown."
+        "domain is {domain} in the input, and an earlier run served {earlier}: its certificate {arn} and its validation \
+         record stay until the teardown."
     )
 }
 

@@ -32,7 +32,7 @@ struct Validation {
 /// account (ACM User Guide, "DNS validation"). So a record is deleted only if this deployment created it and no other
 /// certificate needs it.
 pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
-    let mut validations = Vec::new();
+    let (mut validations, mut not_created) = (Vec::new(), Vec::new());
     for certificate in list(&environment.acm_reads()).await? {
         let arn = certificate.certificate_arn.clone().unwrap_or_default();
         let Some((tags, created_record)) = tags_of(environment, &arn).await? else { continue };
@@ -41,17 +41,16 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
         }
         found.certificate_names.domains.extend(certificate.domain_name.clone());
         for validation in validations_of(environment, &arn).await? {
-            if created_record {
-                validations.push(validation);
-            } else {
-                keep(
-                    found,
-                    &validation.record,
-                    "it was there before this deployment, or an earlier version created it",
-                );
-            }
+            if created_record { validations.push(validation) } else { not_created.push(validation) }
         }
         found.certificate_arns.push(arn);
+    }
+    for validation in without_own(not_created, &validations) {
+        keep(
+            found,
+            &validation.record,
+            "this deployment did not create it: it existed, a person made it, or an earlier version created it",
+        );
     }
     if validations.is_empty() {
         return Ok(());
@@ -67,6 +66,13 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
         }
     }
     Ok(())
+}
+
+/// The validations whose record no other certificate of this deployment created: all certificates of a domain have the
+/// same record, also the one that follows a certificate that failed.
+fn without_own(mut not_created: Vec<Validation>, created: &[Validation]) -> Vec<Validation> {
+    not_created.retain(|validation| !created.iter().any(|created| base(&created.record) == base(&validation.record)));
+    not_created
 }
 
 fn keep(found: &mut Found, record: &str, why: &str) {
@@ -171,6 +177,13 @@ mod tests {
 
     fn certificate(name: &str) -> aws_sdk_acm::types::builders::CertificateSummaryBuilder {
         CertificateSummary::builder().domain_name(name)
+    }
+
+    #[test]
+    fn a_record_of_two_certificates_of_the_deployment_is_not_reported_as_kept() {
+        let of = |record: &str| Validation { record: record.to_owned(), domain: "a.example.com".to_owned() };
+        let kept = without_own(vec![of("_x.a.example.com."), of("_z.a.example.com.")], &[of("_X.a.example.com.")]);
+        assert_eq!(kept.iter().map(|one| one.record.as_str()).collect::<Vec<_>>(), ["_z.a.example.com."]);
     }
 
     #[test]

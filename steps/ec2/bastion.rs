@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{filter, holders, key_pair, of_deployment, security_group};
+use super::{filter, holders, key_pair, of_deployment, security_group, security_group_rule};
 use crate::{Environment, failure::failure, found_tags, tags::sanitised};
 
 /// The states of an instance whose network interface uses its security groups.
@@ -24,6 +24,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
             "ec2:DescribeInstances",
             "ec2:DescribeKeyPairs",
             "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSecurityGroupRules",
             "ec2:DescribeNetworkInterfaces",
         ],
         find_bastion
@@ -53,9 +54,20 @@ struct FoundBastion {
     /// Security groups of the bastion that nothing else uses.
     group_ids: Vec<String>,
     /// Security groups of the bastion, including those that stay.
-    groups_to_close: Vec<String>,
+    groups_to_close: Vec<GroupToClose>,
     /// What is not deleted, each with the reason.
     stays: Vec<String>,
+}
+
+/// A security group of the bastion with the rules to remove.
+#[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct GroupToClose {
+    group_id: String,
+    /// Its own rules.
+    rule_ids: Vec<String>,
+    /// The rules of the database's group that let it in.
+    database_rule_ids: Vec<String>,
 }
 
 async fn find_bastion(
@@ -85,7 +97,13 @@ async fn find_bastion(
         environment.record_found(&group_id, Some(&input.group_name), Value::Null);
         let own = interfaces(&instances);
         let users = holders::other_users(&environment, &group_id, &own, &input.database_group_id).await?;
-        add_group(&mut found, &input.group_name, group_id, &users);
+        let database_group_id = &input.database_group_id;
+        let group = GroupToClose {
+            rule_ids: security_group_rule::ids(&environment, &group_id).await?,
+            database_rule_ids: security_group_rule::ids_from(&environment, database_group_id, &group_id).await?,
+            group_id,
+        };
+        add_group(&mut found, &input.group_name, group, &users);
     }
     Ok(Answer::done(found))
 }
@@ -112,14 +130,14 @@ fn interfaces(instances: &[Instance]) -> Vec<&str> {
 }
 
 /// Adds the bastion's group. AWS deletes no group that a network interface or a rule uses.
-fn add_group(found: &mut FoundBastion, name: &str, group_id: String, users: &[String]) {
+fn add_group(found: &mut FoundBastion, name: &str, group: GroupToClose, users: &[String]) {
     if users.is_empty() {
-        found.group_ids.push(group_id.clone());
+        found.group_ids.push(group.group_id.clone());
     } else {
-        let users = users.join(", ");
+        let (group_id, users) = (&group.group_id, users.join(", "));
         found.stays.push(format!("security group {name} ({group_id}), without rules, because of {users}"));
     }
-    found.groups_to_close.push(group_id);
+    found.groups_to_close.push(group);
 }
 
 #[cfg(test)]
@@ -128,11 +146,12 @@ mod tests {
 
     #[test]
     fn a_group_that_something_else_uses_is_closed_and_named_and_not_deleted() {
+        let group = || GroupToClose { group_id: "sg-1".into(), ..GroupToClose::default() };
         let mut found = FoundBastion::default();
-        add_group(&mut found, "SSH from Internet", "sg-1".into(), &[]);
+        add_group(&mut found, "SSH from Internet", group(), &[]);
         assert_eq!((found.group_ids.as_slice(), found.stays.len()), (&["sg-1".to_owned()][..], 0));
         let mut found = FoundBastion::default();
-        add_group(&mut found, "SSH from Internet", "sg-1".into(), &["network interface eni-9 (of a person)".into()]);
+        add_group(&mut found, "SSH from Internet", group(), &["network interface eni-9 (of a person)".into()]);
         assert_eq!((found.group_ids.len(), found.groups_to_close.len()), (0, 1));
         assert!(found.stays[0].contains("sg-1") && found.stays[0].contains("eni-9"), "{:?}", found.stays);
     }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{filter, gone, gone_already, instance_wait::find_instance, nothing_to_do, of_deployment};
+use super::{filter, gone, gone_already, instance_wait::find_instance, of_deployment};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
@@ -55,14 +55,6 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         ["ec2:DescribeInstances", "ec2:TerminateInstances"],
         terminate_instance
     );
-    step!(
-        registry,
-        environment,
-        "ec2:terminateInstanceByName",
-        "Terminates the deployment's instance of this name, if there is one.",
-        ["ec2:DescribeInstances", "ec2:TerminateInstances"],
-        terminate_instance_by_name
-    );
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -86,15 +78,6 @@ struct RunInstance {
     /// The Ubuntu release, for its tags.
     #[serde(default)]
     release: Option<String>,
-}
-
-/// An instance by its name.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NamedInstance {
-    deployment: String,
-    /// The name, unique within the deployment.
-    name: String,
 }
 
 /// An instance by its id.
@@ -181,19 +164,6 @@ fn root_volume(input: &RunInstance) -> BlockDeviceMapping {
         .build();
     let device = input.root_device_name.as_deref().unwrap_or(UBUNTU_ROOT_DEVICE);
     BlockDeviceMapping::builder().device_name(device).ebs(volume).build()
-}
-
-/// Terminates the instance of an earlier run, for an input without a bastion: it would be billed and reachable.
-async fn terminate_instance_by_name(
-    environment: Arc<Environment>,
-    context: StepContext,
-    input: NamedInstance,
-) -> StepResult<Nothing> {
-    let Some(instance) = find_by_name(&environment, &input.deployment, &input.name).await? else {
-        return nothing_to_do();
-    };
-    let instance_id = instance.instance_id().unwrap_or_default().to_owned();
-    terminate_instance(environment, context, InstanceId { instance_id }).await
 }
 
 async fn terminate_instance(

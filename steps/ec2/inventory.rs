@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{filter, of_deployment};
+use super::{filter, of_deployment, security_group_rule};
 use crate::{
     Environment,
     failure::failure,
@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct FoundSecurityGroup {
     group_id: String,
     name: String,
+    /// The rules for incoming traffic.
+    rule_ids: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
@@ -71,6 +73,9 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
         environment.record_found(group.group_id().unwrap_or_default(), group.group_name(), Value::Null);
     }
     found.security_groups = in_order(groups);
+    for group in &mut found.security_groups {
+        group.rule_ids = security_group_rule::ids(environment, &group.group_id).await?;
+    }
     found.route_tables = tagged!(deployment, "ec2:DescribeRouteTables", ec2.describe_route_tables(), |table| {
         knows_name(environment, table.route_table_id(), table.tags());
         Some(route_table(&table))
@@ -119,6 +124,7 @@ fn in_order(groups: Vec<SecurityGroup>) -> Vec<FoundSecurityGroup> {
         .map(|group| FoundSecurityGroup {
             group_id: group.group_id.unwrap_or_default(),
             name: group.group_name.unwrap_or_default(),
+            rule_ids: Vec::new(),
         })
         .collect();
     found.sort_by_key(|group| rank(&group.name));

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, SecurityGroup, SecurityGroupRule, UserIdGroupPair};
+use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, SecurityGroupRule, UserIdGroupPair};
 use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{change_of_part, filter, nothing_to_do, security_group};
+use super::{change_of_part, filter};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing},
-    found_tags,
+    outcome::may_have_deleted,
     plan::is_unknown,
 };
 
@@ -25,14 +25,6 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         "Lets traffic into a security group.",
         ["ec2:DescribeSecurityGroupRules", "ec2:AuthorizeSecurityGroupIngress"],
         authorize_ingress
-    );
-    step!(
-        registry,
-        environment,
-        "ec2:revokeIngressByName",
-        "Revokes all rules of the deployment's security group of this name, if there is one.",
-        ["ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:RevokeSecurityGroupIngress"],
-        revoke_ingress_by_name
     );
     step!(
         registry,
@@ -75,15 +67,6 @@ struct AuthorizeIngress {
     description: String,
 }
 
-/// A group by its name.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NamedGroup {
-    deployment: String,
-    vpc_id: String,
-    name: String,
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RevokeReplacedIngress {
@@ -92,6 +75,9 @@ struct RevokeReplacedIngress {
     description: String,
     /// The addresses whose rule stays.
     cidr: String,
+    /// The rules that an earlier step found. Those that are gone after a lost answer count as removed.
+    #[serde(default)]
+    rule_ids: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -100,20 +86,26 @@ struct RevokeIngressFromGroup {
     group_id: String,
     /// The group that was let in.
     source_group_id: String,
+    /// The rules that an earlier step found. Those that are gone after a lost answer count as removed.
+    #[serde(default)]
+    rule_ids: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CreatedRule {
     security_group_rule_id: Option<String>,
-    /// Whether other rules carry the description, which an earlier input made for other addresses.
-    has_earlier_rules: bool,
+    /// The other rules with the description, which an earlier input made for other addresses.
+    earlier_rule_ids: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct GroupId {
+struct RevokeAllIngress {
     group_id: String,
+    /// The rules that an earlier step found. Those that are gone after a lost answer count as removed.
+    #[serde(default)]
+    rule_ids: Vec<String>,
 }
 
 async fn authorize_ingress(
@@ -123,9 +115,10 @@ async fn authorize_ingress(
 ) -> StepResult<CreatedRule> {
     let permission = permission(&input)?;
     let (wanted, others) = find(&environment, &context, &input).await?;
-    let has_earlier_rules = others.iter().any(|rule| rule.description() == Some(&input.description));
+    let earlier = others.iter().filter(|rule| rule.description() == Some(&input.description));
+    let earlier_rule_ids: Vec<String> = earlier.filter_map(|rule| rule.security_group_rule_id.clone()).collect();
     if let Some(rule) = wanted {
-        return found_rule(&context, &input, rule, has_earlier_rules);
+        return found_rule(&context, &input, rule, earlier_rule_ids);
     }
     let answer = environment
         .ec2()
@@ -141,12 +134,12 @@ async fn authorize_ingress(
             let resource_change =
                 ResourceChange::new(ChangeAction::Created, RESOURCE_TYPE, id).named(&input.description);
             let security_group_rule_id = rule.map(str::to_owned);
-            Ok(Answer::with_change(CreatedRule { security_group_rule_id, has_earlier_rules }, resource_change))
+            Ok(Answer::with_change(CreatedRule { security_group_rule_id, earlier_rule_ids }, resource_change))
         }
         Err(error) if is_already_there(&error) => {
             let (rule, _) = find(&environment, &context, &input).await?;
             let rule = rule.ok_or_else(|| failure("ec2:AuthorizeSecurityGroupIngress", error))?;
-            found_rule(&context, &input, rule, has_earlier_rules)
+            found_rule(&context, &input, rule, earlier_rule_ids)
         }
         Err(error) => Err(failure_for(&context, &input.group_id, "ec2:AuthorizeSecurityGroupIngress", error)),
     }
@@ -156,12 +149,12 @@ fn found_rule(
     context: &StepContext,
     input: &AuthorizeIngress,
     rule: SecurityGroupRule,
-    has_earlier_rules: bool,
+    earlier_rule_ids: Vec<String>,
 ) -> StepResult<CreatedRule> {
     let id = rule.security_group_rule_id.unwrap_or_default();
     let change = change_of_part(context, &input.group_id, &id);
     let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &id).named(&input.description);
-    Ok(Answer::with_change(CreatedRule { security_group_rule_id: Some(id), has_earlier_rules }, resource_change))
+    Ok(Answer::with_change(CreatedRule { security_group_rule_id: Some(id), earlier_rule_ids }, resource_change))
 }
 
 fn permission(input: &AuthorizeIngress) -> Result<IpPermission, StepError> {
@@ -212,6 +205,30 @@ async fn ingress_rules(environment: &Environment, group_id: &str) -> Result<Vec<
     Ok(rules.into_iter().filter(|rule| rule.is_egress() != Some(true)).collect())
 }
 
+/// The ids of a group's rules for incoming traffic; none if the group no longer exists.
+pub(super) async fn ids(environment: &Environment, group_id: &str) -> Result<Vec<String>, StepError> {
+    Ok(existing(environment, group_id).await?.into_iter().filter_map(|rule| rule.security_group_rule_id).collect())
+}
+
+/// The ids of a group's rules that let another group in.
+pub(super) async fn ids_from(
+    environment: &Environment,
+    group_id: &str,
+    source: &str,
+) -> Result<Vec<String>, StepError> {
+    let rules = existing(environment, group_id).await?.into_iter();
+    Ok(rules.filter(|rule| source_group(rule) == Some(source)).filter_map(|rule| rule.security_group_rule_id).collect())
+}
+
+/// The rules of a group; none if it no longer exists.
+async fn existing(environment: &Environment, group_id: &str) -> Result<Vec<SecurityGroupRule>, StepError> {
+    match ingress_rules(environment, group_id).await {
+        Ok(rules) => Ok(rules),
+        Err(error) if is_missing(&error) => Ok(Vec::new()),
+        Err(error) => Err(failure("ec2:DescribeSecurityGroupRules", error)),
+    }
+}
+
 fn is_wanted(rule: &SecurityGroupRule, input: &AuthorizeIngress) -> bool {
     let source = match (&input.cidr, &input.source_group_id) {
         (Some(cidr), _) => rule.cidr_ipv4() == Some(cidr) || rule.cidr_ipv6() == Some(cidr),
@@ -226,42 +243,27 @@ fn is_wanted(rule: &SecurityGroupRule, input: &AuthorizeIngress) -> bool {
 
 async fn revoke_all_ingress(
     environment: Arc<Environment>,
-    _context: StepContext,
-    input: GroupId,
+    context: StepContext,
+    input: RevokeAllIngress,
 ) -> StepResult<Nothing> {
-    revoke(&environment, &input.group_id, |_| true).await
-}
-
-/// Revokes the access through the group of an earlier run, for an input without a bastion.
-async fn revoke_ingress_by_name(
-    environment: Arc<Environment>,
-    _context: StepContext,
-    input: NamedGroup,
-) -> StepResult<Nothing> {
-    let found = security_group::named(&environment, &input.vpc_id, &input.name)
-        .await
-        .map_err(|error| failure("ec2:DescribeSecurityGroups", error))?;
-    let ours = |group: &&SecurityGroup| found_tags!(group.tags()).is_ours(&input.deployment);
-    match found.as_ref().filter(ours).and_then(SecurityGroup::group_id) {
-        Some(group_id) => revoke(&environment, group_id, |_| true).await,
-        None => nothing_to_do(),
-    }
+    revoke(&environment, &context, &input.group_id, &input.rule_ids, |_| true).await
 }
 
 async fn revoke_replaced_ingress(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: RevokeReplacedIngress,
 ) -> StepResult<Nothing> {
-    revoke(&environment, &input.group_id, |rule| is_replaced(rule, &input)).await
+    revoke(&environment, &context, &input.group_id, &input.rule_ids, |rule| is_replaced(rule, &input)).await
 }
 
 async fn revoke_ingress_from_group(
     environment: Arc<Environment>,
-    _context: StepContext,
+    context: StepContext,
     input: RevokeIngressFromGroup,
 ) -> StepResult<Nothing> {
-    revoke(&environment, &input.group_id, |rule| source_group(rule) == Some(input.source_group_id.as_str())).await
+    let is_from = |rule: &SecurityGroupRule| source_group(rule) == Some(input.source_group_id.as_str());
+    revoke(&environment, &context, &input.group_id, &input.rule_ids, is_from).await
 }
 
 /// The group that a rule lets in.
@@ -274,30 +276,33 @@ fn is_replaced(rule: &SecurityGroupRule, input: &RevokeReplacedIngress) -> bool 
     rule.description() == Some(input.description.as_str()) && !kept
 }
 
+/// Revokes the rules that are `wanted`. The rules in `known` that are gone count as revoked if an earlier call of this state
+/// may have revoked them: the answer was lost.
 async fn revoke(
     environment: &Environment,
+    context: &StepContext,
     group_id: &str,
+    known: &[String],
     wanted: impl Fn(&SecurityGroupRule) -> bool,
 ) -> StepResult<Nothing> {
-    let rules = match ingress_rules(environment, group_id).await {
-        Ok(rules) => rules,
-        Err(error) if is_missing(&error) => return nothing_to_do(),
-        Err(error) => return Err(failure("ec2:DescribeSecurityGroupRules", error)),
-    };
-    let rules: Vec<SecurityGroupRule> = rules.into_iter().filter(wanted).collect();
+    let rules: Vec<SecurityGroupRule> = existing(environment, group_id).await?.into_iter().filter(wanted).collect();
     let ids: Vec<String> = rules.iter().filter_map(|rule| rule.security_group_rule_id.clone()).collect();
-    if ids.is_empty() {
-        return nothing_to_do();
-    }
-    let call = environment.ec2().revoke_security_group_ingress().group_id(group_id);
-    match call.set_security_group_rule_ids(Some(ids)).send().await {
-        Ok(_) => {
-            let changes = rules.iter().map(revoked).collect();
-            Ok(Answer::Done(engine::step::Done { output: Nothing {}, changes }))
+    let mut changes = revoked_earlier(context, known, &ids);
+    if !ids.is_empty() {
+        let call = environment.ec2().revoke_security_group_ingress().group_id(group_id);
+        match call.set_security_group_rule_ids(Some(ids)).send().await {
+            Ok(_) => changes.extend(rules.iter().map(revoked)),
+            Err(error) if is_missing(&error) => {}
+            Err(error) => return Err(failure("ec2:RevokeSecurityGroupIngress", error)),
         }
-        Err(error) if is_missing(&error) => nothing_to_do(),
-        Err(error) => Err(failure("ec2:RevokeSecurityGroupIngress", error)),
     }
+    Ok(Answer::Done(engine::step::Done { output: Nothing {}, changes }))
+}
+
+/// The deletions of rules whose answer was lost.
+fn revoked_earlier(context: &StepContext, known: &[String], existing: &[String]) -> Vec<ResourceChange> {
+    let gone = known.iter().filter(|id| may_have_deleted(context) && !existing.contains(id));
+    gone.map(|id| ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, id)).collect()
 }
 
 /// The deletion of a rule. People know rules by their descriptions.
@@ -342,6 +347,7 @@ mod tests {
             group_id: "sg-1".into(),
             description: "SSH to the bastion".into(),
             cidr: "192.0.2.0/24".into(),
+            rule_ids: Vec::new(),
         };
         let rule = |description: &str, cidr: &str| {
             SecurityGroupRule::builder().description(description).cidr_ipv4(cidr).build()
@@ -356,6 +362,16 @@ mod tests {
         let rule = SecurityGroupRule::builder().security_group_rule_id("sgr-1").description("PostgreSQL");
         assert_eq!(revoked(&rule.build()).name.as_deref(), Some("PostgreSQL"));
         assert_eq!(revoked(&SecurityGroupRule::builder().security_group_rule_id("sgr-1").build()).name, None);
+    }
+
+    #[test]
+    fn rules_whose_deletion_has_no_answer_are_counted_and_those_that_somebody_else_deleted_are_not() {
+        let (known, existing) = (["sgr-1".to_owned(), "sgr-2".to_owned()], ["sgr-2".to_owned()]);
+        let mut context = StepContext::for_test("Revoke all rules of the group");
+        assert!(revoked_earlier(&context, &known, &existing).is_empty());
+        context.attempt = 2;
+        let changes = revoked_earlier(&context, &known, &existing);
+        assert_eq!(changes, [ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, "sgr-1")]);
     }
 
     #[test]

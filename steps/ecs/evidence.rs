@@ -15,6 +15,13 @@ const LOG_STREAMS_MAX: i32 = 2;
 const LOG_LINES_MAX: i32 = 15;
 const LINE_LENGTH_MAX: usize = 300;
 const HINT: &str = "Repair the cause and run again with the same input: a new deployment of the service is started.";
+/// What the kernel writes to the log and what ECS gives as the reason of a stopped task if an image is built for another
+/// processor (Amazon ECS Developer Guide, "CannotPullContainer task errors": "does not contain descriptor matching
+/// platform"). The registry knows it earlier, and flow does not call registries.
+const OTHER_PLATFORM: [&str; 3] =
+    ["exec format error", "contain descriptor matching platform", "no matching manifest for linux/amd64"];
+const OTHER_PLATFORM_HINT: &str = "The image is built for another processor: the tasks run on X86_64, so it must contain linux/amd64. Build \
+                                   it with   --platform linux/amd64   and run again with its name as application.image.";
 
 /// The failure of the wait, with everything that was found.
 pub(super) async fn explain(
@@ -30,7 +37,15 @@ pub(super) async fn explain(
         ("targets that are not healthy", Ok(targets.iter().filter_map(unhealthy).take(TARGETS_MAX).collect())),
         ("end of the log", log_tail(environment, &input.log_group).await),
     ];
-    StepError::new(ErrorClass::Failed, written(cause, sections)).hint(HINT)
+    let cause = written(cause, sections);
+    let hint = hint(&cause);
+    StepError::new(ErrorClass::Failed, cause).hint(hint)
+}
+
+/// What to do about a failure with this text.
+fn hint(cause: &str) -> &'static str {
+    let cause = cause.to_lowercase();
+    if OTHER_PLATFORM.iter().any(|words| cause.contains(words)) { OTHER_PLATFORM_HINT } else { HINT }
 }
 
 type Section = (&'static str, Result<Vec<String>, StepError>);
@@ -171,6 +186,18 @@ mod tests {
              Health checks failed with these codes: [502]\n\
              end of the log: not known (logs:GetLogEvents: no)"
         );
+    }
+
+    #[test]
+    fn an_image_for_another_processor_is_named_as_the_cause() {
+        let reasons = [
+            "end of the log:\n  exec /usr/local/bin/java: exec format error",
+            "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/amd64'",
+        ];
+        for reason in reasons {
+            assert!(hint(reason).contains("linux/amd64"), "{reason}");
+        }
+        assert_eq!(hint("Essential container in task exited"), HINT);
     }
 
     #[test]

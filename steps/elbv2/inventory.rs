@@ -23,8 +23,8 @@ const ARNS_MAX: usize = 20;
 #[derive(Debug, PartialEq)]
 pub(crate) struct Balancer {
     pub(crate) dns_name: String,
-    /// The domain that the deployment points at it, if its tags have one.
-    pub(crate) domain: Option<String>,
+    /// The domains that the deployment has pointed at it, by its tags.
+    pub(crate) domains: Vec<String>,
 }
 
 /// Finds load balancers, listeners and target groups.
@@ -53,7 +53,7 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     }
     let balancer = |balancer: LoadBalancer| {
         let tags = ours.get(balancer.load_balancer_arn()?)?;
-        Some(Balancer { dns_name: balancer.dns_name?, domain: tags.domain.clone() })
+        Some(Balancer { dns_name: balancer.dns_name?, domains: tags.domains.values().cloned().collect() })
     };
     found.balancers = balancers.into_iter().filter_map(balancer).collect();
     found.load_balancer_arns = ours.into_keys().collect();

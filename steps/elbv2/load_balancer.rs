@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    AvailabilityZone, IpAddressType, LoadBalancer, LoadBalancerSchemeEnum, LoadBalancerTypeEnum,
+    AvailabilityZone, IpAddressType, LoadBalancer, LoadBalancerSchemeEnum, LoadBalancerTypeEnum, Tag,
 };
 use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -14,9 +14,9 @@ use super::tags_of;
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
-    outcome::{gone, gone_already, incomplete_answer, same_set},
+    outcome::{gone, gone_already, incomplete_answer, of_deletion, same_set},
     plan::{Bill, Prices},
-    tags::{DOMAIN, Tags, only_one},
+    tags::{DOMAIN, FoundTags, Tags, only_one},
 };
 
 pub(super) const RESOURCE_TYPE: &str = "AWS::ElasticLoadBalancingV2::LoadBalancer";
@@ -162,7 +162,7 @@ async fn found_load_balancer(
         return Err(name_taken("load balancer", &input.name, &input.deployment, tags.deployment.as_deref()));
     }
     let mut change = tags.change(context, arn);
-    // Both calls replace the complete set, so repeating one of them is harmless.
+    // Each call sets the complete value, so repeating one of them is harmless.
     if !same_set(balancer.security_groups().iter().map(String::as_str), &input.group_ids) {
         environment.differs("groupIds", balancer.security_groups().join(", "), input.group_ids.join(", "));
         let call = environment.elbv2().set_security_groups().load_balancer_arn(arn);
@@ -178,7 +178,28 @@ async fn found_load_balancer(
         answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:SetSubnets", error))?;
         change = ChangeAction::Updated;
     }
+    if let Some((key, domain)) = input.domain.as_deref().and_then(|domain| tags.new_domain(domain)) {
+        add_domain(environment, context, arn, &tags, (key.as_str(), domain.as_str())).await?;
+        change = ChangeAction::Updated;
+    }
     Ok(answered(balancer, &input.name, change))
+}
+
+/// Adds the tag of a changed domain before its record is created. The tags of the earlier domains stay: the teardown
+/// deletes their records too.
+async fn add_domain(
+    environment: &Environment,
+    context: &StepContext,
+    arn: &str,
+    tags: &FoundTags,
+    (key, domain): (&str, &str),
+) -> Result<(), StepError> {
+    let earlier = tags.domains.values().cloned().collect::<Vec<_>>();
+    environment.differs("domains", earlier.join(", "), [earlier, vec![domain.to_owned()]].concat().join(", "));
+    let tag = Tag::builder().key(key).value(domain).build();
+    let answer = environment.elbv2().add_tags().resource_arns(arn).tags(tag).send().await;
+    answer.map_err(|error| failure_for(context, arn, "elasticloadbalancing:AddTags", error))?;
+    Ok(())
 }
 
 /// The load balancer with this ARN, in any state.
@@ -199,13 +220,19 @@ async fn delete_load_balancer(
     context: StepContext,
     input: LoadBalancerArn,
 ) -> StepResult<Nothing> {
+    let arn = &input.load_balancer_arn;
+    let may_be_new = context.created.contains_key(arn);
+    let context = of_deletion(context);
     // The deletion of a load balancer that does not exist succeeds, so this must be checked first.
-    if find_by_arn(&environment, &context, &input.load_balancer_arn).await?.is_none() {
-        return gone_already(&context, RESOURCE_TYPE, &input.load_balancer_arn);
+    let exists = find_by_arn(&environment, &context, arn).await?.is_some();
+    // One that this execution created may not be listed yet.
+    if !exists && !may_be_new {
+        return gone_already(&context, RESOURCE_TYPE, arn);
     }
-    match environment.elbv2().delete_load_balancer().load_balancer_arn(&input.load_balancer_arn).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, &input.load_balancer_arn),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.load_balancer_arn),
+    match environment.elbv2().delete_load_balancer().load_balancer_arn(arn).send().await {
+        Ok(_) if exists => gone(RESOURCE_TYPE, arn),
+        Ok(_) => gone_already(&context, RESOURCE_TYPE, arn),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, arn),
         Err(error) => Err(failure("elasticloadbalancing:DeleteLoadBalancer", error)),
     }
 }

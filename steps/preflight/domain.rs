@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment,
+    elbv2::tags_of,
     failure::{failure, failure_for, is_missing},
     route53::{described, leads_to, points_elsewhere, records_at, zone_ids_of},
 };
@@ -24,7 +25,8 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
             "route53:ListResourceRecordSets",
             "route53:GetHostedZone",
             "route53:ListHostedZonesByName",
-            "elasticloadbalancing:DescribeLoadBalancers"
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeTags"
         ],
         check_domain
     );
@@ -67,7 +69,8 @@ async fn check_domain(
     let mut problems = Vec::new();
     let records = records_at(&environment, &context, zone_id, &input.domain).await?;
     if !input.overwrite && !records.is_empty() {
-        let other = records.iter().filter(|record| points_elsewhere(record, balancer.as_deref()));
+        let dns_name = balancer.as_ref().map(|balancer| balancer.dns_name.as_str());
+        let other = records.iter().filter(|record| points_elsewhere(record, dns_name));
         let other: Vec<String> = other.map(described).collect();
         if !other.is_empty() {
             problems.push(format!(
@@ -95,38 +98,55 @@ async fn check_domain(
     Err(StepError::new(ErrorClass::Invalid, problems.join("; ")))
 }
 
-/// Names the records of the domain in other hosted zones that lead to the load balancer: an earlier input named another zone.
+/// The deployment's load balancer.
+struct LoadBalancer {
+    dns_name: String,
+    /// The domains that runs have pointed at it.
+    domains: Vec<String>,
+}
+
+/// Names the records of earlier inputs that lead to the load balancer: those of the domain in other hosted zones, and those of other
+/// domains.
 async fn earlier_records(
     environment: &Environment,
     context: &StepContext,
     input: &CheckDomain,
-    balancer: &str,
+    balancer: &LoadBalancer,
 ) -> Result<Vec<String>, StepError> {
     let mut notes = Vec::new();
-    for zone_id in zone_ids_of(environment, &input.domain).await? {
-        if input.hosted_zone_id.as_ref() == Some(&zone_id) {
-            continue;
+    let earlier =
+        balancer.domains.iter().map(String::as_str).filter(|domain| !domain.eq_ignore_ascii_case(&input.domain));
+    for domain in std::iter::once(input.domain.as_str()).chain(earlier) {
+        let is_of_input = domain == input.domain;
+        let what = if is_of_input { "zone" } else { "domain" };
+        for zone_id in zone_ids_of(environment, domain).await? {
+            if is_of_input && input.hosted_zone_id.as_ref() == Some(&zone_id) {
+                continue;
+            }
+            let records = records_at(environment, context, &zone_id, domain).await?;
+            let ours = records.iter().filter(|record| leads_to(record, &balancer.dns_name));
+            notes.extend(ours.map(|record| {
+                format!(
+                    "The record of {domain} in hosted zone {zone_id} ({}) stays until the teardown: the input uses another {what}.",
+                    described(record)
+                )
+            }));
         }
-        let records = records_at(environment, context, &zone_id, &input.domain).await?;
-        let ours = records.iter().filter(|record| leads_to(record, balancer));
-        notes.extend(ours.map(|record| {
-            format!(
-                "The record of {} in hosted zone {zone_id} ({}) stays until the teardown: the input uses another zone.",
-                input.domain,
-                described(record)
-            )
-        }));
     }
     Ok(notes)
 }
 
-/// The DNS name of the deployment's load balancer, if it has one.
-async fn load_balancer(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
-    match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
-        Ok(answer) => Ok(answer.load_balancers().first().and_then(|found| found.dns_name().map(str::to_owned))),
-        Err(error) if is_missing(&error) => Ok(None),
-        Err(error) => Err(failure("elasticloadbalancing:DescribeLoadBalancers", error)),
-    }
+/// The deployment's load balancer, if it has one.
+async fn load_balancer(environment: &Environment, name: &str) -> Result<Option<LoadBalancer>, StepError> {
+    let answer = match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
+        Ok(answer) => answer,
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) => return Err(failure("elasticloadbalancing:DescribeLoadBalancers", error)),
+    };
+    let Some(found) = answer.load_balancers().first() else { return Ok(None) };
+    let tags = tags_of(environment, found.load_balancer_arn().unwrap_or_default()).await?.unwrap_or_default();
+    let dns_name = found.dns_name().unwrap_or_default().to_owned();
+    Ok(Some(LoadBalancer { dns_name, domains: tags.domains.into_values().collect() }))
 }
 
 /// The zone's name servers in public DNS: empty if it has none, `None` if DNS does not answer.

@@ -15,7 +15,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, is_missing},
     found_tags,
-    outcome::{called_before, nothing_to_do},
+    outcome::{may_have_deleted, nothing_to_do},
     plan::KNOWN_AFTER_APPLY,
     tags::short_token,
 };
@@ -46,6 +46,9 @@ struct DeleteDatabase {
     identifier: String,
     /// Whether to keep a last snapshot.
     final_snapshot: FinalSnapshot,
+    /// Its ARN, for the answer if the database is gone after a lost one.
+    #[serde(default)]
+    database_arn: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -85,9 +88,9 @@ async fn delete_database(
     let mut snapshot = wanted.then(|| snapshot_identifier(&context, &input.identifier));
     let Some(database) = find_database(&environment, &context, &input.identifier).await? else {
         let kept = existing_snapshot(&environment, snapshot).await?;
-        if called_before(&context) {
-            // An earlier call of this visit deleted it and its answer was lost.
-            let id = database_ending(&input.identifier);
+        if may_have_deleted(&context) {
+            // An earlier call of this state deleted it and its answer was lost.
+            let id = input.database_arn.unwrap_or_else(|| database_ending(&input.identifier));
             return Ok(deleted(&environment, &input.identifier, &id, kept));
         }
         return Ok(Answer::done(DeletedDatabase { final_snapshot_identifier: kept }));

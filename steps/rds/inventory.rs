@@ -20,6 +20,7 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FoundDatabase {
     identifier: String,
+    arn: String,
     deletion_protection: bool,
 }
 
@@ -33,6 +34,7 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
             environment.record_found(arn, database.db_instance_identifier(), settings(&database));
             found.databases.push(FoundDatabase {
                 deletion_protection: database.deletion_protection() == Some(true),
+                arn: arn.to_owned(),
                 identifier: database.db_instance_identifier.unwrap_or_default(),
             });
         }

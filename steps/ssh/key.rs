@@ -10,7 +10,7 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use rand::RngCore;
 use russh::keys::{
     PrivateKey, PublicKey, load_secret_key,
-    ssh_key::{LineEnding, private::Ed25519Keypair},
+    ssh_key::{HashAlg, LineEnding, private::Ed25519Keypair},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,8 @@ struct GeneratedKey {
     public_key: String,
     /// None where EC2 has the key pair and this machine does not have its private key.
     private_key_file: Option<String>,
+    /// Why this user cannot log in, and what to do.
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -78,8 +80,11 @@ async fn generate_key(
 ) -> StepResult<GeneratedKey> {
     let name = format!("{}.pem", file_name(&input.key_name));
     if let Some(public_key) = input.existing_public_key {
-        let private_key_file = kept_key(&environment, &name, &public_key);
-        return Ok(Answer::done(GeneratedKey { public_key, private_key_file }));
+        let (private_key_file, notes) = match kept_key(&environment, &name, &public_key) {
+            Ok(file) => (Some(file.display().to_string()), Vec::new()),
+            Err(note) => (None, vec![note]),
+        };
+        return Ok(Answer::done(GeneratedKey { public_key, private_key_file, notes }));
     }
     let file = environment.keys_directory().join(name);
     let comment = format!("{} of {}", input.key_name, input.deployment);
@@ -87,7 +92,8 @@ async fn generate_key(
         Ok(key) => key,
         Err(_) if !file.exists() && environment.is_planning() => {
             let private_key_file = Some(file.display().to_string());
-            return Ok(Answer::done(GeneratedKey { public_key: KNOWN_AFTER_APPLY.to_owned(), private_key_file }));
+            let public_key = KNOWN_AFTER_APPLY.to_owned();
+            return Ok(Answer::done(GeneratedKey { public_key, private_key_file, notes: Vec::new() }));
         }
         Err(_) if !file.exists() => {
             let key = new_key(&comment)?;
@@ -99,18 +105,38 @@ async fn generate_key(
         }
     };
     let public_key = in_openssh_format(key.public_key())?;
-    Ok(Answer::done(GeneratedKey { public_key, private_key_file: Some(file.display().to_string()) }))
+    let private_key_file = Some(file.display().to_string());
+    Ok(Answer::done(GeneratedKey { public_key, private_key_file, notes: Vec::new() }))
 }
 
-/// The file with the private key of `public_key`, in this home's folder of keys or in that of earlier versions.
-fn kept_key(environment: &Environment, name: &str, public_key: &str) -> Option<String> {
-    let wanted = PublicKey::from_openssh(public_key.trim()).ok()?;
+/// The file with the private key of `public_key`, in this home's folder of keys or in that of earlier versions. The error
+/// is the note for a user who does not have it: neither the file nor the key pair is replaced.
+fn kept_key(environment: &Environment, name: &str, public_key: &str) -> Result<PathBuf, String> {
+    let wanted = PublicKey::from_openssh(public_key.trim()).ok();
+    let wanted_fingerprint =
+        wanted.as_ref().map_or_else(|| "unknown".to_owned(), |key| key.fingerprint(HashAlg::Sha256).to_string());
     let folders = [environment.keys_directory().to_owned(), default_keys_directory()];
-    let files = folders.iter().map(|folder| folder.join(name));
-    let belongs =
-        |file: &PathBuf| load_secret_key(file, None).is_ok_and(|key| key.public_key().key_data() == wanted.key_data());
-    let mut found = files.filter(belongs);
-    found.next().map(|file| file.display().to_string())
+    let mut other = None;
+    for file in folders.iter().map(|folder| folder.join(name)) {
+        let Ok(key) = load_secret_key(&file, None) else { continue };
+        if wanted.as_ref().is_some_and(|wanted| wanted.key_data() == key.public_key().key_data()) {
+            return Ok(file);
+        }
+        other = other.or_else(|| Some((file, key.public_key().fingerprint(HashAlg::Sha256).to_string())));
+    }
+    Err(match other {
+        Some((file, fingerprint)) => format!(
+            "This user cannot log in to the bastion: {} has the key {fingerprint}, and the key pair in EC2 is {wanted_fingerprint}. Neither \
+             is replaced. Copy the private key from the user who made the first run, or replace bastion and key pair: a run with \
+             bastion.enabled=false, then one with true.",
+            file.display()
+        ),
+        None => format!(
+            "This user cannot log in to the bastion: its private key, {name} ({wanted_fingerprint}), is not in this home's folder of keys, {}. \
+             Copy it from the user who made the first run.",
+            environment.keys_directory().display()
+        ),
+    })
 }
 
 fn new_key(comment: &str) -> Result<PrivateKey, StepError> {
@@ -245,12 +271,20 @@ mod tests {
         };
         let elsewhere = in_openssh_format(new_key("elsewhere").unwrap().public_key()).unwrap();
         let without = run(Some(elsewhere.clone())).await;
-        assert_eq!((without.public_key, without.private_key_file), (elsewhere, None));
+        assert_eq!((without.public_key, without.private_key_file), (elsewhere.clone(), None));
+        assert!(without.notes[0].contains("demo-bastion.pem (SHA256:"), "{:?}", without.notes);
         assert!(!directory.path().join("keys").exists(), "no key was made");
         let made = run(None).await;
         let again = run(Some(made.public_key.clone())).await;
         assert_eq!(again.private_key_file, made.private_key_file);
-        assert!(made.private_key_file.is_some());
+        assert!(made.private_key_file.is_some() && again.notes.is_empty());
+        let file = made.private_key_file.unwrap();
+        let before = std::fs::read_to_string(&file).unwrap();
+        let other = run(Some(elsewhere)).await;
+        assert_eq!(other.private_key_file, None);
+        assert!(other.notes[0].contains(&file) && other.notes[0].contains("Neither is replaced"), "{:?}", other.notes);
+        assert_eq!(other.notes[0].matches("SHA256:").count(), 2, "both fingerprints: {:?}", other.notes);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
     }
 
     #[test]

@@ -30,6 +30,8 @@ const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
 const OUT_OF_REACH_MS: u64 = 120_000;
 const WITHOUT_SSH: &str = "Allow port 22 in the firewall of this network and in sshSourceCidr, then flow resume; or continue without this \
                            check (bastion.waitForSsh: false): a new run with   --set bastion.waitForSsh=false";
+const OTHER_KEY: &str = "The instance was made with another key. Give its private key, or replace the instance: a new run with   \
+                         --set bastion.enabled=false   , then one with true. Without this check:   --set bastion.waitForSsh=false";
 /// The start of the reason while a server refuses the user's key.
 const REFUSED_KEY: &str = "Permission denied";
 /// How much of a server's greeting is read: the version string has at most 255 bytes, and lines may precede it.
@@ -84,7 +86,10 @@ async fn wait_for_login(
         Err(reason) => {
             let interval = context.poll_interval(Duration::from_secs(5), Duration::from_secs(30));
             if !is_out_of_reach(&reason) {
-                return Ok(Answer::pending(reason, interval));
+                return match &input.private_key_file {
+                    Some(file) if is_last_poll(&context, interval) => Err(refused_key(&input, file, &reason)),
+                    _ => Ok(Answer::pending(reason, interval)),
+                };
             }
             if is_last_poll(&context, interval) {
                 let cause = format!("this machine cannot reach {} on port {}: {reason}", input.host, port(&input));
@@ -108,6 +113,12 @@ fn is_out_of_reach(reason: &str) -> bool {
 /// Whether a server that is starting would have answered: the status checks of the instance have passed before this wait.
 fn is_out_of_reach_for_long(context: &StepContext) -> bool {
     context.now_ms.saturating_sub(context.first_poll_ms) >= OUT_OF_REACH_MS
+}
+
+/// The failure of a login whose key was refused until the deadline.
+fn refused_key(input: &WaitForLogin, file: &str, reason: &str) -> StepError {
+    let cause = format!("{}@{} refuses the private key {file}: {reason}", input.user, input.host);
+    StepError::new(ErrorClass::Failed, cause).hint(OTHER_KEY)
 }
 
 fn way_out(input: &WaitForLogin) -> Instructions {

@@ -30,10 +30,10 @@ ec2:chooseZones | count databaseInstanceClass databaseVersion databaseStorageTyp
 preflight:checkDomain | domain hostedZoneId overwrite loadBalancerName | | isDelegated notes
 preflight:checkChanges | deployment targetGroupName vpcId vpcCidr bastionName bastionInstanceType bastionRelease bastionKeyName databaseIdentifier databaseUsername databaseVersion databaseAllocatedStorageGib domain certificateValidation topicName alarmsEmail | vpcSubnetCidrs vpcAvailabilityZones groups | notes
 ec2:findBastion | deployment name keyName vpcId groupName databaseGroupId | | instanceIds keyPairIds groupIds groupsToClose stays
-ec2:revokeIngressFromGroup | groupId sourceGroupId | |
+ec2:revokeIngressFromGroup | groupId sourceGroupId | ruleIds |
 ec2:findKeyPair | deployment keyName | publicKey | publicKey
-cloudwatch:deleteOwnAlarms | deployment names | |
-sns:deleteOwnTopic | deployment name | |
+cloudwatch:findAlarms | deployment names | | names
+sns:findTopic | deployment name | | topicArns
 route53:findHostedZone | domain | hostedZoneId | found hostedZoneId zoneName isApex
 preflight:checkNames | deployment loadBalancerName targetGroupName databaseIdentifier databaseSubnetGroupName clusterName roleName secretNames logGroupName alarmNames | topicName keyPairName | free ours
 preflight:checkFargateSize | cpu memoryMib containerMemoryMib | | cpu memoryMib memoryLeftForSystemMib
@@ -59,10 +59,10 @@ ec2:createRouteTable | deployment vpcId | | routeTableId
 ec2:createRoute | routeTableId destinationCidr internetGatewayId | | routeTableId
 ec2:associateRouteTable | routeTableId subnetId | | associationId
 ec2:createSecurityGroup | deployment vpcId name description | | groupId name
-ec2:authorizeIngress | groupId protocol fromPort toPort description | cidr sourceGroupId | securityGroupRuleId hasEarlierRules
+ec2:authorizeIngress | groupId protocol fromPort toPort description | cidr sourceGroupId | securityGroupRuleId earlierRuleIds
 ec2:useKeyPair | keyName | | keyName keyPairId
 ec2:importKeyPair | deployment keyName publicKey | | keyName keyPairId
-ssh:generateKey | deployment keyName | existingPublicKey | publicKey privateKeyFile
+ssh:generateKey | deployment keyName | existingPublicKey | publicKey privateKeyFile notes
 ssh:readPublicKey | publicKeyFile | | publicKey privateKeyFile
 ec2:findUbuntuImage | release architecture | | imageId name rootDeviceName rootVolumeGib
 ec2:runInstance | deployment name imageId instanceType subnetId groupIds keyName | rootDeviceName rootVolumeGib release | instanceId
@@ -114,14 +114,14 @@ iam:deleteRolePolicy | roleName policyName | |
 iam:deleteRole | roleName | |
 secretsmanager:deleteSecret | secretArn | |
 rds:disableDeletionProtection | identifier | |
-rds:deleteDatabase | deployment identifier finalSnapshot | | finalSnapshotIdentifier
+rds:deleteDatabase | deployment identifier finalSnapshot | databaseArn | finalSnapshotIdentifier
 rds:waitForDatabaseDeleted | identifier | |
 rds:deleteSubnetGroup | name | |
 ec2:terminateInstance | instanceId | |
 ec2:waitForInstanceTerminated | instanceId | |
 ec2:deleteKeyPair | keyPairId | |
-ec2:revokeAllIngress | groupId | |
-ec2:revokeReplacedIngress | groupId description cidr | |
+ec2:revokeAllIngress | groupId | ruleIds |
+ec2:revokeReplacedIngress | groupId description cidr | ruleIds |
 ec2:deleteSecurityGroup | groupId | |
 ec2:disassociateRouteTable | associationId | |
 ec2:deleteRoute | routeTableId destinationCidr | |

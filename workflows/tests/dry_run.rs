@@ -57,7 +57,7 @@ fn field_value(field: &str) -> Value {
         "region" => json!("eu-central-1"),
         "partition" => json!("aws"),
         "subnetIds" => json!(["subnet-1", "subnet-2"]),
-        "found" | "pendingConfirmation" | "loggedIn" | "hasEarlierRules" => json!(true),
+        "found" | "pendingConfirmation" | "loggedIn" => json!(true),
         "isApex" | "isModified" => json!(false),
         "port" => json!(5432),
         "allocatedStorageGib" | "rootVolumeGib" => json!(20),
@@ -66,7 +66,11 @@ fn field_value(field: &str) -> Value {
         "stays" | "notes" | "otherEmails" => json!([]),
         "instanceIds" => json!(["<instanceId>"]),
         "keyPairIds" => json!(["<keyPairId>"]),
-        "groupIds" | "groupsToClose" => json!(["<groupId>"]),
+        "groupIds" => json!(["<groupId>"]),
+        "names" => json!(["<name>"]),
+        "topicArns" => json!(["<topicArn>"]),
+        "groupsToClose" => json!([{ "groupId": "<groupId>", "ruleIds": [], "databaseRuleIds": [] }]),
+        "earlierRuleIds" => json!(["<ruleId>"]),
         "total" => json!(0),
         other => json!(format!("<{other}>")),
     }
@@ -109,7 +113,8 @@ fn nothing_is_changed_before_the_preflight_is_through() {
 
 #[test]
 fn a_user_without_the_bastions_private_key_is_warned() {
-    let generated = json!({ "publicKey": "ssh-ed25519 AAAA", "privateKeyFile": null });
+    let note = "This user cannot log in to the bastion: its private key, shop-bastion.pem, is not in this home.";
+    let generated = json!({ "publicKey": "ssh-ed25519 AAAA", "privateKeyFile": null, "notes": [note] });
     let run = run("endpoints-aws", minimal(), &|name| (name == "flow:ssh:generateKey").then(|| generated.clone()));
     let warnings = run.output()["warnings"].to_string();
     assert!(warnings.contains("cannot log in to the bastion") && warnings.contains("-bastion.pem"), "{warnings}");
@@ -195,13 +200,13 @@ fn found() -> Value {
         "clusterArns": ["c"], "logGroupNames": ["lg"],
         "roles": [{ "name": "r", "attachedPolicyArns": ["p"], "inlinePolicyNames": ["i1", "i2"] }],
         "secretArns": ["s1", "s2"],
-        "databases": [{ "identifier": "db", "deletionProtection": true }, { "identifier": "db2", "deletionProtection": false }],
+        "databases": [{ "identifier": "db", "arn": "a1", "deletionProtection": true }, { "identifier": "db2", "arn": "a2", "deletionProtection": false }],
         "databaseSubnetGroupNames": ["sg"], "instanceIds": ["i-1"], "keyPairIds": ["k"],
         "securityGroups": [{ "groupId": "g1", "name": "DB" }, { "groupId": "g2", "name": "WebApp" }],
         "routeTables": [{ "routeTableId": "rtb", "associationIds": ["as1", "as2"], "destinationCidrs": ["0.0.0.0/0"] }],
         "internetGateways": [{ "internetGatewayId": "igw", "vpcId": "vpc" }],
         "subnetIds": ["s1", "s2"], "vpcIds": ["vpc"], "certificateArns": ["cert"], "total": 30,
-        "stays": ["DNS record _x CNAME: shared"],
+        "stays": ["DNS record _x CNAME: shared", "INACTIVE task definitions: shop:0"],
     })
 }
 

@@ -5,10 +5,7 @@ use std::path::Path;
 use api::flow::DescribeExecutionResponse;
 use workflows::DEFINITION_ENDINGS;
 
-use crate::{
-    checks::DefinitionFile,
-    proposed::{OPTIONS, quoted},
-};
+use crate::{checks::DefinitionFile, proposed::again_from};
 
 /// The note for an execution whose workflow has a file in the current folder that differs from the pinned definition.
 pub fn note(described: &DescribeExecutionResponse) -> Option<String> {
@@ -22,11 +19,10 @@ pub fn note(described: &DescribeExecutionResponse) -> Option<String> {
         return None;
     }
     let stopped = view.active().next().or_else(|| view.failed().next().map(|(state, _)| state));
-    let state = stopped.map_or_else(|| "STATE".to_owned(), |state| quoted(&state.path));
+    let state = stopped.map_or("STATE", |state| state.path.as_str());
     Some(format!(
         "{id} runs the definition that it has pinned. {file} in this folder differs from it. To run the file from here:\n  \
-         flow run {} --again {} --from {state}{OPTIONS}",
-        quoted(&file),
-        quoted(id)
+         {}",
+        again_from(Some(&file), id, state)
     ))
 }

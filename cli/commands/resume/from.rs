@@ -9,8 +9,9 @@ use crate::{
     commands::run::consent::question,
     exit::CliError,
     global::Global,
+    ids::REHEARSAL_PREFIX,
     owner::Handle,
-    proposed::{OPTIONS, quoted},
+    proposed::{OPTIONS, again_from, quoted},
     reentry,
 };
 
@@ -28,11 +29,8 @@ pub async fn plan(store: &Handle, header: &ExecutionHeader, state: &str) -> Resu
         }
         ExecutionStatus::Succeeded => {
             let message = format!("{id} has succeeded: nothing was changed");
-            Err(CliError::refused(message).hint(format!(
-                "flow run --again {} --from {}{OPTIONS}   starts a new one there",
-                quoted(id),
-                quoted(state)
-            )))
+            let place = if id.starts_with(REHEARSAL_PREFIX) { "at its beginning" } else { "there" };
+            Err(CliError::refused(message).hint(format!("{}   starts a new one {place}", again_from(None, id, state))))
         }
         _ => reentry::plan(store, id, state).await,
     }

@@ -10,7 +10,7 @@ use crate::{
     exit::CliError,
     global::Global,
     locate::locate_at,
-    proposed::{OPTIONS, quoted},
+    proposed::{quoted, run_options},
     reentry,
     target::Engine,
 };
@@ -53,7 +53,7 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
     if located.store.home().rehearsal && !arguments.rehearse {
         let id = &located.header.id;
         let message = format!("{id} is a rehearsal, and this would run for real: nothing was changed");
-        return Err(CliError::refused(message).hint(format!("flow run --again {} --rehearse{OPTIONS}", quoted(id))));
+        return Err(CliError::refused(message).hint(format!("flow run --again {}{}", quoted(id), run_options(id))));
     }
     let request = DescribeExecutionRequest { id: located.header.id.clone(), as_shown: false };
     let described = located.store.call::<DescribeExecution>(request).await?;

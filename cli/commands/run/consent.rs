@@ -55,7 +55,7 @@ pub async fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool
 /// The terminal cannot be read.
 pub async fn question(text: String) -> Result<bool, CliError> {
     let asked = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
-        crate::out::text(&text);
+        crate::out::text(&visible(&text));
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer)?;
         Ok(answer)

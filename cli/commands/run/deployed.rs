@@ -19,7 +19,7 @@ use crate::{
     global::{Global, Output},
     ids, interrupt,
     owner::Handle,
-    proposed::{OPTIONS, quoted},
+    proposed::{OPTIONS, option, quoted, word},
     step_functions::{Deployed, Executions, refused},
     ui::display::Display,
 };
@@ -100,10 +100,9 @@ fn name_of<'n>(arguments: &'n RunArguments, plan: &'n Plan) -> &'n str {
 /// Finds the deployed workflow, and refuses another one than the definition compiles to.
 async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan) -> Result<Deployed, CliError> {
     let file = if arguments.workflow.is_empty() { &plan.name } else { &arguments.workflow };
-    let substitute: String =
-        arguments.substitute.iter().map(|text| format!(" --substitute {}", quoted(text))).collect();
-    let given = arguments.name.as_ref().map_or_else(String::new, |name| format!(" --name {}", quoted(name)));
-    let deploy = format!("flow deploy {}{substitute}{given}{OPTIONS}", quoted(file));
+    let substitute: String = arguments.substitute.iter().map(|text| option("substitute", text)).collect();
+    let given = arguments.name.as_ref().map_or_else(String::new, |name| option("name", name));
+    let deploy = format!("flow deploy {}{substitute}{given}{OPTIONS}", word(file));
     let name = name_of(arguments, plan);
     let Some(deployed) = executions.deployed(name).await? else {
         let message = format!("there is no state machine named {}", api::flow::state_machine_name(name));

@@ -1,4 +1,4 @@
-//! `flow run --id` with the id of an execution that has ended already.
+//! `flow run --id` with the id of an execution that exists already.
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest};
 use engine::machine::ExecutionStatus;
@@ -11,14 +11,14 @@ use crate::{
     ui::json,
 };
 
-/// How the execution with this id has ended. `None` if there is none, or it has not ended.
+/// The status of the execution with this id; `None` if there is none.
 ///
 /// # Errors
 /// The execution cannot be read.
-pub(super) async fn ended(handle: &Handle, id: &str) -> Result<Option<ExecutionStatus>, CliError> {
+pub(super) async fn status(handle: &Handle, id: &str) -> Result<Option<ExecutionStatus>, CliError> {
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
     match handle.call::<DescribeExecution>(request).await {
-        Ok(described) => Ok(Some(described.execution.status).filter(|status| *status != ExecutionStatus::Running)),
+        Ok(described) => Ok(Some(described.execution.status)),
         Err(error) if error.exit == Exit::NotFound => Ok(None),
         Err(error) => Err(error),
     }

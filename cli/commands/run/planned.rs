@@ -13,7 +13,7 @@ use crate::{
     exit::{CliError, Exit},
     owner::Handle,
     planning::{self, Question, Refusal, SavedPlan, WorkflowPlan},
-    proposed::quoted,
+    proposed::{OPTIONS, quoted},
 };
 
 /// A plan, with the part that is compared with a saved one.
@@ -96,7 +96,7 @@ async fn busy(environments: &Environments, arguments: &RunArguments, plan: &Plan
     Ok(other.map(|other| Refusal {
         error: api::SUBJECT_BUSY.to_owned(),
         cause: format!(
-            "{id} works on {subject} and has not ended: flow resume {id} continues it, and flow cancel {id} ends it",
+            "{id} works on {subject} and has not ended: flow resume {id}{OPTIONS} continues it, and flow cancel {id}{OPTIONS} ends it",
             id = quoted(&other.id)
         ),
     }))

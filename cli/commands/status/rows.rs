@@ -62,10 +62,12 @@ pub async fn print_all(handle: &Handle) -> Result<(), CliError> {
 pub fn row(listed: &Listed, now_ms: u64) -> Value {
     let Listed { header, needs, .. } = listed;
     let display_status = listed.display_status(now_ms);
+    let next = listed.next(now_ms);
+    let advice = Some(next.text()).filter(|advice| !advice.is_empty());
     json!({
         "type": "execution", "execution": header.id, "message": format!("{} {display_status}", header.id),
         "workflow": header.workflow, "subject": header.subject, "status": header.status, "standing": display_status,
-        "startedMs": header.started_ms, "stoppedMs": header.stopped_ms,
-        "lastChangeMs": listed.last_change_ms(), "needs": needs, "next": listed.next(now_ms),
+        "startedMs": header.started_ms, "stoppedMs": header.stopped_ms, "lastChangeMs": listed.last_change_ms(),
+        "needs": needs, "next": next.pasteable(), "advice": advice,
     })
 }

@@ -199,7 +199,7 @@ fn shown_frame(row: &FrameRow, visit: Option<&Visit>, driven: bool, now_ms: u64)
 fn heading(path: &str, what: &str, (attempt, visit): (u64, u64)) -> String {
     let numbers = [("attempt", attempt), ("visit", visit)].into_iter().filter(|(_, number)| *number > 1);
     let numbers: Vec<String> = numbers.map(|(word, number)| format!("   {word} {number}")).collect();
-    format!("{}   {}{}", text::visible(path), text::visible(what), numbers.concat())
+    format!("{}   {}{}", text::one_line(path), text::indented(what, 4), numbers.concat())
 }
 
 /// What a state does, for people.
@@ -218,6 +218,7 @@ fn doing(frame_state: &FrameState, driven: bool, now_ms: u64) -> String {
                 (None, None, None) => "no answer to its call is recorded yet".to_owned(),
             };
             match deadline_ms {
+                Some(deadline) if *deadline <= now_ms && !driven => format!("{what}; timed out {}", at(*deadline)),
                 Some(deadline) => format!("{what}; gives up {}", at(*deadline)),
                 None => what,
             }

@@ -3,12 +3,12 @@
 use api::view::{Doing, StateView, Wait};
 use engine::{journal::StateType, step::Instructions};
 
-use crate::ui::text::{duration, moment};
+use crate::ui::text::{duration, moment, one_line};
 
 /// What a state waits for, and until when, in full. `driven`: a process drives its execution.
 pub fn detail(state: &StateView, driven: bool, now_ms: u64) -> String {
     let pieces: Vec<String> = pieces(state, driven, now_ms).into_iter().map(|(_, piece)| piece).collect();
-    pieces.join(" · ")
+    one_line(&pieces.join(" · "))
 }
 
 /// The same in pieces, each with its importance: where the line is too long, the least important is left out first.
@@ -61,7 +61,7 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
     pieces
 }
 
-/// How far a state came that no process drives. A recorded call may not have been made: the process that stopped makes no new ones.
+/// How far a state came that no process drives. A recorded call may not have been made if its process stopped in that moment.
 fn progress(state: &StateView) -> Option<&'static str> {
     match state.state_type {
         StateType::Parallel | StateType::Map => None,

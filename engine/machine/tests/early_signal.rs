@@ -125,9 +125,9 @@ fn a_withdrawn_answer_is_not_applied_and_another_can_be_given() {
     let mut trial = two("flow:test:step");
     keep(&mut trial, "B", output(json!("wrong")));
     let withdraw = Input::WithdrawSignal { state: "B".to_owned(), by: by().unwrap() };
-    assert!(trial.execution.awaits(&withdraw));
+    assert!(trial.execution.awaits(&withdraw, trial.now_ms));
     trial.give(withdraw.clone());
-    assert!(!trial.execution.awaits(&withdraw), "there is nothing to withdraw any more");
+    assert!(!trial.execution.awaits(&withdraw, trial.now_ms), "there is nothing to withdraw any more");
     let before = trial.execution.header.last_sequence;
     trial.give(withdraw);
     assert_eq!(trial.execution.header.last_sequence, before, "a repeated withdrawal changes nothing");

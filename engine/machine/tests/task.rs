@@ -162,3 +162,69 @@ fn an_answer_from_outside_ends_a_wait() {
     });
     assert_eq!(trial.output(), json!({ "by": "hand" }));
 }
+
+#[test]
+fn a_turn_that_holds_tasks_records_the_answer_and_leaves_the_next_task_without_a_call() {
+    let states = json!({ "A": task(Some("P")), "P": { "Type": "Pass", "Next": "B" }, "B": task(None) });
+    let mut trial = Trial::start(json!({ "StartAt": "A", "States": states }), json!({}));
+    trial.execution.hold_tasks(true);
+    let (frame, visit, attempt, _) = trial.polls()[0].clone();
+    let answer = StepAnswer::Done { output: json!(1), changes: Vec::new() };
+    trial.turn(Input::Answered { frame, visit, attempt, answer });
+    assert_eq!(trial.types().iter().filter(|kind| *kind == "TaskScheduled").count(), 1, "{:?}", trial.types());
+    assert_eq!(trial.types().last().map(String::as_str), Some("StateEntered"));
+    assert!(trial.polls().is_empty() && !trial.execution.header.awake && trial.execution.has_more_to_do());
+    // A due time that arrives meanwhile changes nothing.
+    let entries = trial.entries.len();
+    trial.turn(Input::TimeCame);
+    assert_eq!(trial.entries.len(), entries);
+    trial.execution.hold_tasks(false);
+    trial.give(Input::TimeCame);
+    trial.done("B", json!(2));
+    assert_eq!((trial.status(), trial.output()), (ExecutionStatus::Succeeded, json!(2)));
+}
+
+/// An answer from outside to the attempt of the only frame.
+fn signal(trial: &Trial) -> Input {
+    let row = &trial.execution.frames.in_order().next().unwrap().row;
+    let (frame, visit, attempt) = (row.id, row.visit, Some(row.attempt));
+    Input::Signalled { frame, visit, attempt, answer: Ok(json!("late")), by: None }
+}
+
+#[test]
+fn an_answer_after_the_deadline_changes_nothing_and_the_task_times_out() {
+    let mut trial = Trial::start(one(json!({ "TimeoutSeconds": 100 })), json!({}));
+    trial.pending("T", 60_000);
+    let in_time = signal(&trial);
+    assert!(trial.execution.awaits(&in_time, 1_099_999) && !trial.execution.awaits(&in_time, 1_100_000));
+    trial.now_ms = 1_100_000;
+    let entries = trial.entries.len();
+    trial.give(in_time);
+    assert_eq!((trial.entries.len(), trial.status()), (entries, ExecutionStatus::Running));
+    // The next process polls once more, then the deadline decides.
+    trial.give(Input::TimeCame);
+    trial.pending("T", 60_000);
+    assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "States.Timeout"));
+}
+
+#[test]
+fn a_missed_heartbeat_and_the_deadline_of_the_execution_end_the_time_to_answer_too() {
+    let mut state =
+        one(json!({ "HeartbeatSeconds": 10, "Resource": "arn:aws:states:us-east-1:111111111111:activity:a" }));
+    state["TimeoutSeconds"] = json!(50);
+    let mut trial = Trial::start(state, json!({}));
+    let (frame, visit, attempt) = {
+        let row = &trial.execution.frames.in_order().next().unwrap().row;
+        (row.id, row.visit, row.attempt)
+    };
+    assert!(trial.execution.awaits(&signal(&trial), 1_049_999), "no worker has it: no heartbeat is due");
+    assert!(!trial.execution.awaits(&signal(&trial), 1_050_000), "the execution has timed out");
+    trial.give(Input::Fetched { frame, visit, attempt, worker: None });
+    trial.now_ms += 10_000;
+    let entries = trial.entries.len();
+    trial.give(Input::Heartbeat { frame, visit, attempt });
+    trial.give(signal(&trial));
+    assert_eq!(trial.entries.len(), entries, "both come too late");
+    trial.give(Input::TimeCame);
+    assert_eq!(trial.status(), ExecutionStatus::Failed);
+}

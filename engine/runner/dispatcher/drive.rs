@@ -167,11 +167,14 @@ impl Dispatcher {
         }
         // Checked here: the stored frames may lag by one turn, and of two simultaneous answers the second must not be confirmed.
         match self.is_awaited(id, &input) {
+            Ok(true) if matches!(input, Input::Signalled { .. }) => {
+                self.advance(id, input, None, Some(Replies::Answer(reply)));
+            }
             Ok(true) => self.advance(id, input, None, Some(Replies::Done(reply))),
             Ok(false) => {
                 let message = match &input {
                     Input::WithdrawSignal { state, .. } => format!("{id} keeps no answer for '{state}'"),
-                    _ => format!("the task of {id} has been answered, timed out or cancelled"),
+                    _ => not_waiting(id),
                 };
                 let _ = reply.send(Err(RunnerError::NotWaiting { message }));
                 self.let_go_ended(&Arc::from(id));
@@ -188,8 +191,9 @@ impl Dispatcher {
             return Ok(true);
         };
         self.load(id)?;
+        let now_ms = self.clock.now_ms();
         let execution = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
-        Ok(execution.is_some_and(|execution| execution.awaits(input)))
+        Ok(execution.is_some_and(|execution| execution.awaits(input, now_ms)))
     }
 
     /// Filters these executions for those that are driven.
@@ -256,4 +260,9 @@ impl Dispatcher {
         };
         Ok(Execution::restore(header, machine, frames))
     }
+}
+
+/// The message about an answer to a Task that does not wait any more.
+pub(super) fn not_waiting(id: &str) -> String {
+    format!("the task of {id} has been answered, timed out or cancelled")
 }

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use super::*;
 use crate::{machine::Reentry, step::Registries};
 
-/// Steps that depend on the environment: in `old` every call fails for credentials, in `hangs` no call answers, and in any other the
-/// name of the environment is the output.
+/// Steps that depend on the environment: in `old` every call fails for credentials, in `hangs` no call answers, `elsewhere` is another
+/// process's, and in any other the name of the environment is the output. `test:slow` acts everywhere.
 struct Environments;
 
 #[async_trait]
@@ -26,9 +26,22 @@ impl Registries for Environments {
                 Ok(Answer::done(json!(region)))
             }
         });
+        registry.register("test:slow", "Takes a moment", &[], |_: StepContext, _: Value| async {
+            SLOW_CALLS.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            Ok(Answer::done(json!("slow")))
+        });
         Ok(registry)
     }
+
+    async fn declines(&self, environment: &Value, resource: &str) -> Option<String> {
+        let declines = environment["region"] == "elsewhere" && resource == "flow:test:where";
+        declines.then(|| "no credentials".to_owned())
+    }
 }
+
+/// How often `test:slow` was called.
+static SLOW_CALLS: AtomicU32 = AtomicU32::new(0);
 
 fn runner_in(records: &MemoryRecords) -> RunnerHandle {
     let store = Arc::new(Store::new(records.clone()).unwrap());
@@ -99,4 +112,54 @@ async fn a_refused_reentry_leaves_the_subject_to_others() {
     handle.start_execution(on_subject("t-2")).await.unwrap();
     let busy = handle.resume("t-1", None).await;
     assert!(matches!(busy, Err(RunnerError::SubjectBusy { other, .. }) if other == "t-2"));
+}
+
+/// The reason why a runner stops driving an execution.
+async fn released(follow: &mut Follow) -> String {
+    let released = async {
+        loop {
+            match follow.next().await.unwrap() {
+                Some(RunnerEvent::Released { reason, .. }) => return reason,
+                Some(_) => {}
+                None => panic!("the runner stopped"),
+            }
+        }
+    };
+    tokio::time::timeout(DRAIN_MAX, released).await.expect("the execution is not released")
+}
+
+#[tokio::test]
+async fn an_execution_for_which_this_process_cannot_act_is_left_and_not_paused() {
+    let handle = runner_in(&MemoryRecords::new());
+    let mut follow = handle.follow("t-1", 1);
+    handle.start_execution(in_region("t-1", "elsewhere")).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(released(&mut follow).await, "no credentials");
+        assert!(handle.driven(vec!["t-1".to_owned()]).await.is_empty());
+        let header = handle.store().header("t-1").unwrap().unwrap();
+        assert!(!header.paused && header.awake && header.status == ExecutionStatus::Running, "as after a crash");
+        handle.recover("t-1").await.unwrap();
+    }
+    released(&mut follow).await;
+    handle.resume("t-1", Some(json!({ "region": "new" }))).await.unwrap();
+    assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!("new")));
+}
+
+#[tokio::test]
+async fn a_call_that_this_process_has_made_ends_before_it_leaves_the_execution() {
+    let handle = runner_in(&MemoryRecords::new());
+    let task = |resource: &str| json!({ "Type": "Task", "Resource": resource, "End": true });
+    let branches = json!([
+        { "StartAt": "Where", "States": { "Where": task("flow:test:where") } },
+        { "StartAt": "Slow", "States": { "Slow": task("flow:test:slow") } }
+    ]);
+    let states = json!({ "A": { "Type": "Parallel", "Branches": branches, "End": true } });
+    let mut follow = handle.follow("t-1", 1);
+    let both = NewExecution { environment: json!({ "region": "elsewhere" }), ..new("t-1", definition(states)) };
+    handle.start_execution(both).await.unwrap();
+    released(&mut follow).await;
+    assert_eq!(SLOW_CALLS.load(Ordering::SeqCst), 1);
+    handle.resume("t-1", Some(json!({ "region": "new" }))).await.unwrap();
+    assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!(["new", "slow"])));
+    assert_eq!(SLOW_CALLS.load(Ordering::SeqCst), 1, "its answer was recorded");
 }

@@ -116,3 +116,46 @@ async fn a_runner_without_a_handle_stops_and_lets_go_of_its_store() {
     handle.drain(Duration::ZERO).await;
     close(handle);
 }
+
+#[tokio::test]
+async fn a_runner_that_drains_records_the_call_in_flight_and_schedules_no_further_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (called, released) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let runner = || {
+        let (called, released) = (called.clone(), released.clone());
+        let mut registry = registry(Arc::default());
+        registry.register("test:held", "Answers when released", &[], move |_: StepContext, _: Value| {
+            called.notify_one();
+            let released = released.clone();
+            async move {
+                released.notified().await;
+                Ok(Answer::done(json!(1)))
+            }
+        });
+        let store = Arc::new(Store::new(LoggedRecords::open(folder.path()).unwrap()).unwrap());
+        start(store, Arc::new(registry), Arc::new(SystemClock::default()), RunnerOptions::default())
+    };
+    let held = json!({ "Type": "Task", "Resource": "flow:test:held", "Next": "B" });
+    let states = json!({ "A": held, "B": { "Type": "Task", "Resource": "flow:test:echo", "End": true } });
+    let handle = runner();
+    handle.start_execution(new("t-1", definition(states))).await.unwrap();
+    called.notified().await;
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        released.notify_one();
+    };
+    let (drained, ()) = tokio::join!(handle.drain(DRAIN_MAX), release);
+    assert_eq!(drained, Drained { unanswered: 0, has_ended: true });
+    let scheduled = |handle: &RunnerHandle| {
+        let entries = serde_json::to_string(&handle.store().entries("t-1", 1, 100).unwrap()).unwrap();
+        entries.matches("TaskScheduled").count()
+    };
+    assert_eq!(scheduled(&handle), 1);
+    close(handle);
+    let handle = runner();
+    assert_eq!(handle.recover_all().await.unwrap(), 1);
+    assert_eq!(until_settled(&handle, "t-1").await.status, ExecutionStatus::Succeeded);
+    assert_eq!(scheduled(&handle), 2);
+    handle.drain(DRAIN_MAX).await;
+    close(handle);
+}

@@ -85,6 +85,17 @@ async fn a_missing_private_key_is_a_mistake_and_not_waited_for() {
 }
 
 #[test]
+fn a_key_that_is_refused_until_the_deadline_is_named_with_the_way_out() {
+    let input = WaitForLogin { host: "192.0.2.1".into(), port: None, user: "ubuntu".into(), private_key_file: None };
+    let failed = refused_key(&input, "/home/me/keys/demo.pem", "Permission denied (publickey)");
+    assert_eq!(
+        failed.cause,
+        "ubuntu@192.0.2.1 refuses the private key /home/me/keys/demo.pem: Permission denied (publickey)"
+    );
+    assert!(failed.hint.is_some_and(|hint| hint.contains("--set bastion.enabled=false")));
+}
+
+#[test]
 fn a_machine_that_cannot_reach_port_22_is_said_so_and_how_to_continue() {
     let input = WaitForLogin { host: "192.0.2.1".into(), port: None, user: "ubuntu".into(), private_key_file: None };
     for reason in

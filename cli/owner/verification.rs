@@ -1,0 +1,96 @@
+//! Verifies that a process can act where an execution is pinned. Where it cannot, the error names that process and what works.
+
+use std::time::Duration;
+
+use api::{Host, flow};
+use engine::store::OwnerLock;
+use serde_json::Value;
+
+use super::Handle;
+use crate::{
+    exit::{CliError, Exit},
+    interrupt,
+};
+
+/// How long a message waits for a verification.
+const SHORT_VERIFICATION_MAX: Duration = Duration::from_secs(2);
+
+/// Whether a fault of this kind says that the credentials of a process are not those that are needed, or could not be compared.
+pub(super) fn concerns_credentials(kind: &str) -> bool {
+    matches!(kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED | api::ENVIRONMENT_UNREACHABLE)
+}
+
+/// Whether an error says that a process has no credentials of the pinned account.
+pub(super) fn lacks_credentials(error: &CliError) -> bool {
+    matches!(error.fault.as_deref(), Some(api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED))
+}
+
+fn stopped(exit: Exit) -> CliError {
+    CliError::new(exit, "stopped before the first call")
+}
+
+impl Handle {
+    /// Verifies that the owner of the store can act in an environment.
+    ///
+    /// # Errors
+    /// It cannot. The message names the owner, if it is another process, the pinned account and the one in use.
+    pub(super) async fn verify(&self, environment: &Value) -> Result<(), CliError> {
+        let request = flow::VerifyEnvironmentRequest { environment: environment.clone() };
+        // STS can take long to answer, and no call is in flight yet, so a signal does not wait for it.
+        let verified = tokio::select! {
+            verified = self.only::<flow::VerifyEnvironment>(request) => verified,
+            exit = interrupt::requested() => return Err(stopped(exit)),
+        };
+        match verified {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.of_owner(error, environment).await),
+        }
+    }
+
+    /// Whether the owner of the store can act in an environment, as far as it answers soon.
+    pub async fn owner_can_act(&self, environment: &Value) -> bool {
+        if environment["accountId"].is_null() {
+            return true;
+        }
+        match tokio::time::timeout(SHORT_VERIFICATION_MAX, self.verify(environment)).await {
+            Ok(Err(error)) => !lacks_credentials(&error),
+            Ok(Ok(())) | Err(_) => true,
+        }
+    }
+
+    /// Verifies that this process itself can act in an environment, whichever process owns the store.
+    ///
+    /// # Errors
+    /// It cannot. The message names the pinned account and the one in use.
+    pub(super) async fn verify_this_process(&self, environment: &Value) -> Result<(), CliError> {
+        tokio::select! {
+            verified = self.environments.verify(environment) => verified.map_err(CliError::from),
+            exit = interrupt::requested() => Err(stopped(exit)),
+        }
+    }
+
+    /// Names the owner of the store in an error about its credentials, if it is another process: a login of this user does not give it any.
+    pub(super) async fn of_owner(&self, error: CliError, environment: &Value) -> CliError {
+        let Some(kind) = error.fault.clone().filter(|kind| concerns_credentials(kind)) else { return error };
+        let Some(owner) = self.owner_elsewhere().await else { return error };
+        let what = match kind.as_str() {
+            api::CREDENTIALS_UNUSABLE => "has no usable AWS credentials",
+            api::ENVIRONMENT_REFUSED => "has credentials of another account",
+            _ => "could not compare its credentials with the pinned account",
+        };
+        let message = format!("the owner of the store, {owner}, {what}: {}", error.message);
+        let account = environment["accountId"].as_str().unwrap_or_default();
+        let with =
+            self.command_that_ends_the_owner().map_or_else(String::new, |command| format!(" with   {command}   "));
+        let hint = format!(
+            "end that process{with}: this command then acts with its own credentials. Or start that process again with credentials \
+             of account {account}, or give another --home"
+        );
+        CliError { message, ..error }.hint(hint)
+    }
+
+    /// The command that ends the owner of the store.
+    pub(super) fn command_that_ends_the_owner(&self) -> Option<String> {
+        OwnerLock::holder(self.home().folder()).map(|holder| format!("kill {}", holder.pid))
+    }
+}

@@ -1,0 +1,79 @@
+//! The message of a process that has stopped after a signal: what it finished, what waits, and how to continue.
+
+use api::view::{Doing, StateView, View};
+use engine::journal::StateType;
+
+use super::lines::title;
+use crate::proposed::{OPTIONS, quoted};
+
+/// The most states that are named of each kind.
+const NAMED_MAX: usize = 5;
+
+/// The paths of the states whose calls are in flight.
+pub fn in_flight(view: &View) -> Vec<String> {
+    let is_called = |state: &&StateView| {
+        state.state_type == StateType::Task && state.called && !state.answered && state.doing == Doing::Running
+    };
+    view.active().filter(is_called).map(|state| state.path.clone()).collect()
+}
+
+/// What became of the calls that were in flight at the signal, what waits, and the command that continues.
+pub fn message(view: &View, called: &[String]) -> String {
+    let unanswered = in_flight(view);
+    let is_unanswered = |path: &&str| unanswered.iter().any(|other| other == path);
+    let finished = called.iter().map(String::as_str).filter(|path| !is_unanswered(path));
+    let waits = view.active().filter(|state| state.failure().is_none()).map(|state| state.path.as_str());
+    let parts = [
+        ("Finished and recorded", names(view, finished.collect())),
+        ("No answer yet", names(view, unanswered.iter().map(String::as_str).collect())),
+        ("Waits", names(view, waits.filter(|path| !is_unanswered(path)).collect())),
+    ];
+    let mut message = "stopped.".to_owned();
+    for (what, names) in parts {
+        if !names.is_empty() {
+            message.push_str(&format!(" {what}: {names}."));
+        }
+    }
+    format!("{message} To continue:   flow resume {}{OPTIONS}", quoted(&view.id))
+}
+
+fn names(view: &View, paths: Vec<&str>) -> String {
+    let mut names: Vec<String> = paths.iter().take(NAMED_MAX).map(|path| title(view, path)).collect();
+    if paths.len() > NAMED_MAX {
+        names.push(format!("{} more", paths.len() - NAMED_MAX));
+    }
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::journal::HistoryEventDetails;
+
+    use super::*;
+    use crate::ui::story::{Story, sections};
+
+    fn scheduled(name: &str) -> HistoryEventDetails {
+        HistoryEventDetails::TaskScheduled {
+            name: name.into(),
+            resource: "flow:process:run".into(),
+            parameters: Default::default(),
+            timeout_seconds: None,
+            heartbeat_seconds: None,
+            role_arn: None,
+        }
+    }
+
+    #[test]
+    fn a_stop_names_what_was_finished_what_waits_and_how_to_continue() {
+        let mut story = Story::new("release-7k3f", &sections(&["Build", "Deploy"]));
+        story.enter(0.0, "", StateType::Task, "Build").event(0.0, "", scheduled("Build"));
+        let called = in_flight(&story.view);
+        assert_eq!(called, ["Build"]);
+        let said = message(&story.view, &called);
+        assert_eq!(said, "stopped. No answer yet: Build. To continue:   flow resume release-7k3f");
+        story.exit(2.0, "", StateType::Task, "Build").enter(2.0, "", StateType::Task, "Deploy");
+        let said = message(&story.view, &called);
+        let expected = "stopped. Finished and recorded: Build. Waits: Deploy. To continue:   flow resume release-7k3f";
+        assert_eq!(said, expected);
+    }
+}
