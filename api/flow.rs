@@ -31,7 +31,8 @@ use serde_json::Value;
 use crate::{Api, Fault, Operation, StreamOperation};
 
 pub use approval::{
-    AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, Decision, NOT_ALLOWED, REJECTED, approval_of,
+    Answer, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, Decision, NOT_ALLOWED, REJECTED,
+    approval_of, outcome_of,
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};

@@ -1,6 +1,7 @@
 //! Finds every problem of a definition that is detectable without running it: what Step Functions reports, and what
 //! only the steps' schemas and this machine show.
 
+mod activities;
 mod approvals;
 mod arguments;
 mod consequences;
@@ -50,6 +51,7 @@ pub fn beyond_step_functions(definition: &Value, steps: &Registry) -> Vec<Diagno
     found.extend(arguments::problems(definition, steps));
     found.extend(placeholders::problems(definition));
     found.extend(asl::unknown_names(definition));
+    found.extend(activities::problems(definition));
     found.extend(approvals::problems(definition));
     found.extend(vocabulary::problems(definition));
     found.extend(error_names::problems(definition));

@@ -18,9 +18,19 @@ const fn page(code: &'static str, meaning: &'static str, remedy: &'static str) -
 /// Every page: first the codes of `flow check`, then the error names of executions.
 pub const ALL: &[Explanation] = &[
     page(
+        "ACTIVITY_ARN_INVALID",
+        "A Task names an activity with an ARN that no activity can have: without a region, an account id of 12 digits, or a name.",
+        "Write arn:aws:states:REGION:ACCOUNT:activity:NAME, as CreateActivity and ListActivities return it.",
+    ),
+    page(
         "ACTIVITY_IN_EXPRESS",
         "flow deploy: child executions of type EXPRESS cannot wait for an activity, and every flow: Task becomes one.",
         "Set ExecutionType STANDARD in the Map's ProcessorConfig.",
+    ),
+    page(
+        "ACTIVITY_MUST_EXIST",
+        "A Task names an activity, which flow check cannot see: if it does not exist when the state is entered, the execution fails with States.Runtime.",
+        "Create it with CreateActivity at the endpoint that runs the workflow, such as that of flow serve, before the execution starts.",
     ),
     page(
         "ACTS_ON_WORKER",
@@ -29,8 +39,8 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "APPROVAL_ON_WORKER",
-        "flow deploy: flow approve answers executions of the local engine only.",
-        "Use a Task with .waitForTaskToken that sends the token to the person who approves.",
+        "flow deploy: flow:approval:request asks on the local engine only.",
+        "Use a Task with .waitForTaskToken: flow approve --engine sfn answers it, and checks Prompt, Choices and Fields beside the token.",
     ),
     page(
         "CHOICE_WITHOUT_DEFAULT",

@@ -4,7 +4,7 @@
 mod holder;
 mod local;
 mod opening;
-mod patience;
+mod retry_limit;
 mod stream;
 mod take_over;
 mod verification;
@@ -25,7 +25,7 @@ pub use self::{
 use self::{
     holder::{ending, only_reads, unreachable},
     local::Idle,
-    patience::{OWNER_WAIT_MAX, Patience},
+    retry_limit::{OWNER_WAIT_MAX, RetryLimit},
     verification::concerns_credentials,
 };
 use crate::{
@@ -57,12 +57,12 @@ pub struct Handle {
     home: Home,
     purpose: Purpose,
     environments: Arc<Environments>,
-    side: Mutex<Arc<Side>>,
+    backend: Mutex<Arc<Backend>>,
     /// The owner whose end this process waits for, once it has said so.
     awaited_owner: Mutex<Option<String>>,
 }
 
-enum Side {
+enum Backend {
     Local(Local),
     Idle(Idle),
     Remote(Client),
@@ -76,12 +76,12 @@ pub struct Answered<T> {
     pub is_repeated: bool,
 }
 
-/// Converts a request to JSON for the Step Functions side.
+/// Converts a request to JSON for Step Functions.
 fn to_json<T: Serialize>(value: T) -> Result<serde_json::Value, CliError> {
     serde_json::to_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
 }
 
-/// Converts a response of the Step Functions side from JSON.
+/// Converts a response of Step Functions from JSON.
 fn of_json<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, CliError> {
     serde_json::from_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
 }
@@ -125,23 +125,23 @@ impl Handle {
     /// A handle to the executions at Step Functions. Opens nothing in the home.
     pub fn step_functions(home: Home, executions: Arc<Executions>) -> Self {
         let environments = Environments::new(home.clone());
-        let side = Mutex::new(Arc::new(Side::StepFunctions(executions)));
-        Handle { home, purpose: Purpose::Read, environments, side, awaited_owner: Mutex::default() }
+        let backend = Mutex::new(Arc::new(Backend::StepFunctions(executions)));
+        Handle { home, purpose: Purpose::Read, environments, backend, awaited_owner: Mutex::default() }
     }
 
     /// The executions at Step Functions, if this is a handle to them.
     pub async fn at_step_functions(&self) -> Option<Arc<Executions>> {
-        match &*self.side().await {
-            Side::StepFunctions(executions) => Some(executions.clone()),
+        match &*self.backend().await {
+            Backend::StepFunctions(executions) => Some(executions.clone()),
             _ => None,
         }
     }
 
     async fn open(environments: Arc<Environments>, purpose: Purpose) -> Result<Self, CliError> {
         let home = environments.home().clone();
-        let side = side(&environments, purpose).await?;
-        let side = Mutex::new(Arc::new(side));
-        Ok(Handle { home, purpose, environments, side, awaited_owner: Mutex::default() })
+        let backend = backend(&environments, purpose).await?;
+        let backend = Mutex::new(Arc::new(backend));
+        Ok(Handle { home, purpose, environments, backend, awaited_owner: Mutex::default() })
     }
 
     /// Becomes the owner of the store. For a server, which cannot be a client of another owner.
@@ -166,20 +166,20 @@ impl Handle {
 
     /// Whether another process or Step Functions answers this handle's calls.
     pub async fn is_remote(&self) -> bool {
-        matches!(**self.side.lock().await, Side::Remote(_) | Side::StepFunctions(_))
+        matches!(**self.backend.lock().await, Backend::Remote(_) | Backend::StepFunctions(_))
     }
 
     /// The process or service that drives what this handle starts, if it is not this process; for messages.
     pub async fn owner_elsewhere(&self) -> Option<String> {
-        match &*self.side().await {
-            Side::Remote(_) => Some(holder::described(self.home.folder())),
-            Side::StepFunctions(executions) => Some(executions.service().to_owned()),
-            Side::Local(_) | Side::Idle(_) => None,
+        match &*self.backend().await {
+            Backend::Remote(_) => Some(holder::described(self.home.folder())),
+            Backend::StepFunctions(executions) => Some(executions.service().to_owned()),
+            Backend::Local(_) | Backend::Idle(_) => None,
         }
     }
 
-    async fn side(&self) -> Arc<Side> {
-        self.side.lock().await.clone()
+    async fn backend(&self) -> Arc<Backend> {
+        self.backend.lock().await.clone()
     }
 
     /// Calls an operation. If the owner ends meanwhile, calls the next owner, which may be this process.
@@ -204,21 +204,21 @@ impl Handle {
         O::Request: Serialize,
         O::Response: DeserializeOwned,
     {
-        let mut patience = Patience::begin();
+        let mut limit = RetryLimit::begin();
         let mut is_repeated = false;
         loop {
-            let side = self.side().await;
-            let answered = match &*side {
-                Side::Local(local) => local.api().respond::<O>(request).await.map_err(CliError::from),
-                Side::Idle(idle) => idle.api().respond::<O>(request).await.map_err(CliError::from),
-                Side::StepFunctions(executions) => {
+            let backend = self.backend().await;
+            let answered = match &*backend {
+                Backend::Local(local) => local.api().respond::<O>(request).await.map_err(CliError::from),
+                Backend::Idle(idle) => idle.api().respond::<O>(request).await.map_err(CliError::from),
+                Backend::StepFunctions(executions) => {
                     let answered = executions.answer(O::NAME, to_json(request)?).await;
                     answered.and_then(of_json)
                 }
-                Side::Remote(client) => match client.call::<O>(&request).await {
-                    Err(error) if patience.lasts(&self.home, &error) => {
+                Backend::Remote(client) => match client.call::<O>(&request).await {
+                    Err(error) if limit.allows(&self.home, &error) => {
                         is_repeated |= matches!(error, ClientError::Gone(_));
-                        self.reopen(&side).await?;
+                        self.reopen(&backend).await?;
                         continue;
                     }
                     answered => answered.map_err(|error| failed(&self.home, error)),
@@ -241,20 +241,20 @@ impl Handle {
         S::Request: Serialize,
         S::Item: DeserializeOwned,
     {
-        let mut patience = Patience::begin();
+        let mut limit = RetryLimit::begin();
         loop {
-            let side = self.side().await;
-            let client = match &*side {
-                Side::Local(local) => return Ok(Stream::Local(S::answer(local.api(), request))),
-                Side::Idle(idle) => return Ok(Stream::Local(S::answer(idle.api(), request))),
-                Side::StepFunctions(executions) => {
+            let backend = self.backend().await;
+            let client = match &*backend {
+                Backend::Local(local) => return Ok(Stream::Local(S::answer(local.api(), request))),
+                Backend::Idle(idle) => return Ok(Stream::Local(S::answer(idle.api(), request))),
+                Backend::StepFunctions(executions) => {
                     return Ok(Stream::Polled(executions.items(S::NAME, to_json(request)?)));
                 }
-                Side::Remote(client) => client,
+                Backend::Remote(client) => client,
             };
             match client.stream::<S>(&request).await {
                 Ok(items) => return Ok(Stream::Remote(items, self.home.clone())),
-                Err(error) if patience.lasts(&self.home, &error) => self.reopen(&side).await?,
+                Err(error) if limit.allows(&self.home, &error) => self.reopen(&backend).await?,
                 Err(error) => return Err(failed(&self.home, error)),
             }
         }
@@ -286,9 +286,9 @@ impl Handle {
         S::Request: Serialize + Clone,
         S::Item: DeserializeOwned,
     {
-        let mut patience = Patience::begin();
+        let mut limit = RetryLimit::begin();
         loop {
-            let side = self.side().await;
+            let backend = self.backend().await;
             let mut items = self.stream::<S>(request.clone()).await?;
             let mut last = None;
             let ended = loop {
@@ -304,25 +304,25 @@ impl Handle {
             };
             if let Some(item) = last {
                 // This owner worked until it ended, so the time to find the next one starts now.
-                patience = Patience::begin();
+                limit = RetryLimit::begin();
                 cut_short(item);
             }
-            if !patience.lasts(&self.home, &ended) {
+            if !limit.allows(&self.home, &ended) {
                 return Err(failed(&self.home, ended));
             }
-            self.reopen(&side).await?;
+            self.reopen(&backend).await?;
         }
     }
 
     /// Finds the next owner after one has ended, unless another caller has done so meanwhile.
-    async fn reopen(&self, ended: &Arc<Side>) -> Result<(), CliError> {
-        let mut current = self.side.lock().await;
+    async fn reopen(&self, ended: &Arc<Backend>) -> Result<(), CliError> {
+        let mut current = self.backend.lock().await;
         if !Arc::ptr_eq(&current, ended) {
             return Ok(());
         }
         // An owner that is ending answers immediately each time, so there is always a pause.
         tokio::time::sleep(RETRY_AFTER).await;
-        *current = Arc::new(side(&self.environments, self.purpose).await?);
+        *current = Arc::new(backend(&self.environments, self.purpose).await?);
         Ok(())
     }
 
@@ -340,11 +340,11 @@ impl Handle {
     ) -> Result<Stream<engine::runner::RunnerEvent>, CliError> {
         let request = flow::EntriesRequest { id: id.to_owned(), from_sequence };
         let recover = flow::ExecutionIdRequest { id: id.to_owned() };
-        let mut patience = Patience::begin();
+        let mut limit = RetryLimit::begin();
         loop {
-            let side = self.side().await;
-            match &*side {
-                Side::Local(local) => {
+            let backend = self.backend().await;
+            match &*backend {
+                Backend::Local(local) => {
                     let events = flow::FollowExecution::answer(local.api(), request.clone());
                     match local.api().respond::<flow::RecoverExecution>(recover.clone()).await {
                         Ok(_) => return Ok(Stream::Local(events)),
@@ -352,8 +352,10 @@ impl Handle {
                         Err(fault) => return Err(fault.into()),
                     }
                 }
-                Side::Idle(_) | Side::StepFunctions(_) => return self.stream::<flow::FollowExecution>(request).await,
-                Side::Remote(client) => {
+                Backend::Idle(_) | Backend::StepFunctions(_) => {
+                    return self.stream::<flow::FollowExecution>(request).await;
+                }
+                Backend::Remote(client) => {
                     let followed = async {
                         let events = client.stream::<flow::FollowExecution>(&request).await?;
                         client.call::<flow::RecoverExecution>(&recover).await?;
@@ -364,7 +366,7 @@ impl Handle {
                         Err(ClientError::Fault(fault)) if concerns_credentials(&fault.kind) => {
                             self.take_over(id, wait_max).await?;
                         }
-                        Err(error) if patience.lasts(&self.home, &error) => self.take_over(id, wait_max).await?,
+                        Err(error) if limit.allows(&self.home, &error) => self.take_over(id, wait_max).await?,
                         Err(error) => return Err(failed(&self.home, error)),
                     }
                 }
@@ -377,17 +379,17 @@ impl Handle {
     /// # Errors
     /// As [`Handle::drive`].
     pub async fn find_next_owner(&self) -> Result<(), CliError> {
-        let side = self.side().await;
-        match &*side {
-            Side::Remote(_) => self.reopen(&side).await,
-            Side::Local(_) | Side::Idle(_) | Side::StepFunctions(_) => Ok(()),
+        let backend = self.backend().await;
+        match &*backend {
+            Backend::Remote(_) => self.reopen(&backend).await,
+            Backend::Local(_) | Backend::Idle(_) | Backend::StepFunctions(_) => Ok(()),
         }
     }
 
     /// Makes no new calls, and waits until those in flight have ended and are recorded. Does nothing if another process
     /// owns the store.
     pub async fn drain(&self) {
-        if let Side::Local(local) = &*self.side().await {
+        if let Backend::Local(local) = &*self.backend().await {
             local.drain().await;
         }
     }
@@ -397,9 +399,9 @@ impl Handle {
     /// # Errors
     /// The store could not be closed.
     pub async fn close(self) -> Result<(), CliError> {
-        match Arc::into_inner(self.side.into_inner()) {
-            Some(Side::Local(local)) => local.close().await,
-            Some(Side::Idle(_) | Side::Remote(_) | Side::StepFunctions(_)) => Ok(()),
+        match Arc::into_inner(self.backend.into_inner()) {
+            Some(Backend::Local(local)) => local.close().await,
+            Some(Backend::Idle(_) | Backend::Remote(_) | Backend::StepFunctions(_)) => Ok(()),
             None => Err(CliError::new(Exit::Failed, "the store is still in use by this process")),
         }
     }
@@ -407,7 +409,7 @@ impl Handle {
     /// Releases an idle store without dropping it: the end of the process closes it faster. For a command that ends
     /// now.
     pub fn leave(self) {
-        if let Some(Side::Idle(idle)) = Arc::into_inner(self.side.into_inner()) {
+        if let Some(Backend::Idle(idle)) = Arc::into_inner(self.backend.into_inner()) {
             idle.leave();
         }
     }
@@ -435,30 +437,30 @@ fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
         .map_err(|error| home.refuse_file().err().unwrap_or_else(|| error.into()))
 }
 
-async fn side(environments: &Arc<Environments>, purpose: Purpose) -> Result<Side, CliError> {
+async fn backend(environments: &Arc<Environments>, purpose: Purpose) -> Result<Backend, CliError> {
     let home = environments.home();
     if purpose == Purpose::Read && !home.has_store()? {
-        return Ok(Side::Idle(Idle::empty(environments)?));
+        return Ok(Backend::Idle(Idle::empty(environments)?));
     }
     let client = Client::new(&home.socket());
-    let mut patience = Patience::begin();
+    let mut limit = RetryLimit::begin();
     loop {
         if let Some(lock) = acquire(home)? {
             return Ok(match purpose {
-                Purpose::Drive => Side::Local(Local::open(environments.clone(), lock)?),
-                Purpose::Answer => Side::Local(Local::open_to_answer(environments.clone(), lock)?),
-                Purpose::Read => Side::Idle(Idle::open(environments, lock)?),
+                Purpose::Drive => Backend::Local(Local::open(environments.clone(), lock)?),
+                Purpose::Answer => Backend::Local(Local::open_to_answer(environments.clone(), lock)?),
+                Purpose::Read => Backend::Idle(Idle::open(environments, lock)?),
             });
         }
         match client.call_within::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}, OWNER_WAIT_MAX).await {
             Ok(owner) if owner.only_reads && purpose != Purpose::Read => {
-                if !patience.lasts_for_reader(home) {
+                if !limit.allows_for_reader(home) {
                     return Err(only_reads(home));
                 }
                 tokio::time::sleep(RETRY_AFTER).await;
             }
-            Ok(_) => return Ok(Side::Remote(client)),
-            Err(error) if patience.lasts(home, &error) => tokio::time::sleep(RETRY_AFTER).await,
+            Ok(_) => return Ok(Backend::Remote(client)),
+            Err(error) if limit.allows(home, &error) => tokio::time::sleep(RETRY_AFTER).await,
             Err(error @ ClientError::Incompatible { .. }) => {
                 return Err(CliError::from(error).hint(format!("owner: {}", holder::described(home.folder()))));
             }

@@ -7,6 +7,7 @@
 mod following;
 mod history;
 mod pace;
+mod questions;
 mod token;
 
 use std::{
@@ -14,27 +15,20 @@ use std::{
     sync::Arc,
 };
 
-use api::{
-    Operation, StreamOperation,
-    flow::{self, TaskOutcome},
-    view::View,
-};
+use api::{Operation, StreamOperation, flow, view::View};
 use deploy::plan::ALIAS;
 use engine::{
-    journal::{EntryContent, ErrorAndCause, HistoryEventDetails},
+    journal::ErrorAndCause,
     machine::{ExecutionHeader, ExecutionStatus},
     step::{ErrorClass, StepError},
 };
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
-use steps::step_functions::{Endpoint, Receipt, RemoteExecution, StepFunctions};
+use steps::step_functions::{Endpoint, RemoteExecution, StepFunctions};
 use tokio::sync::Mutex;
 
 use self::{history::History, pace::Pace};
-use crate::{
-    exit::{CliError, Exit},
-    proposed::quoted,
-};
+use crate::exit::{CliError, Exit};
 
 /// The most state machines that are searched for an execution or listed.
 const MACHINES_MAX: usize = 100;
@@ -171,10 +165,8 @@ impl Executions {
             <flow::ResumeExecution as Operation>::NAME => with!(ResumeExecution, resume),
             <flow::CancelExecution as Operation>::NAME => with!(CancelExecution, cancel),
             <flow::SignalTask as Operation>::NAME => with!(SignalTask, signal),
-            // Step Functions has no tasks for people.
-            <flow::ListPersonTasks as Operation>::NAME => {
-                serde_json::to_value(flow::ListPersonTasksResponse::default()).map_err(internal)
-            }
+            <flow::AnswerApproval as Operation>::NAME => with!(AnswerApproval, answer_question),
+            <flow::ListPersonTasks as Operation>::NAME => with!(ListPersonTasks, person_tasks),
             other => Err(CliError::refused(format!("Step Functions has no operation {other}"))),
         }
     }
@@ -229,12 +221,17 @@ impl Executions {
         if let Some(found) = known.get(&id) {
             return Ok(found.clone());
         }
+        let found = Arc::new(Mutex::new(self.open(arn).await?));
+        known.insert(id, found.clone());
+        Ok(found)
+    }
+
+    /// The data of an execution before its history is read.
+    async fn open(&self, arn: &str) -> Result<Known, CliError> {
         let text = self.api.definition_of(arn).await.map_err(refused)?;
         let definition: Value = serde_json::from_str(&text).map_err(internal)?;
         let history = History::new(&definition);
-        let found = Arc::new(Mutex::new(Known { arn: arn.to_owned(), definition, history, shown: 0 }));
-        known.insert(id, found.clone());
-        Ok(found)
+        Ok(Known { arn: arn.to_owned(), definition, history, shown: 0 })
     }
 
     async fn of(&self, id: &str) -> Result<Arc<Mutex<Known>>, CliError> {
@@ -394,62 +391,4 @@ impl Executions {
         self.api.stop(&arn, &request.error, &request.cause).await.map_err(refused)?;
         Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false })
     }
-
-    async fn signal(
-        &self,
-        request: flow::SignalTaskRequest,
-    ) -> Result<<flow::SignalTask as Operation>::Response, CliError> {
-        let flow::SignalTaskRequest { id, state, outcome, early, .. } = request;
-        let keeps_none = || CliError::refused("Step Functions keeps no answer for a state that does not wait yet");
-        if early {
-            return Err(keeps_none());
-        }
-        let known = self.of(&id).await?;
-        let mut known = known.lock().await;
-        self.read(&mut known).await?;
-        if known.history.is_approval(&state) {
-            let approve = format!("in the home of the server:   flow approve {}", quoted(&known.arn));
-            return Err(CliError::refused(format!("\"{state}\" asks a person: nothing was answered; {approve}")));
-        }
-        let token = waiting_token(&known, &state)?;
-        let sent = match outcome {
-            TaskOutcome::Success(output) => self.api.task_succeeded(&token, &output).await,
-            TaskOutcome::Failure { error, cause } => self.api.task_failed(&token, &error, &cause).await,
-            TaskOutcome::Withdraw => return Err(keeps_none()),
-        };
-        match sent.map_err(refused)? {
-            Receipt::Accepted => Ok(Default::default()),
-            Receipt::Over => Err(CliError::refused(format!("the task of \"{state}\" is over: nothing was answered"))),
-        }
-    }
-}
-
-/// The token of the last Task of a state, given by name or path, that was called and has not ended.
-fn waiting_token(known: &Known, state: &str) -> Result<String, CliError> {
-    let mut waiting = None;
-    for entry in known.history.entries() {
-        let EntryContent::Event(event) = &entry.content else { continue };
-        let is_state = |name: &str| {
-            let is_path = event.frame.len() + 1 + name.len() == state.len() && state.starts_with(&*event.frame);
-            name == state || (is_path && state.ends_with(name))
-        };
-        match &event.details {
-            HistoryEventDetails::TaskScheduled { name, parameters, .. } if is_state(name) => {
-                waiting = Some((name.clone(), parameters.clone()));
-            }
-            HistoryEventDetails::StateExited { name, .. } if is_state(name) => waiting = None,
-            HistoryEventDetails::TaskSucceeded { name, .. } if is_state(name) => waiting = None,
-            HistoryEventDetails::TaskFailed { name, .. } if is_state(name) => waiting = None,
-            HistoryEventDetails::TaskTimedOut { name, .. } if is_state(name) => waiting = None,
-            _ => {}
-        }
-    }
-    let Some((name, parameters)) = waiting else {
-        return Err(CliError::refused(format!("no task of a state named \"{state}\" waits")));
-    };
-    let arguments = token::arguments_of(&known.definition, &name);
-    arguments.and_then(|arguments| token::find(arguments, &parameters)).ok_or_else(|| {
-        CliError::refused(format!("the task of \"{state}\" was called without its token as an argument"))
-            .hint("the receiver of the token answers with   aws stepfunctions send-task-success")
-    })
 }

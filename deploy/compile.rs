@@ -189,8 +189,7 @@ impl Pass<'_> {
             self.refuse("TOKEN_OF_ACTIVITY", &format!("{pointer}/{arguments}"), message);
         }
         if resource.starts_with("flow:approval:") {
-            let message =
-                format!("{resource} waits for flow approve, which answers executions of the local engine only.");
+            let message = format!("{resource} asks on the local engine only: no worker keeps a question.");
             self.refuse("APPROVAL_ON_WORKER", pointer, message);
         }
         if resource.starts_with("flow:file:") || resource.starts_with("flow:process:") {

@@ -90,6 +90,17 @@ async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) ->
     Ok(Answer::Pending(Pending { instructions: Some(instructions(input)), ..Pending::new(reason, interval) }))
 }
 
+/// The fields of a request.
+const FIELDS: [&str; 8] = ["Prompt", "Text", "Commands", "Choices", "Fields", "Users", "Groups", "ReminderSeconds"];
+
+/// The question of an object that has the fields of an approval's request among others, such as the payload with a task token;
+/// `None` if it has no `Prompt`, or a field is malformed.
+pub fn question_in(object: &Value) -> Option<Instructions> {
+    let named = object.as_object()?.iter().filter(|(name, _)| FIELDS.contains(&name.as_str()));
+    let fields: Map<String, Value> = named.map(|(name, value)| (name.clone(), value.clone())).collect();
+    serde_json::from_value(Value::Object(fields)).ok().map(instructions)
+}
+
 fn instructions(input: Request) -> Instructions {
     let Request { prompt, text, commands, choices, fields, users, groups, .. } = input;
     let mut values = Vec::new();
@@ -138,6 +149,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_question_is_read_from_an_object_with_other_fields() {
+        let payload = json!({ "token": "T", "Prompt": "Go?", "Choices": ["now", "later"], "Other": 1 });
+        let question = question_in(&payload).unwrap();
+        assert_eq!((question.sentence.as_str(), question.approval.unwrap().choices.len()), ("Go?", 2));
+        for other in [json!({ "token": "T" }), json!({ "Prompt": 1 }), json!(["Prompt"]), json!("Prompt")] {
+            assert!(question_in(&other).is_none(), "{other}");
+        }
+    }
 
     async fn asked(poll: u32, input: Value) -> Pending {
         let context = StepContext { poll, ..StepContext::for_test("Ask") };

@@ -27,6 +27,13 @@ pub(crate) fn may_have_deleted(context: &StepContext) -> bool {
     called_before(context) || context.visit > 1
 }
 
+/// The context of a step that waits for a deletion. A missing resource is what it waits for, also one that this execution created:
+/// without this, its NotFound would count as eventual consistency, and the wait would not end. A worker counts every id in the
+/// arguments as created.
+pub(crate) fn of_deletion(context: StepContext) -> StepContext {
+    StepContext { created: Default::default(), ..context }
+}
+
 /// Whether this visit has called the service earlier: in an earlier attempt, or in a process that ended.
 pub(crate) fn called_before(context: &StepContext) -> bool {
     context.attempt > 1 || context.poll > 1

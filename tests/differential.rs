@@ -3,7 +3,7 @@
 //! Each workflow runs twice: unchanged on `flow serve`, with the steps called by the server's own engine, and compiled by
 //! `flow deploy`, with the steps called by three workers. The second run is on the same server, or with
 //! `FLOW_TEST_STEP_FUNCTIONS=URL` on LocalStack (tests/localstack.sh). Status, output, error, effects and the order of
-//! the history must be the same.
+//! the history must be the same. The runbook runs with three workers on `flow serve` only: its world is this machine's.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -217,6 +217,61 @@ fn every_workflow_does_the_same_on_the_local_engine_and_with_three_workers() {
         let failed = if name == "failure" { "FAILED" } else { "SUCCEEDED" };
         assert_eq!(local.status, failed, "{name}: {local:?}");
     }
+}
+
+/// A Task of an activity that is the author's own, then one whose failure is caught: the test answers both with their tokens.
+fn asking(activity: &str) -> Value {
+    let ask = |more: Value| {
+        let mut task = json!({ "Type": "Task", "Resource": activity, "TimeoutSeconds": SECONDS_MAX,
+            "Parameters": { "question.$": "$.items" } });
+        task.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        task
+    };
+    let catch = json!({ "ErrorEquals": ["No"], "Next": "Refused", "ResultPath": "$.error" });
+    json!({ "StartAt": "Ask", "States": {
+        "Ask": ask(json!({ "ResultPath": "$.answer", "Next": "Ask again" })),
+        "Ask again": ask(json!({ "Catch": [catch], "Next": "Accepted" })),
+        "Accepted": { "Type": "Fail" },
+        "Refused": { "Type": "Pass", "End": true } } })
+}
+
+/// Answers the next task of an activity. Returns its input.
+fn answer(endpoint: &str, activity: &str, operation: &str, mut answer: Value) -> Value {
+    let task = call(endpoint, "GetActivityTask", &json!({ "activityArn": activity }));
+    answer["taskToken"] = task["taskToken"].clone();
+    call(endpoint, operation, &answer);
+    serde_json::from_str(task["input"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn every_task_that_is_answered_with_its_token_ends_the_same() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let server = Server::start(&home);
+    let there = step_functions(&server);
+    let run_at = |endpoint: &str, name: &str, create: &dyn Fn(&Value) -> String| {
+        let created = call(endpoint, "CreateActivity", &json!({ "name": "ask" }));
+        let activity = created["activityArn"].as_str().unwrap();
+        let machine = create(&asking(activity));
+        std::thread::scope(|scope| {
+            let answers = scope.spawn(|| {
+                let output = json!({ "output": r#"{"yes": 1}"# });
+                let first = answer(endpoint, activity, "SendTaskSuccess", output);
+                let failure = json!({ "error": "No", "cause": "not today" });
+                (first, answer(endpoint, activity, "SendTaskFailure", failure))
+            });
+            let done = run(endpoint, &machine, &elsewhere.path().join(name), false);
+            (done, answers.join().unwrap())
+        })
+    };
+    let local = run_at(&server.endpoint, "asking-local", &|definition: &Value| {
+        let request = json!({ "name": "asking-local", "definition": definition.to_string(), "roleArn": ROLE });
+        call(&server.endpoint, "CreateStateMachine", &request)["stateMachineArn"].as_str().unwrap().to_owned()
+    });
+    let deployed = run_at(&there, "asking-deployed", &|definition: &Value| {
+        format!("{}:{ALIAS}", deploy(&home, &there, &home.definition("asking", definition), 20))
+    });
+    assert_eq!(local, deployed);
+    assert_eq!((&local.0.status, &local.0.output["error"]["Error"]), (&json!("SUCCEEDED"), &json!("No")));
 }
 
 #[test]

@@ -110,12 +110,19 @@ fn several_executions_share_a_report() {
 #[test]
 fn a_watch_off_a_terminal_prints_changes_only_and_ends_with_the_exit_code() {
     let home = Home::plain();
-    let file = home.waits("short", 3);
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 3, "Next": "Last" }, "Last": { "Type": "Succeed" } });
+    let file = home.definition("short", &json!({ "StartAt": "Rest", "States": states }));
     let mut child = home.spawn(&["run", &file, "--yes", "--id", "one"]);
     crate::support::until(10, "it runs", || home.flow(&["status", "one"]).status.success());
+    let last = home.spawn(&["status", "one", "--watch", "--state", "Last"]);
+    home.exits(&["status", "one", "--watch", "--state", "Lost"], 4);
     let said = home.exits(&["status", "one", "--watch"], 0);
     assert!(said.matches("RUNNING").count() <= 3 && said.contains("SUCCEEDED"), "{said}");
     assert!(child.wait().unwrap().success());
+    let last = last.wait_with_output().unwrap();
+    let shown = text(&last.stdout);
+    assert!(last.status.success() && shown.contains("one has not entered \"Last\" yet"), "{shown}");
+    assert!(shown.contains("Last   was left"), "{shown}");
     home.exits(&["run", &fails(&home), "--yes", "--id", "bad"], 1);
     home.exits(&["status", "bad", "--watch"], 1);
 }

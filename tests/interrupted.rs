@@ -29,15 +29,21 @@ fn until(child: &mut std::process::Child, wanted: &str) {
 #[test]
 fn a_killed_run_is_shown_without_a_process_and_continues_with_the_same_deadline() {
     let home = Home::plain();
-    let mut child = home.spawn(&["run", &waiting_file(&home, 3), "--yes", "--id", "w-1"]);
+    let mut child = home.spawn(&["run", &waiting_file(&home, 5), "--yes", "--id", "w-1"]);
     until(&mut child, "Started   ( 2/3)");
     assert!(home.succeed(&["status"]).contains("RUNNING"), "status answers while another process holds the store");
+    // What is shown is recorded within two seconds: at the ticks of the display.
+    std::thread::sleep(std::time::Duration::from_millis(2_500));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(home.succeed(&["status", "w-1"]).contains("WAITING"), "no process drives it, and nothing is due");
     let begun = std::time::Instant::now();
-    assert!(home.succeed(&["resume", "w-1"]).contains("SUCCEEDED"));
-    assert!(begun.elapsed().as_millis() < 3_500, "the wait continued and did not restart");
+    let shown = home.succeed(&["resume", "w-1"]);
+    assert!(begun.elapsed().as_millis() < 4_500, "the wait continued and did not restart");
+    for news in ["Completed ( 2/3) Wait", "Started   ( 3/3) Last", "Completed ( 3/3) Last", "SUCCEEDED"] {
+        assert!(shown.contains(news), "{news:?} is not in: {shown}");
+    }
+    assert!(!shown.contains("( 1/3)") && !shown.contains("Started   ( 2/3)"), "it was shown before the kill: {shown}");
 }
 
 #[test]

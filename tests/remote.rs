@@ -162,10 +162,11 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
         &[("AWS_ENDPOINT_URL_LAMBDA", &functions), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")],
     );
     let ask = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": true,
-        "Parameters": { "FunctionName": "echo", "Payload": { "token.$": "$$.Task.Token" } } });
+        "Parameters": { "FunctionName": "echo", "Payload": { "token.$": "$$.Task.Token", "Prompt": "Which day?",
+            "Choices": ["today", "tomorrow"], "Fields": { "required": ["ticket"], "properties": { "ticket": { "type": "string" } } } } } });
     let file = there.person.definition("asking", &json!({ "StartAt": "Ask", "States": { "Ask": ask } }));
     deploy(&there.serving, &there.server.endpoint, &file, 20);
-    for id in ["asking-1", "asking-2"] {
+    for id in ["asking-1", "asking-2", "asking-3", "asking-4"] {
         let printed = there.at_server(&["run", &file, "--yes", "--id", id, "--no-wait=0"], 75);
         let endpoint = &there.server.endpoint;
         let answer =
@@ -175,6 +176,7 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
     there.at_server(&["signal", "asking-1", "None", "--success", "1"], 3);
     there.at_server(&["signal", "asking-1", "Ask", "--success", "{\"answer\": 7}"], 0);
     until(20, "the end", || there.at_server(&["status", "asking-1"], 0).contains("SUCCEEDED"));
+    answers_as_a_person(&there);
     there.at_server(&["cancel", "asking-2"], 0);
     there.at_server(&["cancel", "asking-2"], 1);
     let output = there
@@ -188,6 +190,40 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
     there.person.exits(&["status", "asking-2", "--endpoint", &there.server.endpoint], 3);
     stub.kill().unwrap();
     stub.wait().unwrap();
+}
+
+/// Approves `asking-3` and rejects `asking-4`, with the checks and the output of an approval.
+fn answers_as_a_person(there: &Elsewhere) {
+    let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
+    let listed = there.at_server(&["approvals"], 0);
+    let approve = format!("flow approve asking-3 Ask --choice today --set ticket=… {options}");
+    let reject = format!("flow reject asking-3 Ask --comment WHY {options}");
+    for words in ["asking-2   Ask   waits", "Which day?", &approve, &reject] {
+        assert!(listed.contains(words), "{words:?} is not in: {listed}");
+    }
+    assert!(!listed.contains("asking-1"), "it has ended: {listed}");
+    let day = ["approve", "asking-3", "--choice"];
+    for (more, why) in [
+        (&["never", "--set", "ticket=1"][..], "choose one of today, tomorrow"),
+        (&["today"], "ticket"),
+        (&["today", "--set", "ticket=1", "--set", "tickets=2"], "no field 'tickets'"),
+    ] {
+        let refused = there.at_server(&[&day[..], more].concat(), 3);
+        assert!(refused.contains(why) && refused.contains("nothing was answered"), "{refused}");
+    }
+    there.at_server(&["approve", "asking-3", "Ask", "--choice", "today", "--set", "ticket=17", "--comment", "ok"], 0);
+    there.at_server(&["reject", "asking-4", "--comment", "too late"], 0);
+    until(20, "the end", || there.at_server(&["status", "asking-3"], 0).contains("SUCCEEDED"));
+    let output = there.at_server(&["status", "asking-3", "-o", "json"], 0);
+    // The field is text, because its schema says so.
+    for words in [r#""Choice":"today""#, r#""ticket":"17""#, r#""Comment":"ok""#] {
+        assert!(output.contains(words), "{words} is not in: {output}");
+    }
+    until(20, "the end", || there.at_server(&["status", "asking-4"], 0).contains("FAILED"));
+    let failed = there.at_server(&["status", "asking-4"], 0);
+    assert!(failed.contains("Approval.Rejected") && failed.contains("too late"), "{failed}");
+    let refused = there.at_server(&["approve", "asking-4"], 3);
+    assert!(refused.contains("no task waits for an answer with its token"), "{refused}");
 }
 
 #[test]
@@ -257,10 +293,13 @@ fn an_approval_is_shown_with_the_command_that_answers_it_in_the_servers_home() {
     until(20, "the question", || there.at_server(&["status", "asking-1"], 0).contains(&command));
     let refused = there.at_server(&["signal", "asking-1", "Ask", "--success", "{}"], 3);
     assert!(refused.contains(&format!("flow approve {arn}")), "{refused}");
-    // Step Functions has no approvals, so these commands have no engine to choose.
-    for command in [&["approve", "asking-1"][..], &["reject", "asking-1"], &["approvals"]] {
-        there.at_server(command, 2);
+    // Only the home of the server answers: a client of the network must not decide who answered.
+    for command in [&["approve", "asking-1"][..], &["reject", "asking-1", "Ask"]] {
+        let refused = there.at_server(command, 3);
+        assert!(refused.contains(&format!("in the home of the server:   flow approve {arn}")), "{refused}");
     }
+    let listed = there.at_server(&["approvals"], 0);
+    assert!(listed.contains("Go?") && listed.contains(&format!("flow approve {arn}")), "{listed}");
     assert!(there.at_server(&["status", "asking-1"], 0).contains("RUNNING"), "nothing was answered");
     there.serving.succeed(&["approve", arn]);
     until(20, "the end", || there.at_server(&["status", "asking-1"], 0).contains("SUCCEEDED"));

@@ -76,24 +76,9 @@ impl Operation for AnswerApproval {
             return Err(timed_out);
         }
         let approval = approval_of(&row).cloned().unwrap_or_default();
-        if !approval.may_answer(&by.user, &groups) {
-            let who: Vec<_> = approval
-                .users
-                .iter()
-                .cloned()
-                .chain(approval.groups.iter().map(|name| format!("group {name}")))
-                .collect();
-            let message = format!("{} may not answer \"{}\": {} may", by.user, row.state_path(), who.join(", "));
-            return Err(Fault::new(NOT_ALLOWED, message));
-        }
-        let outcome = match decision {
-            Decision::Approve { choice, fields } => Ok(api.approved(&approval, choice, fields, &by)?),
-            Decision::Reject => {
-                let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
-                let cause = format!("\"{}\" was rejected by {} on {}{comment}", row.state_path(), by.user, by.host);
-                Err(ErrorAndCause { error: REJECTED.to_owned(), cause })
-            }
-        };
+        let problems_of = |schema: &Value, value: &Value| api.options.host.problems_of_value(schema, value);
+        let answer = Answer { decision, by: &by, groups: &groups, now_ms: api.now_ms() };
+        let outcome = outcome_of(&approval, &row.state_path(), answer, problems_of)?;
         let path = row.state_path();
         match api.answer_row(&id, &row, outcome, by).await? {
             true => Ok(AnswerApprovalResponse { state: path }),
@@ -125,47 +110,77 @@ impl Api {
             false => Fault::new("TaskDoesNotExist", otherwise),
         })
     }
+}
 
-    /// Validates an answer against the approval, and returns the task's output.
-    fn approved(
-        &self,
-        approval: &Approval,
-        choice: Option<String>,
-        fields: Map<String, Value>,
-        by: &Signaller,
-    ) -> Result<Value, Fault> {
-        let invalid = |message: String| Fault::new("InvalidApproval", format!("{message}; nothing was answered"));
-        let choice = match (choice, approval.choices.as_slice()) {
-            (None, []) => "approve".to_owned(),
-            (Some(choice), choices) if choices.contains(&choice) => choice,
-            (Some(choice), []) => {
-                return Err(invalid(format!(
-                    "the approval has no choices, so '{choice}' cannot be chosen: approve it without --choice"
-                )));
-            }
-            (_, choices) => return Err(invalid(format!("choose one of {}", choices.join(", ")))),
-        };
-        let fields = Value::Object(fields);
-        let problems = match &approval.fields {
-            Some(schema) => {
-                let mut problems = self.options.host.problems_of_value(schema, &fields);
-                problems.extend(undeclared(schema, &fields));
-                problems
-            }
-            None if fields.as_object().is_some_and(|fields| !fields.is_empty()) => {
-                vec!["the approval has no fields to fill in".to_owned()]
-            }
-            None => Vec::new(),
-        };
-        if !problems.is_empty() {
-            return Err(invalid(problems.join("; ")));
-        }
-        let time = i64::try_from(self.now_ms()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-        Ok(json!({
-            "Choice": choice, "Fields": fields, "User": by.user, "Host": by.host, "Comment": by.comment,
-            "Time": time.map(|time| time.to_string()).unwrap_or_default(),
-        }))
+/// A person's answer to an approval.
+#[derive(Debug, Clone)]
+pub struct Answer<'a> {
+    /// The decision.
+    pub decision: Decision,
+    /// Who answers.
+    pub by: &'a Signaller,
+    /// The groups that the user belongs to.
+    pub groups: &'a [String],
+    /// When, in milliseconds since the Unix epoch.
+    pub now_ms: u64,
+}
+
+/// The outcome that an answer gives to the task of an approval, on every engine. `problems_of` validates a value against a schema.
+///
+/// # Errors
+/// The user may not answer, or the approval does not have the choice or the fields.
+pub fn outcome_of(
+    approval: &Approval,
+    state_path: &str,
+    answer: Answer<'_>,
+    problems_of: impl Fn(&Value, &Value) -> Vec<String>,
+) -> Result<Result<Value, ErrorAndCause>, Fault> {
+    let Answer { decision, by, groups, now_ms } = answer;
+    if !approval.may_answer(&by.user, groups) {
+        let groups = approval.groups.iter().map(|name| format!("group {name}"));
+        let who: Vec<_> = approval.users.iter().cloned().chain(groups).collect();
+        let message = format!("{} may not answer \"{state_path}\": {} may", by.user, who.join(", "));
+        return Err(Fault::new(NOT_ALLOWED, message));
     }
+    let (choice, fields) = match decision {
+        Decision::Approve { choice, fields } => (choice, fields),
+        Decision::Reject => {
+            let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
+            let cause = format!("\"{state_path}\" was rejected by {} on {}{comment}", by.user, by.host);
+            return Ok(Err(ErrorAndCause { error: REJECTED.to_owned(), cause }));
+        }
+    };
+    let invalid = |message: String| Fault::new("InvalidApproval", format!("{message}; nothing was answered"));
+    let choice = match (choice, approval.choices.as_slice()) {
+        (None, []) => "approve".to_owned(),
+        (Some(choice), choices) if choices.contains(&choice) => choice,
+        (Some(choice), []) => {
+            return Err(invalid(format!(
+                "the approval has no choices, so '{choice}' cannot be chosen: approve it without --choice"
+            )));
+        }
+        (_, choices) => return Err(invalid(format!("choose one of {}", choices.join(", ")))),
+    };
+    let fields = Value::Object(fields);
+    let problems = match &approval.fields {
+        Some(schema) => {
+            let mut problems = problems_of(schema, &fields);
+            problems.extend(undeclared(schema, &fields));
+            problems
+        }
+        None if fields.as_object().is_some_and(|fields| !fields.is_empty()) => {
+            vec!["the approval has no fields to fill in".to_owned()]
+        }
+        None => Vec::new(),
+    };
+    if !problems.is_empty() {
+        return Err(invalid(problems.join("; ")));
+    }
+    let time = i64::try_from(now_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    Ok(Ok(json!({
+        "Choice": choice, "Fields": fields, "User": by.user, "Host": by.host, "Comment": by.comment,
+        "Time": time.map(|time| time.to_string()).unwrap_or_default(),
+    })))
 }
 
 /// Reports a field that the schema does not declare: most likely a misspelling. A schema allows more with

@@ -4,7 +4,7 @@ use engine::{
     asl::each_state,
     journal::{ErrorAndCause, Signaller},
     machine::FrameRow,
-    step::TaskToken,
+    step::{Pattern, Resource, TaskToken},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -57,6 +57,26 @@ pub enum TaskOutcome {
     Withdraw,
 }
 
+/// Steps that end with their own output: a service, and the beginning of the action.
+const WITHOUT_ANSWER: [(&str, &str); 4] = [("process", "run"), ("ssh", "run"), ("file", ""), ("preflight", "")];
+
+/// Whether a Task may wait for an answer: for a worker, a task token, the end of a job, or what the polls of a step find.
+fn may_wait(resource: &str) -> bool {
+    match Resource::parse(resource) {
+        Resource::Activity | Resource::Unknown => true,
+        Resource::LambdaFunction { .. } => false,
+        Resource::Integration { pattern, .. } => pattern != Pattern::RequestResponse,
+        Resource::Step { service, action } => {
+            !WITHOUT_ANSWER.iter().any(|(other, begin)| service == *other && action.starts_with(begin))
+        }
+    }
+}
+
+fn waits_for_no_answer(id: &str, state: &str, resources: &[String]) -> String {
+    let resources = resources.join(" and ");
+    format!("\"{state}\" of {id} never waits for an answer: {resources} ends with its own output; no answer was kept")
+}
+
 impl Operation for SignalTask {
     const NAME: &'static str = "Flow.SignalTask";
     type Request = SignalTaskRequest;
@@ -101,6 +121,9 @@ impl Operation for SignalTask {
             resources.iter().try_for_each(|resource| api.check_output(resource, output))?;
         }
         let Some(row) = found else {
+            if !resources.iter().any(|resource| may_wait(resource)) {
+                return Err(Fault::new("TaskDoesNotExist", waits_for_no_answer(&id, &path, &resources)));
+            }
             let is_kept = api.runner.signal_early(&id, &state, outcome, Some(by)).await?;
             return Ok(SignalTaskResponse { is_kept });
         };
@@ -193,5 +216,32 @@ impl Api {
         }
         let message = format!("this is no output of {resource}: {}; nothing was answered", problems.join("; "));
         Err(Fault::new("InvalidOutput", message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_wait;
+
+    #[test]
+    fn only_a_task_that_may_wait_has_an_answer_kept() {
+        for resource in [
+            "arn:aws:states:us-east-1:111111111111:activity:work",
+            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "arn:aws:states:::states:startExecution.sync:2",
+            "flow:acm:waitUntilIssued",
+            "flow:wait:http",
+        ] {
+            assert!(may_wait(resource), "{resource}");
+        }
+        for resource in [
+            "flow:process:run",
+            "flow:ssh:run",
+            "flow:file:write",
+            "arn:aws:lambda:us-east-1:111111111111:function:f",
+            "arn:aws:states:::lambda:invoke",
+        ] {
+            assert!(!may_wait(resource), "{resource}");
+        }
     }
 }

@@ -171,6 +171,33 @@ async fn a_waiting_state_is_answered_by_its_name() {
     assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "[1]");
 }
 
+#[tokio::test]
+async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_that_never_does() {
+    let world = World::new();
+    let activity = text(&world.ask("CreateActivity", json!({ "name": "work" })).await["activityArn"]);
+    let states = json!({
+        "Rest": { "Type": "Wait", "Seconds": 3600, "Next": "Run" },
+        "Run": { "Type": "Task", "Resource": "flow:process:run", "Next": "Ask" },
+        "Ask": { "Type": "Task", "Resource": activity, "End": true }
+    });
+    let definition = json!({ "StartAt": "Rest", "States": states });
+    world.api.start_workflow(workflow("w-1", &definition)).await.unwrap();
+    let early = |state: &str| {
+        let by = engine::journal::Signaller { user: "alice".to_owned(), host: "here".to_owned(), comment: None };
+        let (id, state, outcome) = ("w-1".to_owned(), state.to_owned(), TaskOutcome::Success("1".to_owned()));
+        SignalTask::answer(&world.api, SignalTaskRequest { id, state, outcome, by, early: true })
+    };
+    let refused = early("Run").await.unwrap_err();
+    assert!(
+        refused.message.contains("\"Run\" of w-1 never waits for an answer: flow:process:run"),
+        "{}",
+        refused.message
+    );
+    assert!(early("Ask").await.unwrap().is_kept);
+    let header = world.runner.store().header("w-1").unwrap().unwrap();
+    assert_eq!(header.early_signals.len(), 1, "only the answer for the activity is kept");
+}
+
 /// Sends the executions that have not ended and those whose end was reported. Returns those that are to be reported.
 async fn track(world: &World, ids: &[&str], reported: &[&str], keeps_ended: bool) -> Vec<String> {
     let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();

@@ -153,6 +153,12 @@ impl StateView {
     }
 }
 
+/// Whether the Task failed before its call because its activity does not exist: a resume continues once it is created.
+fn names_missing_activity(failure: &StepFailure) -> bool {
+    let StepFailure { error, cause, .. } = failure;
+    error == "States.Runtime" && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")
+}
+
 /// Whether the failure's hint asks for a new run and not for a resume.
 fn asks_for_another_run(failure: &StepFailure) -> bool {
     let hint = failure.details.as_ref().and_then(|details| details.hint.as_deref()).unwrap_or_default();
@@ -172,6 +178,7 @@ fn repeats(state: &StateView, failure: &StepFailure) -> bool {
         StateType::Task if state.answered => false,
         // The call was scheduled: a missing resource of it, such as an activity, can be created.
         StateType::Task if state.called && failure.error == "States.Runtime" => false,
+        StateType::Task if names_missing_activity(failure) => false,
         StateType::Task | StateType::Parallel | StateType::Map => OF_THE_DEFINITION.contains(&failure.error.as_str()),
     }
 }

@@ -121,6 +121,8 @@ fn with_hint(hint: &str) -> StepFailure {
 #[test]
 fn a_resume_is_the_remedy_only_where_something_outside_can_change_the_end() {
     let evaluation = || plain("States.QueryEvaluationError");
+    let cause = "An error occurred. The activity arn:aws:states:us-east-1:111111111111:activity:work does not exist.";
+    let missing_activity = StepFailure { cause: cause.to_owned(), ..plain("States.Runtime") };
     let cases = [
         (StateType::Pass, false, evaluation(), Remedy::StartAgain),
         (StateType::Fail, false, plain("Broken"), Remedy::StartAgain),
@@ -134,6 +136,8 @@ fn a_resume_is_the_remedy_only_where_something_outside_can_change_the_end() {
         (StateType::Task, false, plain("States.Timeout"), Remedy::Resume),
         (StateType::Task, false, plain("Custom.Error"), Remedy::Resume),
         (StateType::Map, false, plain("States.Runtime"), Remedy::StartAgain),
+        (StateType::Task, false, plain("States.Runtime"), Remedy::StartAgain),
+        (StateType::Task, false, missing_activity, Remedy::Resume),
     ];
     for (state_type, answered, failure, remedy) in cases {
         let error = failure.error.clone();

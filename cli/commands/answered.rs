@@ -67,7 +67,7 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
     end_was_shown(handle, &described.execution).await?;
     let now_ms = clock::of(handle.home()).now_ms();
     let status = display_status(&described.execution, false, None, now_ms);
-    let text = format!(". {}", summary::one_line(&described.view, status, now_ms));
+    let text = format!(". {}", summary::display_line(&described.view, status, now_ms));
     let has_failed = described.execution.status != ExecutionStatus::Succeeded;
     Ok(Afterwards::new(text, described.execution.status, has_failed))
 }
@@ -94,7 +94,8 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
         return Ok(hint_of_timeout(id));
     }
     let listed = format!("flow approvals{OPTIONS} shows what waits, and with which answers");
-    if refused.fault.as_deref() == Some(NOT_ALLOWED) {
+    let at_step_functions = handle.at_step_functions().await.is_some();
+    if refused.fault.as_deref() == Some(NOT_ALLOWED) && !at_step_functions {
         let command = person::command_as_owner(handle.home().real_folder());
         return Ok(command.map_or(listed, |command| {
             format!(
@@ -102,7 +103,7 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
             )
         }));
     }
-    if handle.is_remote().await || handle.at_step_functions().await.is_some() {
+    if handle.is_remote().await || at_step_functions {
         return Ok(listed);
     }
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };

@@ -14,6 +14,7 @@ use crate::{
     home::Home,
     owner::Handle,
     proposed::{OPTIONS, quoted},
+    target::Target,
     ui::{json, next, status::Listed, summary, text},
 };
 
@@ -22,12 +23,22 @@ const SEARCHED_MAX: usize = 1_000;
 
 /// Arguments of `flow approvals`.
 #[derive(Debug, Args)]
-pub struct ApprovalsArguments {}
+pub struct ApprovalsArguments {
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
+}
 
 /// Lists what waits for people over all executions: questions, with the commands that answer each, and executions that no
 /// process drives.
-pub async fn run(global: &Global, _arguments: ApprovalsArguments) -> Result<Exit, CliError> {
+pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit, CliError> {
     let mut any = false;
+    if let Some(handle) = arguments.target.handle(global).await? {
+        let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
+        show(global, &response, clock::of(handle.home()).now_ms());
+        handle.leave();
+        return Ok(end_of_list(global, !response.tasks.is_empty()));
+    }
     for home in [Home::real(global)?, Home::rehearsals(global)?] {
         let handle = Handle::read(&home).await?;
         let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
@@ -44,10 +55,14 @@ pub async fn run(global: &Global, _arguments: ApprovalsArguments) -> Result<Exit
         }
         handle.leave();
     }
+    Ok(end_of_list(global, any))
+}
+
+fn end_of_list(global: &Global, any: bool) -> Exit {
     if !any && global.output == Output::Human {
         say!("Nothing waits for a person.");
     }
-    Ok(Exit::Success)
+    Exit::Success
 }
 
 /// The executions that could proceed, but no process drives them.

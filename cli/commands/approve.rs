@@ -11,10 +11,11 @@ use super::answered;
 use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::{if_pruned, locate_asking},
+    locate::{if_pruned, locate_asking, locate_at},
     owner::Handle,
     person,
     proposed::state_name,
+    target::{Engine, Target},
     ui::{json, next::FILL_IN},
 };
 
@@ -35,6 +36,9 @@ pub struct ApproveArguments {
     /// Why; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Arguments of `flow reject`.
@@ -48,18 +52,29 @@ pub struct RejectArguments {
     /// Why; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
+    /// The engine.
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Approves an approval.
 pub async fn approve(global: &Global, arguments: ApproveArguments) -> Result<Exit, CliError> {
-    let ApproveArguments { id, state, choice, set, comment } = arguments;
-    answer(global, &id, state, Answer::Approve { choice, set }, comment).await
+    let ApproveArguments { id, state, choice, set, comment, target } = arguments;
+    let answered = Answered { id, state, target };
+    answer(global, answered, Answer::Approve { choice, set }, comment).await
 }
 
 /// Rejects an approval: the task fails with `Approval.Rejected`.
 pub async fn reject(global: &Global, arguments: RejectArguments) -> Result<Exit, CliError> {
-    let RejectArguments { id, state, comment } = arguments;
-    answer(global, &id, state, Answer::Reject, comment).await
+    let RejectArguments { id, state, comment, target } = arguments;
+    answer(global, Answered { id, state, target }, Answer::Reject, comment).await
+}
+
+/// What is answered, as the arguments name it.
+struct Answered {
+    id: String,
+    state: Option<String>,
+    target: Target,
 }
 
 /// An answer as the arguments give it.
@@ -75,6 +90,9 @@ enum Answer {
 
 /// The schema of the fields of the approval that waits; `None` if it has none, or several approvals match.
 async fn schema_of(handle: &Handle, id: &str, state: Option<&str>) -> Result<Option<Value>, CliError> {
+    if let Some(executions) = handle.at_step_functions().await {
+        return executions.schema_of_question(id, state).await;
+    }
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
     let frames = handle.call::<DescribeExecution>(request).await?.frames;
     let named = |row: &&FrameRow| state.is_none_or(|state| row.state_path() == state || *row.state == *state);
@@ -123,12 +141,16 @@ fn fields(schema: Option<&Value>, assignments: &[String]) -> Result<Map<String, 
 
 async fn answer(
     global: &Global,
-    wanted: &str,
-    state: Option<String>,
+    answered: Answered,
     answer: Answer,
     comment: Option<String>,
 ) -> Result<Exit, CliError> {
-    let (id, handle) = locate_asking(global, wanted).await?.answer().await?;
+    let Answered { id: wanted, state, target } = answered;
+    let located = match (target.engine, &target.endpoint) {
+        (Engine::Local, None) => locate_asking(global, &wanted).await?,
+        _ => locate_at(global, &target, &wanted).await?,
+    };
+    let (id, handle) = located.answer().await?;
     let by = person::signaller(comment);
     let groups = person::groups(&by.user);
     let (word, user) = (if answer == Answer::Reject { "rejected" } else { "approved" }, by.user.clone());

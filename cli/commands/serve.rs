@@ -7,8 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use api::flow::{Answerer, ListExecutions, ListRequest, ListResponse, Needs};
 use clap::Args;
+use engine::machine::ExecutionHeader;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::Serialize;
 
 use crate::{
     environments::{Environments, Location},
@@ -26,6 +29,8 @@ use crate::{
 const FILE_HANDLES_MAX: u64 = 65_536;
 /// The environment variable with the token.
 const TOKEN: &str = "FLOW_TOKEN";
+/// The most executions that are counted by what continues them.
+const COUNTED_MAX: usize = 1_000;
 /// The longest token file, in bytes.
 const TOKEN_BYTES_MAX: u64 = 4_096;
 /// The environment variables with the signing key. They are not arguments, because all users can list processes.
@@ -64,19 +69,17 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .map_err(|error| CliError::refused(format!("{listen} cannot be listened on: {error}")))?;
-    let runner = local.runner();
-    let recovered = runner.recover_all().await.map_err(|error| store_failed(error.to_string()))?;
+    let unfinished = Unfinished::read(local).await?;
+    let recovered = local.runner().recover_all().await.map_err(|error| store_failed(error.to_string()))?;
     let address = listener.local_addr()?;
+    let words = unfinished.as_ref().map_or_else(|| format!("{recovered} executions have not ended"), Unfinished::words);
+    let message = format!("Step Functions API on http://{address}; {words}");
     match global.output {
-        Output::Human => {
-            say!("Step Functions API on http://{address}; {recovered} executions continue");
-        }
+        Output::Human => say!("{message}"),
         Output::Json => {
-            let message = format!("Step Functions API on http://{address}; {recovered} executions continue");
-            json::print(
-                serde_json::json!({ "type": "serving", "endpoint": format!("http://{address}"), "recovered": recovered,
-                                            "message": message }),
-            );
+            let line = serde_json::json!({ "type": "serving", "endpoint": format!("http://{address}"), "message": message,
+                                           "recovered": recovered });
+            json::print(json::with(line, serde_json::to_value(&unfinished).unwrap_or_default()));
         }
     }
     local.listen(listener, guard);
@@ -90,6 +93,58 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
             Ok(exit)
         }
         failure = runner.store_failure() => Err(store_failed(failure.to_string())),
+    }
+}
+
+/// The executions that have not ended when the server starts, by what continues them.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Unfinished {
+    /// The server continues them, at once or when something is due.
+    continued: usize,
+    /// A person must answer an approval.
+    awaiting_person: usize,
+    /// The holder of a task token, or a worker, must answer.
+    awaiting_answer: usize,
+    /// `flow resume` continues them.
+    paused: usize,
+}
+
+impl Unfinished {
+    /// Counts them; `None` if there are more than are read.
+    async fn read(local: &Local) -> Result<Option<Self>, CliError> {
+        let request = ListRequest { limit: Some(COUNTED_MAX + 1), until_ms: None, unfinished: true, with_needs: true };
+        let ListResponse { executions, needs, .. } = local.api().respond::<ListExecutions>(request).await?;
+        Ok((executions.len() <= COUNTED_MAX).then(|| Unfinished::of(&executions, &needs)))
+    }
+
+    fn of(executions: &[ExecutionHeader], needs: &[Needs]) -> Self {
+        let mut counts = Unfinished::default();
+        for header in executions {
+            let needs = needs.iter().find(|needs| needs.execution == header.id).map(|needs| &needs.answerer);
+            let count = match needs {
+                _ if header.paused => &mut counts.paused,
+                Some(Answerer::Person(_)) => &mut counts.awaiting_person,
+                Some(Answerer::TokenHolder | Answerer::Worker) => &mut counts.awaiting_answer,
+                None => &mut counts.continued,
+            };
+            *count += 1;
+        }
+        counts
+    }
+
+    fn words(&self) -> String {
+        let executions = if self.continued == 1 { "execution continues" } else { "executions continue" };
+        let mut words = format!("{} {executions}", self.continued);
+        let others = [
+            (self.awaiting_person, "waits for a person", "wait for a person"),
+            (self.awaiting_answer, "waits for an answer", "wait for an answer"),
+            (self.paused, "is paused until flow resume", "are paused until flow resume"),
+        ];
+        for (count, one, several) in others.into_iter().filter(|(count, ..)| *count > 0) {
+            words.push_str(&format!(", {count} {}", if count == 1 { one } else { several }));
+        }
+        words
     }
 }
 
@@ -149,7 +204,34 @@ fn key(region: &str) -> Result<Option<Key>, CliError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Guard, Key, permitted};
+    use std::sync::Arc;
+
+    use api::flow::{Answerer, Needs};
+    use engine::machine::ExecutionHeader;
+
+    use super::{Guard, Key, Unfinished, permitted};
+
+    #[test]
+    fn the_executions_at_the_start_are_counted_by_what_continues_them() {
+        let header = |id: &str| ExecutionHeader::new(id, "w", Arc::default());
+        let needs = |id: &str, answerer| {
+            let (execution, state) = (id.to_owned(), "Ask".to_owned());
+            Needs { execution, state, answerer, next_due_ms: None }
+        };
+        let mut paused = header("paused");
+        paused.paused = true;
+        let executions = [header("due"), header("person"), header("worker"), header("token"), paused];
+        let asks = [
+            needs("person", Answerer::Person(Box::default())),
+            needs("worker", Answerer::Worker),
+            needs("token", Answerer::TokenHolder),
+        ];
+        let words = Unfinished::of(&executions, &asks).words();
+        let expected =
+            "1 execution continues, 1 waits for a person, 2 wait for an answer, 1 is paused until flow resume";
+        assert_eq!(words, expected);
+        assert_eq!(Unfinished::default().words(), "0 executions continue");
+    }
 
     #[test]
     fn other_addresses_are_open_to_a_token_or_a_key_only() {

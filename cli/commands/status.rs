@@ -19,6 +19,7 @@ use serde_json::json;
 use self::state::Visits;
 use super::{approvals, watch::typical};
 use crate::{
+    checks::state_names,
     clock,
     environments::Pinned,
     exit::{CliError, Exit},
@@ -152,20 +153,26 @@ impl<'w> Watching<'w> {
 
     fn show(&mut self, home: &Home, status: &DescribeExecutionResponse, ended: bool) -> Result<(), CliError> {
         let now_ms = clock::of(home).now_ms();
-        if let Some(state) = self.state {
-            let lines = state::lines(self.global, status, state, &self.visits, now_ms)?;
-            self.print_changes(lines.join("\n"), &lines);
-            return Ok(());
-        }
         let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
-        let needs = needs_of(execution, frames);
-        let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
-        let typical = &self.typical.clone().unwrap_or_default();
         if self.watches {
             self.record(view, *driven, ended, now_ms);
         }
+        if let Some(state) = self.state {
+            // A watch waits for a state that is not entered yet.
+            let lines = match state::lines(self.global, status, state, &self.visits, now_ms) {
+                Err(error) if error.exit == Exit::NotFound && self.watches && !ended && is_state(status, state) => {
+                    not_entered(self.global, &view.id, state)
+                }
+                lines => lines?,
+            };
+            self.print_changes(lines.join("\n"), &lines);
+            return Ok(());
+        }
+        let needs = needs_of(execution, frames);
+        let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
+        let typical = &self.typical.clone().unwrap_or_default();
         if self.global.output == Output::Json {
-            let message = summary::one_line(view, display_status, now_ms);
+            let message = summary::display_line(view, display_status, now_ms);
             let mut line = json!({
                 "type": "status", "execution": view.id, "message": message, "standing": display_status, "header": execution,
                 "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
@@ -219,6 +226,20 @@ impl<'w> Watching<'w> {
     }
 }
 
+/// Whether the definition has a state with this name, or with the last part of this path.
+fn is_state(status: &DescribeExecutionResponse, state: &str) -> bool {
+    let names = state_names(&status.definition);
+    [state, state.rsplit('/').next().unwrap_or(state)].iter().any(|name| names.iter().any(|known| known == name))
+}
+
+/// What a watch shows of a state that is not entered yet.
+fn not_entered(global: &Global, id: &str, state: &str) -> Vec<String> {
+    match global.output {
+        Output::Json => Vec::new(),
+        Output::Human => vec![format!("{id} has not entered \"{state}\" yet")],
+    }
+}
+
 /// The heading of rehearsals, whose clock may be far from this machine's.
 const REHEARSALS: &str = "Rehearsals; their times are of the rehearsal's clock, which runs faster:";
 
@@ -235,7 +256,8 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         }
     };
     let (mut any, mut more) = (false, false);
-    for handle in &handles {
+    // At Step Functions it takes one history for each execution: flow approvals reads them.
+    for handle in handles.iter().filter(|_| arguments.target.engine == Engine::Local) {
         show_needs(global, handle).await?;
     }
     for handle in handles {

@@ -37,8 +37,8 @@ pub const NO_WAIT_DEFAULT: &str = "10s";
 /// The interval at which frames are read for what the journal does not record.
 const FRAMES_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The interval at which a display records what it has shown.
-const MARK_INTERVAL: Duration = Duration::from_secs(1);
+/// The interval at which a display records what it has shown; shorter than the second between two ticks, so that each tick records.
+const MARK_INTERVAL: Duration = Duration::from_millis(900);
 
 /// Options of a watch.
 #[derive(Debug, Clone, Copy)]

@@ -13,8 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    Handle, Side, failed, may_have_been_carried_out,
-    patience::Patience,
+    Backend, Handle, failed, may_have_been_carried_out,
+    retry_limit::RetryLimit,
     verification::{concerns_credentials, lacks_credentials},
 };
 use crate::{
@@ -95,10 +95,10 @@ impl Handle {
             true => CliError { fault: None, ..may_have_been_carried_out(error) },
             false => error,
         };
-        let mut patience = Patience::begin();
+        let mut limit = RetryLimit::begin();
         let (mut is_repeated, mut was_refused) = (false, false);
         loop {
-            let side = self.side().await;
+            let backend = self.backend().await;
             let stopped = match self.verify(environment).await {
                 Ok(()) => interrupt::received(),
                 Err(error) => return Err(said(error, is_repeated)),
@@ -107,10 +107,10 @@ impl Handle {
                 return Err(said(CliError::new(exit, "stopped before the first call"), is_repeated));
             }
             // The owner ended during the verification: verify the next one.
-            if !Arc::ptr_eq(&side, &self.side().await) {
+            if !Arc::ptr_eq(&backend, &self.backend().await) {
                 continue;
             }
-            let Side::Remote(client) = &*side else {
+            let Backend::Remote(client) = &*backend else {
                 return self.call::<O>(request).await.map_err(|error| said(error, is_repeated));
             };
             match client.call::<O>(&request).await {
@@ -119,9 +119,9 @@ impl Handle {
                 Err(ClientError::Fault(fault)) if !was_refused && concerns_credentials(&fault.kind) => {
                     was_refused = true;
                 }
-                Err(error) if patience.lasts(self.home(), &error) => {
+                Err(error) if limit.allows(self.home(), &error) => {
                     is_repeated |= matches!(error, ClientError::Gone(_));
-                    self.reopen(&side).await?;
+                    self.reopen(&backend).await?;
                 }
                 Err(error) => {
                     let error = self.of_owner(failed(self.home(), error), environment).await;

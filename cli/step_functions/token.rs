@@ -6,20 +6,27 @@ use serde_json::Value;
 /// The expressions for the token in both query languages.
 const EXPRESSIONS: [&str; 2] = ["$$.Task.Token", "$states.context.Task.Token"];
 
-/// The token in the recorded parameters of a Task. `arguments` are the state's; they show which parameter contains it.
-pub fn find(arguments: &Value, parameters: &Value) -> Option<String> {
+/// The token in the recorded parameters of a Task, and the object or array that contains it. `arguments` are the state's; they
+/// show which parameter is the token.
+pub fn find<'p>(arguments: &Value, parameters: &'p Value) -> Option<(&'p str, &'p Value)> {
     match arguments {
         Value::Object(fields) => fields.iter().find_map(|(name, value)| {
             let plain = name.strip_suffix(".$").unwrap_or(name);
-            find(value, parameters.get(plain)?)
+            find_in(value, parameters.get(plain)?, parameters)
         }),
-        Value::Array(items) => items.iter().zip(parameters.as_array()?).find_map(|(value, found)| find(value, found)),
-        Value::String(text) => {
-            let expression = text.trim_start_matches("{%").trim_end_matches("%}").trim();
-            EXPRESSIONS.contains(&expression).then(|| parameters.as_str().map(str::to_owned))?
+        Value::Array(items) => {
+            let mut pairs = items.iter().zip(parameters.as_array()?);
+            pairs.find_map(|(value, found)| find_in(value, found, parameters))
         }
         _ => None,
     }
+}
+
+/// As [`find`], for a parameter of `container`.
+fn find_in<'p>(argument: &Value, parameter: &'p Value, container: &'p Value) -> Option<(&'p str, &'p Value)> {
+    let Value::String(text) = argument else { return find(argument, parameter) };
+    let expression = text.trim_start_matches("{%").trim_end_matches("%}").trim();
+    EXPRESSIONS.contains(&expression).then(|| Some((parameter.as_str()?, container)))?
 }
 
 /// The arguments of the state of a name, anywhere in a definition.
@@ -37,8 +44,9 @@ mod tests {
     #[test]
     fn a_token_is_found_where_the_definition_puts_it() {
         let parameters = json!({ "Payload": { "token": "T", "list": ["x", "T2"] } });
-        let of = |arguments: Value| find(&arguments, &parameters);
-        assert_eq!(of(json!({ "Payload": { "token.$": "$$.Task.Token" } })).as_deref(), Some("T"));
+        let of = |arguments: Value| find(&arguments, &parameters).map(|(token, _)| token.to_owned());
+        let path = json!({ "Payload": { "token.$": "$$.Task.Token" } });
+        assert_eq!(find(&path, &parameters), Some(("T", &parameters["Payload"])));
         let jsonata = json!({ "Payload": { "list": ["x", "{% $states.context.Task.Token %}"] } });
         assert_eq!(of(jsonata).as_deref(), Some("T2"));
         assert_eq!(of(json!({ "Payload": { "token": "T" } })), None);

@@ -18,7 +18,9 @@ const HEARTBEAT_STATES_MAX: usize = 5;
 pub fn lines(view: &View, entry: &JournalEntry) -> Vec<String> {
     let at = clock(entry.timestamp_ms);
     let line = |what: &str, path: &str, rest: String| {
-        let (number, total) = (view.section_of(path).map_or(0, |(index, _)| index + 1), view.sections.len());
+        // A state outside the sections, or one that an early signal only names, has no number.
+        let number = view.section_of(path).map_or_else(|| "-".to_owned(), |(index, _)| (index + 1).to_string());
+        let total = view.sections.len();
         let rest = if rest.is_empty() { rest } else { format!(": {}", indented(&rest, 4)) };
         format!("{at} {what:<9} ({number:>2}/{total}) {}{rest}", title(view, path))
     };

@@ -152,7 +152,7 @@ pub fn kept_answers(header: &ExecutionHeader) -> Vec<String> {
 }
 
 /// An execution in one line, for a list of several.
-pub fn one_line(view: &View, display_status: &str, now_ms: u64) -> String {
+pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
     let (took, id) = (duration(view.took_ms(now_ms)), quoted(&view.id));
     match view.status {
         ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}{}", changes_if_any(view)),
@@ -372,7 +372,7 @@ mod tests {
         assert!(lines[4].contains("flow resume release-7k3f --from 'Roll back'"), "{lines:?}");
         assert!(lines[5].contains("run --again release-7k3f"), "{lines:?}");
         assert!(lines.iter().all(|line| !line.contains("Rejected")), "{lines:?}");
-        let line = one_line(view, "FAILED", Story::at(60.0));
+        let line = display_line(view, "FAILED", Story::at(60.0));
         assert_eq!(line, "FAILED after 9.0s: NotCompleted: The release was rolled back. flow status release-7k3f");
         let report = junit::report([view].into_iter());
         assert!(report.contains("failures=\"0\" errors=\"1\"") && report.contains("NotCompleted"), "{report}");
@@ -478,7 +478,7 @@ mod tests {
         story.event(1.0, "Deploy", scheduled);
         assert_eq!(waits_for(&story, true), "… Deploy › Copy: runs");
         assert_eq!(waits_for(&story, false), "… Deploy › Copy: no answer is recorded yet");
-        let line = one_line(&story.view, "INTERRUPTED", Story::at(9.0));
+        let line = display_line(&story.view, "INTERRUPTED", Story::at(9.0));
         assert_eq!(line, "INTERRUPTED: Deploy › Copy, no answer is recorded yet");
     }
 }

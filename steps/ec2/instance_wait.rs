@@ -11,6 +11,7 @@ use super::instance::InstanceId;
 use crate::{
     Environment, Nothing,
     failure::{failure_for, poll_again_or},
+    outcome::of_deletion,
 };
 
 /// How long the status checks usually take: two to five minutes.
@@ -124,6 +125,7 @@ async fn wait_for_instance_terminated(
     context: StepContext,
     input: InstanceId,
 ) -> StepResult<Nothing> {
+    let context = of_deletion(context);
     let instance = match find_instance(&environment, &context, &input.instance_id).await {
         Ok(instance) => instance,
         Err(error) if error.class == ErrorClass::NotFound => None,
@@ -172,6 +174,19 @@ mod tests {
     use aws_sdk_ec2::types::StateReason;
 
     use super::*;
+    use crate::test_server::{TestServer, environment};
+
+    #[tokio::test]
+    async fn the_termination_of_an_instance_that_this_execution_created_ends() {
+        let missing = "<Response><Errors><Error><Code>InvalidInstanceID.NotFound</Code><Message>none</Message></Error>\
+                       </Errors><RequestID>r</RequestID></Response>";
+        let server = TestServer::start((400, "content-type: text/xml\r\n", missing)).await;
+        let mut context = StepContext::for_test("Wait");
+        context.created = Arc::new([("i-0a1b2c3d".to_owned(), 0)].into());
+        let input = InstanceId { instance_id: "i-0a1b2c3d".to_owned() };
+        let waited = wait_for_instance_terminated(Arc::new(environment(&server)), context, input).await;
+        assert!(matches!(waited, Ok(Answer::Done(_))));
+    }
 
     #[test]
     fn a_terminated_instance_says_why() {

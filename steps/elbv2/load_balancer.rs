@@ -14,7 +14,7 @@ use super::tags_of;
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
-    outcome::{gone, gone_already, incomplete_answer, same_set},
+    outcome::{gone, gone_already, incomplete_answer, of_deletion, same_set},
     plan::{Bill, Prices},
     tags::{DOMAIN, FoundTags, Tags, only_one},
 };
@@ -220,13 +220,19 @@ async fn delete_load_balancer(
     context: StepContext,
     input: LoadBalancerArn,
 ) -> StepResult<Nothing> {
+    let arn = &input.load_balancer_arn;
+    let may_be_new = context.created.contains_key(arn);
+    let context = of_deletion(context);
     // The deletion of a load balancer that does not exist succeeds, so this must be checked first.
-    if find_by_arn(&environment, &context, &input.load_balancer_arn).await?.is_none() {
-        return gone_already(&context, RESOURCE_TYPE, &input.load_balancer_arn);
+    let exists = find_by_arn(&environment, &context, arn).await?.is_some();
+    // One that this execution created may not be listed yet.
+    if !exists && !may_be_new {
+        return gone_already(&context, RESOURCE_TYPE, arn);
     }
-    match environment.elbv2().delete_load_balancer().load_balancer_arn(&input.load_balancer_arn).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, &input.load_balancer_arn),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.load_balancer_arn),
+    match environment.elbv2().delete_load_balancer().load_balancer_arn(arn).send().await {
+        Ok(_) if exists => gone(RESOURCE_TYPE, arn),
+        Ok(_) => gone_already(&context, RESOURCE_TYPE, arn),
+        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, arn),
         Err(error) => Err(failure("elasticloadbalancing:DeleteLoadBalancer", error)),
     }
 }

@@ -10,7 +10,7 @@ use super::load_balancer::{LoadBalancerArn, find_by_arn};
 use crate::{
     Environment, Nothing,
     failure::{failure, poll_again_or},
-    outcome::nothing_to_do,
+    outcome::{nothing_to_do, of_deletion},
 };
 
 /// How long a load balancer usually takes until it is active: one to four minutes.
@@ -83,6 +83,7 @@ async fn wait_for_load_balancer_deleted(
     context: StepContext,
     input: LoadBalancerArn,
 ) -> StepResult<Nothing> {
+    let context = of_deletion(context);
     match find_by_arn(&environment, &context, &input.load_balancer_arn).await {
         Ok(Some(balancer)) => {
             // A plan deletes nothing.
@@ -121,6 +122,21 @@ fn arn_part(arn: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_server::{TestServer, environment};
+
+    #[tokio::test]
+    async fn the_deletion_of_a_load_balancer_that_this_execution_created_ends() {
+        let missing = "<ErrorResponse><Error><Type>Sender</Type><Code>LoadBalancerNotFound</Code><Message>none</Message>\
+                       </Error><RequestId>r</RequestId></ErrorResponse>";
+        let server = TestServer::start((400, "content-type: text/xml\r\n", missing)).await;
+        let arn = "arn:lb".to_owned();
+        let mut context = StepContext::for_test("Wait");
+        context.created = Arc::new([(arn.clone(), 0)].into());
+        assert!(find_by_arn(&environment(&server), &context, &arn).await.is_err(), "it may not be listed yet");
+        let input = LoadBalancerArn { load_balancer_arn: arn };
+        let waited = wait_for_load_balancer_deleted(Arc::new(environment(&server)), context, input).await;
+        assert!(matches!(waited, Ok(Answer::Done(_))));
+    }
 
     #[test]
     fn the_interfaces_of_another_load_balancer_are_not_waited_for() {

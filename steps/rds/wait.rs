@@ -11,7 +11,7 @@ use super::{DatabaseIdentifier, database_ending, find_database, least_growth_gib
 use crate::{
     Environment, Nothing,
     failure::{poll_again_or, run_again},
-    outcome::{incomplete_answer, made_id, nothing_to_do},
+    outcome::{incomplete_answer, made_id, nothing_to_do, of_deletion},
 };
 
 /// How long a database in one zone usually takes until it is available, including its first backup: five to ten
@@ -178,6 +178,7 @@ async fn wait_for_database_deleted(
     context: StepContext,
     input: DatabaseIdentifier,
 ) -> StepResult<Nothing> {
+    let context = of_deletion(context);
     let interval = context.poll_towards(TYPICAL_DELETION);
     match find_database(&environment, &context, &input.identifier).await {
         Ok(None) => nothing_to_do(),

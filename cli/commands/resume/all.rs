@@ -290,7 +290,7 @@ async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliErro
     };
     let now_ms = clock::of(handle.home()).now_ms();
     let display_status = display_status(&described.execution, false, None, now_ms);
-    let message = summary::one_line(&described.view, display_status, now_ms);
+    let message = summary::display_line(&described.view, display_status, now_ms);
     Ok(Outcome { id: id.to_owned(), display_status, message, exit, is_news: true })
 }
 
@@ -328,7 +328,7 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
 
 fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
     let Watched { view, display_status, needs_are_news, exit } = watched;
-    let message = summary::one_line(view, display_status, clock.now_ms());
+    let message = summary::display_line(view, display_status, clock.now_ms());
     let is_news = *needs_are_news || matches!(exit, Exit::Success | Exit::Failed);
     Outcome { id: view.id.clone(), display_status, message, exit: *exit, is_news }
 }
@@ -369,7 +369,7 @@ async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]
         let before = handle.call::<DescribeExecution>(describe(true)).await?.view;
         let view = handle.call::<DescribeExecution>(describe(false)).await?.view;
         if view.needs_more_than(&before) {
-            let message = summary::one_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
+            let message = summary::display_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
             let (id, exit) = (header.id.clone(), Exit::Success);
             show(global, &Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news: true });
             let request = MarkShownRequest { id, sequence: view.last_sequence, continues: false };

@@ -50,7 +50,7 @@ pub fn check(faults: &[InjectedFault], definitions: &[&Value], steps: &Registry)
     let actions = definitions.iter().flat_map(|definition| policy::actions_of(definition, steps));
     let calls: BTreeSet<String> = actions.map(|action| operation_of(&action)).collect();
     let states: BTreeSet<String> = definitions.iter().flat_map(|definition| state_names(definition)).collect();
-    if faults.iter().filter(|fault| matches!(fault, InjectedFault::KillAt(_))).count() > 1 {
+    if by_kind(faults).1.len() > 1 {
         return Err(CliError::usage("kill@ can be given once: the first one ends this process"));
     }
     let is_nested = definitions.iter().any(|definition| definition.to_string().contains(NESTED));
@@ -133,18 +133,24 @@ fn text_if_not_occurred(fault: &InjectedFault, not_occurred: &[String]) -> Optio
     }
 }
 
+/// The orders to the world, and the states at which this process ends.
+fn by_kind(faults: &[InjectedFault]) -> (Vec<Value>, Vec<&str>) {
+    let (mut orders, mut killed_at) = (Vec::new(), Vec::new());
+    for fault in faults {
+        match fault {
+            InjectedFault::Order(order) => orders.push(order.clone()),
+            InjectedFault::KillAt(state) => killed_at.push(state.as_str()),
+        }
+    }
+    (orders, killed_at)
+}
+
 /// Sends the faults to the world, which injects them.
 ///
 /// # Errors
 /// The world does not answer.
 pub async fn order(world: &World, faults: &[InjectedFault]) -> Result<(), CliError> {
-    let orders: Vec<_> = faults
-        .iter()
-        .filter_map(|fault| match fault {
-            InjectedFault::Order(order) => Some(order.clone()),
-            InjectedFault::KillAt(_) => None,
-        })
-        .collect();
+    let (orders, _) = by_kind(faults);
     if orders.is_empty() {
         return Ok(());
     }
@@ -153,13 +159,7 @@ pub async fn order(world: &World, faults: &[InjectedFault]) -> Result<(), CliErr
 
 /// Aborts this process, without cleaning up, when a state of a `kill@STATE` is entered. Never returns.
 pub async fn kill_at(global: &Global, handle: &Handle, id: &str, faults: &[InjectedFault]) -> Infallible {
-    let states: Vec<&str> = faults
-        .iter()
-        .filter_map(|fault| match fault {
-            InjectedFault::KillAt(state) => Some(state.as_str()),
-            InjectedFault::Order(_) => None,
-        })
-        .collect();
+    let (orders, states) = by_kind(faults);
     if states.is_empty() {
         return std::future::pending().await;
     }
@@ -170,8 +170,7 @@ pub async fn kill_at(global: &Global, handle: &Handle, id: &str, faults: &[Injec
         // A state that exited between two checks counts as entered.
         if described.view.states.values().any(|entered| states.contains(&entered.name.as_str())) {
             block::leave();
-            let others: Vec<_> =
-                faults.iter().filter(|fault| matches!(fault, InjectedFault::Order(_))).cloned().collect();
+            let others: Vec<_> = orders.iter().cloned().map(InjectedFault::Order).collect();
             name_never_occurred(global, handle.home(), &others).await;
             std::process::abort();
         }
@@ -220,6 +219,13 @@ mod tests {
         ] {
             assert_eq!(problem(text), "", "{text}");
         }
+    }
+
+    #[test]
+    fn faults_are_orders_to_the_world_or_end_this_process() {
+        let faults = ["ec2:CreateVpc=lost", "kill@Preflight", "*=delay"].map(|text| parse(text).unwrap());
+        let (orders, killed_at) = by_kind(&faults);
+        assert_eq!((orders.len(), killed_at), (2, vec!["Preflight"]));
     }
 
     #[test]

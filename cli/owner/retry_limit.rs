@@ -16,18 +16,18 @@ pub(super) const OWNER_WAIT_MAX: Duration = SILENCE_MAX;
 const OWNER_END_MAX: Duration = Duration::from_secs(DRAIN_MAX.as_secs() + 5);
 
 /// Limits how long a call waits for the next owner.
-pub(super) struct Patience {
+pub(super) struct RetryLimit {
     began: Instant,
     is_announced: bool,
 }
 
-impl Patience {
+impl RetryLimit {
     pub fn begin() -> Self {
-        Patience { began: Instant::now(), is_announced: false }
+        RetryLimit { began: Instant::now(), is_announced: false }
     }
 
-    /// Whether to wait on for an owner that only reads.
-    pub fn lasts_for_reader(&mut self, home: &Home) -> bool {
+    /// Whether to keep waiting for an owner that only reads.
+    pub fn allows_for_reader(&mut self, home: &Home) -> bool {
         if self.began.elapsed() > SILENCE_MAX && !std::mem::replace(&mut self.is_announced, true) {
             report!("flow: waiting for {}, which reads the store", holder::described(home.folder()));
         }
@@ -35,7 +35,7 @@ impl Patience {
     }
 
     /// Whether to repeat the call at the next owner. An owner that is ending may take as long as its calls in flight.
-    pub fn lasts(&mut self, home: &Home, error: &ClientError) -> bool {
+    pub fn allows(&mut self, home: &Home, error: &ClientError) -> bool {
         let limit = match error {
             ClientError::Absent(_) | ClientError::Gone(_) => OWNER_WAIT_MAX,
             ClientError::Ending(_) => OWNER_END_MAX,

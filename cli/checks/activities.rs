@@ -1,0 +1,93 @@
+//! Checks the activities that Tasks name: an execution fails at once at one that does not exist.
+
+use std::collections::BTreeSet;
+
+use engine::{
+    asl::{Diagnostic, each_state},
+    step::Resource,
+    store::is_name,
+};
+use serde_json::Value;
+
+/// The digits of an account's id.
+const ACCOUNT_DIGITS: usize = 12;
+
+/// Reports ARNs that no activity can have, and warns once of each activity, which must be created before its Task.
+pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
+    let (mut found, mut named) = (Vec::new(), BTreeSet::new());
+    each_state(definition, &mut |raw| {
+        let resource = raw.json["Resource"].as_str().filter(|_| raw.json["Type"] == "Task").unwrap_or_default();
+        // The values of placeholders are not known.
+        if Resource::parse(resource) != Resource::Activity || resource.contains("${") {
+            return;
+        }
+        let at = format!("{}/Resource", raw.pointer);
+        if let Some(problem) = problem_of(resource) {
+            let message = format!("No activity can have the ARN {resource}: {problem}.");
+            found.push(Diagnostic::error("ACTIVITY_ARN_INVALID", &at, message));
+        } else if named.insert(resource.to_owned()) {
+            let message = format!(
+                "The activity {resource} must exist when this state is entered, or the execution fails with States.Runtime."
+            );
+            found.push(Diagnostic::warning("ACTIVITY_MUST_EXIST", &at, message));
+        }
+    });
+    found
+}
+
+/// Why no activity can have an ARN; `None` if one can.
+fn problem_of(arn: &str) -> Option<String> {
+    // Its form is `arn:PARTITION:states:REGION:ACCOUNT:activity:NAME`.
+    let parts: Vec<&str> = arn.splitn(7, ':').collect();
+    let part = |index: usize| parts.get(index).copied().unwrap_or_default();
+    let (region, account, name) = (part(3), part(4), part(6));
+    let is_account = account.len() == ACCOUNT_DIGITS && account.bytes().all(|byte| byte.is_ascii_digit());
+    match (region.is_empty(), is_account, is_name(name)) {
+        (true, ..) => Some("it has no region".to_owned()),
+        (_, false, _) => Some(format!("'{account}' is no account id of {ACCOUNT_DIGITS} digits")),
+        (.., false) => Some(format!("'{name}' is no name of an activity")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn codes(resources: &[&str]) -> Vec<(String, String)> {
+        let states: serde_json::Map<String, Value> = resources
+            .iter()
+            .enumerate()
+            .map(|(number, resource)| {
+                (format!("S{number}"), json!({ "Type": "Task", "Resource": resource, "End": true }))
+            })
+            .collect();
+        let found = problems(&json!({ "StartAt": "S0", "States": states }));
+        found.into_iter().map(|problem| (problem.code.to_owned(), problem.message)).collect()
+    }
+
+    #[test]
+    fn an_arn_that_no_activity_can_have_is_an_error() {
+        for (arn, problem) in [
+            ("arn:aws:states::111111111111:activity:work", "it has no region"),
+            ("arn:aws:states:us-east-1:1111:activity:work", "'1111' is no account id"),
+            ("arn:aws:states:us-east-1:111111111111:activity:a b", "'a b' is no name"),
+            ("arn:aws:states:us-east-1:111111111111:activity:", "'' is no name"),
+        ] {
+            let found = codes(&[arn]);
+            assert!(found.len() == 1 && found[0].0 == "ACTIVITY_ARN_INVALID", "{arn}: {found:?}");
+            assert!(found[0].1.contains(problem), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn an_activity_that_must_be_created_is_a_warning_given_once() {
+        let arn = "arn:aws:states:us-east-1:111111111111:activity:work";
+        let found = codes(&[arn, arn]);
+        assert!(found.len() == 1 && found[0].0 == "ACTIVITY_MUST_EXIST", "{found:?}");
+        let placeholder = "arn:aws:states:us-east-1:${Account}:activity:work";
+        assert!(codes(&[placeholder, "flow:process:run"]).is_empty());
+    }
+}

@@ -1,0 +1,265 @@
+//! The Tasks that wait for an answer with their task token, as questions to people.
+//!
+//! Step Functions returns a task token only to the receiver of the Task's parameters, and in the recorded parameters. The object
+//! that contains the token may have the fields of an approval (`Prompt`, `Choices`, `Fields`, …); its answer is then
+//! checked and has the same output as `flow:approval:request` on the local engine.
+
+use std::sync::Arc;
+
+use api::flow;
+use engine::{
+    journal::{EntryContent, HistoryEventDetails as Details, state_path},
+    runner::{Clock, SystemClock},
+    step::{Approval, Instructions},
+};
+use serde_json::Value;
+use steps::step_functions::{Receipt, RemoteExecution};
+
+use super::{Executions, Known, MACHINES_MAX, header, refused, token};
+use crate::{exit::CliError, proposed::quoted};
+
+/// The most running executions whose histories are read for a list: one takes a tenth of a second or more.
+const READ_MAX: usize = 100;
+/// The question of a Task that has none.
+const NO_PROMPT: &str = "The task waits for an answer with its token.";
+
+/// A Task whose call was scheduled and has not ended.
+struct Scheduled {
+    path: String,
+    name: Arc<str>,
+    parameters: Arc<Value>,
+    since_ms: u64,
+}
+
+impl Scheduled {
+    /// The task token, and the object with the token; `None` if the Task's parameters do not contain its token.
+    fn token<'t>(&'t self, definition: &Value) -> Option<(&'t str, &'t Value)> {
+        token::find(token::arguments_of(definition, &self.name)?, &self.parameters)
+    }
+}
+
+/// A Task that waits for an answer with its token.
+struct Asking {
+    path: String,
+    token: String,
+    /// The object or array that contains the token.
+    beside: Value,
+}
+
+/// Whether a state is inside another one, by their paths.
+fn is_inside(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[']))
+}
+
+/// The Tasks of an execution that were called and have not ended, in the order of their calls.
+fn scheduled(known: &Known) -> Vec<Scheduled> {
+    let mut all: Vec<Scheduled> = Vec::new();
+    for entry in known.history.entries() {
+        let EntryContent::Event(event) = &entry.content else { continue };
+        match &event.details {
+            Details::TaskScheduled { name, parameters, .. } => {
+                let path = state_path(&event.frame, name);
+                all.retain(|task| task.path != path);
+                let (name, parameters, since_ms) = (name.clone(), parameters.clone(), entry.timestamp_ms);
+                all.push(Scheduled { path, name, parameters, since_ms });
+            }
+            Details::StateExited { name, .. }
+            | Details::StateAborted { name, .. }
+            | Details::TaskSucceeded { name, .. }
+            | Details::TaskScheduleFailed { name, .. }
+            | Details::TaskFailed { name, .. }
+            | Details::TaskTimedOut { name, .. } => {
+                let ended = state_path(&event.frame, name);
+                all.retain(|task| !is_inside(&task.path, &ended));
+            }
+            Details::ExecutionSucceeded { .. }
+            | Details::ExecutionFailed(_)
+            | Details::ExecutionTimedOut(_)
+            | Details::ExecutionAborted(_) => all.clear(),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The Task to answer, by its state's name or path; without one, the only Task whose token is known.
+///
+/// # Errors
+/// None or several match, or only its server's home answers it.
+fn the_task(known: &Known, state: Option<&str>) -> Result<Asking, CliError> {
+    let mut all = scheduled(known);
+    let is_approval = |task: &Scheduled| known.history.is_approval(&task.path);
+    match state {
+        Some(state) => all.retain(|task| task.path == state || *task.name == *state),
+        None => all.retain(|task| is_approval(task) || task.token(&known.definition).is_some()),
+    }
+    if all.len() > 1 {
+        let paths: Vec<_> = all.iter().map(|task| format!("\"{}\"", task.path)).collect();
+        return Err(CliError::refused(format!("name one of the tasks that wait: {}", paths.join(", "))));
+    }
+    let Some(task) = all.pop() else {
+        return Err(CliError::refused(match state {
+            Some(state) => format!("no task of a state named \"{state}\" waits"),
+            None => "no task waits for an answer with its token".to_owned(),
+        }));
+    };
+    if is_approval(&task) {
+        let message = format!("\"{}\" asks a person: nothing was answered; {}", task.path, in_home(&known.arn));
+        return Err(CliError::refused(message));
+    }
+    let Some((token, beside)) = task.token(&known.definition) else {
+        let message = format!("the task of \"{}\" was called without its token as an argument", task.path);
+        let hint = "the receiver of the token answers with   aws stepfunctions send-task-success";
+        return Err(CliError::refused(message).hint(hint));
+    };
+    let (token, beside) = (token.to_owned(), beside.clone());
+    Ok(Asking { path: task.path, token, beside })
+}
+
+/// Where and how an approval of a `flow serve` is answered. In the server's home, an execution's id differs from its name.
+fn in_home(arn: &str) -> String {
+    format!("in the home of the server:   flow approve {}", quoted(arn))
+}
+
+/// The question of a Task with a token.
+fn question(beside_token: &Value) -> Instructions {
+    steps::question_in(beside_token).unwrap_or_else(|| Instructions {
+        sentence: NO_PROMPT.to_owned(),
+        values: Vec::new(),
+        answer: None,
+        approval: Some(Box::new(Approval::default())),
+    })
+}
+
+/// What a Task asks of a person; `None` if it waits for a worker or a service.
+fn asks(known: &Known, task: &Scheduled) -> Option<Instructions> {
+    if known.history.is_approval(&task.path) {
+        let asked = steps::question_in(&task.parameters).unwrap_or_else(|| question(&Value::Null));
+        let values = vec![("to answer".to_owned(), in_home(&known.arn))];
+        // Without the approval: no command of this machine answers it.
+        return Some(Instructions { values, answer: None, approval: None, sentence: asked.sentence });
+    }
+    task.token(&known.definition).map(|(_, beside)| question(beside))
+}
+
+/// Refuses an answer that the Task did not wait for any more.
+fn accepted(receipt: Receipt, path: &str) -> Result<(), CliError> {
+    match receipt {
+        Receipt::Accepted => Ok(()),
+        Receipt::Over => Err(CliError::refused(format!("the task of \"{path}\" is over: nothing was answered"))),
+    }
+}
+
+impl Executions {
+    /// The Tasks that ask a person, longest wait first, of one execution or of those that run.
+    pub(super) async fn person_tasks(
+        &self,
+        request: flow::ListPersonTasksRequest,
+    ) -> Result<flow::ListPersonTasksResponse, CliError> {
+        let arns = match request.id {
+            Some(id) => {
+                let known = self.of(&id).await?;
+                let arn = known.lock().await.arn.clone();
+                vec![arn]
+            }
+            None => {
+                let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
+                let mut all = self.newest(&machines).await?;
+                all.retain(|execution| execution.status == "RUNNING");
+                all.into_iter().map(|execution| execution.arn).collect()
+            }
+        };
+        let truncated = arns.len() > READ_MAX;
+        let mut tasks = Vec::new();
+        for arn in arns.iter().take(READ_MAX) {
+            // Not from the cache, which has one execution of a name: two state machines may each have one.
+            let mut known = self.open(arn).await?;
+            self.read(&mut known).await?;
+            let header = header(arn, &RemoteExecution::default());
+            let asking = scheduled(&known).into_iter().filter_map(|task| Some((asks(&known, &task)?, task)));
+            tasks.extend(asking.map(|(instructions, task)| flow::PersonTask {
+                execution: header.id.clone(),
+                workflow: header.workflow.clone(),
+                state: task.path,
+                since_ms: task.since_ms,
+                deadline_ms: None,
+                timed_out_ms: None,
+                instructions,
+            }));
+        }
+        tasks.sort_by_key(|task| task.since_ms);
+        Ok(flow::ListPersonTasksResponse { tasks, truncated })
+    }
+
+    /// The schema of the fields of the question to answer; `None` if it has none.
+    ///
+    /// # Errors
+    /// As the answer's.
+    pub async fn schema_of_question(&self, id: &str, state: Option<&str>) -> Result<Option<Value>, CliError> {
+        let known = self.of(id).await?;
+        let mut known = known.lock().await;
+        self.read(&mut known).await?;
+        let task = the_task(&known, state)?;
+        Ok(question(&task.beside).approval.and_then(|approval| approval.fields))
+    }
+
+    /// Answers a question: as [`flow::AnswerApproval`] on the local engine, by SendTaskSuccess or SendTaskFailure.
+    pub(super) async fn answer_question(
+        &self,
+        request: flow::AnswerApprovalRequest,
+    ) -> Result<flow::AnswerApprovalResponse, CliError> {
+        let flow::AnswerApprovalRequest { id, state, decision, by, groups } = request;
+        let known = self.of(&id).await?;
+        let mut known = known.lock().await;
+        self.read(&mut known).await?;
+        let Asking { path, token, beside } = the_task(&known, state.as_deref())?;
+        let approval = question(&beside).approval.unwrap_or_default();
+        let problems_of = |schema: &Value, value: &Value| -> Vec<String> {
+            workflows::schema_problems(schema, value).iter().map(ToString::to_string).collect()
+        };
+        let answer = flow::Answer { decision, by: &by, groups: &groups, now_ms: SystemClock::default().now_ms() };
+        let receipt = match flow::outcome_of(&approval, &path, answer, problems_of)? {
+            Ok(output) => self.api.task_succeeded(&token, &output.to_string()).await,
+            Err(failure) => self.api.task_failed(&token, &failure.error, &failure.cause).await,
+        };
+        accepted(receipt.map_err(refused)?, &path)?;
+        Ok(flow::AnswerApprovalResponse { state: path })
+    }
+
+    /// Answers a Task that waits with its token.
+    pub(super) async fn signal(
+        &self,
+        request: flow::SignalTaskRequest,
+    ) -> Result<<flow::SignalTask as api::Operation>::Response, CliError> {
+        let flow::SignalTaskRequest { id, state, outcome, early, .. } = request;
+        let keeps_none = || CliError::refused("Step Functions keeps no answer for a state that does not wait yet");
+        if early {
+            return Err(keeps_none());
+        }
+        let known = self.of(&id).await?;
+        let mut known = known.lock().await;
+        self.read(&mut known).await?;
+        let Asking { path, token, .. } = the_task(&known, Some(&state))?;
+        let receipt = match outcome {
+            flow::TaskOutcome::Success(output) => self.api.task_succeeded(&token, &output).await,
+            flow::TaskOutcome::Failure { error, cause } => self.api.task_failed(&token, &error, &cause).await,
+            flow::TaskOutcome::Withdraw => return Err(keeps_none()),
+        };
+        accepted(receipt.map_err(refused)?, &path)?;
+        Ok(Default::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_inside;
+
+    #[test]
+    fn a_state_is_inside_the_state_whose_branch_or_iteration_has_it() {
+        for (path, expected) in
+            [("Both", true), ("Both[0]/Ask", true), ("Both/Ask", true), ("Bother", false), ("Ask", false)]
+        {
+            assert_eq!(is_inside(path, "Both"), expected, "{path}");
+        }
+    }
+}
