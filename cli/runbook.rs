@@ -5,6 +5,7 @@ mod attributes;
 mod blocks;
 mod code;
 mod conditions;
+mod decisions;
 mod document;
 mod headings;
 mod html;

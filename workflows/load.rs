@@ -49,6 +49,11 @@ impl DefinitionText {
         Ok(DefinitionText { name: path.display().to_string(), folder, text, machine: None })
     }
 
+    /// A text that is in no file yet.
+    pub fn of(name: &str, text: &str) -> Self {
+        DefinitionText { name: name.to_owned(), folder: Default::default(), text: text.to_owned(), machine: None }
+    }
+
     /// The text, without its byte order mark.
     pub fn text(&self) -> &str {
         &self.text

@@ -138,6 +138,7 @@ impl View {
             | Note::SignalApplied { .. }
             | Note::SignalDropped { .. }
             | Note::SignalWithdrawn { .. }
+            | Note::CalledAgain { .. }
             | Note::Unknown => {}
             Note::ResourceChanged { state_path, change } => {
                 self.made.push(Made { state_path: state_path.clone(), change: change.clone() });

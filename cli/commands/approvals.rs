@@ -122,7 +122,7 @@ pub fn block(task: &PersonTask, now_ms: u64) -> Vec<String> {
         (None, Some(due)) => format!("   gives up {}", text::moment(due, now_ms)),
         (None, None) => String::new(),
     };
-    let mut lines = vec![format!("{}   {}   waits {since}{deadline}", task.execution, task.state)];
+    let mut lines = vec![format!("{}   {}   waits {since}{deadline}", task.execution, text::one_line(&task.state))];
     lines.extend(summary::instruction_lines(&task.instructions).into_iter().map(|line| format!("  {line}")));
     lines.extend(commands(task).into_iter().map(|command| format!("  {command}")));
     lines.push(String::new());

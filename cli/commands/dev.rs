@@ -31,6 +31,9 @@ const OUTPUT_CHARACTERS_MAX: usize = 500;
 /// The most Tasks without a mock that are named.
 const NAMES_MAX: usize = 3;
 
+/// After so many polls a file that is missing or empty is reported, once.
+const UNWRITTEN_TICKS: usize = 10;
+
 /// Arguments of `flow dev`.
 #[derive(Debug, Args)]
 pub struct DevArguments {
@@ -210,11 +213,21 @@ fn stamps(arguments: &DevArguments) -> Stamps {
     files.into_iter().map(stamp).collect()
 }
 
+/// How the definition's file is not written: an editor leaves it so for a moment only.
+fn unwritten(stamps: &[Option<(SystemTime, u64)>]) -> Option<&'static str> {
+    match stamps.first() {
+        Some(Some((_, 1..))) => None,
+        Some(Some(_)) => Some("is empty"),
+        _ => Some("is missing"),
+    }
+}
+
 /// Waits until a file has changed. Returns `Some` if a signal arrives first.
 async fn until_changed(arguments: &DevArguments, seen: &Stamps) -> Option<Exit> {
     let _orderly = interrupt::Orderly::begin();
     let mut tick = tokio::time::interval(POLL_INTERVAL);
     let mut before = seen.clone();
+    let mut unwritten_ticks = 0_usize;
     loop {
         tokio::select! {
             exit = interrupt::requested() => return Some(exit),
@@ -225,8 +238,25 @@ async fn until_changed(arguments: &DevArguments, seen: &Stamps) -> Option<Exit> 
                 if is_written && now != *seen {
                     return None;
                 }
+                unwritten_ticks = unwritten(&now).map_or(0, |_| unwritten_ticks.saturating_add(1));
+                if let Some(words) = unwritten(&now).filter(|_| unwritten_ticks == UNWRITTEN_TICKS) {
+                    report!("flow: {} {words}: waiting until it is written", arguments.file);
+                }
                 before = now;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_missing_or_empty_is_not_written() {
+        let written = |bytes| vec![Some((SystemTime::UNIX_EPOCH, bytes)), None];
+        assert_eq!(unwritten(&written(1)), None);
+        assert_eq!(unwritten(&written(0)), Some("is empty"));
+        assert_eq!(unwritten(&[None, None]), Some("is missing"));
     }
 }

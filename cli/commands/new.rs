@@ -7,10 +7,12 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use engine::{asl::Severity, step::Registry};
 use serde_json::json;
+use workflows::DefinitionText;
 
 use crate::{
-    asl_schema, environments,
+    asl_schema, checks, environments,
     exit::{CliError, Exit},
     global::{Global, Output},
     runbook::{self, Document},
@@ -26,6 +28,7 @@ const NAME: &str = "NAME";
 #[derive(Debug, Args)]
 pub struct NewArguments {
     /// The workflow's name: NAME.asl.yaml and its companion files are written into the current folder.
+    #[arg(value_parser = workflow_name)]
     name: String,
     /// The template.
     #[arg(long, value_enum, default_value = "first", value_name = "TEMPLATE")]
@@ -79,10 +82,6 @@ impl Template {
 /// Writes the files of a new workflow. Never overwrites an existing file.
 pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> {
     let name = &arguments.name;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-    if name.is_empty() || name.len() > 80 || !name.chars().all(plain) {
-        return Err(CliError::refused(format!("'{name}' is no name: 1 to 80 letters, digits, - and _")));
-    }
     let next;
     let mut contingencies = Vec::new();
     let mut files = match &arguments.from {
@@ -105,6 +104,9 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
     };
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
     files.push((format!("{name}.asl.schema.json"), format!("{:#}\n", asl_schema::schema(&steps))));
+    for (file, text) in files.iter().filter(|(file, _)| file.ends_with(".asl.yaml")) {
+        refuse_invalid(file, text, &steps)?;
+    }
     if let Some((file, _)) = files.iter().find(|(file, _)| Path::new(file).exists()) {
         return Err(CliError::refused(format!("{file} exists already: nothing was written")));
     }
@@ -129,6 +131,37 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
         }
     }
     Ok(Exit::Success)
+}
+
+/// The name of a workflow, which is a file's name, a word of a command and a text in YAML.
+fn workflow_name(word: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    // YAML reads these words as other values than a text.
+    let is_value =
+        ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&word.to_lowercase().as_str());
+    match word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.len() <= 80
+        && word.chars().all(plain)
+        && !is_value
+    {
+        true => Ok(word.to_owned()),
+        false => {
+            Err("a name has 1 to 80 letters, digits, - and _, begins with a letter and is no YAML value such as null"
+                .to_owned())
+        }
+    }
+}
+
+/// Refuses to write a definition that `flow check` would refuse.
+fn refuse_invalid(file: &str, text: &str, steps: &Registry) -> Result<(), CliError> {
+    let refused = |why: String| CliError::refused(format!("{file} would not be valid: {why}; nothing was written"));
+    let definition = DefinitionText::of(file, text).definition().map_err(|error| refused(error.to_string()))?;
+    let mut problems = checks::problems(&definition, steps).into_iter();
+    match problems.find(|problem| problem.severity == Severity::Error) {
+        Some(problem) => Err(refused(format!("{} at {}", problem.message, problem.location))
+            .hint("shorten or split the document; its sections and steps become states")),
+        None => Ok(()),
+    }
 }
 
 /// The commands that the first comment of a template proposes, in order.
@@ -176,7 +209,23 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::checks;
+
+    #[test]
+    fn a_name_that_is_an_option_or_another_value_is_refused() {
+        for name in ["-", "-x", "123", "null", "Yes", "", "a b", "ä"] {
+            assert!(workflow_name(name).is_err(), "{name}");
+        }
+        assert_eq!(workflow_name("fail-over_2"), Ok("fail-over_2".to_owned()));
+    }
+
+    #[test]
+    fn a_definition_that_check_refuses_is_not_written() {
+        let steps = environments::described().unwrap();
+        let long = "x".repeat(81);
+        let text = format!("QueryLanguage: JSONata\nStartAt: {long}\nStates:\n  {long}:\n    Type: Succeed\n");
+        let refused = refuse_invalid("a.asl.yaml", &text, &steps).unwrap_err();
+        assert!(refused.message.contains("would not be valid"), "{}", refused.message);
+    }
 
     #[test]
     fn the_proposed_command_allows_the_shell_only_if_a_step_runs_it() {

@@ -18,7 +18,8 @@ pub(super) fn numbered(number: &str, title: &str) -> String {
         if !name.is_empty() && name.chars().count() + 1 + word.chars().count() > CHARACTERS_MAX {
             break;
         }
-        name = if name.is_empty() { word.to_owned() } else { format!("{name} {word}") };
+        // One long word, such as a sentence without spaces, is cut: the name of a state has at most 80 characters.
+        name = if name.is_empty() { word.chars().take(CHARACTERS_MAX).collect() } else { format!("{name} {word}") };
     }
     let name = without_last_function_words(&name);
     if name.is_empty() { number.trim_end_matches('.').to_owned() } else { format!("{number} {name}") }
@@ -69,7 +70,7 @@ fn without_last_function_words(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::numbered;
+    use super::{CHARACTERS_MAX, numbered};
 
     #[test]
     fn a_name_consists_of_words() {
@@ -88,5 +89,7 @@ mod tests {
         ] {
             assert_eq!(numbered("1", title), name, "{title}");
         }
+        assert_eq!(numbered("1", &"x".repeat(1_100)).chars().count(), 2 + CHARACTERS_MAX);
+        assert_eq!(numbered("1", &"数".repeat(90)).chars().count(), 2 + CHARACTERS_MAX);
     }
 }

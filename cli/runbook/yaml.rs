@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{
+    decisions,
     document::Document,
     headings::split_number,
     names::numbered,
@@ -100,7 +101,7 @@ fn section_name(number: &str, section: &RunbookSection) -> String {
 
 /// Whether a person answers a step.
 fn is_approval(step: &RunbookStep, run_commands: bool) -> bool {
-    !run_commands || step.commands.is_empty() || step.is_manual || step.is_conditional
+    !run_commands || step.commands.is_empty() || decisions::reason(step).is_some()
 }
 
 /// A section as a state.
@@ -161,8 +162,9 @@ fn write_step(
     preamble: &[&str],
 ) {
     comment(text, 10, &suggestions(&step.text));
-    if run_commands && step.is_conditional {
-        comment(text, 10, &["A person decides: the text names a condition.".to_owned()]);
+    let reason = decisions::reason(step).filter(|_| run_commands && (step.is_conditional || !step.commands.is_empty()));
+    if let Some(reason) = reason {
+        comment(text, 10, &[format!("A person decides: {reason}.")]);
     }
     let _ = writeln!(text, "          {}:\n            Type: Task", scalar(name));
     if is_approval(step, run_commands) {

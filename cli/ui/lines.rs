@@ -105,6 +105,7 @@ pub fn is_worth_a_quiet_line(entry: &JournalEntry) -> bool {
             | Note::Signalled { .. }
             | Note::SignalApplied { .. }
             | Note::SignalDropped { .. }
+            | Note::CalledAgain { .. }
             | Note::SignalWithdrawn { .. } => true,
             _ => false,
         },
@@ -187,6 +188,9 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
         Note::SignalWithdrawn { state, by, given_by } => {
             let (given, withdrawn) = (signaller(given_by.as_ref()), signaller(Some(by)));
             line("Withdrawn", state, format!("the answer that was kept{given}: withdrawn{withdrawn}"))
+        }
+        Note::CalledAgain { state_path, reason, .. } => {
+            line("Repeated", state_path, format!("{reason}; it is called again"))
         }
         Note::Unknown => return None,
         Note::Failure { state_path, failure, .. } => line("Failed", state_path, failure.cause.clone()),

@@ -38,6 +38,8 @@ pub enum Note {
     Continued { state_path: String },
     /// The execution continues at a state that it, or the execution that it repeats, entered earlier. The StateEntered event follows.
     ResumedFrom { state_path: String },
+    /// A process ended while a call was in flight of which no answer is recorded: the next process calls it again.
+    CalledAgain { state_path: String, attempt: u32, reason: String },
     /// An attempt failed for good: the details of the error whose name and cause the history reports.
     Failure { state_path: String, attempt: u32, failure: StepFailure },
     /// A person answered a Task from outside.

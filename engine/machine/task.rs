@@ -138,6 +138,19 @@ impl Turn<'_> {
         self.commands.push(Command::CallStep(Box::new(call)));
     }
 
+    /// Notes that a call is made again of which nothing is known: its process has ended without recording an answer. The poll of a wait that
+    /// was answered earlier is none, and the iterations of a distributed Map have no notes.
+    pub(super) fn note_called_again(&mut self, id: FrameId) {
+        let frame = self.frame(id);
+        let is_unknown = matches!(frame.row.frame_state, FrameState::Task { waiting: None, resource: None, .. });
+        if !is_unknown || !frame.in_flight() || frame.row.silent {
+            return;
+        }
+        let (state_path, attempt) = (frame.state_path(), frame.row.attempt);
+        let reason = format!("attempt {attempt} may have run: its owner ended without recording an answer");
+        self.note(Note::CalledAgain { state_path, attempt, reason });
+    }
+
     /// The resource that a frame calls.
     fn called_resource(&self, id: FrameId) -> Option<String> {
         if let FrameState::Task { resource: Some(resource), .. } = &self.frame(id).row.frame_state {

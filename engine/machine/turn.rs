@@ -156,6 +156,7 @@ impl<'a> Turn<'a> {
             return self.cancel(error, cause);
         }
         for id in self.execution.to_poll() {
+            self.note_called_again(id);
             self.poll(id);
         }
         self.offer_again();

@@ -228,3 +228,15 @@ fn a_missed_heartbeat_and_the_deadline_of_the_execution_end_the_time_to_answer_t
     trial.give(Input::TimeCame);
     assert_eq!(trial.status(), ExecutionStatus::Failed);
 }
+
+#[test]
+fn a_call_that_may_have_run_before_its_process_ended_is_noted_when_it_is_made_again() {
+    let mut trial = Trial::start(one(json!({})), json!({}));
+    trial.give(Input::Recover);
+    let again = |trial: &Trial| trial.notes().iter().filter(|note| matches!(note, Note::CalledAgain { .. })).count();
+    assert_eq!(again(&trial), 1);
+    trial.pending("T", 60_000);
+    trial.sleep();
+    trial.give(Input::Recover);
+    assert_eq!(again(&trial), 1, "the poll of a wait that was answered earlier is no news");
+}
