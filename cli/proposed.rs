@@ -67,9 +67,21 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// A step's hint whose `flow resume ID` is completed: the step knows neither the options nor the quoting.
+pub fn completed(hint: &str, id: &str) -> String {
+    hint.replace(&format!("flow resume {id}"), &format!("flow resume {}{OPTIONS}", quoted(id)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{completed, quoted};
+
+    #[test]
+    fn a_hint_of_a_step_names_a_command_that_works_when_pasted() {
+        let hint = completed("To allow it:   A=/b flow resume a(b)", "a(b)");
+        assert!(hint.starts_with("To allow it:   A=/b flow resume 'a(b)'"), "{hint}");
+        assert_eq!(completed("Add the permission.", "shop-1"), "Add the permission.");
+    }
 
     #[test]
     fn a_word_survives_a_shell() {

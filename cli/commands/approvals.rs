@@ -99,7 +99,7 @@ pub fn show_truncated(global: &Global) {
 pub fn block(task: &PersonTask, now_ms: u64) -> Vec<String> {
     let since = text::duration(now_ms.saturating_sub(task.since_ms));
     let deadline =
-        task.deadline_ms.map_or_else(String::new, |due| format!("   gives up {}", text::moment(due, now_ms)));
+        task.deadline_ms.map_or_else(String::new, |due| format!("   times out {}", text::moment(due, now_ms)));
     let mut lines = vec![format!("{}   {}   waits {since}{deadline}", task.execution, task.state)];
     lines.extend(summary::instruction_lines(&task.instructions).into_iter().map(|line| format!("  {line}")));
     lines.extend(commands(task).into_iter().map(|command| format!("  {command}")));

@@ -283,7 +283,7 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
         say!("{} needs you: {}", task.execution, task.instructions.sentence);
         approvals::commands(task).iter().for_each(|command| say!("  {command}"));
         if let Some(due) = task.deadline_ms {
-            say!("  Gives up {}.", text::moment(due, now_ms));
+            say!("  Times out {}.", text::moment(due, now_ms));
         }
         say!();
     }

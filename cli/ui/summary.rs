@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     home::rehearse_option,
-    proposed::{OPTIONS, quoted},
+    proposed::{OPTIONS, completed, quoted},
 };
 
 /// The most waits that are named at the end of a watch.
@@ -47,7 +47,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                 lines.push(format!("{} needs you:", title(view, &state.path)));
                 lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
                 let deadline =
-                    wait.deadline_ms.map_or_else(String::new, |due| format!(" Gives up {}.", moment(due, now_ms)));
+                    wait.deadline_ms.map_or_else(String::new, |due| format!(" Times out {}.", moment(due, now_ms)));
                 lines.push(match instructions.approval {
                     // A state that is redriven or retried asks again.
                     Some(_) => {
@@ -59,14 +59,14 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                         format!("{} Next check {next}.{deadline}", with_full_stop(&last))
                     }
                 });
-                lines.push(format!("  To give up:   flow cancel {id}{OPTIONS}"));
+                lines.push(format!("  To cancel:    flow cancel {id}{OPTIONS}"));
                 let answers = next::answer_lines(&view.id, &state.path, instructions);
                 lines.extend(answers.into_iter().map(|command| format!("  {command}")));
             }
             Doing::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), failure.cause));
                 if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
-                    lines.push(format!("  {hint}"));
+                    lines.push(format!("  {}", completed(hint, &view.id)));
                 }
                 lines.push(format!("  Nothing is lost. Then   flow resume {id}{OPTIONS}"));
             }
@@ -185,7 +185,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
                 lines.push(format!("  {action}attempt {attempt}{request}"));
                 let code = details.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
-                lines.extend(details.hint.iter().map(|hint| format!("  {hint}")));
+                lines.extend(details.hint.iter().map(|hint| format!("  {}", completed(hint, &view.id))));
             } else {
                 lines.extend(cause.lines().map(|line| format!("  {line}")));
             }
@@ -217,15 +217,18 @@ fn instruction(view: &View, is_fail: bool) -> Option<String> {
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         // The same input would be refused again.
         (_, Remedy::StartAgain) if is_fail && view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED) => {
-            format!("  Change the input or remove the cause, then start a new execution with   flow run{rehearse}")
+            format!(
+                "  Change the input or remove the cause, then start a new execution:   flow run WORKFLOW --input FILE{rehearse}{OPTIONS}"
+            )
         }
         (_, Remedy::StartAgain) if is_fail => format!(
             "  The workflow ended itself with this error. To run it again with the same input:   \
              flow run --again {id}{rehearse}{OPTIONS}"
         ),
         (_, Remedy::StartAgain) => format!(
-            "  The mistake is in the definition or in the input, which this execution has pinned: correct it and start a new \
-             execution with   flow run{rehearse}"
+            "  The definition or the input is wrong, and this execution has pinned both. Start a new execution with a corrected \
+             definition:   flow run FILE --again {id}{rehearse}{OPTIONS}   or with a corrected input:   \
+             flow run --again {id} --set FIELD=VALUE{rehearse}{OPTIONS}"
         ),
         (_, Remedy::RunAgain) => return None,
     })
@@ -350,7 +353,7 @@ mod tests {
             end(&story.view, false, Story::at(2.0)).join("\n")
         };
         let lines = refused("rehearsal-shop-7k3f", api::REFUSED);
-        assert!(!lines.contains("--again") && lines.contains("flow run --rehearse"), "{lines}");
+        assert!(!lines.contains("--again") && lines.contains("flow run WORKFLOW --input FILE --rehearse"), "{lines}");
         let lines = refused("rehearsal-shop-7k3f", "NotCompleted");
         assert!(lines.contains("flow run --again rehearsal-shop-7k3f --rehearse"), "{lines}");
         assert!(!refused("shop-7k3f", "NotCompleted").contains("--rehearse"));

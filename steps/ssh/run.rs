@@ -75,7 +75,7 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
         let cause = format!("the process that started {name} has ended before the program did");
         return Err(outcome_unknown("Ssh.OutcomeUnknown", &cause));
     }
-    let host = SshHost::find(settings.ssh_hosts.as_deref(), &input.host)?;
+    let host = SshHost::find(settings.ssh_hosts.as_deref(), &input.host, &context.execution)?;
     let login = timeout(LOGIN_TIME_MAX, log_in(&host)).await;
     let session = login.map_err(|_| not_started(format!("{name}: no login within 30 s")))??;
     let time_left =

@@ -208,7 +208,7 @@ fn doing(frame_state: &FrameState, driven: bool, now_ms: u64) -> String {
                 (None, None, None) => "no answer to its call is recorded yet".to_owned(),
             };
             match deadline_ms {
-                Some(deadline) => format!("{what}; gives up {}", at(*deadline)),
+                Some(deadline) => format!("{what}; times out {}", at(*deadline)),
                 None => what,
             }
         }

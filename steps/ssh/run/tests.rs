@@ -135,15 +135,15 @@ async fn what_may_still_run_is_said_and_never_started_again_by_itself() {
 #[test]
 fn only_hosts_in_a_file_that_nobody_else_may_write_are_known() {
     let folder = tempfile::tempdir().unwrap();
-    let error = SshHost::find(None, "web").unwrap_err();
+    let error = SshHost::find(None, "web", "e-1").unwrap_err();
     assert!(error.cause.contains("FLOW_SSH_HOSTS names no file"), "{error}");
     let hint = error.hint.unwrap();
-    assert!(hint.contains("FLOW_SSH_HOSTS=FILE flow resume") && hint.contains("\"web\""), "{hint}");
+    assert!(hint.contains("FLOW_SSH_HOSTS=FILE flow resume e-1") && hint.contains("\"web\""), "{hint}");
     let web = json!({ "host": "h", "user": "u", "privateKeyFile": "/k" });
     let hosts = settings(folder.path(), &json!({ "web": web }));
     let file = hosts.ssh_hosts.as_deref();
-    assert_eq!(SshHost::find(file, "web").unwrap().port, 22);
-    assert!(SshHost::find(file, "db").unwrap_err().cause.contains("it has web"));
+    assert_eq!(SshHost::find(file, "web", "e-1").unwrap().port, 22);
+    assert!(SshHost::find(file, "db", "e-1").unwrap_err().cause.contains("it has web"));
     fs::set_permissions(file.unwrap(), fs::Permissions::from_mode(0o666)).unwrap();
-    assert!(SshHost::find(file, "web").unwrap_err().cause.contains("chmod 600"));
+    assert!(SshHost::find(file, "web", "e-1").unwrap_err().cause.contains("chmod 600"));
 }
