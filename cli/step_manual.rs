@@ -47,7 +47,7 @@ const REMOVING: &[&str] =
 
 /// The steps outside AWS services that usually take longer than one call.
 const TAKES: &[(&str, &str)] = &[
-    ("approval:request", "until a person answers"),
+    ("approval:request", "until a person answers, at most TimeoutSeconds (a year without it)"),
     ("process:run", "as long as the program, at most TimeoutSeconds (an hour without it)"),
     ("ssh:run", "as long as the program, at most TimeoutSeconds (an hour without it)"),
     ("wait:", "until it is as wanted, at most TimeoutSeconds (24 hours without it)"),

@@ -76,7 +76,8 @@ struct Approved {
 async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) -> StepResult<Approved> {
     let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
     if context.deadline_ms.is_none() && waited >= WAIT_TIME_MAX {
-        return Err(StepError::named("States.Timeout", "no answer within a year"));
+        let hint = "Set TimeoutSeconds in the state to wait longer, then start a new execution.";
+        return Err(StepError::named("States.Timeout", "no answer within a year").hint(hint));
     }
     if input.prompt.trim().is_empty() {
         return Err(StepError::new(ErrorClass::Invalid, "Prompt is empty"));

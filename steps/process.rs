@@ -74,7 +74,7 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
     // Dropping the program's future ends the program.
     tokio::select! {
         ended = run_in_turn(&context, input) => result(&name, ended),
-        () = tokio::time::sleep(time_left) => Err(StepError::named("States.Timeout", "")),
+        () = tokio::time::sleep(time_left) => Err(timed_out(&context, &name)),
         () = context.abandonment.abandoned() => {
             Err(StepError::new(ErrorClass::Failed, format!("{name} was ended: its attempt is over")))
         }
@@ -120,7 +120,7 @@ pub(crate) async fn exit_of(
     allowed(settings, &context.execution, &program)?;
     let name = program.clone();
     let ended = tokio::time::timeout(time_left(context), run_in_turn(context, Run { program, arguments, input })).await;
-    let ended = ended.map_err(|_| StepError::named("States.Timeout", ""))?.map_err(|failure| failed(&name, failure))?;
+    let ended = ended.map_err(|_| timed_out(context, &name))?.map_err(|failure| failed(&name, failure))?;
     let text = String::from_utf8_lossy(&ended.output).trim().to_owned();
     let said = if ended.error_tail.trim().is_empty() { &text } else { ended.error_tail.trim() };
     let last_line = output::last_characters(said.lines().last().unwrap_or_default(), LINE_CHARACTERS).to_owned();
@@ -130,6 +130,16 @@ pub(crate) async fn exit_of(
         output: json_or_text(&text),
         last_line,
     })
+}
+
+/// The error of a program that ran too long. With TimeoutSeconds, it has no cause, as at Step Functions.
+fn timed_out(context: &StepContext, name: &str) -> StepError {
+    if context.deadline_ms.is_some() {
+        return StepError::named("States.Timeout", "");
+    }
+    let cause = format!("{name} ran longer than {} s and was ended", RUN_TIME_MAX.as_secs());
+    StepError::named("States.Timeout", cause)
+        .hint("Set TimeoutSeconds in the state to allow more, then start a new execution.")
 }
 
 fn time_left(context: &StepContext) -> Duration {

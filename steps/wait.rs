@@ -80,7 +80,7 @@ fn not_yet<T>(context: &StepContext, reason: String, interval_seconds: u64) -> S
     let waited_ms = context.now_ms.saturating_sub(context.first_poll_ms);
     if context.deadline_ms.is_none() && u128::from(waited_ms) >= WAIT_TIME_MAX.as_millis() {
         let cause = format!("not ready after 24 h: {reason}");
-        let hint = "the state has no TimeoutSeconds: with one, a wait may be longer or shorter";
+        let hint = "Set TimeoutSeconds in the state to wait longer, then start a new execution.";
         return Err(StepError::named("States.Timeout", cause).hint(hint));
     }
     let interval = Duration::from_secs(interval_seconds.clamp(1, INTERVAL_SECONDS_MAX));

@@ -119,7 +119,7 @@ pub fn block(task: &PersonTask, now_ms: u64) -> Vec<String> {
     let since = text::duration(now_ms.saturating_sub(task.since_ms));
     let deadline = match (task.timed_out_ms, task.deadline_ms) {
         (Some(timed_out_ms), _) => format!("   timed out {}", text::moment(timed_out_ms, now_ms)),
-        (None, Some(due)) => format!("   gives up {}", text::moment(due, now_ms)),
+        (None, Some(due)) => format!("   times out {}", text::moment(due, now_ms)),
         (None, None) => String::new(),
     };
     let mut lines = vec![format!("{}   {}   waits {since}{deadline}", task.execution, text::one_line(&task.state))];
@@ -164,7 +164,7 @@ mod tests {
         let task = PersonTask { execution, workflow, state, since_ms: 0, deadline_ms, timed_out_ms, instructions };
         let lines = block(&task, 14_000).join("\n");
         assert!(lines.contains("timed out 00:00:06") && lines.contains("flow resume r-1"), "{lines}");
-        assert!(!lines.contains("flow approve") && !lines.contains("gives up"), "{lines}");
+        assert!(!lines.contains("flow approve") && !lines.contains("times out"), "{lines}");
         assert_eq!(pasteable(&task), ["flow resume r-1"]);
         let open = PersonTask { timed_out_ms: None, ..task };
         assert!(block(&open, 5_000).join("\n").contains("flow approve r-1 Ask"));

@@ -63,7 +63,11 @@ pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError
             write(&store, pass, &line?, number, &mut imported)?;
         }
     }
-    store.checkpoint().map_err(|error| CliError::refused(error.to_string()))?;
+    store.checkpoint().map_err(|error| {
+        CliError::new(Exit::Failed, format!("the index could not be written: {error}")).hint(format!(
+            "every line is imported and durable in the commit log. Make room or repair the disk, then   flow doctor{OPTIONS}"
+        ))
+    })?;
     report(global, &imported);
     Ok(Exit::Success)
 }

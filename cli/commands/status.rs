@@ -321,7 +321,7 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
         say!("{} {needs}: {}", task.execution, text::indented(&task.instructions.sentence, 2));
         approvals::commands(task).iter().for_each(|command| say!("  {command}"));
         if let (Some(due), None) = (task.deadline_ms, task.timed_out_ms) {
-            say!("  Gives up {}.", text::moment(due, now_ms));
+            say!("  Times out {}.", text::moment(due, now_ms));
         }
         say!();
     }

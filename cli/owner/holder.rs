@@ -38,10 +38,17 @@ pub fn ending(home: &Home) -> CliError {
 pub fn unreachable(home: &Home) -> CliError {
     let who = described(home.folder());
     let message = format!("the store in {} is owned by {who}, which does not answer", home.folder().display());
-    let pid = OwnerLock::holder(home.folder()).map_or_else(String::new, |holder| holder.pid.to_string());
-    CliError::new(Exit::Unreachable, message).hint(format!(
-        "continue it, if it is stopped, with   kill -CONT {pid}   or end it with   kill -9 {pid}   : nothing is lost"
-    ))
+    let hint = match OwnerLock::holder(home.folder()) {
+        None => "end that process, then repeat the command".to_owned(),
+        Some(holder) => {
+            let (pid, host) = (holder.pid, holder.host);
+            format!(
+                "on {host}:   kill -CONT {pid}   continues it if it is stopped,   kill -9 {pid}   ends it. \
+                 Nothing is lost either way"
+            )
+        }
+    };
+    CliError::new(Exit::Unreachable, message).hint(hint)
 }
 
 /// The error if an owner reads the store for longer than a process waits.

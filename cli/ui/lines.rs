@@ -142,7 +142,7 @@ pub fn path_of(entry: &JournalEntry) -> Option<String> {
 fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> String) -> Option<String> {
     Some(match note {
         Note::Waiting { state_path, reason, next_poll_ms, deadline_ms, instructions, .. } => {
-            let deadline = deadline_ms.map_or_else(String::new, |due| format!(" · gives up {}", moment(due, at_ms)));
+            let deadline = deadline_ms.map_or_else(String::new, |due| format!(" · times out {}", moment(due, at_ms)));
             // Nothing checks an approval: a person answers it.
             let is_approval = instructions.as_ref().is_some_and(|asks| asks.approval.is_some());
             let next = match is_approval {

@@ -50,7 +50,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                 lines.push(format!("{} needs you:", title(view, &state.path)));
                 lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
                 let deadline =
-                    wait.deadline_ms.map_or_else(String::new, |due| format!(" Gives up {}.", moment(due, now_ms)));
+                    wait.deadline_ms.map_or_else(String::new, |due| format!(" Times out {}.", moment(due, now_ms)));
                 lines.push(match instructions.approval {
                     // A state that is redriven or retried asks again.
                     Some(_) => {
@@ -63,7 +63,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
                         format!("{} Next check {next}.{deadline}", with_full_stop(&last))
                     }
                 });
-                lines.push(format!("  To give up:   flow cancel {id}{OPTIONS}"));
+                lines.push(format!("  To cancel:    flow cancel {id}{OPTIONS}"));
                 let answers = next::answer_lines(&view.id, &state.path, instructions);
                 lines.extend(answers.into_iter().map(|command| format!("  {command}")));
             }

@@ -75,14 +75,14 @@ impl SshHost {
         let host = EXAMPLE.replacen("web", name, 1);
         let file = file.ok_or_else(|| {
             refuse(format!("the SSH host '{name}' is not known: {SSH_HOSTS} names no file")).hint(format!(
-                "To allow it, write a file (mode 600) such as {host}, then   {SSH_HOSTS}=FILE flow resume {execution}"
+                "To allow it, write a file with mode 600, such as {host}, then   {SSH_HOSTS}=FILE flow resume {execution}"
             ))
         })?;
         let (shown, mut hosts) = (file.display(), declared_hosts(file)?);
         let names: Vec<String> = hosts.keys().cloned().collect();
         hosts.remove(name).ok_or_else(|| {
             refuse(format!("{shown} has no host '{name}'; it has {}", names.join(", "))).hint(format!(
-                "To allow it, add it to {shown}, which {SSH_HOSTS} names, in the form {host}, then   flow resume {execution}"
+                "To allow it, add {host} to {shown}, the file of {SSH_HOSTS}, then   flow resume {execution}"
             ))
         })
     }

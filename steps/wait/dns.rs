@@ -23,7 +23,7 @@ pub(super) struct WaitForDns {
     /// The DNS server to ask, such as `192.0.2.53:53`; default the machine's.
     #[serde(default)]
     server: Option<String>,
-    /// Seconds between two polls, 1 to 3600.
+    /// Seconds between two polls, 1 to 3600; default 10.
     #[serde(default = "super::interval_default")]
     #[schemars(range(min = 1, max = 3600))]
     interval_seconds: u64,

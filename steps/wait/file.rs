@@ -17,7 +17,7 @@ pub(super) struct WaitForFile {
     /// Waits until the file does not exist.
     #[serde(default)]
     gone: bool,
-    /// Seconds between two polls, 1 to 3600.
+    /// Seconds between two polls, 1 to 3600; default 10.
     #[serde(default = "super::interval_default")]
     #[schemars(range(min = 1, max = 3600))]
     interval_seconds: u64,

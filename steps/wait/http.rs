@@ -32,7 +32,7 @@ pub(super) struct WaitForHttp {
     /// A regular expression that the body must match.
     #[serde(default)]
     body_matches: Option<String>,
-    /// Seconds between two polls, 1 to 3600.
+    /// Seconds between two polls, 1 to 3600; default 10.
     #[serde(default = "super::interval_default")]
     #[schemars(range(min = 1, max = 3600))]
     interval_seconds: u64,

@@ -24,7 +24,7 @@ pub(super) struct WaitForProgram {
     /// The exit code that ends the wait.
     #[serde(default)]
     exit_code: i32,
-    /// Seconds between two polls, 1 to 3600.
+    /// Seconds between two polls, 1 to 3600; default 10.
     #[serde(default = "super::interval_default")]
     #[schemars(range(min = 1, max = 3600))]
     interval_seconds: u64,

@@ -16,7 +16,7 @@ pub(super) struct WaitForTcp {
     /// A name or an address.
     host: String,
     port: u16,
-    /// Seconds between two polls, 1 to 3600.
+    /// Seconds between two polls, 1 to 3600; default 10.
     #[serde(default = "super::interval_default")]
     #[schemars(range(min = 1, max = 3600))]
     interval_seconds: u64,

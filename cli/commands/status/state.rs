@@ -219,7 +219,7 @@ fn doing(frame_state: &FrameState, driven: bool, now_ms: u64) -> String {
             };
             match deadline_ms {
                 Some(deadline) if *deadline <= now_ms && !driven => format!("{what}; timed out {}", at(*deadline)),
-                Some(deadline) => format!("{what}; gives up {}", at(*deadline)),
+                Some(deadline) => format!("{what}; times out {}", at(*deadline)),
                 None => what,
             }
         }

@@ -13,7 +13,7 @@ pub fn detail(state: &StateView, driven: bool, now_ms: u64) -> String {
 
 /// The same in pieces, each with its importance: where the line is too long, the least important is left out first.
 pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)> {
-    let gives_up = |due: &Option<u64>| due.map(|due| (2, format!("gives up {}", moment(due, now_ms))));
+    let timeout = |due: &Option<u64>| due.map(|due| (2, format!("times out {}", moment(due, now_ms))));
     let mut pieces = Vec::new();
     match &state.doing {
         // Nothing checks an approval: its question is shown in place of the last poll's reason.
@@ -23,7 +23,7 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             ..
         }) => {
             pieces.push((3, sentence.clone()));
-            pieces.extend(gives_up(deadline_ms));
+            pieces.extend(timeout(deadline_ms));
         }
         Doing::Waiting(wait) => {
             pieces.push((3, wait.reason.clone()));
@@ -31,7 +31,7 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             if wait.next_poll_ms > 0 {
                 pieces.push((1, format!("checked {} ago", duration(now_ms.saturating_sub(wait.polled_ms)))));
             }
-            pieces.extend(gives_up(&wait.deadline_ms));
+            pieces.extend(timeout(&wait.deadline_ms));
         }
         Doing::Sleeping { due_ms } => {
             pieces.push((3, format!("until {}", moment(*due_ms, now_ms))));
@@ -41,7 +41,7 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
         }
         Doing::Parked { deadline_ms } => {
             pieces.push((3, "waits for an answer".to_owned()));
-            pieces.extend(gives_up(deadline_ms));
+            pieces.extend(timeout(deadline_ms));
         }
         Doing::Retrying { attempt, next_attempt_ms, failure } => {
             let due = duration(next_attempt_ms.saturating_sub(now_ms));
