@@ -23,7 +23,7 @@ use crate::{
     clock,
     environments::Pinned,
     exit::{CliError, Exit},
-    global::{Global, Output},
+    global::{Global, Output, ProgressDisplay},
     home::Home,
     interrupt,
     locate::{Located, locate_at},
@@ -130,7 +130,13 @@ struct Watching<'w> {
 
 impl<'w> Watching<'w> {
     fn new(global: &'w Global, arguments: &'w StatusArguments) -> Self {
-        let redraws = arguments.watch && global.output == Output::Human && std::io::stdout().is_terminal();
+        let redraws = arguments.watch
+            && global.output == Output::Human
+            && match global.progress.display {
+                ProgressDisplay::Auto => std::io::stdout().is_terminal(),
+                ProgressDisplay::Tree => true,
+                ProgressDisplay::Lines | ProgressDisplay::None => false,
+            };
         let state = arguments.state.as_deref();
         Watching {
             global,
@@ -155,7 +161,10 @@ impl<'w> Watching<'w> {
         let now_ms = clock::of(home).now_ms();
         let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
         if self.watches {
-            self.record(view, *driven, ended, now_ms);
+            self.record(status, ended, now_ms);
+            if self.global.progress.display == ProgressDisplay::None && self.global.output == Output::Human && !ended {
+                return Ok(());
+            }
         }
         if let Some(state) = self.state {
             // A watch waits for a state that is not entered yet.
@@ -172,16 +181,15 @@ impl<'w> Watching<'w> {
         let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
         let typical = &self.typical.clone().unwrap_or_default();
         if self.global.output == Output::Json {
-            let message = summary::display_line(view, display_status, now_ms);
-            let mut line = json!({
-                "type": "status", "execution": view.id, "message": message, "standing": display_status, "header": execution,
-                "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
-            });
+            let mut line = status_line(status, now_ms);
             let same = line.to_string();
             line["timeLeft"] = json!(view.time_left(typical, now_ms));
             if same != self.last {
                 self.last = same;
                 json::print(line);
+            }
+            if self.watches && ended {
+                json::print(json::watch_end(view, *driven, now_ms));
             }
             return Ok(());
         }
@@ -216,14 +224,34 @@ impl<'w> Watching<'w> {
         }
     }
 
-    /// Records a change of what is watched for `--events-file` and the JUnit report.
-    fn record(&mut self, view: &View, driven: bool, ended: bool, now_ms: u64) {
+    /// Records each change of what is watched, and at last its end, for `--events-file`, and the JUnit report.
+    fn record(&mut self, status: &DescribeExecutionResponse, ended: bool, now_ms: u64) {
+        let view = &status.view;
         record::ended(view);
-        if self.global.output == Output::Human && (ended || view.last_sequence != self.last_sequence) {
+        // What is printed as JSON lines is recorded with it.
+        if self.global.output == Output::Json {
+            return;
+        }
+        if view.last_sequence != self.last_sequence {
             self.last_sequence = view.last_sequence;
-            record::event(&json::complete(json::watch_end(view, driven, now_ms)));
+            record::event(&json::complete(status_line(status, now_ms)));
+        }
+        if ended {
+            record::event(&json::complete(json::watch_end(view, status.driven, now_ms)));
         }
     }
+}
+
+/// The JSON line of an execution's status.
+fn status_line(status: &DescribeExecutionResponse, now_ms: u64) -> serde_json::Value {
+    let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
+    let needs = needs_of(execution, frames);
+    let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
+    json!({
+        "type": "status", "execution": view.id, "message": summary::display_line(view, display_status, now_ms),
+        "standing": display_status, "header": execution, "frames": frames, "view": view,
+        "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
+    })
 }
 
 /// Whether the definition has a state with this name, or with the last part of this path.

@@ -244,7 +244,8 @@ impl Turn<'_> {
         answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) {
-        if !self.execution.is_answerable(id, visit, attempt, self.now_ms()) {
+        let is_for_a_person = by.is_none() && self.execution.asks_a_person(id);
+        if is_for_a_person || !self.execution.is_answerable(id, visit, attempt, self.now_ms()) {
             return;
         }
         self.abandon(id);

@@ -16,7 +16,9 @@ impl Execution {
     /// neither.
     pub fn awaits(&self, input: &Input, now_ms: u64) -> bool {
         match input {
-            Input::Signalled { frame, visit, attempt, .. } => self.is_answerable(*frame, *visit, *attempt, now_ms),
+            Input::Signalled { frame, visit, attempt, by, .. } => {
+                self.is_answerable(*frame, *visit, *attempt, now_ms) && (by.is_some() || !self.asks_a_person(*frame))
+            }
             Input::Heartbeat { frame, visit, attempt } | Input::Fetched { frame, visit, attempt, .. } => {
                 self.is_answerable(*frame, *visit, Some(*attempt), now_ms)
             }
@@ -33,6 +35,17 @@ impl Execution {
         let task_due_ms = self.frames.get(id).and_then(|frame| frame.row.answerable_until_ms());
         let is_over = task_due_ms.into_iter().chain(self.header.deadline_ms).any(|due_ms| due_ms <= now_ms);
         !is_over && self.is_current_task(id, visit, attempt)
+    }
+
+    /// Whether a frame's Task is an approval. A holder of a task token does not answer it: AnswerApproval checks who answers, and what.
+    pub(super) fn asks_a_person(&self, id: FrameId) -> bool {
+        let asks = |state: &FrameState| match state {
+            FrameState::Task { waiting: Some(waiting), .. } => {
+                waiting.instructions.as_ref().is_some_and(|instructions| instructions.approval.is_some())
+            }
+            _ => false,
+        };
+        self.frames.get(id).is_some_and(|frame| asks(&frame.row.frame_state))
     }
 
     /// Whether a frame is in an attempt of a Task; `None` for any attempt of the visit.

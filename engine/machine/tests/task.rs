@@ -192,6 +192,35 @@ fn signal(trial: &Trial) -> Input {
 }
 
 #[test]
+fn the_holder_of_a_task_token_does_not_answer_an_approval() {
+    let mut trial = Trial::start(one(json!({})), json!({}));
+    let instructions = crate::step::Instructions {
+        sentence: "Go?".to_owned(),
+        values: Vec::new(),
+        answer: None,
+        approval: Some(Box::default()),
+    };
+    let (reason, next_poll_ms) = ("asks".to_owned(), trial.now_ms + 60_000);
+    let pending = StepAnswer::Pending {
+        reason,
+        next_poll_ms,
+        instructions: Some(instructions),
+        submitted: None,
+        execution: None,
+    };
+    trial.answer("T", pending);
+    let mut forged = signal(&trial);
+    assert!(!trial.execution.awaits(&forged, trial.now_ms));
+    trial.give(forged.clone());
+    assert_eq!(trial.status(), ExecutionStatus::Running);
+    let Input::Signalled { by, .. } = &mut forged else { panic!("{forged:?}") };
+    *by = Some(Signaller { user: "ann".to_owned(), host: "h".to_owned(), comment: None });
+    assert!(trial.execution.awaits(&forged, trial.now_ms));
+    trial.give(forged);
+    assert_eq!(trial.status(), ExecutionStatus::Succeeded);
+}
+
+#[test]
 fn an_answer_after_the_deadline_changes_nothing_and_the_task_times_out() {
     let mut trial = Trial::start(one(json!({ "TimeoutSeconds": 100 })), json!({}));
     trial.pending("T", 60_000);
