@@ -214,7 +214,7 @@ fn the_holder_of_a_task_token_does_not_answer_an_approval() {
     trial.give(forged.clone());
     assert_eq!(trial.status(), ExecutionStatus::Running);
     let Input::Signalled { by, .. } = &mut forged else { panic!("{forged:?}") };
-    *by = Some(Signaller { user: "ann".to_owned(), host: "h".to_owned(), comment: None });
+    *by = Some(crate::journal::Signaller { user: "ann".to_owned(), host: "h".to_owned(), comment: None });
     assert!(trial.execution.awaits(&forged, trial.now_ms));
     trial.give(forged);
     assert_eq!(trial.status(), ExecutionStatus::Succeeded);
