@@ -337,12 +337,12 @@ fn an_end_that_a_rejection_brings_is_printed_also_with_quiet_and_in_json() {
 fn a_question_that_has_timed_out_is_shown_so_and_not_answered() {
     let home = Home::plain();
     let late = json!([{ "ErrorEquals": ["States.Timeout"], "Next": "Late" }]);
-    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "TimeoutSeconds": 2,
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "TimeoutSeconds": 3,
                       "Arguments": { "Prompt": "Now?" }, "Catch": late, "Next": "Done" });
     let states = json!({ "Ask": ask, "Done": { "Type": "Succeed", "Output": "done" }, "Late": { "Type": "Succeed", "Output": "late" } });
     let file = home.definition("late", &json!({ "QueryLanguage": "JSONata", "StartAt": "Ask", "States": states }));
-    started(&home, &file, "l-1");
-    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    home.exits(&["run", &file, "--yes", "--id", "l-1", "--no-wait=1s"], 75);
+    std::thread::sleep(std::time::Duration::from_millis(3_100));
     for command in [&["approvals"][..], &["status"], &["status", "l-1"]] {
         let shown = home.succeed(command);
         assert!(shown.contains("timed out") && shown.contains("flow resume l-1"), "{command:?}: {shown}");
