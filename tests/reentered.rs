@@ -60,7 +60,7 @@ fn a_failed_execution_is_resumed_from_a_state_with_what_it_had_then() {
         assert!(said.contains(words), "{words:?} is not in: {said}");
     }
     let said = home.exits_with(&["resume", "s-1", "--from", "Section/Two", "--yes"], &programs, 0);
-    assert!(said.contains("SUCCEEDED") && said.contains("one "), "{said}");
+    assert!(said.contains("SUCCEEDED") && said.contains("\n  one\n"), "{said}");
     assert_eq!(log(&home), "one two three two three");
     let events = home.succeed(&["events", "s-1"]);
     assert!(events.contains("ExecutionRedriven") && events.contains("resumedFrom"), "{events}");

@@ -49,7 +49,7 @@ impl Shown<'_> {
 pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     let rows = rows(shown);
     let columns = row::Columns::of(&rows, screen.columns);
-    let needs = needs_you(shown.view, screen.columns);
+    let needs = needs_you(shown.view, screen.columns, shown.now_ms);
     let has_command_line = rows.iter().any(|row| row.is_question || row.needs_you && !columns.has_room(&needs));
     let mut lines = vec![header(shown, screen)];
     let limit = screen.rows.saturating_sub(1 + usize::from(has_command_line));
@@ -62,16 +62,23 @@ pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
 }
 
 /// The command that answers the only approval that waits; the command that shows what a person must do if it is something else, or
-/// several things, or if the screen would cut the answering command.
-fn needs_you(view: &View, cells: usize) -> String {
-    let waiting: Vec<&StateView> = view.active().filter(|state| state.doing.needs_person()).collect();
+/// several things, or if the screen would cut the answering command. A question that has timed out is not answered: a resume continues.
+fn needs_you(view: &View, cells: usize, now_ms: u64) -> String {
+    let asking = view.active().filter(|state| state.doing.needs_person());
+    let (over, waiting): (Vec<&StateView>, Vec<&StateView>) = asking.partition(|state| has_timed_out(state, now_ms));
     let approval = match waiting.as_slice() {
+        [] if !over.is_empty() => return format!("timed out: flow resume {}{OPTIONS}", quoted(&view.id)),
         [only] => approval_of(only),
         _ => None,
     };
     let command = approval.map(|approval| format!("needs you: {}", next::shortest_answer(&view.id, "", approval)));
     let fits = command.filter(|command| width(command) < cells);
     fits.unwrap_or_else(|| format!("needs you: flow status {}{OPTIONS}", quoted(&view.id)))
+}
+
+/// Whether a state's deadline has passed without a process that records it.
+fn has_timed_out(state: &StateView, now_ms: u64) -> bool {
+    matches!(&state.doing, Doing::Waiting(wait) if wait.deadline_ms.is_some_and(|due_ms| due_ms <= now_ms))
 }
 
 /// The approval that a state waits for.
