@@ -1,34 +1,69 @@
-//! A tree with lines below it, on a terminal on which both are drawn again.
+//! A tree with questions below it, on a terminal on which all is drawn again.
 
 use super::{Shown, tree};
 use crate::{
     proposed::{OPTIONS, quoted},
-    ui::screen::Screen,
+    ui::{screen::Screen, text::counted},
 };
 
 /// On fewer rows the tree alone is shown: it names the command that answers.
 const ROWS_MIN: usize = 8;
 
-/// The tree, and below it lines such as a question with its commands. The tree has at least a part of the rows. Where the lines do
-/// not fit, the middle of them is left out: the last ones are the commands.
-pub fn tree_with_lines(shown: &Shown, lines: &[String], screen: &Screen) -> Vec<String> {
-    let lines: &[String] = if screen.rows < ROWS_MIN { &[] } else { lines };
-    let rows_of_tree = screen.rows.saturating_sub(lines.len()).max(screen.rows.div_ceil(3));
+/// The tree, below it what people are asked, and then the last lines, such as the command that continues the execution. The tree has at
+/// least a part of the rows.
+pub fn tree_with_questions(
+    shown: &Shown,
+    questions: &[Vec<String>],
+    last_lines: &[String],
+    screen: &Screen,
+) -> Vec<String> {
+    let (questions, last_lines): (&[Vec<String>], &[String]) =
+        if screen.rows < ROWS_MIN { (&[], &[]) } else { (questions, last_lines) };
+    let wanted = questions.iter().map(Vec::len).sum::<usize>() + last_lines.len();
+    let rows_of_tree = screen.rows.saturating_sub(wanted).max(screen.rows.div_ceil(3));
     let tree = tree(shown, &Screen { rows: rows_of_tree, ..*screen });
     let mut drawn: Vec<String> = tree.iter().map(|line| screen.paint(line)).collect();
     let left = screen.rows.saturating_sub(drawn.len());
-    drawn.extend(shortened(lines, left, &shown.view.id).iter().map(|line| screen.cut(line)));
+    let last_lines = &last_lines[..last_lines.len().min(left)];
+    let mut below = complete(questions, left - last_lines.len(), &shown.view.id);
+    below.extend_from_slice(last_lines);
+    drawn.extend(below.iter().map(|line| screen.cut(line)));
     drawn
 }
 
-/// At most so many of the lines: the first, the last, and the number of the others between them.
+/// The first questions that fit completely, and the number of the others: a command must never be below the heading of another
+/// question. Of a first question that does not fit, the middle is left out.
+fn complete(questions: &[Vec<String>], most: usize, id: &str) -> Vec<String> {
+    if questions.iter().map(Vec::len).sum::<usize>() <= most {
+        return questions.concat();
+    }
+    let [first, others @ ..] = questions else { return Vec::new() };
+    // The last row has the number of the others.
+    let most_lines = most.saturating_sub(usize::from(!others.is_empty()));
+    let mut lines = shortened(first, most_lines, id);
+    let mut left_out = others.len();
+    for question in others {
+        if lines.len() + question.len() > most_lines {
+            break;
+        }
+        lines.extend_from_slice(question);
+        left_out -= 1;
+    }
+    if left_out > 0 && most > 0 {
+        lines.push(format!("… {}: flow status {}{OPTIONS}", counted(left_out, "more question"), quoted(id)));
+    }
+    lines
+}
+
+/// At most so many lines of a question: the first, the last, which are the commands, and the number of the others between them.
 fn shortened(lines: &[String], most: usize, id: &str) -> Vec<String> {
     if lines.len() <= most {
         return lines.to_vec();
     }
     let first = usize::from(most > 2) + usize::from(most > 6);
     let last = most.saturating_sub(first + 1);
-    let more = format!("  … {} more lines: flow status {}{OPTIONS}", lines.len() - first - last, quoted(id));
+    let left_out = counted(lines.len() - first - last, "more line");
+    let more = format!("  … {left_out}: flow status {}{OPTIONS}", quoted(id));
     let (head, tail) = (lines.iter().take(first), lines.iter().skip(lines.len() - last));
     head.chain(std::iter::once(&more)).chain(tail).take(most).cloned().collect()
 }
@@ -48,5 +83,37 @@ mod tests {
         for most in 0..20 {
             assert_eq!(shortened(&lines, most, "r-1").len(), most);
         }
+    }
+
+    #[test]
+    fn questions_are_left_out_completely() {
+        let question = |number: usize| -> Vec<String> {
+            vec![
+                format!("Ask {number} needs you:"),
+                format!("  To approve: {number}"),
+                format!("  To reject: {number}"),
+            ]
+        };
+        let questions: Vec<Vec<String>> = (0..4).map(question).collect();
+        assert_eq!(complete(&questions, 12, "r-1"), questions.concat());
+        for most in 0..12 {
+            let lines = complete(&questions, most, "r-1");
+            assert!(lines.len() <= most, "{most} rows: {lines:?}");
+            let mut heading = None;
+            for line in &lines {
+                match line.strip_suffix(" needs you:") {
+                    Some(asks) => heading = asks.strip_prefix("Ask "),
+                    None if line.starts_with("  To ") => {
+                        let number = line.rsplit(' ').next();
+                        assert!(number == heading || (heading.is_none() && number == Some("0")), "{lines:?}");
+                    }
+                    None => assert!(line.contains("flow status r-1"), "{lines:?}"),
+                }
+            }
+        }
+        let two = complete(&questions, 7, "r-1");
+        assert_eq!((two[3].as_str(), two.len()), ("Ask 1 needs you:", 7));
+        assert!(two[6].starts_with("… 2 more questions: flow status r-1"), "{two:?}");
+        assert!(complete(&questions, 10, "r-1")[9].starts_with("… 1 more question: flow status r-1"));
     }
 }
