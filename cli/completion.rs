@@ -44,7 +44,8 @@ pub fn complete() {
 
 /// The command line with the candidates of its arguments.
 fn command() -> clap::Command {
-    Arguments::command().mut_subcommands(|command| {
+    let arguments = Arguments::command().mut_arg("progress", |arg| arg.add(ArgValueCandidates::new(displays)));
+    arguments.mut_subcommands(|command| {
         let verb = command.get_name().to_owned();
         command.mut_args(|arg| with_candidates(&verb, arg))
     })
@@ -145,6 +146,18 @@ fn codes() -> Vec<CompletionCandidate> {
 fn faults() -> Vec<CompletionCandidate> {
     let listed = rehearsal::FAULTS.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(' '));
     listed.map(|(fault, about)| candidate(fault, about.trim())).collect()
+}
+
+/// The values of `--progress`.
+fn displays() -> Vec<CompletionCandidate> {
+    let displays = [
+        ("auto", "a tree on a terminal, lines elsewhere"),
+        ("tree", "a tree that is redrawn"),
+        ("lines", "a line per change"),
+        ("none", "only the end"),
+        ("junit=", "also a JUnit report"),
+    ];
+    displays.into_iter().map(|(value, about)| candidate(value, about)).collect()
 }
 
 /// The latest executions whose status a command accepts, rehearsals too.

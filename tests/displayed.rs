@@ -108,7 +108,7 @@ fn several_executions_share_a_report() {
 }
 
 #[test]
-fn a_watch_off_a_terminal_prints_changes_only_and_ends_with_the_exit_code() {
+fn a_watch_off_a_terminal_prints_a_line_per_change_and_ends_with_the_exit_code() {
     let home = Home::plain();
     let states = json!({ "Rest": { "Type": "Wait", "Seconds": 3, "Next": "Last" }, "Last": { "Type": "Succeed" } });
     let file = home.definition("short", &json!({ "StartAt": "Rest", "States": states }));
@@ -116,9 +116,24 @@ fn a_watch_off_a_terminal_prints_changes_only_and_ends_with_the_exit_code() {
     crate::support::until(10, "it runs", || home.flow(&["status", "one"]).status.success());
     let last = home.spawn(&["status", "one", "--watch", "--state", "Last"]);
     home.exits(&["status", "one", "--watch", "--state", "Lost"], 4);
+    let events = home.path().join("watch.jsonl").display().to_string();
+    let none = home.spawn(&["status", "one", "--watch", "--progress", "none", "--events-file", &events]);
+    let json = home.spawn(&["status", "one", "--watch", "-o", "json"]);
     let said = home.exits(&["status", "one", "--watch"], 0);
-    assert!(said.matches("RUNNING").count() <= 3 && said.contains("SUCCEEDED"), "{said}");
+    assert!(!said.contains("RUNNING") && said.matches("SUCCEEDED").count() == 1, "{said}");
+    assert!(said.contains("Started   ( 1/2) Rest") && said.contains("Completed ( 1/2) Rest"), "{said}");
     assert!(child.wait().unwrap().success());
+    let none = none.wait_with_output().unwrap();
+    let shown = text(&none.stdout);
+    assert!(none.status.success() && shown.trim().lines().count() == 1 && shown.contains("SUCCEEDED"), "{shown}");
+    let json = json.wait_with_output().unwrap();
+    for watched in [std::fs::read_to_string(&events).unwrap(), text(&json.stdout)] {
+        let watched = valid(&watched);
+        let types: Vec<&str> = watched.iter().map(|line| line["type"].as_str().unwrap()).collect();
+        assert_eq!((types[0], types[1], types.last().copied()), ("version", "entry", Some("end")), "{types:?}");
+        assert_eq!(types.iter().filter(|kind| **kind == "end").count(), 1, "{types:?}");
+        assert_eq!(watched.last().unwrap()["status"], "SUCCEEDED");
+    }
     let last = last.wait_with_output().unwrap();
     let shown = text(&last.stdout);
     assert!(last.status.success() && shown.contains("one has not entered \"Last\" yet"), "{shown}");

@@ -134,7 +134,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
 }
 
 /// The exit code of an execution that has ended, also if it ended after a signal.
-fn ended(view: &View) -> Option<Exit> {
+pub fn ended(view: &View) -> Option<Exit> {
     Some(match view.status {
         ExecutionStatus::Running => return None,
         ExecutionStatus::Succeeded => Exit::Success,

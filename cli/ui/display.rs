@@ -35,6 +35,10 @@ pub struct Display {
     color: Color,
     clock: Arc<dyn Clock>,
     typical: Option<Typical>,
+    /// The status in one word; `None` as long as this process drives the execution.
+    display_status: Option<&'static str>,
+    /// The lines below the questions.
+    last_lines: Vec<String>,
     drawn: Vec<String>,
     /// The date of the last line that was printed.
     date: String,
@@ -80,6 +84,8 @@ impl Display {
             color: Color::Auto,
             clock,
             typical: None,
+            display_status: None,
+            last_lines: Vec::new(),
             drawn: Vec::new(),
             date,
             heartbeat: HEARTBEAT_FIRST,
@@ -95,6 +101,15 @@ impl Display {
     /// Sets how long the states took in earlier executions.
     pub fn set_typical(&mut self, typical: Typical) {
         self.typical = Some(typical);
+    }
+
+    /// Sets the status in one word of an execution that another process may drive, and the lines that say how it continues.
+    pub fn set_status(&mut self, display_status: &'static str, last_lines: Vec<String>) {
+        let is_news = self.display_status.replace(display_status) != Some(display_status);
+        if is_news && self.kind == Kind::Lines && !self.quiet {
+            self.print_lines(&last_lines);
+        }
+        self.last_lines = last_lines;
     }
 
     /// Starts to show an execution, from the last entry that was shown.
@@ -151,7 +166,7 @@ impl Display {
         let now_ms = self.clock.now_ms();
         match self.kind {
             Kind::Tree => {
-                let display_status = if view.paused { "PAUSED" } else { "RUNNING" };
+                let display_status = self.display_status.unwrap_or(if view.paused { "PAUSED" } else { "RUNNING" });
                 let wanted = self.live_tree(view, display_status, now_ms);
                 if wanted != self.drawn {
                     block::draw(&wanted);
@@ -185,7 +200,8 @@ impl Display {
     /// The tree while the execution runs: below it, what a person is asked, with the commands that answer.
     fn live_tree(&self, view: &View, display_status: &str, now_ms: u64) -> Vec<String> {
         let shown = Shown { view, display_status, typical: self.typical.as_ref(), now_ms };
-        tree::tree_with_lines(&shown, &summary::needs(view, now_ms), &drawing_screen(self.color))
+        let questions = summary::questions(view, now_ms);
+        tree::tree_with_questions(&shown, &questions, &self.last_lines, &drawing_screen(self.color))
     }
 
     /// Shows how the execution ended, or what it waits for.
@@ -218,6 +234,14 @@ impl Display {
         self.record(view, is_driven(display_status), now_ms);
     }
 
+    /// A signal ends the watch of an execution that continues elsewhere.
+    pub fn stop(&mut self, view: &View, display_status: &str, now_ms: u64) {
+        match self.kind {
+            Kind::Json => self.end(view, display_status, now_ms),
+            Kind::Tree | Kind::Lines | Kind::None => self.record_end(view, display_status, now_ms),
+        }
+    }
+
     fn record(&self, view: &View, driven: bool, now_ms: u64) {
         record::ended(view);
         if self.kind != Kind::Json && record::records_events() {
@@ -245,7 +269,7 @@ impl Drop for Display {
 
 /// The screen for lines that are drawn again: the empty line above them and the last row stay free, and the last column, at which
 /// terminals differ in when they wrap.
-pub fn drawing_screen(color: Color) -> Screen {
+fn drawing_screen(color: Color) -> Screen {
     let screen = Screen::of_stdout(color);
     let (columns, rows) = match screen.columns {
         usize::MAX => (COLUMNS_ELSEWHERE, ROWS_ELSEWHERE),

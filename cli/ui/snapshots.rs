@@ -11,7 +11,7 @@ use super::{
     status::{Detail, Listed, list},
     story::{self, Story, approval, cjk, failed, forty, map, running, sections},
     summary,
-    tree::{Shown, tree, tree_with_lines},
+    tree::{Shown, tree, tree_with_questions},
 };
 
 const WIDTHS: [usize; 4] = [60, 80, 100, 140];
@@ -106,16 +106,51 @@ fn a_live_tree_shows_what_a_person_is_asked_and_the_commands_at_any_height() {
     let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
     for rows in 1..60 {
         let screen = screen(100, rows);
-        let lines = tree_with_lines(&shown, &summary::needs(&story.view, now_ms), &screen);
+        let lines = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen);
         assert!(lines.len() <= rows, "{rows} rows: {lines:#?}");
         let all = lines.join("\n");
         assert!(rows < 3 || all.contains("flow approve release-7k3f"), "{rows} rows: {all}");
         assert!(rows < 12 || all.contains("flow reject release-7k3f"), "{rows} rows: {all}");
     }
-    let few = tree_with_lines(&shown, &summary::needs(&story.view, now_ms), &screen(100, 20)).join("\n");
+    let few = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen(100, 20)).join("\n");
     assert!(few.contains("Which stack") && few.contains("more lines: flow status release-7k3f"), "{few}");
-    let all = tree_with_lines(&shown, &summary::needs(&story.view, now_ms), &screen(100, 59)).join("\n");
+    let all = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen(100, 59)).join("\n");
     assert!(all.contains("Read page 30.") && all.contains("--set ticket="), "{all}");
+}
+
+/// A command below the heading of another question would approve what nobody has read.
+#[test]
+fn a_live_tree_shows_no_command_below_another_question() {
+    let parallel = engine::journal::StateType::Parallel;
+    for (questions, columns, rows) in [(4, 80, 24), (20, 80, 24), (4, 60, 12), (20, 60, 12)] {
+        // The cells that Display leaves free.
+        let screen = screen(columns - 1, rows - 2);
+        let mut story = Story::new("release-7k3f", &sections(&["All", "Then"]));
+        story.enter(0.0, "", parallel, "All");
+        for number in 0..questions {
+            let (frame, name) = (format!("All[{number}]"), format!("Ask {number}"));
+            let asks = engine::step::Instructions { sentence: format!("Question {number}?"), ..approval() };
+            story.enter(0.0, &frame, engine::journal::StateType::Task, &name);
+            story.waiting(1.0, &format!("{frame}/{name}"), "waits for an answer", Some(asks));
+        }
+        let now_ms = Story::at(60.0);
+        let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
+        let lines = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen);
+        assert!(lines.len() <= screen.rows, "{lines:#?}");
+        let mut asked: Vec<&str> = Vec::new();
+        for line in &lines {
+            if let Some((_, heading)) = line.split_once("Ask ").filter(|_| line.ends_with(" needs you:")) {
+                asked.extend(heading.split(' ').next());
+            }
+            if line.starts_with("  To ") && line.contains("All[") {
+                let path = format!("All[{}]/Ask", asked.last().unwrap());
+                assert!(line.contains(&path), "{columns}x{rows}: {lines:#?}");
+            }
+        }
+        assert_eq!(asked.first(), Some(&"0"), "{columns}x{rows}: {lines:#?}");
+        let more = format!("… {} more questions: flow status release-7k3f", questions - asked.len());
+        assert!(lines.last().unwrap().starts_with(&more), "{columns}x{rows}: {lines:#?}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{
     screen::{Line, Screen, Tone},
     summary,
     text::{duration, moment, pad, width},
-    tree::{Shown, tree, tree_with_lines},
+    tree::{Shown, tree},
 };
 use crate::proposed::{OPTIONS, quoted};
 
@@ -131,11 +131,6 @@ impl Detail<'_> {
         lines
     }
 
-    /// The same for a terminal on which it is drawn again: no line is wrapped, and at least the tree fits.
-    pub fn fitted(&self, screen: &Screen) -> Vec<String> {
-        tree_with_lines(&self.shown(), &self.below(screen), screen)
-    }
-
     fn shown(&self) -> Shown<'_> {
         let Detail { view, display_status, typical, now_ms, .. } = *self;
         Shown { view, display_status, typical: Some(typical), now_ms }
@@ -153,19 +148,22 @@ impl Detail<'_> {
         }
         lines.extend(summary::end(view, is_driven(self.display_status), now_ms));
         lines.extend(summary::kept_answers(header));
-        match self.display_status {
-            "INTERRUPTED" => {
-                let call_in_flight = header.awake && !header.only_waits;
-                let recorded = if call_in_flight { "" } else { "Every answer is recorded. " };
-                let id = quoted(&view.id);
-                lines.push(format!("No process drives it. {recorded}Nothing is lost: flow resume {id}{OPTIONS}"))
-            }
-            "WAITING" => {
-                let awaits_answer = view.needs_person() || self.needs.is_some();
-                lines.push(format!("No process drives it. {}", resume(header, awaits_answer, now_ms)));
-            }
-            _ => {}
-        }
+        let awaits_answer = view.needs_person() || self.needs.is_some();
+        lines.extend(continues(header, self.display_status, awaits_answer, now_ms));
         lines.iter().map(|line| screen.plain(line)).collect()
+    }
+}
+
+/// The command that continues an execution that no process drives.
+pub fn continues(header: &ExecutionHeader, display_status: &str, awaits_answer: bool, now_ms: u64) -> Option<String> {
+    match display_status {
+        "INTERRUPTED" => {
+            let call_in_flight = header.awake && !header.only_waits;
+            let recorded = if call_in_flight { "" } else { "Every answer is recorded. " };
+            let id = quoted(&header.id);
+            Some(format!("No process drives it. {recorded}Nothing is lost: flow resume {id}{OPTIONS}"))
+        }
+        "WAITING" => Some(format!("No process drives it. {}", resume(header, awaits_answer, now_ms))),
+        _ => None,
     }
 }

@@ -37,14 +37,20 @@ pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
 
 /// The lines of everything that waits for a person.
 pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
-    let mut lines = Vec::new();
+    questions(view, now_ms).concat()
+}
+
+/// What each state that waits for a person asks: its heading, what to know, and the commands that answer it.
+pub fn questions(view: &View, now_ms: u64) -> Vec<Vec<String>> {
+    let mut questions = Vec::new();
     let id = quoted(&view.id);
     for state in view.active() {
+        let mut lines = Vec::new();
         match &state.doing {
             Doing::Waiting(wait @ Wait { instructions: Some(instructions), .. }) => {
                 let timed_out_ms = wait.deadline_ms.filter(|due_ms| *due_ms <= now_ms);
                 if let Some(timed_out_ms) = timed_out_ms {
-                    lines.extend(timed_out(view, &state.path, instructions, moment(timed_out_ms, now_ms)));
+                    questions.push(timed_out(view, &state.path, instructions, moment(timed_out_ms, now_ms)));
                     continue;
                 }
                 lines.push(format!("{} needs you:", title(view, &state.path)));
@@ -76,8 +82,11 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
             }
             _ => {}
         }
+        if !lines.is_empty() {
+            questions.push(lines);
+        }
     }
-    lines
+    questions
 }
 
 /// The lines of a question that has timed out.

@@ -183,6 +183,12 @@ pub fn shortened(text: &str, characters_max: usize) -> String {
     }
 }
 
+/// A number of things: `1 execution`, `2 executions`. The plural of the words ends in `s`.
+pub fn counted(number: usize, words: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {words}{ending}")
+}
+
 /// An error with its cause, which may be empty.
 pub fn error_and_cause(error: &str, cause: &str) -> String {
     if cause.trim().is_empty() { error.to_owned() } else { format!("{error}: {cause}") }
@@ -237,6 +243,14 @@ mod tests {
         assert_eq!(one_line("yes\n\u{1b}[2J12:00:00 Completed"), "yes\\n\\u{1b}[2J12:00:00 Completed");
         assert_eq!(indented("first\nsecond\n", 4), "first\n    second");
         assert_eq!(field_lines("a\nb", &serde_json::json!("c\nd"), 2), ["  a\\nb: c\n    d"]);
+    }
+
+    #[test]
+    fn only_one_thing_is_in_the_singular() {
+        assert_eq!(
+            [0, 1, 2].map(|number| counted(number, "execution")),
+            ["0 executions", "1 execution", "2 executions"]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod row;
 use api::view::{Doing, MapProgress, StateView, Typical, View, is_inside};
 use engine::{journal::StateType, step::Approval};
 
-pub use below::tree_with_lines;
+pub use below::tree_with_questions;
 pub use detail::detail;
 use row::{Rank, Row};
 

@@ -1,62 +1,69 @@
-//! A tree with lines below it, on a terminal on which both are drawn again.
+//! A tree with questions below it, on a terminal on which all is drawn again.
 
 use super::{Shown, tree};
 use crate::{
     proposed::{OPTIONS, quoted},
-    ui::screen::Screen,
+    ui::{screen::Screen, text::counted},
 };
 
 /// On fewer rows the tree alone is shown: it names the command that answers.
 const ROWS_MIN: usize = 8;
 
-/// The tree, and below it blocks of lines such as a question with its commands: a heading, and indented lines. The tree has at least a
-/// part of the rows. Where not all blocks fit, the last ones are left out, so that no command is below the heading of another question.
-pub fn tree_with_lines(shown: &Shown, lines: &[String], screen: &Screen) -> Vec<String> {
-    let lines: &[String] = if screen.rows < ROWS_MIN { &[] } else { lines };
-    let rows_of_tree = screen.rows.saturating_sub(lines.len()).max(screen.rows.div_ceil(3));
+/// The tree, below it what people are asked, and then the last lines, such as the command that continues the execution. The tree has at
+/// least a part of the rows.
+pub fn tree_with_questions(
+    shown: &Shown,
+    questions: &[Vec<String>],
+    last_lines: &[String],
+    screen: &Screen,
+) -> Vec<String> {
+    let (questions, last_lines): (&[Vec<String>], &[String]) =
+        if screen.rows < ROWS_MIN { (&[], &[]) } else { (questions, last_lines) };
+    let wanted = questions.iter().map(Vec::len).sum::<usize>() + last_lines.len();
+    let rows_of_tree = screen.rows.saturating_sub(wanted).max(screen.rows.div_ceil(3));
     let tree = tree(shown, &Screen { rows: rows_of_tree, ..*screen });
     let mut drawn: Vec<String> = tree.iter().map(|line| screen.paint(line)).collect();
     let left = screen.rows.saturating_sub(drawn.len());
-    drawn.extend(shortened(lines, left, &shown.view.id).iter().map(|line| screen.cut(line)));
+    let last_lines = &last_lines[..last_lines.len().min(left)];
+    let mut below = complete(questions, left - last_lines.len(), &shown.view.id);
+    below.extend_from_slice(last_lines);
+    drawn.extend(below.iter().map(|line| screen.cut(line)));
     drawn
 }
 
-/// At most so many of the lines: as many complete blocks as fit, at least the first one, and the number of the others.
-fn shortened(lines: &[String], most: usize, id: &str) -> Vec<String> {
-    if lines.len() <= most {
-        return lines.to_vec();
+/// The first questions that fit completely, and the number of the others: a command must never be below the heading of another
+/// question. Of a first question that does not fit, the middle is left out.
+fn complete(questions: &[Vec<String>], most: usize, id: &str) -> Vec<String> {
+    if questions.iter().map(Vec::len).sum::<usize>() <= most {
+        return questions.concat();
     }
-    let blocks: Vec<&[String]> = lines.chunk_by(|_, next| next.starts_with(' ')).collect();
-    let [first, others @ ..] = blocks.as_slice() else { return Vec::new() };
-    if others.is_empty() {
-        return shortened_block(first, most, id);
-    }
-    // The last line counts the blocks that are left out.
-    let room = most.saturating_sub(1);
-    // On two lines a command would have no heading.
-    let mut shown =
-        if room > 2 { shortened_block(first, room, id) } else { first.iter().take(room).cloned().collect() };
+    let [first, others @ ..] = questions else { return Vec::new() };
+    // The last row has the number of the others.
+    let most_lines = most.saturating_sub(usize::from(!others.is_empty()));
+    let mut lines = shortened(first, most_lines, id);
     let mut left_out = others.len();
-    for block in others {
-        if shown.len() + block.len() > room {
+    for question in others {
+        if lines.len() + question.len() > most_lines {
             break;
         }
-        shown.extend_from_slice(block);
+        lines.extend_from_slice(question);
         left_out -= 1;
     }
-    shown.push(format!("… {left_out} more wait: flow status {}{OPTIONS}", quoted(id)));
-    shown.truncate(most);
-    shown
+    if left_out > 0 && most > 0 {
+        lines.push(format!("… {}: flow status {}{OPTIONS}", counted(left_out, "more question"), quoted(id)));
+    }
+    lines
 }
 
-/// At most so many lines of a block: the first, the last, which are the commands, and the number of the others between them.
-fn shortened_block(lines: &[String], most: usize, id: &str) -> Vec<String> {
+/// At most so many lines of a question: the first, the last, which are the commands, and the number of the others between them.
+fn shortened(lines: &[String], most: usize, id: &str) -> Vec<String> {
     if lines.len() <= most {
         return lines.to_vec();
     }
     let first = usize::from(most > 2) + usize::from(most > 6);
     let last = most.saturating_sub(first + 1);
-    let more = format!("  … {} more lines: flow status {}{OPTIONS}", lines.len() - first - last, quoted(id));
+    let left_out = counted(lines.len() - first - last, "more line");
+    let more = format!("  … {left_out}: flow status {}{OPTIONS}", quoted(id));
     let (head, tail) = (lines.iter().take(first), lines.iter().skip(lines.len() - last));
     head.chain(std::iter::once(&more)).chain(tail).take(most).cloned().collect()
 }
@@ -67,12 +74,11 @@ mod tests {
 
     #[test]
     fn the_commands_stay_where_the_lines_do_not_fit() {
-        let lines: Vec<String> =
-            (1..=20).map(|number| format!("{}line {number}", if number == 1 { "" } else { "  " })).collect();
+        let lines: Vec<String> = (1..=20).map(|number| format!("line {number}")).collect();
         assert_eq!(shortened(&lines, 20, "r-1"), lines);
         let few = shortened(&lines, 8, "r-1");
         assert_eq!(few.len(), 8);
-        assert_eq!((few[0].as_str(), few[1].as_str(), few[7].as_str()), ("line 1", "  line 2", "  line 20"));
+        assert_eq!((few[0].as_str(), few[1].as_str(), few[7].as_str()), ("line 1", "line 2", "line 20"));
         assert!(few[2].starts_with("  … 13 more lines: flow status r-1"), "{few:?}");
         for most in 0..20 {
             assert_eq!(shortened(&lines, most, "r-1").len(), most);
@@ -80,31 +86,34 @@ mod tests {
     }
 
     #[test]
-    fn no_command_is_below_the_heading_of_another_question() {
-        let question = |number: usize| {
-            [
+    fn questions_are_left_out_completely() {
+        let question = |number: usize| -> Vec<String> {
+            vec![
                 format!("Ask {number} needs you:"),
-                format!("  Question {number}"),
-                format!("  flow approve r-1 Ask{number}"),
+                format!("  To approve: {number}"),
+                format!("  To reject: {number}"),
             ]
         };
-        let lines: Vec<String> = (0..20).flat_map(question).collect();
-        for most in 0..lines.len() {
-            let shown = shortened(&lines, most, "r-1");
-            assert!(shown.len() <= most, "{most}: {shown:?}");
-            let mut heading = "";
-            for line in &shown {
-                match line.strip_prefix("Ask ").and_then(|rest| rest.split(' ').next()) {
-                    Some(number) => heading = number,
-                    None if line.contains("flow approve") => {
-                        assert!(line.ends_with(&format!("Ask{heading}")), "{most}: {shown:?}")
+        let questions: Vec<Vec<String>> = (0..4).map(question).collect();
+        assert_eq!(complete(&questions, 12, "r-1"), questions.concat());
+        for most in 0..12 {
+            let lines = complete(&questions, most, "r-1");
+            assert!(lines.len() <= most, "{most} rows: {lines:?}");
+            let mut heading = None;
+            for line in &lines {
+                match line.strip_suffix(" needs you:") {
+                    Some(asks) => heading = asks.strip_prefix("Ask "),
+                    None if line.starts_with("  To ") => {
+                        let number = line.rsplit(' ').next();
+                        assert!(number == heading || (heading.is_none() && number == Some("0")), "{lines:?}");
                     }
-                    None => {}
+                    None => assert!(line.contains("flow status r-1"), "{lines:?}"),
                 }
             }
         }
-        let shown = shortened(&lines, 8, "r-1");
-        assert_eq!(shown.len(), 7, "two questions and the number of the others: {shown:?}");
-        assert_eq!(shown[6], "… 18 more wait: flow status r-1");
+        let two = complete(&questions, 7, "r-1");
+        assert_eq!((two[3].as_str(), two.len()), ("Ask 1 needs you:", 7));
+        assert!(two[6].starts_with("… 2 more questions: flow status r-1"), "{two:?}");
+        assert!(complete(&questions, 10, "r-1")[9].starts_with("… 1 more question: flow status r-1"));
     }
 }

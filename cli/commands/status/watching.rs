@@ -1,0 +1,206 @@
+//! `flow status ID --watch`: the displays of `flow run`, for an execution that any process drives.
+
+use std::{sync::Arc, time::Duration};
+
+use api::{
+    flow::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EntriesRequest, GetEntries},
+    view::View,
+};
+use engine::{
+    machine::ExecutionStatus,
+    runner::{Clock, RunnerEvent},
+};
+
+use super::{
+    environment_line, needs_of,
+    state::{self, Visits},
+};
+use crate::{
+    checks::state_names,
+    clock,
+    commands::watch::{Watched, ended, show_end, show_output, typical},
+    exit::{CliError, Exit},
+    global::{Global, Output},
+    interrupt,
+    owner::Handle,
+    ui::{display::Display, display_status::display_status, status::continues, summary},
+};
+
+/// The pause between two polls.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Shows an execution from its first entry until it ends. With the name or path of a state, only what that state does; files beside the
+/// display are the same.
+///
+/// # Errors
+/// No owner answers, or the execution has no such state.
+pub async fn watch(global: &Global, mut store: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
+    let home = store.home().clone();
+    let clock = clock::of(&home);
+    let display = match state {
+        Some(_) => Display::none(clock.clone()),
+        None => Display::new(global, clock.clone()),
+    };
+    let (visits, last) = (Visits::default(), String::new());
+    let mut watching = Watching { global, id, state, visits, last, display, clock, folded: None };
+    loop {
+        let status = watching.poll(&store).await?;
+        if status.execution.stopped_ms.is_some() {
+            return Ok(watching.end(&store, status));
+        }
+        // Closes a store that no process drives during the pause, so that another process can open it.
+        let at_step_functions = store.at_step_functions().await.is_some();
+        let kept = at_step_functions.then_some(store);
+        if let Some(exit) = watching.pause(&status.view).await {
+            let (display_status, now_ms) = (watching.display_status(&status), watching.clock.now_ms());
+            watching.display.stop(&status.view, display_status, now_ms);
+            return Ok(exit);
+        }
+        store = match kept {
+            Some(store) => store,
+            None => Handle::read(&home).await?,
+        };
+    }
+}
+
+struct Watching<'w> {
+    global: &'w Global,
+    id: &'w str,
+    /// The name or path of the states that are shown instead of the execution.
+    state: Option<&'w str>,
+    /// The last visits of these states.
+    visits: Visits,
+    /// What was shown of them last.
+    last: String,
+    display: Display,
+    clock: Arc<dyn Clock>,
+    /// The view with the entries that were shown: a line depends on the earlier ones.
+    folded: Option<View>,
+}
+
+impl Watching<'_> {
+    /// Shows what is new.
+    async fn poll(&mut self, store: &Handle) -> Result<DescribeExecutionResponse, CliError> {
+        let request = DescribeExecutionRequest { id: self.id.to_owned(), as_shown: false };
+        let status = store.call::<DescribeExecution>(request).await?;
+        self.show_entries(store, &status).await?;
+        if let Some(state) = self.state {
+            self.show_state(store, &status, state).await?;
+        } else if status.execution.stopped_ms.is_none() {
+            if self.display.wants_time_left() {
+                self.display.set_typical(typical(store, self.id).await);
+            }
+            let display_status = self.display_status(&status);
+            let owner = store.owner_elsewhere().await;
+            let last_lines = self.last_lines(&status, display_status, owner.as_deref());
+            self.display.set_status(display_status, last_lines);
+            self.display.tick(&status.view);
+        }
+        Ok(status)
+    }
+
+    /// Shows the entries that are new.
+    async fn show_entries(&mut self, store: &Handle, status: &DescribeExecutionResponse) -> Result<(), CliError> {
+        let view = self.folded.get_or_insert_with(|| View::new(&status.execution, &status.definition));
+        loop {
+            let request = EntriesRequest { id: self.id.to_owned(), from_sequence: view.last_sequence + 1 };
+            let entries = store.call::<GetEntries>(request).await?.entries;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            for entry in entries {
+                let event = RunnerEvent::Entry { execution: self.id.to_owned(), entry };
+                view.see(&event);
+                self.display.event(view, &event);
+            }
+        }
+    }
+
+    /// Shows the states with a name or path, if that has changed.
+    async fn show_state(
+        &mut self,
+        store: &Handle,
+        status: &DescribeExecutionResponse,
+        state: &str,
+    ) -> Result<(), CliError> {
+        self.visits.update(store, self.id, state).await?;
+        let waits = status.execution.stopped_ms.is_none() && is_state(status, state);
+        let lines = match state::lines(self.global, status, state, &self.visits, self.clock.now_ms()) {
+            Err(error) if error.exit == Exit::NotFound && waits => not_entered(self.global, self.id, state),
+            lines => lines?,
+        };
+        let shown = lines.join("\n");
+        if shown != self.last {
+            self.last = shown;
+            lines.iter().for_each(|line| say_raw!("{line}"));
+        }
+        Ok(())
+    }
+
+    /// How an execution continues that no process drives, and the answers that are kept.
+    fn last_lines(&self, status: &DescribeExecutionResponse, display_status: &str, owner: Option<&str>) -> Vec<String> {
+        let DescribeExecutionResponse { execution, frames, view, .. } = status;
+        let mut lines = summary::kept_answers(execution);
+        let awaits_answer = view.needs_person() || needs_of(execution, frames).is_some();
+        if let Some(continues) = continues(execution, display_status, awaits_answer, self.clock.now_ms()) {
+            let environment = environment_line(view, display_status, owner);
+            lines.extend(Some(environment).filter(|line| !line.is_empty()));
+            lines.push(continues);
+        }
+        lines
+    }
+
+    fn display_status(&self, status: &DescribeExecutionResponse) -> &'static str {
+        let DescribeExecutionResponse { execution, frames, driven, .. } = status;
+        display_status(execution, *driven, needs_of(execution, frames).as_ref(), self.clock.now_ms())
+    }
+
+    /// Waits until the next poll. Returns the exit code if a signal arrives.
+    async fn pause(&mut self, view: &View) -> Option<Exit> {
+        let until = tokio::time::Instant::now() + POLL_INTERVAL;
+        loop {
+            let next = (tokio::time::Instant::now() + self.display.tick_interval()).min(until);
+            tokio::select! {
+                biased;
+                exit = interrupt::requested() => return Some(exit),
+                () = tokio::time::sleep_until(next) => {}
+            }
+            if next == until {
+                return None;
+            }
+            self.display.tick(view);
+        }
+    }
+
+    /// Shows the end of the execution.
+    fn end(&mut self, store: &Handle, status: DescribeExecutionResponse) -> Exit {
+        let display_status = self.display_status(&status);
+        let succeeded = status.execution.status == ExecutionStatus::Succeeded;
+        let view = status.view;
+        let exit = ended(&view).unwrap_or(if succeeded { Exit::Success } else { Exit::Failed });
+        let watched = Watched { display_status, needs_are_news: false, exit, view };
+        if self.state.is_some() {
+            self.display.record_end(&watched.view, display_status, self.clock.now_ms());
+            return exit;
+        }
+        show_end(self.global, store, &watched, &mut self.display);
+        if exit == Exit::Success && self.global.output == Output::Human && !self.global.quiet {
+            show_output(&watched.view);
+        }
+        exit
+    }
+}
+
+/// Whether the definition has a state with this name, or with the last part of this path.
+fn is_state(status: &DescribeExecutionResponse, state: &str) -> bool {
+    let names = state_names(&status.definition);
+    [state, state.rsplit('/').next().unwrap_or(state)].iter().any(|name| names.iter().any(|known| known == name))
+}
+
+/// What a watch shows of a state that is not entered yet.
+fn not_entered(global: &Global, id: &str, state: &str) -> Vec<String> {
+    match global.output {
+        Output::Json => Vec::new(),
+        Output::Human => vec![format!("{id} has not entered \"{state}\" yet")],
+    }
+}
