@@ -52,7 +52,7 @@ impl Located {
 /// As [`locate`].
 pub async fn locate_at(global: &Global, target: &Target, wanted: &str) -> Result<Located, CliError> {
     let Some(store) = target.handle(global).await? else { return locate(global, wanted).await };
-    let wanted = unescaped(wanted);
+    let wanted = named(wanted)?;
     let mut found = store.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
     match found.matches.len() {
         1 => Ok(Located { header: found.matches.remove(0), store }),
@@ -70,7 +70,7 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
         return latest
             .ok_or_else(|| CliError::not_found("there is no execution yet").hint("flow run <workflow> starts one"));
     }
-    let wanted = unescaped(wanted);
+    let wanted = named(wanted)?;
     let (real, rehearsals) = (Home::real(global)?, Home::rehearsals(global)?);
     let ((real, found), (rehearsals, rehearsed)) = tokio::try_join!(find(&real, wanted), find(&rehearsals, wanted))?;
     let (mut in_real, mut in_rehearsals) = (found.matches, rehearsed.matches);
@@ -222,6 +222,20 @@ pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHe
     }
 }
 
+/// The id, or the beginning of one, that a word of the command line means. The operations read `@latest` as the latest execution, so an
+/// escaped one would act on another execution than the one that is named.
+///
+/// # Errors
+/// It is an escaped `@latest`.
+pub fn named(word: &str) -> Result<&str, CliError> {
+    let name = unescaped(word);
+    match name == LATEST && word != LATEST {
+        true => Err(CliError::not_found(format!("no execution is found by '{word}' alone"))
+            .hint(format!("give more characters of the id, or {LATEST} without the backslash"))),
+        false => Ok(name),
+    }
+}
+
 async fn find(home: &Home, wanted: &str) -> Result<(Handle, FindResponse), CliError> {
     let handle = Handle::read(home).await?;
     let found = handle.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
@@ -237,6 +251,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_escaped_latest_never_names_the_latest_execution() {
+        assert_eq!(named("@latest").unwrap(), "@latest");
+        assert_eq!(named(r"\@latest:one").unwrap(), "@latest:one");
+        assert_eq!(named(r"\@latest").unwrap_err().exit, crate::exit::Exit::NotFound);
+    }
 
     fn header(started_ms: u64, world: &str) -> ExecutionHeader {
         let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } });

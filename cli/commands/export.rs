@@ -7,10 +7,9 @@ use crate::{
     exit::{CliError, Exit},
     global::Global,
     home::Home,
-    locate::no_single,
+    locate::{named, no_single},
     out,
     owner::{Handle, StreamError, repair_hint, salvage},
-    proposed::unescaped,
 };
 
 /// Arguments of `flow export`.
@@ -48,7 +47,7 @@ pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, Cl
 async fn found(handle: &Handle, wanted: &[String]) -> Result<Vec<String>, CliError> {
     let mut ids = Vec::new();
     for wanted in wanted {
-        let wanted = unescaped(wanted);
+        let wanted = named(wanted)?;
         let FindResponse { matches, .. } =
             handle.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
         match matches.as_slice() {
