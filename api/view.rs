@@ -141,6 +141,11 @@ impl Wait {
     ) -> Self {
         Wait { reason: reason.to_owned(), polled_ms, next_poll_ms, deadline_ms, instructions: instructions.cloned() }
     }
+
+    /// When it timed out; `None` if it has not at that time. No process may have recorded that yet.
+    pub fn timed_out_ms(&self, now_ms: u64) -> Option<u64> {
+        self.deadline_ms.filter(|due_ms| *due_ms <= now_ms)
+    }
 }
 
 /// A state that has been entered.

@@ -152,6 +152,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_field_of_a_request_is_read_from_an_object_with_other_fields() {
+        let schema = serde_json::to_value(schemars::schema_for!(Request)).unwrap();
+        let mut declared: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let mut read = FIELDS.to_vec();
+        declared.sort_unstable();
+        read.sort_unstable();
+        assert_eq!(read, declared);
+    }
+
+    #[test]
     fn a_question_is_read_from_an_object_with_other_fields() {
         let payload = json!({ "token": "T", "Prompt": "Go?", "Choices": ["now", "later"], "Other": 1 });
         let question = question_in(&payload).unwrap();

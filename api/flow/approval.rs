@@ -2,8 +2,8 @@
 
 use engine::{
     journal::{ErrorAndCause, Signaller},
-    machine::{FrameRow, FrameState},
-    step::{Approval, Instructions},
+    machine::FrameRow,
+    step::Approval,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -195,18 +195,10 @@ fn undeclared(schema: &Value, fields: &Value) -> Option<String> {
     Some(format!("there is no field '{unknown}': the fields are {}", names.join(", ")))
 }
 
-/// The instructions of a frame's task for a person.
-pub(super) fn instructions_of(row: &FrameRow) -> Option<&Instructions> {
-    match &row.frame_state {
-        FrameState::Task { waiting: Some(waiting), .. } => waiting.instructions.as_ref(),
-        _ => None,
-    }
-}
-
 /// The resource of an approval.
 pub(super) const APPROVAL: &str = "flow:approval:request";
 
 /// The approval that a frame waits for.
 pub fn approval_of(row: &FrameRow) -> Option<&Approval> {
-    instructions_of(row)?.approval.as_deref()
+    row.instructions()?.approval.as_deref()
 }

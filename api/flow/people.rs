@@ -3,7 +3,6 @@
 use engine::{machine::FrameState, step::Instructions};
 use serde::{Deserialize, Serialize};
 
-use super::{approval::instructions_of, unanswerable::timed_out_ms};
 use crate::{Api, Fault, Operation};
 
 /// The most executions that are searched, in the order of their ids.
@@ -69,7 +68,7 @@ impl Operation for ListPersonTasks {
         let now_ms = api.now_ms();
         for id in ids {
             let rows = store.frames(&id)?;
-            let waiting = rows.iter().filter_map(|row| Some((row, instructions_of(row)?)));
+            let waiting = rows.iter().filter_map(|row| Some((row, row.instructions()?)));
             let waiting: Vec<_> = waiting.collect();
             if waiting.is_empty() {
                 continue;
@@ -86,7 +85,7 @@ impl Operation for ListPersonTasks {
                     state: row.state_path(),
                     since_ms,
                     deadline_ms,
-                    timed_out_ms: timed_out_ms(row, header.deadline_ms, now_ms),
+                    timed_out_ms: row.timed_out_ms(header.deadline_ms, now_ms),
                     instructions: instructions.clone(),
                 }
             }));

@@ -76,7 +76,7 @@ impl Api {
     /// The fault of an answer to a Task that has timed out, also while no process drives the execution; `None` if it has not. The time-out
     /// itself is recorded by the process that drives the execution next.
     pub(super) fn timed_out(&self, header: &ExecutionHeader, row: &FrameRow) -> Option<Fault> {
-        let due_ms = timed_out_ms(row, header.deadline_ms, self.now_ms())?;
+        let due_ms = row.timed_out_ms(header.deadline_ms, self.now_ms())?;
         let (path, id) = (row.state_path(), &header.id);
         let message = format!("\"{path}\" of {id} timed out at {}; nothing was answered", moment(due_ms));
         Some(Fault::new(TASK_TIMED_OUT, message))
@@ -119,11 +119,6 @@ pub(super) fn is_named(row: &FrameRow, state: &str) -> bool {
 /// Whether an event begins an attempt of the state with that path.
 fn calls(event: &HistoryEvent, path: &str) -> bool {
     matches!(&event.details, HistoryEventDetails::TaskScheduled { name, .. } if state_path(&event.frame, name) == path)
-}
-
-/// When the Task of a frame timed out, or its execution; `None` if neither has at that time. `deadline_ms` is the execution's.
-pub(super) fn timed_out_ms(row: &FrameRow, deadline_ms: Option<u64>, now_ms: u64) -> Option<u64> {
-    row.answerable_until_ms().into_iter().chain(deadline_ms).min().filter(|due_ms| *due_ms <= now_ms)
 }
 
 /// Whether the call of a frame's Task is in flight, or was when its process died.

@@ -66,8 +66,7 @@ impl Api {
 /// Whether the operation leads to no call of a step.
 fn makes_no_calls(header: &ExecutionHeader, intent: Intent<'_>) -> bool {
     match intent {
-        // A cancelled execution whose process has ended makes no more calls: it ends.
-        Intent::Recover => header.is_quiescent() || header.cancels_with.is_some(),
+        Intent::Recover => header.recovers_without_calls(),
         Intent::Resume(_) => header.status == ExecutionStatus::Succeeded,
     }
 }

@@ -9,6 +9,7 @@ use engine::{
 };
 
 use super::{Doing, StateView, View, is_inside};
+use crate::REFUSED;
 
 /// The remedy for an execution that did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,11 @@ impl View {
     pub fn failed_state(&self) -> Option<&StateView> {
         let path = self.unhandled_failure.as_ref().filter(|_| self.status == ExecutionStatus::Failed)?;
         self.states.get(path)
+    }
+
+    /// Whether the workflow refused its input or its environment.
+    pub fn was_refused(&self) -> bool {
+        self.failure.as_ref().is_some_and(|(error, _)| error == REFUSED)
     }
 
     /// The Fail state that ended the execution; `None` if none did.

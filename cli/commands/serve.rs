@@ -1,6 +1,7 @@
 //! `flow serve`.
 
 use std::{
+    collections::HashMap,
     io::Read,
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
@@ -120,9 +121,10 @@ impl Unfinished {
 
     fn of(executions: &[ExecutionHeader], needs: &[Needs]) -> Self {
         let mut counts = Unfinished::default();
+        let answerers: HashMap<&str, &Answerer> =
+            needs.iter().map(|needs| (needs.execution.as_str(), &needs.answerer)).collect();
         for header in executions {
-            let needs = needs.iter().find(|needs| needs.execution == header.id).map(|needs| &needs.answerer);
-            let count = match needs {
+            let count = match answerers.get(header.id.as_str()) {
                 _ if header.paused => &mut counts.paused,
                 Some(Answerer::Person(_)) => &mut counts.awaiting_person,
                 Some(Answerer::TokenHolder | Answerer::Worker) => &mut counts.awaiting_answer,

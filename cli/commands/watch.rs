@@ -146,7 +146,7 @@ pub fn ended(view: &View) -> Option<Exit> {
 
 /// Whether the execution ended because a step refused its input, without any change.
 fn was_refused(view: &View) -> bool {
-    view.changed_nothing() && view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED)
+    view.changed_nothing() && view.was_refused()
 }
 
 async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {

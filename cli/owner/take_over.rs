@@ -45,9 +45,8 @@ impl Handle {
             let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
             let DescribeExecutionResponse { execution, driven, .. } = self.call::<DescribeExecution>(request).await?;
             let owner = self.owner_elsewhere().await;
-            let makes_no_calls = execution.is_quiescent() || execution.cancels_with.is_some();
             // An execution that another process drives is only followed.
-            if makes_no_calls || (owner.is_some() && driven) {
+            if execution.recovers_without_calls() || (owner.is_some() && driven) {
                 return Ok(());
             }
             let is_new = |owner: &String| refused_by.as_ref().is_none_or(|(known, _)| known != owner);

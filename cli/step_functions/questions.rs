@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use api::flow;
+use api::{flow, view::is_inside};
 use engine::{
     journal::{EntryContent, HistoryEventDetails as Details, state_path},
     runner::{Clock, SystemClock},
@@ -46,9 +46,9 @@ struct Asking {
     beside: Value,
 }
 
-/// Whether a state is inside another one, by their paths.
-fn is_inside(path: &str, outer: &str) -> bool {
-    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[']))
+/// Whether a state is another one or inside it, by their paths.
+fn is_or_is_inside(path: &str, outer: &str) -> bool {
+    path == outer || is_inside(path, outer)
 }
 
 /// The Tasks of an execution that were called and have not ended, in the order of their calls.
@@ -70,7 +70,7 @@ fn scheduled(known: &Known) -> Vec<Scheduled> {
             | Details::TaskFailed { name, .. }
             | Details::TaskTimedOut { name, .. } => {
                 let ended = state_path(&event.frame, name);
-                all.retain(|task| !is_inside(&task.path, &ended));
+                all.retain(|task| !is_or_is_inside(&task.path, &ended));
             }
             Details::ExecutionSucceeded { .. }
             | Details::ExecutionFailed(_)
@@ -252,14 +252,14 @@ impl Executions {
 
 #[cfg(test)]
 mod tests {
-    use super::is_inside;
+    use super::is_or_is_inside;
 
     #[test]
     fn a_state_is_inside_the_state_whose_branch_or_iteration_has_it() {
         for (path, expected) in
             [("Both", true), ("Both[0]/Ask", true), ("Both/Ask", true), ("Bother", false), ("Ask", false)]
         {
-            assert_eq!(is_inside(path, "Both"), expected, "{path}");
+            assert_eq!(is_or_is_inside(path, "Both"), expected, "{path}");
         }
     }
 }

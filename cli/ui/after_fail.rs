@@ -35,7 +35,7 @@ pub fn refusal(view: &View) -> Option<(String, String)> {
     let title = title(view, &fail.path);
     let message =
         format!("the Fail state \"{title}\" ended {id}, and a resume runs only that state again: nothing was changed");
-    let again = match view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED) {
+    let again = match view.was_refused() {
         true => format!("{} --set KEY=VALUE   runs it again with a changed input", run_again(view)),
         false => format!("{}   runs it again with the same input", run_again(view)),
     };

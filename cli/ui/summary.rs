@@ -48,8 +48,7 @@ pub fn questions(view: &View, now_ms: u64) -> Vec<Vec<String>> {
         let mut lines = Vec::new();
         match &state.doing {
             Doing::Waiting(wait @ Wait { instructions: Some(instructions), .. }) => {
-                let timed_out_ms = wait.deadline_ms.filter(|due_ms| *due_ms <= now_ms);
-                if let Some(timed_out_ms) = timed_out_ms {
+                if let Some(timed_out_ms) = wait.timed_out_ms(now_ms) {
                     questions.push(timed_out(view, &state.path, instructions, moment(timed_out_ms, now_ms)));
                     continue;
                 }
@@ -246,8 +245,7 @@ fn rejections<'v>(view: &'v View, cause: &str) -> Vec<&'v str> {
 /// What to do after a failure; nothing if the failure's own hint says it.
 fn instructions(view: &View) -> Vec<String> {
     let (id, options) = (quoted(&view.id), run_options(&view.id));
-    let was_refused = view.failure.as_ref().is_some_and(|(error, _)| error == api::REFUSED);
-    if let Some(fail) = view.ended_by_fail().filter(|_| !was_refused) {
+    if let Some(fail) = view.ended_by_fail().filter(|_| !view.was_refused()) {
         return after_fail::lines(view, fail);
     }
     // A file that was corrected is read again; without it, the pinned definition would run.
@@ -261,7 +259,7 @@ fn instructions(view: &View) -> Vec<String> {
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         // The same input would be refused again.
-        (_, Remedy::StartAgain) if was_refused && view.ended_by_fail().is_some() => {
+        (_, Remedy::StartAgain) if view.was_refused() && view.ended_by_fail().is_some() => {
             format!(
                 "  Once the cause is removed, or with --set KEY=VALUE for a changed input:   \
                  flow run{file} --again {id}{options}"

@@ -211,6 +211,11 @@ impl ExecutionHeader {
     pub fn is_quiescent(&self) -> bool {
         self.status != ExecutionStatus::Running || self.paused
     }
+
+    /// Whether a process that recovers it makes no calls: nothing happens in it, or a cancel ends it.
+    pub fn recovers_without_calls(&self) -> bool {
+        self.is_quiescent() || self.cancels_with.is_some()
+    }
 }
 
 /// An execution in a runner's memory.

@@ -105,10 +105,23 @@ impl FrameRow {
 
     /// When its Task can no longer be answered from outside: the end of its `TimeoutSeconds`, or of its `HeartbeatSeconds` while nothing
     /// is called. `None` without either.
-    pub fn answerable_until_ms(&self) -> Option<u64> {
+    fn answerable_until_ms(&self) -> Option<u64> {
         let FrameState::Task { deadline_ms, heartbeat, parked, .. } = &self.frame_state else { return None };
         let beat_ms = heartbeat.as_ref().filter(|_| parked.is_some()).and_then(|heartbeat| heartbeat.due_ms);
         deadline_ms.iter().copied().chain(beat_ms).min()
+    }
+
+    /// When its Task or its execution timed out; `None` if neither has at that time. `deadline_ms` is the execution's.
+    pub fn timed_out_ms(&self, deadline_ms: Option<u64>, now_ms: u64) -> Option<u64> {
+        self.answerable_until_ms().into_iter().chain(deadline_ms).min().filter(|due_ms| *due_ms <= now_ms)
+    }
+
+    /// What a person must do before its Task ends; `None` if it does not wait for a person.
+    pub fn instructions(&self) -> Option<&Instructions> {
+        match &self.frame_state {
+            FrameState::Task { waiting: Some(waiting), .. } => waiting.instructions.as_ref(),
+            _ => None,
+        }
     }
 }
 

@@ -244,8 +244,7 @@ impl Turn<'_> {
         answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) {
-        let is_for_a_person = by.is_none() && self.execution.asks_a_person(id);
-        if is_for_a_person || !self.execution.is_answerable(id, visit, attempt, self.now_ms()) {
+        if !self.execution.takes_answer(id, visit, attempt, by.as_ref(), self.now_ms()) {
             return;
         }
         self.abandon(id);

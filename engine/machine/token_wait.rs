@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Command, Execution, FrameId, FrameState, Heartbeat, Input, OfferedTask, Parked, turn::Turn};
+use super::{Command, Execution, Frame, FrameId, FrameState, Heartbeat, Input, OfferedTask, Parked, turn::Turn};
 use crate::{
     asl::StateKind,
-    journal::HistoryEventDetails,
+    journal::{HistoryEventDetails, Signaller},
     step::{Resource, ResourceChange, TaskToken},
 };
 
@@ -17,7 +17,7 @@ impl Execution {
     pub fn awaits(&self, input: &Input, now_ms: u64) -> bool {
         match input {
             Input::Signalled { frame, visit, attempt, by, .. } => {
-                self.is_answerable(*frame, *visit, *attempt, now_ms) && (by.is_some() || !self.asks_a_person(*frame))
+                self.takes_answer(*frame, *visit, *attempt, by.as_ref(), now_ms)
             }
             Input::Heartbeat { frame, visit, attempt } | Input::Fetched { frame, visit, attempt, .. } => {
                 self.is_answerable(*frame, *visit, Some(*attempt), now_ms)
@@ -32,20 +32,23 @@ impl Execution {
     /// Whether a frame is in an attempt of a Task that has not timed out at a time. A deadline is a moment in the store: it passes also while
     /// no process drives the execution.
     pub(super) fn is_answerable(&self, id: FrameId, visit: u64, attempt: Option<u32>, now_ms: u64) -> bool {
-        let task_due_ms = self.frames.get(id).and_then(|frame| frame.row.answerable_until_ms());
-        let is_over = task_due_ms.into_iter().chain(self.header.deadline_ms).any(|due_ms| due_ms <= now_ms);
-        !is_over && self.is_current_task(id, visit, attempt)
+        let timed_out_ms = |frame: &Frame| frame.row.timed_out_ms(self.header.deadline_ms, now_ms);
+        self.is_current_task(id, visit, attempt) && self.frames.get(id).and_then(timed_out_ms).is_none()
     }
 
-    /// Whether a frame's Task is an approval. A holder of a task token does not answer it: AnswerApproval checks who answers, and what.
-    pub(super) fn asks_a_person(&self, id: FrameId) -> bool {
-        let asks = |state: &FrameState| match state {
-            FrameState::Task { waiting: Some(waiting), .. } => {
-                waiting.instructions.as_ref().is_some_and(|instructions| instructions.approval.is_some())
-            }
-            _ => false,
-        };
-        self.frames.get(id).is_some_and(|frame| asks(&frame.row.frame_state))
+    /// Whether a frame's Task takes an answer from outside at a time. `by` is the person who answers; `None` for a holder of the task
+    /// token, who does not answer an approval: AnswerApproval checks who answers, and what.
+    pub(super) fn takes_answer(
+        &self,
+        id: FrameId,
+        visit: u64,
+        attempt: Option<u32>,
+        by: Option<&Signaller>,
+        now_ms: u64,
+    ) -> bool {
+        let instructions = self.frames.get(id).and_then(|frame| frame.row.instructions());
+        let is_approval = instructions.is_some_and(|instructions| instructions.approval.is_some());
+        self.is_answerable(id, visit, attempt, now_ms) && (by.is_some() || !is_approval)
     }
 
     /// Whether a frame is in an attempt of a Task; `None` for any attempt of the visit.

@@ -380,11 +380,13 @@ impl Dispatcher {
         Replies::confirm(replies, header.as_deref());
     }
 
-    /// Lets the next turn begin no Task if this runner would not make its call.
+    /// Lets the next turn begin no Task if this runner would not make its call. A runner that does not accept work never does so again.
     fn hold_tasks(&mut self, id: &str) {
-        let holds_tasks = !self.accepts_work();
+        if self.accepts_work() {
+            return;
+        }
         if let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) {
-            execution.hold_tasks(holds_tasks);
+            execution.hold_tasks(true);
         }
     }
 
