@@ -49,6 +49,8 @@ pub enum Command {
     Test(commands::test::TestArguments),
     /// Write a workflow: check and run it with mocked answers at every save, from the first state that changed.
     Dev(commands::dev::DevArguments),
+    /// The settings in use and where each is from: an option, the environment, the configuration file.
+    Config,
     /// Verify the store and this machine: what is damaged, who may read it, how fast the disk is.
     Doctor(commands::doctor::DoctorArguments),
     /// Executions as JSON lines on standard output: for keeping, or for another store.
@@ -120,6 +122,7 @@ impl Command {
             Command::Check(_) => "check",
             Command::Test(_) => "test",
             Command::Dev(_) => "dev",
+            Command::Config => "config",
             Command::Doctor(_) => "doctor",
             Command::Export(_) => "export",
             Command::Import(_) => "import",
@@ -165,6 +168,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Cancel(arguments) => commands::cancel::run(&global, arguments).await,
         Command::Check(arguments) => commands::check::run(&global, arguments),
         Command::Dev(arguments) => commands::dev::run(&global, &arguments).await,
+        Command::Config => commands::config::run(&global),
         Command::Doctor(arguments) => commands::doctor::run(&global, arguments).await,
         Command::Export(arguments) => commands::export::run(&global, arguments).await,
         Command::Import(arguments) => commands::import::run(&global, arguments),

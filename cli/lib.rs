@@ -35,6 +35,7 @@ mod checks;
 mod clock;
 mod commands;
 mod completion;
+mod configuration;
 mod deployment;
 mod dev;
 mod environments;
@@ -90,17 +91,19 @@ pub fn main() -> ExitCode {
     engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = arguments::Arguments::parse();
     proposed::remember(&arguments.global);
-    arguments.global = arguments.global.with_environment();
+    // A failure is reported when the output format is known.
+    let prepared = runtime.and_then(|runtime| Ok((runtime, configuration::Configuration::load()?)));
     this_process::name(arguments.command.verb());
     start_log(&arguments);
     let json = arguments.global.output == global::Output::Json;
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
+    let (runtime, configuration) = match prepared {
+        Ok(prepared) => prepared,
         Err(error) => {
             ui::error::print(&error, json);
             return ExitCode::from(error.exit as u8);
         }
     };
+    arguments.global = arguments.global.with_defaults(configuration);
     let code = match runtime.block_on(arguments::run(arguments)) {
         Ok(exit) => exit,
         Err(error) => {

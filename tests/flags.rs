@@ -209,6 +209,32 @@ fn mocked_cases_are_chosen_by_name_and_by_state_machine() {
     }
 }
 
+/// The configuration file sets defaults; a variable and an option take precedence. `flow config` names the source of each.
+#[test]
+fn the_configuration_file_sets_defaults_that_variables_and_options_replace() {
+    let home = Home::plain();
+    let folder = home.path().join("configuration/flow");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("config.toml");
+    assert!(home.succeed(&["config"]).contains("config.toml (does not exist)"));
+    std::fs::write(&file, "home = '/nonexistent/flow'\nprogress = 'none'\ncolor = 'always'\n").unwrap();
+    let said = home.succeed(&["config", "--color", "never", "-o", "json"]);
+    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let setting = |name: &str| lines.iter().find(|line| line["name"] == name).unwrap();
+    assert_eq!(setting("home")["source"], "environment variable FLOW_HOME");
+    assert_eq!(
+        (&setting("progress")["value"], &setting("progress")["source"]),
+        (&"none".into(), &"configuration file".into())
+    );
+    assert_eq!((&setting("color")["value"], &setting("color")["source"]), (&"never".into(), &"option".into()));
+    assert_eq!(setting("region")["value"], Value::Null);
+    let quiet = home.definition("pass", &json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } }));
+    assert!(!home.succeed(&["run", &quiet, "--yes"]).contains("Entered"), "the file's display is used");
+    std::fs::write(&file, "region = 'eu-central-1'\n").unwrap();
+    let refused = home.exits(&["status"], 3);
+    assert!(refused.contains("config.toml") && refused.contains("AWS_REGION"), "{refused}");
+}
+
 #[test]
 fn doctor_names_the_account_when_it_is_asked() {
     let home = Home::plain();

@@ -21,7 +21,7 @@ use crate::{
     clock,
     environments::{Environments, Location, Pinned},
     exit::{CliError, Exit},
-    global::{Global, Output, duration},
+    global::{Global, Output, Source, duration},
     home::Home,
     interrupt,
     locate::{Located, if_pruned, locate_at},
@@ -230,8 +230,8 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
 fn refuse_given_location(global: &Global, pinned: &Pinned, is_driven: bool) -> Result<(), CliError> {
     let given =
         |option: &Option<String>, is_given: bool| option.clone().filter(|_| is_given && pinned.account.is_some());
-    let region = given(&global.region, global.region_is_given);
-    let profile = given(&global.profile, global.profile_is_given && is_driven);
+    let region = given(&global.region, global.sources.region == Source::Option);
+    let profile = given(&global.profile, global.sources.profile == Source::Option && is_driven);
     let differs = [("region", region, pinned.location.region()), ("profile", profile, pinned.location.profile())];
     for (what, given, pinned) in differs {
         if let (Some(given), Some(pinned)) = (given, pinned)

@@ -23,7 +23,7 @@ use crate::{
     clock,
     environments::{self, Account, Environments, Location, Pinned},
     exit::{CliError, Exit},
-    global::{Global, Output, duration},
+    global::{Global, Output, Source, duration},
     home::Home,
     ids::{self, REHEARSAL_PREFIX},
     interrupt,
@@ -196,8 +196,8 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
 
 /// Refuses the options that choose an account or a region in a rehearsal, which has its own. Environment variables are ignored.
 fn refuse_location(global: &Global) -> Result<(), CliError> {
-    let given = [("--region", global.region_is_given), ("--profile", global.profile_is_given)];
-    match given.into_iter().find(|(_, is_given)| *is_given) {
+    let given = [("--region", global.sources.region), ("--profile", global.sources.profile)];
+    match given.into_iter().find(|(_, source)| *source == Source::Option) {
         Some((option, _)) => {
             Err(CliError::refused(format!("{option} has no effect with --rehearse; nothing was changed"))
                 .hint("a rehearsal has its own account and region; leave the option out"))

@@ -123,7 +123,7 @@ fn lines(
         environment_line: &environment_line,
         now_ms,
     };
-    detail.lines(&Screen::of_stdout(global.color))
+    detail.lines(&Screen::of_stdout(global.color()))
 }
 
 /// The heading of rehearsals, whose clock may be far from this machine's.
@@ -167,7 +167,7 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         match global.output {
             Output::Json => listed.iter().for_each(|listed| json::print(rows::row(listed, now_ms))),
             Output::Human => {
-                let screen = Screen::of_stdout(global.color);
+                let screen = Screen::of_stdout(global.color());
                 if handle.home().rehearsal && !listed.is_empty() {
                     say!("{}", screen.plain(REHEARSALS));
                 }

@@ -58,7 +58,7 @@ impl Display {
     /// The display that the options select.
     pub fn new(global: &Global, clock: Arc<dyn Clock>) -> Self {
         let terminal = std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let kind = match (global.output, global.progress.display) {
+        let kind = match (global.output, global.progress().display) {
             (Output::Json, _) => Kind::Json,
             (_, ProgressDisplay::None) => Kind::None,
             (_, ProgressDisplay::Tree) => Kind::Tree,
@@ -67,7 +67,7 @@ impl Display {
         };
         let kind = if global.quiet && kind == Kind::Tree { Kind::Lines } else { kind };
         let mut display = Display::of(kind, clock);
-        (display.quiet, display.color) = (global.quiet, global.color);
+        (display.quiet, display.color) = (global.quiet, global.color());
         display
     }
 
