@@ -3,6 +3,7 @@
 mod all;
 mod changed;
 mod from;
+mod reminders;
 
 use std::time::Duration;
 
