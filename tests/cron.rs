@@ -235,7 +235,7 @@ fn an_end_that_nobody_watched_is_reported_by_the_next_resume_of_all_once() {
 fn an_end_that_a_person_watched_beside_a_server_is_not_reported() {
     let home = Home::plain();
     let _server = Server::start(&home);
-    let file = home.waits("short", 2);
+    let file = home.waits("short", 3);
     let all = ["resume", "--all", "--no-wait=0", "--quiet"];
     let run = home.spawn(&["run", &file, "--yes", "--id", "run"]);
     start(&home, &file, "watched");
