@@ -1,5 +1,5 @@
-//! The name of this process, for the lock and for the history: the program and its command, never its arguments. And the execution and state
-//! that its command is about, for the lines about errors.
+//! The name of this process, for the lock and for the history: the program and its command, never its arguments. And what its command is
+//! about, for lines about errors.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 

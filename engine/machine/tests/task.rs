@@ -203,10 +203,11 @@ fn a_call_that_was_not_made_is_due_at_once_and_not_made_again() {
     trial.give(Input::Recover);
     trial.give(Input::TimeCame);
     assert_eq!(call(&trial), (true, 1));
-    let notes = |trial: &Trial| {
-        let is_called_again = |entry: &&crate::journal::JournalEntry| matches!(&entry.content, EntryContent::Note(note) if matches!(**note, Note::CalledAgain { .. }));
-        trial.entries.iter().filter(is_called_again).count()
+    let is_called_again = |content: &EntryContent| match content {
+        EntryContent::Note(note) => matches!(**note, Note::CalledAgain { .. }),
+        EntryContent::Event(_) => false,
     };
+    let notes = |trial: &Trial| trial.entries.iter().filter(|entry| is_called_again(&entry.content)).count();
     assert_eq!(notes(&trial), 0, "no attempt may have run");
     // That process was killed, so the call may have been made. A process that stops does not change that.
     trial.give(Input::Recover);
