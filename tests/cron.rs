@@ -275,7 +275,7 @@ fn after_a_crash_of_the_owner_a_resume_does_not_print_again_what_was_shown_befor
         for n in 1..=5 {
             states.insert(format!("Step {n}"), json!({ "Type": "Pass", "Next": format!("Step {}", n + 1) }));
         }
-        states.insert("Step 6".to_owned(), json!({ "Type": "Wait", "Seconds": 4, "Next": "Rest" }));
+        states.insert("Step 6".to_owned(), json!({ "Type": "Wait", "Seconds": 2, "Next": "Rest" }));
         states.insert("Rest".to_owned(), json!({ "Type": "Wait", "Seconds": 3600, "End": true }));
         let file = home.definition("long", &json!({ "StartAt": "Step 1", "States": states }));
         let server = has_server.then(|| Server::start(&home));
