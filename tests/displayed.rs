@@ -99,6 +99,9 @@ fn with_json_lines_a_failure_is_one_line_that_names_its_execution() {
         let command = if exit == 2 { null.clone() } else { json!(command[0]) };
         assert_eq!(line["command"], command, "{line}");
     }
+    let lines = valid(&home.exits(&["resume", "bad", "--from", "Both", "--yes", "-o", "json"], 1));
+    let reentry = lines.iter().find(|line| line["type"] == "reentry").unwrap();
+    assert_eq!((&reentry["execution"], &reentry["state"]), (&json!("bad"), &json!("Both")), "{reentry}");
 }
 
 #[test]
