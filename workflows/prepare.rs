@@ -224,7 +224,7 @@ fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
     schema
 }
 
-/// The part of a schema at the path of an evaluated rule, which goes through `$ref`.
+/// The part of a schema at the path of a rule, which may go through `$ref`.
 fn part_at<'s>(root: &'s Value, path: &str) -> &'s Value {
     let mut part = root;
     for name in path.split('/').skip(1) {
