@@ -166,7 +166,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Reject(arguments) => commands::approve::reject(&global, arguments).await,
         Command::Approvals(arguments) => commands::approvals::run(&global, arguments).await,
         Command::Cancel(arguments) => commands::cancel::run(&global, arguments).await,
-        Command::Check(arguments) => commands::check::run(&global, arguments),
+        Command::Check(arguments) => commands::check::run(&global, arguments).await,
         Command::Dev(arguments) => commands::dev::run(&global, &arguments).await,
         Command::Config => commands::config::run(&global),
         Command::Doctor(arguments) => commands::doctor::run(&global, arguments).await,

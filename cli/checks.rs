@@ -1,7 +1,7 @@
 //! Finds every problem of a definition that is detectable without running it: what Step Functions reports, and what
 //! only the steps' schemas and this machine show.
 
-mod activities;
+pub mod activities;
 mod approvals;
 mod arguments;
 mod consequences;

@@ -176,6 +176,7 @@ fn a_signalled_failure_has_its_error_and_cause() {
     drop(server);
     let resource = "arn:aws:states:us-east-1:111111111111:activity:approve";
     let asks = home.one("asks", &json!({ "Type": "Task", "Resource": resource, "End": true }));
+    assert!(!home.exits(&["check", &asks], 0).contains("ACTIVITY_MUST_EXIST"), "the store has it");
     home.exits(&["run", &asks, "--yes", "--no-wait", "--id", "one"], 75);
     home.exits(&["signal", "one", "Only", "--failure", "Refused", "--cause", "not today"], 0);
     let said = home.exits(&["status", "one"], 0);

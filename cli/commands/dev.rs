@@ -67,7 +67,7 @@ pub async fn run(global: &Global, arguments: &DevArguments) -> Result<Exit, CliE
             return turned;
         }
         if let Err(error) = turned {
-            ui::error::print(&error, global.output == Output::Json);
+            ui::error::print(&error);
         }
         if global.output == Output::Human {
             say!("Watching {}. Ctrl-C ends.\n", arguments.file);

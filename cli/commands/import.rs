@@ -49,7 +49,8 @@ enum Pass {
     Executions,
 }
 
-/// Imports executions. Records that the store already has do not change. Every line is read and checked before the first
+/// Imports executions into a store that no other process owns: a line may be longer than a request to an owner, and no execution may begin
+/// under an id that is imported. Records that the store already has do not change. Every line is read and checked before the first
 /// one is imported.
 pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;

@@ -3,6 +3,7 @@
 mod all;
 mod changed;
 mod from;
+mod reminders;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use crate::{
     owner::Handle,
     proposed::{self, OPTIONS, option, quoted},
     target::{Engine, Target},
+    this_process,
     ui::{after_fail, display::Display},
     world,
 };
@@ -68,6 +70,7 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
         }
         return all::run(global, watching).await;
     };
+    this_process::is_about_state(arguments.from.as_deref());
     let located = locate_at(global, &arguments.target, wanted).await?;
     if let Some(executions) = located.store.at_step_functions().await {
         if arguments.from.is_some() {

@@ -33,6 +33,7 @@ use crate::{
     proposed::{self, OPTIONS, quoted},
     reentry,
     target::Target,
+    this_process,
     ui::{display::Display, summary},
     world,
 };
@@ -365,7 +366,11 @@ async fn start_and_watch(
     };
     // The account that was shown must be the one that acts, whichever process owns the store. An existing execution is only watched, until
     // its owner ends.
+    if existing.is_some() {
+        this_process::is_about(&id);
+    }
     begin(handle, start, has_account && existing.is_none()).await?;
+    this_process::is_about(&id);
     let ended = existing.filter(|status| *status != ExecutionStatus::Running);
     let clock = clock::of(handle.home());
     let mut display = match ended {

@@ -27,6 +27,7 @@ use crate::{
     owner::Handle,
     proposed::{OPTIONS, state_name},
     target::{Engine, Target},
+    this_process,
     ui::{
         display_status::display_status,
         json,
@@ -63,6 +64,7 @@ pub struct StatusArguments {
 /// Shows the status of executions. Never drives one.
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
     let Some(wanted) = &arguments.id else { return list_all(global, &arguments).await };
+    this_process::is_about_state(arguments.state.as_deref());
     let Located { header: ExecutionHeader { id, .. }, store } = locate_at(global, &arguments.target, wanted).await?;
     let state = arguments.state.as_deref();
     match arguments.watch {

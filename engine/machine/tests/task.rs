@@ -184,6 +184,40 @@ fn a_turn_that_holds_tasks_records_the_answer_and_leaves_the_next_task_without_a
     assert_eq!((trial.status(), trial.output()), (ExecutionStatus::Succeeded, json!(2)));
 }
 
+/// Whether the call of the only frame is in flight, and its number.
+fn call(trial: &Trial) -> (bool, u64) {
+    let row = &trial.execution.frames.in_order().next().unwrap().row;
+    let FrameState::Task { poll, .. } = row.frame_state else { panic!("{:?}", row.frame_state) };
+    (trial.execution.in_flight(), u64::from(poll))
+}
+
+#[test]
+fn a_call_that_was_not_made_is_due_at_once_and_not_made_again() {
+    let mut trial = Trial::start(one(json!({})), json!({}));
+    let (frame, visit, attempt, _) = trial.polls()[0].clone();
+    assert_eq!(call(&trial), (true, 1));
+    trial.turn(Input::Withheld { frame, visit, attempt });
+    assert_eq!(call(&trial), (false, 0));
+    assert_eq!(trial.execution.header.next_wake_ms, Some(trial.now_ms));
+    // The next process makes it as the first call.
+    trial.give(Input::Recover);
+    trial.give(Input::TimeCame);
+    assert_eq!(call(&trial), (true, 1));
+    let is_called_again = |content: &EntryContent| match content {
+        EntryContent::Note(note) => matches!(**note, Note::CalledAgain { .. }),
+        EntryContent::Event(_) => false,
+    };
+    let notes = |trial: &Trial| trial.entries.iter().filter(|entry| is_called_again(&entry.content)).count();
+    assert_eq!(notes(&trial), 0, "no attempt may have run");
+    // That process was killed, so the call may have been made. A process that stops does not change that.
+    trial.give(Input::Recover);
+    assert_eq!((call(&trial), notes(&trial)), ((true, 2), 1));
+    trial.turn(Input::Withheld { frame, visit, attempt });
+    assert_eq!(call(&trial), (true, 2));
+    trial.done("T", json!(1));
+    assert_eq!(trial.status(), ExecutionStatus::Succeeded);
+}
+
 /// An answer from outside to the attempt of the only frame.
 fn signal(trial: &Trial) -> Input {
     let row = &trial.execution.frames.in_order().next().unwrap().row;
