@@ -26,7 +26,7 @@ pub use failure::Remedy;
 pub use idle::IdlePeriod;
 pub use map_progress::MapProgress;
 pub use sections::{Section, sections};
-pub use time_left::{Durations, TimeLeft, Typical, TypicalState};
+pub use time_left::{Durations, TimeLeft, Typical, TypicalItem, TypicalState};
 
 /// What a state is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -53,6 +53,7 @@ fn typical() -> Typical {
         median_ms: seconds * 1_000,
         high_ms: seconds * 1_300,
         needs_person: false,
+        item: None,
     };
     let wait = state("Wait until the load balancer is active", story::NAMES[2], 180);
     let later = story::NAMES[4..].iter().map(|name| state(name, "", 150));
