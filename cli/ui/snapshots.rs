@@ -172,6 +172,14 @@ fn a_tree_with_colours_and_in_ascii() {
     let shown = drawn(&story, "RUNNING", 124.0, None, &ascii).join("\n");
     assert!(shown.is_ascii(), "{shown}");
     snapshot!("tree_ascii", shown);
+    for columns in 20..100 {
+        let narrow = Screen { columns, ..ascii };
+        let shown = drawn(&story, "RUNNING", 124.0, None, &narrow);
+        // Only the row of the sections that were not entered begins with a dot.
+        let cut: Vec<&String> = shown.iter().filter(|line| line.ends_with('.')).collect();
+        assert!(cut.iter().all(|line| line.ends_with("...")), "{columns} columns: {cut:#?}");
+        assert!(columns > 60 || !cut.is_empty(), "{columns} columns: {shown:#?}");
+    }
 }
 
 #[test]
@@ -265,6 +273,7 @@ fn the_list_of_executions() {
         header("endpoints-aws-interrupted", |header| header.awake = true),
         header("公開-7k3f", |header| header.paused = true),
         header("endpoints-aws-failed", ended(ExecutionStatus::Failed, 1_000.0)),
+        header("rehearsal-endpoints-aws-teardown-7k3f", ended(ExecutionStatus::Succeeded, 900.0)),
         header("endpoints-aws-done", ended(ExecutionStatus::Succeeded, 190_000.0)),
         header(&format!("long-{}", "n".repeat(75)), ended(ExecutionStatus::Aborted, 5.0)),
     ];

@@ -9,10 +9,11 @@ use engine::{
 
 use super::{
     after_fail,
+    cells::filled,
     display_status::is_driven,
     lines::{signaller, title},
     next,
-    text::{duration, error_and_cause, indented, moment, one_line, pad, short_id, visible, width, with_full_stop},
+    text::{duration, error_and_cause, indented, moment, one_line, short_id, visible, width, with_full_stop},
     tree::detail,
 };
 use crate::proposed::{self, OPTIONS, completed, quoted, run_options};
@@ -25,7 +26,7 @@ pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     let mut lines: Vec<String> = instructions.sentence.lines().map(str::to_owned).collect();
     let cells = instructions.values.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     for (name, value) in &instructions.values {
-        let first = if name.is_empty() { "  ".to_owned() } else { format!("  {}  ", pad(name, cells)) };
+        let first = if name.is_empty() { "  ".to_owned() } else { format!("  {}  ", filled(one_line(name), cells)) };
         let (mut lead, next) = (first.clone(), " ".repeat(width(&first)));
         for line in value.split('\n') {
             lines.push(format!("{lead}{line}").trim_end().to_owned());
@@ -309,7 +310,9 @@ pub fn table(view: &View, only_changes: bool) -> Vec<String> {
     let cells = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
     let (a, b, c) = (cells(0), cells(1), cells(2));
     let line = |[change, kind, name, id]: &[String; 4]| {
-        format!("  {}  {}  {}  {id}", pad(change, a), pad(kind, b), pad(name, c)).trim_end().to_owned()
+        format!("  {}  {}  {}  {id}", filled(change.clone(), a), filled(kind.clone(), b), filled(one_line(name), c))
+            .trim_end()
+            .to_owned()
     };
     rows.iter().map(line).collect()
 }
