@@ -23,7 +23,7 @@ use crate::{
     global::{Global, Output},
     proposed::{option, word},
     target::endpoint,
-    ui::json,
+    ui::{json, text::counted},
 };
 
 /// The longest name of a role without the prefix that deployments add (IAM and STS quotas).
@@ -260,7 +260,7 @@ async fn deploy(
             "",
         ));
     }
-    if !arguments.yes && !consent::question(format!("Change {changed} resources? [y/N] ")).await? {
+    if !arguments.yes && !consent::question(format!("Change {}? [y/N] ", counted(changed, "resource"))).await? {
         return Err(CliError::refused("nothing was changed"));
     }
     let mut made = |change: &DeploymentChange| print(global, "changed", change);
@@ -326,7 +326,10 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[DeploymentC
                 Some(role_arn) => say!("  role {role_arn}"),
                 None => {}
             }
-            say!("  a run that enters each state once: {transitions} transitions, ${dollars:.6}; retries cost more");
+            say!(
+                "  a run that enters each state once: {}, ${dollars:.6}; retries cost more",
+                counted(transitions, "transition")
+            );
         }
     }
     changes.iter().for_each(|change| print(global, "change", change));

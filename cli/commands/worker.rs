@@ -15,7 +15,7 @@ use crate::{
     home::Home,
     interrupt,
     target::parse_endpoint,
-    ui::json,
+    ui::{json, text::counted},
     worker::{TaskCounts, Worker},
     world,
 };
@@ -95,7 +95,9 @@ fn begin(global: &Global, worker: &Worker, endpoint: &str) {
     match global.output {
         Output::Json => {}
         Output::Human if global.quiet => {}
-        Output::Human => say!("Worker {} for {} steps, polling {endpoint}", worker.name, worker.resources.len()),
+        Output::Human => {
+            say!("Worker {} for {}, polling {endpoint}", worker.name, counted(worker.resources.len(), "step"))
+        }
     }
 }
 
@@ -129,9 +131,14 @@ async fn work(
 fn summary(counts: &TaskCounts) -> String {
     let line = counts.line();
     format!(
-        "{} tasks received: {} succeeded, {} failed, {} given back, {} over before they were answered, \
+        "{}: {} succeeded, {} failed, {} given back, {} over before they were answered, \
          {} with a refused answer",
-        line["received"], line["succeeded"], line["failed"], line["givenBack"], line["over"], line["answersRefused"]
+        counts.tasks_received(),
+        line["succeeded"],
+        line["failed"],
+        line["givenBack"],
+        line["over"],
+        line["answersRefused"]
     )
 }
 

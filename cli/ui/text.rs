@@ -155,8 +155,12 @@ pub fn shortened(text: &str, characters_max: usize) -> String {
 
 /// A number of things: `1 execution`, `2 executions`. The plural of the words ends in `s`.
 pub fn counted(number: usize, words: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{number} {words}{ending}")
+    format!("{number} {words}{}", one_or(number, "", "s"))
+}
+
+/// The word for one thing, or that for another number: `has` or `have`, `branch` or `branches`.
+pub fn one_or<'w>(number: usize, one: &'w str, several: &'w str) -> &'w str {
+    if number == 1 { one } else { several }
 }
 
 /// An error with its cause, which may be empty.
@@ -211,6 +215,7 @@ mod tests {
             [0, 1, 2].map(|number| counted(number, "execution")),
             ["0 executions", "1 execution", "2 executions"]
         );
+        assert_eq!([0, 1, 2].map(|number| one_or(number, "has", "have")), ["have", "has", "have"]);
     }
 
     #[test]
