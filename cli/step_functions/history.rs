@@ -241,7 +241,8 @@ impl History {
         let attempt = self.attempts.get(&state_path).copied().unwrap_or(1);
         let note = if event.kind.ends_with("Scheduled") && path == state_path {
             let next_attempt_ms = event.timestamp_ms;
-            Note::RetryScheduled { state_path, attempt: attempt + 1, next_attempt_ms, failure }
+            let (attempt, attempts_max) = (attempt + 1, None);
+            Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure }
         } else if is_exit {
             Note::Caught { state_path, next: String::new(), failure }
         } else {

@@ -211,6 +211,23 @@ fn what_runs_is_shown_in_every_height() {
 }
 
 #[test]
+fn a_retry_says_how_many_attempts_are_allowed_and_when_the_next_begins() {
+    let path = "Create the load balancer/Create listener";
+    let mut story = Story::new("endpoints-aws-7k3f", &sections(&story::NAMES));
+    let (parallel, task) = (engine::journal::StateType::Parallel, engine::journal::StateType::Task);
+    story.enter(6.2, "", parallel, story::NAMES[2]).enter(6.2, story::NAMES[2], task, "Create listener");
+    story.retry(400.0, path, 2, "Rate exceeded");
+    let shown = drawn(&story, "RUNNING", 401.0, None, &screen(140, 40)).join("\n");
+    assert!(shown.contains("attempt 2 of 4, next at 12:14:44: Rate exceeded"), "{shown}");
+    let line = lines::lines(&story.view, story.entries.last().unwrap()).join("\n");
+    assert!(line.ends_with("attempt 2 of 4, next at 12:14:44: Rate exceeded"), "{line}");
+    let state = story.view.states.get_mut(path).unwrap();
+    state.doing = api::view::Doing::Running;
+    let shown = drawn(&story, "RUNNING", 410.0, None, &screen(140, 40)).join("\n");
+    assert!(shown.contains("attempt 2 of 4"), "{shown}");
+}
+
+#[test]
 fn lines_and_json_lines() {
     for (name, story) in [("running", running()), ("failed", failed())] {
         let all: Vec<String> = story.entries.iter().flat_map(|entry| lines::lines(&story.view, entry)).collect();

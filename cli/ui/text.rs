@@ -163,6 +163,11 @@ pub fn one_or<'w>(number: usize, one: &'w str, several: &'w str) -> &'w str {
     if number == 1 { one } else { several }
 }
 
+/// An attempt, and the last one that is allowed, where that is known: `attempt 2 of 4`.
+pub fn attempt_of(attempt: u32, attempts_max: Option<u32>) -> String {
+    attempts_max.map_or_else(|| format!("attempt {attempt}"), |most| format!("attempt {attempt} of {most}"))
+}
+
 /// An error with its cause, which may be empty.
 pub fn error_and_cause(error: &str, cause: &str) -> String {
     if cause.trim().is_empty() { error.to_owned() } else { format!("{error}: {cause}") }
