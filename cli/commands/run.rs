@@ -280,6 +280,11 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
     })
 }
 
+/// The command that deletes what a rehearsal created.
+fn teardown_command(teardown: &RunArguments) -> String {
+    format!("flow run {} --rehearse{OPTIONS}", proposed::word(&teardown.workflow))
+}
+
 /// The world of a rehearsal. Starts it if it does not run.
 ///
 /// # Errors
@@ -297,7 +302,7 @@ async fn rehearsed(
     };
     let world = world::ensure(environments.home(), arguments.speed, &say).await?;
     say(&format!(
-        "Rehearsal: an AWS API, DNS, SSH and HTTPS on this machine only. Time runs {} times faster; times below are the workflow's.",
+        "Rehearsal: an AWS API, DNS, SSH and HTTPS on this machine only. Time runs {} times faster; all times shown are of the rehearsal's own clock.",
         world.speed
     ));
     if (world.speed - arguments.speed).abs() > f64::EPSILON {
@@ -425,6 +430,6 @@ fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched
     }
     show_output(view);
     if let Some(teardown) = teardown_of(arguments).filter(|_| rehearsal && !arguments.teardown) {
-        say!("\nTear it down with   flow run {} --rehearse{OPTIONS}", teardown.workflow);
+        say!("\nTear it down with   {}", teardown_command(&teardown));
     }
 }
