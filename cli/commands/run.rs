@@ -17,9 +17,12 @@ use engine::{
     step::StepError,
     store::name_problem,
 };
+use serde_json::json;
+use steps::LocalSettings;
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
 use crate::{
+    checks::{self, NotAllowed},
     clock,
     environments::{self, Account, Environments, Location, Pinned},
     exit::{CliError, Exit},
@@ -33,7 +36,7 @@ use crate::{
     proposed::{self, OPTIONS, quoted},
     reentry,
     target::Target,
-    ui::{display::Display, summary},
+    ui::{display::Display, json, summary},
     world,
 };
 use plan::{Caller, Plan};
@@ -172,7 +175,7 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
     };
     let account = caller.as_ref().map(|caller| caller.account.clone());
     let settings = environments.settings().clone();
-    settings.check(plan.definition.resources().iter().map(String::as_str)).map_err(configuration)?;
+    check_settings(global, &plan, &settings)?;
     let definition_file = plan.definition_file.clone().filter(|file| file.to_str().is_some());
     let pinned = Pinned { location, account, settings, has_own_settings: true, definition_file };
     let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
@@ -226,6 +229,27 @@ fn configuration(error: StepError) -> CliError {
         Some(hint) => refused.hint(hint),
         None => refused,
     }
+}
+
+/// Checks what this machine's settings have for the definition. Warns of each program that they do not allow: the state that runs it may
+/// not be entered, and a resume may allow it.
+///
+/// # Errors
+/// A file of the settings cannot be used.
+fn check_settings(global: &Global, plan: &Plan, settings: &LocalSettings) -> Result<(), CliError> {
+    settings.check(plan.definition.resources().iter().map(String::as_str)).map_err(configuration)?;
+    for NotAllowed { state, program } in checks::not_allowed(plan.definition.value(), settings) {
+        let hint = match program.starts_with('/') {
+            true => format!("To allow it, begin the command with   {}", settings.allowing_programs([program.as_str()])),
+            false => "Write its absolute path in the definition.".to_owned(),
+        };
+        let message = format!("\"{state}\" runs {program}, which FLOW_PROGRAMS does not allow, and will fail. {hint}");
+        match global.output {
+            Output::Json => json::print(json!({ "type": "warning", "state": state, "message": message })),
+            Output::Human => report!("flow: warning: {message}"),
+        }
+    }
+    Ok(())
 }
 
 /// Refuses faults that cannot occur in this run and the teardown that follows it.
