@@ -4,30 +4,37 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+/// The heading, in help texts, of the options that choose where a command acts.
+pub const WHERE: &str = "Where it acts";
+/// The heading of the options of what is printed.
+pub const OUTPUT: &str = "Output";
+/// The heading of the options of rehearsals.
+pub const REHEARSAL: &str = "Rehearsal";
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Output format: for people, or one JSON object per line.
-    #[arg(short, long, global = true, value_enum, default_value = "human")]
+    #[arg(short, long, global = true, value_enum, default_value = "human", help_heading = OUTPUT)]
     pub output: Output,
     /// Progress display: auto (a tree on a terminal, lines elsewhere), tree, lines or none; for CI also junit=FILE, a JUnit
     /// report beside the display, as in lines,junit=FILE.
-    #[arg(long, global = true, value_name = "DISPLAY", default_value = "auto", value_parser = progress)]
+    #[arg(long, global = true, value_name = "DISPLAY", default_value = "auto", value_parser = progress, help_heading = OUTPUT)]
     pub progress: Progress,
     /// Also write what is watched as JSON lines to this file, beside the display; for run, resume and status --watch.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = OUTPUT)]
     pub events_file: Option<PathBuf>,
     /// Colours; auto shows them on a terminal, unless NO_COLOR is set.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", help_heading = OUTPUT)]
     pub color: Color,
     /// The folder that stores executions; default FLOW_HOME, then $XDG_STATE_HOME/flow.
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = WHERE)]
     pub home: Option<PathBuf>,
     /// The AWS profile; default AWS_PROFILE.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = WHERE)]
     pub profile: Option<String>,
     /// The AWS region; default AWS_REGION, then AWS_DEFAULT_REGION, then the profile's.
-    #[arg(long, global = true, value_name = "REGION")]
+    #[arg(long, global = true, value_name = "REGION", help_heading = WHERE)]
     pub region: Option<String>,
     /// Whether the profile is an option of the command line, and not of the environment.
     #[arg(skip)]
@@ -36,10 +43,10 @@ pub struct Global {
     #[arg(skip)]
     pub region_is_given: bool,
     /// Log more on standard error.
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = OUTPUT)]
     pub verbose: bool,
     /// Print only changes, failures and what needs a person; for cron.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = OUTPUT)]
     pub quiet: bool,
 }
 

@@ -42,7 +42,10 @@ mod tests {
 
     #[test]
     fn a_program_that_is_named_literally_and_not_allowed_is_found() {
-        let task = |resource: &str, program: &str| json!({ "Type": "Task", "Resource": resource, "Arguments": { "Program": program }, "End": true });
+        let task = |resource: &str, program: &str| {
+            let arguments = json!({ "Program": program });
+            json!({ "Type": "Task", "Resource": resource, "Arguments": arguments, "End": true })
+        };
         let inner = json!({ "StartAt": "Inner", "States": { "Inner": task("flow:process:run", "/bin/date") } });
         let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "Allowed", "States": {
             "Allowed": task("flow:process:run", "/bin/sh"),

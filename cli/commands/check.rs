@@ -11,8 +11,9 @@ use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
     graph::{self, Graph},
+    out,
     source::{Position, Source},
-    ui::json,
+    ui::{json, text::visible},
 };
 
 /// Arguments of `flow check`.
@@ -26,6 +27,13 @@ pub struct CheckArguments {
     /// Print the machine as a graph instead, for a program that draws it.
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     graph: Option<Drawing>,
+}
+
+impl CheckArguments {
+    /// Whether standard output is a file for another program, and nothing else.
+    pub fn prints_file(&self) -> bool {
+        self.graph.is_some()
+    }
 }
 
 /// The language of a graph.
@@ -46,7 +54,7 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
             Drawing::Mermaid => graph::mermaid(&graph),
             Drawing::Dot => graph::dot(&graph),
         };
-        say!("{}", drawn.trim_end());
+        out::text(&format!("{}\n", visible(drawn.trim_end())));
         return Ok(Exit::Success);
     }
     let found = match definition {

@@ -20,7 +20,7 @@ use crate::{
     deployment::{Cloud, DeploymentSource, needs_environment},
     environments,
     exit::{CliError, Exit},
-    global::{Global, Output},
+    global::{Global, Output, WHERE},
     proposed::{option, word},
     target::endpoint,
     ui::{json, text::counted},
@@ -44,10 +44,10 @@ pub struct DeployArguments {
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
     /// The engine to deploy to.
-    #[arg(long, value_enum, default_value = "sfn")]
+    #[arg(long, value_enum, default_value = "sfn", help_heading = WHERE)]
     engine: Engine,
     /// The Step Functions API: `aws`, or the URL of a `flow serve`; default AWS_ENDPOINT_URL_STEPFUNCTIONS, then `aws`.
-    #[arg(long, value_name = "aws|URL")]
+    #[arg(long, value_name = "aws|URL", help_heading = WHERE)]
     endpoint: Option<String>,
     /// The state machine's name; default the workflow's or the file's.
     #[arg(long)]
@@ -92,6 +92,13 @@ enum LogLevelArgument {
     Error,
     /// Every event.
     All,
+}
+
+impl DeployArguments {
+    /// Whether standard output is a file for another program, and nothing else.
+    pub fn prints_file(&self) -> bool {
+        self.template.is_some()
+    }
 }
 
 /// The format of a template.

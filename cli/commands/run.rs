@@ -26,7 +26,7 @@ use crate::{
     clock,
     environments::{self, Account, Environments, Location, Pinned},
     exit::{CliError, Exit},
-    global::{Global, Output, duration},
+    global::{Global, Output, REHEARSAL, WHERE, duration},
     home::Home,
     ids::{self, REHEARSAL_PREFIX},
     interrupt,
@@ -80,24 +80,25 @@ pub struct RunArguments {
     /// Apply the plan that `--plan -o json` wrote to this file, or refuse (3) if anything differs by now.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
     pub plan_file: Option<String>,
-    /// Stop with exit code 75 if nothing can proceed within this time; `flow resume` continues.
+    /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; `flow resume` continues.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     pub no_wait: Option<Duration>,
     /// Run against a simulated world on this machine: no account, no input, no cost.
-    #[arg(long)]
+    #[arg(long, help_heading = REHEARSAL)]
     pub rehearse: bool,
     /// The factor by which time runs faster in a rehearsal.
-    #[arg(long, default_value_t = world::SPEED_DEFAULT, requires = "rehearse", value_name = "FACTOR")]
+    #[arg(long, default_value_t = world::SPEED_DEFAULT, requires = "rehearse", value_name = "FACTOR", help_heading = REHEARSAL)]
     pub speed: f64,
     /// Inject a fault into a rehearsal, such as 'ec2:CreateVpc=lost' or 'kill@Create the database'; see below.
-    #[arg(long = "fault", requires = "rehearse", value_name = "FAULT", value_parser = faults::parse)]
+    #[arg(long = "fault", requires = "rehearse", value_name = "FAULT", value_parser = faults::parse, help_heading = REHEARSAL)]
     pub faults: Vec<rehearsal::InjectedFault>,
-    /// After a rehearsal, delete what it created.
-    #[arg(long, requires = "rehearse")]
+    /// After a rehearsal, delete what it created. Without it, a run on a terminal asks, and without an answer within 60 s
+    /// what it created stays.
+    #[arg(long, requires = "rehearse", help_heading = REHEARSAL)]
     pub teardown: bool,
     /// With --engine sfn: the state machine's name.
-    #[arg(long)]
+    #[arg(long, help_heading = WHERE)]
     pub name: Option<String>,
     /// The engine.
     #[command(flatten)]
@@ -326,7 +327,8 @@ async fn rehearsed(
     };
     let world = world::ensure(environments.home(), arguments.speed, &say).await?;
     say(&format!(
-        "Rehearsal: an AWS API, DNS, SSH and HTTPS on this machine only. Time runs {} times faster; all times shown are of the rehearsal's own clock.",
+        "Rehearsal: an AWS API, DNS, SSH and HTTPS on this machine only. Time runs {} times faster; all times shown are of \
+         the rehearsal's own clock.",
         world.speed
     ));
     if (world.speed - arguments.speed).abs() > f64::EPSILON {

@@ -11,7 +11,7 @@ use crate::{
     clock,
     environments::{self, Environments, Location, Pinned},
     exit::{CliError, Exit},
-    global::{Global, Output},
+    global::{Global, Output, REHEARSAL, WHERE},
     home::Home,
     interrupt,
     target::parse_endpoint,
@@ -32,7 +32,7 @@ const CONCURRENCY_MAX: usize = 256;
 pub struct WorkerArguments {
     /// The Step Functions API: `aws`, or the URL of a `flow serve`. Requests to a URL carry FLOW_TOKEN, or are signed with
     /// FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY.
-    #[arg(long, value_name = "aws|URL")]
+    #[arg(long, value_name = "aws|URL", help_heading = WHERE)]
     endpoint: String,
     /// The steps to work for, such as `ec2:createVpc` or `ec2:*`; default all.
     #[arg(long, value_name = "STEP", value_delimiter = ',')]
@@ -44,7 +44,7 @@ pub struct WorkerArguments {
     #[arg(long)]
     once: bool,
     /// Act in the world of this home's rehearsal.
-    #[arg(long)]
+    #[arg(long, help_heading = REHEARSAL)]
     rehearse: bool,
 }
 
