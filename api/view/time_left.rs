@@ -159,7 +159,7 @@ fn quartiles(mut times: Vec<u64>, executions: usize) -> Option<(u64, u64, u64)> 
 impl Typical {
     /// What is typical of earlier executions.
     pub fn of(executions: &[Durations]) -> Self {
-        let mut all: BTreeMap<&str, Times> = BTreeMap::new();
+        let mut all: BTreeMap<&str, Times<'_>> = BTreeMap::new();
         for execution in executions {
             for (path, (frame, took_ms)) in &execution.left {
                 if execution.is_in_map(frame) {

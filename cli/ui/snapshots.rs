@@ -119,6 +119,25 @@ fn a_live_tree_shows_what_a_person_is_asked_and_the_commands_at_any_height() {
     assert!(all.contains("Read page 30.") && all.contains("--set ticket="), "{all}");
 }
 
+#[test]
+fn a_question_is_wrapped_at_words() {
+    let sentence =
+        "Which stack becomes the productive one, now that both answer the health checks of the load balancer?"
+            .to_owned();
+    let asks = engine::step::Instructions { sentence: sentence.clone(), ..approval() };
+    let mut story = Story::new("release-7k3f", &sections(&["Ask", "Then"]));
+    story.enter(0.0, "", engine::journal::StateType::Task, "Ask");
+    story.waiting(1.0, "Ask", "waits for an answer", Some(asks));
+    let now_ms = Story::at(60.0);
+    let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
+    for columns in [40, 60, 80] {
+        let lines = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen(columns, 60));
+        assert!(lines.iter().all(|line| super::text::width(line) <= columns), "{lines:#?}");
+        let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
+        assert!(words.join(" ").contains(&sentence), "{columns} columns: {lines:#?}");
+    }
+}
+
 /// A command below the heading of another question would approve what nobody has read.
 #[test]
 fn a_live_tree_shows_no_command_below_another_question() {
@@ -172,7 +191,7 @@ fn a_tree_with_colours_and_in_ascii() {
     let shown = drawn(&story, "RUNNING", 124.0, None, &ascii).join("\n");
     assert!(shown.is_ascii(), "{shown}");
     snapshot!("tree_ascii", shown);
-    for columns in 20..100 {
+    for columns in 30..100 {
         let narrow = Screen { columns, ..ascii };
         let shown = drawn(&story, "RUNNING", 124.0, None, &narrow);
         // Only the row of the sections that were not entered begins with a dot.

@@ -87,6 +87,7 @@ pub async fn question(text: String) -> Result<bool, CliError> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[tokio::test]
