@@ -13,7 +13,9 @@ use super::{
     display_status::is_driven,
     lines::{signaller, title},
     next,
-    text::{duration, error_and_cause, indented, moment, one_line, short_id, visible, width, with_full_stop},
+    text::{
+        attempt_of, duration, error_and_cause, indented, moment, one_line, short_id, visible, width, with_full_stop,
+    },
     tree::detail,
 };
 use crate::proposed::{self, OPTIONS, completed, quoted, run_options};
@@ -203,7 +205,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
             if let Doing::Failed { attempt, failure: StepFailure { details: Some(details), .. }, .. } = &state.doing {
                 let action = details.action.as_ref().map_or_else(String::new, |action| format!("{action}   "));
                 let request = details.request_id.as_ref().map_or_else(String::new, |id| format!("   request id {id}"));
-                lines.push(format!("  {action}attempt {attempt}{request}"));
+                lines.push(format!("  {action}{}{request}", attempt_of(*attempt, state.attempts_max)));
                 let code = details.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
                 lines.extend(details.hint.iter().map(|hint| format!("  {}", completed(hint))));
