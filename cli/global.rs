@@ -5,40 +5,46 @@ use std::{fmt, path::PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::configuration::Configuration;
+/// The heading, in help texts, of the options that choose where a command acts.
+pub const WHERE: &str = "Where it acts";
+/// The heading of the options of what is printed.
+pub const OUTPUT: &str = "Output";
+/// The heading of the options of rehearsals.
+pub const REHEARSAL: &str = "Rehearsal";
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Output format: for people, or one JSON object per line.
-    #[arg(short, long, global = true, value_enum, default_value = "human")]
+    #[arg(short, long, global = true, value_enum, default_value = "human", help_heading = OUTPUT)]
     pub output: Output,
     /// Progress display: auto (a tree on a terminal, lines elsewhere; the default), tree, lines or none; for CI also
     /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE.
-    #[arg(long, global = true, value_name = "DISPLAY", value_parser = progress)]
+    #[arg(long, global = true, value_name = "DISPLAY", value_parser = progress, help_heading = OUTPUT)]
     progress: Option<Progress>,
     /// Also write what is watched as JSON lines to this file, beside the display; for run, resume and status --watch.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = OUTPUT)]
     pub events_file: Option<PathBuf>,
     /// Colours; auto, the default, shows them on a terminal, unless NO_COLOR is set.
-    #[arg(long, global = true, value_enum, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", help_heading = OUTPUT)]
     color: Option<Color>,
     /// The folder that stores executions; default FLOW_HOME, then $XDG_STATE_HOME/flow.
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = WHERE)]
     pub home: Option<PathBuf>,
     /// The AWS profile; default AWS_PROFILE.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = WHERE)]
     pub profile: Option<String>,
     /// The AWS region; default AWS_REGION, then AWS_DEFAULT_REGION, then the profile's.
-    #[arg(long, global = true, value_name = "REGION")]
+    #[arg(long, global = true, value_name = "REGION", help_heading = WHERE)]
     pub region: Option<String>,
     /// Where the values are from.
     #[arg(skip)]
     pub sources: Sources,
     /// Log more on standard error.
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = OUTPUT)]
     pub verbose: bool,
     /// Print only changes, failures and what needs a person; for cron.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = OUTPUT)]
     pub quiet: bool,
 }
 

@@ -24,6 +24,9 @@ const GLOBAL: [&str; 10] = [
     "--help",
 ];
 
+/// The headings of options in a help text.
+const OPTIONS: [&str; 4] = ["Options:", "Where it acts:", "Output:", "Rehearsal:"];
+
 /// The words at the start of the lines in a section of a help text.
 fn listed(help: &str, section: &str, begins: impl Fn(&str) -> bool) -> Vec<String> {
     let lines = help.lines().skip_while(|line| !line.starts_with(section)).skip(1);
@@ -49,8 +52,9 @@ fn every_flag_of_every_command_is_used_by_a_test_of_that_command() {
     let mut unused = Vec::new();
     for command in commands {
         let help = home.exits(&[command, "--help"], 0);
-        let flags: BTreeSet<String> = listed(&help, "Options:", |word| word.starts_with("--"))
-            .into_iter()
+        let flags: BTreeSet<String> = OPTIONS
+            .iter()
+            .flat_map(|heading| listed(&help, heading, |word| word.starts_with("--")))
             .filter(|flag| !GLOBAL.contains(&flag.as_str()))
             .collect();
         for flag in flags {

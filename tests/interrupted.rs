@@ -94,7 +94,7 @@ fn json_lines_begin_with_their_version_and_end_with_the_outcome() {
     let home = Home::plain();
     let printed = home.succeed(&["run", &waiting_file(&home, 1), "--yes", "-o", "json"]);
     let lines: Vec<serde_json::Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&lines[0]["type"], &lines[0]["ui"]), (&json!("version"), &json!("1.1")));
+    assert_eq!((&lines[0]["type"], &lines[0]["ui"]), (&json!("version"), &json!("1.2")));
     let last = lines.last().unwrap();
     assert_eq!((&last["type"], &last["status"], &last["output"]), (&json!("end"), &json!("SUCCEEDED"), &json!("end")));
 }

@@ -14,8 +14,9 @@ use crate::{
     graph::{self, Graph},
     home::Home,
     owner::Handle,
+    out,
     source::{Position, Source},
-    ui::json,
+    ui::{json, text::visible},
 };
 
 /// Arguments of `flow check`.
@@ -29,6 +30,13 @@ pub struct CheckArguments {
     /// Print the machine as a graph instead, for a program that draws it.
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     graph: Option<Drawing>,
+}
+
+impl CheckArguments {
+    /// Whether standard output is a file for another program, and nothing else.
+    pub fn prints_file(&self) -> bool {
+        self.graph.is_some()
+    }
 }
 
 /// The language of a graph.
@@ -49,7 +57,7 @@ pub async fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, Cli
             Drawing::Mermaid => graph::mermaid(&graph),
             Drawing::Dot => graph::dot(&graph),
         };
-        say!("{}", drawn.trim_end());
+        out::text(&format!("{}\n", visible(drawn.trim_end())));
         return Ok(Exit::Success);
     }
     let found = match definition {

@@ -50,7 +50,7 @@ pub struct ResumeArguments {
     /// Do not ask before --from calls steps again.
     #[arg(long)]
     yes: bool,
-    /// Stop with exit code 75 if nothing can proceed within this time.
+    /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     no_wait: Option<Duration>,

@@ -28,7 +28,7 @@ use crate::{
     interrupt,
     owner::{self, Handle},
     proposed::OPTIONS,
-    ui::{display::Display, display_status::display_status, json, stopped, summary},
+    ui::{display::Display, display_status::display_status, json, screen::Screen, stopped, summary, text::counted},
 };
 
 /// The most executions driven by another process that are named.
@@ -123,7 +123,7 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     if let Some(owner) = elsewhere.as_deref().filter(|_| !running.is_empty() && !global.quiet) {
         report!(
             "flow: waiting for {} that {owner} drives; Ctrl-C ends only this command",
-            executions_of(running.len())
+            counted(running.len(), "execution")
         );
     }
     let mut stops = pin!(interrupt::requested().fuse());
@@ -285,8 +285,9 @@ impl<'r> Report<'r> {
     }
 }
 
-fn executions_of(count: usize) -> String {
-    if count == 1 { "1 execution".to_owned() } else { format!("{count} executions") }
+/// An id at the beginning of a line.
+fn leading(global: &Global, id: &str) -> String {
+    Screen::of_stdout(global.color).leading_id(id)
 }
 
 fn ids(headers: &[ExecutionHeader]) -> Vec<String> {
@@ -377,7 +378,7 @@ fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
 /// Reports that an execution is resumed, if this command waits for its end, which may be far.
 fn show_begun(global: &Global, header: &ExecutionHeader, watching: Watch) {
     if watching.no_wait.is_none() && global.output == Output::Human && !global.quiet {
-        say!("{}   resumed; this command waits for its end", header.id);
+        say!("{}   resumed; this command waits for its end", leading(global, &header.id));
         crate::out::flush();
     }
 }
@@ -388,7 +389,7 @@ fn show(global: &Global, outcome: &Outcome, is_news: bool) {
     match global.output {
         Output::Json => json::print(line(id, display_status, message)),
         Output::Human if global.quiet && !is_news => {}
-        Output::Human => say!("{id}   {message}"),
+        Output::Human => say!("{}   {message}", leading(global, id)),
     }
 }
 
@@ -442,7 +443,7 @@ fn show_driven(global: &Global, headers: &[ExecutionHeader], owner: &str) {
         match global.output {
             Output::Json => json::print(line(&header.id, "RUNNING", &message)),
             Output::Human if global.quiet => {}
-            Output::Human => say!("{}   {message}", header.id),
+            Output::Human => say!("{}   {message}", leading(global, &header.id)),
         }
     }
     if headers.len() > DRIVEN_SHOWN_MAX && global.output == Output::Human && !global.quiet {

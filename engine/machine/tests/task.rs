@@ -138,6 +138,25 @@ fn retries_end_and_the_failure_keeps_what_the_step_said() {
 }
 
 #[test]
+fn the_note_of_a_retry_has_the_last_attempt_that_its_rule_allows() {
+    let retry = json!({ "Retry": [
+        { "ErrorEquals": ["Flow.Throttled"], "MaxAttempts": 3, "IntervalSeconds": 1 },
+        { "ErrorEquals": ["Flow.Unknown"], "MaxAttempts": 1, "IntervalSeconds": 1 },
+    ] });
+    let mut trial = Trial::start(one(retry), json!({}));
+    for error in [ErrorClass::Throttled, ErrorClass::Throttled, ErrorClass::Unknown, ErrorClass::Throttled] {
+        trial.fail("T", error);
+        trial.sleep();
+    }
+    let attempts = trial.notes().into_iter().filter_map(|note| match note {
+        Note::RetryScheduled { attempt, attempts_max, .. } => Some((*attempt, *attempts_max)),
+        _ => None,
+    });
+    // The other rule has begun one of the five attempts.
+    assert_eq!(attempts.collect::<Vec<_>>(), [(2, Some(4)), (3, Some(4)), (4, Some(4)), (5, Some(5))]);
+}
+
+#[test]
 fn a_catch_receives_the_error_and_continues_at_its_next_state() {
     let mut definition = one(json!({
         "Catch": [{ "ErrorEquals": ["Flow.NameTaken"], "Next": "Other", "Output": { "why": "{% $states.errorOutput.Error %}" } }]
