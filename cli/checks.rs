@@ -10,6 +10,7 @@ mod definition_file;
 mod error_names;
 mod inside;
 mod placeholders;
+mod programs;
 mod substitutions;
 mod suggestions;
 mod texts;
@@ -53,6 +54,7 @@ pub fn beyond_step_functions(definition: &Value, steps: &Registry) -> Vec<Diagno
     found.extend(asl::unknown_names(definition));
     found.extend(activities::problems(definition));
     found.extend(approvals::problems(definition));
+    found.extend(programs::problems(definition));
     found.extend(vocabulary::problems(definition));
     found.extend(error_names::problems(definition));
     found.extend(deadlines::problems(definition));
