@@ -31,8 +31,8 @@ use serde_json::Value;
 use crate::{Api, Fault, Operation, StreamOperation};
 
 pub use approval::{
-    Answer, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, Decision, NOT_ALLOWED, REJECTED,
-    approval_of, outcome_of,
+    Answer, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest,
+    Decision, NOT_ALLOWED, Proof, REJECTED, TOKEN_NOT_ALLOWED, approval_of, outcome_of,
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
@@ -96,7 +96,7 @@ macro_rules! operations {
 }
 
 operations! {
-    one: AnswerApproval, CancelExecution, DescribeExecution, DescribeOwner, EstimateTimeLeft, FindExecutions, GetEntries, ListExecutions,
+    one: AnswerApproval, AnswerWithToken, CancelExecution, DescribeExecution, DescribeOwner, EstimateTimeLeft, FindExecutions, GetEntries, ListExecutions,
          ListPersonTasks, MarkShown, PlanReentry, RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
     many: ExportExecutions, FollowExecution, FollowProgramLines, PruneExecutions, VerifyEnvironment, VerifyStore;
 }

@@ -17,7 +17,13 @@ pub const REJECTED: &str = "Approval.Rejected";
 /// The kind of the fault of an answer by a user who may not give it.
 pub const NOT_ALLOWED: &str = "ApprovalNotAllowed";
 
-/// Approves or rejects an approval.
+/// The kind of the fault of an answer with a token that the approval does not name.
+pub const TOKEN_NOT_ALLOWED: &str = "ApprovalTokenNotAllowed";
+
+/// The author of a refused answer with a token.
+const UNKNOWN_TOKEN: &str = "the holder of this token";
+
+/// Approves or rejects an approval for a user of this machine.
 pub struct AnswerApproval;
 
 /// A request of [`AnswerApproval`].
@@ -37,6 +43,29 @@ pub struct AnswerApprovalRequest {
     pub groups: Vec<String>,
 }
 
+/// Approves or rejects an approval with one of its tokens. The token says who answers, so that a client of the network may call it.
+pub struct AnswerWithToken;
+
+/// A request of [`AnswerWithToken`]. It has no `Debug`, so that no log has the token.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerWithTokenRequest {
+    /// The execution's id.
+    pub id: String,
+    /// The state's name or path. `None` if only one approval waits.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// The answer.
+    pub decision: Decision,
+    /// The token; neither stored nor shown.
+    pub token: String,
+    /// The machine of the client, as the client names it.
+    pub host: String,
+    /// Why; recorded in the history.
+    #[serde(default)]
+    pub comment: Option<String>,
+}
+
 /// A person's decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,20 +73,25 @@ pub enum Decision {
     /// The approval is granted.
     Approve {
         /// One of the approval's choices, if it has any.
+        #[serde(default)]
         choice: Option<String>,
         /// The values of the approval's fields.
+        #[serde(default)]
         fields: Map<String, Value>,
     },
     /// The approval is rejected: the task fails with [`REJECTED`]. The cause names the state, the user and the comment.
     Reject,
 }
 
-/// The response of [`AnswerApproval`].
+/// The response of [`AnswerApproval`] and [`AnswerWithToken`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerApprovalResponse {
     /// The path of the state that was answered.
     pub state: String,
+    /// The author of the answer, as the history has it.
+    #[serde(default)]
+    pub user: String,
 }
 
 impl Operation for AnswerApproval {
@@ -67,30 +101,57 @@ impl Operation for AnswerApproval {
 
     async fn answer(api: &Api, request: AnswerApprovalRequest) -> Result<AnswerApprovalResponse, Fault> {
         let AnswerApprovalRequest { id, state, decision, by, groups } = request;
-        let header = api.header_of(&id)?;
-        if let Some(ended) = api.ended(&header, state.as_deref())? {
-            return Err(ended);
-        }
-        let row = api.approval_row(&id, state.as_deref()).await?;
-        if let Some(timed_out) = api.timed_out(&header, &row) {
-            return Err(timed_out);
-        }
-        let approval = approval_of(&row).cloned().unwrap_or_default();
-        let problems_of = |schema: &Value, value: &Value| api.options.host.problems_of_value(schema, value);
-        let answer = Answer { decision, by: &by, groups: &groups, now_ms: api.now_ms() };
-        let outcome = outcome_of(&approval, &row.state_path(), answer, problems_of)?;
-        let path = row.state_path();
-        match api.answer_row(&id, &row, outcome, by).await? {
-            true => Ok(AnswerApprovalResponse { state: path }),
-            false => {
-                let otherwise = format!("\"{path}\" of {id} does not wait any more");
-                Err(api.unanswerable(&id, Some(&path), otherwise).await?)
-            }
-        }
+        api.answer_approval(&id, state.as_deref(), decision, |_| (by, Proof::Groups(&groups))).await
+    }
+}
+
+impl Operation for AnswerWithToken {
+    const NAME: &'static str = "Flow.AnswerWithToken";
+    type Request = AnswerWithTokenRequest;
+    type Response = AnswerApprovalResponse;
+
+    async fn answer(api: &Api, request: AnswerWithTokenRequest) -> Result<AnswerApprovalResponse, Fault> {
+        let AnswerWithTokenRequest { id, state, decision, token, host, comment } = request;
+        let author = |approval: &Approval| {
+            let user = approval.holder(&token).unwrap_or_else(|| UNKNOWN_TOKEN.to_owned());
+            (Signaller { user, host, comment }, Proof::Token(&token))
+        };
+        api.answer_approval(&id, state.as_deref(), decision, author).await
     }
 }
 
 impl Api {
+    /// Answers an approval. `author` names who answers, and what permits it.
+    async fn answer_approval<'a>(
+        &self,
+        id: &str,
+        state: Option<&str>,
+        decision: Decision,
+        author: impl FnOnce(&Approval) -> (Signaller, Proof<'a>) + Send,
+    ) -> Result<AnswerApprovalResponse, Fault> {
+        let header = self.header_of(id)?;
+        if let Some(ended) = self.ended(&header, state)? {
+            return Err(ended);
+        }
+        let row = self.approval_row(id, state).await?;
+        if let Some(timed_out) = self.timed_out(&header, &row) {
+            return Err(timed_out);
+        }
+        let approval = approval_of(&row).cloned().unwrap_or_default();
+        let problems_of = |schema: &Value, value: &Value| self.options.host.problems_of_value(schema, value);
+        let (by, proof) = author(&approval);
+        let answer = Answer { decision, by: &by, proof, now_ms: self.now_ms() };
+        let outcome = outcome_of(&approval, &row.state_path(), answer, problems_of)?;
+        let (path, user) = (row.state_path(), by.user.clone());
+        match self.answer_row(id, &row, outcome, by).await? {
+            true => Ok(AnswerApprovalResponse { state: path, user }),
+            false => {
+                let otherwise = format!("\"{path}\" of {id} does not wait any more");
+                Err(self.unanswerable(id, Some(&path), otherwise).await?)
+            }
+        }
+    }
+
     /// Finds the frame of the approval to answer.
     async fn approval_row(&self, id: &str, state: Option<&str>) -> Result<FrameRow, Fault> {
         let mut rows = self.runner.store().frames(id)?;
@@ -112,15 +173,24 @@ impl Api {
     }
 }
 
+/// What permits a person to answer.
+#[derive(Clone, Copy)]
+pub enum Proof<'a> {
+    /// The user of the machine, and the groups that the user belongs to.
+    Groups(&'a [String]),
+    /// A token.
+    Token(&'a str),
+}
+
 /// A person's answer to an approval.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Answer<'a> {
     /// The decision.
     pub decision: Decision,
     /// Who answers.
     pub by: &'a Signaller,
-    /// The groups that the user belongs to.
-    pub groups: &'a [String],
+    /// What permits the answer.
+    pub proof: Proof<'a>,
     /// When, in milliseconds since the Unix epoch.
     pub now_ms: u64,
 }
@@ -135,13 +205,8 @@ pub fn outcome_of(
     answer: Answer<'_>,
     problems_of: impl Fn(&Value, &Value) -> Vec<String>,
 ) -> Result<Result<Value, ErrorAndCause>, Fault> {
-    let Answer { decision, by, groups, now_ms } = answer;
-    if !approval.may_answer(&by.user, groups) {
-        let groups = approval.groups.iter().map(|name| format!("group {name}"));
-        let who: Vec<_> = approval.users.iter().cloned().chain(groups).collect();
-        let message = format!("{} may not answer \"{state_path}\": {} may", by.user, who.join(", "));
-        return Err(Fault::new(NOT_ALLOWED, message));
-    }
+    let Answer { decision, by, proof, now_ms } = answer;
+    refuse_others(approval, state_path, &by.user, proof)?;
     let (choice, fields) = match decision {
         Decision::Approve { choice, fields } => (choice, fields),
         Decision::Reject => {
@@ -181,6 +246,22 @@ pub fn outcome_of(
         "Choice": choice, "Fields": fields, "User": by.user, "Host": by.host, "Comment": by.comment,
         "Time": time.map(|time| time.to_string()).unwrap_or_default(),
     })))
+}
+
+/// Refuses an answer by a user or with a token that the approval does not name.
+fn refuse_others(approval: &Approval, state_path: &str, user: &str, proof: Proof<'_>) -> Result<(), Fault> {
+    let (kind, is_permitted) = match proof {
+        Proof::Groups(groups) => (NOT_ALLOWED, approval.may_answer(user, groups)),
+        Proof::Token(token) => (TOKEN_NOT_ALLOWED, approval.holder(token).is_some()),
+    };
+    if is_permitted {
+        return Ok(());
+    }
+    let who = match approval.answerers() {
+        who if who.is_empty() => "every user may, without a token".to_owned(),
+        who => format!("{} may", who.join(", ")),
+    };
+    Err(Fault::new(kind, format!("{user} may not answer \"{state_path}\": {who}")))
 }
 
 /// Reports a field that the schema does not declare: most likely a misspelling. A schema allows more with

@@ -175,19 +175,7 @@ fn permitted(listen: SocketAddr, guard: &Guard) -> Result<(), CliError> {
 /// The token of the operator. An empty variable counts as unset.
 fn token(file: Option<&Path>) -> Result<Option<String>, CliError> {
     let Some(file) = file else { return Ok(std::env::var(TOKEN).ok().filter(|token| !token.is_empty())) };
-    let refused = |what: &str| CliError::refused(format!("--token-file {}: {what}", file.display()));
-    let mut text = String::new();
-    let opened = std::fs::File::open(file).map_err(|error| refused(&error.to_string()))?;
-    let mode = opened.metadata().map_err(|error| refused(&error.to_string()))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        let hint = format!("chmod 600 {}", file.display());
-        return Err(refused(&format!("it is open to others (mode {:o})", mode & 0o777)).hint(hint));
-    }
-    opened.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(|error| refused(&error.to_string()))?;
-    match text.trim() {
-        "" => Err(refused("it holds no token")),
-        token => Ok(Some(token.to_owned())),
-    }
+    token_file::read(file).map(Some)
 }
 
 /// The key of the operator, for requests that are signed for a region.
