@@ -70,19 +70,23 @@ pub struct RejectArguments {
 /// Approves an approval.
 pub async fn approve(global: &Global, arguments: ApproveArguments) -> Result<Exit, CliError> {
     let ApproveArguments { id, state, choice, set, comment, token_file, target } = arguments;
-    let author = Author { comment, token: token_in(token_file)? };
+    let author = Author { comment, token: token_in(token_file, &target)? };
     answer(global, Answered { id, state, target }, Answer::Approve { choice, set }, author).await
 }
 
 /// Rejects an approval: the task fails with `Approval.Rejected`.
 pub async fn reject(global: &Global, arguments: RejectArguments) -> Result<Exit, CliError> {
     let RejectArguments { id, state, comment, token_file, target } = arguments;
-    let author = Author { comment, token: token_in(token_file)? };
+    let author = Author { comment, token: token_in(token_file, &target)? };
     answer(global, Answered { id, state, target }, Answer::Reject, author).await
 }
 
-fn token_in(file: Option<PathBuf>) -> Result<Option<String>, CliError> {
+fn token_in(file: Option<PathBuf>, target: &Target) -> Result<Option<String>, CliError> {
     let Some(file) = file else { return Ok(None) };
+    if target.engine == Engine::Sfn {
+        let message = "Step Functions knows no tokens of approvals: IAM decides who may answer there";
+        return Err(CliError::refused(message).hint("answer without --token-file"));
+    }
     refuse_placeholder("--token-file", &file.to_string_lossy())?;
     token_file::read(&file).map(Some)
 }
@@ -177,10 +181,6 @@ async fn send(
         let request = AnswerApprovalRequest { id, state, decision, by, groups };
         return handle.call::<AnswerApproval>(request).await;
     };
-    if handle.at_step_functions().await.is_some() {
-        let message = "Step Functions knows no tokens of approvals: IAM decides who may answer there";
-        return Err(CliError::refused(message));
-    }
     let Signaller { host, comment, .. } = by;
     let request = AnswerWithTokenRequest { id, state, decision, token, host, comment };
     handle.call::<AnswerWithToken>(request).await

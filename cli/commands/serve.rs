@@ -2,9 +2,7 @@
 
 use std::{
     collections::HashMap,
-    io::Read,
     net::SocketAddr,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -22,6 +20,7 @@ use crate::{
     interrupt,
     owner::{self, Handle, Local},
     proposed::OPTIONS,
+    token_file,
     ui::json,
     wire::{guard::Guard, signature::Key},
 };
@@ -32,8 +31,6 @@ const FILE_HANDLES_MAX: u64 = 65_536;
 const TOKEN: &str = "FLOW_TOKEN";
 /// The most executions that are counted by what continues them.
 const COUNTED_MAX: usize = 1_000;
-/// The longest token file, in bytes.
-const TOKEN_BYTES_MAX: u64 = 4_096;
 /// The environment variables with the signing key. They are not arguments, because all users can list processes.
 const ACCESS_KEY_ID: &str = "FLOW_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "FLOW_SECRET_ACCESS_KEY";
