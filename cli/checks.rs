@@ -9,6 +9,7 @@ mod deadlines;
 mod definition_file;
 mod error_names;
 mod inside;
+mod name_characters;
 mod placeholders;
 mod programs;
 mod substitutions;
@@ -58,6 +59,7 @@ pub fn beyond_step_functions(definition: &Value, steps: &Registry) -> Vec<Diagno
     found.extend(vocabulary::problems(definition));
     found.extend(error_names::problems(definition));
     found.extend(deadlines::problems(definition));
+    found.extend(name_characters::problems(definition));
     found
 }
 
