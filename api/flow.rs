@@ -32,7 +32,7 @@ use crate::{Api, Fault, Operation, StreamOperation};
 
 pub use approval::{
     Answer, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest,
-    Decision, NOT_ALLOWED, Proof, REJECTED, TOKEN_NOT_ALLOWED, approval_of, outcome_of,
+    Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, REJECTED, approval_of, outcome_of,
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};

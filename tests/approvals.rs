@@ -372,7 +372,7 @@ fn the_holder_of_a_token_answers_and_the_history_has_the_label_and_never_the_tok
     let said = started(&home, &definition, "r-1");
     assert!(said.contains("flow approve r-1 Ask --token-file …"), "{said}");
     for (arguments, words) in [
-        (&["approve", "r-1"][..], "token on-call may"),
+        (&["approve", "r-1"][..], "the holder of a token answers with   --token-file FILE"),
         (
             &["reject", "r-1", "--token-file", &other],
             "the holder of this token may not answer \"Ask\": token on-call may",
@@ -397,7 +397,7 @@ fn the_holder_of_a_token_answers_and_the_history_has_the_label_and_never_the_tok
         request(&server, &headers, &body.to_string())
     };
     assert!(over_tcp("another", &token).contains("UnrecognizedClientException"));
-    assert!(over_tcp("door", &"0".repeat(64)).contains("ApprovalTokenNotAllowed"));
+    assert!(over_tcp("door", &"0".repeat(64)).contains("ApprovalNeedsToken"));
     let answered = over_tcp("door", &token);
     assert!(answered.contains("on-call (token "), "{answered}");
     drop(server);

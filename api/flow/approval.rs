@@ -17,8 +17,9 @@ pub const REJECTED: &str = "Approval.Rejected";
 /// The kind of the fault of an answer by a user who may not give it.
 pub const NOT_ALLOWED: &str = "ApprovalNotAllowed";
 
-/// The kind of the fault of an answer with a token that the approval does not name.
-pub const TOKEN_NOT_ALLOWED: &str = "ApprovalTokenNotAllowed";
+/// The kind of the fault of an answer that needs one of the approval's tokens: it has none where only holders of tokens may answer, or
+/// another one.
+pub const NEEDS_TOKEN: &str = "ApprovalNeedsToken";
 
 /// The author of a refused answer with a token.
 const UNKNOWN_TOKEN: &str = "the holder of this token";
@@ -251,8 +252,9 @@ pub fn outcome_of(
 /// Refuses an answer by a user or with a token that the approval does not name.
 fn refuse_others(approval: &Approval, state_path: &str, user: &str, proof: Proof<'_>) -> Result<(), Fault> {
     let (kind, is_permitted) = match proof {
+        Proof::Groups(groups) if approval.takes_only_tokens() => (NEEDS_TOKEN, approval.may_answer(user, groups)),
         Proof::Groups(groups) => (NOT_ALLOWED, approval.may_answer(user, groups)),
-        Proof::Token(token) => (TOKEN_NOT_ALLOWED, approval.holder(token).is_some()),
+        Proof::Token(token) => (NEEDS_TOKEN, approval.holder(token).is_some()),
     };
     if is_permitted {
         return Ok(());

@@ -104,8 +104,7 @@ fn approve(id: &str, state_path: &str, approval: &Approval, choice: Option<Strin
 
 /// The option for the token, where only holders of tokens may answer.
 fn token_option(approval: &Approval) -> String {
-    let only_tokens = !approval.tokens.is_empty() && approval.users.is_empty() && approval.groups.is_empty();
-    if only_tokens { format!(" --token-file {FILL_IN}") } else { String::new() }
+    if approval.takes_only_tokens() { format!(" --token-file {FILL_IN}") } else { String::new() }
 }
 
 /// The names of an approval's fields: those that are required and have no default, and the others.

@@ -72,6 +72,11 @@ impl Approval {
         found.filter(|_| token.chars().count() >= ApprovalToken::CHARACTERS_MIN).map(ApprovalToken::holder)
     }
 
+    /// Whether only holders of tokens may answer.
+    pub fn takes_only_tokens(&self) -> bool {
+        !self.tokens.is_empty() && self.users.is_empty() && self.groups.is_empty()
+    }
+
     /// The users, groups and tokens that may answer, for people; empty if everybody may.
     pub fn answerers(&self) -> Vec<String> {
         let groups = self.groups.iter().map(|name| format!("group {name}"));
@@ -103,7 +108,7 @@ mod tests {
             Approval { tokens, ..Approval::default() }
         };
         let approval = known(token);
-        assert!(!approval.may_answer("ann", &[]), "a token excludes those without it");
+        assert!(approval.takes_only_tokens() && !approval.may_answer("ann", &[]), "a token excludes those without it");
         let first = &ApprovalToken::fingerprint(token)[..8];
         assert_eq!(approval.holder(token), Some(format!("on-call (token {first})")));
         for other in ["", "0123456789abcdef0123456789abcdeg", &ApprovalToken::fingerprint(token)] {
