@@ -21,6 +21,9 @@ pub const NOT_ALLOWED: &str = "ApprovalNotAllowed";
 /// another one.
 pub const NEEDS_TOKEN: &str = "ApprovalNeedsToken";
 
+/// The kind of the fault of an answer that the approval does not have.
+const INVALID: &str = "InvalidApproval";
+
 /// The author of a refused answer with a token.
 const UNKNOWN_TOKEN: &str = "the holder of this token";
 
@@ -102,7 +105,7 @@ impl Operation for AnswerApproval {
 
     async fn answer(api: &Api, request: AnswerApprovalRequest) -> Result<AnswerApprovalResponse, Fault> {
         let AnswerApprovalRequest { id, state, decision, by, groups } = request;
-        api.answer_approval(&id, state.as_deref(), decision, |_| (by, Proof::Groups(&groups))).await
+        api.answer_approval(&id, state.as_deref(), decision, Author::User { by, groups }).await
     }
 }
 
@@ -113,22 +116,18 @@ impl Operation for AnswerWithToken {
 
     async fn answer(api: &Api, request: AnswerWithTokenRequest) -> Result<AnswerApprovalResponse, Fault> {
         let AnswerWithTokenRequest { id, state, decision, token, host, comment } = request;
-        let author = |approval: &Approval| {
-            let user = approval.holder(&token).unwrap_or_else(|| UNKNOWN_TOKEN.to_owned());
-            (Signaller { user, host, comment }, Proof::Token(&token))
-        };
-        api.answer_approval(&id, state.as_deref(), decision, author).await
+        api.answer_approval(&id, state.as_deref(), decision, Author::Holder { token, host, comment }).await
     }
 }
 
 impl Api {
-    /// Answers an approval. `author` names who answers, and what permits it.
-    async fn answer_approval<'a>(
+    /// Answers an approval.
+    async fn answer_approval(
         &self,
         id: &str,
         state: Option<&str>,
         decision: Decision,
-        author: impl FnOnce(&Approval) -> (Signaller, Proof<'a>) + Send,
+        author: Author,
     ) -> Result<AnswerApprovalResponse, Fault> {
         let header = self.header_of(id)?;
         if let Some(ended) = self.ended(&header, state)? {
@@ -140,8 +139,8 @@ impl Api {
         }
         let approval = approval_of(&row).cloned().unwrap_or_default();
         let problems_of = |schema: &Value, value: &Value| self.options.host.problems_of_value(schema, value);
-        let (by, proof) = author(&approval);
-        let answer = Answer { decision, by: &by, proof, now_ms: self.now_ms() };
+        let by = author.signaller(&approval);
+        let answer = Answer { decision, by: &by, proof: author.proof(), now_ms: self.now_ms() };
         let outcome = outcome_of(&approval, &row.state_path(), answer, problems_of)?;
         let (path, user) = (row.state_path(), by.user.clone());
         match self.answer_row(id, &row, outcome, by).await? {
@@ -171,6 +170,34 @@ impl Api {
             true => self.unanswerable(id, state, otherwise).await?,
             false => Fault::new("TaskDoesNotExist", otherwise),
         })
+    }
+}
+
+/// Who answers, as a request names it.
+enum Author {
+    /// A user of this machine.
+    User { by: Signaller, groups: Vec<String> },
+    /// The holder of a token.
+    Holder { token: String, host: String, comment: Option<String> },
+}
+
+impl Author {
+    /// The author, as the history names it.
+    fn signaller(&self, approval: &Approval) -> Signaller {
+        match self {
+            Author::User { by, .. } => by.clone(),
+            Author::Holder { token, host, comment } => {
+                let user = approval.holder(token).unwrap_or_else(|| UNKNOWN_TOKEN.to_owned());
+                Signaller { user, host: host.clone(), comment: comment.clone() }
+            }
+        }
+    }
+
+    fn proof(&self) -> Proof<'_> {
+        match self {
+            Author::User { groups, .. } => Proof::Groups(groups),
+            Author::Holder { token, .. } => Proof::Token(token),
+        }
     }
 }
 
@@ -216,7 +243,7 @@ pub fn outcome_of(
             return Ok(Err(ErrorAndCause { error: REJECTED.to_owned(), cause }));
         }
     };
-    let invalid = |message: String| Fault::new("InvalidApproval", format!("{message}; nothing was answered"));
+    let invalid = |message: String| Fault::new(INVALID, format!("{message}; nothing was answered"));
     let choice = match (choice, approval.choices.as_slice()) {
         (None, []) => "approve".to_owned(),
         (Some(choice), choices) if choices.contains(&choice) => choice,
@@ -254,6 +281,7 @@ fn refuse_others(approval: &Approval, state_path: &str, user: &str, proof: Proof
     let (kind, is_permitted) = match proof {
         Proof::Groups(groups) if approval.takes_only_tokens() => (NEEDS_TOKEN, approval.may_answer(user, groups)),
         Proof::Groups(groups) => (NOT_ALLOWED, approval.may_answer(user, groups)),
+        Proof::Token(_) if approval.tokens.is_empty() => (INVALID, false),
         Proof::Token(token) => (NEEDS_TOKEN, approval.holder(token).is_some()),
     };
     if is_permitted {
@@ -284,4 +312,36 @@ pub(super) const APPROVAL: &str = "flow:approval:request";
 /// The approval that a frame waits for.
 pub fn approval_of(row: &FrameRow) -> Option<&Approval> {
     row.instructions()?.approval.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::step::ApprovalToken;
+
+    use super::*;
+
+    /// The kind of the refusal of an answer; `None` if it is accepted.
+    fn refusal(approval: &Approval, user: &str, proof: Proof<'_>) -> Option<&'static str> {
+        let by = Signaller { user: user.to_owned(), host: "desk".to_owned(), comment: None };
+        let answer = Answer { decision: Decision::Reject, by: &by, proof, now_ms: 0 };
+        outcome_of(approval, "Ask", answer, |_, _| Vec::new()).err().map(|fault| fault.kind)
+    }
+
+    #[test]
+    fn a_user_or_a_token_of_the_approval_suffices_and_an_unknown_token_does_not_become_a_user() {
+        let token = "0123456789abcdef0123456789abcdef";
+        let sha256 = ApprovalToken::fingerprint(token);
+        let tokens = vec![ApprovalToken { label: "on-call".to_owned(), sha256 }];
+        let only_tokens = Approval { tokens: tokens.clone(), ..Approval::default() };
+        let both = Approval { tokens, users: vec!["ann".to_owned()], ..Approval::default() };
+        let unknown = Proof::Token("another token, which has at least 32 characters");
+        for approval in [&only_tokens, &both] {
+            assert_eq!(refusal(approval, "on-call", Proof::Token(token)), None);
+            assert_eq!(refusal(approval, "ann", unknown), Some(NEEDS_TOKEN));
+        }
+        assert_eq!(refusal(&both, "ann", Proof::Groups(&[])), None);
+        assert_eq!(refusal(&both, "bob", Proof::Groups(&[])), Some(NOT_ALLOWED));
+        assert_eq!(refusal(&only_tokens, "ann", Proof::Groups(&[])), Some(NEEDS_TOKEN));
+        assert_eq!(refusal(&Approval::default(), "ann", unknown), Some(INVALID));
+    }
 }
