@@ -32,8 +32,8 @@ use serde_json::Value;
 use crate::{Api, Fault, Operation, StreamOperation};
 
 pub use approval::{
-    Answer, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, Decision, NOT_ALLOWED, REJECTED,
-    approval_of, outcome_of,
+    Answer, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest,
+    Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, REJECTED, approval_of, outcome_of,
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
@@ -98,7 +98,7 @@ macro_rules! operations {
 }
 
 operations! {
-    one: AnswerApproval, CancelExecution, DescribeExecution, DescribeOwner, EstimateTimeLeft, FindExecutions,
+    one: AnswerApproval, AnswerWithToken, CancelExecution, DescribeExecution, DescribeOwner, EstimateTimeLeft, FindExecutions,
          FindMissingActivities, GetEntries, ListExecutions,
          ListPersonTasks, MarkShown, PlanReentry, RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
     many: ExportExecutions, FollowExecution, FollowProgramLines, PruneExecutions, VerifyEnvironment, VerifyStore;

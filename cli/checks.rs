@@ -9,7 +9,9 @@ mod deadlines;
 mod definition_file;
 mod error_names;
 mod inside;
+mod name_characters;
 mod placeholders;
+mod process_arguments;
 mod programs;
 mod substitutions;
 mod suggestions;
@@ -55,9 +57,11 @@ pub fn beyond_step_functions(definition: &Value, steps: &Registry) -> Vec<Diagno
     found.extend(asl::unknown_names(definition));
     found.extend(activities::problems(definition));
     found.extend(approvals::problems(definition));
+    found.extend(process_arguments::problems(definition));
     found.extend(vocabulary::problems(definition));
     found.extend(error_names::problems(definition));
     found.extend(deadlines::problems(definition));
+    found.extend(name_characters::problems(definition));
     found
 }
 

@@ -72,7 +72,9 @@ fn with_candidates(verb: &str, arg: Arg) -> Arg {
         ("steps", "name") => arg.add(ArgValueCompleter::new(Steps)),
         ("run", "faults") => arg.add(ArgValueCandidates::new(faults)),
         ("explain", "code") => arg.add(ArgValueCandidates::new(codes)),
-        (_, "file" | "input" | "mocks" | "plan_file" | "token_file") => arg.value_hint(ValueHint::FilePath),
+        (_, "file" | "input" | "mocks" | "plan_file" | "token_file" | "new_token") => {
+            arg.value_hint(ValueHint::FilePath)
+        }
         _ => arg,
     }
 }

@@ -84,6 +84,11 @@ pub const ALL: &[Explanation] = &[
         "Try the expression at https://try.jsonata.org. Strings inside are written with single quotes in YAML's double quotes.",
     ),
     page(
+        "INVALID_STATE_NAME",
+        "The name of a state has a line feed or another control character.",
+        "Rename the state, and every Next that means it. Commands show such a name as $'…' with escapes, which bash, zsh and ksh read.",
+    ),
+    page(
         "LITERAL_PATH",
         "A text of a JSONata state is JSONPath or an intrinsic function. JSONata uses the text as it is written.",
         "Write an expression, such as {% $states.input.name %}, or leave the text if it is meant.",

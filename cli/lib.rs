@@ -64,6 +64,7 @@ mod step_functions;
 mod step_manual;
 mod target;
 mod this_process;
+mod token_file;
 mod trial;
 mod ui;
 mod usage;

@@ -142,11 +142,39 @@ pub fn word(word: &str) -> String {
     if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
         return word.to_owned();
     }
+    if word.contains(char::is_control) {
+        return escaped(word);
+    }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// A word with control characters as bash, zsh and ksh read it (POSIX.1-2024, "Dollar-Single-Quotes"). Screens show no control
+/// characters, so that quotes alone would not survive.
+fn escaped(word: &str) -> String {
+    let mut escaped = String::from("$'");
+    for character in word.chars() {
+        match character {
+            '\n' => escaped.push_str(r"\n"),
+            '\t' => escaped.push_str(r"\t"),
+            '\r' => escaped.push_str(r"\r"),
+            '\'' | '\\' => escaped.extend(['\\', character]),
+            // Of each byte: \u is not in POSIX.
+            _ if character.is_control() => {
+                let mut bytes = [0; 4];
+                let encoded = character.encode_utf8(&mut bytes).bytes();
+                // Three octal digits, because a digit may follow.
+                encoded.for_each(|byte| escaped.push_str(&format!("\\{byte:03o}")));
+            }
+            _ => escaped.push(character),
+        }
+    }
+    escaped + "'"
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::{again_from, option, quoted, unescaped, with_options, word};
 
     #[test]
@@ -180,6 +208,19 @@ mod tests {
         assert_eq!(word(""), "''");
         assert_eq!((word("公開-7k3f").as_str(), word("=ls").as_str()), ("公開-7k3f", "'=ls'"));
         assert_eq!(word("a(b)!"), "'a(b)!'");
+    }
+
+    #[test]
+    fn a_word_with_control_characters_survives_a_screen_and_a_shell() {
+        for name in ["Two\nlines", "it's \\n\t\u{1b}[31m\r", "C1 \u{85}7", "\u{7}1", "-x\ny"] {
+            let shown = word(name);
+            assert!(!shown.contains(char::is_control), "{shown}");
+            let shell =
+                std::process::Command::new("bash").args(["-c", &format!("printf %s {shown}")]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&shell.stdout), name, "{shown}");
+        }
+        assert_eq!(word("Two\nlines"), r"$'Two\nlines'");
+        assert_eq!(quoted("-x\ny"), r"$'\\-x\ny'");
     }
 
     #[test]

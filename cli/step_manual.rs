@@ -107,6 +107,21 @@ fn written(name: &str) -> Option<(String, Value)> {
                 "End": true,
             }),
         ),
+        "process:run" => (
+            "Make the release",
+            json!({
+                "Type": "Task",
+                "Resource": resource(name),
+                "Arguments": {
+                    "Program": "/usr/bin/make",
+                    "Arguments": ["release"],
+                    "Folder": "/srv/app",
+                    "Environment": { "LEVEL": "production" },
+                },
+                "TimeoutSeconds": 3600,
+                "End": true,
+            }),
+        ),
         "aws:http:invoke" => (
             "Create an order",
             json!({

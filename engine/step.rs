@@ -15,7 +15,7 @@ mod token;
 
 pub use abandonment::Abandonment;
 pub use answer::{Answer, ChangeAction, Done, Instructions, Pending, ResourceChange};
-pub use approval::Approval;
+pub use approval::{Approval, ApprovalToken};
 pub use call::call;
 pub use context::StepContext;
 pub use error::{ErrorClass, StepError};

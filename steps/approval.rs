@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine::step::{Answer, Approval, ErrorClass, Instructions, Pending, Registry, StepContext, StepError, StepResult};
+use engine::step::{
+    Answer, Approval, ApprovalToken, ErrorClass, Instructions, Pending, Registry, StepContext, StepError, StepResult,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -44,15 +46,39 @@ struct Request {
     /// JSON Schema of the fields to fill in. A `default` is used where a field is not set.
     #[serde(default)]
     fields: Option<Map<String, Value>>,
-    /// The users who may answer; without users and groups, anyone.
+    /// The users who may answer; without users, groups and tokens, anyone.
     #[serde(default)]
     users: Vec<String>,
     /// The groups of the machine whose members may answer.
     #[serde(default)]
     groups: Vec<String>,
+    /// The tokens whose holders may answer, with flow approve --token-file; flow approvals --new-token makes one.
+    #[serde(default)]
+    tokens: Vec<Token>,
     /// After how many seconds the question is shown again, and again: 60 at least.
     #[serde(default)]
     reminder_seconds: Option<u64>,
+}
+
+/// A token whose holder may answer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Token {
+    /// Who holds it; the history names the author of the answer so.
+    #[schemars(length(min = 1, max = 80))]
+    label: String,
+    /// The token's SHA-256 in lower-case hexadecimal digits, never the token.
+    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
+    sha256: String,
+}
+
+impl Token {
+    /// Whether it names a holder and a fingerprint that a token can have.
+    fn is_valid(&self) -> bool {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let label_is_valid = !self.label.trim().is_empty() && !self.label.contains(char::is_control);
+        label_is_valid && self.sha256.len() == 64 && self.sha256.bytes().all(is_digit)
+    }
 }
 
 /// The answer.
@@ -82,6 +108,11 @@ async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) ->
     if input.prompt.trim().is_empty() {
         return Err(StepError::new(ErrorClass::Invalid, "Prompt is empty"));
     }
+    if let Some(wrong) = input.tokens.iter().find(|token| !token.is_valid()) {
+        let cause =
+            format!("Tokens: {:?} needs a Label in one line and a Sha256 of 64 digits from 0 to f", wrong.label);
+        return Err(StepError::new(ErrorClass::Invalid, cause));
+    }
     let interval =
         input.reminder_seconds.map_or(INTERVAL, |seconds| Duration::from_secs(seconds.max(REMINDER_SECONDS_MIN)));
     let reason = match (context.poll, input.reminder_seconds) {
@@ -92,7 +123,8 @@ async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) ->
 }
 
 /// The fields of a request.
-const FIELDS: [&str; 8] = ["Prompt", "Text", "Commands", "Choices", "Fields", "Users", "Groups", "ReminderSeconds"];
+const FIELDS: [&str; 9] =
+    ["Prompt", "Text", "Commands", "Choices", "Fields", "Users", "Groups", "Tokens", "ReminderSeconds"];
 
 /// The question of an object that has the fields of an approval's request among others, such as the payload with a task token;
 /// `None` if it has no `Prompt`, or a field is malformed.
@@ -103,7 +135,7 @@ pub fn question_in(object: &Value) -> Option<Instructions> {
 }
 
 fn instructions(input: Request) -> Instructions {
-    let Request { prompt, text, commands, choices, fields, users, groups, .. } = input;
+    let Request { prompt, text, commands, choices, fields, users, groups, tokens, .. } = input;
     let mut values = Vec::new();
     let lines = text.iter().flat_map(|text| text.lines()).map(str::to_owned);
     values.extend(lines.map(|line| (String::new(), line)));
@@ -114,11 +146,12 @@ fn instructions(input: Request) -> Instructions {
     for (name, schema) in fields.iter().filter_map(|fields| fields.get("properties")?.as_object()).flatten() {
         values.push((format!("--set {name}="), about(schema)));
     }
-    let who: Vec<_> = users.iter().cloned().chain(groups.iter().map(|group| format!("group {group}"))).collect();
+    let tokens = tokens.into_iter().map(|Token { label, sha256 }| ApprovalToken { label, sha256 }).collect();
+    let approval = Approval { choices, fields: fields.map(Value::Object), users, groups, tokens };
+    let who = approval.answerers();
     if !who.is_empty() {
         values.push(("who".to_owned(), who.join(", ")));
     }
-    let approval = Approval { choices, fields: fields.map(Value::Object), users, groups };
     Instructions { sentence: prompt, values, answer: None, approval: Some(Box::new(approval)) }
 }
 
@@ -186,7 +219,8 @@ mod tests {
         let pending = asked(
             1,
             json!({ "Prompt": "Deploy?", "Text": "Read\nfirst", "Commands": ["make"], "Choices": ["now", "later"],
-                    "Fields": fields, "Users": ["ann"], "Groups": ["ops"] }),
+                    "Fields": fields, "Users": ["ann"], "Groups": ["ops"],
+                    "Tokens": [{ "Label": "on-call", "Sha256": "0f".repeat(32) }] }),
         )
         .await;
         let instructions = pending.instructions.unwrap();
@@ -197,11 +231,23 @@ mod tests {
             "run|make",
             "choices|now, later",
             "--set ticket=|the change's number",
-            "who|ann, group ops",
+            "who|ann, group ops, token on-call",
         ];
         assert_eq!(values, expected);
         assert_eq!(instructions.approval.unwrap().fields, Some(fields));
         assert_eq!((pending.reason.as_str(), pending.check_again_after), ("waits for an answer", INTERVAL));
+    }
+
+    #[tokio::test]
+    async fn a_token_without_a_fingerprint_is_refused() {
+        for (label, sha256) in
+            [("", "0f".repeat(32)), ("a\nb", "0f".repeat(32)), ("a", "0F".repeat(32)), ("a", "0f".repeat(31))]
+        {
+            let tokens = json!([{ "Label": label, "Sha256": sha256 }]);
+            let input = serde_json::from_value(json!({ "Prompt": "Go?", "Tokens": tokens })).unwrap();
+            let error = request(Arc::default(), StepContext::for_test("Ask"), input).await.unwrap_err();
+            assert_eq!(error.class, ErrorClass::Invalid, "{label:?} {sha256}");
+        }
     }
 
     #[test]

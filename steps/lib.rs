@@ -75,7 +75,9 @@ pub(crate) const READ_BYTES_MAX: u64 = 128 << 20;
 pub use approval::question_in;
 pub use environment::{Account, CallerIdentity, Environment, RehearsalAddresses};
 pub use local::{LocalSettings, needs_account, register_local};
-pub use process::{ProgramLine, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, supervise};
+pub use process::{
+    ProgramLine, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, refused_variable, supervise,
+};
 
 /// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this
 /// order. Route 53 comes last: what it finds depends on the load balancers and certificates found.

@@ -9,9 +9,10 @@ mod processes;
 mod program;
 mod protocol;
 mod supervisor;
+mod surroundings;
 mod turn;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub use lines::{ProgramLine, ProgramStream, follow_programs};
 pub use supervisor::{SUPERVISOR_ARGUMENT, supervise};
+pub use surroundings::refused_variable;
 pub use turn::programs_ended;
 
 use self::{
@@ -36,6 +38,8 @@ const TAIL_CHARACTERS: usize = 2_000;
 const LINE_CHARACTERS: usize = 200;
 /// The largest output, in bytes (Step Functions quotas: the result of a Task).
 const OUTPUT_BYTES_MAX: usize = 262_144;
+/// The longest standard input that is given as a text, in bytes (Step Functions quotas: the input of a Task).
+const INPUT_BYTES_MAX: usize = 262_144;
 /// The longest run time in a state without TimeoutSeconds.
 const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
 /// The environment variables that a program inherits.
@@ -60,20 +64,31 @@ struct Run {
     /// Its arguments.
     #[serde(default)]
     arguments: Vec<String>,
-    /// What it reads.
+    /// What it reads on its standard input, as JSON.
     #[serde(default)]
     input: Value,
+    /// What it reads on its standard input instead of Input: a text of at most 256 KiB.
+    #[serde(default)]
+    #[schemars(length(max = 262_144))]
+    stdin: Option<String>,
+    /// More variables, none that load code, such as PATH. Their values are stored in the history: no secrets.
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    /// Its working folder: an absolute path, below the folder in FLOW_FILES if that is set; else flow's own.
+    #[serde(default)]
+    folder: Option<String>,
 }
 
-/// Runs the program. It receives PATH, HOME and LANG, the idempotency token of the visit and the task token, and no
-/// other variable of this process.
+/// Runs the program. It receives PATH, HOME and LANG, the idempotency token of the visit, the task token and the variables
+/// of the definition, and no other variable of this process.
 async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> StepResult<Value> {
     allowed(&settings, &context.execution, &input.program)?;
     let time_left = time_left(&context);
     let name = input.program.clone();
+    let request = surroundings::request(&settings, &context.execution, input).await?;
     // Dropping the program's future ends the program.
     tokio::select! {
-        ended = run_in_turn(&context, input) => result(&name, ended),
+        ended = run_in_turn(&context, request) => result(&name, ended),
         () = tokio::time::sleep(time_left) => Err(timed_out(&context, &name)),
         () = context.abandonment.abandoned() => {
             Err(StepError::new(ErrorClass::Failed, format!("{name} was ended: its attempt is over")))
@@ -82,7 +97,7 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
 }
 
 /// Runs the program after the previous one of the same state has ended, which may still be ending.
-async fn run_in_turn(context: &StepContext, input: Run) -> Result<Ended, ProgramFailure> {
+async fn run_in_turn(context: &StepContext, request: Request) -> Result<Ended, ProgramFailure> {
     let turn = ProgramTurn::wait(&context.execution, &context.state_path).await;
     let mut variables = vec![
         ("FLOW_IDEMPOTENCY_TOKEN".into(), context.token.clone().into()),
@@ -90,7 +105,6 @@ async fn run_in_turn(context: &StepContext, input: Run) -> Result<Ended, Program
     ];
     let inherited = INHERITED_VARIABLES.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?)));
     variables.extend(inherited);
-    let request = Request { program: input.program, arguments: input.arguments, input: input.input.to_string() };
     Program::start(&request, variables, Origin::of(context), turn)?.ended().await
 }
 
@@ -119,7 +133,8 @@ pub(crate) async fn exit_of(
 ) -> Result<ProgramExit, StepError> {
     allowed(settings, &context.execution, &program)?;
     let name = program.clone();
-    let ended = tokio::time::timeout(time_left(context), run_in_turn(context, Run { program, arguments, input })).await;
+    let request = Request { program, arguments, input: input.to_string(), ..Request::default() };
+    let ended = tokio::time::timeout(time_left(context), run_in_turn(context, request)).await;
     let ended = ended.map_err(|_| timed_out(context, &name))?.map_err(|failure| failed(&name, failure))?;
     let text = String::from_utf8_lossy(&ended.output).trim().to_owned();
     let said = if ended.error_tail.trim().is_empty() { &text } else { ended.error_tail.trim() };

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     serve::Server,
     support::{Home, text, until},
+    transports::request,
 };
 
 fn asks(home: &Home, name: &str, arguments: &Value) -> String {
@@ -354,4 +355,53 @@ fn a_question_that_has_timed_out_is_shown_so_and_not_answered() {
     }
     home.succeed(&["resume", "l-1"]);
     assert_eq!(output(&home, "l-1"), "late");
+}
+
+#[test]
+fn the_holder_of_a_token_answers_and_the_history_has_the_label_and_never_the_token() {
+    let home = Home::plain();
+    let new_token = |name: &str| {
+        let file = home.path().join(name).to_str().unwrap().to_owned();
+        let made = home.succeed(&["approvals", "--new-token", &file, "-o", "json"]);
+        (file, serde_json::from_str::<Value>(made.trim()).unwrap()["sha256"].clone())
+    };
+    let ((file, sha256), (other, _)) = (new_token("on-call.token"), new_token("other.token"));
+    let token = std::fs::read_to_string(&file).unwrap().trim().to_owned();
+    let tokens = json!([{ "Label": "on-call", "Sha256": sha256 }]);
+    let definition = asks(&home, "release", &json!({ "Prompt": "Release it?", "Tokens": tokens }));
+    let said = started(&home, &definition, "r-1");
+    assert!(said.contains("flow approve r-1 Ask --token-file …"), "{said}");
+    for (arguments, words) in [
+        (&["approve", "r-1"][..], "the holder of a token answers with   --token-file FILE"),
+        (
+            &["reject", "r-1", "--token-file", &other],
+            "the holder of this token may not answer \"Ask\": token on-call may",
+        ),
+        (&["reject", "r-1", "--engine", "sfn", "--token-file", &file], "IAM decides"),
+    ] {
+        let refused = home.exits(arguments, 3);
+        assert!(refused.contains(words), "{words:?} is not in: {refused}");
+    }
+    let said = home.succeed(&["approve", "r-1", "--token-file", &file, "--comment", "all is well"]);
+    assert!(said.contains("is approved by on-call (token "), "{said}");
+    home.flow(&["resume", "r-1"]);
+    let user = output(&home, "r-1")["User"].clone();
+    assert_eq!(user, format!("on-call (token {})", &sha256.as_str().unwrap()[..8]));
+
+    started(&home, &definition, "r-2");
+    let server = Server::start_as(&home, &[], &[("FLOW_TOKEN", "door")]);
+    let over_tcp = |door: &str, token: &str| {
+        let door = format!("Bearer {door}");
+        let headers = [("x-amz-target", "Flow.AnswerWithToken"), ("authorization", &*door)];
+        let body = json!({ "id": "r-2", "decision": { "approve": {} }, "token": token, "host": "elsewhere" });
+        request(&server, &headers, &body.to_string())
+    };
+    assert!(over_tcp("another", &token).contains("UnrecognizedClientException"));
+    assert!(over_tcp("door", &"0".repeat(64)).contains("ApprovalNeedsToken"));
+    let answered = over_tcp("door", &token);
+    assert!(answered.contains("on-call (token "), "{answered}");
+    drop(server);
+    let exported = home.succeed(&["export"]);
+    assert!(exported.contains("on-call (token ") && exported.contains("elsewhere"), "{exported}");
+    assert!(!exported.contains(&token), "the token is stored nowhere");
 }

@@ -143,6 +143,21 @@ fn a_tag_of_a_template_is_an_error_and_does_not_hide_other_problems() {
         assert!(said.contains(expected), "{expected} is not in: {said}");
     }
     assert!(reported(&home, &["run", "tags.asl.yaml", "--yes"], 3).contains("line 5: the tag !Ref"));
+    let tagged = "StartAt: A\nStates:\n  A:\n    Type: Task\n    Resource: !GetAtt Fn.Arn\n    End: true\n";
+    for (more, others) in [
+        ("", &[][..]),
+        ("   B: [\n", &["[NOT_PARSED]", "tags.asl.yaml:7:4"]),
+        (
+            "  B:\n    Type: Parallel\n    Branches: [missing]\n    End: true\n",
+            &["the section missing, which does not exist"],
+        ),
+    ] {
+        fs::write(home.path().join("work/tags.asl.yaml"), format!("{tagged}{more}")).unwrap();
+        let said = reported(&home, &["check", "tags.asl.yaml"], 3);
+        assert!(said.contains("[YAML_TAG]") && said.contains("tags.asl.yaml:5:5"), "{said}");
+        assert!(!said.contains("is not recognized"), "the value without its tag is not judged: {said}");
+        others.iter().for_each(|other| assert!(said.contains(other), "{other} is not in: {said}"));
+    }
 }
 
 #[test]
@@ -156,6 +171,8 @@ fn a_state_machine_inside_a_template_is_run_by_its_name() {
     let said = reported(&home, &["check", "template.yaml"], 3);
     assert!(said.contains("Orders (inside the template; DefinitionSubstitutions Pause)"), "{said}");
     assert!(said.contains("flow run 'template.yaml#Orders' --substitute Pause=VALUE"), "{said}");
+    let wrong = reported(&home, &["run", "template.yaml#Ordres", "--yes"], 4);
+    assert!(wrong.contains("has no state machine 'Ordres'; did you mean 'Orders'?"), "{wrong}");
     let said = reported(&home, &["check", "template.yaml#Orders"], 0);
     assert!(said.contains("template.yaml#Orders:10:"), "the warning has its line: {said}");
     let said = reported(&home, &["run", "template.yaml#Orders", "--yes", "--substitute", "Pause=7"], 0);

@@ -28,6 +28,8 @@ static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b\d+h\d\dm\b|\b\d+d\d\dh\b", "1h00m"),
         (r"\b\d+m\d\ds\b", "1m00s"),
         (r"\b\d+\.\d+s\b|\b\d+s\b", "1s"),
+        (r"\b[0-9a-f]{64}\b", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (r"\(token [0-9a-f]{8}\)", "(token ba7816bf)"),
         (r"by ([a-z]+) on [\w.-]+", "by $1 on HOST"),
         (r"answered by [\w.-]+", "answered by USER"),
         (r"sudo -u \S+", "sudo -u ann"),

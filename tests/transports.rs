@@ -15,7 +15,7 @@ use crate::{
 const LIST: (&str, &str) = ("x-amz-target", "AWSStepFunctions.ListStateMachines");
 
 /// Sends an HTTP/1.1 request and returns the response, whatever its status.
-fn request(server: &Server, headers: &[(&str, &str)], body: &str) -> String {
+pub fn request(server: &Server, headers: &[(&str, &str)], body: &str) -> String {
     let address = server.endpoint.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();

@@ -51,6 +51,8 @@ pub enum WorkflowError {
         parts: Vec<LostPart>,
         /// The definition without them, to find its other problems.
         definition: Option<Box<Value>>,
+        /// Why the definition cannot be assembled, if it cannot.
+        unassembled: Option<String>,
     },
     /// A template of AWS SAM or CloudFormation.
     #[error(

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     assemble::{WorkflowError, assemble, json, without_anchors, yaml_with_last_of_repeated_keys},
-    keys::lost_parts,
+    keys::{LostPart, lost_parts},
     template,
     text::{read_text, read_text_file},
 };
@@ -102,13 +102,27 @@ impl DefinitionText {
         if parts.is_empty() {
             return assembled;
         }
-        Err(WorkflowError::LostParts { name: name.clone(), parts, definition: assembled.ok().map(Box::new) })
+        let (definition, unassembled) = match assembled {
+            Ok(definition) => (Some(Box::new(definition)), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Err(WorkflowError::LostParts { name: name.clone(), parts, definition, unassembled })
+    }
+
+    /// The parts that a parser would drop of the text, up to its first syntax error.
+    pub fn lost_parts(&self) -> Vec<LostPart> {
+        lost_parts(&self.text)
     }
 
     fn parse(&self) -> Result<Value, WorkflowError> {
         let parts = lost_parts(&self.text);
         if !parts.is_empty() {
-            return Err(WorkflowError::LostParts { name: self.name.clone(), parts, definition: None });
+            return Err(WorkflowError::LostParts {
+                name: self.name.clone(),
+                parts,
+                definition: None,
+                unassembled: None,
+            });
         }
         self.parse_with_last_of_repeated_keys()
     }

@@ -17,7 +17,17 @@ pub const REJECTED: &str = "Approval.Rejected";
 /// The kind of the fault of an answer by a user who may not give it.
 pub const NOT_ALLOWED: &str = "ApprovalNotAllowed";
 
-/// Approves or rejects an approval.
+/// The kind of the fault of an answer that needs one of the approval's tokens: it has none where only holders of tokens may answer, or
+/// another one.
+pub const NEEDS_TOKEN: &str = "ApprovalNeedsToken";
+
+/// The kind of the fault of an answer that the approval does not have.
+const INVALID: &str = "InvalidApproval";
+
+/// The author of a refused answer with a token.
+const UNKNOWN_TOKEN: &str = "the holder of this token";
+
+/// Approves or rejects an approval for a user of this machine.
 pub struct AnswerApproval;
 
 /// A request of [`AnswerApproval`].
@@ -37,6 +47,29 @@ pub struct AnswerApprovalRequest {
     pub groups: Vec<String>,
 }
 
+/// Approves or rejects an approval with one of its tokens. The token says who answers, so that a client of the network may call it.
+pub struct AnswerWithToken;
+
+/// A request of [`AnswerWithToken`]. It has no `Debug`, so that no log has the token.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerWithTokenRequest {
+    /// The execution's id.
+    pub id: String,
+    /// The state's name or path. `None` if only one approval waits.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// The answer.
+    pub decision: Decision,
+    /// The token; neither stored nor shown.
+    pub token: String,
+    /// The machine of the client, as the client names it.
+    pub host: String,
+    /// Why; recorded in the history.
+    #[serde(default)]
+    pub comment: Option<String>,
+}
+
 /// A person's decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,20 +77,25 @@ pub enum Decision {
     /// The approval is granted.
     Approve {
         /// One of the approval's choices, if it has any.
+        #[serde(default)]
         choice: Option<String>,
         /// The values of the approval's fields.
+        #[serde(default)]
         fields: Map<String, Value>,
     },
     /// The approval is rejected: the task fails with [`REJECTED`]. The cause names the state, the user and the comment.
     Reject,
 }
 
-/// The response of [`AnswerApproval`].
+/// The response of [`AnswerApproval`] and [`AnswerWithToken`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnswerApprovalResponse {
     /// The path of the state that was answered.
     pub state: String,
+    /// The author of the answer, as the history has it.
+    #[serde(default)]
+    pub user: String,
 }
 
 impl Operation for AnswerApproval {
@@ -67,30 +105,53 @@ impl Operation for AnswerApproval {
 
     async fn answer(api: &Api, request: AnswerApprovalRequest) -> Result<AnswerApprovalResponse, Fault> {
         let AnswerApprovalRequest { id, state, decision, by, groups } = request;
-        let header = api.header_of(&id)?;
-        if let Some(ended) = api.ended(&header, state.as_deref())? {
-            return Err(ended);
-        }
-        let row = api.approval_row(&id, state.as_deref()).await?;
-        if let Some(timed_out) = api.timed_out(&header, &row) {
-            return Err(timed_out);
-        }
-        let approval = approval_of(&row).cloned().unwrap_or_default();
-        let problems_of = |schema: &Value, value: &Value| api.options.host.problems_of_value(schema, value);
-        let answer = Answer { decision, by: &by, groups: &groups, now_ms: api.now_ms() };
-        let outcome = outcome_of(&approval, &row.state_path(), answer, problems_of)?;
-        let path = row.state_path();
-        match api.answer_row(&id, &row, outcome, by).await? {
-            true => Ok(AnswerApprovalResponse { state: path }),
-            false => {
-                let otherwise = format!("\"{path}\" of {id} does not wait any more");
-                Err(api.unanswerable(&id, Some(&path), otherwise).await?)
-            }
-        }
+        api.answer_approval(&id, state.as_deref(), decision, Author::User { by, groups }).await
+    }
+}
+
+impl Operation for AnswerWithToken {
+    const NAME: &'static str = "Flow.AnswerWithToken";
+    type Request = AnswerWithTokenRequest;
+    type Response = AnswerApprovalResponse;
+
+    async fn answer(api: &Api, request: AnswerWithTokenRequest) -> Result<AnswerApprovalResponse, Fault> {
+        let AnswerWithTokenRequest { id, state, decision, token, host, comment } = request;
+        api.answer_approval(&id, state.as_deref(), decision, Author::Holder { token, host, comment }).await
     }
 }
 
 impl Api {
+    /// Answers an approval.
+    async fn answer_approval(
+        &self,
+        id: &str,
+        state: Option<&str>,
+        decision: Decision,
+        author: Author,
+    ) -> Result<AnswerApprovalResponse, Fault> {
+        let header = self.header_of(id)?;
+        if let Some(ended) = self.ended(&header, state)? {
+            return Err(ended);
+        }
+        let row = self.approval_row(id, state).await?;
+        if let Some(timed_out) = self.timed_out(&header, &row) {
+            return Err(timed_out);
+        }
+        let approval = approval_of(&row).cloned().unwrap_or_default();
+        let problems_of = |schema: &Value, value: &Value| self.options.host.problems_of_value(schema, value);
+        let by = author.signaller(&approval);
+        let answer = Answer { decision, by: &by, proof: author.proof(), now_ms: self.now_ms() };
+        let outcome = outcome_of(&approval, &row.state_path(), answer, problems_of)?;
+        let (path, user) = (row.state_path(), by.user.clone());
+        match self.answer_row(id, &row, outcome, by).await? {
+            true => Ok(AnswerApprovalResponse { state: path, user }),
+            false => {
+                let otherwise = format!("\"{path}\" of {id} does not wait any more");
+                Err(self.unanswerable(id, Some(&path), otherwise).await?)
+            }
+        }
+    }
+
     /// Finds the frame of the approval to answer.
     async fn approval_row(&self, id: &str, state: Option<&str>) -> Result<FrameRow, Fault> {
         let mut rows = self.runner.store().frames(id)?;
@@ -112,15 +173,52 @@ impl Api {
     }
 }
 
+/// Who answers, as a request names it.
+enum Author {
+    /// A user of this machine.
+    User { by: Signaller, groups: Vec<String> },
+    /// The holder of a token.
+    Holder { token: String, host: String, comment: Option<String> },
+}
+
+impl Author {
+    /// The author, as the history names it.
+    fn signaller(&self, approval: &Approval) -> Signaller {
+        match self {
+            Author::User { by, .. } => by.clone(),
+            Author::Holder { token, host, comment } => {
+                let user = approval.holder(token).unwrap_or_else(|| UNKNOWN_TOKEN.to_owned());
+                Signaller { user, host: host.clone(), comment: comment.clone() }
+            }
+        }
+    }
+
+    fn proof(&self) -> Proof<'_> {
+        match self {
+            Author::User { groups, .. } => Proof::Groups(groups),
+            Author::Holder { token, .. } => Proof::Token(token),
+        }
+    }
+}
+
+/// What permits a person to answer.
+#[derive(Clone, Copy)]
+pub enum Proof<'a> {
+    /// The user of the machine, and the groups that the user belongs to.
+    Groups(&'a [String]),
+    /// A token.
+    Token(&'a str),
+}
+
 /// A person's answer to an approval.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Answer<'a> {
     /// The decision.
     pub decision: Decision,
     /// Who answers.
     pub by: &'a Signaller,
-    /// The groups that the user belongs to.
-    pub groups: &'a [String],
+    /// What permits the answer.
+    pub proof: Proof<'a>,
     /// When, in milliseconds since the Unix epoch.
     pub now_ms: u64,
 }
@@ -135,13 +233,8 @@ pub fn outcome_of(
     answer: Answer<'_>,
     problems_of: impl Fn(&Value, &Value) -> Vec<String>,
 ) -> Result<Result<Value, ErrorAndCause>, Fault> {
-    let Answer { decision, by, groups, now_ms } = answer;
-    if !approval.may_answer(&by.user, groups) {
-        let groups = approval.groups.iter().map(|name| format!("group {name}"));
-        let who: Vec<_> = approval.users.iter().cloned().chain(groups).collect();
-        let message = format!("{} may not answer \"{state_path}\": {} may", by.user, who.join(", "));
-        return Err(Fault::new(NOT_ALLOWED, message));
-    }
+    let Answer { decision, by, proof, now_ms } = answer;
+    refuse_others(approval, state_path, &by.user, proof)?;
     let (choice, fields) = match decision {
         Decision::Approve { choice, fields } => (choice, fields),
         Decision::Reject => {
@@ -150,7 +243,7 @@ pub fn outcome_of(
             return Ok(Err(ErrorAndCause { error: REJECTED.to_owned(), cause }));
         }
     };
-    let invalid = |message: String| Fault::new("InvalidApproval", format!("{message}; nothing was answered"));
+    let invalid = |message: String| Fault::new(INVALID, format!("{message}; nothing was answered"));
     let choice = match (choice, approval.choices.as_slice()) {
         (None, []) => "approve".to_owned(),
         (Some(choice), choices) if choices.contains(&choice) => choice,
@@ -183,6 +276,24 @@ pub fn outcome_of(
     })))
 }
 
+/// Refuses an answer by a user or with a token that the approval does not name.
+fn refuse_others(approval: &Approval, state_path: &str, user: &str, proof: Proof<'_>) -> Result<(), Fault> {
+    let (kind, is_permitted) = match proof {
+        Proof::Groups(groups) if approval.takes_only_tokens() => (NEEDS_TOKEN, approval.may_answer(user, groups)),
+        Proof::Groups(groups) => (NOT_ALLOWED, approval.may_answer(user, groups)),
+        Proof::Token(_) if approval.tokens.is_empty() => (INVALID, false),
+        Proof::Token(token) => (NEEDS_TOKEN, approval.holder(token).is_some()),
+    };
+    if is_permitted {
+        return Ok(());
+    }
+    let who = match approval.answerers() {
+        who if who.is_empty() => "every user may, without a token".to_owned(),
+        who => format!("{} may", who.join(", ")),
+    };
+    Err(Fault::new(kind, format!("{user} may not answer \"{state_path}\": {who}")))
+}
+
 /// Reports a field that the schema does not declare: most likely a misspelling. A schema allows more with
 /// `additionalProperties`.
 fn undeclared(schema: &Value, fields: &Value) -> Option<String> {
@@ -201,4 +312,36 @@ pub(super) const APPROVAL: &str = "flow:approval:request";
 /// The approval that a frame waits for.
 pub fn approval_of(row: &FrameRow) -> Option<&Approval> {
     row.instructions()?.approval.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::step::ApprovalToken;
+
+    use super::*;
+
+    /// The kind of the refusal of an answer; `None` if it is accepted.
+    fn refusal(approval: &Approval, user: &str, proof: Proof<'_>) -> Option<&'static str> {
+        let by = Signaller { user: user.to_owned(), host: "desk".to_owned(), comment: None };
+        let answer = Answer { decision: Decision::Reject, by: &by, proof, now_ms: 0 };
+        outcome_of(approval, "Ask", answer, |_, _| Vec::new()).err().map(|fault| fault.kind)
+    }
+
+    #[test]
+    fn a_user_or_a_token_of_the_approval_suffices_and_an_unknown_token_does_not_become_a_user() {
+        let token = "0123456789abcdef0123456789abcdef";
+        let sha256 = ApprovalToken::fingerprint(token);
+        let tokens = vec![ApprovalToken { label: "on-call".to_owned(), sha256 }];
+        let only_tokens = Approval { tokens: tokens.clone(), ..Approval::default() };
+        let both = Approval { tokens, users: vec!["ann".to_owned()], ..Approval::default() };
+        let unknown = Proof::Token("another token, which has at least 32 characters");
+        for approval in [&only_tokens, &both] {
+            assert_eq!(refusal(approval, "on-call", Proof::Token(token)), None);
+            assert_eq!(refusal(approval, "ann", unknown), Some(NEEDS_TOKEN));
+        }
+        assert_eq!(refusal(&both, "ann", Proof::Groups(&[])), None);
+        assert_eq!(refusal(&both, "bob", Proof::Groups(&[])), Some(NOT_ALLOWED));
+        assert_eq!(refusal(&only_tokens, "ann", Proof::Groups(&[])), Some(NEEDS_TOKEN));
+        assert_eq!(refusal(&Approval::default(), "ann", unknown), Some(INVALID));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use engine::asl::{did_you_mean, nearest};
 use serde_json::Value;
 use workflows::{DefinitionText, LostPart, MachineSource, TemplateMachine, WorkflowError};
 
@@ -31,6 +32,8 @@ pub enum Unreadable {
         parts: Vec<LostPart>,
         /// The definition without them, to find its other problems.
         definition: Option<Box<Value>>,
+        /// Why the definition cannot be assembled, if it cannot.
+        unassembled: Option<String>,
     },
     /// It is neither JSON nor YAML.
     NotParsed {
@@ -38,6 +41,8 @@ pub enum Unreadable {
         message: String,
         /// Line and column, counted from 1.
         position: (usize, usize),
+        /// The repeated keys and tags that precede it.
+        parts: Vec<LostPart>,
         /// The error for commands that need the definition.
         error: CliError,
     },
@@ -62,12 +67,16 @@ impl DefinitionFile {
         }
         let definition = match text.definition() {
             Ok(definition) => Ok(definition),
-            Err(WorkflowError::LostParts { parts, name, definition }) if name == file => {
-                Err(Unreadable::LostParts { parts, definition })
+            Err(WorkflowError::LostParts { parts, name, definition, unassembled }) if name == file => {
+                Err(Unreadable::LostParts { parts, definition, unassembled })
             }
             Err(WorkflowError::Parse { name, message, position: Some(position) }) if name == file => {
                 let error = WorkflowError::Parse { name, message: message.clone(), position: Some(position) };
-                Err(Unreadable::NotParsed { message, position, error: with_hint(error, text.text()) })
+                let parts = text.lost_parts();
+                Err(Unreadable::NotParsed { message, position, parts, error: with_hint(error, text.text()) })
+            }
+            Err(WorkflowError::Template { name, machines }) if machine.is_some() => {
+                return Err(not_inside(&name, machine.unwrap_or_default(), &machines));
             }
             Err(error) => return Err(with_hint(error, text.text())),
         };
@@ -124,6 +133,24 @@ fn with_hint(error: WorkflowError, text: &str) -> CliError {
     refused(error).hint(hint)
 }
 
+/// The error of `TEMPLATE#NAME` where the template has no definition of that name: it has no such state machine, or the definition is
+/// in another file.
+fn not_inside(template: &str, wanted: &str, machines: &[TemplateMachine]) -> CliError {
+    if let Some(machine) = machines.iter().find(|machine| machine.name == wanted) {
+        let error = CliError::refused(format!("the definition of {machine} is not inside {template}"));
+        return match machine.source {
+            MachineSource::Bucket => error,
+            _ => error.hint(of_template(template, std::slice::from_ref(machine))),
+        };
+    }
+    let meant = did_you_mean(nearest(wanted, machines.iter().map(|machine| machine.name.as_str())));
+    let message = format!("{template} has no state machine '{wanted}'{meant}");
+    let names: Vec<String> = machines.iter().map(ToString::to_string).collect();
+    let has = if names.is_empty() { "none".to_owned() } else { names.join("; ") };
+    let message = format!("{}\nState machines in it: {has}", message.trim_end_matches('.'));
+    CliError::not_found(message).hint(of_template(template, machines))
+}
+
 /// The commands that run the state machines of a template.
 fn of_template(template: &str, machines: &[TemplateMachine]) -> String {
     let commands = machines.iter().filter_map(|machine| {
@@ -169,5 +196,24 @@ mod tests {
         let hint = of_template("app/template.yaml", &machines);
         assert!(hint.contains("flow run app/sf/orders.asl.json --substitute Fn=VALUE   or   flow run "), "{hint}");
         assert!(hint.contains("app/template.yaml#Inline") && !hint.contains("Far"), "{hint}");
+        let wrong = not_inside("app/template.yaml", "Ordrs", &machines);
+        for words in [
+            "has no state machine 'Ordrs'; did you mean 'Orders'?\n",
+            "Orders (in sf/orders.asl.json;",
+            "; Inline (inside",
+        ] {
+            assert!(wrong.message.contains(words), "{words:?} is not in: {}", wrong.message);
+        }
+        let elsewhere = not_inside("app/template.yaml", "Orders", &machines);
+        assert!(
+            elsewhere.message.starts_with("the definition of Orders (in sf/orders.asl.json"),
+            "{}",
+            elsewhere.message
+        );
+        assert_eq!(
+            elsewhere.hint.as_deref(),
+            Some("run one of them: flow run app/sf/orders.asl.json --substitute Fn=VALUE")
+        );
+        assert_eq!(not_inside("t", "Far", &machines).hint, None);
     }
 }

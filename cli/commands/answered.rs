@@ -1,6 +1,8 @@
 //! The report after a task was answered.
 
-use api::flow::{DescribeExecution, DescribeExecutionRequest, MarkShown, MarkShownRequest, NOT_ALLOWED, approval_of};
+use api::flow::{
+    DescribeExecution, DescribeExecutionRequest, MarkShown, MarkShownRequest, NEEDS_TOKEN, NOT_ALLOWED, approval_of,
+};
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use crate::{
@@ -95,6 +97,9 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
     }
     let listed = format!("flow approvals{OPTIONS} shows what waits, and with which answers");
     let at_step_functions = handle.at_step_functions().await.is_some();
+    if refused.fault.as_deref() == Some(NEEDS_TOKEN) && !at_step_functions {
+        return Ok("the holder of a token answers with   --token-file FILE".to_owned());
+    }
     if refused.fault.as_deref() == Some(NOT_ALLOWED) && !at_step_functions {
         let command = person::command_as_owner(handle.home().real_folder());
         return Ok(command.map_or(listed, |command| {

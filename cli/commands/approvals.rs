@@ -1,10 +1,13 @@
 //! `flow approvals`.
 
+use std::path::{Path, PathBuf};
+
 use api::flow::{
     ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, ListResponse,
     PersonTask,
 };
 use clap::Args;
+use engine::step::ApprovalToken;
 use serde_json::json;
 
 use crate::{
@@ -13,8 +16,10 @@ use crate::{
     global::{Global, Output},
     home::Home,
     owner::Handle,
-    proposed::{OPTIONS, quoted},
+    proposed::{OPTIONS, quoted, word},
+    runbook::scalar,
     target::Target,
+    token_file,
     ui::{json, next, screen::Screen, status::Listed, summary, text},
 };
 
@@ -24,6 +29,9 @@ const SEARCHED_MAX: usize = 1_000;
 /// Arguments of `flow approvals`.
 #[derive(Debug, Args)]
 pub struct ApprovalsArguments {
+    /// Writes a new random token to FILE, which must not exist, and prints the lines of `Tokens` for the definition.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["engine", "endpoint"])]
+    new_token: Option<PathBuf>,
     /// The engine.
     #[command(flatten)]
     target: Target,
@@ -32,6 +40,9 @@ pub struct ApprovalsArguments {
 /// Lists what waits for people over all executions: questions, with the commands that answer each, and executions that no
 /// process drives.
 pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit, CliError> {
+    if let Some(file) = &arguments.new_token {
+        return new_token(global, file);
+    }
     let mut any = false;
     if let Some(handle) = arguments.target.handle(global).await? {
         let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
@@ -56,6 +67,26 @@ pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit,
         handle.leave();
     }
     Ok(end_of_list(global, any))
+}
+
+/// Makes a token whose holder may answer approvals. The label is the file's name without its ending.
+fn new_token(global: &Global, file: &Path) -> Result<Exit, CliError> {
+    let sha256 = ApprovalToken::fingerprint(&token_file::write_new(file)?);
+    let (shown, label) = (file.display().to_string(), file.file_stem().unwrap_or_default().to_string_lossy());
+    let message = format!("{shown} holds a new token, for the person who may answer only");
+    match global.output {
+        Output::Human => {
+            say!("{message}. In the definition:\n");
+            say!("  Tokens:\n    - Label: {}\n      Sha256: {}\n", scalar(&label), scalar(&sha256));
+            say!("Its holder answers with   flow approve ID --token-file {}{OPTIONS}", word(&shown));
+        }
+        Output::Json => {
+            let line =
+                json!({ "type": "approvalToken", "file": shown, "label": label, "sha256": sha256, "message": message });
+            json::print(line);
+        }
+    }
+    Ok(Exit::Success)
 }
 
 fn end_of_list(global: &Global, any: bool) -> Exit {

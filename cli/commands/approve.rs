@@ -1,10 +1,13 @@
 //! `flow approve` and `flow reject`.
 
+use std::path::PathBuf;
+
 use api::flow::{
-    AnswerApproval, AnswerApprovalRequest, Decision, DescribeExecution, DescribeExecutionRequest, approval_of,
+    AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest, Decision,
+    DescribeExecution, DescribeExecutionRequest, approval_of,
 };
 use clap::Args;
-use engine::machine::FrameRow;
+use engine::{journal::Signaller, machine::FrameRow};
 use serde_json::{Map, Value, json};
 
 use super::answered;
@@ -17,6 +20,7 @@ use crate::{
     proposed::state_name,
     target::{Engine, Target},
     this_process,
+    token_file,
     ui::{json, next::FILL_IN},
 };
 
@@ -37,6 +41,9 @@ pub struct ApproveArguments {
     /// Why; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
+    /// Answers as the holder of this file's token, which the approval names.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// The engine.
     #[command(flatten)]
     target: Target,
@@ -53,6 +60,9 @@ pub struct RejectArguments {
     /// Why; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
+    /// Answers as the holder of this file's token, which the approval names.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// The engine.
     #[command(flatten)]
     target: Target,
@@ -60,15 +70,26 @@ pub struct RejectArguments {
 
 /// Approves an approval.
 pub async fn approve(global: &Global, arguments: ApproveArguments) -> Result<Exit, CliError> {
-    let ApproveArguments { id, state, choice, set, comment, target } = arguments;
-    let answered = Answered { id, state, target };
-    answer(global, answered, Answer::Approve { choice, set }, comment).await
+    let ApproveArguments { id, state, choice, set, comment, token_file, target } = arguments;
+    let author = Author { comment, token: token_in(token_file, &target)? };
+    answer(global, Answered { id, state, target }, Answer::Approve { choice, set }, author).await
 }
 
 /// Rejects an approval: the task fails with `Approval.Rejected`.
 pub async fn reject(global: &Global, arguments: RejectArguments) -> Result<Exit, CliError> {
-    let RejectArguments { id, state, comment, target } = arguments;
-    answer(global, Answered { id, state, target }, Answer::Reject, comment).await
+    let RejectArguments { id, state, comment, token_file, target } = arguments;
+    let author = Author { comment, token: token_in(token_file, &target)? };
+    answer(global, Answered { id, state, target }, Answer::Reject, author).await
+}
+
+fn token_in(file: Option<PathBuf>, target: &Target) -> Result<Option<String>, CliError> {
+    let Some(file) = file else { return Ok(None) };
+    if target.engine == Engine::Sfn {
+        let message = "Step Functions knows no tokens of approvals: IAM decides who may answer there";
+        return Err(CliError::refused(message).hint("answer without --token-file"));
+    }
+    refuse_placeholder("--token-file", &file.to_string_lossy())?;
+    token_file::read(&file).map(Some)
 }
 
 /// What is answered, as the arguments name it.
@@ -76,6 +97,13 @@ struct Answered {
     id: String,
     state: Option<String>,
     target: Target,
+}
+
+/// Who answers, and why.
+struct Author {
+    comment: Option<String>,
+    /// The token that says who answers; `None` for the user of this process.
+    token: Option<String>,
 }
 
 /// An answer as the arguments give it.
@@ -140,12 +168,26 @@ fn fields(schema: Option<&Value>, assignments: &[String]) -> Result<Map<String, 
     Ok(fields.as_object().cloned().unwrap_or_default())
 }
 
-async fn answer(
-    global: &Global,
-    answered: Answered,
-    answer: Answer,
-    comment: Option<String>,
-) -> Result<Exit, CliError> {
+/// Sends an answer by the user of this process, or by the holder of a token.
+async fn send(
+    handle: &Handle,
+    id: String,
+    state: Option<String>,
+    decision: Decision,
+    author: Author,
+) -> Result<AnswerApprovalResponse, CliError> {
+    let by = person::signaller(author.comment);
+    let Some(token) = author.token else {
+        let groups = person::groups(&by.user);
+        let request = AnswerApprovalRequest { id, state, decision, by, groups };
+        return handle.call::<AnswerApproval>(request).await;
+    };
+    let Signaller { host, comment, .. } = by;
+    let request = AnswerWithTokenRequest { id, state, decision, token, host, comment };
+    handle.call::<AnswerWithToken>(request).await
+}
+
+async fn answer(global: &Global, answered: Answered, answer: Answer, author: Author) -> Result<Exit, CliError> {
     let Answered { id: wanted, state, target } = answered;
     this_process::is_about_state(state.as_deref());
     let located = match (target.engine, &target.endpoint) {
@@ -153,9 +195,7 @@ async fn answer(
         _ => locate_at(global, &target, &wanted).await?,
     };
     let (id, handle) = located.answer().await?;
-    let by = person::signaller(comment);
-    let groups = person::groups(&by.user);
-    let (word, user) = (if answer == Answer::Reject { "rejected" } else { "approved" }, by.user.clone());
+    let word = if answer == Answer::Reject { "rejected" } else { "approved" };
     let decision = match decision(&handle, &id, state.as_deref(), answer).await {
         Ok(decision) => decision,
         Err(error) => {
@@ -163,9 +203,8 @@ async fn answer(
             return Err(error);
         }
     };
-    let request = AnswerApprovalRequest { id: id.clone(), state, decision, by, groups };
-    let answered = match handle.call::<AnswerApproval>(request).await {
-        Ok(response) => answered::afterwards(&handle, &id).await.map(|afterwards| (response.state, afterwards)),
+    let answered = match send(&handle, id.clone(), state, decision, author).await {
+        Ok(response) => answered::afterwards(&handle, &id).await.map(|afterwards| (response, afterwards)),
         Err(refused) => {
             let hint = answered::hint_of_refusal(&handle, &id, &refused).await;
             let refused = if_pruned(&id, refused);
@@ -176,7 +215,7 @@ async fn answer(
         }
     };
     let closed = handle.close().await;
-    let (state, afterwards) = answered?;
+    let (AnswerApprovalResponse { state, user }, afterwards) = answered?;
     closed?;
     let message = format!("{id}: \"{state}\" is {word} by {user}");
     match global.output {

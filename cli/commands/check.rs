@@ -125,28 +125,35 @@ pub(super) fn read(workflow: &str, substitute: &[String]) -> Result<(Readable, O
 pub(super) fn read_file(path: &str, substitutions: &[String]) -> Result<(Readable, Source), CliError> {
     let file = DefinitionFile::read(path, substitutions)?;
     let mut source = Source::new(&file.text).of_definition_at(&file.pointer);
+    let location = |part: &LostPart| part.pointer.strip_prefix(&file.pointer).unwrap_or(&part.pointer).to_owned();
     let lost = |part: &LostPart| {
         let code = match part.kind {
             LostKind::RepeatedKey { .. } => "DUPLICATE_KEY",
             LostKind::Tag { .. } => "YAML_TAG",
         };
-        let location = part.pointer.strip_prefix(&file.pointer).unwrap_or(&part.pointer);
-        Diagnostic::error(code, location, sentence(&part.to_string()))
+        Diagnostic::error(code, &location(part), sentence(&part.to_string()))
     };
     let definition = match file.definition {
         Ok(definition) => Ok(definition),
-        Err(Unreadable::LostParts { parts, definition }) => {
+        Err(Unreadable::LostParts { parts, definition, unassembled }) => {
             let mut found: Vec<Diagnostic> = parts.iter().map(lost).collect();
+            found.extend(unassembled.map(|why| Diagnostic::error("SCHEMA_VALIDATION_FAILED", "", format!("{why}."))));
             if let Some(definition) = definition {
                 let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-                found.extend(checks::problems(&definition, &steps));
+                // The value that a tag leaves is not the one that is meant.
+                let tags = parts.iter().filter(|part| matches!(part.kind, LostKind::Tag { .. }));
+                let tagged: Vec<String> = tags.map(location).collect();
+                let others = checks::problems(&definition, &steps).into_iter();
+                found.extend(others.filter(|problem| !tagged.contains(&problem.location)));
             }
             Err(found)
         }
-        Err(Unreadable::NotParsed { message, position: (line, column), error }) => {
+        Err(Unreadable::NotParsed { message, position: (line, column), parts, error }) => {
             source.failed_at(Position { line, column });
             let hint = error.hint.map_or_else(String::new, |hint| format!("; {hint}"));
-            Err(vec![Diagnostic::error("NOT_PARSED", "", format!("{path} cannot be parsed: {message}{hint}"))])
+            let mut found: Vec<Diagnostic> = parts.iter().map(lost).collect();
+            found.push(Diagnostic::error("NOT_PARSED", "", format!("{path} cannot be parsed: {message}{hint}")));
+            Err(found)
         }
     };
     Ok((definition, source))

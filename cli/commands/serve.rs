@@ -2,9 +2,7 @@
 
 use std::{
     collections::HashMap,
-    io::Read,
     net::SocketAddr,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -22,6 +20,7 @@ use crate::{
     interrupt,
     owner::{self, Handle, Local},
     proposed::OPTIONS,
+    token_file,
     ui::{
         json,
         text::{counted, one_or},
@@ -35,8 +34,6 @@ const FILE_HANDLES_MAX: u64 = 65_536;
 const TOKEN: &str = "FLOW_TOKEN";
 /// The most executions that are counted by what continues them.
 const COUNTED_MAX: usize = 1_000;
-/// The longest token file, in bytes.
-const TOKEN_BYTES_MAX: u64 = 4_096;
 /// The environment variables with the signing key. They are not arguments, because all users can list processes.
 const ACCESS_KEY_ID: &str = "FLOW_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "FLOW_SECRET_ACCESS_KEY";
@@ -184,19 +181,7 @@ fn permitted(listen: SocketAddr, guard: &Guard) -> Result<(), CliError> {
 /// The token of the operator. An empty variable counts as unset.
 fn token(file: Option<&Path>) -> Result<Option<String>, CliError> {
     let Some(file) = file else { return Ok(std::env::var(TOKEN).ok().filter(|token| !token.is_empty())) };
-    let refused = |what: &str| CliError::refused(format!("--token-file {}: {what}", file.display()));
-    let mut text = String::new();
-    let opened = std::fs::File::open(file).map_err(|error| refused(&error.to_string()))?;
-    let mode = opened.metadata().map_err(|error| refused(&error.to_string()))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        let hint = format!("chmod 600 {}", file.display());
-        return Err(refused(&format!("it is open to others (mode {:o})", mode & 0o777)).hint(hint));
-    }
-    opened.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(|error| refused(&error.to_string()))?;
-    match text.trim() {
-        "" => Err(refused("it holds no token")),
-        token => Ok(Some(token.to_owned())),
-    }
+    token_file::read(file).map(Some)
 }
 
 /// The key of the operator, for requests that are signed for a region.

@@ -217,13 +217,18 @@ impl Executions {
         let problems_of = |schema: &Value, value: &Value| -> Vec<String> {
             workflows::schema_problems(schema, value).iter().map(ToString::to_string).collect()
         };
-        let answer = flow::Answer { decision, by: &by, groups: &groups, now_ms: SystemClock::default().now_ms() };
+        let answer = flow::Answer {
+            decision,
+            by: &by,
+            proof: flow::Proof::Groups(&groups),
+            now_ms: SystemClock::default().now_ms(),
+        };
         let receipt = match flow::outcome_of(&approval, &path, answer, problems_of)? {
             Ok(output) => self.api.task_succeeded(&token, &output.to_string()).await,
             Err(failure) => self.api.task_failed(&token, &failure.error, &failure.cause).await,
         };
         accepted(receipt.map_err(refused)?, &path)?;
-        Ok(flow::AnswerApprovalResponse { state: path })
+        Ok(flow::AnswerApprovalResponse { state: path, user: by.user })
     }
 
     /// Answers a Task that waits with its token.

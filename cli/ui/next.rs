@@ -98,7 +98,13 @@ pub fn withdraw(id: &str, state: &str) -> String {
 fn approve(id: &str, state_path: &str, approval: &Approval, choice: Option<String>) -> String {
     let choice = choice.unwrap_or_default();
     let state = if state_path.is_empty() { String::new() } else { format!(" {}", quoted(state_path)) };
-    format!("flow approve {}{state}{choice}{}{OPTIONS}", quoted(id), assignments(&fields(approval).0))
+    let token = token_option(approval);
+    format!("flow approve {}{state}{choice}{}{token}{OPTIONS}", quoted(id), assignments(&fields(approval).0))
+}
+
+/// The option for the token, where only holders of tokens may answer.
+fn token_option(approval: &Approval) -> String {
+    if approval.takes_only_tokens() { format!(" --token-file {FILL_IN}") } else { String::new() }
 }
 
 /// The names of an approval's fields: those that are required and have no default, and the others.
@@ -144,7 +150,8 @@ fn answers(id: &str, state_path: &str, instructions: &Instructions, for_people: 
         choices => choices.iter().map(|choice| approve(Some(option("choice", choice)))).collect(),
     };
     let comment = if for_people { " --comment WHY" } else { "" };
-    answers.push(("To reject:    ", format!("flow reject {quoted_id} {path}{comment}{OPTIONS}")));
+    let token = token_option(approval);
+    answers.push(("To reject:    ", format!("flow reject {quoted_id} {path}{comment}{token}{OPTIONS}")));
     answers
 }
 
@@ -197,6 +204,15 @@ mod tests {
         assert!(!shortest_answer("r-1", "", &with_default).contains("--set"), "a default needs no value");
         let choices = Approval { choices: vec!["now".to_owned()], ..Approval::default() };
         assert!(shortest_answer("r-1", "", &choices).starts_with("flow approve r-1 --choice now"));
+    }
+
+    #[test]
+    fn where_only_tokens_may_answer_the_proposed_command_asks_for_one() {
+        let tokens = vec![engine::step::ApprovalToken::default()];
+        let approval = Approval { tokens: tokens.clone(), ..Approval::default() };
+        assert_eq!(shortest_answer("r-1", "Ask", &approval), "flow approve r-1 Ask --token-file …");
+        let approval = Approval { tokens, users: vec!["ann".to_owned()], ..Approval::default() };
+        assert_eq!(shortest_answer("r-1", "Ask", &approval), "flow approve r-1 Ask");
     }
 
     #[test]

@@ -92,6 +92,10 @@ fn run() -> std::io::Result<WaitStatus> {
 /// Starts the program in its own process group and writes its input.
 fn start(request: Request) -> std::io::Result<Pid> {
     let mut command = Command::new(&request.program);
+    command.envs(&request.environment);
+    if let Some(folder) = &request.folder {
+        command.current_dir(folder);
+    }
     let mut child = command.args(&request.arguments).stdin(Stdio::piped()).process_group(0).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // A program need not read its input.

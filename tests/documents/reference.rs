@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde_json::Value;
 
-use super::{files, root, shown};
+use super::{anchor, files, root, shown};
 use crate::support::{Home, text};
 
 /// The width of help texts.
@@ -48,19 +48,26 @@ fn commands(home: &Home) -> String {
     page
 }
 
+/// An index of the codes, then a section for each: the anchor of a code is `errors.md#CODE` in lower case without dots.
 fn errors(home: &Home) -> String {
     let pages = objects(home, &["explain", "-o", "json"], "explanation");
     let is_name = |page: &&Value| page["code"].as_str().unwrap().contains('.');
-    let rows = |title: &str, pages: Vec<&Value>| {
-        let rows = pages.into_iter().map(|page| {
-            format!("| `{}` | {} | {} |\n", cell(&page["code"]), cell(&page["meaning"]), cell(&page["remedy"]))
-        });
-        format!("\n## {title}\n\n| code | meaning | what to do |\n|---|---|---|\n{}", rows.collect::<String>())
+    let part = |title: &str, pages: Vec<&Value>| {
+        let row = |page: &&Value| {
+            let code = cell(&page["code"]);
+            format!("| [`{code}`](#{}) | {} |\n", anchor(&code), cell(&page["meaning"]))
+        };
+        let page_of = |page: &&Value| {
+            let [code, meaning, remedy] = ["code", "meaning", "remedy"].map(|field| page[field].as_str().unwrap());
+            format!("\n### `{code}`\n\n{meaning}\n\n{remedy}\n")
+        };
+        let (rows, sections): (String, String) = (pages.iter().map(row).collect(), pages.iter().map(page_of).collect());
+        format!("\n## {title}\n\n| code | meaning |\n|---|---|\n{rows}{sections}")
     };
     let intro = format!("# Error codes\n\n{MADE}: what `flow explain` says. `flow explain CODE` shows one of them.\n");
     intro
-        + &rows("Codes of flow check and flow deploy", pages.iter().filter(|page| !is_name(page)).collect())
-        + &rows("Error names of executions", pages.iter().filter(is_name).collect())
+        + &part("Codes of flow check and flow deploy", pages.iter().filter(|page| !is_name(page)).collect())
+        + &part("Error names of executions", pages.iter().filter(is_name).collect())
 }
 
 /// The resource that names a step in a definition.

@@ -11,6 +11,10 @@ use super::support::{block_on, context, lines, process_ids, run, runs, shell};
 pub const TESTS: &[(&str, fn())] = &[
     ("input_becomes_output", input_becomes_output),
     ("only_named_variables_are_inherited", only_named_variables_are_inherited),
+    (
+        "a_definition_chooses_variables_folder_and_standard_input",
+        a_definition_chooses_variables_folder_and_standard_input,
+    ),
     ("a_failure_names_the_status_and_the_last_words", a_failure_names_the_status_and_the_last_words),
     ("a_program_that_is_missing_cannot_start", a_program_that_is_missing_cannot_start),
     ("input_that_is_not_read_is_no_failure", input_that_is_not_read_is_no_failure),
@@ -39,6 +43,23 @@ fn only_named_variables_are_inherited() {
     let printed: Vec<&str> = printed.as_str().unwrap().lines().filter(|name| *name != "_").collect();
     assert!(printed.iter().all(|name| allowed.contains(name)), "{printed:?}");
     assert!(printed.contains(&"FLOW_IDEMPOTENCY_TOKEN") && printed.contains(&"PATH"), "{printed:?}");
+}
+
+fn a_definition_chooses_variables_folder_and_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = folder.path().canonicalize().unwrap();
+    let script = "printf '%s ' \"$LEVEL\" \"$LANG\" \"$(pwd)\"; tr a-z A-Z";
+    let input = json!({
+        "Program": "/bin/sh", "Arguments": ["-c", script], "Folder": real, "Stdin": "two\nlines",
+        "Environment": { "LEVEL": "7 $HOME", "LANG": "C" },
+    });
+    let printed = block_on(run(context("surroundings"), input)).unwrap();
+    assert_eq!(printed, format!("7 $HOME C {} TWO\nLINES", real.display()));
+    let input = json!({ "Program": "/bin/sh", "Environment": { "LD_PRELOAD": "/nowhere.so" } });
+    let error = block_on(run(context("refused"), input)).unwrap_err();
+    assert!(error.cause.contains("may not set LD_PRELOAD"), "{}", error.cause);
+    let input = json!({ "Program": "/bin/true", "Stdin": "x".repeat(262_144) });
+    assert_eq!(block_on(run(context("not read"), input)).unwrap(), "", "input that is not read is no failure");
 }
 
 fn a_failure_names_the_status_and_the_last_words() {

@@ -1,0 +1,73 @@
+//! Checks what a definition chooses about programs of this machine, which `flow:process:run` would refuse.
+
+use engine::asl::{Diagnostic, each_state, pointer::escaped};
+use serde_json::Value;
+
+use super::arguments::is_literal;
+
+/// Reports each variable that a definition may not set, each folder that is not absolute, and two standard inputs.
+pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    each_state(definition, &mut |raw| {
+        let (pointer, state) = (&raw.pointer, raw.json);
+        if state["Resource"] != "flow:process:run" {
+            return;
+        }
+        let field = if raw.language == "JSONata" { "Arguments" } else { "Parameters" };
+        let arguments = &state[field];
+        let mut wrong = |at: &str, message: String| {
+            let at = format!("{pointer}/{field}/{at}");
+            found.push(Diagnostic::error("INVALID_ARGUMENT", &at, format!("flow:process:run: {message}.")));
+        };
+        for name in arguments["Environment"].as_object().into_iter().flatten().map(|(name, _)| name) {
+            let plain = name.strip_suffix(".$").unwrap_or(name);
+            if let Some(message) = steps::refused_variable(plain) {
+                wrong(&format!("Environment/{}", escaped(name)), message);
+            }
+        }
+        if let Some(folder) = arguments.get("Folder").filter(|folder| is_literal(folder)).and_then(Value::as_str)
+            && !folder.starts_with('/')
+        {
+            wrong("Folder", format!("'{folder}' is not an absolute path"));
+        }
+        let has = |name: &str| arguments.get(name).is_some() || arguments.get(format!("{name}.$")).is_some();
+        if has("Input") && has("Stdin") {
+            wrong("Stdin", "Input and Stdin both name the standard input: set one of them".to_owned());
+        }
+    });
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(language: &str, arguments: Value) -> Vec<String> {
+        let field = if language == "JSONata" { "Arguments" } else { "Parameters" };
+        let task = json!({ "Type": "Task", "Resource": "flow:process:run", field: arguments, "End": true });
+        let definition = json!({ "QueryLanguage": language, "StartAt": "A", "States": { "A": task } });
+        problems(&definition).into_iter().map(|problem| problem.location.replace("/States/A/", "")).collect()
+    }
+
+    #[test]
+    fn what_the_step_would_refuse_is_reported_before_a_run() {
+        let arguments = json!({ "Environment": { "LEVEL": "1", "PATH": "/x", "A/B": "" }, "Folder": "app", "Stdin": "", "Input": 1 });
+        let all = ["Arguments/Environment/PATH", "Arguments/Environment/A~1B", "Arguments/Folder", "Arguments/Stdin"];
+        let mut sorted = found("JSONata", arguments);
+        sorted.sort_by_key(|at| all.iter().position(|one| one == at));
+        assert_eq!(sorted, all);
+        let arguments = json!({ "Environment": { "LD_PRELOAD.$": "$.x", "LEVEL.$": "$.y" }, "Folder.$": "$.f" });
+        assert_eq!(found("JSONPath", arguments), ["Parameters/Environment/LD_PRELOAD.$"]);
+    }
+
+    #[test]
+    fn what_is_known_at_run_time_only_is_not_judged() {
+        let expression = "{% $states.input.x %}";
+        let arguments = json!({ "Environment": { "LEVEL": expression }, "Folder": expression, "Stdin": expression });
+        assert_eq!(found("JSONata", arguments), [""; 0]);
+        assert_eq!(found("JSONata", json!({ "Environment": expression, "Folder": "${Folder}" })), [""; 0]);
+        assert_eq!(found("JSONata", json!({ "Folder": "/srv/app", "Input": 1 })), [""; 0]);
+    }
+}

@@ -1,0 +1,65 @@
+//! Files that hold a token: only their owner may read them.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Read, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+use crate::exit::CliError;
+
+/// The longest token file, in bytes.
+const BYTES_MAX: u64 = 4_096;
+
+/// Reads the token of a file that `--token-file` names.
+///
+/// # Errors
+/// The file cannot be read, is open to others, or is empty.
+pub fn read(file: &Path) -> Result<String, CliError> {
+    let refused = |what: &str| CliError::refused(format!("--token-file {}: {what}", file.display()));
+    let mut text = String::new();
+    let opened = File::open(file).map_err(|error| refused(&error.to_string()))?;
+    let mode = opened.metadata().map_err(|error| refused(&error.to_string()))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let hint = format!("chmod 600 {}", file.display());
+        return Err(refused(&format!("it is open to others (mode {:o})", mode & 0o777)).hint(hint));
+    }
+    opened.take(BYTES_MAX).read_to_string(&mut text).map_err(|error| refused(&error.to_string()))?;
+    match text.trim() {
+        "" => Err(refused("it holds no token")),
+        token => Ok(token.to_owned()),
+    }
+}
+
+/// Writes a new random token to a file that does not exist, and returns the token.
+///
+/// # Errors
+/// The file exists or cannot be written.
+pub fn write_new(file: &Path) -> Result<String, CliError> {
+    let token = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
+    let refused = |error: std::io::Error| CliError::refused(format!("{}: {error}", file.display()));
+    let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(refused)?;
+    writeln!(written, "{token}").map_err(refused)?;
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_new_token_is_readable_by_its_owner_only_and_replaces_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("on-call.token");
+        let token = write_new(&file).unwrap();
+        assert_eq!((token.len(), read(&file).unwrap()), (64, token.clone()));
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(write_new(&file).is_err());
+        assert_eq!(read(&file).unwrap(), token, "the file is as it was");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(read(&file).unwrap_err().hint.unwrap(), format!("chmod 600 {}", file.display()));
+    }
+}
