@@ -92,7 +92,13 @@ const DAYS: &[Day] = &[
         name: "a protection stops a call",
         faults: &["elbv2:CreateLoadBalancer=OperationNotPermitted"],
         end: End::Resumes(1),
-        says: &["OperationNotPermitted", "attempt 1"],
+        says: &["does not support creating load balancers", "ask AWS Support", "attempt 1"],
+    },
+    Day {
+        name: "the account is on the free plan",
+        faults: &["rds:CreateDBInstance=FreeTierRestrictionError"],
+        end: End::Fails(1),
+        says: &["maximum available to free tier customers", "to the paid plan", "attempt 1"],
     },
     Day {
         name: "the certificate is refused",
@@ -335,17 +341,6 @@ fn a_bastion_that_cannot_be_reached_is_said_so_with_the_way_out() {
         assert!(said.contains(words), "{words}: {said}");
     }
     home.rehearse(&["--set", "bastion.waitForSsh=false"]);
-}
-
-#[test]
-fn an_account_offers_only_what_exists() {
-    let home = Home::for_rehearsal();
-    let (exit, said) = run(&home, &["--plan", "--set", "database.instanceClass=db.nope.micro"]);
-    assert_eq!(exit, Some(3), "{said}");
-    assert!(said.contains("db.nope.micro"), "{said}");
-    let (exit, said) = run(&home, &["--plan", "--set", "bastion.ubuntuRelease=\"99.04\""]);
-    assert_eq!(exit, Some(3), "{said}");
-    assert!(said.contains("has no image of Ubuntu 99.04"), "{said}");
 }
 
 /// Creates what others have in the deployment's VPC, and deletes it: a security group with a rule that refers to one of the deployment's.
