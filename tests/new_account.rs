@@ -58,5 +58,5 @@ fn an_account_offers_only_what_exists() {
     assert_eq!(exit, Some(0), "{said}");
     assert!(said.contains("AWS::EC2::Instance") && !said.contains("never occurred"), "{said}");
     let pages = world.calls()[before..].iter().filter(|made| made["call"] == "ec2:DescribeImages").count();
-    assert!(pages >= 2 && pages % 2 == 0, "{pages} pages: {said}");
+    assert!(pages >= 2, "{pages} pages: {said}");
 }

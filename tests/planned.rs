@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, World, text};
+use crate::{
+    support::{Home, World, text},
+    transcripts::check_part,
+};
 
 /// Slower than in other tests: on a busy machine a short time-out of the workflow would pass between two checks.
 const SPEED: &str = "100";
@@ -101,6 +104,12 @@ const DRIFT: &str = "import boto3, sys\n\
     s = c('ecs').describe_services(cluster='rehearsal', services=['rehearsal'])['services'][0]\n\
     c('ecs').update_service(cluster='rehearsal', service='rehearsal', desiredCount=s['desiredCount'] + 1)";
 
+/// The README of endpoints-aws shows the plan as a person sees it.
+fn show_in_the_readme(home: &Home, more: &[&str]) {
+    let plan = ["run", "endpoints-aws", "--rehearse", "--speed", SPEED, "--plan"];
+    check_part("plan", &home.succeed(&[&plan[..], more].concat()));
+}
+
 #[test]
 fn a_plan_changes_nothing_and_agrees_with_the_run_resource_by_resource() {
     let home = Home::for_rehearsal();
@@ -127,6 +136,7 @@ fn a_plan_changes_nothing_and_agrees_with_the_run_resource_by_resource() {
     world.python(DRIFT);
     let image = ["--set", "application.image=example.test/image:2"];
     let drifted = plan(&home, &world, "endpoints-aws", &image, 10);
+    show_in_the_readme(&home, &image);
     let fields: Vec<_> = drifted["changes"]
         .as_array()
         .unwrap()
