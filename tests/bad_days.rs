@@ -53,6 +53,12 @@ const DAYS: &[Day] = &[
         says: &[],
     },
     Day {
+        name: "services answer late, with errors or not at all",
+        faults: &["logs:*=error", "iam:*=dropped", "elbv2:*=unavailable", "sns:*=delay"],
+        end: End::Succeeds,
+        says: &["Retry"],
+    },
+    Day {
         name: "nothing fits",
         faults: &["route53:zone=not-delegated", "rds:offers=none"],
         end: End::Refuses(3),
