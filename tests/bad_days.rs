@@ -184,8 +184,12 @@ fn a_rollback_fails_every_run_until_it_is_repaired() {
     assert!(said.contains("because it rolled back"), "{said}");
     let (exit, said) = run(&home, &bad);
     assert_eq!(exit, Some(1), "the next run: {said}");
+    let silent = ["--set", "application.image=example.test/silent:3", "--fault", "ecs:service=never-healthy"];
+    let (exit, said) = run(&home, &silent);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("is not stable in time"), "{said}");
     home.rehearse(&[]);
-    home.rehearse(&["--set", "application.image=example.test/repaired:3"]);
+    home.rehearse(&["--set", "application.image=example.test/repaired:4"]);
     assert_eq!(home.world().inspect()["counts"]["services"], 1);
 }
 
