@@ -16,6 +16,7 @@ Faults of a rehearsal (--fault, several may be given; * matches any text, *N rep
   SERVICE:OPERATION=delay        an answer after a tenth of a second
   SERVICE:OPERATION=expired      the credentials have expired
   SERVICE:OPERATION=denied       the identity may not make the call
+  SERVICE:OPERATION=denied-scp   a service control policy of the organization denies the call
   SERVICE:OPERATION=CODE         any error code of AWS, such as VpcLimitExceeded
   acm:certificate=failed         certificates end as FAILED
   acm:certificate=issued         repairs them
@@ -28,6 +29,7 @@ Faults of a rehearsal (--fault, several may be given; * matches any text, *N rep
   ecs:service=healthy            repairs the revision that the service runs
   SERVICE:role=first-use         the service-linked role of rds, ecs, elbv2 or * is not usable at once
   SERVICE:lists=stale            lists by tag of ec2, secretsmanager, tagging or * lag by some seconds
+  ssm:parameters=missing         Canonical's parameters, which name the Ubuntu images, do not exist
   ec2:vpcs=at-quota              the account has as many VPCs as it may have
   ec2:deletions=in-use           network interfaces hold what is deleted for a minute
   ec2:ssh=unreachable            nothing on port 22 of the bastion answers
@@ -113,13 +115,13 @@ impl FromStr for InjectedFault {
         let order = match (operation, kind) {
             (
                 "certificate" | "database" | "service" | "role" | "lists" | "vpcs" | "deletions" | "zone" | "offers"
-                | "ssh",
+                | "parameters" | "ssh",
                 value,
             ) => {
                 known_condition(service, operation, value)?;
                 condition(value)
             }
-            ("PassRole", kind) if kind != "denied" => {
+            ("PassRole", kind) if !matches!(kind, "denied" | "denied-scp") => {
                 return Err("iam:PassRole is a permission and no call: it can only be denied".to_owned());
             }
             (_, kind) => call(&format!("{service}:{operation}"), kind, times)?,
@@ -150,6 +152,7 @@ fn known_condition(service: &str, operation: &str, value: &str) -> Result<(), St
         ("ec2" | "secretsmanager" | "tagging" | "*", "lists") => &["stale"],
         ("ec2", "vpcs") => &["at-quota"],
         ("ec2", "ssh") => &["unreachable"],
+        ("ssm", "parameters") => &["missing"],
         ("ec2" | "*", "deletions") => &["in-use"],
         ("route53", "zone") => &["not-delegated"],
         _ => return Err(format!("there is no fault {service}:{operation}")),
@@ -169,7 +172,7 @@ fn call(operation: &str, kind: &str, times: u32) -> Result<Value, String> {
         "lost" => ("drop_after", each, json!({})),
         "dropped" => ("drop", false, json!({})),
         "unavailable" => ("error", false, json!({ "code": "ServiceUnavailable", "status": 503 })),
-        "throttle" | "delay" | "expired" | "denied" => (kind, false, json!({})),
+        "throttle" | "delay" | "expired" | "denied" | "denied-scp" => (kind, false, json!({})),
         code if code.starts_with(|c: char| c.is_ascii_uppercase()) => {
             ("error", false, json!({ "code": code, "status": 400 }))
         }

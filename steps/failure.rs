@@ -70,11 +70,13 @@ where
     let is_flow = error.raw_response().is_some_and(|response| response.headers().get("server") == Some(SERVER));
     let of_code = match code.as_deref() {
         Some(_) if is_flow && class == ErrorClass::Credentials => Some(HINT_OF_SERVER),
-        Some(code) => codes::hint_of_code(code),
+        Some(code) => codes::refusal(code, &cause).map(|(_, hint)| hint),
         None => None,
     };
     let of_code = of_code.map(str::to_owned);
-    let hint = of_code.or_else(|| hint(class, codes::refused_action(&cause).unwrap_or(action)));
+    let action_refused = codes::refused_action(&cause).unwrap_or(action);
+    let of_policy = || (class == ErrorClass::Permission).then(|| hint_of_policy(&cause, action_refused)).flatten();
+    let hint = of_code.or_else(of_policy).or_else(|| hint(class, action_refused));
     StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint, name: None }
 }
 
@@ -207,6 +209,20 @@ fn cause_without_message<E: Error + 'static>(error: &SdkError<E, HttpResponse>, 
         }
         _ => chain(error),
     }
+}
+
+/// The hint for a refusal that names the policy which denies the action, if to allow the action in IAM is not enough.
+fn hint_of_policy(message: &str, action: &str) -> Option<String> {
+    let policy = codes::denying_policy(message)?;
+    let hint = match (codes::is_explicit_deny(message), policy) {
+        (false, "identity-based policy") => return None,
+        (true, "service control policy" | "resource control policy") => format!(
+            "A {policy} of the organization denies {action}, whatever IAM allows: its administrator must change it, then resume."
+        ),
+        (true, _) => format!("A {policy} denies {action}, whatever others allow: remove the deny, then resume."),
+        (false, _) => format!("Allow {action} in the {policy} too, then resume."),
+    };
+    Some(hint)
 }
 
 fn hint(class: ErrorClass, action: &str) -> Option<String> {

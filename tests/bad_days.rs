@@ -53,6 +53,12 @@ const DAYS: &[Day] = &[
         says: &[],
     },
     Day {
+        name: "services answer late, with errors or not at all",
+        faults: &["logs:*=error", "iam:*=dropped", "elbv2:*=unavailable", "sns:*=delay"],
+        end: End::Succeeds,
+        says: &["Retry"],
+    },
+    Day {
         name: "nothing fits",
         faults: &["route53:zone=not-delegated", "rds:offers=none"],
         end: End::Refuses(3),
@@ -92,7 +98,13 @@ const DAYS: &[Day] = &[
         name: "a protection stops a call",
         faults: &["elbv2:CreateLoadBalancer=OperationNotPermitted"],
         end: End::Resumes(1),
-        says: &["OperationNotPermitted", "attempt 1"],
+        says: &["does not support creating load balancers", "ask AWS Support", "attempt 1"],
+    },
+    Day {
+        name: "the account is on the free plan",
+        faults: &["rds:CreateDBInstance=FreeTierRestrictionError"],
+        end: End::Fails(1),
+        says: &["maximum available to free tier customers", "to the paid plan", "attempt 1"],
     },
     Day {
         name: "the certificate is refused",
@@ -172,8 +184,12 @@ fn a_rollback_fails_every_run_until_it_is_repaired() {
     assert!(said.contains("because it rolled back"), "{said}");
     let (exit, said) = run(&home, &bad);
     assert_eq!(exit, Some(1), "the next run: {said}");
+    let silent = ["--set", "application.image=example.test/silent:3", "--fault", "ecs:service=never-healthy"];
+    let (exit, said) = run(&home, &silent);
+    assert_eq!(exit, Some(1), "{said}");
+    assert!(said.contains("is not stable in time"), "{said}");
     home.rehearse(&[]);
-    home.rehearse(&["--set", "application.image=example.test/repaired:3"]);
+    home.rehearse(&["--set", "application.image=example.test/repaired:4"]);
     assert_eq!(home.world().inspect()["counts"]["services"], 1);
 }
 
@@ -335,17 +351,6 @@ fn a_bastion_that_cannot_be_reached_is_said_so_with_the_way_out() {
         assert!(said.contains(words), "{words}: {said}");
     }
     home.rehearse(&["--set", "bastion.waitForSsh=false"]);
-}
-
-#[test]
-fn an_account_offers_only_what_exists() {
-    let home = Home::for_rehearsal();
-    let (exit, said) = run(&home, &["--plan", "--set", "database.instanceClass=db.nope.micro"]);
-    assert_eq!(exit, Some(3), "{said}");
-    assert!(said.contains("db.nope.micro"), "{said}");
-    let (exit, said) = run(&home, &["--plan", "--set", "bastion.ubuntuRelease=\"99.04\""]);
-    assert_eq!(exit, Some(3), "{said}");
-    assert!(said.contains("has no image of Ubuntu 99.04"), "{said}");
 }
 
 /// Creates what others have in the deployment's VPC, and deletes it: a security group with a rule that refers to one of the deployment's.

@@ -29,6 +29,7 @@ mod ledger;
 mod local;
 mod mistakes;
 mod nested;
+mod new_account;
 mod nights;
 mod one_path;
 mod own;

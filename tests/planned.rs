@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, World, text};
+use crate::{
+    support::{Home, World, text},
+    transcripts::check_part,
+};
 
 /// Slower than in other tests: on a busy machine a short time-out of the workflow would pass between two checks.
 const SPEED: &str = "100";
 
-/// The number of resources by type and action.
-type Counts = BTreeMap<(String, String), usize>;
+/// The number of resources by type, action and identity: the name of a created resource, the id of another one.
+type Counts = BTreeMap<(String, String, String), usize>;
 
 fn arguments<'a>(workflow: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["run", workflow, "--rehearse", "--speed", SPEED, "-o", "json"], more].concat()
@@ -37,8 +40,15 @@ fn plan(home: &Home, world: &World, workflow: &str, more: &[&str], exit: i32) ->
     plan.unwrap_or_else(|| panic!("no plan: {said}"))
 }
 
-fn count(counts: &mut Counts, kind: &Value, action: &str) {
-    *counts.entry((kind.as_str().unwrap().to_owned(), action.to_owned())).or_default() += 1;
+/// Counts a resource. Only the run knows the revision of a task definition and the name of a snapshot.
+fn count(counts: &mut Counts, kind: &str, action: &str, (id, name): (&str, &str)) {
+    let identity = match (action, kind) {
+        ("created", "AWS::RDS::DBSnapshot") => "",
+        ("created", "AWS::ECS::TaskDefinition") => name.split(':').next().unwrap_or_default(),
+        ("created", _) => name,
+        _ => id,
+    };
+    *counts.entry((kind.to_owned(), action.to_owned(), identity.to_owned())).or_default() += 1;
 }
 
 fn planned(plan: &Value) -> Counts {
@@ -51,7 +61,8 @@ fn planned(plan: &Value) -> Counts {
             "delete" => "deleted",
             other => other,
         };
-        count(&mut counts, &change["resourceType"], action);
+        let identity = (change["id"].as_str().unwrap(), change["name"].as_str().unwrap_or_default());
+        count(&mut counts, change["resourceType"].as_str().unwrap(), action, identity);
     }
     counts
 }
@@ -62,19 +73,20 @@ fn run(home: &Home, workflow: &str, more: &[&str]) -> Counts {
     let output = home.flow(&arguments(workflow, more));
     let said = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{said}");
-    let mut resources: BTreeMap<(String, String), String> = BTreeMap::new();
+    let mut resources: BTreeMap<(String, String), (String, String)> = BTreeMap::new();
     for line in lines(&output.stdout) {
         let Some(effect) = effect(&line) else { continue };
-        let key = (effect["resourceType"].to_string(), effect["id"].to_string());
-        let change = effect["change"].as_str().unwrap().to_owned();
-        let known = resources.entry(key).or_insert_with(|| change.clone());
+        let text = |field: &str| effect[field].as_str().unwrap_or_default().to_owned();
+        let change = text("change");
+        let (known, _) =
+            resources.entry((text("resourceType"), text("id"))).or_insert_with(|| (change.clone(), text("name")));
         if known == "unchanged" || change == "deleted" {
             *known = change;
         }
     }
     let mut counts = Counts::new();
-    for ((kind, _), change) in resources {
-        count(&mut counts, &serde_json::from_str(&kind).unwrap(), &change);
+    for ((kind, id), (change, name)) in resources {
+        count(&mut counts, &kind, &change, (id.as_str(), name.as_str()));
     }
     counts
 }
@@ -89,7 +101,19 @@ fn effect(value: &Value) -> Option<&Value> {
 }
 
 fn of(counts: &Counts, action: &str) -> usize {
-    counts.iter().filter(|((_, found), _)| found == action).map(|(_, count)| count).sum()
+    counts.iter().filter(|((_, found, _), _)| found == action).map(|(_, count)| count).sum()
+}
+
+/// The number of resources of a type with an action.
+fn of_kind(counts: &Counts, kind: &str, action: &str) -> usize {
+    let found = counts.iter().filter(|((found, done, _), _)| found == kind && done == action);
+    found.map(|(_, count)| count).sum()
+}
+
+/// Makes a plan that changes something, runs, and compares them resource by resource.
+pub fn agrees(home: &Home, world: &World, workflow: &str, more: &[&str]) {
+    let planned_now = planned(&plan(home, world, workflow, more, 10));
+    assert_eq!(planned_now, run(home, workflow, more), "{workflow} {more:?}");
 }
 
 /// Changes resources of the runbook without the runbook.
@@ -100,6 +124,12 @@ const DRIFT: &str = "import boto3, sys\n\
     c('logs').put_retention_policy(logGroupName='/ecs/rehearsal', retentionInDays=7)\n\
     s = c('ecs').describe_services(cluster='rehearsal', services=['rehearsal'])['services'][0]\n\
     c('ecs').update_service(cluster='rehearsal', service='rehearsal', desiredCount=s['desiredCount'] + 1)";
+
+/// The README of endpoints-aws shows the plan as a person sees it.
+fn show_in_the_readme(home: &Home, more: &[&str]) {
+    let plan = ["run", "endpoints-aws", "--rehearse", "--speed", SPEED, "--plan"];
+    check_part("plan", &home.succeed(&[&plan[..], more].concat()));
+}
 
 #[test]
 fn a_plan_changes_nothing_and_agrees_with_the_run_resource_by_resource() {
@@ -127,6 +157,7 @@ fn a_plan_changes_nothing_and_agrees_with_the_run_resource_by_resource() {
     world.python(DRIFT);
     let image = ["--set", "application.image=example.test/image:2"];
     let drifted = plan(&home, &world, "endpoints-aws", &image, 10);
+    show_in_the_readme(&home, &image);
     let fields: Vec<_> = drifted["changes"]
         .as_array()
         .unwrap()
@@ -150,10 +181,10 @@ fn a_plan_changes_nothing_and_agrees_with_the_run_resource_by_resource() {
         "at another domain without bastion and alarms"
     );
     for kind in ["AWS::EC2::Instance", "AWS::EC2::KeyPair", "AWS::EC2::SecurityGroup", "AWS::SNS::Topic"] {
-        assert_eq!(planned(&switched_off).get(&(kind.to_owned(), "deleted".to_owned())), Some(&1), "{kind}");
+        assert_eq!(of_kind(&planned(&switched_off), kind, "deleted"), 1, "{kind}");
     }
-    let balancer = ("AWS::ElasticLoadBalancingV2::LoadBalancer".to_owned(), "updated".to_owned());
-    assert_eq!(planned(&switched_off).get(&balancer), Some(&1), "the tag with the domain");
+    let balancer = "AWS::ElasticLoadBalancingV2::LoadBalancer";
+    assert_eq!(of_kind(&planned(&switched_off), balancer, "updated"), 1, "the tag with the domain");
     plan(&home, &world, "endpoints-aws", &less, 0);
 
     let teardown = plan(&home, &world, "endpoints-aws-teardown", &[], 10);

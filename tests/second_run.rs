@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::support::Home;
+use crate::{
+    planned::agrees,
+    support::{Home, SPEED},
+};
 
 const EC2: &str = "import boto3, sys\n\
     c = boto3.client('ec2', endpoint_url=sys.argv[1], region_name=sys.argv[2], aws_access_key_id='x', aws_secret_access_key='x')\n\
@@ -21,7 +24,10 @@ fn a_new_subnet_and_another_private_key_change_nothing_and_the_key_is_named() {
     let world = home.world();
     world.python(&format!("{EC2}{WITHOUT_THIRD_ZONE}"));
     let default_vpc = ["--set", "vpc.mode=default"];
-    home.rehearse(&default_vpc);
+    // A run that failed has created a part.
+    let denied = ["--fault", "ec2:AuthorizeSecurityGroupIngress=denied"];
+    home.exits(&[&["run", "endpoints-aws", "--rehearse", "--speed", SPEED], &default_vpc[..], &denied].concat(), 1);
+    agrees(&home, &world, "endpoints-aws", &default_vpc);
     let other_key = world.python(&format!("{EC2}{LATER}"));
     let file = home.path().join("rehearsal/keys/rehearsal-bastion.pem");
     fs::write(&file, &other_key).unwrap();

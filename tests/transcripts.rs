@@ -1,22 +1,30 @@
 //! The documents show what the program does.
 //!
 //! Pages of `docs` contain blocks of commands with their output (`console`). Each page's commands run in a folder of its
-//! own, and their output is compared. With `FLOW_TRANSCRIPTS=write` the pages are rewritten.
+//! own, and their output is compared. The README of endpoints-aws contains output in indented blocks, each after a comment
+//! with its name. With `FLOW_TRANSCRIPTS=write` pages and README are rewritten.
 
 use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::LazyLock,
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 use regex::Regex;
+use serde_json::{Value, json};
 
 use crate::support::{Home, text};
 
 const BEGIN: &str = "```console";
 const END: &str = "```";
+const README: &str = "workflows/endpoints-aws/README.md";
+/// The statements of the policy that the README shows.
+const STATEMENTS_SHOWN: [&str; 2] = ["Databases", "CreateWithTheDeploymentsTag"];
+
+/// Locked while a test reads and rewrites its part of the README.
+static README_LOCK: Mutex<()> = Mutex::new(());
 
 /// The parts that differ from run to run, and their replacements.
 static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -89,15 +97,21 @@ fn run(home: &Home, folder: &Path, path: &str, command: &str) -> String {
     printed.trim_start_matches('\n').to_owned()
 }
 
-/// The document with the current output of its commands.
-fn written(document: &str) -> String {
-    let home = Home::plain();
+/// A folder for the commands of a page, and a `PATH` with the program.
+fn workplace(home: &Home) -> (PathBuf, String) {
     let folder = home.path().join("work");
     fs::create_dir_all(&folder).unwrap();
     let programs = home.path().join("bin");
     fs::create_dir_all(&programs).unwrap();
     symlink(env!("CARGO_BIN_EXE_flow"), programs.join("flow")).unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    (folder, path)
+}
+
+/// The document with the current output of its commands.
+fn written(document: &str) -> String {
+    let home = Home::plain();
+    let (folder, path) = workplace(&home);
     let (mut lines, mut block): (Vec<String>, Option<Vec<&str>>) = (Vec::new(), None);
     for line in document.lines() {
         match &mut block {
@@ -124,10 +138,14 @@ fn written(document: &str) -> String {
 fn check(name: &str) {
     let file: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     let document = fs::read_to_string(&file).unwrap();
-    let now = written(&document);
+    compare_or_write(&file, &document, &written(&document));
+}
+
+fn compare_or_write(file: &Path, document: &str, now: &str) {
     if std::env::var("FLOW_TRANSCRIPTS").is_ok_and(|wanted| wanted == "write") {
-        return fs::write(&file, now).unwrap();
+        return fs::write(file, now).unwrap();
     }
+    let name = file.display();
     for (number, (kept, now)) in document.lines().zip(now.lines()).enumerate() {
         assert_eq!(
             kept,
@@ -137,6 +155,66 @@ fn check(name: &str) {
         );
     }
     assert_eq!(document.lines().count(), now.lines().count(), "{name}");
+}
+
+/// Compares the block of this name in the README of endpoints-aws with what the program printed.
+pub fn check_part(name: &str, printed: &str) {
+    let _lock = README_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(README);
+    let document = fs::read_to_string(&file).unwrap();
+    compare_or_write(&file, &document, &with_part(&document, name, printed));
+}
+
+/// The document with these lines in the indented block after the comment with this name.
+fn with_part(document: &str, name: &str, printed: &str) -> String {
+    let marker = format!("<!-- transcript: {name} -->");
+    let lines: Vec<&str> = document.lines().collect();
+    let begin = 1 + lines.iter().position(|line| *line == marker).unwrap_or_else(|| panic!("{README}: no {marker}"));
+    let mut end = begin;
+    for (at, line) in lines.iter().enumerate().skip(begin) {
+        if line.starts_with("    ") {
+            end = at + 1;
+        } else if !line.is_empty() {
+            break;
+        }
+    }
+    let indented = printed.trim_end().lines().map(|line| format!("    {line}").trim_end().to_owned());
+    let before = lines[..begin].iter().map(|line| (*line).to_owned());
+    let after = lines[end..].iter().map(|line| (*line).to_owned());
+    before.chain(indented).chain(after).collect::<Vec<_>>().join("\n") + "\n"
+}
+
+#[test]
+fn a_part_of_a_document_is_replaced_and_the_rest_stays() {
+    let document = "# A\n<!-- transcript: one -->\n    old\n\n    old\n\nText.\n<!-- transcript: two -->\n    b\n";
+    let now = with_part(document, "one", "new\n\n  more\n");
+    assert_eq!(now, "# A\n<!-- transcript: one -->\n    new\n\n      more\n\nText.\n<!-- transcript: two -->\n    b\n");
+    assert_eq!(with_part(&now, "two", "b"), now);
+}
+
+/// The plan in the README is checked in `planned.rs`, where its world exists.
+#[test]
+fn the_drill_in_the_readme_of_endpoints_aws() {
+    let home = Home::for_rehearsal();
+    let (folder, path) = workplace(&home);
+    let command = "flow run endpoints-aws --rehearse --fault ec2:vpcs=at-quota";
+    let printed = run(&home, &folder, &path, command);
+    // Printed by the first rehearsal of a machine only.
+    let printed: Vec<&str> = printed.lines().filter(|line| !line.starts_with("Preparing the rehearsal's")).collect();
+    let printed = printed.join("\n");
+    let id = Regex::new(r"rehearsal-endpoints-aws-[a-z0-9]{4}\b").unwrap();
+    check_part("drill", &format!("$ {command}\n{}", id.replace_all(&printed, "rehearsal-endpoints-aws-abcd")));
+}
+
+#[test]
+fn the_policy_in_the_readme_of_endpoints_aws() {
+    let home = Home::plain();
+    let printed = home.succeed(&["policy", "endpoints-aws", "--deployment", "rehearsal", "--account", "123456789012"]);
+    let policy: Value = serde_json::from_str(&printed).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let shown: Vec<&Value> = statements.filter(|one| STATEMENTS_SHOWN.iter().any(|sid| one["Sid"] == *sid)).collect();
+    assert_eq!(shown.len(), STATEMENTS_SHOWN.len(), "{printed}");
+    check_part("policy", &serde_json::to_string_pretty(&json!(shown)).unwrap());
 }
 
 #[test]
@@ -184,6 +262,23 @@ fn every_page_with_a_session_is_run() {
         if text.lines().any(|line| line == BEGIN) {
             let name = entry.path().strip_prefix(&docs).unwrap().display();
             assert!(source.contains(&format!("check(\"{name}\")")), "no test runs the commands of docs/{name}");
+        }
+    }
+}
+
+/// Every block of output in the README of a workflow is checked by a test.
+#[test]
+fn every_block_of_output_in_a_readme_is_checked() {
+    let sources = [include_str!("transcripts.rs"), include_str!("planned.rs")].concat();
+    let workflows = Path::new(env!("CARGO_MANIFEST_DIR")).join("workflows");
+    for entry in walkdir::WalkDir::new(&workflows).into_iter().map(Result::unwrap) {
+        if entry.file_name() != "README.md" {
+            continue;
+        }
+        let text = fs::read_to_string(entry.path()).unwrap();
+        let names = text.lines().filter_map(|line| line.strip_prefix("<!-- transcript: ")?.strip_suffix(" -->"));
+        for name in names {
+            assert!(sources.contains(&format!("check_part(\"{name}\"")), "{}: {name}", entry.path().display());
         }
     }
 }

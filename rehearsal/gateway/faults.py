@@ -20,6 +20,28 @@ CONDITIONS = {"condition"}
 # A permission that AWS checks in calls of other services.
 PASS_ROLE = "iam:PassRole"
 READS = ("Describe", "List", "Get", "Lookup", "Search")
+# AWS's own texts of refusals, by call and code, then by code.
+TEXTS = {
+    "elbv2:CreateLoadBalancer=OperationNotPermitted": "This AWS account currently does not support creating load balancers. For more "
+    "information, please contact AWS Support.",
+    "elbv2:DeleteLoadBalancer=OperationNotPermitted": "Load balancer cannot be deleted because deletion protection is enabled",
+    "ec2:TerminateInstances=OperationNotPermitted": "The instance may not be terminated. Modify its 'disableApiTermination' instance "
+    "attribute and try again.",
+    "ec2:RunInstances=InvalidParameterCombination": "The specified instance type is not eligible for Free Tier. For a list of Free Tier "
+    "instance types, run 'describe-instance-types' with the filter 'free-tier-eligible=true'.",
+    "FreeTierRestrictionError": "The specified backup retention period exceeds the maximum available to free tier customers. To remove "
+    "all limitations, upgrade your account plan.",
+    "PendingVerification": "Your request for accessing resources in this region is being validated, and you will not be able to launch "
+    "additional resources in this region until the validation is complete. We will notify you by email once your request has been "
+    "validated.",
+    "Blocked": "This account is currently blocked and not recognized as a valid account. Please contact aws-verification@amazon.com if "
+    "you have questions.",
+    "OptInRequired": "You are not subscribed to this service. Please go to http://aws.amazon.com to subscribe.",
+    "SubscriptionRequiredException": "The AWS Access Key Id needs a subscription for the service",
+    "VcpuLimitExceeded": "You have requested more vCPU capacity than your current vCPU limit of 0 allows for the instance bucket that the "
+    "specified instance type belongs to.",
+    "VpcLimitExceeded": "The maximum number of VPCs has been reached.",
+}
 
 
 class Faults:
@@ -128,17 +150,21 @@ def answer(fault, call):
     if fault["kind"] == "expired":
         code = {"ec2": "RequestExpired", "json": "ExpiredTokenException"}.get(call.protocol, "ExpiredToken")
         return error(call, code, "The security token included in the request is expired", 400)
-    if fault["kind"] == "denied":
+    if fault["kind"] in ("denied", "denied-scp"):
         code = {"ec2": "UnauthorizedOperation", "json": "AccessDeniedException"}.get(call.protocol, "AccessDenied")
         service = {"elbv2": "elasticloadbalancing"}.get(call.service, call.service)
         action, resource = f"{service}:{call.operation}", ""
         if fault.get("operation") == PASS_ROLE:
             action, resource = PASS_ROLE, f" on resource: {passed_role(call)}"
         who = "User: arn:aws:iam::123456789012:user/rehearsal"
-        return error(call, code, f"{who} is not authorized to perform: {action}{resource} because no identity-based "
-                     f"policy allows the {action} action", 400 if call.protocol == "json" else 403)
+        why = f"because no identity-based policy allows the {action} action"
+        if fault["kind"] == "denied-scp":
+            why = "with an explicit deny in a service control policy"
+        return error(call, code, f"{who} is not authorized to perform: {action}{resource} {why}",
+                     400 if call.protocol == "json" else 403)
     code = fault.get("code", "InternalError" if call.protocol != "json" else "InternalServerError")
-    return error(call, code, "ordered by the rehearsal", fault.get("status", 500))
+    text = TEXTS.get(f"{call.name}={code}") or TEXTS.get(code, "ordered by the rehearsal")
+    return error(call, code, text, fault.get("status", 500))
 
 
 def delay(fault):

@@ -31,6 +31,8 @@ const UNKNOWN: &[&str] = &[
     "RequestTimeoutException",
 ];
 
+/// The credentials are missing, wrong or expired: the execution pauses (IAM API Reference, "Common Error Types"; EC2 API
+/// Reference, "Error codes"; S3 API Reference, "Error Responses" for `InvalidAccessKeyId`).
 const CREDENTIALS: &[&str] = &[
     "ExpiredToken",
     "ExpiredTokenException",
@@ -46,6 +48,8 @@ const CREDENTIALS: &[&str] = &[
     "MissingAuthenticationTokenException",
 ];
 
+/// A policy does not allow the call (IAM API Reference, "Common Error Types"; EC2 API Reference, "Error codes"; SNS API
+/// Reference, "Publish" for `AuthorizationError`).
 const PERMISSION: &[&str] = &[
     "UnauthorizedOperation",
     "AccessDenied",
@@ -53,41 +57,75 @@ const PERMISSION: &[&str] = &[
     "AuthorizationError",
     "AuthorizationErrorException",
     "NotAuthorized",
-    "OptInRequired",
-    "Blocked",
 ];
 
-/// Refusals that a retry does not resolve, with hints. Each needs a person's decision.
-const REFUSED_FOR_GOOD: &[(&str, &str)] = &[
-    // EC2 API Reference, error codes: the account is not verified yet, which takes up to a day.
-    ("PendingVerification", "AWS is still verifying this account: wait for its e-mail, then resume."),
-    // EC2 API Reference, error codes; Elastic Load Balancing API Reference, DeleteLoadBalancer and CreateLoadBalancer.
-    (
-        "OperationNotPermitted",
-        "Switch off the protection that the message names, or ask AWS Support about a new account's limits, then resume.",
-    ),
-    ("OperationNotPermittedException", "Change what the message names, then resume."),
-    // AWS Free Tier, plans of accounts opened since July 2025: RDS and EC2 refuse what the free plan does not include.
-    (
-        "FreeTierRestriction",
-        "Upgrade the account to the paid plan, or choose what the free plan includes, then resume.",
-    ),
-    (
-        "FreeTierRestrictionError",
-        "Upgrade the account to the paid plan, or choose what the free plan includes, then resume.",
-    ),
-    (
-        "FreeTierRestrictionException",
-        "Upgrade the account to the paid plan, or choose what the free plan includes, then resume.",
-    ),
-    // EC2 API Reference, error codes.
-    ("Unsupported", "Choose another instance type or zone, then run again."),
-    ("UnsupportedOperation", "Change what the message names, then resume."),
-    // Amazon ECS API Reference, common errors.
-    ("UnsupportedFeatureException", "Choose another region, then run again."),
-    ("PlatformUnknownException", "Choose another region, then run again."),
+const SIGN_UP: &str = "The account may not use this service or region yet: complete the sign-up in the Billing console (payment method, \
+    telephone, plan) or enable the region there, then resume. AWS needs up to a day for a new account.";
+const SUPPORT: &str =
+    "AWS has restricted this account: answer its e-mail or open a case with AWS Support, then resume.";
+const VERIFICATION: &str = "AWS is still verifying this account in this region: wait for its e-mail, then resume.";
+const FREE_PLAN: &str = "Upgrade the account to the paid plan and resume, or start a new run with what the free plan includes, such as a \
+    smaller instance or a shorter backup retention.";
+const PROTECTION: &str =
+    "Switch off the protection that the message names, or ask AWS Support about a new account's limits, then resume.";
+const KEY: &str = "Enable the KMS key that the message names and allow this identity to use it, then resume.";
+const AS_NAMED: &str = "Change what the message names, then resume.";
+const ELSEWHERE: &str = "Choose another region, then run again.";
+
+/// Refusals that a retry does not resolve, with their class and a hint. Each needs a person's decision. The comment above
+/// a code is its source.
+const REFUSED_FOR_GOOD: &[(&str, ErrorClass, &str)] = &[
+    // EC2 API Reference, "Error codes": the account is pending verification.
+    ("PendingVerification", ErrorClass::Invalid, VERIFICATION),
+    // EC2 API Reference, "Error codes": the account is blocked.
+    ("Blocked", ErrorClass::Invalid, SUPPORT),
+    // EC2 API Reference, "Error codes", and IAM API Reference, "Common Error Types": the account is not subscribed.
+    ("OptInRequired", ErrorClass::Invalid, SIGN_UP),
+    // AWS re:Post, "The AWS Access Key Id needs a subscription for the service": JSON services of a new account.
+    ("SubscriptionRequiredException", ErrorClass::Invalid, SIGN_UP),
+    // S3 API Reference, "Error Responses": the account is not signed up for S3.
+    ("NotSignedUp", ErrorClass::Invalid, SIGN_UP),
+    // S3 API Reference, "Error Responses": a problem with the account prevents the call.
+    ("AccountProblem", ErrorClass::Invalid, SUPPORT),
+    // S3 API Reference, "Error Responses": all access has been disabled.
+    ("AllAccessDisabled", ErrorClass::Invalid, SUPPORT),
+    // EC2 API Reference, "Error codes"; Elastic Load Balancing API Reference, "CreateLoadBalancer", "DeleteLoadBalancer".
+    ("OperationNotPermitted", ErrorClass::Invalid, PROTECTION),
+    // Elastic Load Balancing API Reference: the name of the same error in the model.
+    ("OperationNotPermittedException", ErrorClass::Invalid, PROTECTION),
+    // No AWS page lists this form: the name without the suffix of RDS.
+    ("FreeTierRestriction", ErrorClass::Invalid, FREE_PLAN),
+    // RDS answers of free-plan accounts, as github.com/yc-software/qm/issues/352 quotes them.
+    ("FreeTierRestrictionError", ErrorClass::Invalid, FREE_PLAN),
+    // No AWS page lists this form: the suffix of services with JSON.
+    ("FreeTierRestrictionException", ErrorClass::Invalid, FREE_PLAN),
+    // RDS API Reference, "CreateDBInstance": RDS cannot use the KMS key.
+    ("KMSKeyNotAccessibleFault", ErrorClass::Permission, KEY),
+    // Secrets Manager API Reference, "CreateSecret": the KMS key is disabled, missing or not allowed.
+    ("EncryptionFailure", ErrorClass::Permission, KEY),
+    // Secrets Manager API Reference, "GetSecretValue": the KMS key is disabled, missing or not allowed.
+    ("DecryptionFailure", ErrorClass::Permission, KEY),
+    // SNS API Reference, "Publish": the KMS key's policy denies the call.
+    ("KMSAccessDenied", ErrorClass::Permission, KEY),
+    // Lambda API Reference, "Invoke": the KMS key's policy denies the call.
+    ("KMSAccessDeniedException", ErrorClass::Permission, KEY),
+    // SNS API Reference, "Publish": the KMS key is disabled.
+    ("KMSDisabled", ErrorClass::Permission, KEY),
+    // SNS API Reference, "Publish": the account has no subscription to KMS.
+    ("KMSOptInRequired", ErrorClass::Invalid, SIGN_UP),
+    // EC2 API Reference, "Error codes": the instance type is not offered here.
+    ("Unsupported", ErrorClass::Invalid, "Choose another instance type or zone, then run again."),
+    // EC2 API Reference, "Error codes".
+    ("UnsupportedOperation", ErrorClass::Invalid, AS_NAMED),
+    // Amazon ECS API Reference, "RunTask": the task does not fit the region.
+    ("UnsupportedFeatureException", ErrorClass::Invalid, ELSEWHERE),
+    // Amazon ECS API Reference, "CreateService": the platform version does not exist.
+    ("PlatformUnknownException", ErrorClass::Invalid, ELSEWHERE),
 ];
 
+/// A quota of the account is reached (EC2 API Reference, "Error codes"; RDS, ECS, Elastic Load Balancing and ACM API
+/// References, the errors of their create calls). Codes that begin with `TooMany` or end with `LimitExceeded` are quotas
+/// too, such as `VcpuLimitExceeded`.
 const QUOTA: &[&str] = &[
     "LimitExceeded",
     "LimitExceededException",
@@ -169,10 +207,49 @@ const MISSING: &[&str] = &[
     "ParameterNotFound",
 ];
 
-/// The hint for a code that a retry does not resolve; `None` for other codes.
-pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
-    let (_, hint) = REFUSED_FOR_GOOD.iter().find(|(known, _)| *known == code)?;
-    Some(hint)
+/// The codes of every class that a retry does not resolve, for the test of the table.
+#[cfg(test)]
+pub(super) fn permanent() -> Vec<(&'static str, ErrorClass)> {
+    let refused = REFUSED_FOR_GOOD.iter().map(|(code, class, _)| (*code, *class));
+    let listed =
+        [(CREDENTIALS, ErrorClass::Credentials), (PERMISSION, ErrorClass::Permission), (QUOTA, ErrorClass::Quota)];
+    let listed = listed.into_iter().flat_map(|(codes, class)| codes.iter().map(move |code| (*code, class)));
+    refused.chain(listed).collect()
+}
+
+/// The class and the hint of a refusal that a retry does not resolve; `None` for other errors.
+pub(super) fn refusal(code: &str, message: &str) -> Option<(ErrorClass, &'static str)> {
+    let code = without_namespace(code);
+    // EC2 has no code of its own for the free plan: RunInstances answers "InvalidParameterCombination: The specified
+    // instance type is not eligible for Free Tier".
+    if code == "InvalidParameterCombination" && message.contains("not eligible for Free Tier") {
+        return Some((ErrorClass::Invalid, FREE_PLAN));
+    }
+    let (_, class, hint) = REFUSED_FOR_GOOD.iter().find(|(known, ..)| *known == code)?;
+    Some((*class, *hint))
+}
+
+/// The kind of the policy that a refusal names, such as "service control policy": "… with an explicit deny in a service
+/// control policy" or "… because no identity-based policy allows the … action" (IAM User Guide, "Troubleshoot access
+/// denied error messages").
+pub(super) fn denying_policy(message: &str) -> Option<&'static str> {
+    const KINDS: [&str; 7] = [
+        "service control policy",
+        "resource control policy",
+        "permissions boundary",
+        "session policy",
+        "VPC endpoint policy",
+        "resource-based policy",
+        "identity-based policy",
+    ];
+    let (_, after) = message.split_once("explicit deny in a").or_else(|| message.split_once("because no "))?;
+    let after = after.strip_prefix('n').unwrap_or(after).trim_start();
+    KINDS.into_iter().find(|kind| after.starts_with(*kind))
+}
+
+/// Whether a refusal names a deny statement, which no allow statement outweighs.
+pub(super) fn is_explicit_deny(message: &str) -> bool {
+    message.contains("explicit deny")
 }
 
 /// Whether AWS cannot use its service-linked role yet: the first calls of RDS, ECS and Elastic Load Balancing in a new
@@ -207,15 +284,19 @@ pub fn is_missing_code(code: &str) -> bool {
     code.ends_with(".NotFound") || MISSING.contains(&code)
 }
 
-pub(super) fn class_of_code(code: &str, message: &str, status: Option<u16>) -> ErrorClass {
-    // Some services add a prefix to the code, some a suffix.
+/// The code alone: some services add a prefix, some a suffix.
+fn without_namespace(code: &str) -> &str {
     let code = code.rsplit('#').next().unwrap_or(code);
-    let code = code.split(':').next().unwrap_or(code);
+    code.split(':').next().unwrap_or(code)
+}
+
+pub(super) fn class_of_code(code: &str, message: &str, status: Option<u16>) -> ErrorClass {
+    let code = without_namespace(code);
     let listed = |codes: &[&str]| codes.contains(&code);
     if waits_for_service_linked_role(message) {
         ErrorClass::NotConsistentYet
-    } else if hint_of_code(code).is_some() {
-        ErrorClass::Invalid
+    } else if let Some((class, _)) = refusal(code, message) {
+        class
     } else if listed(THROTTLED) || (code == "LimitExceeded" && message.contains("Rate")) {
         ErrorClass::Throttled
     } else if listed(UNKNOWN) {

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::{codes::class_of_code, *};
+use super::{
+    codes::{class_of_code, permanent},
+    *,
+};
 use crate::test_server::{Canned, TestServer, environment};
 
 const XML: &str = "content-type: text/xml\r\nx-amzn-requestid: req-1\r\n";
@@ -163,7 +166,13 @@ fn every_code_of_the_table_has_its_class() {
         (Quota, "VpcLimitExceeded InternetGatewayLimitExceeded SecurityGroupLimitExceeded VcpuLimitExceeded"),
         (Quota, "InstanceQuotaExceeded StorageQuotaExceeded DBSubnetQuotaExceeded TooManyLoadBalancers LimitExceeded"),
         (Quota, "LimitExceededException"),
-        (Invalid, "OperationNotPermitted FreeTierRestrictionError PendingVerification Unsupported"),
+        (
+            Invalid,
+            "OperationNotPermitted FreeTierRestrictionError PendingVerification Unsupported UnsupportedOperation",
+        ),
+        (Invalid, "OptInRequired SubscriptionRequiredException Blocked AccountProblem"),
+        (Credentials, "UnrecognizedClientException"),
+        (Permission, "KMSKeyNotAccessibleFault EncryptionFailure KMSAccessDenied"),
         (Invalid, "InvalidParameterValue InvalidParameterCombination ValidationError InvalidSubnet.Range"),
         (Invalid, "InvalidAMIID.NotFound InvalidInstanceType IdempotentParameterMismatch MalformedPolicyDocument"),
     ];
@@ -212,4 +221,87 @@ fn a_wait_continues_after_a_passing_error_and_ends_with_a_lasting_one() {
     }
     let denied = StepError::new(ErrorClass::Permission, "no");
     assert!(poll_again_or::<()>(denied, &context).is_err());
+}
+
+/// No rule of the workflows' `Retry` matches the class of a permanent refusal, whatever the HTTP status is.
+#[test]
+fn every_permanent_refusal_has_its_class_a_source_and_no_retry() {
+    let source = include_str!("codes.rs");
+    let table = source.split("const REFUSED_FOR_GOOD").nth(1).and_then(|rest| rest.split("];").next()).unwrap();
+    let lines: Vec<&str> = table.lines().skip(1).collect();
+    let (comments, rows): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.trim_start().starts_with("//"));
+    assert_eq!(comments.len(), rows.len(), "a source above each code");
+    for pair in lines.chunks(2) {
+        assert!(pair[0].trim_start().starts_with("// ") && pair[1].trim_start().starts_with("(\""), "{pair:?}");
+    }
+    let retried = [
+        ErrorClass::Throttled,
+        ErrorClass::Unknown,
+        ErrorClass::NotConsistentYet,
+        ErrorClass::Capacity,
+        ErrorClass::Busy,
+    ];
+    let permanent = permanent();
+    assert!(permanent.len() > 40, "{permanent:?}");
+    for (code, class) in &permanent {
+        for status in [None, Some(400), Some(401), Some(403), Some(500), Some(503)] {
+            assert_eq!(class_of_code(code, "", status), *class, "{code} with {status:?}");
+        }
+        assert!(!retried.contains(class), "{code} is retried");
+        assert_eq!(permanent.iter().filter(|(other, _)| other == code).count(), 1, "{code} is in two lists");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_free_plan_or_of_a_new_account_says_what_to_do() {
+    let free_plan = "upgrade the account to the paid plan";
+    for (canned, words) in [
+        (
+            (
+                400,
+                XML,
+                ec2_error!("FreeTierRestrictionError", "This instance size isn't available with free plan accounts."),
+            ),
+            free_plan,
+        ),
+        (
+            (
+                400,
+                XML,
+                ec2_error!("InvalidParameterCombination", "The specified instance type is not eligible for Free Tier."),
+            ),
+            free_plan,
+        ),
+        ((401, XML, ec2_error!("OptInRequired", "You are not subscribed to this service.")), "complete the sign-up"),
+        ((400, XML, ec2_error!("Blocked", "This account is currently blocked.")), "aws support"),
+    ] {
+        let error = create_vpc(canned).await;
+        assert_eq!(error.class, ErrorClass::Invalid, "{error}");
+        let hint = error.hint.unwrap();
+        assert!(hint.to_lowercase().contains(words), "{canned:?}: {hint}");
+    }
+}
+
+#[tokio::test]
+async fn a_deny_of_the_organization_is_not_answered_with_the_advice_to_allow_the_action_in_iam() {
+    for (message, words) in [
+        (
+            "with an explicit deny in a service control policy: arn:aws:organizations::1:policy/o-1/p-1",
+            "of the organization denies",
+        ),
+        ("with an explicit deny in an identity-based policy", "remove the deny"),
+        ("because no permissions boundary allows the ec2:CreateVpc action", "in the permissions boundary too"),
+        ("because no identity-based policy allows the ec2:CreateVpc action", "to this identity in IAM"),
+    ] {
+        let body = format!(
+            r#"{{"__type":"AccessDeniedException","message":"User: arn:aws:iam::1:user/me is not authorized to perform: ecs:CreateCluster on resource: * {message}"}}"#
+        );
+        let body: &'static str = body.leak();
+        let server = TestServer::start((400, "content-type: application/x-amz-json-1.1\r\n", body)).await;
+        let error = environment(&server).ecs().create_cluster().send().await.unwrap_err();
+        let error = failure("ecs:CreateCluster", error);
+        assert_eq!(error.class, ErrorClass::Permission);
+        let hint = error.hint.unwrap();
+        assert!(hint.contains(words) && hint.contains("ecs:CreateCluster"), "{message}: {hint}");
+    }
 }

@@ -221,6 +221,26 @@ mod tests {
         }
     }
 
+    /// The README lists each fault of the help with what an operator sees.
+    #[test]
+    fn the_drills_of_endpoints_aws_use_every_fault_of_the_help() {
+        let readme = include_str!("../../../workflows/endpoints-aws/README.md");
+        let drills = readme.split("## Drills").nth(1).unwrap();
+        let lines = rehearsal::FAULTS.lines().filter_map(|line| line.strip_prefix("  "));
+        for fault in lines.filter_map(|line| line.split_whitespace().next()).filter(|fault| *fault != "kill@STATE") {
+            let (what, kind) = fault.split_once('=').unwrap();
+            let kind = match kind {
+                "CODE" => "VpcLimitExceeded",
+                "STATUS" => "storage-full",
+                kind => kind,
+            };
+            let operation = what.trim_start_matches("SERVICE:");
+            let is_used = drills.contains(&format!("={kind}")) || drills.contains(&format!("`{kind}`"));
+            assert!(is_used && (operation == "OPERATION" || drills.contains(operation)), "{fault} is in no drill");
+        }
+        assert!(drills.contains("`kill@"));
+    }
+
     #[test]
     fn faults_are_orders_to_the_world_or_end_this_process() {
         let faults = ["ec2:CreateVpc=lost", "kill@Preflight", "*=delay"].map(|text| parse(text).unwrap());
