@@ -328,7 +328,8 @@ async fn execute(
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id(prefix, &plan.name));
     let environment = serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?;
     let _orderly = interrupt::Orderly::begin();
-    let handle = Handle::drive_unless_stopped(environments).await?;
+    let acts_in = pinned.account.is_some().then(|| environment.clone());
+    let handle = Handle::drive_unless_stopped(environments, acts_in).await.map_err(not_started)?;
     let start = StartExecutionRequest {
         id: id.clone(),
         workflow: plan.name,
@@ -360,13 +361,15 @@ async fn start_and_watch(
 ) -> Result<Watched, CliError> {
     let id = start.id.clone();
     let existing = match &arguments.id {
-        Some(id) => existing::status(handle, id).await?,
+        Some(id) => existing::find(handle, id).await?,
         None => None,
     };
-    // The account that was shown must be the one that acts, whichever process owns the store. An existing execution is only watched, until
-    // its owner ends.
+    // The account that was shown must be the one that acts, whichever process owns the store. An execution that has ended is only read.
     begin(handle, start, has_account && existing.is_none()).await?;
-    let ended = existing.filter(|status| *status != ExecutionStatus::Running);
+    if let Some(existing) = &existing {
+        existing::refuse_other_owner(handle, existing).await?;
+    }
+    let ended = existing.map(|header| header.status).filter(|status| *status != ExecutionStatus::Running);
     let clock = clock::of(handle.home());
     let mut display = match ended {
         // Its history is that of an earlier command.
