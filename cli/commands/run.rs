@@ -344,10 +344,11 @@ async fn execute(
         watched = started => watched,
         never = faults::kill_at(global, &handle, &id, &arguments.faults) => match never {},
     };
+    let now_ms = clock::of(handle.home()).now_ms();
     let closed = handle.close().await;
     let watched = watched?;
     if global.output == Output::Human {
-        show_made(global, rehearsal, arguments, &watched);
+        show_made(global, (rehearsal, now_ms), arguments, &watched);
     }
     closed.map(|()| watched.exit)
 }
@@ -411,10 +412,10 @@ fn not_started(error: CliError) -> CliError {
     CliError { exit: if is_wait { Exit::Refused } else { error.exit }, ..error }
 }
 
-fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched: &Watched) {
+fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), arguments: &RunArguments, watched: &Watched) {
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
-        let when = if view.awaits_answer() { "After the answer:" } else { "Continue with" };
+        let when = if view.awaits_answer(now_ms) { "After the answer:" } else { "Continue with" };
         say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", quoted(&view.id));
         return;
     }
