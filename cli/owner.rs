@@ -441,6 +441,7 @@ fn may_have_been_carried_out(error: CliError) -> CliError {
 }
 
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
+    home.make()?;
     OwnerLock::try_acquire(home.folder(), this_process::command())
         .map_err(|error| home.refuse_file().err().unwrap_or_else(|| error.into()))
 }
