@@ -14,7 +14,7 @@ mod verification;
 use std::{sync::Arc, time::Duration};
 
 use api::{Operation, StreamOperation, flow};
-use engine::store::OwnerLock;
+use engine::store::{Holder, OwnerLock};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -183,6 +183,14 @@ impl Handle {
             Backend::Remote(_) => Some(holder::described(self.home.folder())),
             Backend::StepFunctions(executions) => Some(executions.service().to_owned()),
             Backend::Local(_) | Backend::Idle(_) => None,
+        }
+    }
+
+    /// The owner of the store, if it is another process; for programs.
+    pub async fn holder_elsewhere(&self) -> Option<Holder> {
+        match &*self.backend().await {
+            Backend::Remote(_) => OwnerLock::holder(self.home.folder()),
+            Backend::Local(_) | Backend::Idle(_) | Backend::StepFunctions(_) => None,
         }
     }
 
