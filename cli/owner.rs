@@ -19,17 +19,17 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-pub use self::{
-    holder::owned_elsewhere,
-    local::{DRAIN_MAX, Local, no_new_calls},
-    opening::{exclusive, open_store, repair_hint, salvage, save_hint},
-    stream::{Stream, StreamError},
-};
 use self::{
     backend::{Backend, Purpose, RETRY_AFTER},
     holder::{ending, unreachable},
     retry_limit::RetryLimit,
     verification::concerns_credentials,
+};
+pub use self::{
+    holder::owned_elsewhere,
+    local::{DRAIN_MAX, Local, no_new_calls},
+    opening::{exclusive, open_store, repair_hint, salvage, save_hint},
+    stream::{Stream, StreamError},
 };
 use crate::{
     environments::Environments,
@@ -135,12 +135,7 @@ impl Handle {
         Ok(Self::with(environments, purpose, environment, backend))
     }
 
-    fn with(
-        environments: Arc<Environments>,
-        purpose: Purpose,
-        environment: Option<Value>,
-        backend: Backend,
-    ) -> Self {
+    fn with(environments: Arc<Environments>, purpose: Purpose, environment: Option<Value>, backend: Backend) -> Self {
         Handle {
             home: environments.home().clone(),
             purpose,
