@@ -112,15 +112,21 @@ async fn serve(
 /// Continues the executions that this process has left because it could not act for them, once it can: its profile may get credentials
 /// later. Looks for them after [`CREDENTIALS_RETRY_MIN`], then less and less often.
 async fn continue_left(environments: &Environments, runner: &RunnerHandle) -> Infallible {
-    let mut delay = CREDENTIALS_RETRY_MIN;
+    let (mut delay, mut is_due) = (CREDENTIALS_RETRY_MIN, false);
     loop {
-        environments.until_declined().await;
+        if !is_due {
+            environments.until_declined().await;
+        }
         tokio::time::sleep(delay).await;
         delay = (delay * 2).min(CREDENTIALS_RETRY_MAX);
-        if !environments.can_act_again().await {
+        if environments.can_act_again().await {
+            (delay, is_due) = (CREDENTIALS_RETRY_MIN, true);
+        }
+        if !is_due {
             continue;
         }
-        delay = CREDENTIALS_RETRY_MIN;
+        // An execution that is left only when its other calls have ended is recovered later.
+        is_due = runner.has_declined().await;
         if let Err(error) = runner.recover_all().await {
             tracing::warn!("the executions that this process has left are not continued: {error}");
         }
