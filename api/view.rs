@@ -43,7 +43,7 @@ pub enum Doing {
     },
     /// Waits for an answer with its task token, or for a worker of its activity.
     Parked {
-        /// When it times out.
+        /// When it times out: the earliest end of its `TimeoutSeconds`, its `HeartbeatSeconds` and its execution.
         deadline_ms: Option<u64>,
     },
     /// A failed attempt will be repeated.
@@ -100,6 +100,15 @@ impl Doing {
             Doing::Waiting(wait) => wait.instructions.is_some(),
             Doing::Paused { .. } => true,
             _ => false,
+        }
+    }
+
+    /// When it timed out while it waits for an answer; `None` if it has not at that time. No process may have recorded that yet.
+    pub fn timed_out_ms(&self, now_ms: u64) -> Option<u64> {
+        match self {
+            Doing::Waiting(wait) => wait.timed_out_ms(now_ms),
+            Doing::Parked { deadline_ms } => deadline_ms.filter(|due_ms| *due_ms <= now_ms),
+            _ => None,
         }
     }
 
@@ -361,9 +370,10 @@ impl View {
         self.status == ExecutionStatus::Running && !self.needs().is_empty()
     }
 
-    /// Whether a state waits for an approval, a task token or a worker: a resume alone does not continue it.
-    pub fn awaits_answer(&self) -> bool {
-        self.active().any(|state| match &state.doing {
+    /// Whether a state waits for an approval, a task token or a worker, and has not timed out: a resume alone does not continue it.
+    pub fn awaits_answer(&self, now_ms: u64) -> bool {
+        let mut open = self.active().filter(|state| state.doing.timed_out_ms(now_ms).is_none());
+        open.any(|state| match &state.doing {
             Doing::Parked { .. } => true,
             Doing::Waiting(wait) => wait.instructions.as_ref().is_some_and(|asks| asks.approval.is_some()),
             _ => false,

@@ -3,6 +3,7 @@
 
 mod pinned;
 mod rehearsed;
+mod reopened;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -21,12 +22,15 @@ use steps::{
     plan::{PermissionQuestion, PlannedSteps},
 };
 use tokio::sync::{
-    Mutex, OnceCell,
+    Mutex,
     broadcast::{Receiver, error::RecvError},
 };
 
 pub use self::pinned::{Location, Pinned};
-use self::rehearsed::Rehearsed;
+use self::{
+    rehearsed::Rehearsed,
+    reopened::{Declined, Opened},
+};
 use crate::{home::Home, this_process};
 pub use steps::Account;
 
@@ -49,7 +53,9 @@ pub struct Environments {
     settings: LocalSettings,
     /// The AWS environments by profile and region. Each asks STS once. The lock is not held while one is opened: a profile that does not
     /// answer must not stop the others.
-    open: Mutex<HashMap<Location, Arc<OnceCell<Arc<Environment>>>>>,
+    open: Mutex<HashMap<Location, Opened>>,
+    /// For which calls were withheld.
+    declined: Declined,
     /// Since when the credentials of a location are unusable.
     unusable_since: Mutex<HashMap<Location, Arc<Mutex<Option<Instant>>>>>,
     /// When the credentials of a location were last found to be of an account.
@@ -74,6 +80,7 @@ impl Environments {
             default_location,
             settings: LocalSettings::from_environment(),
             open: Mutex::default(),
+            declined: Declined::default(),
             unusable_since: Mutex::default(),
             verified: Mutex::default(),
             registries: Mutex::default(),
@@ -103,7 +110,7 @@ impl Environments {
     }
 
     async fn open(&self, location: &Location) -> Result<Arc<Environment>, StepError> {
-        let cell = limited(&mut *self.open.lock().await).entry(location.clone()).or_default().clone();
+        let cell = limited(&mut *self.open.lock().await).entry(location.clone()).or_default().cell.clone();
         let open = async || {
             let environment = match location {
                 Location::Aws { profile, region } => {
@@ -153,6 +160,7 @@ impl Environments {
                 Some(account)
             }
             Err(_) => {
+                self.reopen_after(location, Duration::ZERO).await;
                 *unusable_since = Some(Instant::now());
                 None
             }
@@ -173,8 +181,7 @@ impl Environments {
         let Location::Aws { profile, .. } = location.clone() else { return Ok((location, identity)) };
         let resolved = Location::Aws { profile, region: Some(identity.region.clone()) };
         let environment = self.open(&location).await?;
-        let cell = Arc::new(OnceCell::new_with(Some(environment)));
-        limited(&mut *self.open.lock().await).insert(resolved.clone(), cell);
+        limited(&mut *self.open.lock().await).insert(resolved.clone(), Opened::with(environment));
         self.note_verified(resolved.clone(), Account::of(&identity)).await;
         Ok((resolved, identity))
     }
@@ -212,11 +219,12 @@ impl Environments {
     /// Why the credentials of a location are not of an account: they are unusable or belong to another one. The message does not say what
     /// to do: the process that shows it may be another one.
     async fn refusal(&self, location: &Location, account: &Account) -> Option<Fault> {
-        let (kind, error) = match self.identity(location).await {
-            Err(error) if error.class == ErrorClass::Credentials => (api::CREDENTIALS_UNUSABLE, error),
-            Err(error) => (api::ENVIRONMENT_UNREACHABLE, error),
-            Ok(identity) => (api::ENVIRONMENT_REFUSED, account.refuse_other(&identity).err()?),
+        let (kind, error, kept_for) = match self.identity(location).await {
+            Err(error) if error.class == ErrorClass::Credentials => (api::CREDENTIALS_UNUSABLE, error, Duration::ZERO),
+            Err(error) => (api::ENVIRONMENT_UNREACHABLE, error, Duration::MAX),
+            Ok(identity) => (api::ENVIRONMENT_REFUSED, account.refuse_other(&identity).err()?, ASK_AGAIN_AFTER),
         };
+        self.reopen_after(location, kept_for).await;
         Some(Fault::new(kind, error.to_string()))
     }
 
@@ -262,14 +270,15 @@ impl Registries for Environments {
             return None;
         }
         let pinned = read(environment).ok()?;
-        let account = pinned.account?;
-        if self.verified.lock().await.contains_key(&(pinned.location, account)) {
+        let account = (pinned.location, pinned.account?);
+        if self.verified.lock().await.contains_key(&account) {
             return None;
         }
         let fault = self.verify(environment).await.err()?;
         let reason =
             matches!(fault.kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED).then_some(fault.message)?;
         tracing::warn!("this process cannot act for an execution and leaves it: {reason}");
+        self.declined.add(account).await;
         Some(reason)
     }
 
@@ -324,6 +333,7 @@ impl Host for Environments {
 
     async fn verify(&self, environment: &Value) -> Result<(), Fault> {
         if environment["accountId"].is_null() {
+            self.reopen_unusable(environment).await;
             return Ok(());
         }
         let pinned = read(environment).map_err(|error| Fault::new(api::ENVIRONMENT_REFUSED, error.cause))?;

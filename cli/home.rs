@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{exit::CliError, global::Global, person};
+use crate::{exit::CliError, global::Global, person, proposed::word};
 
 /// A home folder: a store, its lock, its socket, its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +41,27 @@ impl Home {
     /// Creates the folder if it does not exist, with access for its owner only.
     ///
     /// # Errors
-    /// The system's.
-    pub fn make(&self) -> std::io::Result<()> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)
+    /// It cannot be created. The message names the folder and what the system refused, the hint a folder that works.
+    pub fn make(&self) -> Result<(), CliError> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(|error| self.refuse_file().err().unwrap_or_else(|| self.unusable("created", &error)))
+    }
+
+    /// The error of a home that the system refuses to create or to read.
+    fn unusable(&self, what: &str, error: &std::io::Error) -> CliError {
+        let text = error.to_string();
+        // The number says nothing to a person.
+        let reason = text.split(" (os error").next().unwrap_or_default();
+        let folder = self.real_folder();
+        let message = format!("the home {} cannot be {what}: {reason}", folder.display());
+        let default = std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state/flow"));
+        let other = match default.filter(|default| default != folder && default.is_absolute()) {
+            Some(default) => word(&default.display().to_string()),
+            None => "\"$(mktemp -d)\"".to_owned(),
+        };
+        CliError::refused(message).hint(format!(
+            "name another folder with --home, or with   export FLOW_HOME={other}   and repeat the command"
+        ))
     }
 
     /// The folder, absolute.
@@ -69,6 +87,11 @@ impl Home {
         match std::fs::metadata(self.store()) {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            // The owner of a folder may read it; nobody can use a path that the system does not accept.
+            Err(error) if error.kind() != std::io::ErrorKind::PermissionDenied => {
+                self.refuse_file()?;
+                Err(self.unusable("read", &error))
+            }
             Err(error) => {
                 self.refuse_file()?;
                 let hint = match person::command_as_owner(self.real_folder()) {
@@ -191,6 +214,21 @@ mod tests {
         assert!(refused(&file.join("inner")).contains("file is a file"));
         assert!(refused(&link).contains("link is a symbolic link to nothing"));
         assert!(Home::checked(folder.path().join("new"), false).is_ok());
+    }
+
+    #[test]
+    fn a_home_that_the_system_refuses_is_named_with_one_that_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = Home::checked(folder.path().join("n".repeat(300)), false).unwrap();
+        for error in [long.make().unwrap_err(), long.has_store().unwrap_err()] {
+            let (message, hint) = (error.message, error.hint.unwrap_or_default());
+            assert_eq!(error.exit, crate::exit::Exit::Refused);
+            assert!(message.contains("nnn cannot be ") && message.ends_with(": File name too long"), "{message}");
+            assert!(hint.contains("   export FLOW_HOME=") && !hint.contains("sudo"), "{hint}");
+        }
+        let process = Home::checked("/proc/1/x".into(), false).unwrap().make().unwrap_err();
+        assert!(process.message.starts_with("the home /proc/1/x cannot be created: "), "{}", process.message);
+        assert!(!process.message.contains("os error"), "{}", process.message);
     }
 
     #[test]

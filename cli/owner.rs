@@ -1,9 +1,11 @@
 //! One store, many processes. The first process that needs the store owns it and calls its operations directly. The
 //! others call them over its socket; when it ends, one of them becomes the owner.
 
+mod backend;
 mod holder;
 mod local;
 mod opening;
+mod passing;
 mod retry_limit;
 mod stream;
 mod take_over;
@@ -12,21 +14,22 @@ mod verification;
 use std::{sync::Arc, time::Duration};
 
 use api::{Operation, StreamOperation, flow};
-use engine::store::OwnerLock;
+use engine::store::{Holder, OwnerLock};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
+use self::{
+    backend::{Backend, Purpose, RETRY_AFTER},
+    holder::{ending, unreachable},
+    retry_limit::RetryLimit,
+    verification::concerns_credentials,
+};
 pub use self::{
     holder::owned_elsewhere,
     local::{DRAIN_MAX, Local, no_new_calls},
     opening::{exclusive, open_store, repair_hint, salvage, save_hint},
     stream::{Stream, StreamError},
-};
-use self::{
-    holder::{ending, only_reads, unreachable},
-    local::Idle,
-    retry_limit::{OWNER_WAIT_MAX, RetryLimit},
-    verification::concerns_credentials,
 };
 use crate::{
     environments::Environments,
@@ -35,22 +38,8 @@ use crate::{
     interrupt,
     step_functions::Executions,
     this_process,
-    wire::client::{Client, ClientError},
+    wire::client::ClientError,
 };
-
-/// The interval between attempts while waiting.
-const RETRY_AFTER: Duration = Duration::from_millis(20);
-
-/// The purpose of a handle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// Read only: nothing is driven.
-    Read,
-    /// Drive executions.
-    Drive,
-    /// Record a person's answer: no steps are called.
-    Answer,
-}
 
 /// A handle to the operations of a store: in this process, or over its owner's socket. Callers do not distinguish them.
 pub struct Handle {
@@ -60,13 +49,10 @@ pub struct Handle {
     backend: Mutex<Arc<Backend>>,
     /// The owner whose end this process waits for, once it has said so.
     awaited_owner: Mutex<Option<String>>,
-}
-
-enum Backend {
-    Local(Local),
-    Idle(Idle),
-    Remote(Client),
-    StepFunctions(Arc<Executions>),
+    /// Where this process drives an execution: it becomes the owner only if it can act there.
+    environment: Option<Value>,
+    /// How long this process still waits for owners that are about to end, over all its calls.
+    passing_wait_left: Mutex<Duration>,
 }
 
 /// The response of a call.
@@ -77,12 +63,12 @@ pub struct Answered<T> {
 }
 
 /// Converts a request to JSON for Step Functions.
-fn to_json<T: Serialize>(value: T) -> Result<serde_json::Value, CliError> {
+fn to_json<T: Serialize>(value: T) -> Result<Value, CliError> {
     serde_json::to_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
 }
 
 /// Converts a response of Step Functions from JSON.
-fn of_json<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, CliError> {
+fn of_json<T: DeserializeOwned>(value: Value) -> Result<T, CliError> {
     serde_json::from_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
 }
 
@@ -92,16 +78,20 @@ impl Handle {
     /// # Errors
     /// The store cannot be opened, or its owner does not answer.
     pub async fn drive(environments: Arc<Environments>) -> Result<Self, CliError> {
-        Self::open(environments, Purpose::Drive).await
+        Self::open(environments, Purpose::Drive, None).await
     }
 
-    /// Like [`Handle::drive`], for a command that has begun nothing: another owner may end slowly, so a signal ends the wait.
+    /// Like [`Handle::drive`], for a command that has begun nothing: another owner may end slowly, so a signal ends the wait. If
+    /// `environment` is given, this process becomes the owner only if it can act there: as the owner it would refuse a process that can.
     ///
     /// # Errors
-    /// As [`Handle::drive`], or a signal arrived.
-    pub async fn drive_unless_stopped(environments: Arc<Environments>) -> Result<Self, CliError> {
+    /// As [`Handle::drive`]; no process owns the store and this one cannot act there; or a signal arrived.
+    pub async fn drive_unless_stopped(
+        environments: Arc<Environments>,
+        environment: Option<Value>,
+    ) -> Result<Self, CliError> {
         tokio::select! {
-            handle = Self::drive(environments) => handle,
+            handle = Self::open(environments, Purpose::Drive, environment) => handle,
             exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
         }
     }
@@ -111,7 +101,7 @@ impl Handle {
     /// # Errors
     /// As [`Handle::drive`].
     pub async fn answer(environments: Arc<Environments>) -> Result<Self, CliError> {
-        Self::open(environments, Purpose::Answer).await
+        Self::open(environments, Purpose::Answer, None).await
     }
 
     /// Opens the store for reading, through its owner if it has one. Without a store, an empty one in memory.
@@ -119,14 +109,13 @@ impl Handle {
     /// # Errors
     /// As [`Handle::drive`].
     pub async fn read(home: &Home) -> Result<Self, CliError> {
-        Self::open(Environments::new(home.clone()), Purpose::Read).await
+        Self::open(Environments::new(home.clone()), Purpose::Read, None).await
     }
 
     /// A handle to the executions at Step Functions. Opens nothing in the home.
     pub fn step_functions(home: Home, executions: Arc<Executions>) -> Self {
-        let environments = Environments::new(home.clone());
-        let backend = Mutex::new(Arc::new(Backend::StepFunctions(executions)));
-        Handle { home, purpose: Purpose::Read, environments, backend, awaited_owner: Mutex::default() }
+        let environments = Environments::new(home);
+        Self::with(environments, Purpose::Read, None, Backend::StepFunctions(executions))
     }
 
     /// The executions at Step Functions, if this is a handle to them.
@@ -137,11 +126,25 @@ impl Handle {
         }
     }
 
-    async fn open(environments: Arc<Environments>, purpose: Purpose) -> Result<Self, CliError> {
-        let home = environments.home().clone();
-        let backend = backend(&environments, purpose).await?;
-        let backend = Mutex::new(Arc::new(backend));
-        Ok(Handle { home, purpose, environments, backend, awaited_owner: Mutex::default() })
+    async fn open(
+        environments: Arc<Environments>,
+        purpose: Purpose,
+        environment: Option<Value>,
+    ) -> Result<Self, CliError> {
+        let backend = backend::open(&environments, purpose, environment.as_ref()).await?;
+        Ok(Self::with(environments, purpose, environment, backend))
+    }
+
+    fn with(environments: Arc<Environments>, purpose: Purpose, environment: Option<Value>, backend: Backend) -> Self {
+        Handle {
+            home: environments.home().clone(),
+            purpose,
+            environments,
+            backend: Mutex::new(Arc::new(backend)),
+            awaited_owner: Mutex::default(),
+            environment,
+            passing_wait_left: Mutex::new(passing::WAIT_MAX),
+        }
     }
 
     /// Becomes the owner of the store. For a server, which cannot be a client of another owner.
@@ -175,6 +178,14 @@ impl Handle {
             Backend::Remote(_) => Some(holder::described(self.home.folder())),
             Backend::StepFunctions(executions) => Some(executions.service().to_owned()),
             Backend::Local(_) | Backend::Idle(_) => None,
+        }
+    }
+
+    /// The owner of the store, if it is another process; for programs.
+    pub async fn holder_elsewhere(&self) -> Option<Holder> {
+        match &*self.backend().await {
+            Backend::Remote(_) => OwnerLock::holder(self.home.folder()),
+            Backend::Local(_) | Backend::Idle(_) | Backend::StepFunctions(_) => None,
         }
     }
 
@@ -322,7 +333,7 @@ impl Handle {
         }
         // An owner that is ending answers immediately each time, so there is always a pause.
         tokio::time::sleep(RETRY_AFTER).await;
-        *current = Arc::new(backend(&self.environments, self.purpose).await?);
+        *current = Arc::new(backend::open(&self.environments, self.purpose, self.environment.as_ref()).await?);
         Ok(())
     }
 
@@ -433,38 +444,7 @@ fn may_have_been_carried_out(error: CliError) -> CliError {
 }
 
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
+    home.make()?;
     OwnerLock::try_acquire(home.folder(), this_process::command())
         .map_err(|error| home.refuse_file().err().unwrap_or_else(|| error.into()))
-}
-
-async fn backend(environments: &Arc<Environments>, purpose: Purpose) -> Result<Backend, CliError> {
-    let home = environments.home();
-    if purpose == Purpose::Read && !home.has_store()? {
-        return Ok(Backend::Idle(Idle::empty(environments)?));
-    }
-    let client = Client::new(&home.socket());
-    let mut limit = RetryLimit::begin();
-    loop {
-        if let Some(lock) = acquire(home)? {
-            return Ok(match purpose {
-                Purpose::Drive => Backend::Local(Local::open(environments.clone(), lock)?),
-                Purpose::Answer => Backend::Local(Local::open_to_answer(environments.clone(), lock)?),
-                Purpose::Read => Backend::Idle(Idle::open(environments, lock)?),
-            });
-        }
-        match client.call_within::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}, OWNER_WAIT_MAX).await {
-            Ok(owner) if owner.only_reads && purpose != Purpose::Read => {
-                if !limit.allows_for_reader(home) {
-                    return Err(only_reads(home));
-                }
-                tokio::time::sleep(RETRY_AFTER).await;
-            }
-            Ok(_) => return Ok(Backend::Remote(client)),
-            Err(error) if limit.allows(home, &error) => tokio::time::sleep(RETRY_AFTER).await,
-            Err(error @ ClientError::Incompatible { .. }) => {
-                return Err(CliError::from(error).hint(format!("owner: {}", holder::described(home.folder()))));
-            }
-            Err(error) => return Err(failed(home, error)),
-        }
-    }
 }

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::{
+    credentials::asks_once,
     serve::Server,
     sts_stub::{PRODUCTION, STAGING, Sts},
     support::{Home, text, until},
 };
 
-fn who() -> Value {
+pub fn who() -> Value {
     json!({ "Type": "Task", "Resource": "flow:sts:getCallerIdentity", "Arguments": {}, "End": true })
 }
 
@@ -211,6 +212,14 @@ fn a_server_of_another_account_calls_nothing_and_leaves_what_it_finds() {
     assert!(said.contains(STAGING) && said.contains(&owner) && said.contains("flow resume one"), "{said}");
     let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 3);
     assert!(said.contains(STAGING) && said.contains(PRODUCTION) && said.contains(&owner), "{said}");
+    // A run of an existing execution follows the same rule.
+    let said = home.exits_with(&run, &sts.credentials(STAGING), 3);
+    assert!(said.contains(STAGING) && said.contains(PRODUCTION) && said.contains(&owner), "{said}");
+    let line = home.exits(&["status", "one", "-o", "json"], 0);
+    let line = line.lines().find(|line| line.contains(r#""type":"status""#)).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["owner"]["pid"], json!(server.pid()), "{line}");
+    assert_eq!(line["owner"]["command"], "flow serve", "{line}");
     drop(server);
     let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 0);
     assert!(said.contains("second: 111111111111"), "{said}");
@@ -237,8 +246,7 @@ fn a_client_takes_over_with_the_account_that_is_pinned() {
 #[test]
 fn after_a_refused_resume_the_status_names_the_account_that_is_needed() {
     let (home, sts) = (Home::plain(), Sts::start());
-    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Who" }, "Who": who() });
-    let file = home.definition("due", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }));
+    let file = asks_once(&home);
     home.exits_with(&["run", &file, "--yes", "--no-wait=0", "--id", "one"], &sts.credentials(STAGING), 75);
     until(10, "it is due", || home.succeed(&["status", "one"]).contains("INTERRUPTED"));
     home.exits_with(&["resume", "one"], &sts.credentials(PRODUCTION), 3);

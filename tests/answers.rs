@@ -84,6 +84,27 @@ fn who_answered_and_why_is_in_history_export_and_json() {
 }
 
 #[test]
+fn an_activity_that_has_timed_out_is_shown_so_and_not_answered() {
+    let home = Home::plain();
+    let mut task = activity(&home);
+    (task["TimeoutSeconds"], task["End"]) = (json!(1), json!(true));
+    home.exits(&["run", &home.one("late", &task), "--yes", "--no-wait=0", "--id", "one"], 75);
+    until(10, "it times out", || home.exits(&["status", "one"], 0).contains("timed out"));
+    let shown = home.exits(&["status", "one"], 0);
+    assert!(shown.contains("waited for an answer"), "{shown}");
+    assert!(shown.contains("It can no longer be answered. To continue:   flow resume one"), "{shown}");
+    assert!(shown.contains("INTERRUPTED") && !shown.contains("flow signal"), "{shown}");
+    for command in [&["status"][..], &["status", "-o", "json"], &["status", "one", "-o", "json"], &["approvals"]] {
+        let shown = home.exits(command, 0);
+        assert!(!shown.contains("flow signal"), "{command:?}: {shown}");
+    }
+    let refused = home.exits(&["signal", "one", "Only", "--success", "1"], 1);
+    assert!(refused.contains("timed out at") && refused.contains("flow resume one continues"), "{refused}");
+    let refused = home.exits(&["signal", "one", "Other", "--success", "1"], 3);
+    assert!(refused.contains("no task waits"), "{refused}");
+}
+
+#[test]
 fn an_answer_is_one_of_success_failure_and_withdrawal() {
     let home = Home::plain();
     let said = home.exits(&["signal", "one", "Only"], 2);

@@ -281,11 +281,23 @@ fn after_an_answer_that_nobody_continues_every_command_names_resume() {
     assert_eq!(events.matches(r#""type":"TaskScheduled""#).count(), 1, "nothing is begun by an answer: {events}");
     let refused = home.exits(&["approve", "t-1"], 1);
     assert!(refused.contains("no process drives t-1") && refused.contains("flow resume t-1"), "{refused}");
+    assert!(refused.contains("and it asks nothing now: INTERRUPTED: Second, not called yet"), "{refused}");
     assert!(refused.contains("no approval waits in t-1: \"First\" of t-1 was answered by "), "{refused}");
     let refused = home.exits(&["reject", "t-1", "First"], 1);
     assert!(refused.contains("\"First\" of t-1 was answered by "), "{refused}");
     let listed = home.succeed(&["approvals"]);
     assert!(listed.contains("no process drives it") && listed.contains("flow resume t-1"), "{listed}");
+    // A Wait follows in place of a question.
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": { "Prompt": "Now?" }, "Next": "Rest" });
+    let states = json!({ "Ask": ask, "Rest": { "Type": "Wait", "Seconds": 3600, "End": true } });
+    let file = home.definition("rests", &json!({ "QueryLanguage": "JSONata", "StartAt": "Ask", "States": states }));
+    started(&home, &file, "w-1");
+    home.succeed(&["approve", "w-1"]);
+    let refused = home.exits(&["approve", "w-1"], 1);
+    assert!(
+        refused.contains("it asks nothing now: WAITING: Rest, until ") && !refused.contains("question"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod cancelled;
 mod checked;
 mod completed;
 mod crashed;
+mod credentials;
 mod cron;
 mod deployed;
 mod developed;

@@ -161,6 +161,21 @@ fn a_home_that_is_a_file_is_named_as_one() {
 }
 
 #[test]
+fn a_home_that_the_system_refuses_is_named_with_one_that_works() {
+    let home = Home::plain();
+    let pass = home.one("pass", &json!({ "Type": "Pass", "End": true }));
+    let long = format!("/tmp/{}", "n".repeat(300));
+    let run = ["run", &pass, "--yes"];
+    for (folder, command) in
+        [("/proc/1/x", &run[..]), (&*long, &run), (&*long, &["status"]), (&*long, &["resume", "--all"])]
+    {
+        let said = home.exits_with(command, &[("FLOW_HOME", folder)], 3);
+        assert!(said.contains(&format!("the home {folder} cannot be ")) && !said.contains("os error"), "{said}");
+        assert!(said.contains("   export FLOW_HOME=") && !said.contains("sudo"), "{said}");
+    }
+}
+
+#[test]
 fn an_error_that_cannot_be_printed_keeps_its_exit_code() {
     let home = Home::plain();
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();

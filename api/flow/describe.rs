@@ -57,7 +57,7 @@ impl Operation for DescribeExecution {
         fold(api, &mut view, last)?;
         if !as_shown {
             view.paused = execution.paused;
-            view.see_frames(&frames);
+            view.see_frames(&frames, execution.deadline_ms);
         }
         let driven = !api.runner.driven(vec![id.clone()]).await.is_empty();
         Ok(DescribeExecutionResponse { execution, frames, definition, view, driven })

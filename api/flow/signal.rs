@@ -177,8 +177,10 @@ impl Api {
     }
 
     async fn nothing_waits(&self, id: &str, state: &str) -> Result<Fault, Fault> {
-        let waiting: Vec<String> =
-            self.waiting_tasks(id)?.iter().map(|row| format!("\"{}\"", row.state_path())).collect();
+        let header = self.header_of(id)?;
+        let mut rows = self.waiting_tasks(id)?;
+        rows.retain(|row| self.timed_out(&header, row).is_none());
+        let waiting: Vec<String> = rows.iter().map(|row| format!("\"{}\"", row.state_path())).collect();
         let others = match waiting.as_slice() {
             [] => "no task waits".to_owned(),
             _ => format!("these wait: {}", waiting.join(", ")),

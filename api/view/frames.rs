@@ -12,17 +12,19 @@ const ITERATION_STATES_MAX: usize = 100;
 
 impl View {
     /// Adds what only frames contain: the end of a Wait, the last poll of a task, the progress of a Map, and the states of a
-    /// distributed Map's iterations, whose events are in histories of their own.
-    pub fn see_frames(&mut self, frames: &[FrameRow]) {
+    /// distributed Map's iterations, whose events are in histories of their own. `deadline_ms` is the execution's.
+    pub fn see_frames(&mut self, frames: &[FrameRow], deadline_ms: Option<u64>) {
         let mut iteration_states = 0;
         for row in frames {
             self.see_map_frame(row);
             self.see_withheld_call(row);
             let doing = match &row.frame_state {
                 FrameState::Waiting { due_ms } => Doing::Sleeping { due_ms: *due_ms },
-                FrameState::Task { parked: Some(_), deadline_ms, .. } => Doing::Parked { deadline_ms: *deadline_ms },
-                FrameState::Task { next_poll_ms: Some(next), deadline_ms, waiting: Some(waiting), .. } => {
-                    let times = (waiting.polled_ms, *next, *deadline_ms);
+                FrameState::Task { parked: Some(_), .. } => {
+                    Doing::Parked { deadline_ms: row.answerable_until_ms(deadline_ms) }
+                }
+                FrameState::Task { next_poll_ms: Some(next), waiting: Some(waiting), .. } => {
+                    let times = (waiting.polled_ms, *next, row.answerable_until_ms(deadline_ms));
                     Doing::Waiting(Wait::new(&waiting.reason, times, waiting.instructions.as_ref()))
                 }
                 _ => continue,

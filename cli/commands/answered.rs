@@ -1,7 +1,7 @@
 //! The report after a task was answered.
 
 use api::flow::{
-    DescribeExecution, DescribeExecutionRequest, MarkShown, MarkShownRequest, NEEDS_TOKEN, NOT_ALLOWED, approval_of,
+    DescribeExecution, DescribeExecutionRequest, MarkShown, MarkShownRequest, NEEDS_TOKEN, NOT_ALLOWED, Needs, approval_of,
 };
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
@@ -115,10 +115,14 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
     let described = handle.call::<DescribeExecution>(request).await?;
     let asks = described.frames.iter().any(|row| approval_of(row).is_some());
     Ok(match described.execution.status == ExecutionStatus::Running && !asks {
-        true => format!(
-            "no process drives {id}, so its next question is not asked yet: flow resume {}{OPTIONS}",
-            quoted(id)
-        ),
+        true => {
+            let now_ms = clock::of(handle.home()).now_ms();
+            let needs = Needs::of(id, &described.frames, described.execution.deadline_ms);
+            let status = display_status(&described.execution, false, needs.as_ref(), now_ms);
+            let current = summary::display_line(&described.view, status, now_ms);
+            let resume = format!("flow resume {}{OPTIONS}", quoted(id));
+            format!("no process drives {id}, and it asks nothing now: {current}. To continue:   {resume}")
+        }
         false => listed,
     })
 }

@@ -142,8 +142,11 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         let mut events = handle.follow(id, execution.last_sequence + 1, Some(Duration::ZERO)).await?;
         let settled = async {
             while let Ok(Some(event)) = events.next().await {
-                if matches!(event, RunnerEvent::Settled { .. }) {
-                    return true;
+                match event {
+                    RunnerEvent::Settled { .. } => return true,
+                    // Its owner cannot act for it.
+                    RunnerEvent::Released { .. } => return false,
+                    _ => {}
                 }
             }
             false

@@ -13,6 +13,8 @@ use engine::{
     machine::{ExecutionHeader, ExecutionStatus, Reentry},
     runner::RunnerError,
 };
+use serde_json::Value;
+use steps::LocalSettings;
 
 use super::{
     run::deployed::say_how_to_watch,
@@ -136,7 +138,10 @@ async fn one(
         refuse_other_location(global, header, pinned)?;
     }
     let _orderly = interrupt::Orderly::begin();
-    let handle = Handle::drive_unless_stopped(Environments::new(home)).await?;
+    let environments = Environments::new(home);
+    let given = |pinned| GivenEnvironment::of(global, environments.settings(), header, pinned);
+    let acts_in = pinned.as_ref().and_then(|pinned| given(pinned).acts_in);
+    let handle = Handle::drive_unless_stopped(environments, acts_in).await?;
     let watched = resume_and_watch(global, &handle, header, (pinned.as_ref(), from), watching).await;
     let closed = handle.close().await;
     let exit = watched.map_err(|error| if_pruned(&header.id, error))?;
@@ -169,6 +174,26 @@ async fn resume_and_watch(
     Ok(watched.exit)
 }
 
+/// The environment in which a resume continues an execution.
+#[derive(Default)]
+struct GivenEnvironment {
+    /// The environment, if it differs from the pinned one.
+    changed: Option<Value>,
+    /// The environment, if it is in an account.
+    acts_in: Option<Value>,
+}
+
+impl GivenEnvironment {
+    /// The pinned environment with the settings of this process. A given profile replaces the pinned one.
+    fn of(global: &Global, settings: &LocalSettings, header: &ExecutionHeader, pinned: &Pinned) -> Self {
+        let given = pinned.clone().with_settings(settings).with_profile(global.profile.as_deref());
+        let changed = (given != *pinned).then(|| serde_json::to_value(given).ok()).flatten();
+        let environment = || changed.clone().unwrap_or_else(|| (*header.environment).clone());
+        let acts_in = pinned.account.is_some().then(environment);
+        GivenEnvironment { changed, acts_in }
+    }
+}
+
 /// Resumes an execution in its pinned environment, after verifying that this caller may act in it. A given profile
 /// replaces the pinned one: it only provides the credentials of the pinned account. Returns how an execution ended that has
 /// ended since its header was read, also after a resume of another process: that end stays.
@@ -179,16 +204,8 @@ async fn resume(
     pinned: Option<&Pinned>,
     from: Vec<Reentry>,
 ) -> Result<Option<ExecutionStatus>, CliError> {
-    let (mut environment, mut verified) = (None, None);
-    if let Some(pinned) = pinned {
-        let given = pinned.clone().with_settings(handle.settings()).with_profile(global.profile.as_deref());
-        if given != *pinned {
-            environment = serde_json::to_value(given).ok();
-        }
-        if pinned.account.is_some() {
-            verified = Some(environment.clone().unwrap_or_else(|| (*header.environment).clone()));
-        }
-    }
+    let given = pinned.map(|pinned| GivenEnvironment::of(global, handle.settings(), header, pinned));
+    let GivenEnvironment { changed: environment, acts_in: verified } = given.unwrap_or_default();
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
     let redrive_count = Some(header.redrive_count);
     let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished, redrive_count };

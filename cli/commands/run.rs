@@ -360,7 +360,8 @@ async fn execute(
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id(prefix, &plan.name));
     let environment = serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?;
     let _orderly = interrupt::Orderly::begin();
-    let handle = Handle::drive_unless_stopped(environments).await?;
+    let acts_in = pinned.account.is_some().then(|| environment.clone());
+    let handle = Handle::drive_unless_stopped(environments, acts_in).await.map_err(not_started)?;
     let start = StartExecutionRequest {
         id: id.clone(),
         workflow: plan.name,
@@ -375,10 +376,11 @@ async fn execute(
         watched = started => watched,
         never = faults::kill_at(global, &handle, &id, &arguments.faults) => match never {},
     };
+    let now_ms = clock::of(handle.home()).now_ms();
     let closed = handle.close().await;
     let watched = watched?;
     if global.output == Output::Human {
-        show_made(global, rehearsal, arguments, &watched);
+        show_made(global, (rehearsal, now_ms), arguments, &watched);
     }
     closed.map(|()| watched.exit)
 }
@@ -392,17 +394,19 @@ async fn start_and_watch(
 ) -> Result<Watched, CliError> {
     let id = start.id.clone();
     let existing = match &arguments.id {
-        Some(id) => existing::status(handle, id).await?,
+        Some(id) => existing::find(handle, id).await?,
         None => None,
     };
-    // The account that was shown must be the one that acts, whichever process owns the store. An existing execution is only watched, until
-    // its owner ends.
+    // The account that was shown must be the one that acts, whichever process owns the store. An execution that has ended is only read.
     if existing.is_some() {
         this_process::is_about(&id);
     }
     begin(handle, start, has_account && existing.is_none()).await?;
     this_process::is_about(&id);
-    let ended = existing.filter(|status| *status != ExecutionStatus::Running);
+    if let Some(existing) = &existing {
+        existing::refuse_other_owner(handle, existing).await?;
+    }
+    let ended = existing.map(|header| header.status).filter(|status| *status != ExecutionStatus::Running);
     let clock = clock::of(handle.home());
     let mut display = match ended {
         // Its history is that of an earlier command.
@@ -444,10 +448,10 @@ fn not_started(error: CliError) -> CliError {
     CliError { exit: if is_wait { Exit::Refused } else { error.exit }, ..error }
 }
 
-fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched: &Watched) {
+fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), arguments: &RunArguments, watched: &Watched) {
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
-        let when = if view.awaits_answer() { "After the answer:" } else { "Continue with" };
+        let when = if view.awaits_answer(now_ms) { "After the answer:" } else { "Continue with" };
         say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", quoted(&view.id));
         return;
     }

@@ -2,13 +2,15 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use api::flow::{Answerer, ListExecutions, ListRequest, ListResponse, Needs};
 use clap::Args;
-use engine::machine::ExecutionHeader;
+use engine::{machine::ExecutionHeader, runner::RunnerHandle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
 
@@ -34,6 +36,9 @@ const FILE_HANDLES_MAX: u64 = 65_536;
 const TOKEN: &str = "FLOW_TOKEN";
 /// The most executions that are counted by what continues them.
 const COUNTED_MAX: usize = 1_000;
+/// The interval after which a server without the credentials of an execution looks for them again; it doubles up to the longest one.
+const CREDENTIALS_RETRY_MIN: Duration = Duration::from_secs(2);
+const CREDENTIALS_RETRY_MAX: Duration = Duration::from_secs(30);
 /// The environment variables with the signing key. They are not arguments, because all users can list processes.
 const ACCESS_KEY_ID: &str = "FLOW_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "FLOW_SECRET_ACCESS_KEY";
@@ -59,14 +64,20 @@ pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, Cli
     let guard = Guard { token: token(arguments.token_file.as_deref())?, key: key(environments.region())? };
     permitted(arguments.listen, &guard)?;
     let _orderly = interrupt::Orderly::begin();
-    let mut local = Handle::own(environments)?;
-    let served = serve(global, &mut local, arguments.listen, guard).await;
+    let mut local = Handle::own(environments.clone())?;
+    let served = serve(global, &environments, &mut local, arguments.listen, guard).await;
     let closed = local.close().await;
     let exit = served?;
     closed.map(|()| exit)
 }
 
-async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Guard) -> Result<Exit, CliError> {
+async fn serve(
+    global: &Global,
+    environments: &Environments,
+    local: &mut Local,
+    listen: SocketAddr,
+    guard: Guard,
+) -> Result<Exit, CliError> {
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .map_err(|error| CliError::refused(format!("{listen} cannot be listened on: {error}")))?;
@@ -100,6 +111,31 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
             Ok(exit)
         }
         failure = runner.store_failure() => Err(store_failed(failure.to_string())),
+        never = continue_left(environments, runner) => match never {},
+    }
+}
+
+/// Continues the executions that this process has left because it could not act for them, once it can: its profile may get credentials
+/// later. Looks for them after [`CREDENTIALS_RETRY_MIN`], then less and less often.
+async fn continue_left(environments: &Environments, runner: &RunnerHandle) -> Infallible {
+    let (mut delay, mut is_due) = (CREDENTIALS_RETRY_MIN, false);
+    loop {
+        if !is_due {
+            environments.until_declined().await;
+        }
+        tokio::time::sleep(delay).await;
+        delay = (delay * 2).min(CREDENTIALS_RETRY_MAX);
+        if environments.can_act_again().await {
+            (delay, is_due) = (CREDENTIALS_RETRY_MIN, true);
+        }
+        if !is_due {
+            continue;
+        }
+        // An execution that is left only when its other calls have ended is recovered later.
+        is_due = runner.has_declined().await;
+        if let Err(error) = runner.recover_all().await {
+            tracing::warn!("the executions that this process has left are not continued: {error}");
+        }
     }
 }
 
@@ -203,7 +239,7 @@ mod tests {
     use std::sync::Arc;
 
     use api::flow::{Answerer, Needs};
-    use engine::machine::ExecutionHeader;
+    use engine::{machine::ExecutionHeader, runner::RunnerHandle};
 
     use super::{Guard, Key, Unfinished, permitted};
 

@@ -12,7 +12,10 @@ use api::{
     view::{Typical, View},
 };
 use clap::Args;
-use engine::machine::{ExecutionHeader, ExecutionStatus, FrameRow};
+use engine::{
+    machine::{ExecutionHeader, ExecutionStatus, FrameRow},
+    store::Holder,
+};
 use serde_json::json;
 
 use self::state::Visits;
@@ -87,8 +90,8 @@ async fn show(global: &Global, store: Handle, id: &str, state: Option<&str>) -> 
         None => {
             let runs = status.execution.status == ExecutionStatus::Running;
             let typical = if runs { typical(&store, id).await } else { Typical::default() };
-            let owner = store.owner_elsewhere().await;
-            lines(global, &status, (&typical, owner.as_deref()), now_ms)
+            let owner = (store.owner_elsewhere().await, store.holder_elsewhere().await);
+            lines(global, &status, &typical, (owner.0.as_deref(), owner.1.as_ref()), now_ms)
         }
     };
     lines.iter().for_each(|line| say_raw!("{line}"));
@@ -96,11 +99,12 @@ async fn show(global: &Global, store: Handle, id: &str, state: Option<&str>) -> 
     Ok(Exit::Success)
 }
 
-/// The lines of one execution. `owner`: the owner of the store, if it is another process.
+/// The lines of one execution. `owner` and `holder`: the owner of the store, if it is another process, for people and for programs.
 fn lines(
     global: &Global,
     status: &DescribeExecutionResponse,
-    (typical, owner): (&Typical, Option<&str>),
+    typical: &Typical,
+    (owner, holder): (Option<&str>, Option<&Holder>),
     now_ms: u64,
 ) -> Vec<String> {
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
@@ -111,7 +115,7 @@ fn lines(
         let line = json!({
             "type": "status", "execution": view.id, "message": message, "standing": display_status, "header": execution,
             "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
-            "timeLeft": view.time_left(typical, now_ms),
+            "timeLeft": view.time_left(typical, now_ms), "owner": holder,
         });
         return vec![json::complete(line).to_string()];
     }

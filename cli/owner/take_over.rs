@@ -27,6 +27,12 @@ use crate::{
 /// The interval at which a process tries to become the owner in place of one that cannot act for its execution.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
+/// An owner that cannot act for an execution, and why.
+struct Refusal {
+    owner: String,
+    error: CliError,
+}
+
 impl Handle {
     /// Finds the next owner after one has ended, or for an execution that the owner does not drive, and verifies that it can act for the
     /// execution.
@@ -38,10 +44,10 @@ impl Handle {
     /// As [`Handle::drive`]; neither the owner nor this process can act for the execution; or a signal or `wait_max` ends the wait.
     pub async fn take_over(&self, id: &str, wait_max: Option<Duration>) -> Result<(), CliError> {
         let began = Instant::now();
-        let mut refused_by: Option<(String, CliError)> = None;
+        let mut known: Option<Refusal> = None;
         loop {
             // The watch of another execution may have taken over the store already.
-            self.find_next_owner().await?;
+            self.find_next_owner().await.map_err(|error| of_next_owner(id, error))?;
             let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
             let DescribeExecutionResponse { execution, driven, .. } = self.call::<DescribeExecution>(request).await?;
             let owner = self.owner_elsewhere().await;
@@ -49,22 +55,18 @@ impl Handle {
             if execution.recovers_without_calls() || (owner.is_some() && driven) {
                 return Ok(());
             }
-            let is_new = |owner: &String| refused_by.as_ref().is_none_or(|(known, _)| known != owner);
-            if owner.as_ref().is_none_or(is_new) {
-                let Err(error) = self.verify(&execution.environment).await else { return Ok(()) };
-                let owner = owner.filter(|_| lacks_credentials(&error));
-                let Some(owner) = owner else { return Err(interrupted(id, error)) };
-                self.verify_this_process(&execution.environment).await.map_err(|own| interrupted(id, own))?;
-                refused_by = Some((owner, error));
+            let refusal = match (known, owner) {
+                (Some(known), Some(owner)) if known.owner == owner => known,
+                (_, owner) => match self.refusal(id, owner, &execution.environment).await? {
+                    Some(refusal) => refusal,
+                    None => return Ok(()),
+                },
+            };
+            if wait_max.is_some_and(|wait_max| began.elapsed() >= wait_max) {
+                return Err(CliError { exit: Exit::Waiting, ..interrupted(id, refusal.error) });
             }
-            let is_over = wait_max.is_some_and(|wait_max| began.elapsed() >= wait_max);
-            if let Some((owner, error)) = refused_by.take() {
-                if is_over {
-                    return Err(CliError { exit: Exit::Waiting, ..interrupted(id, error) });
-                }
-                self.say_that_it_waits(&owner, &error).await;
-                refused_by = Some((owner, error));
-            }
+            self.say_that_it_waits(&refusal).await;
+            known = Some(refusal);
             tokio::select! {
                 exit = interrupt::requested() => {
                     return Err(interrupted(id, CliError::new(exit, "stopped while waiting for the owner of the store to end")));
@@ -72,6 +74,18 @@ impl Handle {
                 () = tokio::time::sleep(RETRY_INTERVAL) => {}
             }
         }
+    }
+
+    /// Why the owner of the store, if it is another process, cannot act for an execution for which this process can; `None` if the owner
+    /// can act.
+    ///
+    /// # Errors
+    /// Neither can act for it, or it could not be verified.
+    async fn refusal(&self, id: &str, owner: Option<String>, environment: &Value) -> Result<Option<Refusal>, CliError> {
+        let Err(error) = self.verify(environment).await else { return Ok(None) };
+        let Some(owner) = owner.filter(|_| lacks_credentials(&error)) else { return Err(interrupted(id, error)) };
+        self.verify_this_process(environment).await.map_err(|own| interrupted(id, own))?;
+        Ok(Some(Refusal { owner, error }))
     }
 
     /// Like [`Handle::call`], for an operation that begins to act in an environment, at an owner that can act there. The operation verifies
@@ -98,7 +112,7 @@ impl Handle {
         let (mut is_repeated, mut was_refused) = (false, false);
         loop {
             let backend = self.backend().await;
-            let stopped = match self.verify(environment).await {
+            let stopped = match self.verify_acting(environment).await {
                 Ok(()) => interrupt::received(),
                 Err(error) => return Err(said(error, is_repeated)),
             };
@@ -120,7 +134,7 @@ impl Handle {
                 }
                 Err(error) if limit.allows(self.home(), &error) => {
                     is_repeated |= matches!(error, ClientError::Gone(_));
-                    self.reopen(&backend).await?;
+                    self.reopen(&backend).await.map_err(|error| said(error, is_repeated))?;
                 }
                 Err(error) => {
                     let error = self.of_owner(failed(self.home(), error), environment).await;
@@ -131,15 +145,23 @@ impl Handle {
     }
 
     /// Says once for each owner that this process waits for its end.
-    async fn say_that_it_waits(&self, owner: &str, error: &CliError) {
+    async fn say_that_it_waits(&self, Refusal { owner, error }: &Refusal) {
         let mut awaited = self.awaited_owner.lock().await;
-        if awaited.as_deref() != Some(owner) {
+        if awaited.as_ref() != Some(owner) {
             report!("flow: {}", error.message);
             let end =
                 self.command_that_ends_the_owner().map_or_else(String::new, |end| format!(". To end it:   {end}"));
             report!("flow: waiting until {owner} has ended: this process then continues with its own credentials{end}");
-            *awaited = Some(owner.to_owned());
+            *awaited = Some(owner.clone());
         }
+    }
+}
+
+/// The error of an execution whose owner has ended: no owner answers, or this process cannot act for it and does not become the owner.
+fn of_next_owner(id: &str, error: CliError) -> CliError {
+    match error.fault.as_deref().is_some_and(concerns_credentials) {
+        true => interrupted(id, error),
+        false => error,
     }
 }
 

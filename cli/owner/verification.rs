@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Handle;
 use crate::{
+    environments::Environments,
     exit::{CliError, Exit},
     interrupt,
 };
@@ -25,11 +26,36 @@ pub(super) fn lacks_credentials(error: &CliError) -> bool {
     matches!(error.fault.as_deref(), Some(api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED))
 }
 
-fn stopped(exit: Exit) -> CliError {
+pub(super) fn stopped(exit: Exit) -> CliError {
     CliError::new(exit, "stopped before the first call")
 }
 
+/// Verifies that this process can act in an environment.
+///
+/// # Errors
+/// It cannot. The message names the pinned account and the one in use. Or a signal arrived.
+pub(super) async fn verify_own(environments: &Environments, environment: &Value) -> Result<(), CliError> {
+    tokio::select! {
+        verified = environments.verify(environment) => verified.map_err(CliError::from),
+        exit = interrupt::requested() => Err(stopped(exit)),
+    }
+}
+
 impl Handle {
+    /// Verifies that the owner of the store can act in an environment. If it cannot and is about to end, this process waits for its
+    /// end and verifies the next owner, which may be this process.
+    ///
+    /// # Errors
+    /// The owner cannot act there: the message names it, the pinned account and the one in use.
+    pub async fn verify_acting(&self, environment: &Value) -> Result<(), CliError> {
+        loop {
+            let Err(refused) = self.verify(environment).await else { return Ok(()) };
+            if !self.has_passed(&refused, environment).await? {
+                return Err(refused);
+            }
+        }
+    }
+
     /// Verifies that the owner of the store can act in an environment.
     ///
     /// # Errors
@@ -63,10 +89,7 @@ impl Handle {
     /// # Errors
     /// It cannot. The message names the pinned account and the one in use.
     pub(super) async fn verify_this_process(&self, environment: &Value) -> Result<(), CliError> {
-        tokio::select! {
-            verified = self.environments.verify(environment) => verified.map_err(CliError::from),
-            exit = interrupt::requested() => Err(stopped(exit)),
-        }
+        verify_own(&self.environments, environment).await
     }
 
     /// Names the owner of the store in an error about its credentials, if it is another process: a login of this user does not give it any.

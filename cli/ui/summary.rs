@@ -143,7 +143,10 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
         };
         lines.push(format!("… {}: {detail}", title(view, &state.path)));
         if matches!(state.doing, Doing::Parked { .. }) {
-            lines.push(format!("  To answer:   {}", next::signal(&view.id, &state.path)));
+            lines.push(match state.doing.timed_out_ms(now_ms) {
+                Some(_) => format!("  {}", next::after_timeout(&view.id)),
+                None => format!("  To answer:   {}", next::signal(&view.id, &state.path)),
+            });
         }
     }
     if others.len() > WAITS_SHOWN_MAX {
@@ -168,7 +171,9 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
     match view.status {
         ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}{}", changes_if_any(view)),
         ExecutionStatus::Running if view.needs_person() => {
-            format!("{display_status}, needs you: flow status {id}{OPTIONS}")
+            let is_over = view.needs().iter().all(|(_, doing)| doing.timed_out_ms(now_ms).is_some());
+            let needs = if is_over { "timed out: flow resume" } else { "needs you: flow status" };
+            format!("{display_status}, {needs} {id}{OPTIONS}")
         }
         ExecutionStatus::Running => {
             let first = view.active().next();

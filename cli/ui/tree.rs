@@ -78,7 +78,7 @@ fn needs_you(view: &View, cells: usize, now_ms: u64) -> String {
 
 /// Whether a state's deadline has passed without a process that records it.
 fn has_timed_out(state: &StateView, now_ms: u64) -> bool {
-    matches!(&state.doing, Doing::Waiting(wait) if wait.timed_out_ms(now_ms).is_some())
+    state.doing.timed_out_ms(now_ms).is_some()
 }
 
 /// The approval that a state waits for.

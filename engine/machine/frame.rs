@@ -103,17 +103,22 @@ impl FrameRow {
         state_path(&self.path, &self.state)
     }
 
-    /// When its Task can no longer be answered from outside: the end of its `TimeoutSeconds`, or of its `HeartbeatSeconds` while nothing
-    /// is called. `None` without either.
-    fn answerable_until_ms(&self) -> Option<u64> {
-        let FrameState::Task { deadline_ms, heartbeat, parked, .. } = &self.frame_state else { return None };
-        let beat_ms = heartbeat.as_ref().filter(|_| parked.is_some()).and_then(|heartbeat| heartbeat.due_ms);
-        deadline_ms.iter().copied().chain(beat_ms).min()
+    /// When its Task can no longer be answered from outside: the end of its `TimeoutSeconds`, of its `HeartbeatSeconds` while nothing is
+    /// called, or of its execution, whose deadline is `deadline_ms`. `None` without any.
+    pub fn answerable_until_ms(&self, deadline_ms: Option<u64>) -> Option<u64> {
+        let (own_ms, beat_ms) = match &self.frame_state {
+            FrameState::Task { deadline_ms, heartbeat, parked, .. } => {
+                let heartbeat = heartbeat.as_ref().filter(|_| parked.is_some());
+                (*deadline_ms, heartbeat.and_then(|heartbeat| heartbeat.due_ms))
+            }
+            _ => (None, None),
+        };
+        [own_ms, beat_ms, deadline_ms].into_iter().flatten().min()
     }
 
     /// When its Task or its execution timed out; `None` if neither has at that time. `deadline_ms` is the execution's.
     pub fn timed_out_ms(&self, deadline_ms: Option<u64>, now_ms: u64) -> Option<u64> {
-        self.answerable_until_ms().into_iter().chain(deadline_ms).min().filter(|due_ms| *due_ms <= now_ms)
+        self.answerable_until_ms(deadline_ms).filter(|due_ms| *due_ms <= now_ms)
     }
 
     /// What a person must do before its Task ends; `None` if it does not wait for a person.

@@ -218,6 +218,7 @@ impl Dispatcher {
             Message::Ping { reply } => drop(reply.send(())),
             Message::Asleep { id, reply } => drop(reply.send(self.asleep(&id))),
             Message::Driven { ids, reply } => drop(reply.send(self.driven_of(ids))),
+            Message::HasDeclined { reply } => drop(reply.send(self.declined.is_any())),
             Message::Drain { limit, reply } => self.draining.begin(limit, reply),
             Message::DrainIfQuiet { reply } => self.drain_if_quiet(reply),
             // `run` ends the loop.

@@ -57,7 +57,7 @@ pub enum RunnerEvent {
         next_wake_ms: Option<u64>,
     },
     /// The runner has stopped driving the execution, because this process cannot act in its environment. Nothing was recorded. Another
-    /// process may continue it.
+    /// process may continue it. Never missed, may be repeated.
     Released {
         /// The execution.
         execution: String,

@@ -25,6 +25,8 @@ pub struct Follow {
     may_be_settled: bool,
     /// Events were missed, and `Asleep` may be among them.
     may_be_asleep: bool,
+    /// Events were missed by lagging, and `Released` may be among them.
+    may_be_released: bool,
     /// Reported after the entries before it.
     asleep: Option<Asleep>,
     /// The last one reported: the dispatcher's reply may repeat its broadcast.
@@ -52,6 +54,8 @@ impl Follow {
             read_store: true,
             may_be_settled: true,
             may_be_asleep: true,
+            // The execution may not be driven yet.
+            may_be_released: false,
             asleep: None,
             asleep_reported: None,
             has_existed: false,
@@ -86,6 +90,16 @@ impl Follow {
             if !self.stored.is_empty() {
                 continue;
             }
+            if self.may_be_released {
+                let is_driven = self.ask_whether_driven().await;
+                self.may_be_released = false;
+                if !is_driven && let Some(event) = self.released_event()? {
+                    return Ok(Some(event));
+                }
+                if self.may_be_settled || !self.stored.is_empty() {
+                    continue;
+                }
+            }
             if self.may_be_asleep {
                 self.asleep = self.ask_whether_asleep().await;
                 self.may_be_asleep = false;
@@ -106,6 +120,7 @@ impl Follow {
                 }
                 Err(broadcast::error::RecvError::Lagged(_)) => {
                     (self.read_store, self.may_be_settled, self.may_be_asleep) = (true, true, true);
+                    self.may_be_released = true;
                 }
                 Err(broadcast::error::RecvError::Closed) => return Ok(None),
             }
@@ -138,6 +153,37 @@ impl Follow {
         let id = self.execution.clone();
         self.messages.send(Message::Asleep { id, reply }).ok()?;
         answer.await.ok()?
+    }
+
+    /// Asks the dispatcher whether it drives the execution. A runner that has stopped closes the channel of live events instead.
+    async fn ask_whether_driven(&self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        let ids = vec![self.execution.clone()];
+        if self.messages.send(Message::Driven { ids, reply }).is_err() {
+            return true;
+        }
+        answer.await.map_or(true, |driven| !driven.is_empty())
+    }
+
+    /// The `Released` event of an execution that is not driven, if it has not ended and every entry has been reported.
+    fn released_event(&mut self) -> Result<Option<RunnerEvent>, RunnerError> {
+        // It may have continued and ended since its entries were read: these come first.
+        self.read_entries()?;
+        if !self.stored.is_empty() {
+            (self.read_store, self.may_be_settled, self.may_be_released) = (true, true, true);
+            return Ok(None);
+        }
+        match self.store.header(&self.execution)? {
+            Some(header) if !header.is_quiescent() => {
+                let reason = "the owner of the store does not drive it any more".to_owned();
+                Ok(Some(RunnerEvent::Released { execution: self.execution.clone(), reason }))
+            }
+            // It has ended, is paused or has been deleted since.
+            header => {
+                self.may_be_settled = header.is_some() || self.has_existed;
+                Ok(None)
+            }
+        }
     }
 
     /// The `Asleep` event, once every entry before it has been reported; `None` if later entries have been.

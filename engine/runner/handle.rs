@@ -369,6 +369,13 @@ impl RunnerHandle {
         answer.await.unwrap_or_default()
     }
 
+    /// Whether an execution is still driven of which a call was declined ([`crate::step::Registries::declines`]). It is released when its
+    /// other calls have ended.
+    pub async fn has_declined(&self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        self.threads.messages.send(Message::HasDeclined { reply }).is_ok() && answer.await.unwrap_or(false)
+    }
+
     /// Waits until no execution has a call in flight, for as long as that takes, and stops new calls at that moment. Until then the runner drives its
     /// executions as before. [`RunnerHandle::drain`] does the rest. Returns at once if the runner has stopped.
     pub async fn quiet(&self) {

@@ -128,6 +128,10 @@ pub(super) enum Message {
         ids: Vec<String>,
         reply: oneshot::Sender<Vec<String>>,
     },
+    /// Asks whether executions are driven of which calls were declined.
+    HasDeclined {
+        reply: oneshot::Sender<bool>,
+    },
     /// Deletes ended executions, and the documents that the function names for each.
     Forget {
         ids: Vec<String>,

@@ -54,7 +54,7 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
         return Ok(Exit::Success);
     }
     let _orderly = interrupt::Orderly::begin();
-    let handle = Handle::drive_unless_stopped(Environments::new(home)).await?;
+    let handle = Handle::drive_unless_stopped(Environments::new(home), None).await?;
     let listed = tokio::select! {
         listed = list(&handle) => listed,
         exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),

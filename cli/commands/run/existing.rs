@@ -1,7 +1,7 @@
 //! `flow run --id` with the id of an execution that exists already.
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest};
-use engine::machine::ExecutionStatus;
+use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde_json::json;
 
 use crate::{
@@ -11,17 +11,28 @@ use crate::{
     ui::json,
 };
 
-/// The status of the execution with this id; `None` if there is none.
+/// The execution with this id; `None` if there is none.
 ///
 /// # Errors
 /// The execution cannot be read.
-pub(super) async fn status(handle: &Handle, id: &str) -> Result<Option<ExecutionStatus>, CliError> {
+pub(super) async fn find(handle: &Handle, id: &str) -> Result<Option<ExecutionHeader>, CliError> {
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
     match handle.call::<DescribeExecution>(request).await {
-        Ok(described) => Ok(Some(described.execution.status)),
+        Ok(described) => Ok(Some(described.execution)),
         Err(error) if error.exit == Exit::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Refuses an owner that cannot act for an execution that has not ended, as `flow resume` does.
+///
+/// # Errors
+/// The owner cannot act where the execution is pinned: the message names both accounts.
+pub(super) async fn refuse_other_owner(handle: &Handle, header: &ExecutionHeader) -> Result<(), CliError> {
+    if header.environment["accountId"].is_null() || header.recovers_without_calls() {
+        return Ok(());
+    }
+    handle.verify_acting(&header.environment).await
 }
 
 /// Reports that nothing is run, because the execution has ended already.

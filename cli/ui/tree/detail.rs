@@ -13,7 +13,11 @@ pub fn detail(state: &StateView, driven: bool, now_ms: u64) -> String {
 
 /// The same in pieces, each with its importance: where the line is too long, the least important is left out first.
 pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)> {
-    let timeout = |due: &Option<u64>| due.map(|due| (2, format!("times out {}", moment(due, now_ms))));
+    let timeout = |due: &Option<u64>| {
+        let due = (*due)?;
+        let verb = if due <= now_ms { "timed out" } else { "times out" };
+        Some((2, format!("{verb} {}", moment(due, now_ms))))
+    };
     let mut pieces = Vec::new();
     match &state.doing {
         // Nothing checks an approval: its question is shown in place of the last poll's reason.
@@ -40,7 +44,8 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             }
         }
         Doing::Parked { deadline_ms } => {
-            pieces.push((3, "waits for an answer".to_owned()));
+            let verb = if state.doing.timed_out_ms(now_ms).is_some() { "waited" } else { "waits" };
+            pieces.push((3, format!("{verb} for an answer")));
             pieces.extend(timeout(deadline_ms));
         }
         Doing::Retrying { attempt, attempts_max, next_attempt_ms, failure } => {

@@ -23,6 +23,11 @@ struct DeclinedCalls {
 }
 
 impl Declined {
+    /// Whether calls are declined of an execution that is still driven.
+    pub fn is_any(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Notes that a frame makes a call.
     pub fn called(&mut self, id: &str, frame: FrameId) {
         if let Some(calls) = self.0.get_mut(id) {

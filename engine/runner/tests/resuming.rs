@@ -163,3 +163,23 @@ async fn a_call_that_this_process_has_made_ends_before_it_leaves_the_execution()
     assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!(["new", "slow"])));
     assert_eq!(SLOW_CALLS.load(Ordering::SeqCst), 1, "its answer was recorded");
 }
+
+#[tokio::test]
+async fn a_watcher_that_missed_the_release_of_its_execution_receives_it() {
+    let handle = runner_in(&MemoryRecords::new());
+    let mut late = handle.follow("t-1", 1);
+    handle.start_execution(in_region("t-1", "elsewhere")).await.unwrap();
+    let is_left = async {
+        while !handle.driven(vec!["t-1".to_owned()]).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DRAIN_MAX, is_left).await.expect("the execution is not released");
+    // More events than a watcher may lag: four for each iteration.
+    let pass = json!({ "StartAt": "P", "States": { "P": { "Type": "Pass", "End": true } } });
+    let items: Vec<u32> = (0..1_100).collect();
+    let map = json!({ "A": { "Type": "Map", "Items": items, "ItemProcessor": pass, "End": true } });
+    handle.start_execution(new("t-2", definition(map))).await.unwrap();
+    assert_eq!(until_settled(&handle, "t-2").await.status, ExecutionStatus::Succeeded);
+    assert_eq!(released(&mut late).await, "the owner of the store does not drive it any more");
+}

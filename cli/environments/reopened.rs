@@ -1,0 +1,96 @@
+//! Opens environments again after their credentials were unusable: the files of a profile may get others while the process runs.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use engine::step::ErrorClass;
+use serde_json::Value;
+use steps::{Account, Environment};
+use tokio::sync::{Mutex, Notify, OnceCell};
+
+use super::{Environments, KEPT_MAX, Location, read};
+
+/// The AWS environment of a location.
+pub(super) struct Opened {
+    pub cell: Arc<OnceCell<Arc<Environment>>>,
+    since: Instant,
+}
+
+impl Opened {
+    pub fn with(environment: Arc<Environment>) -> Self {
+        Opened { cell: Arc::new(OnceCell::new_with(Some(environment))), since: Instant::now() }
+    }
+}
+
+impl Default for Opened {
+    fn default() -> Self {
+        Opened { cell: Arc::default(), since: Instant::now() }
+    }
+}
+
+/// The accounts for which calls were withheld.
+#[derive(Default)]
+pub(super) struct Declined {
+    accounts: Mutex<HashSet<(Location, Account)>>,
+    added: Notify,
+}
+
+impl Declined {
+    pub async fn add(&self, account: (Location, Account)) {
+        let mut accounts = self.accounts.lock().await;
+        if accounts.len() < KEPT_MAX {
+            accounts.insert(account);
+        }
+        self.added.notify_one();
+    }
+}
+
+impl Environments {
+    /// Drops what is open in a location and was opened that long ago, so that the next use reads the files of the profile again: they may
+    /// have got other credentials.
+    pub(super) async fn reopen_after(&self, location: &Location, kept_for: Duration) {
+        let mut open = self.open.lock().await;
+        if open.get(location).is_some_and(|opened| opened.since.elapsed() >= kept_for) {
+            open.remove(location);
+            drop(open);
+            self.registries.lock().await.clear();
+        }
+    }
+
+    /// Waits until a call was withheld because this process cannot act for its execution, unless one is.
+    pub async fn until_declined(&self) {
+        while self.declined.accounts.lock().await.is_empty() {
+            self.declined.added.notified().await;
+        }
+    }
+
+    /// Whether this process can act by now in an account for which calls were withheld.
+    pub async fn can_act_again(&self) -> bool {
+        let accounts: Vec<_> = self.declined.accounts.lock().await.iter().cloned().collect();
+        let mut any = false;
+        for (location, account) in accounts {
+            if self.refusal(&location, &account).await.is_none() {
+                self.note_verified(location.clone(), account.clone()).await;
+                self.declined.accounts.lock().await.remove(&(location, account));
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Drops what is open for an execution that pins no account, because it started without credentials, if there are still none. An
+    /// execution that has called nothing at AWS in this process has nothing open.
+    pub(super) async fn reopen_unusable(&self, environment: &Value) {
+        let Ok(pinned) = read(environment) else { return };
+        let is_open = self.open.lock().await.contains_key(&pinned.location);
+        if !is_open || !matches!(pinned.location, Location::Aws { .. }) {
+            return;
+        }
+        if self.identity(&pinned.location).await.is_err_and(|error| error.class == ErrorClass::Credentials) {
+            self.reopen_after(&pinned.location, Duration::ZERO).await;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What answers the calls of a handle: the store in this process, its owner, or Step Functions.
+
+use std::{sync::Arc, time::Duration};
+
+use api::flow;
+use engine::store::OwnerLock;
+use serde_json::Value;
+
+use super::{
+    acquire, failed,
+    holder::{described, only_reads},
+    local::{Idle, Local},
+    retry_limit::{OWNER_WAIT_MAX, RetryLimit},
+    verification::verify_own,
+};
+use crate::{
+    environments::Environments,
+    exit::CliError,
+    step_functions::Executions,
+    wire::client::{Client, ClientError},
+};
+
+/// The interval between attempts while waiting.
+pub(super) const RETRY_AFTER: Duration = Duration::from_millis(20);
+
+/// The purpose of a handle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Read only: nothing is driven.
+    Read,
+    /// Drive executions.
+    Drive,
+    /// Record a person's answer: no steps are called.
+    Answer,
+}
+
+/// What answers the calls of a handle.
+pub(super) enum Backend {
+    Local(Local),
+    Idle(Idle),
+    Remote(Client),
+    StepFunctions(Arc<Executions>),
+}
+
+/// Becomes the owner of the store, or a client of its owner. If an environment is given, this process compares its credentials before it
+/// takes the lock: an owner that cannot act there refuses a process that can.
+pub(super) async fn open(
+    environments: &Arc<Environments>,
+    purpose: Purpose,
+    environment: Option<&Value>,
+) -> Result<Backend, CliError> {
+    let home = environments.home();
+    if purpose == Purpose::Read && !home.has_store()? {
+        return Ok(Backend::Idle(Idle::empty(environments)?));
+    }
+    let client = Client::new(&home.socket());
+    let mut limit = RetryLimit::begin();
+    // Without an answer of an owner: whether this process can act there.
+    let mut own = environment.is_none().then_some(Ok(()));
+    loop {
+        if own.is_some()
+            && let Some(lock) = acquire(home)?
+        {
+            return match own.take() {
+                Some(Err(refusal)) => Err(refusal),
+                _ => open_owned(environments, purpose, lock),
+            };
+        }
+        match client.call_within::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}, OWNER_WAIT_MAX).await {
+            Ok(owner) if owner.only_reads && purpose != Purpose::Read => {
+                if !limit.allows_for_reader(home) {
+                    return Err(only_reads(home));
+                }
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+            Ok(_) => return Ok(Backend::Remote(client)),
+            Err(error) if limit.allows(home, &error) => tokio::time::sleep(RETRY_AFTER).await,
+            Err(error @ ClientError::Incompatible { .. }) => {
+                return Err(CliError::from(error).hint(format!("owner: {}", described(home.folder()))));
+            }
+            Err(error) => return Err(failed(home, error)),
+        }
+        if let (None, Some(environment)) = (&own, environment) {
+            own = Some(verify_own(environments, environment).await);
+            limit = RetryLimit::begin();
+        }
+    }
+}
+
+fn open_owned(environments: &Arc<Environments>, purpose: Purpose, lock: OwnerLock) -> Result<Backend, CliError> {
+    Ok(match purpose {
+        Purpose::Drive => Backend::Local(Local::open(environments.clone(), lock)?),
+        Purpose::Answer => Backend::Local(Local::open_to_answer(environments.clone(), lock)?),
+        Purpose::Read => Backend::Idle(Idle::open(environments, lock)?),
+    })
+}

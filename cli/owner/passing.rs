@@ -1,0 +1,66 @@
+//! Waits for the end of an owner that cannot act for an execution and is about to end.
+
+use std::time::{Duration, Instant};
+
+use api::flow;
+use engine::store::OwnerLock;
+use serde_json::Value;
+
+use super::{
+    Backend, Handle, RETRY_AFTER,
+    holder::described,
+    verification::{lacks_credentials, stopped},
+};
+use crate::{exit::CliError, interrupt};
+
+/// How long a process waits for such owners, over all its calls.
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long it waits without saying so.
+const UNEXPLAINED_MAX: Duration = Duration::from_secs(1);
+/// The command of an owner that ends only when it is asked to.
+const SERVER: &str = "flow serve";
+
+impl Handle {
+    /// Whether the owner of the store that refused an environment has ended. Waits for it, if this process can act there, because a command
+    /// that is refused ends soon. A server does not end, so there is no wait for it.
+    ///
+    /// # Errors
+    /// A signal ended the wait, or no owner answers.
+    pub(super) async fn has_passed(&self, refused: &CliError, environment: &Value) -> Result<bool, CliError> {
+        let backend = self.backend().await;
+        let Backend::Remote(client) = &*backend else { return Ok(false) };
+        let holder = OwnerLock::holder(self.home().folder());
+        if !lacks_credentials(refused) || holder.as_ref().is_none_or(|holder| holder.command == SERVER) {
+            return Ok(false);
+        }
+        let mut left = self.passing_wait_left.lock().await;
+        if left.is_zero() || self.verify_this_process(environment).await.is_err() {
+            return interrupt::check().map(|()| false);
+        }
+        let (began, mut is_announced) = (Instant::now(), false);
+        let has_ended = loop {
+            let owner = client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await;
+            if owner.ok().map(|owner| owner.pid) != holder.as_ref().map(|holder| holder.pid) {
+                break true;
+            }
+            if began.elapsed() >= *left {
+                break false;
+            }
+            if began.elapsed() >= UNEXPLAINED_MAX && !std::mem::replace(&mut is_announced, true) {
+                let (owner, seconds) = (described(self.home().folder()), WAIT_MAX.as_secs());
+                report!("flow: {}", refused.message);
+                report!("flow: waiting up to {seconds} s until {owner} has ended");
+            }
+            tokio::select! {
+                exit = interrupt::requested() => return Err(stopped(exit)),
+                () = tokio::time::sleep(RETRY_AFTER) => {}
+            }
+        };
+        *left = left.saturating_sub(began.elapsed());
+        drop(left);
+        if has_ended {
+            self.reopen(&backend).await?;
+        }
+        Ok(has_ended)
+    }
+}

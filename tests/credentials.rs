@@ -1,0 +1,72 @@
+//! A process acts with the credentials that it has now, and one without them does not disturb one that has them.
+
+use serde_json::json;
+
+use crate::{
+    accounts::who,
+    serve::Server,
+    sts_stub::{PRODUCTION, STAGING, Sts},
+    support::{Home, text, until},
+};
+
+/// A definition that waits for a second and asks for the caller.
+pub fn asks_once(home: &Home) -> String {
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Who" }, "Who": who() });
+    home.definition("due", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }))
+}
+
+#[test]
+fn a_server_finds_the_credentials_that_its_profile_gets_later_and_continues_what_waits_for_them() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let run = ["run", &asks_once(&home), "--yes", "--no-wait=0", "--id", "one"];
+    home.exits_with(&run, &sts.credentials(STAGING), 75);
+    let file = home.path().join("credentials");
+    let [.., endpoint, region] = sts.credentials(STAGING);
+    let variables = [("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()), endpoint, region];
+    let _server = Server::start_with(&home, &variables);
+    until(10, "it is left", || home.exits(&["status", "one"], 0).contains("INTERRUPTED"));
+    let keys = format!("[default]\naws_access_key_id = {STAGING}\naws_secret_access_key = s\n");
+    std::fs::write(&file, keys).unwrap();
+    until(20, "it continues", || home.exits(&["status", "one"], 0).contains("SUCCEEDED"));
+    assert!(!home.succeed(&["events", "one"]).contains("paused"), "it needed no person");
+}
+
+#[test]
+fn a_resume_that_cannot_act_does_not_disturb_the_one_that_can() {
+    let home = Home::plain();
+    // STS is slow, so that both commands overlap.
+    let (sts, slow) = (Sts::start(), Sts::start_slow(std::time::Duration::from_millis(700)));
+    let file = asks_once(&home);
+    let spawn = |credentials: &[(&str, &str)]| {
+        let mut resume = home.command(&["resume", "one"]);
+        resume.envs(credentials.iter().copied());
+        resume.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    home.exits_with(&["run", &file, "--yes", "--no-wait=0", "--id", "one"], &sts.credentials(STAGING), 75);
+    let wrong = spawn(&slow.credentials(PRODUCTION));
+    until(10, "the wrong account is asked for", || slow.asked() > 0);
+    let right = spawn(&sts.credentials(STAGING)).wait_with_output().unwrap();
+    let said = format!("{}{}", text(&right.stdout), text(&right.stderr));
+    assert_eq!(right.status.code(), Some(0), "{said}");
+    assert!(!said.contains("kill "), "{said}");
+    let wrong = wrong.wait_with_output().unwrap();
+    let said = format!("{}{}", text(&wrong.stdout), text(&wrong.stderr));
+    // Beside an owner that can act, it only watches.
+    let is_refused = wrong.status.code() == Some(3) && said.contains(STAGING) && said.contains(PRODUCTION);
+    assert!(is_refused || wrong.status.code() == Some(0), "{said}");
+}
+
+#[test]
+fn the_right_client_waits_for_an_owner_that_is_refused() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    home.exits_with(&["run", &asks_once(&home), "--yes", "--no-wait=0", "--id", "one"], &sts.credentials(STAGING), 75);
+    // It owns the store, because it may act for other executions, and is refused for this one.
+    let slow = Sts::start_slow(std::time::Duration::from_secs(2));
+    let mut all = home.command(&["resume", "--all"]);
+    all.envs(slow.credentials(PRODUCTION)).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut all = all.spawn().unwrap();
+    until(10, "the wrong account is asked for", || slow.asked() > 0);
+    let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 0);
+    assert!(said.contains("account: 111111111111") && !said.contains("kill "), "{said}");
+    assert_eq!(all.wait().unwrap().code(), Some(3));
+}
