@@ -44,6 +44,6 @@ until curl --silent --fail --output /dev/null --header 'X-Amz-Target: AWSStepFun
 done
 # The campaign is last: LocalStack gives a task to each poll of a killed worker for up to 60 s, which the differential tests
 # would wait for.
-for filter in differential::every campaign::every; do
+for filter in differential:: campaign::every; do
     FLOW_TEST_STEP_FUNCTIONS=http://127.0.0.1:4566 cargo test --locked --test main -- --nocapture --test-threads 1 "$filter"
 done
