@@ -85,7 +85,7 @@ enum Counting {
 }
 
 /// Counts the transitions and events of a compiled definition.
-pub fn run_size(definition: &Value) -> RunSize {
+pub(crate) fn run_size(definition: &Value) -> RunSize {
     // The first transition leads into the first state.
     let begin = Size { transitions: 1, events: EVENTS_OF_EXECUTION };
     let count = |counting| begin.plus(machine_size(definition, counting));

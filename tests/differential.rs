@@ -367,7 +367,7 @@ fn runbook_here() -> RunbookRun {
 
 #[test]
 fn the_runbook_does_the_same_with_three_workers_and_leaves_one_of_everything() {
-    // Before the other home: a test with two worlds would wait for itself.
+    // Before the other home: a test with two homes for rehearsals may deadlock.
     let expected = runbook_here();
     let home = Home::for_rehearsal();
     let world = home.world();

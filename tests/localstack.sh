@@ -6,7 +6,7 @@
 #   tests/localstack.sh [FOLDER]
 #
 # PYTHON names another Python 3.13. FLOW_TEST_WORKERS=1 runs the complete campaign of 300 executions. Without it the script
-# takes about one minute after the build, with it about four; on a machine whose processors are busy, several times as long.
+# takes about three minutes after the build, with it about six; on a machine whose processors are busy, several times as long.
 set -eu
 tests="$(cd "$(dirname "$0")" && pwd)"
 folder="${1:-${XDG_CACHE_HOME:-$HOME/.cache}/flow/localstack}"
