@@ -12,6 +12,7 @@ use crate::{
     activity_name,
     run_size::{self, RunSize, run_size},
     secrets,
+    states::{is_distributed, states_of},
     wrap::{TaskScope, wrap},
 };
 
@@ -92,16 +93,6 @@ pub fn compile(
 
 fn is_jsonata(value: &Value, otherwise: bool) -> bool {
     value.get("QueryLanguage").map_or(otherwise, |language| language == "JSONata")
-}
-
-/// The states of a machine, by name.
-pub(crate) fn states_of(machine: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    machine.get("States").and_then(Value::as_object).into_iter().flatten()
-}
-
-/// Whether child executions run the items of a Map.
-pub(crate) fn is_distributed(state: &Value) -> bool {
-    state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
 }
 
 fn is_step(state: &Value) -> bool {

@@ -9,6 +9,7 @@ mod permissions;
 pub mod plan;
 mod run_size;
 mod secrets;
+mod states;
 mod task_input;
 mod template;
 mod wrap;

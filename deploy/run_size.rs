@@ -6,7 +6,7 @@ use engine::asl::{Diagnostic, machines_inside, pointer::below};
 use serde_json::Value;
 
 use crate::{
-    compile::{is_distributed, states_of},
+    states::{is_distributed, states_of},
     wrap::MAX_ATTEMPTS_DEFAULT,
 };
 
