@@ -94,6 +94,11 @@ pub const ALL: &[Explanation] = &[
         "Write an expression, such as {% $states.input.name %}, or leave the text if it is meant.",
     ),
     page(
+        "LOOP_EVENTS",
+        "flow deploy: each round of a loop writes events, and an execution of Step Functions has at most 25,000: one that needs more fails.",
+        "Wait inside a step of flow:wait or another one that polls, which is one Task however long it waits; or start a new execution after some rounds.",
+    ),
+    page(
         "MISSING_END_STATE",
         "No state ends the machine.",
         "Give the last state End: true, or lead to a Succeed or Fail state.",
@@ -124,6 +129,16 @@ pub const ALL: &[Explanation] = &[
         "The message names the field. flow schema > asl.schema.json lets an editor show this while you write.",
     ),
     page(
+        "SECRET_IN_DEFINITION",
+        "flow deploy: a secret is written into the definition, which Step Functions keeps in clear text and shows to everyone who may describe it.",
+        "Keep the value in Secrets Manager, and pass its ARN to the step.",
+    ),
+    page(
+        "SECRET_IN_HISTORY",
+        "flow deploy: a Task receives or returns a value that seems to be a secret. Step Functions keeps it in the history of each run for 90 days.",
+        "Pass the ARN of a secret, and let the step or the program read its value.",
+    ),
+    page(
         "STEP_IN_MAP_FIELD",
         "flow deploy: a Map of Step Functions reads and writes Amazon S3 only.",
         "Use s3:getObject, s3:listObjectsV2 and s3:putObject in ItemReader and ResultWriter.",
@@ -132,6 +147,11 @@ pub const ALL: &[Explanation] = &[
         "TOKEN_OF_ACTIVITY",
         "flow deploy: the step takes the task token, and a Task of an activity gives its token to the worker only.",
         "Use an integration with .waitForTaskToken in place of the step.",
+    ),
+    page(
+        "TOO_MANY_EVENTS",
+        "flow deploy: a run writes more events than the 25,000 that an execution of Step Functions may have.",
+        "Use a distributed Map, whose items have histories of their own, or start an execution for each part with states:startExecution.sync.",
     ),
     page(
         "UNKNOWN_ERROR_NAME",

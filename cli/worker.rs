@@ -1,5 +1,6 @@
 //! A worker of activities: polls the Step Functions API for tasks and runs the steps that they name.
 
+mod backoff;
 mod counts;
 mod poller;
 mod task;
@@ -22,7 +23,7 @@ use tokio::{
 };
 
 pub use self::counts::TaskCounts;
-use self::poller::Poller;
+use self::{backoff::Backoff, poller::Poller};
 
 /// The most tasks that a worker holds at once. Most of them wait for their next poll.
 const TASKS_MAX: usize = 1_000;
@@ -52,6 +53,8 @@ pub struct Worker {
     /// How long open polls may take to end when the worker stops: AWS may still give a task to a poll whose connection
     /// is closed.
     pub poll_end_max: Duration,
+    /// How long calls of steps may take to end when the worker stops.
+    pub drain_max: Duration,
     /// Its counters.
     pub counts: Arc<TaskCounts>,
     /// True once it must stop.
@@ -59,7 +62,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Polls until it must stop. Then it makes no new polls, ends the calls in flight and gives waiting tasks back.
+    /// Polls until it must stop. Then it makes no new polls, lets the calls in flight end for a while, and gives back the
+    /// tasks that are not done.
     ///
     /// # Errors
     /// It polls only once, and the activities could not be listed.
@@ -68,9 +72,9 @@ impl Worker {
         let in_hand = Arc::new(Semaphore::new(TASKS_MAX));
         let mut pollers: HashMap<String, Arc<Poller>> = HashMap::new();
         let mut running = JoinSet::new();
-        let mut is_announced = false;
+        let (mut is_announced, mut backoff) = (false, Backoff::new());
         loop {
-            match worker.activities().await {
+            let pause = match worker.activities().await {
                 Ok(activities) => {
                     pollers.retain(|_, poller| !poller.has_ended());
                     for (arn, resource) in activities {
@@ -84,14 +88,16 @@ impl Worker {
                     if pollers.is_empty() && !std::mem::replace(&mut is_announced, true) {
                         tracing::warn!("none of the activities exists yet; `flow deploy` makes them");
                     }
+                    backoff.reset();
+                    if pollers.is_empty() { FIRST_ACTIVITY_AFTER } else { ACTIVITIES_EVERY }
                 }
                 Err(error) if worker.once => return Err(error),
                 Err(error) => {
                     worker.counts.call_failed();
                     tracing::warn!("the activities could not be listed: {error}");
+                    backoff.pause()
                 }
-            }
-            let pause = if pollers.is_empty() { FIRST_ACTIVITY_AFTER } else { ACTIVITIES_EVERY };
+            };
             if worker.once || worker.stops_within(pause).await {
                 break;
             }
@@ -108,6 +114,17 @@ impl Worker {
         let found = self.api.activities().await?;
         let known = |(name, arn): (String, String)| Some((arn, self.resources.get(&name)?.clone()));
         Ok(found.into_iter().filter_map(known).collect())
+    }
+
+    /// Waits until the worker has been stopping for as long as calls of steps may take to end.
+    async fn drained(&self) {
+        let mut stopping = self.stopping.clone();
+        let is_closed = stopping.wait_for(|stopping| *stopping).await.is_err();
+        if is_closed {
+            // The sender ended without a request to stop.
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(self.drain_max).await;
     }
 
     /// Waits. Returns whether the worker must stop.

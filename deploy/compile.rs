@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     activity_name,
+    run_size::{self, RunSize, run_size},
+    secrets,
+    states::{is_distributed, states_of},
     wrap::{TaskScope, wrap},
 };
 
@@ -47,8 +50,8 @@ pub struct Compiled {
     pub activities: Vec<Activity>,
     /// Differences from the local engine.
     pub warnings: Vec<Diagnostic>,
-    /// The number of state transitions of a run that enters each state once.
-    pub transitions: usize,
+    /// The transitions and events of a run.
+    pub size: RunSize,
 }
 
 /// Compiles a definition. `arn` returns the ARN of an activity for its name.
@@ -79,29 +82,17 @@ pub fn compile(
         let message = format!("The definition has {bytes} bytes; Step Functions takes {DEFINITION_BYTES_MAX}.");
         pass.refuse("DEFINITION_TOO_LARGE", "", message);
     }
+    pass.add(run_size::problems(&compiled));
     if !pass.errors.is_empty() {
         return Err(pass.errors);
     }
-    let transitions = states(&compiled) + 1;
+    let size = run_size(&compiled);
     let activities = pass.activities.into_values().collect();
-    Ok(Compiled { definition: compiled, activities, warnings: pass.warnings, transitions })
+    Ok(Compiled { definition: compiled, activities, warnings: pass.warnings, size })
 }
 
 fn is_jsonata(value: &Value, otherwise: bool) -> bool {
     value.get("QueryLanguage").map_or(otherwise, |language| language == "JSONata")
-}
-
-fn states_of(machine: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    machine.get("States").and_then(Value::as_object).into_iter().flatten()
-}
-
-fn states(machine: &Value) -> usize {
-    let inside = |state: &Value| machines_inside(state).iter().map(|(machine, _)| states(machine)).sum::<usize>();
-    states_of(machine).map(|(_, state)| 1 + inside(state)).sum()
-}
-
-fn is_distributed(state: &Value) -> bool {
-    state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
 }
 
 fn is_step(state: &Value) -> bool {
@@ -133,6 +124,15 @@ impl Pass<'_> {
         self.errors.push(Diagnostic { severity: Severity::Error, code, message: message.into(), location });
     }
 
+    fn add(&mut self, problems: Vec<Diagnostic>) {
+        for problem in problems {
+            match problem.severity {
+                Severity::Error => self.errors.push(problem),
+                Severity::Warning => self.warnings.push(problem),
+            }
+        }
+    }
+
     fn warn(&mut self, code: &'static str, location: &str, message: impl Into<String>) {
         let location = location.to_owned();
         self.warnings.push(Diagnostic { severity: Severity::Warning, code, message: message.into(), location });
@@ -145,6 +145,7 @@ impl Pass<'_> {
             let scope = TaskScope { jsonata: is_jsonata(state, scope.jsonata), ..scope.clone() };
             self.refuse_files(state, &pointer);
             self.refuse_large_values(state, &pointer);
+            self.add(secrets::problems(state, &pointer));
             if is_step(state) {
                 self.step(state, name, &pointer, &scope, express);
             } else {
@@ -166,11 +167,13 @@ impl Pass<'_> {
 
     /// Reports values in the definition that exceed the limit of a state's input and output.
     fn refuse_large_values(&mut self, state: &Value, pointer: &str) {
-        for field in ["Result", "Output", "Parameters", "Arguments"] {
+        let fields =
+            ["Result", "Output", "Parameters", "Arguments", "Items", "ItemSelector", "ResultSelector", "Assign"];
+        for field in fields {
             let bytes = state.get(field).map_or(0, |value| value.to_string().len());
             if bytes > PAYLOAD_BYTES_MAX {
                 let message =
-                    format!("{field} has {bytes} bytes; a state's input and output have {PAYLOAD_BYTES_MAX}.");
+                    format!("{field} has {bytes} bytes; the data of a state has at most {PAYLOAD_BYTES_MAX}.");
                 self.refuse("PAYLOAD_TOO_LARGE", &format!("{pointer}/{field}"), message);
             }
         }

@@ -7,6 +7,9 @@ mod activity;
 mod compile;
 mod permissions;
 pub mod plan;
+mod run_size;
+mod secrets;
+mod states;
 mod task_input;
 mod template;
 mod wrap;
@@ -14,6 +17,7 @@ mod wrap;
 pub use activity::activity_name;
 pub use compile::{Activity, CompileOptions, Compiled, compile};
 pub use permissions::role_statements;
+pub use run_size::{EVENTS_MAX, MapSize, RunSize, Size};
 pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};
 pub use template::{Stack, cloudformation, terraform};
 

@@ -9,7 +9,7 @@ const WORKER_ATTEMPTS: u64 = 6;
 /// The longest interval between these retries, in seconds.
 const WORKER_DELAY_SECONDS_MAX: u32 = 30;
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
-const MAX_ATTEMPTS_DEFAULT: u64 = 3;
+pub(crate) const MAX_ATTEMPTS_DEFAULT: u64 = 3;
 
 /// The scope of a Task.
 #[derive(Debug, Clone)]

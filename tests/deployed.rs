@@ -47,7 +47,13 @@ fn a_second_deployment_changes_nothing_and_a_changed_definition_makes_one_versio
     assert_eq!(call(&server, "ListStateMachines", &json!({}))["stateMachines"], json!([]));
     let first = deployed(&home, &server, &file, &["--yes"]);
     assert_eq!(outcome(&first), "deployed");
-    assert_eq!(first[1]["transitions"], 2);
+    let line = first.iter().find(|line| line["type"] == "deployment").unwrap();
+    // The Task, and the retries that a deployment adds for workers that end.
+    assert_eq!(
+        (&line["transitionsMin"], &line["transitions"], &line["transitionsMax"]),
+        (&json!(2), &json!(2), &json!(8))
+    );
+    assert!(first.iter().any(|line| line["code"] == "ACTS_ON_WORKER" && line["line"].is_number()), "{first:?}");
     let machine = first.last().unwrap()["stateMachineArn"].as_str().unwrap().to_owned();
     assert_eq!(versions(&server, &machine).len(), 1);
     assert_eq!(outcome(&deployed(&home, &server, &file, &["--yes"])), "kept");
@@ -109,6 +115,11 @@ fn what_step_functions_cannot_do_is_refused_with_its_line() {
     std::fs::write(&file, text).unwrap();
     let printed = home.exits(&["deploy", file.to_str().unwrap(), "--template", "terraform"], 3);
     assert!(printed.contains("APPROVAL_ON_WORKER") && printed.contains("asks.asl.yaml:3:3"), "{printed}");
+    let text = "StartAt: Login\nStates:\n  Login:\n    Type: Task\n    Resource: flow:process:run\n    Parameters:\n      \
+                Program: /bin/true\n      Arguments: []\n      Input:\n        password: hunter2\n    End: true\n";
+    std::fs::write(&file, text).unwrap();
+    let printed = home.exits(&["deploy", file.to_str().unwrap(), "--template", "terraform"], 3);
+    assert!(printed.contains("SECRET_IN_DEFINITION") && printed.contains("asks.asl.yaml:10:9"), "{printed}");
 }
 
 #[test]

@@ -6,7 +6,7 @@
 #   tests/localstack.sh [FOLDER]
 #
 # PYTHON names another Python 3.13. FLOW_TEST_WORKERS=1 runs the complete campaign of 300 executions. Without it the script
-# takes about one minute after the build, with it about four; on a machine whose processors are busy, several times as long.
+# takes about three minutes after the build, with it about six; on a machine whose processors are busy, several times as long.
 set -eu
 tests="$(cd "$(dirname "$0")" && pwd)"
 folder="${1:-${XDG_CACHE_HOME:-$HOME/.cache}/flow/localstack}"
@@ -44,6 +44,6 @@ until curl --silent --fail --output /dev/null --header 'X-Amz-Target: AWSStepFun
 done
 # The campaign is last: LocalStack gives a task to each poll of a killed worker for up to 60 s, which the differential tests
 # would wait for.
-for filter in differential::every campaign::every; do
+for filter in differential:: campaign::every; do
     FLOW_TEST_STEP_FUNCTIONS=http://127.0.0.1:4566 cargo test --locked --test main -- --nocapture --test-threads 1 "$filter"
 done

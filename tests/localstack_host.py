@@ -1,8 +1,11 @@
 """Runs LocalStack 4.14 in this process, with the changes without which these tests cannot use it."""
 
+import json
+
 import jsonata
 from localstack.aws.api.stepfunctions import ActivityDoesNotExist
 from localstack.runtime.main import main
+from localstack.services.stepfunctions.asl.eval import states, variable_store
 from localstack.services.stepfunctions.asl.eval.callback import callback
 from localstack.services.stepfunctions.asl.eval.environment import Environment
 from localstack.services.stepfunctions.asl.jsonata import jsonata as bridge
@@ -16,6 +19,12 @@ def evaluate(expression):
         return jsonata.Jsonata(expression).evaluate(None)
     except Exception as error:
         raise bridge.JSONataException("UNKNOWN", str(error)) from error
+
+
+def declarations(bindings):
+    """Writes variables in front of an expression. LocalStack 4.14 writes texts without escapes, so a quotation mark in a
+    variable ends it."""
+    return "".join(f"{name}:={json.dumps(value, ensure_ascii=False)};" for name, value in bindings.items())
 
 
 create_frame = Environment.as_inner_frame_of
@@ -65,6 +74,8 @@ def begun_executions(self, context, execution_status=None):
 
 
 bridge._eval_jsonata = evaluate
+for user in (states, variable_store):
+    user.encode_jsonata_variable_declarations = declarations
 Environment.as_inner_frame_of = classmethod(frame_with_map)
 callback.CallbackPoolManager.add_activity_task = add_activity_task
 callback.CallbackEndpoint.setup_heartbeat_endpoint = heartbeat_after_answer

@@ -35,6 +35,7 @@ mod nights;
 mod one_path;
 mod own;
 mod paced;
+mod permissions;
 mod pins;
 mod planned;
 mod reentered;

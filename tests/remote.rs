@@ -360,6 +360,10 @@ fn a_state_machine_that_flow_deploy_did_not_create_is_refused_before_anything_is
         let refused = there.at_server(&["run", workflow, "--yes", "--input", &there.input()], 3);
         assert!(refused.contains("flow deploy did not create the state machine job"), "{refused}");
     }
+    let large = there.person.path().join("large.json");
+    std::fs::write(&large, json!({ "text": "x".repeat(256 << 10) }).to_string()).unwrap();
+    let refused = there.at_server(&["run", &file, "--yes", "--input", large.to_str().unwrap()], 3);
+    assert!(refused.contains("262155 bytes; Step Functions takes 262144"), "{refused}");
     assert_eq!(call("ListExecutions", json!({ "stateMachineArn": machine }))["executions"], json!([]));
     let deploy = ["deploy", &file, "--endpoint", endpoint, "--role-arn", ROLE, "--region", "us-east-1", "--yes"];
     let refused = there.person.exits(&deploy, 3);

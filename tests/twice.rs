@@ -176,8 +176,11 @@ fn without_change_id(answer: &Value) -> Value {
 /// Starts workers that call every step twice, for the activities of a server.
 fn workers(repeater: &Arc<Repeater>, registry: &Registry) -> tokio::runtime::Runtime {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    // Both workflows have more activities than a page has by default.
+    let request = json!({ "maxResults": 1_000 }).to_string();
     let listed: Value =
-        serde_json::from_str(&post(&repeater.endpoint, "AWSStepFunctions.ListActivities", "{}")).unwrap();
+        serde_json::from_str(&post(&repeater.endpoint, "AWSStepFunctions.ListActivities", &request)).unwrap();
+    assert!(listed.get("nextToken").is_none_or(Value::is_null), "more activities than one page has");
     for activity in listed["activities"].as_array().unwrap() {
         let names = |step: &engine::step::StepDescription| activity["name"] == activity_name(step);
         let description = registry.descriptions().find(names).unwrap();

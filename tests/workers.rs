@@ -1,6 +1,15 @@
 //! A task of a worker that dies is neither lost nor done twice.
 
-use std::process::Child;
+use std::{
+    io::{BufRead, BufReader},
+    net::{Shutdown, TcpListener, TcpStream},
+    process::Child,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use engine::step::Registry;
 use serde_json::{Value, json};
@@ -34,8 +43,12 @@ fn deployed(server: &Server, definition: &Value, heartbeat_seconds: u64) -> Stri
 }
 
 fn worker(home: &Home, server: &Server, program: &str) -> Child {
-    let arguments = ["worker", "--endpoint", &server.endpoint, "--activities", "process:run", "-o", "json"];
-    let mut command = home.command(&arguments);
+    worker_at(home, &server.endpoint, program, &[])
+}
+
+fn worker_at(home: &Home, endpoint: &str, program: &str, more: &[&str]) -> Child {
+    let arguments = ["worker", "--endpoint", endpoint, "--activities", "process:run", "-o", "json"];
+    let mut command = home.command(&[&arguments[..], more].concat());
     command.env("FLOW_PROGRAMS", program).env("AWS_REGION", "us-east-1");
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
 }
@@ -94,4 +107,134 @@ fn the_task_of_a_killed_worker_is_done_by_another() {
     assert_eq!((&found["status"], &found["output"]), (&json!("SUCCEEDED"), &json!("2")), "{found}");
     send("-TERM", second.id());
     second.wait_with_output().unwrap();
+}
+
+/// A Map that runs the program for both items of the input.
+fn both(program: &str) -> Value {
+    json!({ "StartAt": "All", "States": { "All": { "Type": "Map", "End": true, "ItemsPath": "$.items",
+        "ItemProcessor": { "StartAt": "Each", "States": { "Each": process(program) } } } } })
+}
+
+/// The last line of a worker, with its counters.
+fn counters(worker: Child) -> Value {
+    send("-TERM", worker.id());
+    let output = worker.wait_with_output().unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(143), "{said}{}", text(&output.stderr));
+    serde_json::from_str(said.lines().last().unwrap()).unwrap()
+}
+
+#[test]
+fn a_worker_runs_as_many_steps_at_once_as_it_may() {
+    // With one slot, a program waits in vain for a second one, so it does not wait long.
+    for (concurrency, at_once, tries) in [("1", 1, 10), ("2", 2, 400)] {
+        let (home, elsewhere) = (Home::plain(), Home::plain());
+        let folder = elsewhere.path().join("running");
+        std::fs::create_dir(&folder).unwrap();
+        // Waits for a second program, prints how many run, and leaves the second one time to see this one.
+        let script = format!(
+            "touch {0}/$$; n=0\nwhile [ $n -lt {tries} ] && [ \"$(ls {0} | wc -l)\" -lt 2 ]; do n=$((n + 1)); sleep 0.05; done\n\
+             ls {0} | wc -l; [ $n -lt {tries} ] && sleep 0.5\nrm {0}/$$",
+            folder.display()
+        );
+        let program = elsewhere.program("count", &script);
+        let server = Server::start(&home);
+        let execution = start(&server, &deployed(&server, &both(&program), 60), "one");
+        let worker = worker_at(&elsewhere, &server.endpoint, &program, &["--concurrency", concurrency]);
+        until(60, "the execution", || status(&server, &execution)["status"] != "RUNNING");
+        let found = status(&server, &execution);
+        assert_eq!(found["output"], json!([at_once, at_once]).to_string(), "--concurrency {concurrency}: {found}");
+        assert_eq!(counters(worker)["succeeded"], 2);
+    }
+}
+
+#[test]
+fn a_worker_that_is_asked_to_end_polls_no_more_and_gives_back_what_takes_too_long() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let began = elsewhere.path().join("began");
+    let script = format!("if [ -e {0} ]; then echo 2; else touch {0}; sleep 600; fi", began.display());
+    let program = elsewhere.program("slow-once", &script);
+    let server = Server::start(&home);
+    let machine = deployed(&server, &json!({ "StartAt": "A", "States": { "A": process(&program) } }), 60);
+    let one = start(&server, &machine, "one");
+    let mut first = worker_at(&elsewhere, &server.endpoint, &program, &["--drain", "1"]);
+    until(30, "the first attempt", || began.exists());
+    let asked = Instant::now();
+    send("-TERM", first.id());
+    let mut errors = BufReader::new(first.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("no new tasks") {
+        line.clear();
+        assert!(errors.read_line(&mut line).unwrap() > 0, "the worker ended");
+    }
+    let two = start(&server, &machine, "two");
+    let output = first.wait_with_output().unwrap();
+    let elapsed = asked.elapsed();
+    assert!(elapsed >= Duration::from_secs(1) && elapsed < Duration::from_secs(30), "{elapsed:?}");
+    let last: Value = serde_json::from_str(text(&output.stdout).lines().last().unwrap()).unwrap();
+    assert_eq!((&last["received"], &last["givenBack"]), (&json!(1), &json!(1)), "{last}");
+    // Both tasks end long before HeartbeatSeconds have passed.
+    let second = worker(&elsewhere, &server, &program);
+    for execution in [one, two] {
+        until(30, "the execution", || status(&server, &execution)["status"] != "RUNNING");
+        assert_eq!(status(&server, &execution)["output"], "2");
+    }
+    assert_eq!(counters(second)["succeeded"], 2);
+}
+
+/// An address in front of a server. It closes connections until it is opened.
+#[derive(Clone, Default)]
+struct Door {
+    is_open: Arc<AtomicBool>,
+    closed: Arc<Mutex<Vec<Instant>>>,
+}
+
+impl Door {
+    /// Accepts connections until the test process ends. Returns the endpoint.
+    fn start(&self, server: &Server) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (door, address) = (self.clone(), server.endpoint.trim_start_matches("http://").to_owned());
+        std::thread::spawn(move || {
+            for client in listener.incoming().map(Result::unwrap) {
+                if !door.is_open.load(Ordering::SeqCst) {
+                    door.closed.lock().unwrap().push(Instant::now());
+                    continue;
+                }
+                let Ok(inside) = TcpStream::connect(&address) else { return };
+                let (client_too, inside_too) = (client.try_clone().unwrap(), inside.try_clone().unwrap());
+                std::thread::spawn(|| copy(client, inside));
+                std::thread::spawn(|| copy(inside_too, client_too));
+            }
+        });
+        endpoint
+    }
+}
+
+/// Copies what one stream sends to another, until one of them ends.
+fn copy(mut from: TcpStream, mut to: TcpStream) {
+    let _ = std::io::copy(&mut from, &mut to);
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+#[test]
+fn a_worker_returns_to_a_server_that_was_away_after_longer_and_longer_pauses() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let program = elsewhere.program("echo", "cat");
+    let server = Server::start(&home);
+    let execution = start(&server, &deployed(&server, &both(&program), 60), "one");
+    let door = Door::default();
+    let worker = worker_at(&elsewhere, &door.start(&server), &program, &[]);
+    until(30, "four attempts", || door.closed.lock().unwrap().len() >= 4);
+    door.is_open.store(true, Ordering::SeqCst);
+    until(30, "the execution", || status(&server, &execution)["status"] != "RUNNING");
+    assert_eq!(status(&server, &execution)["output"], "[1,2]");
+    let closed = door.closed.lock().unwrap().clone();
+    let pauses: Vec<Duration> = closed.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    for (pause, at_least_ms) in pauses.iter().zip([50, 100, 200]) {
+        assert!(*pause >= Duration::from_millis(at_least_ms), "{pauses:?}");
+    }
+    let counters = counters(worker);
+    assert!(counters["callsFailed"].as_u64().unwrap() >= 4, "{counters}");
+    assert_eq!(counters["succeeded"], 2);
 }

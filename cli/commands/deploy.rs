@@ -4,7 +4,7 @@ use std::{io::IsTerminal, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use deploy::{
-    CompileOptions, Stack,
+    CompileOptions, EVENTS_MAX, MapSize, RunSize, Size, Stack,
     plan::{self, ALIAS, Action, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{asl::Severity, step::StepError};
@@ -152,7 +152,7 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
         say_raw!("{}", serde_json::to_string_pretty(&template).unwrap_or_default());
         return Ok(Exit::Success);
     }
-    if !arguments.remove && global.output == Output::Human {
+    if !arguments.remove {
         check::show(global, &compiled.warnings, &arguments.workflow, text.as_ref());
     }
     let log_level = log_level(arguments.log_level, role_arn.is_some());
@@ -303,20 +303,18 @@ async fn removal(
     plan::removal(wanted, found, &needed).map_err(CliError::refused)
 }
 
-/// The price of one run that enters each state once, in dollars.
-fn dollars(transitions: usize) -> f64 {
+/// The price of state transitions, in dollars.
+fn dollars(transitions: u64) -> f64 {
     transitions as f64 * DOLLARS_PER_MILLION_TRANSITIONS / 1_000_000.0
 }
 
 /// Shows the target, the price of a run, and the changes.
 fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[DeploymentChange], removes: bool) {
-    let transitions = wanted.compiled.transitions;
-    let dollars = dollars(transitions);
+    let size = &wanted.compiled.size;
     if global.output == Output::Json {
-        let message = format!("{}: a run that enters each state once has {transitions} transitions", wanted.name);
-        json::print(json!({ "type": "deployment", "name": wanted.name, "caller": caller, "roleArn": wanted.role_arn,
-            "transitions": transitions, "dollarsPerRun": dollars,
-            "definitionBytes": wanted.compiled.definition.to_string().len(), "message": message }));
+        let line = json!({ "type": "deployment", "name": wanted.name, "caller": caller, "roleArn": wanted.role_arn,
+            "definitionBytes": wanted.compiled.definition.to_string().len(), "message": size_words(size) });
+        json::print(json::with(line, size_fields(size)));
     } else if !global.quiet {
         match caller["account"].as_str() {
             Some(account) => {
@@ -333,13 +331,42 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[DeploymentC
                 Some(role_arn) => say!("  role {role_arn}"),
                 None => {}
             }
-            say!(
-                "  a run that enters each state once: {}, ${dollars:.6}; retries cost more",
-                counted(transitions, "transition")
-            );
+            say!("  {}", size_words(size));
+            size.maps.iter().for_each(|map| say!("  {}", map_words(map)));
         }
     }
     changes.iter().for_each(|change| print(global, "change", change));
+}
+
+/// The transitions of a run and their price: the fewest, each state once, and with every retry.
+fn size_words(size: &RunSize) -> String {
+    let count = |size: &Size| format!("{} (${:.6})", size.transitions, dollars(size.transitions));
+    let [fewest, once, most] = [&size.fewest, &size.each_once, &size.with_retries].map(count);
+    format!("transitions of a run: at least {fewest}, with each state once {once}, with every retry {most}")
+}
+
+/// What each item of a Map adds.
+fn map_words(map: &MapSize) -> String {
+    let Size { transitions, events } = map.item;
+    let price = format!("the Map '{}' adds {transitions} transitions (${:.6})", map.name, dollars(transitions));
+    match map.items_max() {
+        Some(most) => format!("{price} and {events} events an item: {EVENTS_MAX} events are {most} items at most"),
+        None => format!("{price} an item"),
+    }
+}
+
+/// The sizes of a run as fields of a JSON line.
+fn size_fields(size: &RunSize) -> Value {
+    let map = |map: &MapSize| {
+        json!({ "name": map.name, "transitionsEachItem": map.item.transitions, "eventsEachItem": map.item.events,
+            "itemsMax": map.items_max() })
+    };
+    json!({
+        "transitions": size.each_once.transitions, "transitionsMin": size.fewest.transitions,
+        "transitionsMax": size.with_retries.transitions, "events": size.each_once.events,
+        "dollarsPerRun": dollars(size.each_once.transitions), "dollarsMin": dollars(size.fewest.transitions),
+        "dollarsMax": dollars(size.with_retries.transitions), "maps": size.maps.iter().map(map).collect::<Vec<_>>(),
+    })
 }
 
 fn print(global: &Global, kind: &str, change: &DeploymentChange) {
@@ -385,4 +412,44 @@ fn finish(global: &Global, arn: Option<String>, outcome: &str, options: &str) ->
         _ => {}
     }
     Exit::Success
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_document_has_the_transitions_and_the_price_of_the_runbook() {
+        let steps = environments::described().unwrap();
+        let definition = workflows::find("endpoints-aws").unwrap().definition().unwrap();
+        let options = CompileOptions { heartbeat_seconds: HEARTBEAT_SECONDS_DEFAULT };
+        let source = DeploymentSource { definition: &definition, steps: &steps, options };
+        let size = source.compile(&Default::default()).unwrap().size;
+        let document = include_str!("../../docs/scale.md");
+        let rows =
+            [("the fewest", size.fewest), ("each state once", size.each_once), ("every retry", size.with_retries)];
+        for (which, size) in rows {
+            let row = format!("{which} | {} | ${:.4} |", size.transitions, dollars(size.transitions));
+            assert!(document.contains(&row), "docs/scale.md has no row with {row}");
+        }
+    }
+
+    #[test]
+    fn the_price_of_a_run_is_a_range_and_each_map_has_a_bound() {
+        let size = |transitions, events| Size { transitions, events };
+        let map = |item| MapSize { name: "Each".to_owned(), item };
+        let maps = vec![map(size(2, 9)), map(size(2, 0))];
+        let run = RunSize { fewest: size(3, 6), each_once: size(139, 600), with_retries: size(4_000, 9_000), maps };
+        assert_eq!(
+            size_words(&run),
+            "transitions of a run: at least 3 ($0.000075), with each state once 139 ($0.003475), with every retry 4000 ($0.100000)"
+        );
+        let words: Vec<String> = run.maps.iter().map(map_words).collect();
+        let [inline, distributed] = &words[..] else { panic!("{words:?}") };
+        assert!(inline.ends_with("and 9 events an item: 25000 events are 2777 items at most"), "{inline}");
+        assert!(distributed.ends_with("adds 2 transitions ($0.000050) an item"), "{distributed}");
+        let fields = size_fields(&run);
+        assert_eq!((&fields["transitionsMin"], &fields["maps"][0]["itemsMax"]), (&json!(3), &json!(2_777)));
+    }
 }

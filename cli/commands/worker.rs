@@ -24,6 +24,8 @@ use crate::{
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
 /// The longest time in which AWS may give a task to a poll that was closed.
 const AWS_POLL_MAX: Duration = Duration::from_secs(65);
+/// How long calls of steps may take to end after a signal, by default.
+const DRAIN_SECONDS_DEFAULT: u64 = 300;
 /// The most steps that may run at once.
 const CONCURRENCY_MAX: usize = 256;
 
@@ -40,6 +42,9 @@ pub struct WorkerArguments {
     /// How many steps run at once.
     #[arg(long, default_value_t = 16, value_name = "NUMBER")]
     concurrency: usize,
+    /// How long calls of steps may take to end after SIGINT or SIGTERM. The tasks of those that take longer are given back.
+    #[arg(long, default_value_t = DRAIN_SECONDS_DEFAULT, value_name = "SECONDS")]
+    drain: u64,
     /// Poll each activity once, work on what was received, and end.
     #[arg(long)]
     once: bool,
@@ -48,7 +53,8 @@ pub struct WorkerArguments {
     rehearse: bool,
 }
 
-/// Works until SIGINT or SIGTERM. Then it receives no new tasks, ends calls in flight and gives waiting tasks back.
+/// Works until SIGINT or SIGTERM. Then it receives no new tasks, lets calls in flight end for a while, and gives back the tasks that
+/// are not done.
 pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, CliError> {
     let _orderly = interrupt::Orderly::begin();
     if !(1..=CONCURRENCY_MAX).contains(&arguments.concurrency) {
@@ -78,6 +84,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         slots: Arc::new(Semaphore::new(arguments.concurrency)),
         once: arguments.once,
         poll_end_max,
+        drain_max: Duration::from_secs(arguments.drain),
         counts: counts.clone(),
         stopping,
     };

@@ -1,24 +1,18 @@
 //! Polls one activity.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use engine::step::{ErrorClass, StepError};
 use steps::step_functions::ActivityTask;
 use tokio::sync::Semaphore;
 
-use super::{Worker, task::TaskJob};
+use super::{Worker, backoff::Backoff, task::TaskJob};
 
 /// The most open polls of one activity while tasks arrive.
 const POLLS_MAX: usize = 8;
-/// The shortest and the longest pause after a failed call.
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// Polls one activity: with one poll while no task arrives, with up to [`POLLS_MAX`] while tasks do.
 pub(super) struct Poller {
@@ -49,13 +43,13 @@ impl Poller {
 
     /// Polls until the worker stops. An `extra` poll ends when no task arrives.
     async fn poll(self: Arc<Self>, extra: bool) {
-        let mut backoff = BACKOFF_MIN;
+        let mut backoff = Backoff::new();
         while !*self.worker.stopping.borrow() {
             let Some(room) = self.room().await else { break };
             match self.next_task().await {
                 None => break,
                 Some(Ok(Some(task))) => {
-                    backoff = BACKOFF_MIN;
+                    backoff.reset();
                     self.worker.counts.received();
                     let job = TaskJob { worker: self.worker.clone(), task, resource: self.resource.clone() };
                     tokio::spawn(async move {
@@ -65,15 +59,14 @@ impl Poller {
                     self.add_poll();
                 }
                 Some(Ok(None)) if extra => break,
-                Some(Ok(None)) => backoff = BACKOFF_MIN,
+                Some(Ok(None)) => backoff.reset(),
                 Some(Err(error)) if error.class == ErrorClass::NotFound => break,
                 Some(Err(error)) => {
                     self.worker.counts.call_failed();
                     tracing::warn!("{}: {error}", self.arn);
-                    if extra || self.worker.stops_within(jittered(backoff)).await {
+                    if extra || self.worker.stops_within(backoff.pause()).await {
                         break;
                     }
-                    backoff = (backoff * 2).min(BACKOFF_MAX);
                 }
             }
             if self.worker.once {
@@ -125,9 +118,4 @@ impl Poller {
 /// Boxes a poll, because the type of its future would contain itself.
 fn boxed(poller: Arc<Poller>) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(poller.poll(true))
-}
-
-/// Spreads pauses, so that workers that lost a server do not all return at the same moment.
-fn jittered(duration: Duration) -> Duration {
-    duration.mul_f64(rand::random_range(0.5..1.0))
 }

@@ -72,7 +72,13 @@ impl TaskJob {
             context.poll += 1;
             context.now_ms = self.worker.clock.now_ms();
             let Worker { registries, environment, .. } = &*self.worker;
-            let answer = step::call(registries.as_ref(), environment, context.clone(), input.input.clone()).await;
+            let call = step::call(registries.as_ref(), environment, context.clone(), input.input.clone());
+            let answer = tokio::select! {
+                biased;
+                answer = call => answer,
+                // Another worker calls the step again with the same token.
+                () = self.worker.drained() => return Outcome::GivenBack,
+            };
             drop(slot);
             match answer {
                 Ok(Answer::Done(done)) => {

@@ -1,11 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::Activity;
+use crate::{Activity, RunSize};
 
 fn wanted(definition: Value) -> Wanted {
     let activities = vec![Activity { name: "flow-a".to_owned(), step: "a".to_owned(), actions: Vec::new() }];
-    let compiled = Compiled { definition, activities, warnings: Vec::new(), transitions: 1 };
+    let compiled = Compiled { definition, activities, warnings: Vec::new(), size: RunSize::default() };
     Wanted { name: "m".to_owned(), compiled, role_arn: None, log_level: LogLevel::Error }
 }
 

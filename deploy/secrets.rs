@@ -1,0 +1,160 @@
+//! Finds secrets that Step Functions would store in the definition or in a history, in clear text.
+
+use engine::asl::{
+    Diagnostic,
+    pointer::{below, item},
+};
+use serde_json::Value;
+
+/// The ends of the names of fields that have a secret as their value, without case and punctuation. A field named `secret` usually
+/// has a secret's name or ARN.
+const NAMES: [&str; 11] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secretkey",
+    "secretaccesskey",
+    "secretstring",
+    "secretvalue",
+    "apikey",
+    "privatekey",
+    "accesstoken",
+    "authorization",
+];
+/// The beginnings of tokens of well-known services.
+const TOKEN_BEGINNINGS: [&str; 6] = ["ghp_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_"];
+/// The shortest such token, in bytes.
+const TOKEN_BYTES_MIN: usize = 20;
+/// Integrations whose output has the value of a secret.
+const READERS: [&str; 2] = ["aws-sdk:secretsmanager:getSecretValue", "aws-sdk:secretsmanager:batchGetSecretValue"];
+/// Integrations whose output has the value of a secret if `WithDecryption` is set.
+const DECRYPTING_READERS: [&str; 3] =
+    ["aws-sdk:ssm:getParameter", "aws-sdk:ssm:getParameters", "aws-sdk:ssm:getParametersByPath"];
+
+/// Refuses a secret that is written into a state. Warns of one that a run would write into its history.
+pub(crate) fn problems(state: &Value, pointer: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (field, value) in state.as_object().into_iter().flatten() {
+        // Their states are checked on their own.
+        if matches!(field.as_str(), "Branches" | "ItemProcessor" | "Iterator") {
+            continue;
+        }
+        let is_argument = matches!(field.as_str(), "Arguments" | "Parameters");
+        fields(value, &below(pointer, field), field, is_argument, &mut found);
+    }
+    if reads_a_secret(state) {
+        let message = "The output of this Task has the value of a secret, and Step Functions keeps it in the history. Let the \
+                       step that needs the secret read it, by its ARN.";
+        found.push(Diagnostic::warning("SECRET_IN_HISTORY", &below(pointer, "Resource"), message));
+    }
+    found
+}
+
+fn fields(value: &Value, pointer: &str, name: &str, is_argument: bool, found: &mut Vec<Diagnostic>) {
+    match value {
+        Value::Object(all) => {
+            for (name, value) in all {
+                fields(value, &below(pointer, name), name, is_argument, found);
+            }
+        }
+        Value::Array(all) => {
+            for (index, value) in all.iter().enumerate() {
+                fields(value, &item(pointer, index), name, is_argument, found);
+            }
+        }
+        Value::String(text) => found.extend(problem(text, pointer, name, is_argument)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The problem of one text. The message never has the text.
+fn problem(text: &str, pointer: &str, name: &str, is_argument: bool) -> Option<Diagnostic> {
+    let has_name = is_secret_name(name);
+    let is_expression = name.ends_with(".$") || text.trim_start().starts_with("{%");
+    // An ARN, a path or a placeholder of a template.
+    let is_reference = ["arn:", "$"].iter().any(|beginning| text.starts_with(beginning));
+    if is_secret_text(text) || (has_name && !is_expression && !is_reference && !text.is_empty()) {
+        let message = format!(
+            "'{name}' has a secret in clear text: Step Functions keeps it in the definition and in every history. Keep it in \
+             Secrets Manager and pass its ARN."
+        );
+        return Some(Diagnostic::error("SECRET_IN_DEFINITION", pointer, message));
+    }
+    let message = || {
+        format!(
+            "'{name}' seems to be a secret: Step Functions keeps its value in the history of each run. Pass the ARN of a secret \
+             in its place."
+        )
+    };
+    (has_name && is_argument && is_expression).then(|| Diagnostic::warning("SECRET_IN_HISTORY", pointer, message()))
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    NAMES.iter().any(|end| letters.ends_with(end))
+}
+
+/// Whether a text contains a private key or a token of a well-known service.
+fn is_secret_text(text: &str) -> bool {
+    let is_token = |word: &str| {
+        word.len() >= TOKEN_BYTES_MIN && TOKEN_BEGINNINGS.iter().any(|beginning| word.starts_with(beginning))
+    };
+    let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'));
+    (text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----")) || words.any(is_token)
+}
+
+fn reads_a_secret(state: &Value) -> bool {
+    let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
+    let Some(integration) = resource.strip_prefix("arn:aws:states:::") else { return false };
+    let decrypts = ["Arguments", "Parameters"].iter().any(|field| state[field]["WithDecryption"] == true);
+    READERS.contains(&integration) || (decrypts && DECRYPTING_READERS.contains(&integration))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn found(state: &Value) -> Vec<(&'static str, String)> {
+        problems(state, "/States/A").into_iter().map(|problem| (problem.code, problem.location)).collect()
+    }
+
+    #[test]
+    fn a_secret_in_clear_text_is_refused_and_a_reference_is_not() {
+        let parameters = json!({ "Login": [{ "DB_Password": "hunter2" }], "SecretId": "orders/database",
+            "passwordSecretArn": "arn:aws:secretsmanager:r:1:secret:p", "ApiKey": "", "Password": "${DatabasePassword}",
+            "MaxTokens": "5", "PrivateKeyFile": "/home/me/key" });
+        let refused = ("SECRET_IN_DEFINITION", "/States/A/Parameters/Login[0]/DB_Password".to_owned());
+        assert_eq!(found(&json!({ "Type": "Task", "Parameters": parameters })), [refused]);
+        let token = format!("Authorization: token ghp_{}", "a".repeat(36));
+        let pass = json!({ "Type": "Pass", "Result": { "header": token, "key": "-----BEGIN PRIVATE KEY-----\nM" } });
+        let [header, key] = ["header", "key"].map(|field| format!("/States/A/Result/{field}"));
+        assert_eq!(found(&pass), [("SECRET_IN_DEFINITION", header), ("SECRET_IN_DEFINITION", key)]);
+        let text = problems(&pass, "").into_iter().map(|problem| problem.message).collect::<String>();
+        assert!(!text.contains("ghp_"), "{text}");
+    }
+
+    #[test]
+    fn a_secret_that_a_run_reads_is_warned_of() {
+        let jsonpath = json!({ "Type": "Task", "Parameters": { "Password.$": "$.password" } });
+        assert_eq!(found(&jsonpath), [("SECRET_IN_HISTORY", "/States/A/Parameters/Password.$".to_owned())]);
+        let jsonata = json!({ "Type": "Task", "Arguments": { "apiKey": "{% $states.input.key %}" } });
+        assert_eq!(found(&jsonata), [("SECRET_IN_HISTORY", "/States/A/Arguments/apiKey".to_owned())]);
+        let reader = |resource: &str, decrypts: bool| {
+            let resource = format!("arn:aws:states:::{resource}");
+            found(&json!({ "Type": "Task", "Resource": resource, "Arguments": { "WithDecryption": decrypts } }))
+        };
+        let expected = [("SECRET_IN_HISTORY", "/States/A/Resource".to_owned())];
+        assert_eq!(reader("aws-sdk:secretsmanager:getSecretValue", false), expected);
+        assert_eq!(reader("aws-sdk:ssm:getParameter", true), expected);
+        assert_eq!(reader("aws-sdk:ssm:getParameter", false), []);
+        assert_eq!(reader("aws-sdk:secretsmanager:describeSecret", true), []);
+    }
+
+    #[test]
+    fn the_states_inside_a_state_are_not_checked_twice() {
+        let inner = json!({ "StartAt": "B", "States": { "B": { "Type": "Pass", "Result": { "password": "x" } } } });
+        assert_eq!(found(&json!({ "Type": "Map", "ItemProcessor": inner })), []);
+    }
+}
