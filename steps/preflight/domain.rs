@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment,
-    elbv2::tags_of,
-    failure::{failure, failure_for, is_missing},
+    elbv2::Balancer,
+    failure::failure_for,
     route53::{described, leads_to, points_elsewhere, records_at, zone_ids_of},
 };
 
@@ -58,7 +58,7 @@ async fn check_domain(
     context: StepContext,
     input: CheckDomain,
 ) -> StepResult<CheckedDomain> {
-    let balancer = load_balancer(&environment, &input.load_balancer_name).await?;
+    let balancer = Balancer::named(&environment, &input.load_balancer_name).await?;
     let notes = match &balancer {
         Some(balancer) => earlier_records(&environment, &context, &input, balancer).await?,
         None => Vec::new(),
@@ -98,20 +98,13 @@ async fn check_domain(
     Err(StepError::new(ErrorClass::Invalid, problems.join("; ")))
 }
 
-/// The deployment's load balancer.
-struct LoadBalancer {
-    dns_name: String,
-    /// The domains that runs have pointed at it.
-    domains: Vec<String>,
-}
-
 /// Names the records of earlier inputs that lead to the load balancer: those of the domain in other hosted zones, and those of other
 /// domains.
 async fn earlier_records(
     environment: &Environment,
     context: &StepContext,
     input: &CheckDomain,
-    balancer: &LoadBalancer,
+    balancer: &Balancer,
 ) -> Result<Vec<String>, StepError> {
     let mut notes = Vec::new();
     let earlier =
@@ -134,19 +127,6 @@ async fn earlier_records(
         }
     }
     Ok(notes)
-}
-
-/// The deployment's load balancer, if it has one.
-async fn load_balancer(environment: &Environment, name: &str) -> Result<Option<LoadBalancer>, StepError> {
-    let answer = match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
-        Ok(answer) => answer,
-        Err(error) if is_missing(&error) => return Ok(None),
-        Err(error) => return Err(failure("elasticloadbalancing:DescribeLoadBalancers", error)),
-    };
-    let Some(found) = answer.load_balancers().first() else { return Ok(None) };
-    let tags = tags_of(environment, found.load_balancer_arn().unwrap_or_default()).await?.unwrap_or_default();
-    let dns_name = found.dns_name().unwrap_or_default().to_owned();
-    Ok(Some(LoadBalancer { dns_name, domains: tags.domains.into_values().collect() }))
 }
 
 /// The zone's name servers in public DNS: empty if it has none, `None` if DNS does not answer.
