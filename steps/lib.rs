@@ -75,7 +75,7 @@ pub(crate) const READ_BYTES_MAX: u64 = 128 << 20;
 pub use approval::question_in;
 pub use environment::{Account, CallerIdentity, Environment, RehearsalAddresses};
 pub use local::{LocalSettings, needs_account, register_local};
-pub use process::{ProgramLine, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, supervise};
+pub use process::{ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, supervise};
 
 /// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this
 /// order. Route 53 comes last: what it finds depends on the load balancers and certificates found.

@@ -77,7 +77,7 @@ impl Operation for AnswerApproval {
         }
         let approval = approval_of(&row).cloned().unwrap_or_default();
         let problems_of = |schema: &Value, value: &Value| api.options.host.problems_of_value(schema, value);
-        let answer = Answer { decision, by: &by, groups: &groups, now_ms: api.now_ms() };
+        let answer = ApprovalAnswer { decision, by: &by, groups: &groups, now_ms: api.now_ms() };
         let outcome = outcome_of(&approval, &row.state_path(), answer, problems_of)?;
         let path = row.state_path();
         match api.answer_row(&id, &row, outcome, by).await? {
@@ -114,7 +114,7 @@ impl Api {
 
 /// A person's answer to an approval.
 #[derive(Debug, Clone)]
-pub struct Answer<'a> {
+pub struct ApprovalAnswer<'a> {
     /// The decision.
     pub decision: Decision,
     /// Who answers.
@@ -132,10 +132,10 @@ pub struct Answer<'a> {
 pub fn outcome_of(
     approval: &Approval,
     state_path: &str,
-    answer: Answer<'_>,
+    answer: ApprovalAnswer<'_>,
     problems_of: impl Fn(&Value, &Value) -> Vec<String>,
 ) -> Result<Result<Value, ErrorAndCause>, Fault> {
-    let Answer { decision, by, groups, now_ms } = answer;
+    let ApprovalAnswer { decision, by, groups, now_ms } = answer;
     if !approval.may_answer(&by.user, groups) {
         let groups = approval.groups.iter().map(|name| format!("group {name}"));
         let who: Vec<_> = approval.users.iter().cloned().chain(groups).collect();
