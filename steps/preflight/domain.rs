@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Environment,
     elbv2::Balancer,
-    failure::failure_for,
-    route53::{described, leads_to, points_elsewhere, records_at, zone_ids_of},
+    route53::{described, leads_to, points_elsewhere, records_at, zone_ids_of, zone_servers},
 };
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -80,13 +79,8 @@ async fn check_domain(
             ));
         }
     }
-    let zone = environment.route53_reads().get_hosted_zone().id(zone_id).send().await;
-    let zone = zone.map_err(|error| failure_for(&context, zone_id, "route53:GetHostedZone", error))?;
-    let zone_name = zone.hosted_zone().map(|zone| zone.name().trim_end_matches('.').to_owned()).unwrap_or_default();
-    let ours: BTreeSet<String> = zone
-        .delegation_set()
-        .map(|set| set.name_servers().iter().map(|name| normal(name)).collect())
-        .unwrap_or_default();
+    let (zone_name, servers) = zone_servers(&environment, &context, zone_id).await?;
+    let ours: BTreeSet<String> = servers.iter().map(|name| normal(name)).collect();
     let public = name_servers(&environment, &zone_name).await;
     let is_delegated = public.as_ref().filter(|_| !ours.is_empty()).map(|public| !public.is_disjoint(&ours));
     if is_delegated == Some(false) {
