@@ -155,7 +155,7 @@ pub(crate) struct ActivityRecord {
 }
 
 /// Tags of a resource: `tags/ARN`.
-pub(crate) type Tags = BTreeMap<String, String>;
+pub(crate) type ResourceTags = BTreeMap<String, String>;
 
 pub(crate) fn machine_key(name: &str) -> String {
     format!("machine/{name}")
