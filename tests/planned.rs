@@ -234,7 +234,7 @@ fn quiet_shows_only_changes() {
 
 #[test]
 fn an_option_that_a_rehearsal_would_ignore_is_refused() {
-    let home = Home::for_rehearsal();
+    let home = Home::plain();
     for option in [["--region", "us-west-2"], ["--profile", "mine"]] {
         let said = home.exits(&[&["run", "endpoints-aws", "--rehearse", "--plan"], &option[..]].concat(), 3);
         assert!(said.contains(option[0]) && said.contains("has no effect with --rehearse"), "{said}");
