@@ -16,6 +16,8 @@ pub const ENVIRONMENT_UNREACHABLE: &str = "EnvironmentUnreachable";
 /// The kind of the fault of a start or a resume whose subject has an execution that has not ended. The message begins
 /// with the id of that execution.
 pub const SUBJECT_BUSY: &str = "SubjectBusy";
+/// The kind of the fault of a state that the definition of an execution does not have.
+pub const STATE_DOES_NOT_EXIST: &str = "StateDoesNotExist";
 /// The kind of the fault of a signal to an approval, which [`crate::flow::AnswerApproval`] answers.
 pub const IS_APPROVAL: &str = "IsApproval";
 /// The kind of the fault of an early signal to an approval that does not wait yet.

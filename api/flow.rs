@@ -8,6 +8,7 @@ mod entries;
 mod export;
 mod find;
 mod list;
+mod missing_activities;
 mod needs;
 mod owner;
 mod people;
@@ -40,6 +41,7 @@ pub use entries::{EntriesRequest, EntriesResponse, FollowExecution, GetEntries};
 pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
 pub use find::{FindExecutions, FindRequest, FindResponse};
 pub use list::{ListExecutions, ListRequest, ListResponse};
+pub use missing_activities::{FindMissingActivities, MissingActivitiesRequest, MissingActivitiesResponse};
 pub use needs::{Answerer, Needs};
 pub use owner::{DescribeOwner, DescribeOwnerRequest};
 pub use people::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, PersonTask};
@@ -96,7 +98,8 @@ macro_rules! operations {
 }
 
 operations! {
-    one: AnswerApproval, CancelExecution, DescribeExecution, DescribeOwner, EstimateTimeLeft, FindExecutions, GetEntries, ListExecutions,
+    one: AnswerApproval, CancelExecution, DescribeExecution, DescribeOwner, EstimateTimeLeft, FindExecutions,
+         FindMissingActivities, GetEntries, ListExecutions,
          ListPersonTasks, MarkShown, PlanReentry, RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
     many: ExportExecutions, FollowExecution, FollowProgramLines, PruneExecutions, VerifyEnvironment, VerifyStore;
 }

@@ -26,7 +26,7 @@ pub use failure::Remedy;
 pub use idle::IdlePeriod;
 pub use map_progress::MapProgress;
 pub use sections::{Section, sections};
-pub use time_left::{Durations, TimeLeft, Typical, TypicalState};
+pub use time_left::{Durations, TimeLeft, Typical, TypicalItem, TypicalState};
 
 /// What a state is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub enum Doing {
     Retrying {
         /// The number of the next attempt, from 1.
         attempt: u32,
+        /// The number of the last attempt that the `Retry` rule which matched allows. `None` if its entry does not have it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempts_max: Option<u32>,
         /// When that attempt begins, in milliseconds since the Unix epoch.
         next_attempt_ms: u64,
         /// The failure of the last attempt.
@@ -175,6 +178,9 @@ pub struct StateView {
     /// The number of the current attempt in this visit, from 1.
     #[serde(default = "first_attempt")]
     pub attempt: u32,
+    /// The number of the last attempt that the `Retry` rule allows which began the current one. `None` in the first attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts_max: Option<u32>,
     /// What it is doing.
     pub doing: Doing,
 }
@@ -314,6 +320,7 @@ impl View {
             answered: false,
             abandoned: false,
             attempt: 1,
+            attempts_max: None,
             doing: Doing::Running,
         };
         if self.states.insert(path.clone(), state).is_none() {

@@ -49,6 +49,8 @@ pub enum Command {
     Test(commands::test::TestArguments),
     /// Write a workflow: check and run it with mocked answers at every save, from the first state that changed.
     Dev(commands::dev::DevArguments),
+    /// The settings in use and where each is from: an option, the environment, the configuration file.
+    Config,
     /// Verify the store and this machine: what is damaged, who may read it, how fast the disk is.
     Doctor(commands::doctor::DoctorArguments),
     /// Executions as JSON lines on standard output: for keeping, or for another store.
@@ -93,16 +95,18 @@ impl Command {
     /// Whether the output with `-o json` is JSON lines. The output of other commands is a file, or a server's line with
     /// its address.
     pub fn prints_lines(&self) -> bool {
-        !matches!(
-            self,
+        match self {
+            Command::Check(arguments) => !arguments.prints_file(),
+            Command::Deploy(arguments) => !arguments.prints_file(),
             Command::Export(_)
-                | Command::Init(_)
-                | Command::Schema(_)
-                | Command::Policy(_)
-                | Command::Completions(_)
-                | Command::Serve(_)
-                | Command::RehearsalWorld(_)
-        )
+            | Command::Init(_)
+            | Command::Schema(_)
+            | Command::Policy(_)
+            | Command::Completions(_)
+            | Command::Serve(_)
+            | Command::RehearsalWorld(_) => false,
+            _ => true,
+        }
     }
 
     /// The command's name.
@@ -120,6 +124,7 @@ impl Command {
             Command::Check(_) => "check",
             Command::Test(_) => "test",
             Command::Dev(_) => "dev",
+            Command::Config => "config",
             Command::Doctor(_) => "doctor",
             Command::Export(_) => "export",
             Command::Import(_) => "import",
@@ -163,8 +168,9 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Reject(arguments) => commands::approve::reject(&global, arguments).await,
         Command::Approvals(arguments) => commands::approvals::run(&global, arguments).await,
         Command::Cancel(arguments) => commands::cancel::run(&global, arguments).await,
-        Command::Check(arguments) => commands::check::run(&global, arguments),
+        Command::Check(arguments) => commands::check::run(&global, arguments).await,
         Command::Dev(arguments) => commands::dev::run(&global, &arguments).await,
+        Command::Config => commands::config::run(&global),
         Command::Doctor(arguments) => commands::doctor::run(&global, arguments).await,
         Command::Export(arguments) => commands::export::run(&global, arguments).await,
         Command::Import(arguments) => commands::import::run(&global, arguments),
@@ -184,5 +190,55 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Worker(arguments) => commands::worker::run(&global, arguments).await,
         Command::Steps(arguments) => commands::steps::run(&global, arguments),
         Command::RehearsalWorld(arguments) => commands::rehearsal_world::run(arguments).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_prints_a_file_prints_no_other_line() {
+        let prints_lines = |words: &[&str]| {
+            let words = ["flow"].into_iter().chain(words.iter().copied());
+            Arguments::try_parse_from(words).map(|arguments| arguments.command.prints_lines()).ok()
+        };
+        for words in [
+            &["check", "a.yaml", "--graph", "dot"][..],
+            &["deploy", "a.yaml", "--template", "terraform"],
+            &["serve"],
+            &["policy", "a.yaml"],
+        ] {
+            assert_eq!(prints_lines(words), Some(false), "{words:?}");
+        }
+        for words in [&["check", "a.yaml"][..], &["deploy", "a.yaml", "--plan"], &["status"]] {
+            assert_eq!(prints_lines(words), Some(true), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn the_options_of_every_command_are_apart_from_a_commands_own() {
+        let mut program = Arguments::command();
+        program.build();
+        for command in program.get_subcommands() {
+            for argument in command.get_arguments().filter(|argument| {
+                argument.is_global_set() && !matches!(argument.get_id().as_str(), "help" | "version")
+            }) {
+                let (verb, id) = (command.get_name(), argument.get_id());
+                assert!(argument.get_help_heading().is_some(), "flow {verb}: {id}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_help_of_no_wait_has_its_default() {
+        let program = Arguments::command();
+        for verb in ["run", "resume"] {
+            let command = program.find_subcommand(verb);
+            let argument =
+                command.and_then(|command| command.get_arguments().find(|argument| argument.get_id() == "no_wait"));
+            let help = argument.and_then(|argument| argument.get_help()).map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("10 s") && commands::watch::NO_WAIT_DEFAULT == "10s", "flow {verb}: {help}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Finds every problem of a definition that is detectable without running it: what Step Functions reports, and what
 //! only the steps' schemas and this machine show.
 
-mod activities;
+pub mod activities;
 mod approvals;
 mod arguments;
 mod consequences;
@@ -10,6 +10,7 @@ mod definition_file;
 mod error_names;
 mod inside;
 mod placeholders;
+mod programs;
 mod substitutions;
 mod suggestions;
 mod texts;
@@ -26,6 +27,7 @@ use crate::environments;
 pub use definition_file::{DefinitionFile, Unreadable};
 pub use inside::{Inside, inside, is_about_a_name, named_field};
 pub use placeholders::is_placeholder;
+pub use programs::{NotAllowed, not_allowed};
 pub use suggestions::state_names;
 
 /// Finds every problem of a definition, errors first. A Task without a step or integration is an error: the workflow

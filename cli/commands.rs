@@ -7,6 +7,7 @@ pub mod bench;
 pub mod cancel;
 pub mod check;
 pub mod completions;
+pub mod config;
 pub mod deploy;
 pub mod dev;
 pub mod doctor;

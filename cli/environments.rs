@@ -352,7 +352,8 @@ impl Host for Environments {
             return Vec::new();
         }
         let Some(step) = self.described().find(resource) else { return Vec::new() };
-        workflows::schema_problems(&step.description().output_schema, output).iter().map(ToString::to_string).collect()
+        let problems = workflows::schema_problems(&step.description().output_schema, output);
+        problems.iter().map(|problem| problem.sentence("the output")).collect()
     }
 
     fn follow_program_lines(&self) -> BoxStream<'static, ProgramLine> {

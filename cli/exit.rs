@@ -116,6 +116,7 @@ impl From<ClientError> for CliError {
 /// The exit code and the hint of a fault, by its name.
 fn of_fault(kind: &str, message: String) -> CliError {
     let error = match kind {
+        api::STATE_DOES_NOT_EXIST => CliError::not_found(message),
         "ExecutionDoesNotExist" => CliError::not_found(message).hint(format!("flow status{OPTIONS} lists all")),
         api::INTERNAL_FAILURE => store_failed(message),
         api::HAS_ENDED | api::ALREADY_ANSWERED | api::CALL_RUNS | api::TASK_TIMED_OUT => {
@@ -163,6 +164,12 @@ impl From<std::io::Error> for CliError {
 #[cfg(test)]
 mod tests {
     use super::{Exit, of_fault};
+
+    #[test]
+    fn a_state_that_does_not_exist_is_not_found() {
+        let error = of_fault(api::STATE_DOES_NOT_EXIST, "the definition of r-1 has no state named 'Tow'".to_owned());
+        assert_eq!((error.exit, error.fault.as_deref()), (Exit::NotFound, Some("StateDoesNotExist")));
+    }
 
     #[test]
     fn a_busy_subject_is_refused_with_the_commands_for_its_execution() {

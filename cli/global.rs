@@ -1,59 +1,126 @@
 //! The options of every command.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use clap::{Args, ValueEnum};
+
+use crate::configuration::Configuration;
+/// The heading, in help texts, of the options that choose where a command acts.
+pub const WHERE: &str = "Where it acts";
+/// The heading of the options of what is printed.
+pub const OUTPUT: &str = "Output";
+/// The heading of the options of rehearsals.
+pub const REHEARSAL: &str = "Rehearsal";
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Output format: for people, or one JSON object per line.
-    #[arg(short, long, global = true, value_enum, default_value = "human")]
+    #[arg(short, long, global = true, value_enum, default_value = "human", help_heading = OUTPUT)]
     pub output: Output,
-    /// Progress display: auto (a tree on a terminal, lines elsewhere), tree, lines or none; for CI also junit=FILE, a JUnit
-    /// report beside the display, as in lines,junit=FILE.
-    #[arg(long, global = true, value_name = "DISPLAY", default_value = "auto", value_parser = progress)]
-    pub progress: Progress,
+    /// Progress display: auto (a tree on a terminal, lines elsewhere; the default), tree, lines or none; for CI also
+    /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE.
+    #[arg(long, global = true, value_name = "DISPLAY", value_parser = progress, help_heading = OUTPUT)]
+    progress: Option<Progress>,
     /// Also write what is watched as JSON lines to this file, beside the display; for run, resume and status --watch.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = OUTPUT)]
     pub events_file: Option<PathBuf>,
-    /// Colours; auto shows them on a terminal, unless NO_COLOR is set.
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
+    /// Colours; auto, the default, shows them on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", help_heading = OUTPUT)]
+    color: Option<Color>,
     /// The folder that stores executions; default FLOW_HOME, then $XDG_STATE_HOME/flow.
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = WHERE)]
     pub home: Option<PathBuf>,
     /// The AWS profile; default AWS_PROFILE.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = WHERE)]
     pub profile: Option<String>,
     /// The AWS region; default AWS_REGION, then AWS_DEFAULT_REGION, then the profile's.
-    #[arg(long, global = true, value_name = "REGION")]
+    #[arg(long, global = true, value_name = "REGION", help_heading = WHERE)]
     pub region: Option<String>,
-    /// Whether the profile is an option of the command line, and not of the environment.
+    /// Where the values are from.
     #[arg(skip)]
-    pub profile_is_given: bool,
-    /// Whether the region is an option of the command line, and not of the environment.
-    #[arg(skip)]
-    pub region_is_given: bool,
+    pub sources: Sources,
     /// Log more on standard error.
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = OUTPUT)]
     pub verbose: bool,
     /// Print only changes, failures and what needs a person; for cron.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = OUTPUT)]
     pub quiet: bool,
 }
 
 impl Global {
-    /// Fills options that are not given from environment variables. The parser does not read them, because it would
-    /// report an option from the environment as if it had been given.
-    pub fn with_environment(mut self) -> Self {
+    /// Fills options that are not given from environment variables, then from the configuration file. The parser does not read the
+    /// variables, because it would report an option from the environment as if it had been given.
+    pub fn with_defaults(mut self, configuration: Configuration) -> Self {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
-        self.home = self.home.or_else(|| variable("FLOW_HOME").map(PathBuf::from));
-        (self.profile_is_given, self.region_is_given) = (self.profile.is_some(), self.region.is_some());
-        self.profile = self.profile.or_else(|| text("AWS_PROFILE"));
-        self.region = self.region.or_else(|| text("AWS_REGION")).or_else(|| text("AWS_DEFAULT_REGION"));
+        let text =
+            |name: &'static str| (variable(name).and_then(|value| value.into_string().ok()), Source::Variable(name));
+        let Sources { home, progress, color, profile, region } = &mut self.sources;
+        let home_variable = (variable("FLOW_HOME").map(PathBuf::from), Source::Variable("FLOW_HOME"));
+        self.home = first(self.home, [home_variable, (configuration.home, Source::File)], home);
+        self.progress = first(self.progress, [(configuration.progress, Source::File)], progress);
+        self.color = first(self.color, [(configuration.color, Source::File)], color);
+        self.profile = first(self.profile, [text("AWS_PROFILE")], profile);
+        self.region = first(self.region, [text("AWS_REGION"), text("AWS_DEFAULT_REGION")], region);
         self
+    }
+
+    /// The progress display, and the report beside it.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone().unwrap_or(Progress { display: ProgressDisplay::Auto, junit: None })
+    }
+
+    /// When to show colours.
+    pub fn color(&self) -> Color {
+        self.color.unwrap_or(Color::Auto)
+    }
+}
+
+/// The first value of an option and its defaults, in this order; sets its source.
+fn first<T, const N: usize>(given: Option<T>, defaults: [(Option<T>, Source); N], source: &mut Source) -> Option<T> {
+    let mut all = [(given, Source::Option)].into_iter().chain(defaults);
+    let (value, from) = all.find_map(|(value, from)| Some((value?, from)))?;
+    *source = from;
+    Some(value)
+}
+
+/// Where the values of options are from.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sources {
+    /// Of the home.
+    pub home: Source,
+    /// Of the progress display.
+    pub progress: Source,
+    /// Of the colours.
+    pub color: Source,
+    /// Of the AWS profile.
+    pub profile: Source,
+    /// Of the AWS region.
+    pub region: Source,
+}
+
+/// Where the value of an option is from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Source {
+    /// An option of the command line.
+    Option,
+    /// An environment variable.
+    Variable(&'static str),
+    /// The configuration file.
+    File,
+    /// Not set anywhere.
+    #[default]
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Option => formatter.write_str("option"),
+            Source::Variable(name) => write!(formatter, "environment variable {name}"),
+            Source::File => formatter.write_str("configuration file"),
+            Source::Default => formatter.write_str("default"),
+        }
     }
 }
 
@@ -103,7 +170,7 @@ pub enum ProgressDisplay {
 ///
 /// # Errors
 /// The text names no display.
-fn progress(text: &str) -> Result<Progress, String> {
+pub fn progress(text: &str) -> Result<Progress, String> {
     const JUNIT: &str = "junit=";
     let (display, junit) = match text.strip_prefix(JUNIT) {
         Some(file) => ("auto", Some(file)),

@@ -1,7 +1,7 @@
 //! Reads the input of an execution from a file, text or standard input, and fits it to the schema beside its
 //! definition.
 
-use std::{io::Read, path::Path};
+use std::path::Path;
 
 use serde_json::Value;
 use workflows::{InputError, InputFormat, InputProblem};
@@ -18,11 +18,11 @@ pub fn read(given: &str) -> Result<Value, CliError> {
         return workflows::parse_input(given, None).map_err(refused);
     }
     if given == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
+        let text = workflows::read_text(std::io::stdin());
+        let text = text.map_err(|error| CliError::refused(format!("standard input cannot be read: {error}")))?;
         return workflows::parse_input(&text, None).map_err(refused);
     }
-    let text = std::fs::read_to_string(given)
+    let text = workflows::read_text_file(given)
         .map_err(|error| CliError::refused(format!("the input file {given} cannot be read: {error}")))?;
     workflows::parse_input(&text, InputFormat::of_file(given)).map_err(refused)
 }
@@ -38,7 +38,7 @@ pub fn schema(path: &Path) -> Result<Option<Value>, CliError> {
         return Ok(None);
     }
     let unreadable = |error: String| CliError::refused(format!("{}: {error}", schema_file.display()));
-    let text = std::fs::read_to_string(&schema_file).map_err(|error| unreadable(error.to_string()))?;
+    let text = workflows::read_text_file(&schema_file).map_err(|error| unreadable(error.to_string()))?;
     serde_json::from_str(&text).map(Some).map_err(|error| unreadable(error.to_string()))
 }
 

@@ -15,7 +15,10 @@ use tokio::{
     sync::watch,
 };
 
-use crate::exit::{CliError, Exit};
+use crate::{
+    exit::{CliError, Exit},
+    ui,
+};
 
 /// SIGXFSZ (signal(7)): a file exceeded the size limit. With a handler, the write fails with an error that can be
 /// reported.
@@ -23,6 +26,12 @@ const SIGXFSZ: i32 = 25;
 
 /// The message of a command that a signal ends before it begins something.
 const NOTHING_BEGUN: &str = "stopped; nothing was begun";
+
+/// How long the last line of a process that a signal ends may take to be printed.
+const PRINT_MAX: Duration = Duration::from_millis(500);
+
+/// The message of a command that a second signal ends.
+const STOPPED_AT_ONCE: &str = "stopped. A call that was in flight is made again by the next flow resume";
 
 /// After a signal, how long the owner of the store is given to confirm a call.
 const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
@@ -55,10 +64,15 @@ pub fn install() -> std::io::Result<()> {
             };
             let again = asked().send_replace(Some(exit)).is_some();
             let is_orderly = ORDERLY.load(Ordering::SeqCst) > 0;
-            if again {
-                report!("flow: stopped. A call that was in flight is made again by the next flow resume");
-            } else if !is_orderly && !BEGUN.load(Ordering::SeqCst) {
-                report!("\nflow: {NOTHING_BEGUN}");
+            let last_words = match (again, is_orderly || BEGUN.load(Ordering::SeqCst)) {
+                (true, _) => Some(STOPPED_AT_ONCE),
+                (false, false) => Some(NOTHING_BEGUN),
+                (false, true) => None,
+            };
+            match last_words {
+                Some(words) if ui::error::is_json() => print_briefly(CliError::new(exit, words)),
+                Some(words) => report!("{}flow: {words}", if again { "" } else { "\n" }),
+                None => {}
             }
             if again || !is_orderly {
                 std::process::exit(i32::from(exit as u8));
@@ -66,6 +80,16 @@ pub fn install() -> std::io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// Prints an error as a JSON line. A reader that does not read standard output must not keep the process from ending.
+fn print_briefly(error: CliError) {
+    let (done, printed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        ui::error::print(&error);
+        let _ = done.send(());
+    });
+    let _ = printed.recv_timeout(PRINT_MAX);
 }
 
 /// Notes that this process may begin something from now on.

@@ -35,6 +35,7 @@ mod checks;
 mod clock;
 mod commands;
 mod completion;
+mod configuration;
 mod deployment;
 mod dev;
 mod environments;
@@ -65,6 +66,7 @@ mod target;
 mod this_process;
 mod trial;
 mod ui;
+mod usage;
 mod wire;
 mod worker;
 mod world;
@@ -88,23 +90,28 @@ pub fn main() -> ExitCode {
     completion::complete();
     let runtime = start_runtime();
     engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
-    let mut arguments = arguments::Arguments::parse();
+    let mut arguments = match arguments::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::end(&error),
+    };
     proposed::remember(&arguments.global);
-    arguments.global = arguments.global.with_environment();
+    // A failure is reported when the output format is known.
+    let prepared = runtime.and_then(|runtime| Ok((runtime, configuration::Configuration::load()?)));
     this_process::name(arguments.command.verb());
     start_log(&arguments);
-    let json = arguments.global.output == global::Output::Json;
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
+    ui::error::set_json(arguments.global.output == global::Output::Json);
+    let (runtime, configuration) = match prepared {
+        Ok(prepared) => prepared,
         Err(error) => {
-            ui::error::print(&error, json);
+            ui::error::print(&error);
             return ExitCode::from(error.exit as u8);
         }
     };
+    arguments.global = arguments.global.with_defaults(configuration);
     let code = match runtime.block_on(arguments::run(arguments)) {
         Ok(exit) => exit,
         Err(error) => {
-            ui::error::print(&error, json);
+            ui::error::print(&error);
             error.exit
         }
     };
@@ -138,7 +145,8 @@ fn with_output(code: Exit) -> Exit {
     out::flush();
     let code = match ui::record::failure() {
         Some(failure) => {
-            report!("flow: the events or the report cannot be written: {failure}");
+            let message = format!("the events or the report cannot be written: {failure}");
+            ui::error::print(&CliError::new(Exit::Failed, message));
             code.worse(Exit::Failed)
         }
         None => code,

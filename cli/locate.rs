@@ -14,6 +14,7 @@ use crate::{
     owner::Handle,
     proposed::{OPTIONS, unescaped},
     target::{Engine, Target},
+    this_process,
 };
 
 /// Names the execution that started last, in real time.
@@ -30,6 +31,12 @@ pub struct Located {
 }
 
 impl Located {
+    /// An execution that a command is about.
+    fn new(header: ExecutionHeader, store: Handle) -> Self {
+        this_process::is_about(&header.id);
+        Located { header, store }
+    }
+
     /// The execution's id, and a handle to record an answer in its store.
     ///
     /// # Errors
@@ -55,7 +62,7 @@ pub async fn locate_at(global: &Global, target: &Target, wanted: &str) -> Result
     let wanted = named(wanted)?;
     let mut found = store.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
     match found.matches.len() {
-        1 => Ok(Located { header: found.matches.remove(0), store }),
+        1 => Ok(Located::new(found.matches.remove(0), store)),
         _ => Err(no_single(wanted, found.matches.iter())),
     }
 }
@@ -80,8 +87,8 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
         _ => {}
     }
     match (in_real.len(), in_rehearsals.len()) {
-        (1, 0) => Ok(Located { header: in_real.remove(0), store: real }),
-        (0, 1) => Ok(Located { header: in_rehearsals.remove(0), store: rehearsals }),
+        (1, 0) => Ok(Located::new(in_real.remove(0), real)),
+        (0, 1) => Ok(Located::new(in_rehearsals.remove(0), rehearsals)),
         _ => Err(no_single(wanted, in_real.iter().chain(&in_rehearsals))),
     }
 }
@@ -151,11 +158,9 @@ async fn latest(global: &Global, of: Latest<'_>) -> Result<Option<Located>, CliE
     let ((real, in_real), (rehearsals, in_rehearsals)) =
         tokio::try_join!(latest_in(&real, of), latest_in(&rehearsals, of))?;
     Ok(match (in_real, in_rehearsals) {
-        (Some((begun, _)), Some((rehearsed, header))) if rehearsed > begun => {
-            Some(Located { header, store: rehearsals })
-        }
-        (Some((_, header)), _) => Some(Located { header, store: real }),
-        (None, Some((_, header))) => Some(Located { header, store: rehearsals }),
+        (Some((begun, _)), Some((rehearsed, header))) if rehearsed > begun => Some(Located::new(header, rehearsals)),
+        (Some((_, header)), _) => Some(Located::new(header, real)),
+        (None, Some((_, header))) => Some(Located::new(header, rehearsals)),
         (None, None) => None,
     })
 }

@@ -2,22 +2,23 @@
 
 use std::{
     fmt::Arguments,
-    io::{ErrorKind, Write},
+    io::{ErrorKind, IsTerminal, Write},
     sync::Mutex,
     sync::PoisonError,
 };
 
-use crate::ui::text::visible;
+use crate::ui::screen::printed;
 
 /// The first failure other than a closed pipe.
 static FAILURE: Mutex<Option<String>> = Mutex::new(None);
 /// Whether the pipe is closed.
 static CLOSED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
-/// Prints text for people and a line feed. What is from outside cannot act on the terminal: see [`visible`].
+/// Prints text for people and a line feed, as [`printed`] says.
 pub fn line(text: Arguments<'_>) {
     let mut out = std::io::stdout().lock();
-    note(writeln!(out, "{}", visible(&text.to_string())));
+    let terminal = out.is_terminal();
+    note(writeln!(out, "{}", printed(&text.to_string(), terminal)));
 }
 
 /// Prints text as it is and a line feed: JSON for programs, or a line whose colours [`crate::ui::screen::Screen`] made.
@@ -29,7 +30,9 @@ pub fn raw_line(text: Arguments<'_>) {
 /// Prints a line for people on standard error, as [`line`] does. What cannot be written is lost: a command whose terminal or pipe is gone still ends in order, with its
 /// exit code.
 pub fn report(text: Arguments<'_>) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", visible(&text.to_string()));
+    let mut out = std::io::stderr().lock();
+    let terminal = out.is_terminal();
+    let _ = writeln!(out, "{}", printed(&text.to_string(), terminal));
 }
 
 /// Prints text without a line feed and flushes.

@@ -7,6 +7,7 @@ use crate::{
     exit::CliError,
     global::{Global, Output},
     owner::Handle,
+    this_process,
     ui::{json, text},
 };
 
@@ -33,8 +34,8 @@ pub fn show(global: &Global, planned: &PlanReentryResponse) {
     if global.output == Output::Json {
         let message = format!("continues at {state_path}");
         return json::print(
-            json!({ "type": "reentry", "state": state_path, "enteredMs": entered_ms, "input": *input, "calls": calls,
-                           "made": made, "message": message }),
+            json!({ "type": "reentry", "execution": this_process::execution(), "state": state_path, "enteredMs": entered_ms,
+                    "input": *input, "calls": calls, "made": made, "message": message }),
         );
     }
     if global.quiet {

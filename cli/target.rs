@@ -6,7 +6,7 @@ use steps::step_functions::{Endpoint, StepFunctions};
 use crate::{
     environments::REGION_DEFAULT,
     exit::CliError,
-    global::Global,
+    global::{Global, WHERE},
     home::Home,
     owner::Handle,
     proposed,
@@ -20,11 +20,11 @@ const ENDPOINT: &str = "AWS_ENDPOINT_URL_STEPFUNCTIONS";
 #[derive(Debug, Clone, Args)]
 pub struct Target {
     /// The engine: this machine's, or AWS Step Functions.
-    #[arg(long, value_enum, default_value = "local")]
+    #[arg(long, value_enum, default_value = "local", help_heading = WHERE)]
     pub engine: Engine,
     /// With --engine sfn, the Step Functions API: `aws`, or the URL of a `flow serve`; default
     /// AWS_ENDPOINT_URL_STEPFUNCTIONS, then `aws`.
-    #[arg(long, value_name = "aws|URL")]
+    #[arg(long, value_name = "aws|URL", help_heading = WHERE)]
     pub endpoint: Option<String>,
 }
 

@@ -1,15 +1,46 @@
-//! The name of this process, for the lock and for the history: the program and its command, never its arguments.
+//! The name of this process, for the lock and for the history: the program and its command, never its arguments. And what its command is
+//! about, for lines about errors.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// The first word of the name.
+const PROGRAM: &str = "flow";
 
 static COMMAND: OnceLock<String> = OnceLock::new();
+static EXECUTION: Mutex<Option<String>> = Mutex::new(None);
+static STATE: Mutex<Option<String>> = Mutex::new(None);
 
 /// Sets the name of this process from its command. Later calls have no effect.
 pub fn name(verb: &str) {
-    let _ = COMMAND.set(format!("flow {verb}"));
+    let _ = COMMAND.set(format!("{PROGRAM} {verb}"));
 }
 
 /// The program and its command.
 pub fn command() -> &'static str {
-    COMMAND.get().map_or("flow", String::as_str)
+    COMMAND.get().map_or(PROGRAM, String::as_str)
+}
+
+/// The command alone; `None` if the command line could not be read.
+pub fn verb() -> Option<&'static str> {
+    command().strip_prefix(PROGRAM)?.strip_prefix(' ')
+}
+
+/// Notes the execution that the command is about.
+pub fn is_about(execution: &str) {
+    *EXECUTION.lock().unwrap_or_else(PoisonError::into_inner) = Some(execution.to_owned());
+}
+
+/// Notes the state that the command line names, if it names one.
+pub fn is_about_state(state: Option<&str>) {
+    *STATE.lock().unwrap_or_else(PoisonError::into_inner) = state.map(str::to_owned);
+}
+
+/// The execution that the command is about; `None` if it is not known, or if there are several.
+pub fn execution() -> Option<String> {
+    EXECUTION.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// The state that the command line names.
+pub fn state() -> Option<String> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }

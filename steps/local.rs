@@ -62,6 +62,21 @@ impl LocalSettings {
         Ok(())
     }
 
+    /// Whether a program may run. Compares the spelling: `/bin/../bin/sh` is not `/bin/sh`, although it is the same file.
+    pub fn allows_program(&self, program: &str) -> bool {
+        self.programs.iter().any(|path| path.as_os_str() == program && path.is_absolute())
+    }
+
+    /// The variable that allows more programs than these settings do, as it precedes a command: `FLOW_PROGRAMS=/bin/sh:/bin/date`.
+    pub fn allowing_programs<'p>(&self, more: impl IntoIterator<Item = &'p str>) -> String {
+        let mut all: Vec<String> = self.programs.iter().map(|path| path.display().to_string()).collect();
+        all.extend(more.into_iter().map(str::to_owned));
+        let value = all.join(":");
+        let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.:_-+@".contains(&byte));
+        let value = if is_plain { value } else { format!("'{}'", value.replace('\'', r"'\''")) };
+        format!("{PROGRAMS}={value}")
+    }
+
     fn from_variables<V: AsRef<OsStr>>(variable: impl Fn(&str) -> Option<V>) -> Self {
         let path = |name| variable(name).and_then(|value| usable(Path::new(value.as_ref())));
         let programs = variable(PROGRAMS).map(|value| {

@@ -179,8 +179,7 @@ fn result(name: &str, ended: Result<Ended, ProgramFailure>) -> StepResult<Value>
 }
 
 fn allowed(settings: &LocalSettings, execution: &str, program: &str) -> Result<(), StepError> {
-    // Compares the spelling: `/bin/../bin/sh` is not `/bin/sh`, although it is the same file.
-    if settings.programs.iter().any(|path| path.as_os_str() == program && path.is_absolute()) {
+    if settings.allows_program(program) {
         return Ok(());
     }
     let cause = format!("'{program}' is not among the programs that {PROGRAMS} allows");
@@ -188,12 +187,7 @@ fn allowed(settings: &LocalSettings, execution: &str, program: &str) -> Result<(
     if !Path::new(program).is_absolute() {
         return Err(error.hint("Write the program's absolute path in the definition, then run it again."));
     }
-    let mut all: Vec<String> = settings.programs.iter().map(|path| path.display().to_string()).collect();
-    all.push(program.to_owned());
-    let value = all.join(":");
-    let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.:_-+@".contains(&byte));
-    let value = if is_plain { value } else { format!("'{}'", value.replace('\'', r"'\''")) };
-    Err(error.hint(format!("To allow it:   {PROGRAMS}={value} flow resume {execution}")))
+    Err(error.hint(format!("To allow it:   {} flow resume {execution}", settings.allowing_programs([program]))))
 }
 
 #[cfg(test)]

@@ -379,6 +379,7 @@ fn what_the_caller_allows_is_what_a_server_runs_with() {
     assert!(said.contains("content of the file"), "{said}");
     let said = home.exits(&["run", &home.one("program", &task), "--yes"], 1);
     assert!(said.contains("FLOW_PROGRAMS"), "nothing is allowed without the variable: {said}");
+    assert!(said.contains("flow: warning: \"Only\" runs "), "the run warns at its start: {said}");
 }
 
 #[test]

@@ -111,6 +111,8 @@ fn an_import_beside_an_owner_says_whose_the_store_is() {
     let server = Server::start(&home);
     let said = home.exits(&["import", "-"], 5);
     assert!(said.contains(&format!("process {}", server.pid())), "{said}");
+    assert!(said.contains("nothing was changed"), "{said}");
+    assert!(said.contains(&format!("kill {}   ends it; then repeat the command", server.pid())), "{said}");
 }
 
 /// An owner that sends prepared answers with a version of the wire, and counts the requests.

@@ -48,7 +48,7 @@ pub fn deploy(home: &Home, endpoint: &str, file: &str, heartbeat_seconds: u64) -
 }
 
 /// Calls an operation with a client that keeps its connection open.
-async fn call(client: &reqwest::Client, endpoint: &str, operation: &str, input: &Value) -> Value {
+pub async fn call(client: &reqwest::Client, endpoint: &str, operation: &str, input: &Value) -> Value {
     let request = client.post(endpoint).header("x-amz-target", format!("AWSStepFunctions.{operation}"));
     let sent = request.header("content-type", "application/x-amz-json-1.0").body(input.to_string()).send().await;
     let body: Value = serde_json::from_str(&sent.unwrap().text().await.unwrap()).unwrap();

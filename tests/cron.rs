@@ -146,6 +146,7 @@ fn a_resume_prints_what_is_new_and_nothing_else() {
     for _ in 0..2 {
         let said = home.exits(&["resume", "one", "--no-wait"], 75);
         assert!(said.lines().count() <= 4 && !said.contains("Step 3"), "{said}");
+        assert!(!said.contains("what is new"), "no heading without news: {said}");
         assert_eq!(home.exits(&["resume", "one", "--no-wait", "--quiet"], 75), "");
         let json = home.exits(&["resume", "one", "--no-wait", "-o", "json"], 75);
         assert!(json.lines().all(|line| !line.contains(r#""type":"entry""#)), "{json}");
@@ -229,6 +230,23 @@ fn an_end_that_nobody_watched_is_reported_by_the_next_resume_of_all_once() {
     assert_eq!(home.exits(&all, 0), "");
 }
 
+/// What a person was shown once is no news, whichever process owns the store.
+#[test]
+fn an_end_that_a_person_watched_beside_a_server_is_not_reported() {
+    let home = Home::plain();
+    let _server = Server::start(&home);
+    let file = home.waits("short", 3);
+    let all = ["resume", "--all", "--no-wait=0", "--quiet"];
+    let run = home.spawn(&["run", &file, "--yes", "--id", "run"]);
+    start(&home, &file, "watched");
+    until(10, "the run has begun", || home.flow(&["status", "run"]).status.success());
+    // Both are tracked from now on.
+    home.exits(&all, 75);
+    home.exits(&["status", "watched", "--watch"], 0);
+    assert!(run.wait_with_output().unwrap().status.success());
+    assert_eq!(home.exits(&all, 0), "");
+}
+
 /// The command of the night has left with exit code 75, and nobody watches when the execution fails under a server.
 #[test]
 fn a_night_that_fails_after_its_command_has_left_is_reported_once() {
@@ -248,7 +266,7 @@ fn a_night_that_fails_after_its_command_has_left_is_reported_once() {
     assert_eq!(home.exits(&resume, 0), "");
 }
 
-/// The owner records at most every second what was shown, and not only at an orderly end.
+/// The owner records within a second what was shown, and not only at an orderly end.
 #[test]
 fn after_a_crash_of_the_owner_a_resume_does_not_print_again_what_was_shown_before_the_last_commit() {
     for has_server in [false, true] {
@@ -257,7 +275,7 @@ fn after_a_crash_of_the_owner_a_resume_does_not_print_again_what_was_shown_befor
         for n in 1..=5 {
             states.insert(format!("Step {n}"), json!({ "Type": "Pass", "Next": format!("Step {}", n + 1) }));
         }
-        states.insert("Step 6".to_owned(), json!({ "Type": "Wait", "Seconds": 4, "Next": "Rest" }));
+        states.insert("Step 6".to_owned(), json!({ "Type": "Wait", "Seconds": 2, "Next": "Rest" }));
         states.insert("Rest".to_owned(), json!({ "Type": "Wait", "Seconds": 3600, "End": true }));
         let file = home.definition("long", &json!({ "StartAt": "Step 1", "States": states }));
         let server = has_server.then(|| Server::start(&home));

@@ -72,6 +72,38 @@ fn every_json_line_is_valid_by_the_schema() {
     }
 }
 
+/// A failure is one line on standard output, with what the command is about, and nothing on standard error.
+#[test]
+fn with_json_lines_a_failure_is_one_line_that_names_its_execution() {
+    let home = Home::plain();
+    home.exits(&["run", &fails(&home), "--yes", "--id", "bad", "--quiet"], 1);
+    let null = Value::Null;
+    for (command, exit, execution, state) in [
+        (&["signal", "bad", "Stop", "--success", "1"][..], 1, json!("bad"), json!("Stop")),
+        (&["approve", "bad"][..], 1, json!("bad"), null.clone()),
+        (&["cancel", "bad"][..], 1, json!("bad"), null.clone()),
+        (&["resume", "bad"][..], 3, json!("bad"), null.clone()),
+        (&["resume", "bad", "--from", "None", "--yes"][..], 3, json!("bad"), json!("None")),
+        (&["status", "bad", "--state", "None"][..], 4, json!("bad"), json!("None")),
+        (&["events", "missing"][..], 4, null.clone(), null.clone()),
+        (&["status", "--nine"][..], 2, null.clone(), null.clone()),
+    ] {
+        let output = home.flow(&[command, &["-o", "json"]].concat());
+        assert_eq!(text(&output.stderr), "", "{command:?}");
+        let lines = valid(&text(&output.stdout));
+        let errors: Vec<&Value> = lines.iter().filter(|line| line["type"] == "error").collect();
+        assert_eq!((lines.len(), errors.len()), (2, 1), "{command:?}: {lines:?}");
+        let line = errors[0];
+        assert_eq!(output.status.code(), Some(exit), "{line}");
+        assert_eq!((&line["exit"], &line["execution"], &line["state"]), (&json!(exit), &execution, &state), "{line}");
+        let command = if exit == 2 { null.clone() } else { json!(command[0]) };
+        assert_eq!(line["command"], command, "{line}");
+    }
+    let lines = valid(&home.exits(&["resume", "bad", "--from", "Both", "--yes", "-o", "json"], 1));
+    let reentry = lines.iter().find(|line| line["type"] == "reentry").unwrap();
+    assert_eq!((&reentry["execution"], &reentry["state"]), (&json!("bad"), &json!("Both")), "{reentry}");
+}
+
 #[test]
 fn events_and_a_report_are_written_beside_the_display() {
     let home = Home::plain();

@@ -24,6 +24,9 @@ const GLOBAL: [&str; 10] = [
     "--help",
 ];
 
+/// The headings of options in a help text.
+const OPTIONS: [&str; 4] = ["Options:", "Where it acts:", "Output:", "Rehearsal:"];
+
 /// The words at the start of the lines in a section of a help text.
 fn listed(help: &str, section: &str, begins: impl Fn(&str) -> bool) -> Vec<String> {
     let lines = help.lines().skip_while(|line| !line.starts_with(section)).skip(1);
@@ -49,8 +52,9 @@ fn every_flag_of_every_command_is_used_by_a_test_of_that_command() {
     let mut unused = Vec::new();
     for command in commands {
         let help = home.exits(&[command, "--help"], 0);
-        let flags: BTreeSet<String> = listed(&help, "Options:", |word| word.starts_with("--"))
-            .into_iter()
+        let flags: BTreeSet<String> = OPTIONS
+            .iter()
+            .flat_map(|heading| listed(&help, heading, |word| word.starts_with("--")))
             .filter(|flag| !GLOBAL.contains(&flag.as_str()))
             .collect();
         for flag in flags {
@@ -176,6 +180,7 @@ fn a_signalled_failure_has_its_error_and_cause() {
     drop(server);
     let resource = "arn:aws:states:us-east-1:111111111111:activity:approve";
     let asks = home.one("asks", &json!({ "Type": "Task", "Resource": resource, "End": true }));
+    assert!(!home.exits(&["check", &asks], 0).contains("ACTIVITY_MUST_EXIST"), "the store has it");
     home.exits(&["run", &asks, "--yes", "--no-wait", "--id", "one"], 75);
     home.exits(&["signal", "one", "Only", "--failure", "Refused", "--cause", "not today"], 0);
     let said = home.exits(&["status", "one"], 0);
@@ -207,6 +212,32 @@ fn mocked_cases_are_chosen_by_name_and_by_state_machine() {
         let refused = home.flow(&[&base[..], wrong].concat());
         assert!(!refused.status.success(), "{}", text(&refused.stdout));
     }
+}
+
+/// The configuration file sets defaults; a variable and an option take precedence. `flow config` names the source of each.
+#[test]
+fn the_configuration_file_sets_defaults_that_variables_and_options_replace() {
+    let home = Home::plain();
+    let folder = home.path().join("configuration/flow");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("config.toml");
+    assert!(home.succeed(&["config"]).contains("config.toml (does not exist)"));
+    std::fs::write(&file, "home = '/nonexistent/flow'\nprogress = 'none'\ncolor = 'always'\n").unwrap();
+    let said = home.succeed(&["config", "--color", "never", "-o", "json"]);
+    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let setting = |name: &str| lines.iter().find(|line| line["name"] == name).unwrap();
+    assert_eq!(setting("home")["source"], "environment variable FLOW_HOME");
+    assert_eq!(
+        (&setting("progress")["value"], &setting("progress")["source"]),
+        (&"none".into(), &"configuration file".into())
+    );
+    assert_eq!((&setting("color")["value"], &setting("color")["source"]), (&"never".into(), &"option".into()));
+    assert_eq!(setting("region")["value"], Value::Null);
+    let quiet = home.definition("pass", &json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } }));
+    assert!(!home.succeed(&["run", &quiet, "--yes"]).contains("Entered"), "the file's display is used");
+    std::fs::write(&file, "region = 'eu-central-1'\n").unwrap();
+    let refused = home.exits(&["status"], 3);
+    assert!(refused.contains("config.toml") && refused.contains("AWS_REGION"), "{refused}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::{
+    campaign::call,
     serve::Server,
     support::{Home, text},
 };
@@ -86,6 +87,58 @@ fn an_evaluator_that_was_killed_is_replaced() {
     }
     home.succeed(&["run", &file, "--yes", "--id", "second"]);
     assert!(server.children().iter().all(|worker| !first.contains(worker)));
+}
+
+/// Maps that sum, double strings and sort in each of their iterations.
+const HOSTILE_MAPS: usize = 30;
+const STARTS: usize = 200;
+
+/// 30 Maps of 500 items keep all evaluators busy. The start of another client's execution does not wait for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_thirty_maps_of_expensive_expressions_a_start_takes_less_than_100_ms() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let client = reqwest::Client::new();
+    let sum = "$sum([1..20000])";
+    let doubled = "$length($reduce([1..16], function($text, $number){ $text & $text }, 'ab'))";
+    let sorted = "$count($sort([1..2000], function($left, $right){ $left < $right }))";
+    let mut machines = Vec::new();
+    for (number, expression) in [sum, doubled, sorted].into_iter().enumerate() {
+        let pass = json!({ "Type": "Pass", "Output": format!("{{% {expression} %}}"), "End": true });
+        let processor = json!({ "StartAt": "Evaluate", "States": { "Evaluate": pass } });
+        let map = json!({ "Type": "Map", "Items": "{% [1..500] %}", "ItemProcessor": processor, "End": true });
+        machines.push(machine(&client, &server, &format!("map-{number}"), &map).await);
+    }
+    let quick = machine(&client, &server, "quick", &json!({ "Type": "Pass", "End": true })).await;
+    for number in 0..HOSTILE_MAPS {
+        start(&client, &server, &machines[number % machines.len()], &format!("hostile-{number}")).await;
+    }
+    let mut milliseconds = Vec::new();
+    for number in 0..STARTS {
+        let begun = Instant::now();
+        start(&client, &server, &quick, &format!("quick-{number}")).await;
+        milliseconds.push(begun.elapsed().as_millis());
+    }
+    let running = json!({ "stateMachineArn": machines[0], "statusFilter": "RUNNING" });
+    let running = call(&client, &server.endpoint, "ListExecutions", &running).await;
+    assert!(!running["executions"].as_array().unwrap().is_empty(), "the Maps ended before the last start");
+    milliseconds.sort_unstable();
+    let p99 = milliseconds[STARTS * 99 / 100 - 1];
+    assert!(p99 <= 100, "p99 of StartExecution is {p99} ms: {milliseconds:?}");
+}
+
+async fn machine(client: &reqwest::Client, server: &Server, name: &str, state: &serde_json::Value) -> String {
+    let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": { "A": state } }).to_string();
+    let role = "arn:aws:iam::111111111111:role/flow";
+    let request = json!({ "name": name, "roleArn": role, "definition": definition });
+    let created = call(client, &server.endpoint, "CreateStateMachine", &request).await;
+    created["stateMachineArn"].as_str().unwrap().to_owned()
+}
+
+async fn start(client: &reqwest::Client, server: &Server, machine: &str, name: &str) {
+    let started =
+        call(client, &server.endpoint, "StartExecution", &json!({ "stateMachineArn": machine, "name": name })).await;
+    assert!(started["executionArn"].is_string(), "{started}");
 }
 
 fn written(home: &Home, name: &str, state: &serde_json::Value) -> String {

@@ -32,6 +32,8 @@ fn a_program_gets_json_and_answers_json_and_only_those_allowed_run() {
     let (exit, out, error) = run(&home, &definition, &[("FLOW_PROGRAMS", "/bin/true")]);
     assert_eq!(exit, Some(1), "{out}{error}");
     assert!(out.contains("is not among the programs that FLOW_PROGRAMS allows"), "{out}");
+    let warning = out.lines().find(|line| line.contains(r#""type":"warning""#)).unwrap_or_default();
+    assert!(warning.contains("FLOW_PROGRAMS=/bin/true:/bin/sh") && warning.contains(r#""state":"A""#), "{out}");
 }
 
 #[test]

@@ -110,7 +110,11 @@ fn an_execution_whose_world_has_ended_is_not_resumed_in_another() {
     assert!(killed.success());
     let output = home.flow(&["resume", "rehearsal-old", "-o", "json"]);
     assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("world"), "{}", text(&output.stderr));
+    let line: Value = serde_json::from_str(text(&output.stdout).lines().last().unwrap()).unwrap();
+    assert!(line["message"].as_str().unwrap().contains("world"), "{line}");
+    assert_eq!(line["execution"], "rehearsal-old", "{line}");
+    assert_eq!(line["command"], "resume", "{line}");
+    assert_eq!(text(&output.stderr), "");
     let again = home.rehearse(&["-o", "json"]);
     let last: Value = serde_json::from_str(again.lines().last().unwrap()).unwrap();
     assert!(last["message"].as_str().unwrap().contains("SUCCEEDED"), "{last}");

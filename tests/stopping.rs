@@ -172,6 +172,23 @@ fn a_resume_of_all_has_the_exit_code_of_what_ended_after_a_signal() {
 }
 
 #[test]
+fn a_quiet_resume_of_all_says_after_a_signal_what_it_left_and_how_it_continues() {
+    let home = Home::plain();
+    let file = home.waits("long", 3600);
+    ["one", "two"].iter().for_each(|id| drop(home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", id], 75)));
+    let resume = home.spawn(&["resume", "--all", "--quiet"]);
+    until(10, "it drives them", || home.succeed(&["status", "two"]).contains("RUNNING"));
+    send("-INT", resume.id());
+    let output = resume.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert_eq!(text(&output.stdout), "", "nothing has changed");
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.starts_with("flow: stopped. Not ended: ") && last.contains("one") && last.contains("two"), "{said}");
+    assert!(last.contains("flow resume --all"), "{said}");
+}
+
+#[test]
 fn two_signals_stop_at_once_and_nothing_runs_on() {
     let home = Home::plain();
     let (run, log, program) = running(&home, "trap '' TERM INT; sleep 30");

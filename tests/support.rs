@@ -63,6 +63,8 @@ impl Home {
             command.env_remove(name);
         }
         command.env("LC_ALL", "C.UTF-8");
+        // The tests do not depend on the user's configuration file.
+        command.env("XDG_CONFIG_HOME", self.path().join("configuration"));
         command
             .env("AWS_CONFIG_FILE", self.path().join("none"))
             .env("AWS_SHARED_CREDENTIALS_FILE", self.path().join("none"));

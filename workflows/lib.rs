@@ -17,6 +17,7 @@ mod pointer;
 mod prepare;
 mod problem;
 mod template;
+mod text;
 
 #[path = "endpoints-aws/input.rs"]
 mod endpoints_aws;
@@ -34,6 +35,7 @@ pub use load::{DEFINITION_ENDINGS, DefinitionText, load_definition};
 pub use prepare::{prepare_input, schema_error, schema_problems, with_defaults};
 pub use problem::InputProblem;
 pub use template::{MachineSource, TemplateMachine};
+pub use text::{read_text, read_text_file};
 
 /// The prices of the resources that the workflows create, by region, as JSON.
 pub const PRICES: &str = include_str!("endpoints-aws/prices.json");

@@ -1,9 +1,7 @@
 //! Loads users' definitions from files and from standard input.
 
 use std::{
-    fs::File,
-    io::{self, Read},
-    iter,
+    io, iter,
     path::{Path, PathBuf},
 };
 
@@ -13,12 +11,11 @@ use crate::{
     assemble::{WorkflowError, assemble, json, without_anchors, yaml_with_last_of_repeated_keys},
     keys::lost_parts,
     template,
+    text::{read_text, read_text_file},
 };
 
 /// The path that means standard input.
 const STANDARD_INPUT: &str = "-";
-/// The largest definition, in bytes: 16 times what Step Functions accepts, for files with comments and anchors.
-const DEFINITION_BYTES_MAX: u64 = 16 << 20;
 
 /// The endings of definition files, in the order in which they are tried.
 pub const DEFINITION_ENDINGS: [&str; 7] = [".asl.yaml", ".asl.yml", ".asl.json", ".asl", ".yaml", ".yml", ".json"];
@@ -41,8 +38,8 @@ impl DefinitionText {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, WorkflowError> {
         let path = path.as_ref();
         let text = match path.to_str() {
-            Some(STANDARD_INPUT) => limited(io::stdin()),
-            _ => File::open(path).and_then(limited),
+            Some(STANDARD_INPUT) => read_text(io::stdin()),
+            _ => read_text_file(path),
         };
         let text = text.map_err(|source| WorkflowError::Read { path: path.to_owned(), source })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -140,18 +137,6 @@ impl DefinitionText {
 /// As [`DefinitionText::read`] and [`DefinitionText::definition`].
 pub fn load_definition(path: impl AsRef<Path>) -> Result<Value, WorkflowError> {
     DefinitionText::read(path)?.definition()
-}
-
-fn limited(source: impl Read) -> io::Result<String> {
-    let mut text = String::new();
-    source.take(DEFINITION_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > DEFINITION_BYTES_MAX {
-        return Err(io::Error::other(format!("a definition has at most {DEFINITION_BYTES_MAX} bytes")));
-    }
-    Ok(match text.strip_prefix('\u{feff}') {
-        Some(rest) => rest.to_owned(),
-        None => text,
-    })
 }
 
 /// Reads a definition inside a template: an object, or a text of JSON.

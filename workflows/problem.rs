@@ -34,6 +34,16 @@ impl InputProblem {
         }
     }
 
+    /// The problem in a sentence. `complete` names the value that contains the field, such as `the output`.
+    pub fn sentence(&self, complete: &str) -> String {
+        let field = if self.field.is_empty() { complete } else { &self.field };
+        let problem = match &self.value {
+            Some(value) if !value.is_object() => format!("{} {}", shortened(value), self.problem),
+            _ => self.problem.clone(),
+        };
+        format!("{field}: {problem}; allowed: {}", self.allowed)
+    }
+
     /// A problem of the value at `pointer` in `input`.
     pub(crate) fn at(input: &Value, pointer: &str, problem: impl Into<String>, allowed: impl Into<String>) -> Self {
         InputProblem::new(pointer, input.pointer(pointer), problem, allowed)
@@ -42,12 +52,7 @@ impl InputProblem {
 
 impl fmt::Display for InputProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let field = if self.field.is_empty() { "the input" } else { &self.field };
-        match &self.value {
-            Some(value) if !value.is_object() => write!(f, "{field}: {} {}", shortened(value), self.problem)?,
-            _ => write!(f, "{field}: {}", self.problem)?,
-        }
-        write!(f, "; allowed: {}", self.allowed)
+        f.write_str(&self.sentence("the input"))
     }
 }
 

@@ -8,7 +8,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 
 use super::entries::ENTRIES_MAX;
-use crate::{Api, Fault, Operation, view::Made};
+use crate::{Api, Fault, Operation, STATE_DOES_NOT_EXIST, view::Made};
 
 /// Finds what an execution recorded when it entered a state, so that this or another execution can enter it again.
 /// Changes nothing.
@@ -71,7 +71,7 @@ impl Operation for PlanReentry {
             next = read.sequence + 1;
             entries.iter().for_each(|entry| recorded.fold(entry));
         }
-        plan(&recorded, &machine, &id, &state).map_err(Fault::validation)
+        plan(&recorded, &machine, &id, &state)
     }
 }
 
@@ -79,18 +79,21 @@ impl Operation for PlanReentry {
 ///
 /// # Errors
 /// The state was never entered, several states have that name, or it cannot be entered on its own.
-fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> Result<PlanReentryResponse, String> {
+fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> Result<PlanReentryResponse, Fault> {
     let found = recorded.named(wanted);
     let entered = match found.as_slice() {
         [] => return Err(never_entered(machine, id, wanted)),
         [only] => *only,
         several => {
             let paths: Vec<String> = several.iter().map(|entered| format!("'{}'", path_of(entered))).collect();
-            return Err(format!("several states are named '{wanted}': name one by its path: {}", paths.join(", ")));
+            let paths = paths.join(", ");
+            return Err(Fault::validation(format!(
+                "several states are named '{wanted}': name one by its path: {paths}"
+            )));
         }
     };
     let state_path = path_of(entered);
-    let refused = |reason: String| format!("'{state_path}' cannot be entered by itself: {reason}");
+    let refused = |reason: String| Fault::validation(format!("'{state_path}' cannot be entered by itself: {reason}"));
     let steps = reentry_path(machine, &entered.frame, &entered.name).map_err(refused)?;
     let mut path = Vec::with_capacity(steps.len());
     for (frame, name) in steps {
@@ -120,15 +123,17 @@ fn repeated(recorded: &Recorded, sequence: u64) -> Vec<RepeatedCall> {
     calls
 }
 
-fn never_entered(machine: &StateMachine, id: &str, wanted: &str) -> String {
+/// The fault for a state that was never entered, or that the definition does not have.
+fn never_entered(machine: &StateMachine, id: &str, wanted: &str) -> Fault {
     let mut names = Vec::new();
     state_names(machine, &mut names);
     let last = wanted.rsplit('/').next().unwrap_or(wanted);
     if names.contains(&last) {
-        return format!("{id} never entered '{wanted}': only a state that was entered has a recorded input");
+        let message = format!("{id} never entered '{wanted}': only a state that was entered has a recorded input");
+        return Fault::validation(message);
     }
     let meant = did_you_mean(nearest(last, names.iter().copied()));
-    format!("the definition of {id} has no state named '{wanted}'{meant}")
+    Fault::new(STATE_DOES_NOT_EXIST, format!("the definition of {id} has no state named '{wanted}'{meant}"))
 }
 
 fn state_names<'m>(machine: &'m StateMachine, names: &mut Vec<&'m str>) {
@@ -141,5 +146,28 @@ fn state_names<'m>(machine: &'m StateMachine, names: &mut Vec<&'m str>) {
             engine::asl::StateKind::Map(map) => state_names(&map.processor, names),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_state_that_the_definition_does_not_have_is_not_found_and_one_that_was_never_entered_is_refused() {
+        let definition = json!({ "StartAt": "Verify", "States": {
+            "Verify": { "Type": "Pass", "Next": "Publish" }, "Publish": { "Type": "Pass", "End": true } } });
+        let Ok(machine) = engine::asl::parse(&definition) else { panic!("{definition}") };
+        let fault =
+            |wanted: &str| plan(&Recorded::default(), &machine, "r-1", wanted).map_err(|fault| fault.to_string());
+        let mistyped = fault("Verfiy");
+        assert_eq!(
+            mistyped,
+            Err("StateDoesNotExist: the definition of r-1 has no state named 'Verfiy'; did you mean 'Verify'?"
+                .to_owned())
+        );
+        assert!(fault("Publish").is_err_and(|fault| fault.starts_with("ValidationException: r-1 never entered")));
     }
 }

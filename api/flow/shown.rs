@@ -49,8 +49,8 @@ impl Operation for MarkShown {
             }
             return Ok(Empty {});
         }
-        // A successful execution is never resumed, so nothing newer will be shown of it.
-        if header.status != ExecutionStatus::Succeeded && api.shown(&id)? < sequence {
+        // Also of a successful execution: a `flow resume --all` that listed it before its end must not report that end again.
+        if api.shown(&id)? < sequence {
             api.put(&shown_key(&id), &sequence)?;
         }
         match header.status {

@@ -1,13 +1,15 @@
 //! Tracks which executions were unfinished at the last `flow resume --all`, or when another command left them, so that an end
 //! that nobody watched is reported once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation};
 
+/// The document with the times at which the needs of executions were said last, by id.
+const SAID_NEEDS: &str = "resume-all/needs";
 /// The document with the ids.
 const UNFINISHED: &str = "resume-all/unfinished";
 /// The most ids that are stored.
@@ -29,6 +31,10 @@ pub struct TrackUnfinishedRequest {
     /// Whether the ends of the other stored executions are left to the next request, because the caller does not report them.
     #[serde(default)]
     pub keeps_ended: bool,
+    /// When the needs of each execution that waits for a person were said last, in milliseconds since the Unix epoch. They replace the
+    /// stored times; `None` keeps these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_needs_ms: Option<BTreeMap<String, u64>>,
 }
 
 /// The response of [`TrackUnfinished`].
@@ -37,6 +43,8 @@ pub struct TrackUnfinishedRequest {
 pub struct TrackUnfinishedResponse {
     /// The executions of the previous list that have ended since; empty if the request leaves them to the next one.
     pub ended: Vec<ExecutionHeader>,
+    /// When the needs of each execution were said last, before this request.
+    pub said_needs_ms: BTreeMap<String, u64>,
 }
 
 impl Api {
@@ -75,7 +83,7 @@ impl Operation for TrackUnfinished {
     type Response = TrackUnfinishedResponse;
 
     async fn answer(api: &Api, request: TrackUnfinishedRequest) -> Result<TrackUnfinishedResponse, Fault> {
-        let TrackUnfinishedRequest { ids: named, reported, keeps_ended } = request;
+        let TrackUnfinishedRequest { ids: named, reported, keeps_ended, said_needs_ms } = request;
         let reported: HashSet<String> = reported.into_iter().collect();
         let _changing = api.changing.lock().await;
         let store = api.runner.store();
@@ -95,6 +103,7 @@ impl Operation for TrackUnfinished {
         for id in before.iter().filter(|id| !named.contains(*id)) {
             // A pruned execution has nothing to report, and another command may have left one that runs since the list was made.
             match store.summary(id)? {
+                Some(header) if header.status != ExecutionStatus::Running && api.end_was_shown(&header)? => {}
                 Some(header) if keeps_ended || header.status == ExecutionStatus::Running => ids.push(id.clone()),
                 header => ended.extend(header),
             }
@@ -103,6 +112,10 @@ impl Operation for TrackUnfinished {
         if ids != before {
             api.put(UNFINISHED, &ids)?;
         }
-        Ok(TrackUnfinishedResponse { ended })
+        let before: BTreeMap<String, u64> = store.document(SAID_NEEDS)?.unwrap_or_default();
+        if let Some(said_needs_ms) = said_needs_ms.filter(|said_needs_ms| *said_needs_ms != before) {
+            api.put(SAID_NEEDS, &said_needs_ms)?;
+        }
+        Ok(TrackUnfinishedResponse { ended, said_needs_ms: before })
     }
 }

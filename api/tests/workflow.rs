@@ -201,7 +201,8 @@ async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_th
 /// Sends the executions that have not ended and those whose end was reported. Returns those that are to be reported.
 async fn track(world: &World, ids: &[&str], reported: &[&str], keeps_ended: bool) -> Vec<String> {
     let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
-    let request = TrackUnfinishedRequest { ids: texts(ids), reported: texts(reported), keeps_ended };
+    let (ids, reported) = (texts(ids), texts(reported));
+    let request = TrackUnfinishedRequest { ids, reported, keeps_ended, said_needs_ms: None };
     let ended = TrackUnfinished::answer(&world.api, request).await.unwrap().ended;
     ended.into_iter().map(|header| header.id).collect()
 }
@@ -225,6 +226,34 @@ async fn an_end_that_nobody_reported_is_reported_once_by_the_next_request() {
     assert!(track(&world, &["w-2", "w-3"], &["w-1"], true).await.is_empty());
     assert_eq!(track(&world, &[], &[], false).await, ["w-3"]);
     assert!(track(&world, &[], &[], false).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_success_that_was_shown_is_not_reported_by_a_request_that_listed_it_before() {
+    let world = World::new();
+    world.api.start_workflow(workflow("w-1", &pass())).await.unwrap();
+    world.ended(&format!("{PREFIX}:execution:work:w-1")).await;
+    let sequence = world.runner.store().summary("w-1").unwrap().unwrap().last_sequence;
+    MarkShown::answer(&world.api, MarkShownRequest { id: "w-1".to_owned(), sequence, continues: false }).await.unwrap();
+    assert!(track(&world, &["w-1"], &[], false).await.is_empty());
+    assert!(track(&world, &[], &[], true).await.is_empty());
+    assert!(track(&world, &[], &[], false).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_times_at_which_needs_were_said_are_stored_until_they_are_replaced() {
+    let world = World::new();
+    let said = |id: &str| std::collections::BTreeMap::from([(id.to_owned(), 1)]);
+    let request = |said_needs_ms| TrackUnfinishedRequest { said_needs_ms, ..TrackUnfinishedRequest::default() };
+    for (sent, expected) in [
+        (Some(said("one")), None),
+        (None, Some(said("one"))),
+        (Some(said("two")), Some(said("one"))),
+        (None, Some(said("two"))),
+    ] {
+        let response = TrackUnfinished::answer(&world.api, request(sent)).await.unwrap();
+        assert_eq!(response.said_needs_ms, expected.unwrap_or_default());
+    }
 }
 
 #[test]

@@ -124,12 +124,12 @@ impl View {
                 let wait = Wait::new(reason, (at_ms, *next_poll_ms, *deadline_ms), instructions.as_ref());
                 self.set(state_path, Doing::Waiting(wait));
             }
-            Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {
+            Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure } => {
                 self.abandon_inner_states(state_path, at_ms);
-                let (attempt, next_attempt_ms, failure) = (*attempt, *next_attempt_ms, failure.clone());
+                let (attempt, attempts_max, next_attempt_ms) = (*attempt, *attempts_max, *next_attempt_ms);
                 if let Some(state) = self.states.get_mut(state_path) {
-                    state.attempt = attempt;
-                    state.doing = Doing::Retrying { attempt, next_attempt_ms, failure };
+                    (state.attempt, state.attempts_max) = (attempt, attempts_max);
+                    state.doing = Doing::Retrying { attempt, attempts_max, next_attempt_ms, failure: failure.clone() };
                 }
             }
             Note::Caught { state_path, failure, .. } => self.catch(state_path, failure, at_ms),

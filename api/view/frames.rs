@@ -17,6 +17,7 @@ impl View {
         let mut iteration_states = 0;
         for row in frames {
             self.see_map_frame(row);
+            self.see_withheld_call(row);
             let doing = match &row.frame_state {
                 FrameState::Waiting { due_ms } => Doing::Sleeping { due_ms: *due_ms },
                 FrameState::Task { parked: Some(_), deadline_ms, .. } => Doing::Parked { deadline_ms: *deadline_ms },
@@ -31,6 +32,16 @@ impl View {
                 self.enter_from_frame(row);
             }
             self.set(&row.state_path(), doing);
+        }
+    }
+
+    /// A first call that is scheduled but due: the process that scheduled it stopped before it made the call.
+    fn see_withheld_call(&mut self, row: &FrameRow) {
+        let FrameState::Task { next_poll_ms: Some(_), waiting: None, parked: None, .. } = row.frame_state else {
+            return;
+        };
+        if let Some(state) = self.states.get_mut(&row.state_path()) {
+            (state.called, state.called_ms) = (false, None);
         }
     }
 

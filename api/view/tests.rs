@@ -233,7 +233,13 @@ fn a_retry_of_a_section_abandons_what_was_inside() {
     view.fold(&event_in(5, "Both[1]", aborted));
     assert_eq!(view.active().map(|state| state.path.as_str()).collect::<Vec<_>>(), ["Both[0]/Fails"]);
     let (state_path, failure) = ("Both".to_owned(), plain("Broken"));
-    view.fold(&note(6, Note::RetryScheduled { state_path, attempt: 2, next_attempt_ms: 9_000, failure }));
+    view.fold(&note(
+        6,
+        Note::RetryScheduled { state_path, attempt: 2, attempts_max: Some(4), next_attempt_ms: 9_000, failure },
+    ));
+    let retried = &view.states["Both"];
+    assert_eq!((retried.attempt, retried.attempts_max), (2, Some(4)));
+    assert!(matches!(retried.doing, Doing::Retrying { attempts_max: Some(4), .. }), "{:?}", retried.doing);
     assert_eq!((view.active().count(), view.failed().count()), (0, 0), "nothing inside runs until the next attempt");
 }
 

@@ -1,7 +1,8 @@
 //! The time that an execution has left, from how long its states took in earlier executions of the same workflow.
 //!
 //! States of one frame follow each other, so their times add up. Branches of a Parallel run beside each other, so the longest counts.
-//! A Map is one state: its iterations are too many and too different to add up. What a person takes to answer is not estimated.
+//! A Map is one state. The time of an earlier Map divided by its items is the time per item, with the iterations that ran beside each
+//! other: the items that are left take that time each. What a person takes to answer is not estimated.
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, View, is_inside};
+use super::{Doing, StateView, View, is_inside};
 
 /// Below this number of earlier executions the quartiles say little, so the bounds are a share of the median.
 const EXECUTIONS_FOR_QUARTILES: usize = 3;
@@ -45,6 +46,19 @@ pub struct TypicalState {
     pub high_ms: u64,
     /// Whether it waited for a person.
     pub needs_person: bool,
+    /// The time per item, if it is a Map that had items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<TypicalItem>,
+}
+
+/// The time of a Map divided by the number of its items, in microseconds: items that are done beside each other share their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TypicalItem {
+    /// In a quarter of the executions it was at most so long.
+    pub low_us: u64,
+    /// In a quarter of them it was at least so long.
+    pub high_us: u64,
 }
 
 /// The time that an execution has left.
@@ -66,7 +80,8 @@ pub struct TimeLeft {
 pub struct Durations {
     entered_ms: BTreeMap<String, u64>,
     left: BTreeMap<String, (String, u64)>,
-    maps: BTreeSet<String>,
+    /// The Maps by path, each with the number of its items in all visits.
+    maps: BTreeMap<String, u64>,
     needed_person: BTreeSet<String>,
     stopped_ms: Option<u64>,
 }
@@ -87,9 +102,12 @@ impl Durations {
         match &event.details {
             HistoryEventDetails::StateEntered { name, state_type, .. } => {
                 if *state_type == StateType::Map {
-                    self.maps.insert(path(name));
+                    self.maps.entry(path(name)).or_default();
                 }
                 self.entered_ms.insert(path(name), entry.timestamp_ms);
+            }
+            HistoryEventDetails::MapStateStarted { name, length } => {
+                *self.maps.entry(path(name)).or_default() += length;
             }
             HistoryEventDetails::StateExited { name, .. } => {
                 let path = path(name);
@@ -114,33 +132,54 @@ impl Durations {
     }
 
     fn is_in_map(&self, frame: &str) -> bool {
-        self.maps.iter().any(|map| is_inside(frame, map))
+        self.maps.keys().any(|map| is_inside(frame, map))
+    }
+}
+
+/// How long a state took in each of the earlier executions that left it.
+#[derive(Default)]
+struct Times<'e> {
+    frame: &'e str,
+    took_ms: Vec<u64>,
+    per_item_us: Vec<u64>,
+    needs_person: bool,
+}
+
+/// The first quartile, the median and the third quartile. Of few executions, the bounds are a share of the median. `None` without times.
+fn quartiles(mut times: Vec<u64>, executions: usize) -> Option<(u64, u64, u64)> {
+    times.sort_unstable();
+    let at = |quarter: usize| times.get((times.len().checked_sub(1)? * quarter + 2) / 4).copied();
+    let median = at(2)?;
+    match executions {
+        ..EXECUTIONS_FOR_QUARTILES => Some((median * 4 / 5, median, median * 5 / 4)),
+        _ => Some((at(1)?, median, at(3)?)),
     }
 }
 
 impl Typical {
     /// What is typical of earlier executions.
     pub fn of(executions: &[Durations]) -> Self {
-        let mut all: BTreeMap<&str, (&str, Vec<u64>, bool)> = BTreeMap::new();
+        let mut all: BTreeMap<&str, Times<'_>> = BTreeMap::new();
         for execution in executions {
             for (path, (frame, took_ms)) in &execution.left {
                 if execution.is_in_map(frame) {
                     continue;
                 }
-                let (_, times, needs_person) = all.entry(path).or_insert((frame, Vec::new(), false));
-                times.push(*took_ms);
-                *needs_person |= execution.needed_person.contains(path);
+                let times = all.entry(path).or_insert_with(|| Times { frame, ..Times::default() });
+                times.took_ms.push(*took_ms);
+                times.needs_person |= execution.needed_person.contains(path);
+                if let Some(items) = execution.maps.get(path).filter(|items| **items > 0) {
+                    times.per_item_us.push(took_ms.saturating_mul(1_000) / items);
+                }
             }
         }
-        let states = all.into_iter().filter(|(_, (_, times, _))| times.len() * 2 >= executions.len());
-        let states = states.map(|(path, (frame, mut times, needs_person))| {
-            times.sort_unstable();
-            let at = |quarter: usize| times[((times.len() - 1) * quarter + 2) / 4];
-            let (low_ms, median_ms, high_ms) = match (executions.len(), at(2)) {
-                (..EXECUTIONS_FOR_QUARTILES, median) => (median * 4 / 5, median, median * 5 / 4),
-                (_, median) => (at(1), median, at(3)),
-            };
-            TypicalState { path: path.to_owned(), frame: frame.to_owned(), low_ms, median_ms, high_ms, needs_person }
+        let states = all.into_iter().filter(|(_, times)| times.took_ms.len() * 2 >= executions.len());
+        let states = states.filter_map(|(path, Times { frame, took_ms, per_item_us, needs_person })| {
+            let (low_ms, median_ms, high_ms) = quartiles(took_ms, executions.len())?;
+            let item = quartiles(per_item_us, executions.len());
+            let item = item.map(|(low_us, _, high_us)| TypicalItem { low_us, high_us });
+            let (path, frame) = (path.to_owned(), frame.to_owned());
+            Some(TypicalState { path, frame, low_ms, median_ms, high_ms, needs_person, item })
         });
         Typical { executions: executions.len(), states: states.collect() }
     }
@@ -200,14 +239,41 @@ impl<'e> Estimate<'e> {
             return (left_ms, left_ms);
         }
         let elapsed_ms = self.view.active_ms(entered.entered_ms, self.now_ms);
-        match self.view.maps.get(&state.path).filter(|map| map.ended() > 0) {
-            // The iterations that are left take as long as those that have ended.
-            Some(map) => {
-                let left_ms = elapsed_ms / map.ended() * map.total.saturating_sub(map.ended());
-                (left_ms * 4 / 5, left_ms * 5 / 4)
+        match (self.view.maps.get(&state.path), state.item) {
+            (Some(map), Some(item)) => {
+                let items = Items { total: map.total, ended: map.ended(), running: self.running(&state.path) };
+                (items.left_ms(item.low_us, elapsed_ms), items.left_ms(item.high_us, elapsed_ms))
             }
-            None => (state.low_ms.saturating_sub(elapsed_ms), state.high_ms.saturating_sub(elapsed_ms)),
+            _ => (state.low_ms.saturating_sub(elapsed_ms), state.high_ms.saturating_sub(elapsed_ms)),
         }
+    }
+
+    /// How many iterations of a Map run. `None` for a distributed Map: its iterations have histories of their own.
+    fn running(&self, map: &str) -> Option<u64> {
+        if self.view.distributed.contains(map) {
+            return None;
+        }
+        let inside = self.view.active().filter(|state| state.failure().is_none());
+        let index = |state: &'e StateView| state.path.strip_prefix(map)?.strip_prefix('[')?.split(']').next();
+        Some(inside.filter_map(index).collect::<BTreeSet<&str>>().len() as u64)
+    }
+}
+
+/// The items of a Map that runs.
+struct Items {
+    total: u64,
+    ended: u64,
+    running: Option<u64>,
+}
+
+impl Items {
+    /// The time that the items take which are left, at a time per item. The iterations that run are done in part: as far as the elapsed
+    /// time says, but none of them counts for more than one item, nor for less than none.
+    fn left_ms(&self, per_item_us: u64, elapsed_ms: u64) -> u64 {
+        let time_of = |items: u64| items.saturating_mul(per_item_us) / 1_000;
+        let not_ended = self.total.saturating_sub(self.ended);
+        let not_begun = not_ended.saturating_sub(self.running.unwrap_or(not_ended));
+        time_of(self.total).saturating_sub(elapsed_ms).clamp(time_of(not_begun), time_of(not_ended))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Checks the activities that Tasks name: an execution fails at once at one that does not exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     asl::{Diagnostic, each_state},
@@ -12,26 +12,66 @@ use serde_json::Value;
 /// The digits of an account's id.
 const ACCOUNT_DIGITS: usize = 12;
 
-/// Reports ARNs that no activity can have, and warns once of each activity, which must be created before its Task.
-pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
-    let (mut found, mut named) = (Vec::new(), BTreeSet::new());
+/// The code of the warning of an activity that must be created.
+const MUST_EXIST: &str = "ACTIVITY_MUST_EXIST";
+
+/// The activities of which the problems warn.
+pub fn warned_of(found: &[Diagnostic], definition: &Value) -> Vec<String> {
+    let named = named(definition);
+    let warnings = found.iter().filter(|problem| problem.code == MUST_EXIST);
+    warnings.filter_map(|problem| named.get(&problem.location).cloned()).collect()
+}
+
+/// The activities of a definition, by the location of the Resource that names them. The values of placeholders are not known.
+fn named(definition: &Value) -> BTreeMap<String, String> {
+    let mut named = BTreeMap::new();
     each_state(definition, &mut |raw| {
         let resource = raw.json["Resource"].as_str().filter(|_| raw.json["Type"] == "Task").unwrap_or_default();
-        // The values of placeholders are not known.
-        if Resource::parse(resource) != Resource::Activity || resource.contains("${") {
-            return;
+        if Resource::parse(resource) == Resource::Activity && !resource.contains("${") {
+            named.insert(format!("{}/Resource", raw.pointer), resource.to_owned());
         }
-        let at = format!("{}/Resource", raw.pointer);
-        if let Some(problem) = problem_of(resource) {
+    });
+    named
+}
+
+/// Keeps the warnings of activities that do not exist. Where no store says which exist, one warning names all of them.
+pub fn compare_with_store(found: &mut Vec<Diagnostic>, definition: &Value, missing: Option<&[String]>) {
+    if let Some(missing) = missing {
+        let named = named(definition);
+        let exists = |problem: &Diagnostic| named.get(&problem.location).is_some_and(|arn| !missing.contains(arn));
+        return found.retain(|problem| problem.code != MUST_EXIST || !exists(problem));
+    }
+    let named = warned_of(found, definition);
+    let mut is_first = true;
+    found.retain_mut(|problem| {
+        if problem.code != MUST_EXIST {
+            return true;
+        }
+        if is_first && named.len() > 1 {
+            problem.message = format!(
+                "{} activities must exist when their states are entered, or the execution fails with States.Runtime: {}.",
+                named.len(),
+                named.join(", ")
+            );
+        }
+        std::mem::take(&mut is_first)
+    });
+}
+
+/// Reports ARNs that no activity can have, and warns once of each activity, which must be created before its Task.
+pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
+    let (mut found, mut warned) = (Vec::new(), BTreeSet::new());
+    for (at, resource) in named(definition) {
+        if let Some(problem) = problem_of(&resource) {
             let message = format!("No activity can have the ARN {resource}: {problem}.");
             found.push(Diagnostic::error("ACTIVITY_ARN_INVALID", &at, message));
-        } else if named.insert(resource.to_owned()) {
+        } else if warned.insert(resource.clone()) {
             let message = format!(
                 "The activity {resource} must exist when this state is entered, or the execution fails with States.Runtime."
             );
-            found.push(Diagnostic::warning("ACTIVITY_MUST_EXIST", &at, message));
+            found.push(Diagnostic::warning(MUST_EXIST, &at, message));
         }
-    });
+    }
     found
 }
 
@@ -87,6 +127,20 @@ mod tests {
         let arn = "arn:aws:states:us-east-1:111111111111:activity:work";
         let found = codes(&[arn, arn]);
         assert!(found.len() == 1 && found[0].0 == "ACTIVITY_MUST_EXIST", "{found:?}");
+        let other = "arn:aws:states:us-east-1:111111111111:activity:other";
+        let definition = json!({ "StartAt": "A", "States": {
+            "A": { "Type": "Task", "Resource": arn, "Next": "B" }, "B": { "Type": "Task", "Resource": other, "End": true } } });
+        let warned = |missing: Option<&[String]>| {
+            let mut found = problems(&definition);
+            compare_with_store(&mut found, &definition, missing);
+            found.into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+        };
+        assert_eq!(warned_of(&problems(&definition), &definition), [arn, other]);
+        assert!(warned(Some(&[])).is_empty(), "both exist");
+        let missing = warned(Some(&[other.to_owned()]));
+        assert!(missing.len() == 1 && missing[0].contains(other), "{missing:?}");
+        let unknown = warned(None);
+        assert!(unknown.len() == 1 && unknown[0].contains(arn) && unknown[0].contains(other), "{unknown:?}");
         let placeholder = "arn:aws:states:us-east-1:${Account}:activity:work";
         assert!(codes(&[placeholder, "flow:process:run"]).is_empty());
     }

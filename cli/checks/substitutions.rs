@@ -1,7 +1,5 @@
 //! The values of `--substitute`.
 
-use std::fs;
-
 use engine::asl::{did_you_mean, nearest};
 use serde_json::Value;
 
@@ -45,7 +43,7 @@ fn of_file(file: &str) -> Result<Vec<(String, String)>, CliError> {
         CliError::refused(format!("--substitute {file}: {error}"))
             .hint("give NAME=VALUE, or a file with an object of names with values (JSON, YAML or TOML) or with lines NAME=VALUE")
     };
-    let text = fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
+    let text = workflows::read_text_file(file).map_err(|error| wrong(error.to_string()))?;
     let format = workflows::InputFormat::of_file(file);
     match workflows::parse_input(&text, format) {
         Ok(Value::Object(fields)) => Ok(fields.iter().map(|(name, value)| (name.clone(), as_text(value))).collect()),

@@ -15,7 +15,7 @@ use crate::{
     owner::Handle,
     proposed::{OPTIONS, quoted},
     target::Target,
-    ui::{json, next, status::Listed, summary, text},
+    ui::{json, next, screen::Screen, status::Listed, summary, text},
 };
 
 /// The most unfinished executions of which it is known whether a person must continue them.
@@ -81,7 +81,10 @@ async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<String>, CliError>
 fn show_undriven(global: &Global, id: &str) {
     let command = format!("flow resume {}{OPTIONS}", quoted(id));
     match global.output {
-        Output::Human => say!("{id}   no process drives it\n  To continue:   {command}\n"),
+        Output::Human => {
+            let id = Screen::of_stdout(global.color).leading_id(id);
+            say!("{id}   no process drives it\n  To continue:   {command}\n");
+        }
         Output::Json => {
             let message = format!("no process drives {id}");
             json::print(json!({ "type": "needsResume", "execution": id, "message": message, "commands": [command] }));
@@ -92,7 +95,9 @@ fn show_undriven(global: &Global, id: &str) {
 fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
     for task in &response.tasks {
         match global.output {
-            Output::Human => block(task, now_ms).iter().for_each(|line| say!("{line}")),
+            Output::Human => {
+                block(task, now_ms, &Screen::of_stdout(global.color)).iter().for_each(|line| say!("{line}"));
+            }
             Output::Json => {
                 json::print(json!({ "type": "needsPerson", "execution": task.execution, "state": task.state,
                             "message": task.instructions.sentence, "task": task, "advice": commands(task),
@@ -115,14 +120,15 @@ pub fn show_truncated(global: &Global) {
 }
 
 /// The lines of a task: which and since when, what to do, how to answer.
-pub fn block(task: &PersonTask, now_ms: u64) -> Vec<String> {
+pub fn block(task: &PersonTask, now_ms: u64, screen: &Screen) -> Vec<String> {
     let since = text::duration(now_ms.saturating_sub(task.since_ms));
     let deadline = match (task.timed_out_ms, task.deadline_ms) {
         (Some(timed_out_ms), _) => format!("   timed out {}", text::moment(timed_out_ms, now_ms)),
         (None, Some(due)) => format!("   times out {}", text::moment(due, now_ms)),
         (None, None) => String::new(),
     };
-    let mut lines = vec![format!("{}   {}   waits {since}{deadline}", task.execution, text::one_line(&task.state))];
+    let id = screen.leading_id(&task.execution);
+    let mut lines = vec![format!("{id}   {}   waits {since}{deadline}", text::one_line(&task.state))];
     lines.extend(summary::instruction_lines(&task.instructions).into_iter().map(|line| format!("  {line}")));
     lines.extend(commands(task).into_iter().map(|command| format!("  {command}")));
     lines.push(String::new());
@@ -162,11 +168,19 @@ mod tests {
         let (execution, workflow, state) = ("r-1".to_owned(), "r".to_owned(), "Ask".to_owned());
         let (deadline_ms, timed_out_ms) = (Some(6_000), Some(6_000));
         let task = PersonTask { execution, workflow, state, since_ms: 0, deadline_ms, timed_out_ms, instructions };
-        let lines = block(&task, 14_000).join("\n");
+        let screen = Screen { columns: 80, rows: 24, color: false, ascii: false };
+        let lines = block(&task, 14_000, &screen).join("\n");
         assert!(lines.contains("timed out 00:00:06") && lines.contains("flow resume r-1"), "{lines}");
         assert!(!lines.contains("flow approve") && !lines.contains("times out"), "{lines}");
         assert_eq!(pasteable(&task), ["flow resume r-1"]);
+        let long = PersonTask { execution: "rehearsal-endpoints-aws-teardown-7k3f".to_owned(), ..task.clone() };
+        let lines = block(&long, 14_000, &screen);
+        assert!(lines[0].starts_with("rehearsal-endpoin…ws-teardown-7k3f   Ask "), "{lines:?}");
+        assert!(
+            lines.iter().any(|line| line.contains("flow resume rehearsal-endpoints-aws-teardown-7k3f")),
+            "{lines:?}"
+        );
         let open = PersonTask { timed_out_ms: None, ..task };
-        assert!(block(&open, 5_000).join("\n").contains("flow approve r-1 Ask"));
+        assert!(block(&open, 5_000, &screen).join("\n").contains("flow approve r-1 Ask"));
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     person,
     proposed::state_name,
     target::{Engine, Target},
+    this_process,
     ui::{json, next::FILL_IN},
 };
 
@@ -146,6 +147,7 @@ async fn answer(
     comment: Option<String>,
 ) -> Result<Exit, CliError> {
     let Answered { id: wanted, state, target } = answered;
+    this_process::is_about_state(state.as_deref());
     let located = match (target.engine, &target.endpoint) {
         (Engine::Local, None) => locate_asking(global, &wanted).await?,
         _ => locate_at(global, &target, &wanted).await?,

@@ -1,18 +1,22 @@
 //! `flow check`.
 
+use api::flow::{FindMissingActivities, MissingActivitiesRequest};
 use clap::{Args, ValueEnum};
 use engine::asl::{Diagnostic, Severity, pointer::below};
 use serde_json::{Value, json};
 use workflows::{LostKind, LostPart};
 
 use crate::{
-    checks::{self, DefinitionFile, Inside, Unreadable, inside, is_about_a_name, named_field},
+    checks::{self, DefinitionFile, Inside, Unreadable, activities, inside, is_about_a_name, named_field},
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
     graph::{self, Graph},
+    home::Home,
+    owner::Handle,
+    out,
     source::{Position, Source},
-    ui::json,
+    ui::{json, text::visible},
 };
 
 /// Arguments of `flow check`.
@@ -28,6 +32,13 @@ pub struct CheckArguments {
     graph: Option<Drawing>,
 }
 
+impl CheckArguments {
+    /// Whether standard output is a file for another program, and nothing else.
+    pub fn prints_file(&self) -> bool {
+        self.graph.is_some()
+    }
+}
+
 /// The language of a graph.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Drawing {
@@ -38,7 +49,7 @@ enum Drawing {
 }
 
 /// Shows every problem of a definition. The exit code is 3 if it cannot run.
-pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError> {
+pub async fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError> {
     let (definition, source) = read(&arguments.workflow, &arguments.substitute)?;
     if let (Some(drawing), Ok(definition)) = (arguments.graph, &definition) {
         let graph = Graph::of(definition);
@@ -46,13 +57,19 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
             Drawing::Mermaid => graph::mermaid(&graph),
             Drawing::Dot => graph::dot(&graph),
         };
-        say!("{}", drawn.trim_end());
+        out::text(&format!("{}\n", visible(drawn.trim_end())));
         return Ok(Exit::Success);
     }
     let found = match definition {
         Ok(definition) => {
             let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-            checks::problems(&definition, &steps)
+            let mut found = checks::problems(&definition, &steps);
+            let named = activities::warned_of(&found, &definition);
+            if !named.is_empty() {
+                let missing = missing_activities(global, named).await;
+                activities::compare_with_store(&mut found, &definition, missing.as_deref());
+            }
+            found
         }
         Err(repeated) => repeated,
     };
@@ -61,6 +78,18 @@ pub fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, CliError>
         say!("{} can run.", arguments.workflow);
     }
     Ok(exit)
+}
+
+/// The activities that do not exist in the home; `None` if it has no store, or if the store does not answer: a check needs none.
+async fn missing_activities(global: &Global, arns: Vec<String>) -> Option<Vec<String>> {
+    let home = Home::real(global).ok()?;
+    if !home.has_store().ok()? {
+        return None;
+    }
+    let handle = Handle::read(&home).await.ok()?;
+    let found = handle.call::<FindMissingActivities>(MissingActivitiesRequest { arns }).await;
+    handle.leave();
+    Some(found.ok()?.missing)
 }
 
 /// Shows problems, each with its line of the file. Returns [`Exit::Refused`] if one of them is an error.

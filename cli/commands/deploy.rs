@@ -20,10 +20,10 @@ use crate::{
     deployment::{Cloud, DeploymentSource, needs_environment},
     environments,
     exit::{CliError, Exit},
-    global::{Global, Output},
+    global::{Global, Output, WHERE},
     proposed::{option, word},
     target::endpoint,
-    ui::json,
+    ui::{json, text::counted},
 };
 
 /// The longest name of a role without the prefix that deployments add (IAM and STS quotas).
@@ -44,10 +44,10 @@ pub struct DeployArguments {
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
     /// The engine to deploy to.
-    #[arg(long, value_enum, default_value = "sfn")]
+    #[arg(long, value_enum, default_value = "sfn", help_heading = WHERE)]
     engine: Engine,
     /// The Step Functions API: `aws`, or the URL of a `flow serve`; default AWS_ENDPOINT_URL_STEPFUNCTIONS, then `aws`.
-    #[arg(long, value_name = "aws|URL")]
+    #[arg(long, value_name = "aws|URL", help_heading = WHERE)]
     endpoint: Option<String>,
     /// The state machine's name; default the workflow's or the file's.
     #[arg(long)]
@@ -92,6 +92,13 @@ enum LogLevelArgument {
     Error,
     /// Every event.
     All,
+}
+
+impl DeployArguments {
+    /// Whether standard output is a file for another program, and nothing else.
+    pub fn prints_file(&self) -> bool {
+        self.template.is_some()
+    }
 }
 
 /// The format of a template.
@@ -260,7 +267,7 @@ async fn deploy(
             "",
         ));
     }
-    if !arguments.yes && !consent::question(format!("Change {changed} resources? [y/N] ")).await? {
+    if !arguments.yes && !consent::question(format!("Change {}? [y/N] ", counted(changed, "resource"))).await? {
         return Err(CliError::refused("nothing was changed"));
     }
     let mut made = |change: &DeploymentChange| print(global, "changed", change);
@@ -326,7 +333,10 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[DeploymentC
                 Some(role_arn) => say!("  role {role_arn}"),
                 None => {}
             }
-            say!("  a run that enters each state once: {transitions} transitions, ${dollars:.6}; retries cost more");
+            say!(
+                "  a run that enters each state once: {}, ${dollars:.6}; retries cost more",
+                counted(transitions, "transition")
+            );
         }
     }
     changes.iter().for_each(|change| print(global, "change", change));

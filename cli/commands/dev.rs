@@ -67,7 +67,7 @@ pub async fn run(global: &Global, arguments: &DevArguments) -> Result<Exit, CliE
             return turned;
         }
         if let Err(error) = turned {
-            ui::error::print(&error, global.output == Output::Json);
+            ui::error::print(&error);
         }
         if global.output == Output::Human {
             say!("Watching {}. Ctrl-C ends.\n", arguments.file);
@@ -137,7 +137,7 @@ fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Ve
     let mut mocks = Mocks::default();
     if let Some(file) = mocks::file(&arguments.file, arguments.mocks.as_deref()) {
         let wrong = |error: String| CliError::refused(format!("{} cannot be read: {error}", file.display()));
-        let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
+        let text = workflows::read_text_file(&file).map_err(|error| wrong(error.to_string()))?;
         let config: MockConfig = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let shown = file.display().to_string();
         let machine = test::machine(&config, &arguments.file, &shown, None)?;

@@ -14,7 +14,7 @@ use crate::{
     home::Home,
     owner::{Handle, exclusive, open_store, owned_elsewhere, save_hint},
     proposed::OPTIONS,
-    ui::json,
+    ui::{json, text::counted},
 };
 
 /// Fewer fdatasync calls per second than this make every step slow.
@@ -164,8 +164,12 @@ fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
 
 fn add_findings(report: &mut Report, findings: &StoreFindings, owner: Option<&str>) {
     let by = owner.map_or_else(String::new, |owner| format!("; read by its owner, {owner}"));
-    let counts =
-        format!("{} records, {} executions, {} not ended{by}", findings.records, findings.executions, findings.active);
+    let counts = format!(
+        "{}, {}, {} not ended{by}",
+        counted(findings.records, "record"),
+        counted(findings.executions, "execution"),
+        findings.active
+    );
     if findings.problems.is_empty() {
         return report.add("store", Verdict::Good, &counts);
     }

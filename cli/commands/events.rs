@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
+    ids::REHEARSAL_PREFIX,
     locate::{Located, locate_at},
     out,
     owner::{Handle, Stream, StreamError},
@@ -51,6 +52,9 @@ pub struct EventsArguments {
 pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, CliError> {
     let Located { header: ExecutionHeader { id, .. }, store } =
         locate_at(global, &arguments.target, &arguments.id).await?;
+    if id.starts_with(REHEARSAL_PREFIX) && global.output == Output::Human && !global.quiet {
+        report!("flow: the times are of the rehearsal's own clock");
+    }
     let mut entries = Entries { global, arguments: &arguments, view: None };
     let mut next = arguments.since.max(1);
     if global.output == Output::Json {

@@ -18,7 +18,10 @@ use crate::{
     home::Home,
     owner::{exclusive, owned_elsewhere},
     proposed::OPTIONS,
-    ui::json,
+    ui::{
+        json,
+        text::{counted, one_or},
+    },
 };
 
 const NOTHING_IMPORTED: &str =
@@ -49,7 +52,8 @@ enum Pass {
     Executions,
 }
 
-/// Imports executions. Records that the store already has do not change. Every line is read and checked before the first
+/// Imports executions into a store that no other process owns: a line may be longer than a request to an owner, and no execution may begin
+/// under an id that is imported. Records that the store already has do not change. Every line is read and checked before the first
 /// one is imported.
 pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
@@ -74,10 +78,11 @@ pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError
 
 fn report(global: &Global, imported: &Imported) {
     let Imported { executions, not_ended, documents, known } = imported;
+    let counts = format!("{} and {}", counted(*executions, "execution"), counted(*documents, "document"));
     match global.output {
         Output::Human if global.quiet => {}
         Output::Human => {
-            say!("{executions} executions and {documents} documents taken in, {known} were here already");
+            say!("{counts} taken in, {known} {} here already", one_or(*known, "was", "were"));
             if *not_ended > 0 {
                 say!("{not_ended} of them had not ended: continue them with   flow resume --all{OPTIONS}");
                 say!(
@@ -86,8 +91,7 @@ fn report(global: &Global, imported: &Imported) {
             }
         }
         Output::Json => {
-            let message =
-                format!("{executions} executions and {documents} documents imported, {known} existed already");
+            let message = format!("{counts} imported, {known} existed already");
             json::print(serde_json::json!({ "type": "imported", "executions": executions, "notEnded": not_ended,
                                     "documents": documents, "known": known, "message": message }));
         }

@@ -15,7 +15,7 @@ use crate::{
     global::{Global, Output},
     home::Home,
     owner::{Handle, exclusive},
-    ui::json,
+    ui::{json, text::counted},
 };
 
 /// Arguments of `flow prune`.
@@ -75,23 +75,24 @@ async fn prune(handle: &Handle, request: PruneRequest) -> Result<usize, CliError
 
 fn report(global: &Global, arguments: &PruneArguments, count: usize, (before, after): (u64, u64), owner: Option<&str>) {
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let executions = counted(count, "execution");
     match (global.output, arguments.plan) {
         (Output::Json, plan) => {
             let line = serde_json::json!({
                 "type": "pruned", "executions": count, "plan": plan, "bytesBefore": before, "bytesAfter": after,
-                "message": format!("{count} executions {}", if plan { "would be deleted" } else { "deleted" }),
+                "message": format!("{executions} {}", if plan { "would be deleted" } else { "deleted" }),
             });
             json::print(line);
         }
         (Output::Human, _) if global.quiet => {}
-        (Output::Human, true) => say!("{count} executions ended more than {} days ago", arguments.days),
+        (Output::Human, true) => say!("{executions} ended longer ago than --days {}", arguments.days),
         (Output::Human, false) => match owner {
             Some(owner) => say!(
-                "{count} executions deleted; the store has {:.1} MB, and {owner} reuses the freed space",
+                "{executions} deleted; the store has {:.1} MB, and {owner} reuses the freed space",
                 megabytes(after)
             ),
             None => say!(
-                "{count} executions deleted; the store has {:.1} MB, {:.1} MB before",
+                "{executions} deleted; the store has {:.1} MB, {:.1} MB before",
                 megabytes(after),
                 megabytes(before)
             ),

@@ -3,6 +3,7 @@
 mod all;
 mod changed;
 mod from;
+mod reminders;
 
 use std::time::Duration;
 
@@ -21,13 +22,14 @@ use crate::{
     clock,
     environments::{Environments, Location, Pinned},
     exit::{CliError, Exit},
-    global::{Global, Output, duration},
+    global::{Global, Output, Source, duration},
     home::Home,
     interrupt,
     locate::{Located, if_pruned, locate_at},
     owner::Handle,
     proposed::{self, OPTIONS, option, quoted},
     target::{Engine, Target},
+    this_process,
     ui::{after_fail, display::Display},
     world,
 };
@@ -48,7 +50,7 @@ pub struct ResumeArguments {
     /// Do not ask before --from calls steps again.
     #[arg(long)]
     yes: bool,
-    /// Stop with exit code 75 if nothing can proceed within this time.
+    /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     no_wait: Option<Duration>,
@@ -68,6 +70,7 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
         }
         return all::run(global, watching).await;
     };
+    this_process::is_about_state(arguments.from.as_deref());
     let located = locate_at(global, &arguments.target, wanted).await?;
     if let Some(executions) = located.store.at_step_functions().await {
         if arguments.from.is_some() {
@@ -230,8 +233,8 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
 fn refuse_given_location(global: &Global, pinned: &Pinned, is_driven: bool) -> Result<(), CliError> {
     let given =
         |option: &Option<String>, is_given: bool| option.clone().filter(|_| is_given && pinned.account.is_some());
-    let region = given(&global.region, global.region_is_given);
-    let profile = given(&global.profile, global.profile_is_given && is_driven);
+    let region = given(&global.region, global.sources.region == Source::Option);
+    let profile = given(&global.profile, global.sources.profile == Source::Option && is_driven);
     let differs = [("region", region, pinned.location.region()), ("profile", profile, pinned.location.profile())];
     for (what, given, pinned) in differs {
         if let (Some(given), Some(pinned)) = (given, pinned)

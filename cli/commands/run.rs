@@ -17,13 +17,16 @@ use engine::{
     step::StepError,
     store::name_problem,
 };
+use serde_json::json;
+use steps::LocalSettings;
 
 use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
 use crate::{
+    checks::{self, NotAllowed},
     clock,
     environments::{self, Account, Environments, Location, Pinned},
     exit::{CliError, Exit},
-    global::{Global, Output, duration},
+    global::{Global, Output, REHEARSAL, Source, WHERE, duration},
     home::Home,
     ids::{self, REHEARSAL_PREFIX},
     interrupt,
@@ -33,7 +36,8 @@ use crate::{
     proposed::{self, OPTIONS, quoted},
     reentry,
     target::Target,
-    ui::{display::Display, summary},
+    this_process,
+    ui::{display::Display, json, summary},
     world,
 };
 use plan::{Caller, Plan};
@@ -77,24 +81,25 @@ pub struct RunArguments {
     /// Apply the plan that `--plan -o json` wrote to this file, or refuse (3) if anything differs by now.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
     pub plan_file: Option<String>,
-    /// Stop with exit code 75 if nothing can proceed within this time; `flow resume` continues.
+    /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; `flow resume` continues.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     pub no_wait: Option<Duration>,
     /// Run against a simulated world on this machine: no account, no input, no cost.
-    #[arg(long)]
+    #[arg(long, help_heading = REHEARSAL)]
     pub rehearse: bool,
     /// The factor by which time runs faster in a rehearsal.
-    #[arg(long, default_value_t = world::SPEED_DEFAULT, requires = "rehearse", value_name = "FACTOR")]
+    #[arg(long, default_value_t = world::SPEED_DEFAULT, requires = "rehearse", value_name = "FACTOR", help_heading = REHEARSAL)]
     pub speed: f64,
     /// Inject a fault into a rehearsal, such as 'ec2:CreateVpc=lost' or 'kill@Create the database'; see below.
-    #[arg(long = "fault", requires = "rehearse", value_name = "FAULT", value_parser = faults::parse)]
+    #[arg(long = "fault", requires = "rehearse", value_name = "FAULT", value_parser = faults::parse, help_heading = REHEARSAL)]
     pub faults: Vec<rehearsal::InjectedFault>,
-    /// After a rehearsal, delete what it created.
-    #[arg(long, requires = "rehearse")]
+    /// After a rehearsal, delete what it created. Without it, a run on a terminal asks, and without an answer within 60 s
+    /// what it created stays.
+    #[arg(long, requires = "rehearse", help_heading = REHEARSAL)]
     pub teardown: bool,
     /// With --engine sfn: the state machine's name.
-    #[arg(long)]
+    #[arg(long, help_heading = WHERE)]
     pub name: Option<String>,
     /// The engine.
     #[command(flatten)]
@@ -172,7 +177,7 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
     };
     let account = caller.as_ref().map(|caller| caller.account.clone());
     let settings = environments.settings().clone();
-    settings.check(plan.definition.resources().iter().map(String::as_str)).map_err(configuration)?;
+    check_settings(global, &plan, &settings)?;
     let definition_file = plan.definition_file.clone().filter(|file| file.to_str().is_some());
     let pinned = Pinned { location, account, settings, has_own_settings: true, definition_file };
     let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
@@ -196,8 +201,8 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
 
 /// Refuses the options that choose an account or a region in a rehearsal, which has its own. Environment variables are ignored.
 fn refuse_location(global: &Global) -> Result<(), CliError> {
-    let given = [("--region", global.region_is_given), ("--profile", global.profile_is_given)];
-    match given.into_iter().find(|(_, is_given)| *is_given) {
+    let given = [("--region", global.sources.region), ("--profile", global.sources.profile)];
+    match given.into_iter().find(|(_, source)| *source == Source::Option) {
         Some((option, _)) => {
             Err(CliError::refused(format!("{option} has no effect with --rehearse; nothing was changed"))
                 .hint("a rehearsal has its own account and region; leave the option out"))
@@ -226,6 +231,27 @@ fn configuration(error: StepError) -> CliError {
         Some(hint) => refused.hint(hint),
         None => refused,
     }
+}
+
+/// Checks what this machine's settings have for the definition. Warns of each program that they do not allow: the state that runs it may
+/// not be entered, and a resume may allow it.
+///
+/// # Errors
+/// A file of the settings cannot be used.
+fn check_settings(global: &Global, plan: &Plan, settings: &LocalSettings) -> Result<(), CliError> {
+    settings.check(plan.definition.resources().iter().map(String::as_str)).map_err(configuration)?;
+    for NotAllowed { state, program } in checks::not_allowed(plan.definition.value(), settings) {
+        let hint = match program.starts_with('/') {
+            true => format!("To allow it, begin the command with   {}", settings.allowing_programs([program.as_str()])),
+            false => "Write its absolute path in the definition.".to_owned(),
+        };
+        let message = format!("\"{state}\" runs {program}, which FLOW_PROGRAMS does not allow, and will fail. {hint}");
+        match global.output {
+            Output::Json => json::print(json!({ "type": "warning", "state": state, "message": message })),
+            Output::Human => report!("flow: warning: {message}"),
+        }
+    }
+    Ok(())
 }
 
 /// Refuses faults that cannot occur in this run and the teardown that follows it.
@@ -280,6 +306,11 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
     })
 }
 
+/// The command that deletes what a rehearsal created.
+fn teardown_command(teardown: &RunArguments) -> String {
+    format!("flow run {} --rehearse{OPTIONS}", proposed::word(&teardown.workflow))
+}
+
 /// The world of a rehearsal. Starts it if it does not run.
 ///
 /// # Errors
@@ -297,7 +328,8 @@ async fn rehearsed(
     };
     let world = world::ensure(environments.home(), arguments.speed, &say).await?;
     say(&format!(
-        "Rehearsal: an AWS API, DNS, SSH and HTTPS on this machine only. Time runs {} times faster; times below are the workflow's.",
+        "Rehearsal: an AWS API, DNS, SSH and HTTPS on this machine only. Time runs {} times faster; all times shown are of \
+         the rehearsal's own clock.",
         world.speed
     ));
     if (world.speed - arguments.speed).abs() > f64::EPSILON {
@@ -365,7 +397,11 @@ async fn start_and_watch(
     };
     // The account that was shown must be the one that acts, whichever process owns the store. An existing execution is only watched, until
     // its owner ends.
+    if existing.is_some() {
+        this_process::is_about(&id);
+    }
     begin(handle, start, has_account && existing.is_none()).await?;
+    this_process::is_about(&id);
     let ended = existing.filter(|status| *status != ExecutionStatus::Running);
     let clock = clock::of(handle.home());
     let mut display = match ended {
@@ -425,6 +461,6 @@ fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched
     }
     show_output(view);
     if let Some(teardown) = teardown_of(arguments).filter(|_| rehearsal && !arguments.teardown) {
-        say!("\nTear it down with   flow run {} --rehearse{OPTIONS}", teardown.workflow);
+        say!("\nTear it down with   {}", teardown_command(&teardown));
     }
 }

@@ -22,7 +22,10 @@ use crate::{
     interrupt,
     owner::{self, Handle, Local},
     proposed::OPTIONS,
-    ui::json,
+    ui::{
+        json,
+        text::{counted, one_or},
+    },
     wire::{guard::Guard, signature::Key},
 };
 
@@ -73,7 +76,13 @@ async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Gu
     let unfinished = Unfinished::read(local).await?;
     let recovered = local.runner().recover_all().await.map_err(|error| store_failed(error.to_string()))?;
     let address = listener.local_addr()?;
-    let words = unfinished.as_ref().map_or_else(|| format!("{recovered} executions have not ended"), Unfinished::words);
+    let words = unfinished.as_ref().map_or_else(
+        || {
+            let have = one_or(recovered, "has", "have");
+            format!("{} {have} not ended", counted(recovered, "execution"))
+        },
+        Unfinished::words,
+    );
     let message = format!("Step Functions API on http://{address}; {words}");
     match global.output {
         Output::Human => say!("{message}"),
@@ -136,7 +145,7 @@ impl Unfinished {
     }
 
     fn words(&self) -> String {
-        let executions = if self.continued == 1 { "execution continues" } else { "executions continue" };
+        let executions = one_or(self.continued, "execution continues", "executions continue");
         let mut words = format!("{} {executions}", self.continued);
         let others = [
             (self.awaiting_person, "waits for a person", "wait for a person"),
@@ -144,7 +153,7 @@ impl Unfinished {
             (self.paused, "is paused until flow resume", "are paused until flow resume"),
         ];
         for (count, one, several) in others.into_iter().filter(|(count, ..)| *count > 0) {
-            words.push_str(&format!(", {count} {}", if count == 1 { one } else { several }));
+            words.push_str(&format!(", {count} {}", one_or(count, one, several)));
         }
         words
     }

@@ -12,6 +12,7 @@ use crate::{
     person,
     proposed::{OPTIONS, quoted, state_name},
     target::Target,
+    this_process,
     ui::{json, next},
 };
 
@@ -49,6 +50,7 @@ pub struct SignalArguments {
 
 /// Answers a waiting task.
 pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, CliError> {
+    this_process::is_about_state(Some(&arguments.state));
     let located = locate_signalled(global, &arguments.target, &arguments.id, &arguments.state).await?;
     if let Some(Err(error)) = arguments.success.as_deref().map(serde_json::from_str::<Value>) {
         return Err(CliError::refused(format!("--success is not JSON: {error}"))

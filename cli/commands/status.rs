@@ -27,6 +27,7 @@ use crate::{
     owner::Handle,
     proposed::{OPTIONS, state_name},
     target::{Engine, Target},
+    this_process,
     ui::{
         display_status::display_status,
         json,
@@ -63,6 +64,7 @@ pub struct StatusArguments {
 /// Shows the status of executions. Never drives one.
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
     let Some(wanted) = &arguments.id else { return list_all(global, &arguments).await };
+    this_process::is_about_state(arguments.state.as_deref());
     let Located { header: ExecutionHeader { id, .. }, store } = locate_at(global, &arguments.target, wanted).await?;
     let state = arguments.state.as_deref();
     match arguments.watch {
@@ -123,7 +125,7 @@ fn lines(
         environment_line: &environment_line,
         now_ms,
     };
-    detail.lines(&Screen::of_stdout(global.color))
+    detail.lines(&Screen::of_stdout(global.color()))
 }
 
 /// The heading of rehearsals, whose clock may be far from this machine's.
@@ -167,7 +169,7 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         match global.output {
             Output::Json => listed.iter().for_each(|listed| json::print(rows::row(listed, now_ms))),
             Output::Human => {
-                let screen = Screen::of_stdout(global.color);
+                let screen = Screen::of_stdout(global.color());
                 if handle.home().rehearsal && !listed.is_empty() {
                     say!("{}", screen.plain(REHEARSALS));
                 }
@@ -204,7 +206,8 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
             Some(timed_out_ms) => format!("has a question that timed out {}", text::moment(timed_out_ms, now_ms)),
             None => "needs you".to_owned(),
         };
-        say!("{} {needs}: {}", task.execution, text::indented(&task.instructions.sentence, 2));
+        let id = Screen::of_stdout(global.color).leading_id(&task.execution);
+        say!("{id} {needs}: {}", text::indented(&task.instructions.sentence, 2));
         approvals::commands(task).iter().for_each(|command| say!("  {command}"));
         if let (Some(due), None) = (task.deadline_ms, task.timed_out_ms) {
             say!("  Times out {}.", text::moment(due, now_ms));

@@ -65,7 +65,7 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
     };
     let mocks_file = file.display().to_string();
     let unreadable = |error: String| CliError::refused(format!("{mocks_file} cannot be read: {error}"));
-    let text = std::fs::read_to_string(&file).map_err(|error| unreadable(error.to_string()))?;
+    let text = workflows::read_text_file(&file).map_err(|error| unreadable(error.to_string()))?;
     let config: MockConfig = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
     let given = arguments.input.as_deref().map_or_else(|| Ok(json!({})), input::read)?;
     let input = input::fitted_or_hint(&arguments.file, given)?;

@@ -37,8 +37,8 @@ pub const NO_WAIT_DEFAULT: &str = "10s";
 /// The interval at which frames are read for what the journal does not record.
 const FRAMES_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The interval at which a display records what it has shown; shorter than the second between two ticks, so that each tick records.
-const MARK_INTERVAL: Duration = Duration::from_millis(900);
+/// The interval at which a display records what it has shown. docs/operations.md promises that a crash loses at most a second of it.
+const MARK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Options of a watch.
 #[derive(Debug, Clone, Copy)]
@@ -197,6 +197,8 @@ impl Follow<'_> {
     ) -> Result<Option<Stop>, CliError> {
         let mut events = handle.follow(&view.id, view.last_sequence + 1, self.watch.no_wait).await?;
         let mut tick = tokio::time::interval(display.tick_interval());
+        let mut mark = tokio::time::interval(MARK_INTERVAL);
+        mark.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let began = Instant::now();
         loop {
             tokio::select! {
@@ -219,7 +221,10 @@ impl Follow<'_> {
                     if let Some(stop) = self.stop(view, &event) {
                         return Ok(Some(stop));
                     }
+                    // While one event follows another, the timers below are not polled.
+                    self.mark_shown(handle, view).await;
                 }
+                _ = mark.tick() => self.mark_shown(handle, view).await,
                 _ = tick.tick() => {
                     // Reading takes longer than a short execution does.
                     if began.elapsed() >= SHORT_EXECUTION_MAX {
@@ -229,7 +234,6 @@ impl Follow<'_> {
                             display.set_typical(typical.unwrap_or_default());
                         }
                         let _ = tokio::time::timeout(READ_MAX, self.read_frames(handle, view)).await;
-                        let _ = tokio::time::timeout(READ_MAX, self.mark_shown(handle, view)).await;
                     }
                     display.tick(view);
                 }
@@ -246,8 +250,8 @@ impl Follow<'_> {
         }
         self.marked = (view.last_sequence, Instant::now());
         let request = MarkShownRequest { id: view.id.clone(), sequence: view.last_sequence, continues: true };
-        // Without it, a few lines are shown again.
-        let _ = handle.call::<MarkShown>(request).await;
+        // An owner that does not answer is noticed by its stream. Without the record, a few lines are shown again.
+        let _ = tokio::time::timeout(READ_MAX, handle.call::<MarkShown>(request)).await;
     }
 
     /// Reads what only frames record: when a Wait ends, and how far a distributed Map is.

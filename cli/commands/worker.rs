@@ -11,11 +11,11 @@ use crate::{
     clock,
     environments::{self, Environments, Location, Pinned},
     exit::{CliError, Exit},
-    global::{Global, Output},
+    global::{Global, Output, REHEARSAL, WHERE},
     home::Home,
     interrupt,
     target::parse_endpoint,
-    ui::json,
+    ui::{json, text::counted},
     worker::{TaskCounts, Worker},
     world,
 };
@@ -32,7 +32,7 @@ const CONCURRENCY_MAX: usize = 256;
 pub struct WorkerArguments {
     /// The Step Functions API: `aws`, or the URL of a `flow serve`. Requests to a URL carry FLOW_TOKEN, or are signed with
     /// FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY.
-    #[arg(long, value_name = "aws|URL")]
+    #[arg(long, value_name = "aws|URL", help_heading = WHERE)]
     endpoint: String,
     /// The steps to work for, such as `ec2:createVpc` or `ec2:*`; default all.
     #[arg(long, value_name = "STEP", value_delimiter = ',')]
@@ -44,7 +44,7 @@ pub struct WorkerArguments {
     #[arg(long)]
     once: bool,
     /// Act in the world of this home's rehearsal.
-    #[arg(long)]
+    #[arg(long, help_heading = REHEARSAL)]
     rehearse: bool,
 }
 
@@ -95,7 +95,9 @@ fn begin(global: &Global, worker: &Worker, endpoint: &str) {
     match global.output {
         Output::Json => {}
         Output::Human if global.quiet => {}
-        Output::Human => say!("Worker {} for {} steps, polling {endpoint}", worker.name, worker.resources.len()),
+        Output::Human => {
+            say!("Worker {} for {}, polling {endpoint}", worker.name, counted(worker.resources.len(), "step"))
+        }
     }
 }
 
@@ -129,9 +131,14 @@ async fn work(
 fn summary(counts: &TaskCounts) -> String {
     let line = counts.line();
     format!(
-        "{} tasks received: {} succeeded, {} failed, {} given back, {} over before they were answered, \
+        "{}: {} succeeded, {} failed, {} given back, {} over before they were answered, \
          {} with a refused answer",
-        line["received"], line["succeeded"], line["failed"], line["givenBack"], line["over"], line["answersRefused"]
+        counts.tasks_received(),
+        line["succeeded"],
+        line["failed"],
+        line["givenBack"],
+        line["over"],
+        line["answersRefused"]
     )
 }
 

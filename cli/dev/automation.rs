@@ -3,6 +3,8 @@
 use engine::asl::each_state;
 use serde_json::Value;
 
+use crate::ui::text::counted;
+
 /// The Resource of a Task that a person answers.
 const APPROVAL: &str = "flow:approval:request";
 
@@ -32,7 +34,7 @@ impl Automation {
     /// The result in one or two sentences, for people.
     pub fn sentence(&self) -> String {
         let automated = self.steps - self.by_hand.len();
-        let mut text = format!("{automated} of {} steps automated.", self.steps);
+        let mut text = format!("{automated} of {} automated.", counted(self.steps, "step"));
         if !self.by_hand.is_empty() {
             text.push_str(&format!(" By hand: {}.", self.by_hand.join(", ")));
         }

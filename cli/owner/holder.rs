@@ -23,8 +23,15 @@ pub fn described(folder: &Path) -> String {
 /// The error of a command that needs exclusive access to the store.
 pub fn owned_elsewhere(home: &Home) -> CliError {
     let who = described(home.folder());
-    CliError::new(Exit::Unreachable, format!("the store in {} is owned by {who}", home.folder().display()))
-        .hint("end it first; what it runs continues in the next owner. Or give another --home")
+    let end = match OwnerLock::holder(home.folder()) {
+        None => "end that process".to_owned(),
+        Some(holder) => format!("on {}:   kill {}   ends it", holder.host, holder.pid),
+    };
+    CliError::new(
+        Exit::Unreachable,
+        format!("the store in {} is owned by {who}: nothing was changed", home.folder().display()),
+    )
+    .hint(format!("{end}; then repeat the command. What it runs continues in the next owner. Or give another --home"))
 }
 
 /// The error of a command that needs the next owner while the current one waits for its calls in flight.

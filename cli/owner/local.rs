@@ -22,6 +22,7 @@ use crate::{
     environments::Environments,
     exit::{CliError, Exit},
     interrupt::{self, Orderly},
+    ui::text::counted,
     wire::{
         guard::Guard,
         server::{Closer, Listener, Transport},
@@ -171,7 +172,8 @@ async fn drain(runner: &RunnerHandle) {
     let Drained { unanswered, .. } = runner.drain(DRAIN_MAX).await;
     if unanswered > 0 {
         let seconds = DRAIN_MAX.as_secs();
-        report!("flow: {unanswered} calls did not end within {seconds} s; the next resume checks what became of them");
+        let calls = counted(unanswered, "call");
+        report!("flow: {calls} did not end within {seconds} s; the next resume checks the result");
     }
 }
 

@@ -36,7 +36,7 @@ impl SavedPlan {
     /// # Errors
     /// The file cannot be read, contains no plan or several, or contains one that was refused.
     pub fn read(file: &str) -> Result<Self, CliError> {
-        let text = std::fs::read_to_string(file)
+        let text = workflows::read_text_file(file)
             .map_err(|error| CliError::refused(format!("the plan file {file} cannot be read: {error}")))?;
         let unreadable =
             |error: serde_json::Error| CliError::refused(format!("the plan in {file} cannot be read: {error}"));

@@ -33,6 +33,9 @@ const APPROVAL: &str = "flow:approval:request";
 /// What a state waits for whose activity has no worker yet.
 const WAITS_FOR_WORKER: &str = "waits for a worker";
 
+/// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
+const MAX_ATTEMPTS_DEFAULT: u64 = 3;
+
 /// The path from the top of a definition to a state.
 type Way = Vec<Part>;
 
@@ -51,6 +54,8 @@ pub struct History {
     ways: HashMap<String, Way>,
     /// The names of the states that ask a person.
     approvals: BTreeSet<String>,
+    /// The number of the last attempt of each state that has exactly one `Retry` rule, by its name. AWS's events do not have it.
+    attempts_max: BTreeMap<String, u32>,
     /// The position of each event.
     positions: HashMap<u64, EventPosition>,
     /// The number of calls in the current visit of each state, by its path.
@@ -83,13 +88,18 @@ impl History {
     pub fn new(definition: &Value) -> Self {
         let mut ways = HashMap::new();
         find_ways(definition, &mut Vec::new(), &mut ways);
-        let mut approvals = BTreeSet::new();
+        let (mut approvals, mut attempts_max) = (BTreeSet::new(), BTreeMap::new());
         each_state(definition, &mut |state| {
             if state.json["Resource"] == APPROVAL {
                 approvals.insert(state.name.to_owned());
             }
+            if let Some([only]) = state.json["Retry"].as_array().map(Vec::as_slice) {
+                let retries = only["MaxAttempts"].as_u64().unwrap_or(MAX_ATTEMPTS_DEFAULT);
+                let last = u32::try_from(retries.saturating_add(1)).unwrap_or(u32::MAX);
+                attempts_max.insert(state.name.to_owned(), last);
+            }
         });
-        History { ways, approvals, ..History::default() }
+        History { ways, approvals, attempts_max, ..History::default() }
     }
 
     /// The id of the last event.
@@ -124,10 +134,7 @@ impl History {
 
     /// Whether a state, given by name or path, asks a person.
     pub fn is_approval(&self, state: &str) -> bool {
-        let is_state = |name: &String| {
-            state.strip_suffix(name.as_str()).is_some_and(|frame| frame.is_empty() || frame.ends_with('/'))
-        };
-        self.approvals.iter().any(is_state)
+        self.approvals.iter().any(|name| is_state(state, name))
     }
 
     /// Marks the states of a complete view that ask a person, which only a flow serve supports. `arn` is the execution's: in the
@@ -223,6 +230,12 @@ impl History {
         }
     }
 
+    /// The number of the last attempt of a state; the longest name that ends its path is the state's.
+    fn attempts_max_of(&self, path: &str) -> Option<u32> {
+        let named = self.attempts_max.iter().filter(|(name, _)| is_state(path, name));
+        named.max_by_key(|(name, _)| name.len()).map(|(_, most)| *most)
+    }
+
     /// Adds the note of a failed attempt: it is retried, caught, or fails its parent. Also that of a Fail state.
     fn note(&mut self, event: &RemoteEvent, path: &str) {
         if event.kind == "ExecutionFailed"
@@ -241,7 +254,9 @@ impl History {
         let attempt = self.attempts.get(&state_path).copied().unwrap_or(1);
         let note = if event.kind.ends_with("Scheduled") && path == state_path {
             let next_attempt_ms = event.timestamp_ms;
-            Note::RetryScheduled { state_path, attempt: attempt + 1, next_attempt_ms, failure }
+            let attempt = attempt + 1;
+            let attempts_max = self.attempts_max_of(&state_path).filter(|most| *most >= attempt);
+            Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure }
         } else if is_exit {
             Note::Caught { state_path, next: String::new(), failure }
         } else {
@@ -253,6 +268,11 @@ impl History {
             content: EntryContent::Note(Box::new(note)),
         });
     }
+}
+
+/// Whether a path is that of a state of this name.
+fn is_state(path: &str, name: &str) -> bool {
+    path.strip_suffix(name).is_some_and(|frame| frame.is_empty() || frame.ends_with('/'))
 }
 
 fn failure_of(event: &RemoteEvent) -> StepFailure {

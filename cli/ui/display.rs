@@ -40,6 +40,8 @@ pub struct Display {
     /// The lines below the questions.
     last_lines: Vec<String>,
     drawn: Vec<String>,
+    /// The line above the first new entry: printed only if there is one.
+    heading: Option<String>,
     /// The date of the last line that was printed.
     date: String,
     heartbeat: Duration,
@@ -58,7 +60,7 @@ impl Display {
     /// The display that the options select.
     pub fn new(global: &Global, clock: Arc<dyn Clock>) -> Self {
         let terminal = std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let kind = match (global.output, global.progress.display) {
+        let kind = match (global.output, global.progress().display) {
             (Output::Json, _) => Kind::Json,
             (_, ProgressDisplay::None) => Kind::None,
             (_, ProgressDisplay::Tree) => Kind::Tree,
@@ -67,7 +69,7 @@ impl Display {
         };
         let kind = if global.quiet && kind == Kind::Tree { Kind::Lines } else { kind };
         let mut display = Display::of(kind, clock);
-        (display.quiet, display.color) = (global.quiet, global.color);
+        (display.quiet, display.color) = (global.quiet, global.color());
         display
     }
 
@@ -87,6 +89,7 @@ impl Display {
             display_status: None,
             last_lines: Vec::new(),
             drawn: Vec::new(),
+            heading: None,
             date,
             heartbeat: HEARTBEAT_FIRST,
             last_output: std::time::Instant::now(),
@@ -115,7 +118,7 @@ impl Display {
     /// Starts to show an execution, from the last entry that was shown.
     pub fn begin(&mut self, view: &View) {
         if self.kind == Kind::Lines && !self.quiet && view.last_sequence > 0 {
-            self.print(&format!(
+            self.heading = Some(format!(
                 "{}: what is new since it was shown last; all of it: flow events {}{OPTIONS}",
                 view.id,
                 quoted(&view.id)
@@ -145,6 +148,9 @@ impl Display {
             return;
         }
         for line in lines::lines(view, entry) {
+            if let Some(heading) = self.heading.take() {
+                self.print(&heading);
+            }
             self.print_date(entry.timestamp_ms);
             self.print(&line);
             self.last_output = std::time::Instant::now();

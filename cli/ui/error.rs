@@ -1,20 +1,46 @@
 //! The error that ends a command.
 
-use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
 
 use super::{json, record, text::visible};
-use crate::exit::CliError;
+use crate::{exit::CliError, this_process};
 
-/// Prints an error: for people on standard error, for programs as a JSON line.
-pub fn print(error: &CliError, as_json: bool) {
-    let line = json!({ "type": "error", "exit": error.exit as u8, "message": error.message, "hint": error.hint });
-    if as_json {
-        json::print(line);
-    } else {
-        record::event(&json::complete(line));
+/// Whether errors are JSON lines.
+static AS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Prints errors as JSON lines from now on, or as text.
+pub fn set_json(as_json: bool) {
+    AS_JSON.store(as_json, Ordering::Relaxed);
+}
+
+/// Whether errors are JSON lines.
+pub fn is_json() -> bool {
+    AS_JSON.load(Ordering::Relaxed)
+}
+
+/// Prints an error: for programs as a JSON line on standard output, for people on standard error.
+pub fn print(error: &CliError) {
+    if is_json() {
+        return json::print(line(error));
     }
+    record::event(&json::complete(line(error)));
     report!("flow: {}", visible(&error.message));
     if let Some(hint) = &error.hint {
         report!("hint: {}", visible(hint));
     }
+}
+
+/// The line of an error, with what the command is about.
+fn line(error: &CliError) -> Value {
+    json!({
+        "type": "error",
+        "execution": this_process::execution(),
+        "state": this_process::state(),
+        "command": this_process::verb(),
+        "exit": error.exit as u8,
+        "message": error.message,
+        "hint": error.hint,
+    })
 }

@@ -39,7 +39,7 @@ const NAMED: [&str; 4] = ["changes", "created", "maps", "states"];
 
 /// The first line of every command that prints JSON lines.
 pub fn version() -> Value {
-    json!({ "type": "version", "ui": "1.1", "message": "JSON lines of flow, version 1.1" })
+    json!({ "type": "version", "ui": "1.2", "message": "JSON lines of flow, version 1.2" })
 }
 
 /// Prints a line, and records it if events are recorded.

@@ -7,7 +7,7 @@ use engine::{
 };
 
 use super::{
-    text::{clock, duration, duration_range, indented, moment, one_line, short_id},
+    text::{attempt_of, clock, duration, duration_range, indented, moment, one_line, short_id},
     tree::detail,
 };
 
@@ -155,9 +155,9 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
             }
             text
         }
-        Note::RetryScheduled { state_path, attempt, next_attempt_ms, failure } => {
-            let delay = duration(next_attempt_ms.saturating_sub(at_ms));
-            line("Retry", state_path, format!("attempt {attempt} in {delay}: {}", failure.cause))
+        Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure } => {
+            let (next, attempt) = (moment(*next_attempt_ms, at_ms), attempt_of(*attempt, *attempts_max));
+            line("Retry", state_path, format!("{attempt}, next at {next}: {}", failure.cause))
         }
         Note::Caught { state_path, next, failure } => {
             let cause = failure.cause.trim_end_matches('.');

@@ -34,7 +34,7 @@ pub fn open(global: &Global) -> Result<(), CliError> {
         File::create(file).map_err(|error| CliError::refused(format!("{} cannot be written: {error}", file.display())))
     };
     let events = global.events_file.as_ref().map(create).transpose()?;
-    let junit = global.progress.junit.clone();
+    let junit = global.progress().junit;
     if let Some(file) = &junit {
         create(file)?;
     }

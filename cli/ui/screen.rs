@@ -2,8 +2,14 @@
 
 use std::io::IsTerminal;
 
-use super::text::{fit, visible, width};
+use super::{
+    cells,
+    text::{visible, width},
+};
 use crate::global::Color;
+
+/// The usual width of a column of ids.
+pub const ID_CELLS_USUAL: usize = 34;
 
 /// What a span of text means, which decides its colour. Colour is never the only sign: icons and words say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,29 +87,70 @@ impl Screen {
 
     /// The line as text: cut to the width, with escape sequences where colours are shown.
     pub fn paint(&self, line: &Line) -> String {
-        let mut left = self.columns;
-        let mut text = String::new();
         let last = line.0.iter().rposition(|(_, span)| !span.trim_end().is_empty());
-        for (number, (tone, span)) in line.0.iter().enumerate() {
+        let spans = line.0.iter().enumerate().map(|(number, (tone, span))| {
             let span = if Some(number) >= last { span.trim_end() } else { span };
-            let span = if self.ascii { in_ascii(span) } else { span.to_owned() };
-            let span = fit(&span, left);
-            // The ellipsis of a cut text.
-            let span = if self.ascii { span.replace('…', ".") } else { span };
-            left -= width(&span).min(left);
-            match tone.sgr().filter(|_| self.color && !span.is_empty()) {
-                Some(sgr) => text.push_str(&format!("\u{1b}[{sgr}m{span}\u{1b}[0m")),
-                None => text.push_str(&span),
+            (tone.sgr().filter(|_| self.color), self.fit(span, usize::MAX))
+        });
+        let spans: Vec<(Option<&str>, String)> = spans.collect();
+        let is_cut = spans.iter().map(|(_, span)| width(span)).sum::<usize>() > self.columns;
+        let mark = if is_cut { cells::first(self.mark(), self.columns) } else { "" };
+        let mut left = self.columns - width(mark);
+        let mut text = String::new();
+        for (sgr, span) in spans {
+            let kept = cells::first(&span, left);
+            let ends_here = kept.len() < span.len();
+            let kept = if ends_here { format!("{kept}{mark}") } else { kept.to_owned() };
+            left -= width(&kept).min(left);
+            match sgr.filter(|_| !kept.is_empty()) {
+                Some(sgr) => text.push_str(&format!("\u{1b}[{sgr}m{kept}\u{1b}[0m")),
+                None => text.push_str(&kept),
+            }
+            if ends_here {
+                break;
             }
         }
         text
     }
 
-    /// The same, cut to the width: a line that is drawn again must not wrap.
+    /// The mark of a cut.
+    pub fn mark(&self) -> &'static str {
+        cells::mark(self.ascii)
+    }
+
+    /// A text as this screen shows it, cut at its end to so many cells.
+    pub fn fit(&self, text: &str, cells: usize) -> String {
+        if self.ascii { cells::fit(&in_ascii(text), cells, self.mark()) } else { cells::fit(text, cells, self.mark()) }
+    }
+
+    /// The same in exactly so many cells, filled with spaces on the right.
+    pub fn pad(&self, text: &str, cells: usize) -> String {
+        cells::filled(self.fit(text, cells), cells)
+    }
+
+    /// An id, cut in its middle to so many cells.
+    pub fn fit_id(&self, id: &str, cells: usize) -> String {
+        cells::fit_id(id, cells, self.mark())
+    }
+
+    /// An id at the beginning of a line: it leaves most of the line to what follows.
+    pub fn leading_id(&self, id: &str) -> String {
+        self.fit_id(id, self.id_cells_max())
+    }
+
+    /// The most cells of an id at the beginning of a line.
+    pub fn id_cells_max(&self) -> usize {
+        ID_CELLS_USUAL.max(self.columns / 5 * 2)
+    }
+
+    /// A line of text, cut to the width: a line that is drawn again must not wrap.
     pub fn cut(&self, line: &str) -> String {
-        let line = fit(&self.plain(line), self.columns);
-        // The ellipsis of a cut text.
-        if self.ascii { line.replace('…', ".") } else { line }
+        cells::fit(&self.plain(line), self.columns, self.mark())
+    }
+
+    /// The lines that a line of text takes, wrapped at words. Commands stay on one line.
+    pub fn wrapped(&self, line: &str) -> Vec<String> {
+        cells::wrapped(&self.plain(line), self.columns).split('\n').map(str::to_owned).collect()
     }
 
     /// A line of text without colours and without characters that act on the terminal, in ASCII where the screen shows no more. It is not
@@ -111,6 +158,17 @@ impl Screen {
     pub fn plain(&self, line: &str) -> String {
         let line = visible(line);
         if self.ascii { in_ascii(&line) } else { line }
+    }
+}
+
+/// A text for people that is printed outside of a drawing: what is from outside cannot act on the terminal, a locale without UTF-8 gets
+/// ASCII, and on a terminal lines are wrapped at words.
+pub fn printed(text: &str, terminal: bool) -> String {
+    let text = visible(text);
+    let text = if is_ascii(variable) { in_ascii(&text) } else { text };
+    match terminal.then(crossterm::terminal::size) {
+        Some(Ok((columns, _))) if columns > 0 => cells::wrapped(&text, usize::from(columns)),
+        _ => text,
     }
 }
 
@@ -197,7 +255,15 @@ mod tests {
         let screen = Screen { columns: 10, rows: 9, color: true, ascii: false };
         assert_eq!(screen.paint(&line), "\u{1b}[32m✔ \u{1b}[0mデータ…");
         let narrow = Screen { columns: 8, color: false, ascii: true, ..screen };
-        assert_eq!(narrow.cut("… to approve it"), "... to .");
+        assert_eq!(narrow.cut("… to approve it"), "... t...");
+        assert_eq!(narrow.cut("to approve"), "to ap...");
+        let mut spans = Line::new(Tone::Plain, "1234567");
+        spans.push(Tone::Plain, "890");
+        assert_eq!(narrow.paint(&spans), "12345...", "a mark is never cut by the span in front of it");
+        let one = Screen { columns: 1, ..narrow };
+        assert_eq!(one.paint(&spans), ".");
+        assert_eq!(narrow.pad("データベース", 8), "デー... ");
+        assert_eq!(narrow.leading_id("short-7k3f"), "short-7k3f");
         let wide = Screen { columns: 80, color: false, ascii: true, ..screen };
         assert_eq!(wide.paint(&line), "+ データベースを作る");
     }

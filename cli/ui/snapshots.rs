@@ -53,6 +53,7 @@ fn typical() -> Typical {
         median_ms: seconds * 1_000,
         high_ms: seconds * 1_300,
         needs_person: false,
+        item: None,
     };
     let wait = state("Wait until the load balancer is active", story::NAMES[2], 180);
     let later = story::NAMES[4..].iter().map(|name| state(name, "", 150));
@@ -118,6 +119,25 @@ fn a_live_tree_shows_what_a_person_is_asked_and_the_commands_at_any_height() {
     assert!(all.contains("Read page 30.") && all.contains("--set ticket="), "{all}");
 }
 
+#[test]
+fn a_question_is_wrapped_at_words() {
+    let sentence =
+        "Which stack becomes the productive one, now that both answer the health checks of the load balancer?"
+            .to_owned();
+    let asks = engine::step::Instructions { sentence: sentence.clone(), ..approval() };
+    let mut story = Story::new("release-7k3f", &sections(&["Ask", "Then"]));
+    story.enter(0.0, "", engine::journal::StateType::Task, "Ask");
+    story.waiting(1.0, "Ask", "waits for an answer", Some(asks));
+    let now_ms = Story::at(60.0);
+    let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
+    for columns in [40, 60, 80] {
+        let lines = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen(columns, 60));
+        assert!(lines.iter().all(|line| super::text::width(line) <= columns), "{lines:#?}");
+        let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
+        assert!(words.join(" ").contains(&sentence), "{columns} columns: {lines:#?}");
+    }
+}
+
 /// A command below the heading of another question would approve what nobody has read.
 #[test]
 fn a_live_tree_shows_no_command_below_another_question() {
@@ -171,6 +191,14 @@ fn a_tree_with_colours_and_in_ascii() {
     let shown = drawn(&story, "RUNNING", 124.0, None, &ascii).join("\n");
     assert!(shown.is_ascii(), "{shown}");
     snapshot!("tree_ascii", shown);
+    for columns in 30..100 {
+        let narrow = Screen { columns, ..ascii };
+        let shown = drawn(&story, "RUNNING", 124.0, None, &narrow);
+        // Only the row of the sections that were not entered begins with a dot.
+        let cut: Vec<&String> = shown.iter().filter(|line| line.ends_with('.')).collect();
+        assert!(cut.iter().all(|line| line.ends_with("...")), "{columns} columns: {cut:#?}");
+        assert!(columns > 60 || !cut.is_empty(), "{columns} columns: {shown:#?}");
+    }
 }
 
 #[test]
@@ -199,6 +227,23 @@ fn what_runs_is_shown_in_every_height() {
         let shown = drawn(&running(), "RUNNING", 124.0, None, &screen(80, rows)).join("\n");
         assert!(shown.contains("needs you"), "{rows} rows: {shown}");
     }
+}
+
+#[test]
+fn a_retry_says_how_many_attempts_are_allowed_and_when_the_next_begins() {
+    let path = "Create the load balancer/Create listener";
+    let mut story = Story::new("endpoints-aws-7k3f", &sections(&story::NAMES));
+    let (parallel, task) = (engine::journal::StateType::Parallel, engine::journal::StateType::Task);
+    story.enter(6.2, "", parallel, story::NAMES[2]).enter(6.2, story::NAMES[2], task, "Create listener");
+    story.retry(400.0, path, 2, "Rate exceeded");
+    let shown = drawn(&story, "RUNNING", 401.0, None, &screen(140, 40)).join("\n");
+    assert!(shown.contains("attempt 2 of 4, next at 12:14:44: Rate exceeded"), "{shown}");
+    let line = lines::lines(&story.view, story.entries.last().unwrap()).join("\n");
+    assert!(line.ends_with("attempt 2 of 4, next at 12:14:44: Rate exceeded"), "{line}");
+    let state = story.view.states.get_mut(path).unwrap();
+    state.doing = api::view::Doing::Running;
+    let shown = drawn(&story, "RUNNING", 410.0, None, &screen(140, 40)).join("\n");
+    assert!(shown.contains("attempt 2 of 4"), "{shown}");
 }
 
 #[test]
@@ -264,6 +309,7 @@ fn the_list_of_executions() {
         header("endpoints-aws-interrupted", |header| header.awake = true),
         header("公開-7k3f", |header| header.paused = true),
         header("endpoints-aws-failed", ended(ExecutionStatus::Failed, 1_000.0)),
+        header("rehearsal-endpoints-aws-teardown-7k3f", ended(ExecutionStatus::Succeeded, 900.0)),
         header("endpoints-aws-done", ended(ExecutionStatus::Succeeded, 190_000.0)),
         header(&format!("long-{}", "n".repeat(75)), ended(ExecutionStatus::Aborted, 5.0)),
     ];

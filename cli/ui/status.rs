@@ -7,17 +7,16 @@ use api::{
 use engine::machine::ExecutionHeader;
 
 use super::{
+    cells::filled,
     display_status::{display_status, is_driven},
     next::{Next, next, resume},
-    screen::{Line, Screen, Tone},
+    screen::{ID_CELLS_USUAL, Line, Screen, Tone},
     summary,
-    text::{duration, moment, pad, width},
+    text::{duration, moment, width},
     tree::{Shown, tree},
 };
 use crate::proposed::{OPTIONS, quoted};
 
-/// The usual width of the column of ids.
-const ID_CELLS_USUAL: usize = 34;
 /// The widths of the columns of status, start and duration.
 const DISPLAY_STATUS_CELLS: usize = 11;
 const STARTED_CELLS: usize = 16;
@@ -58,12 +57,11 @@ impl Listed {
 }
 
 /// The list: id, status, start, duration, what it needs with the command that acts, and the last change where there is room. An id that is
-/// too long is cut: its beginning names the execution too. A command is never cut: it has a line of its own where the row has no room.
+/// too long is cut in its middle. A command is never cut: it has a line of its own where the row has no room.
 pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> {
     let longest = executions.iter().map(|listed| width(&listed.header.id)).max().unwrap_or(0);
     let fixed = DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
-    let most = ID_CELLS_USUAL.max(screen.columns / 5 * 2);
-    let id_cells = longest.max(ID_CELLS_USUAL).min(most).min(screen.columns.saturating_sub(fixed));
+    let id_cells = longest.max(ID_CELLS_USUAL).min(screen.id_cells_max()).min(screen.columns.saturating_sub(fixed));
     let shows_start = screen.columns > id_cells + fixed + STARTED_CELLS;
     executions.iter().flat_map(|listed| row(listed, now_ms, (id_cells, shows_start), screen)).collect()
 }
@@ -71,7 +69,7 @@ pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> 
 fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), screen: &Screen) -> Vec<String> {
     let header = &listed.header;
     let display_status = listed.display_status(now_ms);
-    let mut line = Line::new(Tone::Plain, format!("{} ", pad(&header.id, id_cells)));
+    let mut line = Line::new(Tone::Plain, format!("{} ", filled(screen.fit_id(&header.id, id_cells), id_cells)));
     line.push(tone(display_status), format!("{display_status:<DISPLAY_STATUS_CELLS$} "));
     let mut used = id_cells + DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
     if shows_start {
@@ -150,7 +148,7 @@ impl Detail<'_> {
         lines.extend(summary::kept_answers(header));
         let awaits_answer = view.needs_person() || self.needs.is_some();
         lines.extend(continues(header, self.display_status, awaits_answer, now_ms));
-        lines.iter().map(|line| screen.plain(line)).collect()
+        lines.iter().flat_map(|line| screen.wrapped(line)).collect()
     }
 }
 

@@ -37,6 +37,16 @@ pub fn message(view: &View, called: &[String]) -> String {
     format!("{message} To continue:   flow resume {}{OPTIONS}", quoted(&view.id))
 }
 
+/// The executions of a `flow resume --all` that have not ended, and the command that continues them.
+pub fn message_of_all(ids: &[String]) -> String {
+    let mut named: Vec<&str> = ids.iter().take(NAMED_MAX).map(String::as_str).collect();
+    let more = format!("{} more", ids.len().saturating_sub(NAMED_MAX));
+    if ids.len() > NAMED_MAX {
+        named.push(&more);
+    }
+    format!("stopped. Not ended: {}. To continue:   flow resume --all{OPTIONS}", named.join(", "))
+}
+
 fn names(view: &View, paths: Vec<&str>) -> String {
     let mut names: Vec<String> = paths.iter().take(NAMED_MAX).map(|path| title(view, path)).collect();
     if paths.len() > NAMED_MAX {
@@ -75,5 +85,14 @@ mod tests {
         let said = message(&story.view, &called);
         let expected = "stopped. Finished and recorded: Build. Waits: Deploy. To continue:   flow resume release-7k3f";
         assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_stop_of_several_executions_names_those_that_have_not_ended() {
+        let ids: Vec<String> = (1..=7).map(|number| format!("x-{number}")).collect();
+        let expected = "stopped. Not ended: x-1, x-2. To continue:   flow resume --all";
+        assert_eq!(message_of_all(&ids[..2]), expected);
+        let expected = "stopped. Not ended: x-1, x-2, x-3, x-4, x-5, 2 more. To continue:   flow resume --all";
+        assert_eq!(message_of_all(&ids), expected);
     }
 }

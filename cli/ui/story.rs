@@ -115,7 +115,8 @@ impl Story {
     pub fn retry(&mut self, at: f64, state_path: &str, attempt: u32, cause: &str) -> &mut Self {
         let next_attempt_ms = BEGUN_MS + (at * 1_000.0) as u64 + 4_000;
         let failure = StepFailure { error: "Flow.Throttled".to_owned(), cause: cause.to_owned(), details: None };
-        self.note(at, Note::RetryScheduled { state_path: state_path.to_owned(), attempt, next_attempt_ms, failure })
+        let (state_path, attempts_max) = (state_path.to_owned(), Some(4));
+        self.note(at, Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure })
     }
 
     pub fn fail(&mut self, at: f64, state_path: &str, attempt: u32, error: StepError) -> &mut Self {

@@ -9,10 +9,13 @@ use engine::{
 
 use super::{
     after_fail,
+    cells::filled,
     display_status::is_driven,
     lines::{signaller, title},
     next,
-    text::{duration, error_and_cause, indented, moment, one_line, pad, short_id, visible, width, with_full_stop},
+    text::{
+        attempt_of, duration, error_and_cause, indented, moment, one_line, short_id, visible, width, with_full_stop,
+    },
     tree::detail,
 };
 use crate::proposed::{self, OPTIONS, completed, quoted, run_options};
@@ -25,7 +28,7 @@ pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     let mut lines: Vec<String> = instructions.sentence.lines().map(str::to_owned).collect();
     let cells = instructions.values.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
     for (name, value) in &instructions.values {
-        let first = if name.is_empty() { "  ".to_owned() } else { format!("  {}  ", pad(name, cells)) };
+        let first = if name.is_empty() { "  ".to_owned() } else { format!("  {}  ", filled(one_line(name), cells)) };
         let (mut lead, next) = (first.clone(), " ".repeat(width(&first)));
         for line in value.split('\n') {
             lines.push(format!("{lead}{line}").trim_end().to_owned());
@@ -202,7 +205,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
             if let Doing::Failed { attempt, failure: StepFailure { details: Some(details), .. }, .. } = &state.doing {
                 let action = details.action.as_ref().map_or_else(String::new, |action| format!("{action}   "));
                 let request = details.request_id.as_ref().map_or_else(String::new, |id| format!("   request id {id}"));
-                lines.push(format!("  {action}attempt {attempt}{request}"));
+                lines.push(format!("  {action}{}{request}", attempt_of(*attempt, state.attempts_max)));
                 let code = details.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
                 lines.extend(details.hint.iter().map(|hint| format!("  {}", completed(hint))));
@@ -309,7 +312,9 @@ pub fn table(view: &View, only_changes: bool) -> Vec<String> {
     let cells = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
     let (a, b, c) = (cells(0), cells(1), cells(2));
     let line = |[change, kind, name, id]: &[String; 4]| {
-        format!("  {}  {}  {}  {id}", pad(change, a), pad(kind, b), pad(name, c)).trim_end().to_owned()
+        format!("  {}  {}  {}  {id}", filled(change.clone(), a), filled(kind.clone(), b), filled(one_line(name), c))
+            .trim_end()
+            .to_owned()
     };
     rows.iter().map(line).collect()
 }

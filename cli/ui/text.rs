@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde_json::Value;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// A duration: `0.8s`, `42s`, `2m04s`, `1h03m`, `2d05h`.
 pub fn duration(ms: u64) -> String {
@@ -126,7 +126,7 @@ pub fn field_lines(name: &str, value: &Value, indent: usize) -> Vec<String> {
 }
 
 /// Whether a character is a control character, or one of Unicode's directional formatting characters or separators of lines (UAX #9).
-fn acts_on_terminal(c: char) -> bool {
+pub fn acts_on_terminal(c: char) -> bool {
     let directs = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || directs || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
@@ -134,36 +134,6 @@ fn acts_on_terminal(c: char) -> bool {
 /// The number of terminal cells that a text takes: CJK characters take two.
 pub fn width(text: &str) -> usize {
     text.width()
-}
-
-/// A text in at most so many cells, with an ellipsis where it is cut. Characters that act on a terminal become spaces: a name with a
-/// line feed or an escape sequence would break the display.
-pub fn fit(text: &str, cells: usize) -> String {
-    let printable = |c: char| if acts_on_terminal(c) { ' ' } else { c };
-    let text: String = text.chars().map(printable).collect();
-    if width(&text) <= cells {
-        return text;
-    }
-    let (mut kept, mut taken) = (String::new(), 0);
-    for c in text.chars() {
-        taken += c.width().unwrap_or(0);
-        if taken + 1 > cells {
-            break;
-        }
-        kept.push(c);
-    }
-    if cells > 0 {
-        kept.push('…');
-    }
-    kept
-}
-
-/// A text in exactly so many cells, cut or filled with spaces on the right.
-pub fn pad(text: &str, cells: usize) -> String {
-    let mut fitted = fit(text, cells);
-    let missing = cells.saturating_sub(width(&fitted));
-    fitted.extend(std::iter::repeat_n(' ', missing));
-    fitted
 }
 
 /// The distinguishing end of an ARN; other ids unchanged.
@@ -185,8 +155,17 @@ pub fn shortened(text: &str, characters_max: usize) -> String {
 
 /// A number of things: `1 execution`, `2 executions`. The plural of the words ends in `s`.
 pub fn counted(number: usize, words: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{number} {words}{ending}")
+    format!("{number} {words}{}", one_or(number, "", "s"))
+}
+
+/// The word for one thing, or that for another number: `has` or `have`, `branch` or `branches`.
+pub fn one_or<'w>(number: usize, one: &'w str, several: &'w str) -> &'w str {
+    if number == 1 { one } else { several }
+}
+
+/// An attempt, and the last one that is allowed, where that is known: `attempt 2 of 4`.
+pub fn attempt_of(attempt: u32, attempts_max: Option<u32>) -> String {
+    attempts_max.map_or_else(|| format!("attempt {attempt}"), |most| format!("attempt {attempt} of {most}"))
 }
 
 /// An error with its cause, which may be empty.
@@ -222,20 +201,10 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_character_takes_two_cells() {
-        assert_eq!(fit("データベース", 12), "データベース");
-        assert_eq!(fit("データベース", 8), "データ…");
-        assert_eq!(width(&pad("データベース", 9)), 9);
-        assert_eq!(fit("a\u{1b}[2Jb", 20), "a [2Jb");
-        assert_eq!(fit("abc", 0), "");
-    }
-
-    #[test]
     fn characters_that_act_on_a_terminal_are_written_out() {
         assert_eq!(visible("a\u{1b}[2Jb\u{0}\u{9b}c"), "a\\u{1b}[2Jb\\u{0}\\u{9b}c");
         assert_eq!(visible("exe\u{202e}fdp\u{2066}"), "exe\\u{202e}fdp\\u{2066}");
         assert_eq!(visible("one\r\n\ttwo データ"), "one\\u{d}\n\ttwo データ");
-        assert_eq!(fit("a\u{202e}b", 20), "a b");
     }
 
     #[test]
@@ -251,6 +220,7 @@ mod tests {
             [0, 1, 2].map(|number| counted(number, "execution")),
             ["0 executions", "1 execution", "2 executions"]
         );
+        assert_eq!([0, 1, 2].map(|number| one_or(number, "has", "have")), ["have", "has", "have"]);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Shown<'_> {
 /// and their only states share a line, then states that run are counted.
 pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     let rows = rows(shown);
-    let columns = row::Columns::of(&rows, screen.columns);
+    let columns = row::Columns::of(&rows, screen);
     let needs = needs_you(shown.view, screen.columns, shown.now_ms);
     let has_command_line = rows.iter().any(|row| row.is_question || row.needs_you && !columns.has_room(&needs));
     let mut lines = vec![header(shown, screen)];
@@ -93,8 +93,9 @@ fn approval_of(state: &StateView) -> Option<&Approval> {
 fn header(shown: &Shown, screen: &Screen) -> Line {
     let Shown { view, display_status, typical, now_ms } = *shown;
     let took = duration(view.took_ms(now_ms));
-    let mut line = Line::new(Tone::Plain, view.id.clone());
-    let mut used = width(&view.id);
+    let id = screen.fit_id(&view.id, screen.columns.saturating_sub(3 + width(display_status)));
+    let mut used = width(&id);
+    let mut line = Line::new(Tone::Plain, id);
     let mut push = |tone, piece: String, always: bool| {
         let fits = always || used + 3 + width(&piece) <= screen.columns;
         if fits {

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::ui::text::counted;
+
 /// Counters since the worker's start.
 #[derive(Debug, Default)]
 pub struct TaskCounts {
@@ -37,6 +39,12 @@ impl TaskCounts {
         self.received.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The number of tasks that were received, in words.
+    pub fn tasks_received(&self) -> String {
+        let received = self.received.load(Ordering::Relaxed);
+        format!("{} received", counted(usize::try_from(received).unwrap_or(usize::MAX), "task"))
+    }
+
     pub(super) fn heartbeat(&self) {
         self.heartbeats.fetch_add(1, Ordering::Relaxed);
     }
@@ -64,7 +72,7 @@ impl TaskCounts {
             "failed": read(&self.failed), "givenBack": read(&self.given_back), "over": read(&self.over),
             "answersRefused": read(&self.answers_refused),
             "heartbeats": read(&self.heartbeats), "callsFailed": read(&self.calls_failed),
-            "message": format!("{} tasks received, {} succeeded, {} failed", read(&self.received), read(&self.succeeded), read(&self.failed)),
+            "message": format!("{}, {} succeeded, {} failed", self.tasks_received(), read(&self.succeeded), read(&self.failed)),
         })
     }
 }

@@ -21,8 +21,16 @@ pub enum Note {
         deadline_ms: Option<u64>,
         instructions: Option<Instructions>,
     },
-    /// A failed attempt will be repeated.
-    RetryScheduled { state_path: String, attempt: u32, next_attempt_ms: u64, failure: StepFailure },
+    /// A failed attempt will be repeated. The rule that matched allows attempts up to the number `attempts_max`; entries of earlier
+    /// versions do not have it.
+    RetryScheduled {
+        state_path: String,
+        attempt: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempts_max: Option<u32>,
+        next_attempt_ms: u64,
+        failure: StepFailure,
+    },
     /// A `Catch` rule matched a failure, and the workflow continues at `next`.
     Caught { state_path: String, next: String, failure: StepFailure },
     /// A change that a step made to a resource.

@@ -121,9 +121,12 @@ impl Execution {
 
     /// The frames that wait in a Task with this name or path.
     fn waiting(&self, state: &str) -> Vec<FrameId> {
-        let waits = |state: &FrameState| {
-            let waits = |next_poll_ms: &Option<u64>, parked: bool| next_poll_ms.is_some() || parked;
-            matches!(state, FrameState::Task { next_poll_ms, parked, .. } if waits(next_poll_ms, parked.is_some()))
+        // A first call that is due and not made yet has returned nothing.
+        let waits = |state: &FrameState| match state {
+            FrameState::Task { next_poll_ms, parked, waiting, .. } => {
+                parked.is_some() || (next_poll_ms.is_some() && waiting.is_some())
+            }
+            _ => false,
         };
         let frames = self.frames.in_order().map(|frame| &frame.row);
         frames.filter(|row| is_meant(row, state) && waits(&row.frame_state)).map(|row| row.id).collect()

@@ -54,7 +54,10 @@ impl Turn<'_> {
         row.attempt += 1;
         row.frame_state = FrameState::Backoff { due_ms, failure: Box::new(failure.clone()) };
         let (state_path, attempt) = (row.state_path(), row.attempt);
-        self.note(Note::RetryScheduled { state_path, attempt, next_attempt_ms: due_ms, failure: failure.clone() });
+        // Of the attempts until now, other rules may have begun some.
+        let attempts_max = Some(attempt.saturating_add(rules[at].max_attempts - used - 1));
+        let (next_attempt_ms, failure) = (due_ms, failure.clone());
+        self.note(Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure });
         true
     }
 

@@ -355,12 +355,17 @@ impl Dispatcher {
                 self.show(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
             }
         }
+        let mut withheld = Vec::new();
         for command in commands {
             match command {
                 Command::CallStep(call) if self.accepts_work() => {
                     self.calls_in_flight += 1;
                     self.declined.called(&id, call.frame);
                     self.calls.call(&id, environment.clone(), *call);
+                }
+                // The turn was in progress when the drain began: in a lane, or its commit was being written.
+                Command::CallStep(call) if self.draining.has_begun() => {
+                    withheld.push(Input::Withheld { frame: call.frame, visit: call.visit, attempt: call.attempt });
                 }
                 Command::CallStep(_) => {}
                 Command::Abandon { frame, visit } => self.calls.abandon(&id, frame, visit),
@@ -378,6 +383,7 @@ impl Dispatcher {
             }
         }
         Replies::confirm(replies, header.as_deref());
+        withheld.into_iter().for_each(|input| self.advance(&id, input, None, None));
     }
 
     /// Lets the next turn begin no Task if this runner would not make its call. A runner that does not accept work never does so again.

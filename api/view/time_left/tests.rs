@@ -82,3 +82,62 @@ fn one_earlier_execution_gives_a_range_and_a_person_is_not_estimated() {
     let left = view().time_left(&Typical::of(&[durations]), 0).unwrap();
     assert_eq!((left.low_ms, left.high_ms, left.needs_person), (48_000, 75_000, true));
 }
+
+/// A Map of some items, of which so many run beside each other for 10 s each. What is later than `at_ms` is left out.
+fn map_entries(items: u64, beside: u64, at_ms: u64) -> Vec<JournalEntry> {
+    let (name, ten) = ("Copy all", 10_000);
+    let mut entries = vec![
+        entered(0, "", StateType::Map, name),
+        event(0, "", HistoryEventDetails::MapStateStarted { name: name.into(), length: items }),
+    ];
+    for index in 0..items {
+        let (frame, begun_ms) = (format!("{name}[{index}]"), index / beside * ten);
+        entries.push(entered(begun_ms, &frame, StateType::Task, "Copy"));
+        entries.push(exited(begun_ms + ten, &frame, "Copy"));
+        let done = HistoryEventDetails::MapIterationSucceeded { name: name.into(), index };
+        entries.push(event(begun_ms + ten, &frame, done));
+    }
+    entries.push(exited(items.div_ceil(beside) * ten, "", name));
+    entries.retain(|entry| entry.timestamp_ms <= at_ms);
+    entries.sort_by_key(|entry| entry.timestamp_ms);
+    entries
+}
+
+/// Earlier: 20 items, 5 beside each other: 40 s, so 2 s an item.
+fn earlier_maps() -> Typical {
+    let earlier = || {
+        let mut durations = Durations::default();
+        map_entries(20, 5, u64::MAX).iter().for_each(|entry| durations.fold(entry));
+        durations
+    };
+    Typical::of(&[earlier(), earlier(), earlier()])
+}
+
+#[test]
+fn a_map_has_left_what_its_items_take_at_the_rate_of_earlier_executions() {
+    let typical = earlier_maps();
+    assert_eq!(typical.states.iter().map(|state| state.path.as_str()).collect::<Vec<_>>(), ["Copy all"]);
+    // (items, time, what is left): the iterations that run are done in part, as far as the time says.
+    for (items, at_ms, left_ms) in [
+        (20, 0, 40_000),
+        (20, 9_000, 31_000),
+        (20, 15_000, 25_000),
+        (20, 29_000, 11_000),
+        (40, 15_000, 65_000),
+        (10, 15_000, 5_000),
+    ] {
+        let mut view = view();
+        map_entries(items, 5, at_ms).iter().for_each(|entry| view.fold(entry));
+        let left = view.time_left(&typical, at_ms).unwrap();
+        assert_eq!((left.low_ms, left.high_ms), (left_ms, left_ms), "{items} items after {at_ms} ms");
+    }
+}
+
+#[test]
+fn a_map_that_is_slower_than_usual_has_its_items_left() {
+    let typical = earlier_maps();
+    let mut view = view();
+    // The second five have begun, and take longer than usual: the ten after them are still left.
+    map_entries(20, 5, 15_000).iter().for_each(|entry| view.fold(entry));
+    assert_eq!(view.time_left(&typical, 300_000).unwrap().low_ms, 20_000);
+}

@@ -5,7 +5,7 @@ use std::pin::pin;
 use api::flow::{
     DescribeExecution, DescribeExecutionRequest, ExecutionIdRequest, ListExecutions, ListPersonTasks,
     ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, ListResponse, MarkShown, MarkShownRequest,
-    RecoverExecution, TrackUnfinished, TrackUnfinishedRequest,
+    RecoverExecution, TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse,
 };
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
@@ -14,7 +14,7 @@ use engine::{
 use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
-use super::{pinned, refuse_given_location, resume};
+use super::{pinned, refuse_given_location, reminders::Reminders, resume};
 use crate::{
     clock,
     commands::{
@@ -28,7 +28,7 @@ use crate::{
     interrupt,
     owner::{self, Handle},
     proposed::OPTIONS,
-    ui::{display::Display, display_status::display_status, json, summary},
+    ui::{display::Display, display_status::display_status, json, screen::Screen, stopped, summary, text::counted},
 };
 
 /// The most executions driven by another process that are named.
@@ -40,8 +40,10 @@ struct Outcome {
     display_status: &'static str,
     message: String,
     exit: Exit,
-    /// Whether it gets a line with `--quiet`: changes, failures and waits for people.
+    /// Whether it gets a line with `--quiet`: changes, failures and new waits for people.
     is_news: bool,
+    /// Whether it waits for a person, who is reminded.
+    needs_person: bool,
 }
 
 /// Drives every unfinished execution. A failing one does not stop the others. The exit code is that of the worst outcome: one
@@ -96,22 +98,22 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
             report.refuse_other_region(header, true);
         }
         show_driven(global, &theirs, owner);
-        show_needs(global, handle, &theirs).await?;
+        show_needs(&mut report, handle, &theirs).await?;
         if !theirs.is_empty() {
             report.worst = report.worst.worse(Exit::Waiting);
-            report.any_unfinished = true;
+            report.has_others = true;
         }
     }
     let mut running = FuturesUnordered::new();
     // All are resumed before any is awaited, so that a long Wait of one does not delay another.
-    for header in &ours {
+    for (index, header) in ours.iter().enumerate() {
         if let Some(exit) = interrupt::received() {
-            report.show_refusals();
             if running.is_empty() {
+                report.show_refusals();
                 return Err(interrupt::nothing_begun(exit));
             }
-            say_that_all_stop(elsewhere.as_deref());
-            return Ok(exit);
+            report.unfinished.extend(ids(&ours[index..]));
+            break;
         }
         if !report.refuse_other_region(header, false) && resume_one(&mut report, handle, header, watching).await? {
             running.push(one(handle, header, watching));
@@ -121,7 +123,7 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     if let Some(owner) = elsewhere.as_deref().filter(|_| !running.is_empty() && !global.quiet) {
         report!(
             "flow: waiting for {} that {owner} drives; Ctrl-C ends only this command",
-            executions_of(running.len())
+            counted(running.len(), "execution")
         );
     }
     let mut stops = pin!(interrupt::requested().fuse());
@@ -135,11 +137,8 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
             },
         }
     }
-    // Executions whose end was just reported are not tracked. An end that another command has left meanwhile is reported by the next one.
-    let request = TrackUnfinishedRequest { ids: listed, reported: report.reported, keeps_ended: true };
-    handle.call::<TrackUnfinished>(request).await?;
-    // As in `flow run`, what ended after a signal has its own exit code.
-    Ok(interrupt::received().filter(|_| report.any_unfinished).unwrap_or(report.worst))
+    drop(running);
+    report.end(handle, listed, elsewhere.is_some()).await
 }
 
 /// Resumes an execution. Returns whether it runs; if not, why is reported.
@@ -163,7 +162,7 @@ async fn resume_one(
         }
         // After a signal the error is that of the interrupted call, not a refusal.
         Err(_) if interrupt::received().is_some() => {
-            report.any_unfinished = true;
+            report.unfinished.push(header.id.clone());
             return Ok(false);
         }
         Err(error) if error.exit == Exit::Unreachable => {
@@ -189,8 +188,12 @@ struct Report<'r> {
     global: &'r Global,
     /// The worst exit code.
     worst: Exit,
-    /// Whether an execution has not ended.
-    any_unfinished: bool,
+    /// The executions of this command that have not ended.
+    unfinished: Vec<String>,
+    /// Whether an execution has not ended that another process drives.
+    has_others: bool,
+    /// When the needs of executions were said last.
+    reminders: Reminders,
     /// The executions whose end was reported.
     reported: Vec<String>,
     /// The executions that are not resumed, by the reason, which is reported once.
@@ -199,16 +202,47 @@ struct Report<'r> {
 
 impl<'r> Report<'r> {
     fn new(global: &'r Global) -> Self {
-        Report { global, worst: Exit::Success, any_unfinished: false, reported: Vec::new(), refusals: Vec::new() }
+        Report {
+            global,
+            worst: Exit::Success,
+            unfinished: Vec::new(),
+            has_others: false,
+            reminders: Reminders::default(),
+            reported: Vec::new(),
+            refusals: Vec::new(),
+        }
     }
 
     fn show(&mut self, outcome: &Outcome) {
-        self.worst = self.worst.worse(show(self.global, outcome));
+        let is_said = outcome.is_news || !self.global.quiet;
+        if !outcome.needs_person {
+            self.reminders.forget(&outcome.id);
+        }
+        let is_news = outcome.needs_person && self.reminders.is_due(&outcome.id, is_said);
+        show(self.global, outcome, is_news || outcome.is_news);
+        self.worst = self.worst.worse(outcome.exit);
         match outcome.exit {
             Exit::Success | Exit::Failed => self.reported.push(outcome.id.clone()),
             Exit::Refused => {}
-            _ => self.any_unfinished = true,
+            _ => self.unfinished.push(outcome.id.clone()),
         }
+    }
+
+    /// Stores what the next `flow resume --all` needs, and says after a signal what was stopped. Returns the exit code.
+    ///
+    /// # Errors
+    /// No owner answers.
+    async fn end(self, handle: &Handle, listed: Vec<String>, is_driven_elsewhere: bool) -> Result<Exit, CliError> {
+        let Report { worst, unfinished, has_others, reminders, reported, .. } = self;
+        if interrupt::received().is_some() && !unfinished.is_empty() && !is_driven_elsewhere {
+            report!("flow: {}", stopped::message_of_all(&unfinished));
+        }
+        // Executions whose end was just reported are not tracked. An end that another command has left meanwhile is reported by the next one.
+        let said_needs_ms = Some(reminders.into_said_ms());
+        let request = TrackUnfinishedRequest { ids: listed, reported, keeps_ended: true, said_needs_ms };
+        handle.call::<TrackUnfinished>(request).await?;
+        // As in `flow run`, what ended after a signal has its own exit code.
+        Ok(interrupt::received().filter(|_| has_others || !unfinished.is_empty()).unwrap_or(worst))
     }
 
     /// Refuses an execution that is pinned to another region or profile than the options give. Returns whether it is refused.
@@ -242,15 +276,18 @@ impl<'r> Report<'r> {
             };
             for id in ids {
                 let (message, exit) = (message.clone(), error.exit);
-                let refused = Outcome { id, display_status: "REFUSED", message, exit, is_news: true };
-                self.worst = self.worst.worse(show(self.global, &refused));
+                let refused =
+                    Outcome { id, display_status: "REFUSED", message, exit, is_news: true, needs_person: false };
+                show(self.global, &refused, true);
+                self.worst = self.worst.worse(exit);
             }
         }
     }
 }
 
-fn executions_of(count: usize) -> String {
-    if count == 1 { "1 execution".to_owned() } else { format!("{count} executions") }
+/// An id at the beginning of a line.
+fn leading(global: &Global, id: &str) -> String {
+    Screen::of_stdout(global.color).leading_id(id)
 }
 
 fn ids(headers: &[ExecutionHeader]) -> Vec<String> {
@@ -264,8 +301,11 @@ async fn report_ended(
     handle: &Handle,
     unfinished: &[ExecutionHeader],
 ) -> Result<(), CliError> {
-    let request = TrackUnfinishedRequest { ids: ids(unfinished), ..TrackUnfinishedRequest::default() };
-    for header in handle.call::<TrackUnfinished>(request).await?.ended {
+    let unfinished = ids(unfinished);
+    let request = TrackUnfinishedRequest { ids: unfinished.clone(), ..TrackUnfinishedRequest::default() };
+    let TrackUnfinishedResponse { ended: ended_since, said_needs_ms } = handle.call::<TrackUnfinished>(request).await?;
+    report.reminders = Reminders::new(said_needs_ms, &unfinished, clock::of(handle.home()).now_ms());
+    for header in ended_since {
         let exit = if header.status == ExecutionStatus::Succeeded { Exit::Success } else { Exit::Failed };
         report.show(&ended(handle, &header.id, exit).await?);
     }
@@ -291,13 +331,14 @@ async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliErro
     let now_ms = clock::of(handle.home()).now_ms();
     let display_status = display_status(&described.execution, false, None, now_ms);
     let message = summary::display_line(&described.view, display_status, now_ms);
-    Ok(Outcome { id: id.to_owned(), display_status, message, exit, is_news: true })
+    Ok(Outcome { id: id.to_owned(), display_status, message, exit, is_news: true, needs_person: false })
 }
 
 /// The outcome of an execution that ended and was pruned since this command listed it.
 fn pruned_meanwhile(id: &str) -> Outcome {
     let message = "had ended, and was pruned".to_owned();
-    Outcome { id: id.to_owned(), display_status: "PRUNED", message, exit: Exit::Success, is_news: true }
+    let (id, exit) = (id.to_owned(), Exit::Success);
+    Outcome { id, display_status: "PRUNED", message, exit, is_news: true, needs_person: false }
 }
 
 /// After a signal, prints what happens next and how to stop immediately.
@@ -322,6 +363,7 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
             message: error.message,
             exit: error.exit,
             is_news: true,
+            needs_person: false,
         },
     }
 }
@@ -330,32 +372,33 @@ fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
     let Watched { view, display_status, needs_are_news, exit } = watched;
     let message = summary::display_line(view, display_status, clock.now_ms());
     let is_news = *needs_are_news || matches!(exit, Exit::Success | Exit::Failed);
-    Outcome { id: view.id.clone(), display_status, message, exit: *exit, is_news }
+    Outcome { id: view.id.clone(), display_status, message, exit: *exit, is_news, needs_person: view.needs_person() }
 }
 
 /// Reports that an execution is resumed, if this command waits for its end, which may be far.
 fn show_begun(global: &Global, header: &ExecutionHeader, watching: Watch) {
     if watching.no_wait.is_none() && global.output == Output::Human && !global.quiet {
-        say!("{}   resumed; this command waits for its end", header.id);
+        say!("{}   resumed; this command waits for its end", leading(global, &header.id));
         crate::out::flush();
     }
 }
 
-fn show(global: &Global, outcome: &Outcome) -> Exit {
-    let Outcome { id, display_status, message, exit, is_news } = outcome;
+/// Prints a line about an execution; with `--quiet` only news.
+fn show(global: &Global, outcome: &Outcome, is_news: bool) {
+    let Outcome { id, display_status, message, .. } = outcome;
     match global.output {
         Output::Json => json::print(line(id, display_status, message)),
         Output::Human if global.quiet && !is_news => {}
-        Output::Human => say!("{id}   {message}"),
+        Output::Human => say!("{}   {message}", leading(global, id)),
     }
-    *exit
 }
 
-/// Reports, once, what another process's executions need of a person.
-async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]) -> Result<(), CliError> {
+/// Reports what another process's executions need of a person: when it is new, and once a day while they wait.
+async fn show_needs(report: &mut Report<'_>, handle: &Handle, theirs: &[ExecutionHeader]) -> Result<(), CliError> {
     if theirs.is_empty() {
         return Ok(());
     }
+    let global = report.global;
     let ListPersonTasksResponse { tasks, truncated } =
         handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
     if truncated && (global.output == Output::Json || !global.quiet) {
@@ -363,15 +406,24 @@ async fn show_needs(global: &Global, handle: &Handle, theirs: &[ExecutionHeader]
     }
     for header in theirs {
         if !tasks.iter().any(|task| task.execution == header.id) {
+            // Of a list that is cut off it is not known whether this one still waits.
+            if !truncated {
+                report.reminders.forget(&header.id);
+            }
             continue;
         }
         let describe = |as_shown| DescribeExecutionRequest { id: header.id.clone(), as_shown };
         let before = handle.call::<DescribeExecution>(describe(true)).await?.view;
         let view = handle.call::<DescribeExecution>(describe(false)).await?.view;
-        if view.needs_more_than(&before) {
-            let message = summary::display_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
-            let (id, exit) = (header.id.clone(), Exit::Success);
-            show(global, &Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news: true });
+        let is_news = view.needs_more_than(&before);
+        if !report.reminders.is_due(&header.id, is_news) {
+            continue;
+        }
+        let message = summary::display_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
+        let (id, exit) = (header.id.clone(), Exit::Success);
+        let outcome = Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news, needs_person: true };
+        show(global, &outcome, true);
+        if is_news {
             let request = MarkShownRequest { id, sequence: view.last_sequence, continues: false };
             handle.call::<MarkShown>(request).await?;
         }
@@ -391,7 +443,7 @@ fn show_driven(global: &Global, headers: &[ExecutionHeader], owner: &str) {
         match global.output {
             Output::Json => json::print(line(&header.id, "RUNNING", &message)),
             Output::Human if global.quiet => {}
-            Output::Human => say!("{}   {message}", header.id),
+            Output::Human => say!("{}   {message}", leading(global, &header.id)),
         }
     }
     if headers.len() > DRIVEN_SHOWN_MAX && global.output == Output::Human && !global.quiet {

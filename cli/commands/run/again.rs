@@ -13,6 +13,7 @@ use crate::{
     proposed::{quoted, run_options},
     reentry,
     target::Engine,
+    this_process,
 };
 
 /// The workflow of an earlier execution.
@@ -49,6 +50,7 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
     if arguments.from.is_some() && arguments.target.engine == Engine::Sfn {
         return Err(CliError::refused("--from is for this machine's engine: nothing was changed"));
     }
+    this_process::is_about_state(arguments.from.as_deref());
     let located = locate_at(global, &arguments.target, wanted).await?;
     if located.store.home().rehearsal && !arguments.rehearse {
         let id = &located.header.id;

@@ -1,6 +1,9 @@
 //! Asks for consent. A prompt without an answer is never consent.
 
-use std::io::{BufRead, IsTerminal};
+use std::{
+    io::{BufRead, IsTerminal},
+    time::Duration,
+};
 
 use super::{Plan, RunArguments};
 use crate::{
@@ -34,19 +37,37 @@ pub async fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> 
     Err(CliError::refused("nothing was changed"))
 }
 
-/// Whether to tear down a rehearsal: with the option, or after asking on a terminal.
+/// How long the question whether to tear down a rehearsal waits for an answer. Nothing costs while it waits, but a terminal that
+/// nobody watches would never end.
+const TEAR_DOWN_TIME: Duration = Duration::from_secs(60);
+
+/// Whether to tear down a rehearsal: with the option, or after asking on a terminal. Without an answer it stays.
 ///
 /// # Errors
 /// The terminal cannot be read.
 pub async fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool, CliError> {
-    if arguments.teardown || super::teardown_of(arguments).is_none() {
+    let Some(teardown) = super::teardown_of(arguments).filter(|_| !arguments.teardown) else {
         return Ok(arguments.teardown);
-    }
+    };
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && global.output == Output::Human;
     if !terminal || arguments.yes {
         return Ok(false);
     }
-    question("Tear down now? [y/N] ".to_owned()).await
+    let seconds = TEAR_DOWN_TIME.as_secs();
+    let asked = question(format!("Tear down now? Without an answer within {seconds} s it stays. [y/N] "));
+    if let Some(wanted) = answered_within(TEAR_DOWN_TIME, asked).await? {
+        return Ok(wanted);
+    }
+    say!("\nWithout an answer it stays. Tear it down with   {}", super::teardown_command(&teardown));
+    Ok(false)
+}
+
+/// The answer to a question; `None` if there is none within the time. The thread that reads the terminal ends with the program.
+async fn answered_within(
+    time: Duration,
+    asked: impl Future<Output = Result<bool, CliError>>,
+) -> Result<Option<bool>, CliError> {
+    tokio::time::timeout(time, asked).await.ok().transpose()
 }
 
 /// Asks a question on a thread of its own, so that a signal ends the program while it waits for the answer.
@@ -62,4 +83,20 @@ pub async fn question(text: String) -> Result<bool, CliError> {
     });
     let answer = asked.await.map_err(|error| CliError::refused(error.to_string()))??;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_question_without_an_answer_ends() {
+        let asked = |answer: Result<bool, CliError>| std::future::ready(answer);
+        let minute = Duration::from_secs(60);
+        assert_eq!(answered_within(minute, asked(Ok(true))).await.unwrap(), Some(true));
+        assert_eq!(answered_within(minute, asked(Ok(false))).await.unwrap(), Some(false));
+        assert!(answered_within(minute, asked(Err(CliError::refused("closed")))).await.is_err());
+        assert_eq!(answered_within(Duration::ZERO, std::future::pending()).await.unwrap(), None);
+    }
 }

@@ -21,6 +21,7 @@ use crate::{
     owner::Handle,
     proposed::{OPTIONS, option, quoted, word},
     step_functions::{Deployed, Executions, refused},
+    this_process,
     ui::display::Display,
 };
 
@@ -58,6 +59,7 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     let _orderly = interrupt::Orderly::begin();
     interrupt::check()?;
     executions.start(&deployed, &id, &plan.input).await?;
+    this_process::is_about(&id);
     let mut display = Display::new(global, clock::of(handle.home()));
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: false };
     let watched = watch(handle, &id, watching, &mut display).await?;

@@ -226,10 +226,12 @@ fn doing(frame_state: &FrameState, driven: bool, now_ms: u64) -> String {
         FrameState::Backoff { due_ms, failure } => {
             format!("tries again {} after {}", at(*due_ms), text::error_and_cause(&failure.error, &failure.cause))
         }
-        FrameState::Parallel { running: 1 } => "1 branch has not ended".to_owned(),
-        FrameState::Parallel { running } => format!("{running} branches have not ended"),
+        FrameState::Parallel { running } => {
+            let branches = text::one_or(usize::try_from(*running).unwrap_or(usize::MAX), "branch has", "branches have");
+            format!("{running} {branches} not ended")
+        }
         FrameState::Map { items, next, running, failed, .. } => {
-            format!("{running} of {} iterations run, {next} have begun, {failed} failed", items.len())
+            format!("{running} of {} running, {next} begun, {failed} failed", text::counted(items.len(), "iteration"))
         }
         FrameState::Ended { .. } => "was left".to_owned(),
         FrameState::Paused { failure } => {

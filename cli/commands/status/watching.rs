@@ -18,7 +18,10 @@ use super::{
 use crate::{
     checks::state_names,
     clock,
-    commands::watch::{Watched, ended, show_end, show_output, typical},
+    commands::{
+        answered::end_was_shown,
+        watch::{Watched, ended, show_end, show_output, typical},
+    },
     exit::{CliError, Exit},
     global::{Global, Output},
     interrupt,
@@ -46,7 +49,7 @@ pub async fn watch(global: &Global, mut store: Handle, id: &str, state: Option<&
     loop {
         let status = watching.poll(&store).await?;
         if status.execution.stopped_ms.is_some() {
-            return Ok(watching.end(&store, status));
+            return Ok(watching.end(&store, status).await);
         }
         // Closes a store that no process drives during the pause, so that another process can open it.
         let at_step_functions = store.at_step_functions().await.is_some();
@@ -172,8 +175,8 @@ impl Watching<'_> {
         }
     }
 
-    /// Shows the end of the execution.
-    fn end(&mut self, store: &Handle, status: DescribeExecutionResponse) -> Exit {
+    /// Shows the end of the execution, and records that it was shown.
+    async fn end(&mut self, store: &Handle, status: DescribeExecutionResponse) -> Exit {
         let display_status = self.display_status(&status);
         let succeeded = status.execution.status == ExecutionStatus::Succeeded;
         let view = status.view;
@@ -187,6 +190,8 @@ impl Watching<'_> {
         if exit == Exit::Success && self.global.output == Output::Human && !self.global.quiet {
             show_output(&watched.view);
         }
+        // Without the record, the next `flow resume --all` reports the end once more.
+        let _ = end_was_shown(store, &status.execution).await;
         exit
     }
 }

@@ -84,7 +84,8 @@ fn a_section_whose_failure_was_caught_is_not_done() {
 
 #[test]
 fn a_failed_attempt_is_repeated_or_fails_for_good() {
-    let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "End": true } } });
+    let retry = json!([{ "ErrorEquals": ["States.ALL"], "MaxAttempts": 1 }]);
+    let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "Retry": retry, "End": true } } });
     let mut history = History::new(&definition);
     let all = events(&[
         ("ExecutionStarted", 0, None, None),
@@ -107,7 +108,7 @@ fn a_failed_attempt_is_repeated_or_fails_for_good() {
             EntryContent::Event(_) => None,
         })
         .collect();
-    assert!(matches!(notes[0], Note::RetryScheduled { attempt: 2, .. }), "{notes:?}");
+    assert!(matches!(notes[0], Note::RetryScheduled { attempt: 2, attempts_max: Some(2), .. }), "{notes:?}");
     assert!(matches!(notes[1], Note::Failure { attempt: 2, .. }), "{notes:?}");
     let mut view = View::new(&super::super::header("arn:a:b:c:d:execution:m:e", &Default::default()), &definition);
     history.entries().iter().for_each(|entry| view.fold(entry));

@@ -17,15 +17,19 @@ pub fn tree_with_questions(
     last_lines: &[String],
     screen: &Screen,
 ) -> Vec<String> {
-    let (questions, last_lines): (&[Vec<String>], &[String]) =
-        if screen.rows < ROWS_MIN { (&[], &[]) } else { (questions, last_lines) };
+    let has_room = screen.rows >= ROWS_MIN;
+    let wrapped = |lines: &[String]| -> Vec<String> {
+        lines.iter().filter(|_| has_room).flat_map(|line| screen.wrapped(line)).collect()
+    };
+    let questions: Vec<Vec<String>> = questions.iter().map(|lines| wrapped(lines)).collect();
+    let last_lines = wrapped(last_lines);
     let wanted = questions.iter().map(Vec::len).sum::<usize>() + last_lines.len();
     let rows_of_tree = screen.rows.saturating_sub(wanted).max(screen.rows.div_ceil(3));
     let tree = tree(shown, &Screen { rows: rows_of_tree, ..*screen });
     let mut drawn: Vec<String> = tree.iter().map(|line| screen.paint(line)).collect();
     let left = screen.rows.saturating_sub(drawn.len());
     let last_lines = &last_lines[..last_lines.len().min(left)];
-    let mut below = complete(questions, left - last_lines.len(), &shown.view.id);
+    let mut below = complete(&questions, left - last_lines.len(), &shown.view.id);
     below.extend_from_slice(last_lines);
     drawn.extend(below.iter().map(|line| screen.cut(line)));
     drawn

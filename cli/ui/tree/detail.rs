@@ -3,7 +3,7 @@
 use api::view::{Doing, StateView, Wait};
 use engine::{journal::StateType, step::Instructions};
 
-use crate::ui::text::{duration, moment, one_line};
+use crate::ui::text::{attempt_of, duration, moment, one_line};
 
 /// What a state waits for, and until when, in full. `driven`: a process drives its execution.
 pub fn detail(state: &StateView, driven: bool, now_ms: u64) -> String {
@@ -43,16 +43,16 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             pieces.push((3, "waits for an answer".to_owned()));
             pieces.extend(timeout(deadline_ms));
         }
-        Doing::Retrying { attempt, next_attempt_ms, failure } => {
-            let due = duration(next_attempt_ms.saturating_sub(now_ms));
-            pieces.push((3, format!("attempt {attempt} in {due}: {}", failure.cause)));
+        Doing::Retrying { attempt, attempts_max, next_attempt_ms, failure } => {
+            let (next, attempt) = (moment(*next_attempt_ms, now_ms), attempt_of(*attempt, *attempts_max));
+            pieces.push((3, format!("{attempt}, next at {next}: {}", failure.cause)));
         }
         Doing::Failed { failure, .. } | Doing::Caught { failure, .. } | Doing::Paused { failure } => {
             pieces.push((3, failure.cause.clone()));
         }
         Doing::Running => {
             if state.attempt > 1 {
-                pieces.push((3, format!("attempt {}", state.attempt)));
+                pieces.push((3, attempt_of(state.attempt, state.attempts_max)));
             }
             pieces.extend(progress(state).filter(|_| !driven).map(|words| (2, words.to_owned())));
         }

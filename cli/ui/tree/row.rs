@@ -1,8 +1,8 @@
 //! A row of the tree, and how its columns are laid out.
 
 use crate::ui::{
-    screen::{Line, Tone},
-    text::{duration, fit, pad, width},
+    screen::{Line, Screen, Tone},
+    text::{duration, width},
 };
 
 /// The columns of names are at most so wide.
@@ -80,15 +80,17 @@ impl Row {
 pub struct Columns {
     name: usize,
     detail: usize,
+    screen: Screen,
 }
 
 impl Columns {
-    /// The widths for these rows on a screen of so many cells.
-    pub fn of(rows: &[Row], cells: usize) -> Self {
+    /// The widths for these rows on a screen.
+    pub fn of(rows: &[Row], screen: &Screen) -> Self {
+        let cells = screen.columns;
         let needed = rows.iter().filter(|row| row.took_ms.is_some()).map(|row| row.lead() + width(&row.name)).max();
         let most = NAME_CELLS_MAX.min(cells.saturating_mul(9) / 20);
         let name = needed.unwrap_or(0).max(NAME_CELLS_USUAL).min(most);
-        Columns { name, detail: cells.saturating_sub(name + TOOK_CELLS + GAPS) }
+        Columns { name, detail: cells.saturating_sub(name + TOOK_CELLS + GAPS), screen: *screen }
     }
 
     /// Whether a text fits into the column of details.
@@ -101,10 +103,10 @@ impl Columns {
         let mut line = Line::new(Tone::Faint, row.indent());
         line.push(row.tone, format!("{} ", row.icon));
         let Some(took_ms) = row.took_ms else {
-            line.push(row.tone, fit(&row.name, self.name + TOOK_CELLS + GAPS + self.detail.min(80)));
+            line.push(row.tone, self.screen.fit(&row.name, self.name + TOOK_CELLS + GAPS + self.detail.min(80)));
             return line;
         };
-        line.push(Tone::Plain, pad(&row.name, self.name.saturating_sub(row.lead())));
+        line.push(Tone::Plain, self.screen.pad(&row.name, self.name.saturating_sub(row.lead())));
         line.push(Tone::Faint, format!(" {:>TOOK_CELLS$}   ", duration(took_ms)));
         let tone = match row.rank {
             Rank::Finished => Tone::Faint,
@@ -113,7 +115,7 @@ impl Columns {
         };
         match (row.needs_you, self.has_room(needs_you)) {
             (true, true) => line.push(Tone::Attention, needs_you),
-            (true, false) => line.push(Tone::Attention, fit("needs you", self.detail)),
+            (true, false) => line.push(Tone::Attention, self.screen.fit("needs you", self.detail)),
             (false, _) => line.push(tone, self.detail(&row.pieces)),
         }
         line
@@ -125,7 +127,7 @@ impl Columns {
         loop {
             let text = pieces.iter().map(|(_, piece)| piece.as_str()).collect::<Vec<_>>().join(" · ");
             if width(&text) <= self.detail || pieces.len() < 2 {
-                return fit(&text, self.detail);
+                return self.screen.fit(&text, self.detail);
             }
             let least = pieces.iter().map(|(importance, _)| *importance).min();
             let at = pieces.iter().position(|(importance, _)| Some(*importance) == least);

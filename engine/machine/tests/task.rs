@@ -138,6 +138,25 @@ fn retries_end_and_the_failure_keeps_what_the_step_said() {
 }
 
 #[test]
+fn the_note_of_a_retry_has_the_last_attempt_that_its_rule_allows() {
+    let retry = json!({ "Retry": [
+        { "ErrorEquals": ["Flow.Throttled"], "MaxAttempts": 3, "IntervalSeconds": 1 },
+        { "ErrorEquals": ["Flow.Unknown"], "MaxAttempts": 1, "IntervalSeconds": 1 },
+    ] });
+    let mut trial = Trial::start(one(retry), json!({}));
+    for error in [ErrorClass::Throttled, ErrorClass::Throttled, ErrorClass::Unknown, ErrorClass::Throttled] {
+        trial.fail("T", error);
+        trial.sleep();
+    }
+    let attempts = trial.notes().into_iter().filter_map(|note| match note {
+        Note::RetryScheduled { attempt, attempts_max, .. } => Some((*attempt, *attempts_max)),
+        _ => None,
+    });
+    // The other rule has begun one of the five attempts.
+    assert_eq!(attempts.collect::<Vec<_>>(), [(2, Some(4)), (3, Some(4)), (4, Some(4)), (5, Some(5))]);
+}
+
+#[test]
 fn a_catch_receives_the_error_and_continues_at_its_next_state() {
     let mut definition = one(json!({
         "Catch": [{ "ErrorEquals": ["Flow.NameTaken"], "Next": "Other", "Output": { "why": "{% $states.errorOutput.Error %}" } }]
@@ -182,6 +201,40 @@ fn a_turn_that_holds_tasks_records_the_answer_and_leaves_the_next_task_without_a
     trial.give(Input::TimeCame);
     trial.done("B", json!(2));
     assert_eq!((trial.status(), trial.output()), (ExecutionStatus::Succeeded, json!(2)));
+}
+
+/// Whether the call of the only frame is in flight, and its number.
+fn call(trial: &Trial) -> (bool, u64) {
+    let row = &trial.execution.frames.in_order().next().unwrap().row;
+    let FrameState::Task { poll, .. } = row.frame_state else { panic!("{:?}", row.frame_state) };
+    (trial.execution.in_flight(), u64::from(poll))
+}
+
+#[test]
+fn a_call_that_was_not_made_is_due_at_once_and_not_made_again() {
+    let mut trial = Trial::start(one(json!({})), json!({}));
+    let (frame, visit, attempt, _) = trial.polls()[0].clone();
+    assert_eq!(call(&trial), (true, 1));
+    trial.turn(Input::Withheld { frame, visit, attempt });
+    assert_eq!(call(&trial), (false, 0));
+    assert_eq!(trial.execution.header.next_wake_ms, Some(trial.now_ms));
+    // The next process makes it as the first call.
+    trial.give(Input::Recover);
+    trial.give(Input::TimeCame);
+    assert_eq!(call(&trial), (true, 1));
+    let is_called_again = |content: &EntryContent| match content {
+        EntryContent::Note(note) => matches!(**note, Note::CalledAgain { .. }),
+        EntryContent::Event(_) => false,
+    };
+    let notes = |trial: &Trial| trial.entries.iter().filter(|entry| is_called_again(&entry.content)).count();
+    assert_eq!(notes(&trial), 0, "no attempt may have run");
+    // That process was killed, so the call may have been made. A process that stops does not change that.
+    trial.give(Input::Recover);
+    assert_eq!((call(&trial), notes(&trial)), ((true, 2), 1));
+    trial.turn(Input::Withheld { frame, visit, attempt });
+    assert_eq!(call(&trial), (true, 2));
+    trial.done("T", json!(1));
+    assert_eq!(trial.status(), ExecutionStatus::Succeeded);
 }
 
 /// An answer from outside to the attempt of the only frame.

@@ -1,9 +1,12 @@
 //! A stopped runner releases its store, so that the same process can open it again, and stops within its limit.
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, sync::atomic::AtomicUsize, time::Instant};
 
 use super::*;
-use crate::store::LoggedRecords;
+use crate::{
+    machine::{FrameRow, FrameState},
+    store::LoggedRecords,
+};
 
 const CLOSE_MAX: Duration = Duration::from_secs(30);
 
@@ -158,4 +161,31 @@ async fn a_runner_that_drains_records_the_call_in_flight_and_schedules_no_furthe
     assert_eq!(scheduled(&handle), 2);
     handle.drain(DRAIN_MAX).await;
     close(handle);
+}
+
+/// The commit of a turn may be in progress when the drain begins: its call is not made.
+#[tokio::test]
+async fn only_a_call_that_was_made_is_recorded_as_in_flight_by_a_runner_that_drains() {
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Arc::new(AtomicUsize::new(0));
+        let mut registry = registry(Arc::default());
+        let counter = made.clone();
+        registry.register("test:counted", "Never answers", &[], move |_: StepContext, _: Value| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            std::future::pending::<Result<Answer<Value>, StepError>>()
+        });
+        let store = Arc::new(Store::new(LoggedRecords::open(folder.path()).unwrap()).unwrap());
+        let handle = start(store, Arc::new(registry), Arc::new(SystemClock::default()), RunnerOptions::default());
+        let starts = handle.start_execution(new("t-1", one_task("flow:test:counted")));
+        let (started, drained) = tokio::join!(starts, handle.drain(Duration::from_millis(100)));
+        let made = made.load(Ordering::SeqCst);
+        assert_eq!(drained.unanswered, made);
+        if started.is_ok() {
+            let frames = handle.store().frames("t-1").unwrap();
+            let in_flight = |row: &&FrameRow| matches!(row.frame_state, FrameState::Task { next_poll_ms: None, .. });
+            assert_eq!(frames.iter().filter(in_flight).count(), made);
+        }
+        close(handle);
+    }
 }

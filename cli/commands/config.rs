@@ -1,0 +1,73 @@
+//! `flow config`.
+
+use serde_json::{Value, json};
+
+use crate::{
+    configuration,
+    exit::{CliError, Exit},
+    global::{Color, Global, Output, ProgressDisplay, Source},
+    home::Home,
+    ui::json,
+};
+
+/// A setting in use, and where its value is from.
+struct Setting {
+    name: &'static str,
+    value: Option<String>,
+    source: Source,
+}
+
+/// Prints the settings in use, each with its source: an option, an environment variable, the configuration file, or the default.
+pub fn run(global: &Global) -> Result<Exit, CliError> {
+    let file = configuration::file();
+    let found = file.as_ref().is_some_and(|file| file.exists());
+    let path = file.map_or_else(|| "none: HOME is not set".to_owned(), |file| file.display().to_string());
+    let settings = settings(global)?;
+    match global.output {
+        Output::Human => {
+            let state = if found { "" } else { " (does not exist)" };
+            say!("Configuration file: {path}{state}");
+            for Setting { name, value, source } in settings {
+                say!("  {name:<10} {:<40} {source}", value.as_deref().unwrap_or("-"));
+            }
+        }
+        Output::Json => {
+            let message = if found { "Configuration file" } else { "Configuration file that does not exist" };
+            json::print(
+                json!({ "type": "configuration", "file": path, "exists": found, "message": format!("{message}: {path}") }),
+            );
+            for Setting { name, value, source } in settings {
+                let message = format!("{name}: {} ({source})", value.as_deref().unwrap_or("not set"));
+                let value = value.map_or(Value::Null, Value::from);
+                let source = source.to_string();
+                json::print(
+                    json!({ "type": "setting", "name": name, "value": value, "source": source, "message": message }),
+                );
+            }
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn settings(global: &Global) -> Result<Vec<Setting>, CliError> {
+    let home = Home::real(global)?.folder().display().to_string();
+    let setting = |name, value, source| Setting { name, value, source };
+    let progress = match global.progress().display {
+        ProgressDisplay::Auto => "auto",
+        ProgressDisplay::Tree => "tree",
+        ProgressDisplay::Lines => "lines",
+        ProgressDisplay::None => "none",
+    };
+    let color = match global.color() {
+        Color::Auto => "auto",
+        Color::Always => "always",
+        Color::Never => "never",
+    };
+    Ok(vec![
+        setting("home", Some(home), global.sources.home),
+        setting("progress", Some(progress.to_owned()), global.sources.progress),
+        setting("color", Some(color.to_owned()), global.sources.color),
+        setting("profile", global.profile.clone(), global.sources.profile),
+        setting("region", global.region.clone(), global.sources.region),
+    ])
+}

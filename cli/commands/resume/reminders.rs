@@ -1,0 +1,88 @@
+//! When `flow resume --all --quiet` says again what an execution needs of a person: when it is new, and once a day while it still waits.
+
+use std::{collections::BTreeMap, time::Duration};
+
+/// The time between two lines about the same need.
+const REMINDER_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
+
+/// When the needs of executions were said last.
+#[derive(Debug, Default)]
+pub(super) struct Reminders {
+    /// The time of the last line about an execution's needs, by its id, in milliseconds since the Unix epoch.
+    said_ms: BTreeMap<String, u64>,
+    now_ms: u64,
+}
+
+impl Reminders {
+    /// The stored times of executions that have not ended.
+    pub fn new(mut said_ms: BTreeMap<String, u64>, unfinished: &[String], now_ms: u64) -> Self {
+        said_ms.retain(|id, _| unfinished.contains(id));
+        Reminders { said_ms, now_ms }
+    }
+
+    /// Whether a line is due about an execution that needs a person. `is_said`: a line is printed in any case.
+    pub fn is_due(&mut self, id: &str, is_said: bool) -> bool {
+        let last_ms = self.said_ms.get(id).copied();
+        let is_old = |last_ms: u64| u128::from(self.now_ms.saturating_sub(last_ms)) >= REMINDER_INTERVAL.as_millis();
+        let is_due = is_said || last_ms.is_some_and(is_old);
+        // Another command showed a need of which no time is stored: its day begins now.
+        if is_due || last_ms.is_none() {
+            self.said_ms.insert(id.to_owned(), self.now_ms);
+        }
+        is_due
+    }
+
+    /// An execution needs nobody any more: its next need is a new one.
+    pub fn forget(&mut self, id: &str) {
+        self.said_ms.remove(id);
+    }
+
+    /// The times to store.
+    pub fn into_said_ms(self) -> BTreeMap<String, u64> {
+        self.said_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: u64 = 24 * 3_600_000;
+
+    /// Whether a line is due at a time, and the times that are stored then.
+    fn at(now_ms: u64, said_ms: BTreeMap<String, u64>, is_said: bool) -> (bool, BTreeMap<String, u64>) {
+        let mut reminders = Reminders::new(said_ms, &["one".to_owned()], now_ms);
+        let is_due = reminders.is_due("one", is_said);
+        (is_due, reminders.into_said_ms())
+    }
+
+    #[test]
+    fn a_need_is_said_when_it_is_new_and_once_a_day_while_it_waits() {
+        let (is_due, said) = at(1_000, BTreeMap::new(), true);
+        assert!(is_due, "it is new");
+        let (is_due, said) = at(DAY_MS, said, false);
+        assert!(!is_due, "a day has not passed");
+        let (is_due, said) = at(DAY_MS + 1_000, said, false);
+        assert!(is_due, "a day has passed");
+        let (is_due, said) = at(DAY_MS + 2_000, said, false);
+        assert!(!is_due, "it was said a second ago");
+        let (is_due, _) = at(DAY_MS + 3_000, said, true);
+        assert!(is_due, "another question is new");
+    }
+
+    #[test]
+    fn a_need_that_another_command_showed_is_said_a_day_later() {
+        let (is_due, said) = at(1_000, BTreeMap::new(), false);
+        assert!(!is_due);
+        assert!(!at(DAY_MS, said.clone(), false).0);
+        assert!(at(DAY_MS + 1_000, said, false).0);
+    }
+
+    #[test]
+    fn an_answered_need_and_an_ended_execution_are_forgotten() {
+        let said = BTreeMap::from([("one".to_owned(), 1), ("ended".to_owned(), 1)]);
+        let mut reminders = Reminders::new(said, &["one".to_owned()], 2);
+        reminders.forget("one");
+        assert!(reminders.into_said_ms().is_empty());
+    }
+}

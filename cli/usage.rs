@@ -1,0 +1,75 @@
+//! Ends a command whose command line cannot be read, or that asks for help or the version.
+
+use std::process::ExitCode;
+
+use clap::error::Error;
+
+use crate::{
+    exit::{CliError, Exit},
+    out,
+    ui::{error, json},
+};
+
+/// Prints what the parser says: help and the version as text; an error as text, or as a JSON line if the command line asks for JSON lines.
+pub fn end(said: &Error) -> ExitCode {
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    if !said.use_stderr() || !asks_for_json(words) {
+        said.exit();
+    }
+    say_raw!("{}", json::complete(json::version()));
+    error::set_json(true);
+    error::print(&error_of(&said.to_string()));
+    out::flush();
+    ExitCode::from(Exit::Usage as u8)
+}
+
+/// The error of the parser's text: its first paragraph, and the usage below it as the hint.
+fn error_of(text: &str) -> CliError {
+    let (message, usage) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
+    let error = CliError::usage(message.trim_start_matches("error: "));
+    if usage.is_empty() { error } else { error.hint(usage) }
+}
+
+/// Whether the words of a command line have the option `-o json`, in one of the forms that the parser reads.
+fn asks_for_json(words: impl Iterator<Item = String>) -> bool {
+    let mut is_value = false;
+    for word in words.take_while(|word| word != "--") {
+        let is_short = word.starts_with('-') && !word.starts_with("--");
+        let has_value = ["ojson", "o=json"].iter().any(|end| is_short && word.ends_with(end));
+        if has_value || word == "--output=json" || (is_value && word == "json") {
+            return true;
+        }
+        is_value = word == "--output" || (is_short && word.ends_with('o'));
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{asks_for_json, error_of};
+
+    #[test]
+    fn an_option_for_json_is_found_in_every_form_that_the_parser_reads() {
+        let asks = |line: &str| asks_for_json(line.split(' ').map(str::to_owned));
+        for line in [
+            "status -o json",
+            "status -ojson",
+            "-o=json status",
+            "run x -qo json",
+            "run --output json",
+            "run --output=json",
+        ] {
+            assert!(asks(line), "{line}");
+        }
+        for line in ["status", "status json", "status -o human", "run -- -o json", "explain --ojson"] {
+            assert!(!asks(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_parser_has_its_usage_as_the_hint() {
+        let error = error_of("error: unexpected argument '--nine' found\n\nUsage: flow status [OPTIONS] [ID]\n");
+        assert_eq!(error.message, "unexpected argument '--nine' found");
+        assert_eq!(error.hint.as_deref(), Some("Usage: flow status [OPTIONS] [ID]"));
+    }
+}
