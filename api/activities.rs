@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn, paging,
-    records::{Activity, activity_key, seconds, tags_key},
+    records::{ActivityRecord, activity_key, seconds, tags_key},
     request::{Page, checked_name},
     tags::{self, Tag},
 };
@@ -41,7 +41,7 @@ impl Api {
         let _changing = self.changing.lock().await;
         let arn = self.activity_arn(&request.name);
         let key = activity_key(&request.name);
-        let created_ms = match self.runner.store().document::<Activity>(&key)? {
+        let created_ms = match self.runner.store().document::<ActivityRecord>(&key)? {
             Some(found) if found.encryption_configuration == request.encryption_configuration => found.created_ms,
             Some(_) => {
                 let message = format!("Activity Already Exists: '{arn}'");
@@ -51,7 +51,7 @@ impl Api {
                 let created_ms = self.now_ms();
                 let encryption_configuration = request.encryption_configuration;
                 let mut changes = DocumentChanges::default();
-                changes.put(&key, &Activity { name: request.name, created_ms, encryption_configuration })?;
+                changes.put(&key, &ActivityRecord { name: request.name, created_ms, encryption_configuration })?;
                 changes.put(&tags_key(&arn), &tags::collected(request.tags)?)?;
                 self.runner.store().change_documents(changes)?;
                 created_ms
@@ -60,7 +60,7 @@ impl Api {
         Ok(json!({ "activityArn": arn, "creationDate": seconds(created_ms) }))
     }
 
-    pub(crate) fn activity(&self, arn: &str) -> Result<Activity, Fault> {
+    pub(crate) fn activity(&self, arn: &str) -> Result<ActivityRecord, Fault> {
         let found = self.runner.store().document(&activity_key(&arn::activity(arn)?))?;
         found.ok_or_else(|| Fault::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")))
     }
@@ -77,7 +77,7 @@ impl Api {
 
     /// Lists activities by name, in the order of AWS.
     pub(crate) fn list_activities(&self, page: &Page) -> Answer {
-        paging::documents(self.runner.store(), ("activities", "activity/"), page, |activity: Activity| {
+        paging::documents(self.runner.store(), ("activities", "activity/"), page, |activity: ActivityRecord| {
             let arn = self.activity_arn(&activity.name);
             Ok(Some(json!({
                 "activityArn": arn, "name": activity.name, "creationDate": seconds(activity.created_ms),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     Api, Fault,
-    records::{Execution, StateMachine, execution_key, input_key, machine_key},
+    records::{StartedExecution, StateMachineRecord, execution_key, input_key, machine_key},
     state_machine_name,
 };
 
@@ -36,7 +36,7 @@ impl Api {
             }
             let name = state_machine_name(&header.workflow);
             let Some((_, definition)) = store.definition(&header.id)? else { continue };
-            let known = store.document::<StateMachine>(&machine_key(&name))?;
+            let known = store.document::<StateMachineRecord>(&machine_key(&name))?;
             let made = || known.unwrap_or_else(|| self.of_workflow(&name, definition.to_string()));
             let machine = machines.entry(name.clone()).or_insert_with(made);
             changes.put(&machine_key(&name), machine)?;
@@ -47,8 +47,8 @@ impl Api {
         Ok(store.change_documents(changes)?)
     }
 
-    fn adopted(&self, header: &ExecutionHeader, machine: &StateMachine) -> Execution {
-        Execution {
+    fn adopted(&self, header: &ExecutionHeader, machine: &StateMachineRecord) -> StartedExecution {
+        StartedExecution {
             name: header.id.clone(),
             machine: machine.name.clone(),
             role_arn: machine.role_arn.clone(),

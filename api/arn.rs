@@ -1,6 +1,6 @@
 //! ARNs of this API's resources.
 
-use crate::{Api, Fault, records::Execution};
+use crate::{Api, Fault, records::StartedExecution};
 
 /// What an ARN of Step Functions names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl Api {
     }
 
     /// The ARN of an execution with its API document.
-    pub(crate) fn arn_of(&self, id: &str, started: &Execution) -> String {
+    pub(crate) fn arn_of(&self, id: &str, started: &StartedExecution) -> String {
         match id.contains(':') {
             true => self.execution_arn(id),
             false => self.execution_arn(&started.qualified_name()),

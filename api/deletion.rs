@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn,
-    records::{self, StateMachine, StateMachineType, machine_key},
+    records::{self, StateMachineRecord, StateMachineType, machine_key},
     state_machines::StateMachineRequest,
 };
 
@@ -41,9 +41,8 @@ impl Api {
         };
         match running.is_empty() {
             true => changes.delete(&machine_key(&name)),
-            false => {
-                changes.put(&machine_key(&name), &StateMachine { deleting: true, ..Arc::unwrap_or_clone(machine) })?
-            }
+            false => changes
+                .put(&machine_key(&name), &StateMachineRecord { deleting: true, ..Arc::unwrap_or_clone(machine) })?,
         }
         store.change_documents(changes)?;
         for id in running {
@@ -87,14 +86,17 @@ impl Api {
     }
 
     /// The state machine of a name, unless its deletion is complete.
-    pub(crate) fn machine_if_any(&self, name: &str) -> Result<Option<Arc<StateMachine>>, Fault> {
+    pub(crate) fn machine_if_any(&self, name: &str) -> Result<Option<Arc<StateMachineRecord>>, Fault> {
         let Some(machine) = self.machines.get(self.runner.store(), name)? else { return Ok(None) };
         let gone = !self.gone([&*machine])?.is_empty();
         Ok(Some(machine).filter(|_| !gone))
     }
 
     /// The names of the DELETING state machines whose last execution has ended. Deletes their records.
-    pub(crate) fn gone<'a>(&self, machines: impl IntoIterator<Item = &'a StateMachine>) -> Result<Vec<String>, Fault> {
+    pub(crate) fn gone<'a>(
+        &self,
+        machines: impl IntoIterator<Item = &'a StateMachineRecord>,
+    ) -> Result<Vec<String>, Fault> {
         let mut gone = Vec::new();
         for machine in machines.into_iter().filter(|machine| machine.deleting) {
             if self.running_after(&machine.name, None, 1)?.is_empty() {
@@ -105,7 +107,7 @@ impl Api {
         // until the next call.
         if let Some(_changing) = self.changing.try_lock().ok().filter(|_| !gone.is_empty()) {
             for name in &gone {
-                let found: Option<StateMachine> = self.runner.store().document(&machine_key(name))?;
+                let found: Option<StateMachineRecord> = self.runner.store().document(&machine_key(name))?;
                 if found.is_some_and(|found| found.deleting) {
                     self.delete(&[machine_key(name)])?;
                 }
@@ -115,7 +117,7 @@ impl Api {
     }
 
     /// The state machine; a fault if it is DELETING.
-    pub(crate) fn lasting_machine(&self, name: &str) -> Result<Arc<StateMachine>, Fault> {
+    pub(crate) fn lasting_machine(&self, name: &str) -> Result<Arc<StateMachineRecord>, Fault> {
         match self.machine(name)? {
             machine if machine.deleting => Err(self.deleting(name)),
             machine => Ok(machine),

@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn,
-    map_runs::{Child, processor},
-    records::{Execution, StateMachine, execution_key, input_key, seconds, set},
+    map_runs::{ChildExecution, processor},
+    records::{StartedExecution, StateMachineRecord, execution_key, input_key, seconds, set},
     state_machines::settings,
     variables,
 };
 
 pub(crate) use list::ListExecutionsRequest;
-pub(crate) use redrive::Request as RedriveRequest;
+pub(crate) use redrive::RedriveRequest;
 pub(crate) use start::{PreparedStart, StartRequest, new_uuid};
 
 /// A request that names an execution.
@@ -53,7 +53,7 @@ pub(crate) struct StopRequest {
 
 impl Api {
     /// The header and the API document of an execution, by the engine's id or by the end of its ARN (`MACHINE:NAME`).
-    pub(crate) fn header(&self, id: &str) -> Result<(ExecutionHeader, Execution), Fault> {
+    pub(crate) fn header(&self, id: &str) -> Result<(ExecutionHeader, StartedExecution), Fault> {
         let found = match (self.kept(id)?, id.split_once(':')) {
             (None, Some((machine, name))) => self.kept(name)?.filter(|(_, started)| started.machine == machine),
             (found, _) => found,
@@ -69,9 +69,9 @@ impl Api {
         self.runner.store().summary(id)?.ok_or_else(|| Fault::no_execution(id))
     }
 
-    fn kept(&self, id: &str) -> Result<Option<(ExecutionHeader, Execution)>, Fault> {
+    fn kept(&self, id: &str) -> Result<Option<(ExecutionHeader, StartedExecution)>, Fault> {
         let store = self.runner.store();
-        let started = store.document::<Execution>(&execution_key(id))?;
+        let started = store.document::<StartedExecution>(&execution_key(id))?;
         let Some((header, mut started)) = store.header(id)?.zip(started) else { return Ok(None) };
         // The text is stored only if the client wrote the input in another form than the engine does.
         started.input = store.document(&input_key(id))?.unwrap_or_else(|| header.input.to_string());
@@ -114,7 +114,7 @@ impl Api {
     }
 
     /// The fields that ListExecutions and DescribeExecution share.
-    fn summary(&self, header: &ExecutionHeader, started: &Execution) -> Value {
+    fn summary(&self, header: &ExecutionHeader, started: &StartedExecution) -> Value {
         let mut answer = json!({
             "executionArn": self.arn_of(&header.id, started), "stateMachineArn": self.state_machine_arn(&started.machine),
             "name": started.name, "status": header.status, "startDate": seconds(header.started_ms),
@@ -148,7 +148,7 @@ impl Api {
             "stateMachineArn": self.state_machine_arn(&started.machine), "name": started.machine,
             "definition": &definition, "roleArn": started.role_arn, "updateDate": seconds(started.updated_ms),
         });
-        if let Some(Child { found, .. }) = &child {
+        if let Some(ChildExecution { found, .. }) = &child {
             answer["stateMachineArn"] = self.processor_arn(found).into();
             answer["name"] = format!("{}/{}", started.machine, found.run.label).into();
             answer["mapRunArn"] = self.map_run_arn(found).into();
@@ -161,27 +161,28 @@ impl Api {
     }
 
     /// The part of the pinned definition that a child execution runs.
-    fn processor_text(&self, child: &Child) -> Result<String, Fault> {
+    fn processor_text(&self, child: &ChildExecution) -> Result<String, Fault> {
         let (_, pinned) = self.runner.store().definition(&child.found.execution)?.unwrap_or_default();
         Ok(processor(&pinned, &child.found.run.label).unwrap_or(&Value::Null).to_string())
     }
 
     /// The pinned definition: the text that was sent, if the state machine or the version still has it.
-    fn definition_text(&self, id: &str, started: &Execution) -> Result<String, Fault> {
+    fn definition_text(&self, id: &str, started: &StartedExecution) -> Result<String, Fault> {
         let (_, pinned) = self.runner.store().definition(id)?.unwrap_or_default();
         let kept = match started.version {
             Some(number) => self.version(&started.machine, number).map(|version| Arc::new(version.machine)),
             None => self.machine(&started.machine),
         };
-        let same =
-            |machine: &StateMachine| serde_json::from_str::<Value>(&machine.definition).ok() == Some(pinned.clone());
+        let same = |machine: &StateMachineRecord| {
+            serde_json::from_str::<Value>(&machine.definition).ok() == Some(pinned.clone())
+        };
         let text = kept.ok().filter(|machine| same(machine)).map(|machine| machine.definition.clone());
         Ok(text.unwrap_or_else(|| pinned.to_string()))
     }
 }
 
 /// Writes input, output, error and cause into an answer.
-fn add_data(header: &ExecutionHeader, started: &Execution, answer: &mut Value) {
+fn add_data(header: &ExecutionHeader, started: &StartedExecution, answer: &mut Value) {
     answer["input"] = started.input.clone().into();
     answer["inputDetails"] = json!({ "included": true });
     if let Some(output) = header.result() {

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn,
-    map_runs::Child,
+    map_runs::ChildExecution,
     paging,
-    records::{Execution, seconds},
+    records::{StartedExecution, seconds},
     request::Page,
 };
 
@@ -37,8 +37,8 @@ fn yes() -> bool {
 /// The execution or child execution whose history is returned.
 struct Source {
     id: String,
-    started: Execution,
-    child: Option<Child>,
+    started: StartedExecution,
+    child: Option<ChildExecution>,
     last_sequence: u64,
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use engine::store::{Store, StoreError};
 
-use crate::records::{StateMachine, machine_key};
+use crate::records::{StateMachineRecord, machine_key};
 
 /// The most state machines in the cache. Each may be as long as a definition.
 const KEPT_MAX: usize = 64;
@@ -18,7 +18,7 @@ pub(crate) struct MachineCache(Mutex<HashMap<String, Entry>>);
 
 struct Entry {
     version: u64,
-    machine: Arc<StateMachine>,
+    machine: Arc<StateMachineRecord>,
 }
 
 impl MachineCache {
@@ -26,7 +26,7 @@ impl MachineCache {
     ///
     /// # Errors
     /// The record cannot be read.
-    pub fn get(&self, store: &Store, name: &str) -> Result<Option<Arc<StateMachine>>, StoreError> {
+    pub fn get(&self, store: &Store, name: &str) -> Result<Option<Arc<StateMachineRecord>>, StoreError> {
         let key = machine_key(name);
         // Read first: a change after this makes the entry invalid, whichever record is read below.
         let version = store.document_version(&key);
@@ -34,7 +34,7 @@ impl MachineCache {
             return Ok(Some(entry.machine.clone()));
         }
         // The lock is not held: decoding a long definition must not block other starts.
-        let Some(machine) = store.document::<StateMachine>(&key)?.map(Arc::new) else { return Ok(None) };
+        let Some(machine) = store.document::<StateMachineRecord>(&key)?.map(Arc::new) else { return Ok(None) };
         let mut entries = self.entries();
         if entries.len() >= KEPT_MAX {
             entries.clear();

@@ -15,7 +15,7 @@ use crate::{
     request::Page,
 };
 
-pub(crate) use children::{Child, processor};
+pub(crate) use children::{ChildExecution, processor};
 
 /// The most map runs or child executions that are read for one page. If a filter skips more than these, the page has
 /// fewer entries than requested, and a token (API Reference, ListExecutions: a page may have fewer results than

@@ -20,7 +20,7 @@ pub(crate) enum StateMachineType {
 /// A state machine: `machine/NAME`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct StateMachine {
+pub(crate) struct StateMachineRecord {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: StateMachineType,
@@ -70,7 +70,7 @@ pub(crate) struct Version {
     pub number: u64,
     pub description: Option<String>,
     pub created_ms: u64,
-    pub machine: StateMachine,
+    pub machine: StateMachineRecord,
 }
 
 /// An alias: `alias/MACHINE:NAME`.
@@ -96,7 +96,7 @@ pub(crate) struct Route {
 /// The start of an execution: `execution/ID`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Execution {
+pub(crate) struct StartedExecution {
     pub name: String,
     pub machine: String,
     pub role_arn: String,
@@ -128,7 +128,7 @@ pub(crate) struct Redrive {
     pub client_token: Option<String>,
 }
 
-impl Execution {
+impl StartedExecution {
     /// The end of its ARN: `MACHINE:NAME`.
     pub fn qualified_name(&self) -> String {
         format!("{}:{}", self.machine, self.name)
@@ -148,14 +148,14 @@ impl Execution {
 /// An activity: `activity/NAME`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Activity {
+pub(crate) struct ActivityRecord {
     pub name: String,
     pub created_ms: u64,
     pub encryption_configuration: Option<Value>,
 }
 
 /// Tags of a resource: `tags/ARN`.
-pub(crate) type Tags = BTreeMap<String, String>;
+pub(crate) type ResourceTags = BTreeMap<String, String>;
 
 pub(crate) fn machine_key(name: &str) -> String {
     format!("machine/{name}")
@@ -195,7 +195,7 @@ pub(crate) fn tags_key(arn: &str) -> String {
 }
 
 impl Api {
-    pub(crate) fn machine(&self, name: &str) -> Result<Arc<StateMachine>, Fault> {
+    pub(crate) fn machine(&self, name: &str) -> Result<Arc<StateMachineRecord>, Fault> {
         self.machine_if_any(name)?.ok_or_else(|| {
             let arn = self.state_machine_arn(name);
             Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))

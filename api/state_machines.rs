@@ -12,7 +12,7 @@ use crate::{
     Answer, Api, Fault, arn, definition,
     executions::IncludedData,
     paging,
-    records::{self, Creation, StateMachine, StateMachineType, Version, machine_key, seconds, set},
+    records::{self, Creation, StateMachineRecord, StateMachineType, Version, machine_key, seconds, set},
     request::{Page, checked_name, checked_role},
     tags::{self, Tag},
     variables,
@@ -71,7 +71,7 @@ impl StateMachineRequest {
 
 /// The state machine, and the version or alias, that an ARN refers to.
 pub(crate) struct Resolved {
-    pub machine: Arc<StateMachine>,
+    pub machine: Arc<StateMachineRecord>,
     pub version: Option<u64>,
     pub alias: Option<String>,
 }
@@ -86,7 +86,7 @@ impl Api {
         let _changing = self.changing.lock().await;
         let arn = self.state_machine_arn(&request.name);
         let now = self.now_ms();
-        let wanted = StateMachine {
+        let wanted = StateMachineRecord {
             name: request.name,
             kind: request.kind,
             definition: request.definition,
@@ -188,7 +188,7 @@ impl Api {
 
     /// Lists state machines by name, in the order of AWS.
     pub(crate) fn list_state_machines(&self, page: &Page) -> Answer {
-        paging::documents(self.runner.store(), ("stateMachines", "machine/"), page, |machine: StateMachine| {
+        paging::documents(self.runner.store(), ("stateMachines", "machine/"), page, |machine: StateMachineRecord| {
             let is_gone = !self.gone([&machine])?.is_empty();
             Ok((!is_gone).then(|| {
                 json!({
@@ -228,14 +228,14 @@ fn checked_publishing(publish: bool, description: Option<&str>) -> Result<(), Fa
 
 /// Whether a create request repeats the one that created the state machine. The role and the tags do not matter (API
 /// Reference, CreateStateMachine: idempotent).
-fn is_same(found: &StateMachine, wanted: &StateMachine) -> bool {
+fn is_same(found: &StateMachineRecord, wanted: &StateMachineRecord) -> bool {
     found.kind == wanted.kind
         && found.definition == wanted.definition
         && found.settings == wanted.settings
         && found.creation == wanted.creation
 }
 
-fn described(machine: &StateMachine, arn: &str, included: IncludedData) -> Value {
+fn described(machine: &StateMachineRecord, arn: &str, included: IncludedData) -> Value {
     let definition = if included == IncludedData::AllData { machine.definition.as_str() } else { "{}" };
     let status = if machine.deleting { "DELETING" } else { "ACTIVE" };
     let mut answer = json!({

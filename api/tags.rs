@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn,
-    records::{self, Tags, tags_key},
+    records::{self, ResourceTags, tags_key},
 };
 
 /// How many tags a resource may have (API Reference, TagResource).
@@ -43,11 +43,11 @@ pub(crate) struct ListTagsRequest {
 }
 
 /// Collects the tags of a new resource.
-pub(crate) fn collected(tags: Vec<Tag>) -> Result<Tags, Fault> {
-    added(Tags::new(), tags)
+pub(crate) fn collected(tags: Vec<Tag>) -> Result<ResourceTags, Fault> {
+    added(ResourceTags::new(), tags)
 }
 
-fn added(mut all: Tags, tags: Vec<Tag>) -> Result<Tags, Fault> {
+fn added(mut all: ResourceTags, tags: Vec<Tag>) -> Result<ResourceTags, Fault> {
     all.extend(tags.into_iter().map(|tag| (tag.key, tag.value)));
     if all.len() > TAGS_MAX {
         return Err(Fault::new("TooManyTags", format!("A resource has at most {TAGS_MAX} tags")));
@@ -74,7 +74,7 @@ impl Api {
         found.map(|_| tags_key(&canonical)).ok_or_else(missing)
     }
 
-    fn tags(&self, key: &str) -> Result<Tags, Fault> {
+    fn tags(&self, key: &str) -> Result<ResourceTags, Fault> {
         Ok(self.runner.store().document(key)?.unwrap_or_default())
     }
 

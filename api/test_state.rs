@@ -17,7 +17,7 @@ use crate::{
     Answer, Api, Fault,
     records::{StateMachineType, set},
 };
-use trial::{Outcome, Trial};
+use trial::{Outcome, TestedState};
 
 /// AWS's name for the state under test, in its context object and in the locations of diagnostics.
 const STATE_NAME: &str = "StateName";
@@ -69,7 +69,7 @@ impl Api {
         let context = request.context.as_deref().map(context::checked).transpose()?;
         let variables = variables(request.variables.as_deref())?;
         let mock = request.mock.map(|mock| mock.checked(&state)).transpose()?;
-        let mut trial = Trial {
+        let mut trial = TestedState {
             identity: self.identity_of_test(request.role_arn.as_deref()),
             context,
             variables,

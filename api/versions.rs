@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     Answer, Api, Fault, arn, paging,
-    records::{self, Alias, StateMachine, Version, seconds, set},
+    records::{self, Alias, StateMachineRecord, Version, seconds, set},
     request::Page,
 };
 
@@ -63,7 +63,11 @@ impl Api {
 
     /// Publishes the state machine as a version, unless its last version has the same revision. A different description
     /// does not matter then (API Reference, PublishStateMachineVersion: idempotent).
-    pub(crate) fn publish(&self, mut machine: StateMachine, description: Option<String>) -> Result<Version, Fault> {
+    pub(crate) fn publish(
+        &self,
+        mut machine: StateMachineRecord,
+        description: Option<String>,
+    ) -> Result<Version, Fault> {
         let store = self.runner.store();
         let last: Option<Version> = store.document(&records::version_key(&machine.name, machine.last_version))?;
         if let Some(last) = last.filter(|last| last.machine.revision_id == machine.revision_id) {
@@ -81,7 +85,7 @@ impl Api {
     }
 
     /// Refuses a version beyond the limit.
-    pub(crate) fn has_room_for_version(&self, machine: &StateMachine) -> Result<(), Fault> {
+    pub(crate) fn has_room_for_version(&self, machine: &StateMachineRecord) -> Result<(), Fault> {
         // Fewer versions than the limit were ever published, so counting is not needed.
         if machine.last_version < VERSIONS_MAX {
             return Ok(());

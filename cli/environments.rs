@@ -367,7 +367,7 @@ impl Host for Environments {
     }
 
     fn follow_program_lines(&self) -> BoxStream<'static, ProgramLine> {
-        let next = async |mut lines: Receiver<steps::ProgramLine>| {
+        let next = async |mut lines: Receiver<steps::ProgramOutput>| {
             loop {
                 match lines.recv().await {
                     Ok(line) => return Some((program_line(line), lines)),
@@ -393,7 +393,7 @@ impl Host for Environments {
     }
 }
 
-fn program_line(line: steps::ProgramLine) -> ProgramLine {
+fn program_line(line: steps::ProgramOutput) -> ProgramLine {
     ProgramLine {
         execution: line.execution.to_string(),
         state_path: line.state_path.to_string(),

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use engine::step::{Registry, StepError};
 
-pub(crate) use inventory::Balancer;
+pub(crate) use inventory::{Balancer, load_balancer_named, target_group_named};
+pub(crate) use target_group::target_health;
 
 use crate::{
     Environment,
@@ -127,7 +128,7 @@ impl Environment {
     }
 
     /// The client for reads.
-    pub(crate) fn elbv2_reads(&self) -> aws_sdk_elasticloadbalancingv2::Client {
+    fn elbv2_reads(&self) -> aws_sdk_elasticloadbalancingv2::Client {
         self.client_for_reads(aws_sdk_elasticloadbalancingv2::Client::new)
     }
 }

@@ -222,9 +222,6 @@ impl std::fmt::Debug for Environment {
     }
 }
 
-/// The environment that `register` functions receive.
-pub type Shared = Arc<Environment>;
-
 /// The folder of keys in earlier versions, which did not store them in the home.
 pub(crate) fn default_keys_directory() -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_else(std::env::temp_dir);

@@ -76,7 +76,7 @@ pub use approval::question_in;
 pub use environment::{Account, CallerIdentity, Environment, RehearsalAddresses};
 pub use local::{LocalSettings, needs_account, register_local};
 pub use process::{
-    ProgramLine, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, refused_variable, supervise,
+    ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, refused_variable, supervise,
 };
 
 /// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use aws_sdk_cloudwatchlogs::types::LogGroup;
+use aws_sdk_cloudwatchlogs::types::{LogGroup, LogStream, OrderBy};
 use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ use crate::{
 };
 
 const RESOURCE_TYPE: &str = "AWS::Logs::LogGroup";
+/// The log streams, and the lines of each, that [`last_lines`] reads.
+const LAST_STREAMS_MAX: i32 = 2;
+const LAST_LINES_MAX: i32 = 15;
 
 /// The log groups of a deployment.
 const LOG_GROUPS: Scope = Scope {
@@ -80,7 +83,7 @@ impl Environment {
     }
 
     /// The client for reads.
-    pub(crate) fn logs_reads(&self) -> aws_sdk_cloudwatchlogs::Client {
+    fn logs_reads(&self) -> aws_sdk_cloudwatchlogs::Client {
         self.client_for_reads(aws_sdk_cloudwatchlogs::Client::new)
     }
 }
@@ -163,6 +166,31 @@ async fn create_log_group(
 fn answered(name: String, change: ChangeAction) -> Answer<LogGroupName> {
     let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &name).named(&name);
     Answer::with_change(LogGroupName { name }, resource_change)
+}
+
+/// The last lines of the log streams that were written last.
+///
+/// # Errors
+/// A read failed.
+pub(crate) async fn last_lines(environment: &Environment, log_group: &str) -> Result<Vec<String>, StepError> {
+    let logs = environment.logs_reads();
+    let streams = logs
+        .describe_log_streams()
+        .log_group_name(log_group)
+        .order_by(OrderBy::LastEventTime)
+        .descending(true)
+        .limit(LAST_STREAMS_MAX)
+        .send()
+        .await
+        .map_err(|error| failure("logs:DescribeLogStreams", error))?;
+    let mut lines = Vec::new();
+    for stream in streams.log_streams().iter().filter_map(LogStream::log_stream_name) {
+        let call = logs.get_log_events().log_group_name(log_group).log_stream_name(stream);
+        let events = call.limit(LAST_LINES_MAX).start_from_head(false).send().await;
+        let events = events.map_err(|error| failure("logs:GetLogEvents", error))?;
+        lines.extend(events.events.unwrap_or_default().into_iter().filter_map(|event| event.message));
+    }
+    Ok(lines)
 }
 
 pub(crate) async fn find(environment: &Environment, name: &str) -> Result<Option<LogGroup>, StepError> {

@@ -38,11 +38,11 @@ pub struct Statement {
     pub resources: Vec<String>,
     /// Condition keys and their values, of which one must match. The operator is `StringLike`, so that a value may
     /// contain `*`.
-    pub condition: Condition,
+    pub condition: ConditionKeys,
 }
 
 /// Condition keys and their values.
-pub type Condition = Vec<(String, Vec<String>)>;
+pub type ConditionKeys = Vec<(String, Vec<String>)>;
 
 /// The scope of actions: the resources on which they are allowed, and the condition. Each scope is a statement.
 pub(crate) struct Scope {
@@ -53,7 +53,7 @@ pub(crate) struct Scope {
     /// The ARNs of the resources.
     pub(crate) resources: fn(&Restriction) -> Vec<String>,
     /// The condition.
-    pub(crate) condition: fn(&Restriction) -> Condition,
+    pub(crate) condition: fn(&Restriction) -> ConditionKeys,
 }
 
 /// All resources: most services do not restrict reads.
@@ -72,26 +72,26 @@ pub(crate) fn all(_restriction: &Restriction) -> Vec<String> {
 }
 
 /// No condition.
-pub(crate) fn none(_restriction: &Restriction) -> Condition {
+pub(crate) fn none(_restriction: &Restriction) -> ConditionKeys {
     Vec::new()
 }
 
 /// The request sets the deployment's tag.
-pub(crate) fn request_tag(restriction: &Restriction) -> Condition {
+pub(crate) fn request_tag(restriction: &Restriction) -> ConditionKeys {
     tag("aws:RequestTag", restriction)
 }
 
 /// The resource has the deployment's tag.
-pub(crate) fn resource_tag(restriction: &Restriction) -> Condition {
+pub(crate) fn resource_tag(restriction: &Restriction) -> ConditionKeys {
     tag("aws:ResourceTag", restriction)
 }
 
-fn tag(key: &str, restriction: &Restriction) -> Condition {
+fn tag(key: &str, restriction: &Restriction) -> ConditionKeys {
     vec![(format!("{key}/{DEPLOYMENT}"), vec![restriction.deployment.clone()])]
 }
 
 /// One of the values of a condition key.
-pub(crate) fn one_of(key: &str, values: &[&str]) -> Condition {
+pub(crate) fn one_of(key: &str, values: &[&str]) -> ConditionKeys {
     vec![(key.to_owned(), values.iter().map(|value| (*value).to_owned()).collect())]
 }
 

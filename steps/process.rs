@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use lines::{ProgramLine, ProgramStream, follow_programs};
+pub use lines::{ProgramOutput, ProgramStream, follow_programs};
 pub use supervisor::{SUPERVISOR_ARGUMENT, supervise};
 pub use surroundings::refused_variable;
 pub use turn::programs_ended;

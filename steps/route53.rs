@@ -14,7 +14,7 @@ use engine::step::{Registry, StepError};
 pub(crate) use alias::{described, leads_to, points_elsewhere};
 pub(crate) use inventory::FoundRecord;
 pub(crate) use record::records_at;
-pub(crate) use zone::zone_ids_of;
+pub(crate) use zone::{zone_ids_of, zone_servers};
 
 use crate::{
     Environment,
@@ -79,7 +79,7 @@ impl Environment {
     }
 
     /// The client for reads.
-    pub(crate) fn route53_reads(&self) -> aws_sdk_route53::Client {
+    fn route53_reads(&self) -> aws_sdk_route53::Client {
         self.client_for_reads(aws_sdk_route53::Client::new)
     }
 }

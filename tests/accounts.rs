@@ -13,8 +13,13 @@ pub fn who() -> Value {
     json!({ "Type": "Task", "Resource": "flow:sts:getCallerIdentity", "Arguments": {}, "End": true })
 }
 
-/// A definition that asks for the caller, waits for an answer from outside, and asks again.
+/// A definition that asks for the caller, waits, and asks again.
 fn asks_twice(home: &Home) -> String {
+    asks_twice_after(home, 15)
+}
+
+/// The same with a shorter wait, for a test that waits for its end.
+fn asks_twice_after(home: &Home, seconds: u32) -> String {
     let mut first = who();
     first.as_object_mut().unwrap().remove("End");
     first["Assign"] = json!({ "first": "{% $states.result.account %}" });
@@ -22,7 +27,7 @@ fn asks_twice(home: &Home) -> String {
     let mut second = who();
     second["Output"] = json!("{% {'first': $first, 'second': $states.result.account} %}");
     let states =
-        json!({ "First": first, "Rest": { "Type": "Wait", "Seconds": 15, "Next": "Second" }, "Second": second });
+        json!({ "First": first, "Rest": { "Type": "Wait", "Seconds": seconds, "Next": "Second" }, "Second": second });
     home.definition("twice", &json!({ "QueryLanguage": "JSONata", "StartAt": "First", "States": states }))
 }
 
@@ -43,7 +48,7 @@ fn a_run_pins_what_it_showed_and_asks_sts_once() {
 #[test]
 fn a_resume_with_another_account_or_region_is_refused_and_names_both() {
     let (home, sts) = (Home::plain(), Sts::start());
-    let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one"];
+    let run = ["run", &asks_twice_after(&home, 4), "--yes", "--no-wait=0", "--id", "one"];
     home.exits_with(&run, &sts.credentials(STAGING), 75);
     for resume in [&["resume", "one"][..], &["resume", "--all"]] {
         let said = home.exits_with(resume, &sts.credentials(PRODUCTION), 3);
@@ -149,7 +154,7 @@ fn a_reason_that_several_executions_share_is_printed_once() {
 #[test]
 fn a_resume_of_all_beside_a_server_says_for_what_it_waits() {
     let (home, sts) = (Home::plain(), Sts::start());
-    let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one"];
+    let run = ["run", &asks_twice_after(&home, 4), "--yes", "--no-wait=0", "--id", "one"];
     home.exits_with(&run, &sts.credentials(STAGING), 75);
     let (rotating, rotated) = rotating(&home, &sts);
     std::fs::write(&rotated, "").unwrap();
@@ -203,7 +208,7 @@ fn an_owner_without_credentials_is_named_with_what_works() {
 #[test]
 fn a_server_of_another_account_calls_nothing_and_leaves_what_it_finds() {
     let (home, sts) = (Home::plain(), Sts::start());
-    let run = ["run", &asks_twice(&home), "--yes", "--no-wait=0", "--id", "one"];
+    let run = ["run", &asks_twice_after(&home, 4), "--yes", "--no-wait=0", "--id", "one"];
     home.exits_with(&run, &sts.credentials(STAGING), 75);
     let server = Server::start_with(&home, &sts.credentials(PRODUCTION));
     until(40, "it is left", || home.exits(&["status", "one"], 0).contains("INTERRUPTED"));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Home, World, text};
 
 /// Slower than in other tests: on a busy machine a short time-out of the workflow would pass between two checks.
-const SPEED: &str = "100";
+const SPEED: &str = "150";
 
 /// The number of nights without `FLOW_NIGHTS`.
 const NIGHTS_DEFAULT: usize = 4;

@@ -29,17 +29,10 @@ fn exit(home: &Home, arguments: &[&str], expected: i32) -> String {
     reported
 }
 
-/// A home, and the Python environment, which any rehearsal creates.
-fn home() -> Home {
-    let home = Home::for_rehearsal();
-    home.world();
-    home
-}
-
 #[test]
 fn boto3_sees_stops_and_redrives_what_flow_run_began_before_and_beside_the_server() {
     for begun_beside in [true, false] {
-        let home = home();
+        let home = Home::plain();
         let run = ["run", &waits(&home), "--yes", "--id", "w-1", "--input", r#"{"a": 1}"#, "--no-wait"];
         let server = if begun_beside {
             let server = Server::start(&home);
@@ -63,7 +56,7 @@ fn boto3_sees_stops_and_redrives_what_flow_run_began_before_and_beside_the_serve
 
 #[test]
 fn every_command_works_on_what_boto3_began() {
-    let home = home();
+    let home = Home::plain();
     let server = Server::start(&home);
     server.python(CLIENT, &["start"]);
     assert!(exit(&home, &["status"], 0).contains("rehearsal-task:e-1"));
@@ -92,7 +85,7 @@ fn a_file_with_any_name_runs() {
 
 #[test]
 fn what_a_rehearsal_starts_stays_in_its_world() {
-    let home = home();
+    let home = Home::for_rehearsal();
     let task = json!({ "Type": "Task", "Resource": "flow:sts:getCallerIdentity", "Parameters": {}, "End": true });
     let child = file(&home, "child", &json!({ "StartAt": "A", "States": { "A": task } }));
     let start = json!({ "Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "End": true,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Slower than in other tests: on a busy machine a short time-out of the workflow would pass between two checks.
-const SPEED: &str = "100";
+const SPEED: &str = "150";
 
 /// The number of resources by type, action and identity: the name of a created resource, the id of another one.
 type Counts = BTreeMap<(String, String, String), usize>;
@@ -265,7 +265,7 @@ fn quiet_shows_only_changes() {
 
 #[test]
 fn an_option_that_a_rehearsal_would_ignore_is_refused() {
-    let home = Home::for_rehearsal();
+    let home = Home::plain();
     for option in [["--region", "us-west-2"], ["--profile", "mine"]] {
         let said = home.exits(&[&["run", "endpoints-aws", "--rehearse", "--plan"], &option[..]].concat(), 3);
         assert!(said.contains(option[0]) && said.contains("has no effect with --rehearse"), "{said}");

@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::support::{Home, python, text};
+use crate::support::{Home, run_python, text};
 
 /// `flow serve` on a free port. Killed when this is dropped.
 pub struct Server {
@@ -82,9 +82,7 @@ impl Server {
 
     /// Runs a script with boto3, whose first argument is the endpoint. Returns its output.
     pub fn python(&self, script: &str, arguments: &[&str]) -> String {
-        let output = Command::new(python()).args(["-c", script, &self.endpoint]).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-        text(&output.stdout)
+        run_python(script, &[&[&*self.endpoint], arguments].concat())
     }
 }
 
@@ -95,34 +93,27 @@ impl Drop for Server {
     }
 }
 
-/// A home, and the Python environment, which any rehearsal creates.
-fn home() -> Home {
-    let home = Home::for_rehearsal();
-    home.world();
-    home
-}
-
 #[test]
 fn boto3_starts_lists_stops_and_redrives_as_with_aws() {
-    let home = home();
+    let home = Home::plain();
     Server::start(&home).client("executions", &[]);
 }
 
 #[test]
 fn boto3_publishes_versions_and_aliases_and_deletes_as_with_aws() {
-    let home = home();
+    let home = Home::plain();
     Server::start(&home).client("versions", &[]);
 }
 
 #[test]
 fn executions_start_executions_and_wait_for_them() {
-    let home = home();
+    let home = Home::plain();
     Server::start(&home).client("nested", &[]);
 }
 
 #[test]
 fn functions_answer_fail_by_name_and_bring_tokens_back() {
-    let home = home();
+    let home = Home::plain();
     let stub = Command::new("python3").args(["-c", include_str!("lambda_stub.py")]).stdout(Stdio::piped()).spawn();
     let mut stub = stub.unwrap();
     let mut port = String::new();
@@ -138,7 +129,7 @@ fn functions_answer_fail_by_name_and_bring_tokens_back() {
 
 #[test]
 fn after_a_kill_tokens_offers_and_waits_continue() {
-    let home = home();
+    let home = Home::plain();
     let first = Server::start(&home);
     let kept = first.client("before_the_kill", &[]);
     drop(first);

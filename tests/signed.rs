@@ -10,8 +10,7 @@ const KEY: [(&str, &str); 2] =
 
 #[test]
 fn boto3_is_let_in_by_the_key_and_by_nothing_else() {
-    let home = Home::for_rehearsal();
-    home.world();
+    let home = Home::plain();
     let server = Server::start_with(&home, &KEY);
     server.python(include_str!("signed_client.py"), &[KEY[0].1, KEY[1].1]);
 }

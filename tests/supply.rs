@@ -18,7 +18,7 @@ fn packages() -> Vec<Value> {
     };
     let rustc = output("rustc", &["-vV"]);
     let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
-    let cargo = std::env::var("CARGO").unwrap();
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let metadata = ["metadata", "--locked", "--offline", "--format-version", "1", "--filter-platform", host];
     let metadata: Value = serde_json::from_str(&output(&cargo, &metadata)).unwrap();
     metadata["packages"].as_array().unwrap().clone()

@@ -1,19 +1,24 @@
 //! The real program in a home of its own, with the world of its rehearsals.
 
+mod http;
+mod permit;
+mod python;
+
 use std::{
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Output, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::{Value, json};
 
+use permit::Permit;
+
+pub use http::post;
+pub use python::{python, run as run_python};
+
 /// As fast as the slowest call allows: 12 minutes of waits take seconds.
 pub const SPEED: &str = "400";
-
-/// Limits concurrent rehearsals, which share two cores, so that their waits take place.
-static PERMITS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
 
 /// A folder that only this user can read, whatever the umask of this process is.
 fn folder() -> tempfile::TempDir {
@@ -24,7 +29,7 @@ fn folder() -> tempfile::TempDir {
 /// A home folder for the program. The processes that it started end when this is dropped.
 pub struct Home {
     folder: tempfile::TempDir,
-    _permit: Option<MutexGuard<'static, ()>>,
+    _permit: Option<Permit>,
 }
 
 impl Home {
@@ -35,9 +40,7 @@ impl Home {
 
     /// A home for a rehearsal.
     pub fn for_rehearsal() -> Self {
-        let free = PERMITS.iter().find_map(|permit| permit.try_lock().ok());
-        let permit = free.unwrap_or_else(|| PERMITS[0].lock().unwrap_or_else(PoisonError::into_inner));
-        Home { folder: folder(), _permit: Some(permit) }
+        Home { folder: folder(), _permit: Some(Permit::take()) }
     }
 
     pub fn path(&self) -> &Path {
@@ -153,15 +156,6 @@ impl Home {
     }
 }
 
-/// Calls an operation over HTTP with the standard library of Python.
-pub fn post(endpoint: &str, target: &str, body: &str) -> String {
-    const SCRIPT: &str = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(u.Request(sys.argv[1], sys.argv[3].encode(), \
-                          {'X-Amz-Target': sys.argv[2], 'Content-Type': 'application/x-amz-json-1.0'})).read().decode())";
-    let output = Command::new("python3").args(["-c", SCRIPT, endpoint, target, body]).output().unwrap();
-    assert!(output.status.success(), "{target}: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
 /// Polls until the condition holds, for at most this many seconds.
 pub fn until(seconds: u64, what: &str, mut question: impl FnMut() -> bool) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
@@ -213,19 +207,12 @@ impl World {
 
     /// Orders faults from the gateway.
     pub fn faults(&self, orders: &Value) {
-        let url = format!("{}/world/faults", self.gateway);
-        let status = Command::new("python3").args(["-c", POST, &url, &orders.to_string()]).status().unwrap();
-        assert!(status.success());
+        http::put_orders(&format!("{}/world/faults", self.gateway), &orders.to_string());
     }
 
     /// Clears all ordered faults.
     pub fn clear_faults(&self) {
-        let status = Command::new("python3")
-            .args(["-c", GET, &format!("{}/world/faults", self.gateway)])
-            .output()
-            .unwrap()
-            .status;
-        assert!(status.success());
+        http::get(&format!("{}/world/faults", self.gateway));
     }
 
     /// The names of the calls that changed something.
@@ -238,40 +225,18 @@ impl World {
 
     /// All calls.
     pub fn calls(&self) -> Vec<Value> {
-        let output =
-            Command::new("python3").args(["-c", GET, &format!("{}/world/calls", self.gateway)]).output().unwrap();
-        serde_json::from_slice(&output.stdout).unwrap()
+        serde_json::from_str(&http::get(&format!("{}/world/calls", self.gateway))).unwrap()
     }
 
     /// The resources that another client (boto3, from the rehearsal's Python environment) finds in moto directly.
     pub fn inspect(&self) -> Value {
-        let script = include_str!("account.py");
-        let output = Command::new(python()).args(["-c", script, &self.moto, &self.region]).output().unwrap();
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap()
+        serde_json::from_str(&self.python(include_str!("account.py"))).unwrap()
     }
-}
 
-impl World {
     /// Runs a script with boto3 against moto directly.
     pub fn python(&self, script: &str) -> String {
-        let output = Command::new(python()).args(["-c", script, &self.moto, &self.region]).output().unwrap();
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        text(&output.stdout)
+        python::run(script, &[&self.moto, &self.region])
     }
-}
-
-const POST: &str =
-    "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode(), method='POST'))";
-const GET: &str = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1]).read().decode())";
-
-/// The Python interpreter of the environment that the rehearsal created.
-pub fn python() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").unwrap()).join(".cache"));
-    let folders = std::fs::read_dir(cache.join("flow")).unwrap();
-    let ready = |folder: &PathBuf| folder.join(".complete").exists();
-    folders.map(|entry| entry.unwrap().path()).find(ready).unwrap().join("bin/python")
 }
 
 /// The expected number of each resource after the runbook: one of everything.

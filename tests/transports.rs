@@ -129,9 +129,8 @@ fn operations_with_a_host_prefix_are_answered() {
 client = boto3.client('stepfunctions', endpoint_url=sys.argv[1], region_name='us-east-1', aws_access_key_id='x', aws_secret_access_key='x')
 state = json.dumps({'Type': 'Pass', 'Result': 1, 'End': True})
 print(client.test_state(definition=state, roleArn='arn:aws:iam::111111111111:role/x')['output'])";
-    let rehearsal = Home::for_rehearsal();
-    rehearsal.world();
-    let server = Server::start(&rehearsal);
+    let home = Home::plain();
+    let server = Server::start(&home);
     let mut command = std::process::Command::new(python());
     let command = command.args(["-c", SCRIPT, &server.endpoint]).env("AWS_DISABLE_HOST_PREFIX_INJECTION", "true");
     let output = command.output().unwrap();

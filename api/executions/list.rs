@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     Answer, Api, Fault, arn, paging,
-    records::{Execution, StateMachineType, execution_key, set},
+    records::{StartedExecution, StateMachineType, execution_key, set},
     request::Page,
 };
 
@@ -58,7 +58,7 @@ impl Api {
             return Err(Fault::new("StateMachineTypeNotSupported", message));
         }
         let Some(filter) = request.filter() else { return Ok(json!({ "executions": [] })) };
-        let through = |started: &Execution| {
+        let through = |started: &StartedExecution| {
             let version = started.version.map(|number| number.to_string());
             qualifier.is_none() || started.alias == qualifier || version == qualifier
         };
@@ -89,7 +89,11 @@ impl Api {
 
     /// The execution at a position; `None` if it has moved, was pruned, or is an EXPRESS execution of an earlier state
     /// machine of this name.
-    fn listed_at(&self, at: &ListPosition, filter: ListFilter) -> Result<Option<(ExecutionHeader, Execution)>, Fault> {
+    fn listed_at(
+        &self,
+        at: &ListPosition,
+        filter: ListFilter,
+    ) -> Result<Option<(ExecutionHeader, StartedExecution)>, Fault> {
         let store = self.runner.store();
         if at.id.split(':').count() > 2 {
             return Ok(None);

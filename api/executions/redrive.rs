@@ -23,7 +23,7 @@ const REDRIVABLE_EVENTS_MAX: u64 = 24_999;
 /// A request of RedriveExecution.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Request {
+pub(crate) struct RedriveRequest {
     execution_arn: String,
     #[serde(default)]
     client_token: Option<String>,
@@ -83,7 +83,7 @@ impl Api {
         Ok(status.filter(|status| *status != ExecutionStatus::Running))
     }
 
-    pub(crate) async fn redrive_execution(&self, request: Request) -> Answer {
+    pub(crate) async fn redrive_execution(&self, request: RedriveRequest) -> Answer {
         let id = arn::standard_execution(&request.execution_arn)?;
         let redriven_ms = self.redrive(&id, request.client_token, (None, Vec::new()), refusal).await?;
         Ok(json!({ "redriveDate": seconds(redriven_ms) }))

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{IncludedData, add_data, input};
 use crate::{
     Answer, Api, CREDENTIALS_UNUSABLE, CheckedDefinition, Fault,
-    records::{Execution, StateMachineType, execution_key, input_key, seconds, set},
+    records::{StartedExecution, StateMachineType, execution_key, input_key, seconds, set},
     request::checked_name,
     state_machines::Resolved,
 };
@@ -33,7 +33,7 @@ pub(crate) struct StartRequest {
 
 /// An execution to start: its API document and the runner's request.
 pub(crate) struct PreparedStart {
-    pub started: Execution,
+    pub started: StartedExecution,
     pub new: NewExecution,
     kind: StateMachineType,
 }
@@ -82,7 +82,7 @@ impl Api {
         Ok(answer)
     }
 
-    fn response(&self, header: &ExecutionHeader, started: &Execution) -> Value {
+    fn response(&self, header: &ExecutionHeader, started: &StartedExecution) -> Value {
         let stopped_ms = header.stopped_ms.unwrap_or(header.started_ms);
         // AWS bills EXPRESS executions in units of 100 ms and 64 MB.
         let billed_ms = stopped_ms.saturating_sub(header.started_ms).div_ceil(100).max(1) * 100;
@@ -148,7 +148,7 @@ impl Api {
             documents: DocumentChanges::default(),
             is_id_new: false,
         };
-        let started = Execution {
+        let started = StartedExecution {
             name,
             machine: machine.name.clone(),
             role_arn: machine.role_arn.clone(),

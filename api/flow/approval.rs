@@ -140,7 +140,7 @@ impl Api {
         let approval = approval_of(&row).cloned().unwrap_or_default();
         let problems_of = |schema: &Value, value: &Value| self.options.host.problems_of_value(schema, value);
         let by = author.signaller(&approval);
-        let answer = Answer { decision, by: &by, proof: author.proof(), now_ms: self.now_ms() };
+        let answer = ApprovalAnswer { decision, by: &by, proof: author.proof(), now_ms: self.now_ms() };
         let outcome = outcome_of(&approval, &row.state_path(), answer, problems_of)?;
         let (path, user) = (row.state_path(), by.user.clone());
         match self.answer_row(id, &row, outcome, by).await? {
@@ -212,7 +212,7 @@ pub enum Proof<'a> {
 
 /// A person's answer to an approval.
 #[derive(Clone)]
-pub struct Answer<'a> {
+pub struct ApprovalAnswer<'a> {
     /// The decision.
     pub decision: Decision,
     /// Who answers.
@@ -230,10 +230,10 @@ pub struct Answer<'a> {
 pub fn outcome_of(
     approval: &Approval,
     state_path: &str,
-    answer: Answer<'_>,
+    answer: ApprovalAnswer<'_>,
     problems_of: impl Fn(&Value, &Value) -> Vec<String>,
 ) -> Result<Result<Value, ErrorAndCause>, Fault> {
-    let Answer { decision, by, proof, now_ms } = answer;
+    let ApprovalAnswer { decision, by, proof, now_ms } = answer;
     refuse_others(approval, state_path, &by.user, proof)?;
     let (choice, fields) = match decision {
         Decision::Approve { choice, fields } => (choice, fields),
@@ -323,7 +323,7 @@ mod tests {
     /// The kind of the refusal of an answer; `None` if it is accepted.
     fn refusal(approval: &Approval, user: &str, proof: Proof<'_>) -> Option<&'static str> {
         let by = Signaller { user: user.to_owned(), host: "desk".to_owned(), comment: None };
-        let answer = Answer { decision: Decision::Reject, by: &by, proof, now_ms: 0 };
+        let answer = ApprovalAnswer { decision: Decision::Reject, by: &by, proof, now_ms: 0 };
         outcome_of(approval, "Ask", answer, |_, _| Vec::new()).err().map(|fault| fault.kind)
     }
 

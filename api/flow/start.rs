@@ -14,7 +14,7 @@ use tokio::sync::MutexGuard;
 use crate::{
     Api, CheckedDefinition, Fault, Operation,
     executions::{PreparedStart, new_uuid},
-    records::{Creation, StateMachine, StateMachineType, machine_key},
+    records::{Creation, StateMachineRecord, StateMachineType, machine_key},
     state_machines::{Resolved, settings},
 };
 
@@ -134,10 +134,10 @@ impl Api {
         &self,
         name: &str,
         definition: &CheckedDefinition,
-    ) -> Result<(StateMachine, DocumentChanges, Option<MutexGuard<'_, ()>>), Fault> {
+    ) -> Result<(StateMachineRecord, DocumentChanges, Option<MutexGuard<'_, ()>>), Fault> {
         let changing = self.changing.lock().await;
         let found = self.machine_if_any(name)?;
-        let standard = |found: &StateMachine| found.kind == StateMachineType::Standard;
+        let standard = |found: &StateMachineRecord| found.kind == StateMachineType::Standard;
         let text = definition.text().to_owned();
         let machine = match found {
             Some(found) if found.deleting => return Err(self.deleting(name)),
@@ -146,7 +146,7 @@ impl Api {
             }
             Some(found) if found.of_workflow => {
                 let (updated_ms, revision_id) = (self.now_ms(), Some(new_uuid()));
-                StateMachine { definition: text, updated_ms, revision_id, ..Arc::unwrap_or_clone(found) }
+                StateMachineRecord { definition: text, updated_ms, revision_id, ..Arc::unwrap_or_clone(found) }
             }
             Some(_) => {
                 let arn = self.state_machine_arn(name);
@@ -163,9 +163,9 @@ impl Api {
         Ok((machine, documents, Some(changing)))
     }
 
-    pub(crate) fn of_workflow(&self, name: &str, definition: String) -> StateMachine {
+    pub(crate) fn of_workflow(&self, name: &str, definition: String) -> StateMachineRecord {
         let now = self.now_ms();
-        StateMachine {
+        StateMachineRecord {
             name: name.to_owned(),
             kind: StateMachineType::Standard,
             definition,

@@ -6,7 +6,7 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::records::Execution;
+use crate::records::StartedExecution;
 
 /// The fields that hold execution data.
 const DATA: &[&str] = &[
@@ -28,7 +28,7 @@ pub(super) fn without_data(event: &mut Value) {
 }
 
 /// Writes an event's type and details into it.
-pub(super) fn event_fields(details: &Details, started: &Execution, event: &mut Value) {
+pub(super) fn event_fields(details: &Details, started: &StartedExecution, event: &mut Value) {
     let (kind, field, details) = match details {
         Details::ExecutionStarted { .. } => execution_started(started),
         Details::ExecutionSucceeded { output } => plain("ExecutionSucceeded", data("output", output)),
@@ -131,7 +131,7 @@ fn failed(failure: &ErrorAndCause) -> Map<String, Value> {
     body.map(|(name, text)| (name.to_owned(), json!(text))).collect()
 }
 
-fn execution_started(started: &Execution) -> EventBody {
+fn execution_started(started: &StartedExecution) -> EventBody {
     let mut body = fields([
         ("input", started.input.clone().into()),
         ("inputDetails", json!({ "truncated": false })),
@@ -141,7 +141,7 @@ fn execution_started(started: &Execution) -> EventBody {
     plain("ExecutionStarted", body)
 }
 
-fn composite(details: &Details, started: &Execution) -> EventBody {
+fn composite(details: &Details, started: &StartedExecution) -> EventBody {
     let iteration = |kind: &str, name: &str, index: u64| {
         (kind.to_owned(), lower(kind), fields([("name", json!(name)), ("index", json!(index))]))
     };
@@ -203,7 +203,7 @@ fn called(resource: &str) -> (&'static str, Map<String, Value>) {
     }
 }
 
-fn task(details: &Details, started: &Execution) -> EventBody {
+fn task(details: &Details, started: &StartedExecution) -> EventBody {
     let (suffix, resource, more) = match details {
         Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, role_arn, .. } => {
             let limits = [("timeoutInSeconds", *timeout_seconds), ("heartbeatInSeconds", *heartbeat_seconds)];

@@ -13,19 +13,19 @@ use crate::{
     Answer, Api, Fault,
     arn::MapRunName,
     paging,
-    records::{Execution, execution_key, seconds, set},
+    records::{StartedExecution, execution_key, seconds, set},
     request::Page,
 };
 
 /// A child execution, and the map run that started it.
-pub(crate) struct Child {
+pub(crate) struct ChildExecution {
     pub found: FoundMapRun,
     pub row: machine::Child,
 }
 
 impl Api {
     /// Finds the child execution of a name.
-    pub(crate) fn child(&self, name: &MapRunName, arn: &str) -> Result<Child, Fault> {
+    pub(crate) fn child(&self, name: &MapRunName, arn: &str) -> Result<ChildExecution, Fault> {
         let missing = || Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"));
         let found = self.run_named(name)?.filter(|found| found.run.express == name.is_express).ok_or_else(missing)?;
         let index = machine::child_index(&name.id).ok_or_else(missing)?;
@@ -33,7 +33,7 @@ impl Api {
         let row = self.runner.store().child(&found.execution, id)?;
         // The UUID of the map run itself can parse as a child's name.
         let row = row.filter(|_| found.run.child_name(index) == name.id).ok_or_else(missing)?;
-        Ok(Child { found, row })
+        Ok(ChildExecution { found, row })
     }
 
     pub(crate) fn child_arn(&self, found: &FoundMapRun, index: u64) -> String {
@@ -97,8 +97,8 @@ impl Api {
     }
 
     /// The answer of DescribeExecution for a child execution.
-    pub(crate) fn describe_child(&self, child: &Child, with_data: bool) -> Answer {
-        let Child { found, row } = child;
+    pub(crate) fn describe_child(&self, child: &ChildExecution, with_data: bool) -> Answer {
+        let ChildExecution { found, row } = child;
         let mut response = self.child_summary(found, row);
         if with_data {
             let ends = [self.child_event(child, 1)?, self.child_event(child, row.last_event_id)?];
@@ -110,7 +110,7 @@ impl Api {
         Ok(response)
     }
 
-    fn child_event(&self, child: &Child, event: u64) -> Result<Option<HistoryEventDetails>, Fault> {
+    fn child_event(&self, child: &ChildExecution, event: u64) -> Result<Option<HistoryEventDetails>, Fault> {
         let entry = self.child_entries(child, event, 1)?.pop();
         Ok(entry.and_then(|entry| match entry.content {
             EntryContent::Event(event) => Some(event.details),
@@ -119,18 +119,23 @@ impl Api {
     }
 
     /// The history of a child execution, starting with an event.
-    pub(crate) fn child_entries(&self, child: &Child, from: u64, limit: usize) -> Result<Vec<JournalEntry>, Fault> {
+    pub(crate) fn child_entries(
+        &self,
+        child: &ChildExecution,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<JournalEntry>, Fault> {
         Ok(self.runner.store().child_entries(&child.found.execution, child.row.id, from, limit)?)
     }
 
     /// The document of the parent execution, with the child's input in place of the parent's.
-    pub(crate) fn started_child(&self, child: &Child) -> Result<Execution, Fault> {
+    pub(crate) fn started_child(&self, child: &ChildExecution) -> Result<StartedExecution, Fault> {
         let id = &child.found.execution;
         let missing = || {
             let arn = self.child_arn(&child.found, child.row.id.index);
             Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
         };
-        let mut started: Execution = self.runner.store().document(&execution_key(id))?.ok_or_else(missing)?;
+        let mut started: StartedExecution = self.runner.store().document(&execution_key(id))?.ok_or_else(missing)?;
         if let Some(HistoryEventDetails::ExecutionStarted { input }) = self.child_event(child, 1)? {
             started.input = input.to_string();
         }

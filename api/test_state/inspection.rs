@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 
 use super::{
     mock::Mock,
-    trial::{Outcome, Trial},
+    trial::{Outcome, TestedState},
 };
 use crate::records::set;
 
 /// A state under inspection.
 struct Inspected<'a> {
-    trial: &'a Trial,
+    trial: &'a TestedState,
     state: &'a Value,
     input: &'a Value,
 }
 
 /// Collects the inspection data of a run, as far as the state got.
-pub(super) fn inspect(trial: &Trial, state: &Value, input: &Value, outcome: &Outcome) -> Value {
+pub(super) fn inspect(trial: &TestedState, state: &Value, input: &Value, outcome: &Outcome) -> Value {
     let inspected = Inspected { trial, state, input };
     let mut data = json!({ "input": input.to_string() });
     // The variables after the state. Source: API Reference, InspectionData.

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::{
     mock::Mock,
-    trial::{Outcome, Trial},
+    trial::{Outcome, TestedState},
 };
 use crate::Fault;
 
-impl Trial {
+impl TestedState {
     /// Runs a Map or a Parallel.
     pub(super) fn run_composite(&self, state: &Value, input: &Value) -> Result<Outcome, Fault> {
         let begun = self.begun(state, input)?;

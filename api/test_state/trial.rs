@@ -20,7 +20,7 @@ use super::{
 use crate::{Api, Fault, definition, records::set};
 
 /// The data of a test run.
-pub(super) struct Trial {
+pub(super) struct TestedState {
     pub identity: Identity,
     pub context: Option<Value>,
     pub variables: Map<String, Value>,
@@ -109,7 +109,7 @@ impl Targets {
     }
 }
 
-impl Trial {
+impl TestedState {
     /// Runs a state with an input.
     pub fn run(&self, state: &Value, input: &Value) -> Result<Outcome, Fault> {
         match state["Type"].as_str() {

@@ -29,12 +29,12 @@ pub struct Prepared {
 
 /// A visit of a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Visit {
+struct EnteredState {
     frame: String,
     name: String,
 }
 
-impl Visit {
+impl EnteredState {
     fn path(&self) -> String {
         state_path(&self.frame, &self.name)
     }
@@ -44,7 +44,7 @@ impl Visit {
 pub struct Run {
     prepared: Prepared,
     recorded: Recorded,
-    visits: Vec<Visit>,
+    visits: Vec<EnteredState>,
     outcomes: BTreeMap<String, StateOutcome>,
     /// The header of its execution.
     pub header: ExecutionHeader,
@@ -94,13 +94,13 @@ impl Run {
         let (path, outcome) = match &entry.content {
             EntryContent::Event(event) => match &event.details {
                 HistoryEventDetails::StateEntered { name, .. } => {
-                    let visit = Visit { frame: event.frame.to_string(), name: name.to_string() };
+                    let visit = EnteredState { frame: event.frame.to_string(), name: name.to_string() };
                     let path = visit.path();
                     self.visits.push(visit);
                     (path, StateOutcome::Entered)
                 }
                 HistoryEventDetails::StateExited { name, output, .. } => {
-                    let visit = Visit { frame: event.frame.to_string(), name: name.to_string() };
+                    let visit = EnteredState { frame: event.frame.to_string(), name: name.to_string() };
                     (visit.path(), StateOutcome::Exited(shortened(&output.to_string(), OUTPUT_CHARACTERS_MAX)))
                 }
                 _ => return,
@@ -161,7 +161,7 @@ impl Run {
         found.map_or(Begin::Start, |(state_path, path)| Begin::At { state_path, path })
     }
 
-    fn reentry(&self, now: &Prepared, visit: &Visit) -> Option<(String, Vec<Reentry>)> {
+    fn reentry(&self, now: &Prepared, visit: &EnteredState) -> Option<(String, Vec<Reentry>)> {
         let machine = engine::asl::parse(&now.definition).ok()?;
         let steps = reentry_path(&machine, &visit.frame, &visit.name).ok()?;
         let level = |(frame, state): (String, std::sync::Arc<str>)| {

@@ -148,9 +148,9 @@ fn has_task_at(machine: &StateMachine, path: &str) -> bool {
     let here = machine.states.get(path).is_some_and(|state| matches!(state.kind, StateKind::Task(_)));
     here || inner(machine).any(|(name, index, inner)| {
         let rest = path.strip_prefix(name).and_then(|rest| match index {
-            Index::Alone => Some(rest),
-            Index::Branch(branch) => rest.strip_prefix(&format!("[{branch}]")),
-            Index::Iteration => {
+            PathSuffix::Alone => Some(rest),
+            PathSuffix::Branch(branch) => rest.strip_prefix(&format!("[{branch}]")),
+            PathSuffix::Iteration => {
                 let (number, rest) = rest.strip_prefix('[')?.split_once(']')?;
                 number.parse::<u64>().ok().map(|_| rest)
             }
@@ -160,7 +160,7 @@ fn has_task_at(machine: &StateMachine, path: &str) -> bool {
 }
 
 /// The suffix after a state's name in the path of a child frame.
-enum Index {
+enum PathSuffix {
     /// No suffix: the only branch of its Parallel.
     Alone,
     Branch(usize),
@@ -168,14 +168,16 @@ enum Index {
 }
 
 /// The machines nested in the states of a machine, each with its state's name.
-fn inner(machine: &StateMachine) -> impl Iterator<Item = (&str, Index, &StateMachine)> {
+fn inner(machine: &StateMachine) -> impl Iterator<Item = (&str, PathSuffix, &StateMachine)> {
     machine.states.values().flat_map(|state| {
-        let inner: Vec<(Index, &StateMachine)> = match &state.kind {
+        let inner: Vec<(PathSuffix, &StateMachine)> = match &state.kind {
             StateKind::Parallel { branches, .. } => match branches.as_slice() {
-                [branch] => vec![(Index::Alone, &**branch)],
-                branches => branches.iter().enumerate().map(|(at, branch)| (Index::Branch(at), &**branch)).collect(),
+                [branch] => vec![(PathSuffix::Alone, &**branch)],
+                branches => {
+                    branches.iter().enumerate().map(|(at, branch)| (PathSuffix::Branch(at), &**branch)).collect()
+                }
             },
-            StateKind::Map(map) => vec![(Index::Iteration, &*map.processor)],
+            StateKind::Map(map) => vec![(PathSuffix::Iteration, &*map.processor)],
             _ => Vec::new(),
         };
         inner.into_iter().map(|(index, inner)| (&*state.name, index, inner))

@@ -5,12 +5,22 @@ import os
 import sys
 import threading
 
-from werkzeug.serving import make_server
-from werkzeug.test import EnvironBuilder, run_wsgi_app
+import botocore.loaders
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+# moto opens a session for each service and region, and each session reads botocore's lists again. This takes a quarter of the start. One
+# loader, which keeps what it has read, serves all of them. It is set before moto is imported, because moto imports the function by name.
+LOADER = botocore.loaders.create_loader()
+botocore.loaders.create_loader = lambda search_path_string=None: LOADER
 
-from app import Gateway
+from werkzeug.serving import make_server  # noqa: E402
+from werkzeug.test import EnvironBuilder, run_wsgi_app  # noqa: E402
+
+from moto.backends import get_backend  # noqa: E402
+from moto.core import DEFAULT_ACCOUNT_ID  # noqa: E402
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from moto.utilities.utils import PARTITION_NAMES  # noqa: E402
+
+from app import Gateway  # noqa: E402
 
 
 def serve(application):
@@ -21,6 +31,15 @@ def serve(application):
 
 SERVICES = ["ec2", "rds", "ecs", "elasticloadbalancing", "iam", "logs", "secretsmanager", "sns", "monitoring", "acm", "route53",
             "sts", "ssm", "tagging", "servicequotas"]
+
+
+def make_iam():
+    """Reads the policies that AWS manages for the partition of the account only. moto would read them for every partition."""
+    partitions = get_backend("iam")[DEFAULT_ACCOUNT_ID]
+    for partition in PARTITION_NAMES:
+        os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true" if partition == "aws" else "false"
+        partitions[partition]
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 
 def warm(moto):
@@ -39,6 +58,7 @@ def main():
     moto = DomainDispatcherApplication(create_backend_app)
     gateway = Gateway(moto, speed, domain, region)
     gateway.seed()
+    make_iam()
     warm(moto)
     ports = {"gateway": serve(gateway), "moto": serve(moto)}
     print(json.dumps(ports), flush=True)

@@ -6,6 +6,7 @@ use engine::step::StepError;
 use super::{filter, foreign_rules, of_deployment, quotas};
 use crate::{
     Environment,
+    elbv2::{tags_of, target_group_named},
     failure::{failure, is_missing},
     found_tags,
     preflight::{CheckChanges, Objections},
@@ -177,17 +178,10 @@ impl Vpcs {
 }
 
 async fn vpcs_of_deployment(environment: &Environment, input: &CheckChanges) -> Result<Vpcs, StepError> {
-    let elbv2 = environment.elbv2_reads();
-    let group = match elbv2.describe_target_groups().names(&input.target_group_name).send().await {
-        Ok(answer) => answer.target_groups.unwrap_or_default().into_iter().next(),
-        Err(error) if is_missing(&error) => None,
-        Err(error) => return Err(failure("elasticloadbalancing:DescribeTargetGroups", error)),
-    };
+    let group = target_group_named(environment, &input.target_group_name).await?;
     let mut of_target_group = None;
     if let Some((arn, vpc_id)) = group.and_then(|group| Some((group.target_group_arn?, group.vpc_id?))) {
-        let tags = elbv2.describe_tags().resource_arns(arn).send().await;
-        let tags = tags.map_err(|error| failure("elasticloadbalancing:DescribeTags", error))?;
-        let ours = tags.tag_descriptions().iter().any(|found| found_tags!(found.tags()).is_ours(&input.deployment));
+        let ours = tags_of(environment, &arn).await?.is_some_and(|tags| tags.is_ours(&input.deployment));
         of_target_group = ours.then_some(vpc_id);
     }
     let found = environment.ec2_reads().describe_vpcs().filters(of_deployment(&input.deployment)).send().await;

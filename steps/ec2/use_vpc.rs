@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::filter;
 use crate::{
     Environment,
-    elbv2::tags_of,
-    failure::{failure, failure_for, is_missing},
+    elbv2::{load_balancer_named, tags_of},
+    failure::{failure, failure_for},
 };
 
 /// A load balancer needs subnets in two zones.
@@ -124,12 +124,7 @@ fn named_subnets(vpc_id: &str, wanted: &[String], candidates: &[&Subnet]) -> Res
 /// The subnets of the deployment's load balancer. They are kept, whatever subnets are later added to the VPC.
 async fn kept_subnets(environment: &Environment, input: &UseVpc) -> Result<Option<Vec<String>>, StepError> {
     let (Some(deployment), Some(name)) = (&input.deployment, &input.load_balancer_name) else { return Ok(None) };
-    let balancer = match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
-        Ok(answer) => answer.load_balancers.unwrap_or_default().into_iter().next(),
-        Err(error) if is_missing(&error) => None,
-        Err(error) => return Err(failure("elasticloadbalancing:DescribeLoadBalancers", error)),
-    };
-    let Some(balancer) = balancer else { return Ok(None) };
+    let Some(balancer) = load_balancer_named(environment, name).await? else { return Ok(None) };
     let arn = balancer.load_balancer_arn().unwrap_or_default();
     let ours = tags_of(environment, arn).await?.is_some_and(|tags| tags.is_ours(deployment));
     let subnets = balancer.availability_zones().iter().filter_map(|zone| zone.subnet_id().map(str::to_owned));

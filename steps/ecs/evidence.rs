@@ -1,18 +1,15 @@
 //! Collects what AWS reports about a service that does not become stable, which a person would otherwise look up.
 
-use aws_sdk_cloudwatchlogs::types::{LogStream, OrderBy};
 use aws_sdk_ecs::types::{Container, DesiredStatus, Service, ServiceEvent, Task};
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
 use engine::step::{ErrorClass, StepError};
 
 use super::service_wait::{WaitForService, health};
-use crate::{Environment, failure::failure};
+use crate::{Environment, failure::failure, logs::last_lines};
 
 const EVENTS_MAX: usize = 5;
 const TASKS_MAX: i32 = 5;
 const TARGETS_MAX: usize = 5;
-const LOG_STREAMS_MAX: i32 = 2;
-const LOG_LINES_MAX: i32 = 15;
 const LINE_LENGTH_MAX: usize = 300;
 const HINT: &str = "Repair the cause and run again with the same input: a new deployment of the service is started.";
 /// What the kernel writes to the log and what ECS gives as the reason of a stopped task if an image is built for another
@@ -35,7 +32,7 @@ pub(super) async fn explain(
         ("last events of the service", Ok(events(service))),
         ("stopped tasks", stopped_tasks(environment, input).await),
         ("targets that are not healthy", Ok(targets.iter().filter_map(unhealthy).take(TARGETS_MAX).collect())),
-        ("end of the log", log_tail(environment, &input.log_group).await),
+        ("end of the log", last_lines(environment, &input.log_group).await),
     ];
     let cause = written(cause, sections);
     let hint = hint(&cause);
@@ -124,28 +121,6 @@ fn unhealthy(target: &TargetHealthDescription) -> Option<String> {
     let description = health.and_then(|health| health.description()).unwrap_or_default();
     let words: Vec<&str> = [state.as_str(), reason, description].into_iter().filter(|word| !word.is_empty()).collect();
     Some(format!("{id}: {}", words.join(", ")))
-}
-
-/// The last lines of the log streams that were written last.
-async fn log_tail(environment: &Environment, log_group: &str) -> Result<Vec<String>, StepError> {
-    let logs = environment.logs_reads();
-    let streams = logs
-        .describe_log_streams()
-        .log_group_name(log_group)
-        .order_by(OrderBy::LastEventTime)
-        .descending(true)
-        .limit(LOG_STREAMS_MAX)
-        .send()
-        .await
-        .map_err(|error| failure("logs:DescribeLogStreams", error))?;
-    let mut lines = Vec::new();
-    for stream in streams.log_streams().iter().filter_map(LogStream::log_stream_name) {
-        let call = logs.get_log_events().log_group_name(log_group).log_stream_name(stream);
-        let events = call.limit(LOG_LINES_MAX).start_from_head(false).send().await;
-        let events = events.map_err(|error| failure("logs:GetLogEvents", error))?;
-        lines.extend(events.events.unwrap_or_default().into_iter().filter_map(|event| event.message));
-    }
-    Ok(lines)
 }
 
 #[cfg(test)]

@@ -9,11 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ACTIVE, evidence, find_service, service_arn};
-use crate::{
-    Environment,
-    failure::{failure_for, poll_again_or},
-    outcome::is_last_poll,
-};
+use crate::{Environment, elbv2::target_health, failure::poll_again_or, outcome::is_last_poll};
 
 /// How long a roll-out usually takes: two to six minutes.
 const TYPICAL_ROLLOUT: Duration = Duration::from_secs(180);
@@ -120,17 +116,6 @@ fn with_last_event(reason: String, context: &StepContext, service: &Service) -> 
         Some(event) => format!("{reason}; last event: {event}"),
         None => reason,
     }
-}
-
-async fn target_health(
-    environment: &Environment,
-    context: &StepContext,
-    target_group_arn: &str,
-) -> Result<Vec<TargetHealthDescription>, StepError> {
-    let answer = environment.elbv2_reads().describe_target_health().target_group_arn(target_group_arn).send().await;
-    let action = "elasticloadbalancing:DescribeTargetHealth";
-    let answer = answer.map_err(|error| failure_for(context, target_group_arn, action, error))?;
-    Ok(answer.target_health_descriptions.unwrap_or_default())
 }
 
 pub(super) fn health(target: &TargetHealthDescription) -> Option<&TargetHealthStateEnum> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
+use aws_sdk_elasticloadbalancingv2::types::{LoadBalancer, TargetGroup};
 use engine::step::StepError;
 use serde_json::json;
 
@@ -25,6 +25,22 @@ pub(crate) struct Balancer {
     pub(crate) dns_name: String,
     /// The domains that the deployment has pointed at it, by its tags.
     pub(crate) domains: Vec<String>,
+}
+
+impl Balancer {
+    fn of(dns_name: String, tags: &FoundTags) -> Self {
+        Balancer { dns_name, domains: tags.domains.values().cloned().collect() }
+    }
+
+    /// The load balancer with this name; `None` if there is none.
+    ///
+    /// # Errors
+    /// A read failed.
+    pub(crate) async fn named(environment: &Environment, name: &str) -> Result<Option<Self>, StepError> {
+        let Some(found) = load_balancer_named(environment, name).await? else { return Ok(None) };
+        let tags = tags_of(environment, found.load_balancer_arn().unwrap_or_default()).await?.unwrap_or_default();
+        Ok(Some(Balancer::of(found.dns_name.unwrap_or_default(), &tags)))
+    }
 }
 
 /// Finds load balancers, listeners and target groups.
@@ -53,7 +69,7 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     }
     let balancer = |balancer: LoadBalancer| {
         let tags = ours.get(balancer.load_balancer_arn()?)?;
-        Some(Balancer { dns_name: balancer.dns_name?, domains: tags.domains.values().cloned().collect() })
+        Some(Balancer::of(balancer.dns_name?, tags))
     };
     found.balancers = balancers.into_iter().filter_map(balancer).collect();
     found.load_balancer_arns = ours.into_keys().collect();
@@ -114,10 +130,10 @@ pub(super) async fn check_names(
     holders: &mut Holders,
 ) -> Result<(), StepError> {
     let name = &names.load_balancer_name;
-    let arn = load_balancer_arn(environment, name).await?;
+    let arn = load_balancer_named(environment, name).await?.and_then(|found| found.load_balancer_arn);
     holders.add("load balancer", name, holder(environment, arn).await?);
     let name = &names.target_group_name;
-    let arn = target_group_arn(environment, name).await?;
+    let arn = target_group_named(environment, name).await?.and_then(|found| found.target_group_arn);
     holders.add("target group", name, holder(environment, arn).await?);
     Ok(())
 }
@@ -130,17 +146,31 @@ async fn holder(environment: &Environment, arn: Option<String>) -> Result<NameHo
     }
 }
 
-async fn load_balancer_arn(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
+/// The load balancer with this name; `None` if there is none.
+///
+/// # Errors
+/// A read failed.
+pub(crate) async fn load_balancer_named(
+    environment: &Environment,
+    name: &str,
+) -> Result<Option<LoadBalancer>, StepError> {
     match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
-        Ok(answer) => Ok(answer.load_balancers().first().and_then(|found| found.load_balancer_arn.clone())),
+        Ok(answer) => Ok(answer.load_balancers.unwrap_or_default().into_iter().next()),
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(failure("elasticloadbalancing:DescribeLoadBalancers", error)),
     }
 }
 
-async fn target_group_arn(environment: &Environment, name: &str) -> Result<Option<String>, StepError> {
+/// The target group with this name; `None` if there is none.
+///
+/// # Errors
+/// A read failed.
+pub(crate) async fn target_group_named(
+    environment: &Environment,
+    name: &str,
+) -> Result<Option<TargetGroup>, StepError> {
     match environment.elbv2_reads().describe_target_groups().names(name).send().await {
-        Ok(answer) => Ok(answer.target_groups().first().and_then(|found| found.target_group_arn.clone())),
+        Ok(answer) => Ok(answer.target_groups.unwrap_or_default().into_iter().next()),
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(failure("elasticloadbalancing:DescribeTargetGroups", error)),
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use aws_sdk_elasticloadbalancingv2::types::{Matcher, ProtocolEnum, TargetGroup, TargetTypeEnum};
+use aws_sdk_elasticloadbalancingv2::types::{
+    Matcher, ProtocolEnum, TargetGroup, TargetHealthDescription, TargetTypeEnum,
+};
 use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -102,6 +104,21 @@ async fn create_target_group(
 fn answered(arn: &str, name: &str, action: ChangeAction) -> Answer<TargetGroupArn> {
     let resource_change = ResourceChange::new(action, RESOURCE_TYPE, arn).named(name);
     Answer::with_change(TargetGroupArn { target_group_arn: arn.to_owned() }, resource_change)
+}
+
+/// The health of the targets of a target group.
+///
+/// # Errors
+/// A read failed.
+pub(crate) async fn target_health(
+    environment: &Environment,
+    context: &StepContext,
+    target_group_arn: &str,
+) -> Result<Vec<TargetHealthDescription>, StepError> {
+    let answer = environment.elbv2_reads().describe_target_health().target_group_arn(target_group_arn).send().await;
+    let action = "elasticloadbalancing:DescribeTargetHealth";
+    let answer = answer.map_err(|error| failure_for(context, target_group_arn, action, error))?;
+    Ok(answer.target_health_descriptions.unwrap_or_default())
 }
 
 async fn find(environment: &Environment, input: &CreateTargetGroup) -> Result<Option<TargetGroup>, StepError> {

@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment,
-    elbv2::tags_of,
-    failure::{failure, failure_for, is_missing},
-    route53::{described, leads_to, points_elsewhere, records_at, zone_ids_of},
+    elbv2::Balancer,
+    route53::{described, leads_to, points_elsewhere, records_at, zone_ids_of, zone_servers},
 };
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -58,7 +57,7 @@ async fn check_domain(
     context: StepContext,
     input: CheckDomain,
 ) -> StepResult<CheckedDomain> {
-    let balancer = load_balancer(&environment, &input.load_balancer_name).await?;
+    let balancer = Balancer::named(&environment, &input.load_balancer_name).await?;
     let notes = match &balancer {
         Some(balancer) => earlier_records(&environment, &context, &input, balancer).await?,
         None => Vec::new(),
@@ -80,13 +79,8 @@ async fn check_domain(
             ));
         }
     }
-    let zone = environment.route53_reads().get_hosted_zone().id(zone_id).send().await;
-    let zone = zone.map_err(|error| failure_for(&context, zone_id, "route53:GetHostedZone", error))?;
-    let zone_name = zone.hosted_zone().map(|zone| zone.name().trim_end_matches('.').to_owned()).unwrap_or_default();
-    let ours: BTreeSet<String> = zone
-        .delegation_set()
-        .map(|set| set.name_servers().iter().map(|name| normal(name)).collect())
-        .unwrap_or_default();
+    let (zone_name, servers) = zone_servers(&environment, &context, zone_id).await?;
+    let ours: BTreeSet<String> = servers.iter().map(|name| normal(name)).collect();
     let public = name_servers(&environment, &zone_name).await;
     let is_delegated = public.as_ref().filter(|_| !ours.is_empty()).map(|public| !public.is_disjoint(&ours));
     if is_delegated == Some(false) {
@@ -98,20 +92,13 @@ async fn check_domain(
     Err(StepError::new(ErrorClass::Invalid, problems.join("; ")))
 }
 
-/// The deployment's load balancer.
-struct LoadBalancer {
-    dns_name: String,
-    /// The domains that runs have pointed at it.
-    domains: Vec<String>,
-}
-
 /// Names the records of earlier inputs that lead to the load balancer: those of the domain in other hosted zones, and those of other
 /// domains.
 async fn earlier_records(
     environment: &Environment,
     context: &StepContext,
     input: &CheckDomain,
-    balancer: &LoadBalancer,
+    balancer: &Balancer,
 ) -> Result<Vec<String>, StepError> {
     let mut notes = Vec::new();
     let earlier =
@@ -134,19 +121,6 @@ async fn earlier_records(
         }
     }
     Ok(notes)
-}
-
-/// The deployment's load balancer, if it has one.
-async fn load_balancer(environment: &Environment, name: &str) -> Result<Option<LoadBalancer>, StepError> {
-    let answer = match environment.elbv2_reads().describe_load_balancers().names(name).send().await {
-        Ok(answer) => answer,
-        Err(error) if is_missing(&error) => return Ok(None),
-        Err(error) => return Err(failure("elasticloadbalancing:DescribeLoadBalancers", error)),
-    };
-    let Some(found) = answer.load_balancers().first() else { return Ok(None) };
-    let tags = tags_of(environment, found.load_balancer_arn().unwrap_or_default()).await?.unwrap_or_default();
-    let dns_name = found.dns_name().unwrap_or_default().to_owned();
-    Ok(Some(LoadBalancer { dns_name, domains: tags.domains.into_values().collect() }))
 }
 
 /// The zone's name servers in public DNS: empty if it has none, `None` if DNS does not answer.

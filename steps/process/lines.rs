@@ -10,7 +10,7 @@ const LINES_MAX: usize = 1_024;
 /// The longest line, in bytes. A longer one is split.
 const LINE_BYTES_MAX: usize = 1_024;
 
-static LINES: LazyLock<broadcast::Sender<ProgramLine>> = LazyLock::new(|| broadcast::Sender::new(LINES_MAX));
+static LINES: LazyLock<broadcast::Sender<ProgramOutput>> = LazyLock::new(|| broadcast::Sender::new(LINES_MAX));
 
 /// The stream of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum ProgramStream {
 
 /// A line that a running program printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProgramLine {
+pub struct ProgramOutput {
     /// The execution's id.
     pub execution: Arc<str>,
     /// The path of the Task.
@@ -38,7 +38,7 @@ pub struct ProgramLine {
 
 /// Receives the lines of all programs of this process from now on. A follower that is 1,024 lines late loses the
 /// oldest. It never slows a program.
-pub fn follow_programs() -> broadcast::Receiver<ProgramLine> {
+pub fn follow_programs() -> broadcast::Receiver<ProgramOutput> {
     LINES.subscribe()
 }
 
@@ -106,7 +106,7 @@ impl LineSplitter {
         self.partial.clear();
         let Origin { execution, state_path, attempt } = self.origin.clone();
         // An error means that there is no follower.
-        let _ = LINES.send(ProgramLine { execution, state_path, attempt, stream: self.stream, text });
+        let _ = LINES.send(ProgramOutput { execution, state_path, attempt, stream: self.stream, text });
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     /// The received lines of `state_path`: other tests print lines too.
-    fn texts(follower: &mut broadcast::Receiver<ProgramLine>, state_path: &str) -> Vec<String> {
+    fn texts(follower: &mut broadcast::Receiver<ProgramOutput>, state_path: &str) -> Vec<String> {
         let lines = std::iter::from_fn(|| follower.try_recv().ok());
         lines.filter(|line| &*line.state_path == state_path).map(|line| line.text).collect()
     }

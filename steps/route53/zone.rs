@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::normal;
 use crate::{
     Environment,
-    failure::{failure, is_missing},
+    failure::{failure, failure_for, is_missing},
 };
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -66,6 +66,22 @@ async fn find_hosted_zone(
 
 fn plain_id(id: &str) -> &str {
     id.trim_start_matches("/hostedzone/")
+}
+
+/// The name of a hosted zone without its final dot, and its name servers.
+///
+/// # Errors
+/// A read failed.
+pub(crate) async fn zone_servers(
+    environment: &Environment,
+    context: &StepContext,
+    zone_id: &str,
+) -> Result<(String, Vec<String>), StepError> {
+    let zone = environment.route53_reads().get_hosted_zone().id(zone_id).send().await;
+    let zone = zone.map_err(|error| failure_for(context, zone_id, "route53:GetHostedZone", error))?;
+    let name = zone.hosted_zone().map(|zone| zone.name().trim_end_matches('.').to_owned()).unwrap_or_default();
+    let servers = zone.delegation_set().map(|set| set.name_servers().to_vec()).unwrap_or_default();
+    Ok((name, servers))
 }
 
 async fn zone_by_id(environment: &Environment, id: &str, domain: &str) -> Result<HostedZone, StepError> {

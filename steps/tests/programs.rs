@@ -21,8 +21,16 @@ fn main() -> ExitCode {
         _ => {}
     }
     let tests: Vec<Test> = [programs::running::TESTS, programs::ending::TESTS, programs::owner::TESTS].concat();
-    let names: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let wanted = |test: &&Test| names.is_empty() || names.iter().any(|name| test.0.contains(name.as_str()));
+    let has = |option: &str| arguments.iter().any(|argument| argument == option);
+    if has("--list") {
+        // As cargo-nextest reads it. No test is ignored.
+        let listed = tests.iter().filter(|_| !has("--ignored"));
+        listed.for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    let names: Vec<&str> = arguments.iter().map(String::as_str).filter(|argument| !argument.starts_with('-')).collect();
+    let is_named = |test: &str, name: &str| if has("--exact") { test == name } else { test.contains(name) };
+    let wanted = |test: &&Test| names.is_empty() || names.iter().any(|name| is_named(test.0, name));
     let mut failed = 0;
     for (name, test) in tests.iter().filter(wanted) {
         // The panic's own message precedes this line.

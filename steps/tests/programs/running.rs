@@ -23,6 +23,7 @@ pub const TESTS: &[(&str, fn())] = &[
     ("output_up_to_the_limit_is_complete", output_up_to_the_limit_is_complete),
     ("lines_are_followed_live", lines_are_followed_live),
     ("runs_leak_no_handle_and_no_process", runs_leak_no_handle_and_no_process),
+    ("the_tests_are_listed_for_cargo_nextest", the_tests_are_listed_for_cargo_nextest),
 ];
 
 const NOWHERE: &str = "/nowhere";
@@ -150,4 +151,15 @@ fn runs_leak_no_handle_and_no_process() {
         assert_eq!(handles(), before);
         assert_eq!(children(), "");
     });
+}
+
+fn the_tests_are_listed_for_cargo_nextest() {
+    let listed = |more: &[&str]| {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = command.args(["--list", "--format", "terse"]).args(more).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let all = listed(&[]);
+    assert!(all.lines().all(|line| line.ends_with(": test")) && all.contains("input_becomes_output: test\n"), "{all}");
+    assert_eq!(listed(&["--ignored"]), "");
 }
