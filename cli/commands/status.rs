@@ -107,9 +107,9 @@ fn lines(
     if global.output == Output::Json {
         let message = summary::display_line(view, display_status, now_ms);
         let line = json!({
-            "type": "status", "execution": view.id, "message": message, "standing": display_status, "header": execution,
-            "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
-            "timeLeft": view.time_left(typical, now_ms),
+            "type": "status", "execution": view.id, "message": message, "displayStatus": display_status,
+            "header": execution, "frames": frames, "view": view, "needs": summary::needs(view, now_ms),
+            "keptAnswers": execution.early_signals, "timeLeft": view.time_left(typical, now_ms),
         });
         return vec![json::complete(line).to_string()];
     }

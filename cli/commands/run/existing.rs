@@ -31,7 +31,7 @@ pub(super) fn report(global: &Global, id: &str, status: ExecutionStatus) {
     let message = format!("{id} exists already and {verb} {status}; nothing was run");
     match global.output {
         Output::Json => {
-            json::print(json!({ "type": "execution", "execution": id, "standing": status, "message": message }))
+            json::print(json!({ "type": "execution", "execution": id, "displayStatus": status, "message": message }))
         }
         Output::Human if global.quiet => {}
         Output::Human => say!("{message}"),
