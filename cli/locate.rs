@@ -12,7 +12,8 @@ use crate::{
     global::Global,
     home::Home,
     owner::Handle,
-    proposed::{OPTIONS, unescaped},
+    proposed::OPTIONS,
+    shell::unescape_name,
     target::{Engine, Target},
 };
 
@@ -228,7 +229,7 @@ pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHe
 /// # Errors
 /// It is an escaped `@latest`.
 pub fn named(word: &str) -> Result<&str, CliError> {
-    let name = unescaped(word);
+    let name = unescape_name(word);
     match name == LATEST && word != LATEST {
         true => Err(CliError::not_found(format!("no execution is found by '{word}' alone"))
             .hint(format!("give more characters of the id, or {LATEST} without the backslash"))),

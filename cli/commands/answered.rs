@@ -8,7 +8,8 @@ use crate::{
     exit::CliError,
     owner::Handle,
     person,
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
     ui::{display_status::display_status, summary},
 };
 
@@ -57,11 +58,11 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
             }
             let text = format!(
                 ". The owner of the store, {owner}, has no credentials of its account and leaves it to another process: flow resume {}{OPTIONS}",
-                quoted(id)
+                quote_name(id)
             );
             return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
         }
-        let text = format!(". No process drives it: flow resume {}{OPTIONS}", quoted(id));
+        let text = format!(". No process drives it: flow resume {}{OPTIONS}", quote_name(id));
         return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
     }
     end_was_shown(handle, &described.execution).await?;
@@ -74,12 +75,15 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
 
 /// What to do after an answer was refused because the execution has ended.
 pub fn hint_of_ended(id: &str) -> String {
-    format!("flow status {}{OPTIONS} shows how it ended", quoted(id))
+    format!("flow status {}{OPTIONS} shows how it ended", quote_name(id))
 }
 
 /// What to do after an answer was refused because its state has timed out.
 pub fn hint_of_timeout(id: &str) -> String {
-    format!("flow resume {}{OPTIONS} continues with the time-out, as the definition's Catch and Retry say", quoted(id))
+    format!(
+        "flow resume {}{OPTIONS} continues with the time-out, as the definition's Catch and Retry say",
+        quote_name(id)
+    )
 }
 
 /// What to do after an answer to an approval was refused.
@@ -112,7 +116,7 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
     Ok(match described.execution.status == ExecutionStatus::Running && !asks {
         true => format!(
             "no process drives {id}, so its next question is not asked yet: flow resume {}{OPTIONS}",
-            quoted(id)
+            quote_name(id)
         ),
         false => listed,
     })

@@ -13,7 +13,8 @@ use crate::{
     global::{Global, Output},
     home::Home,
     owner::Handle,
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
     target::Target,
     ui::{json, next, status::Listed, summary, text},
 };
@@ -79,7 +80,7 @@ async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<String>, CliError>
 }
 
 fn show_undriven(global: &Global, id: &str) {
-    let command = format!("flow resume {}{OPTIONS}", quoted(id));
+    let command = format!("flow resume {}{OPTIONS}", quote_name(id));
     match global.output {
         Output::Human => say!("{id}   no process drives it\n  To continue:   {command}\n"),
         Output::Json => {
@@ -140,7 +141,7 @@ pub fn commands(task: &PersonTask) -> Vec<String> {
 /// The commands that answer or continue a task and that work when pasted.
 fn pasteable(task: &PersonTask) -> Vec<String> {
     match task.timed_out_ms {
-        Some(_) => vec![format!("flow resume {}{OPTIONS}", quoted(&task.execution))],
+        Some(_) => vec![format!("flow resume {}{OPTIONS}", quote_name(&task.execution))],
         None => next::answer_commands(&task.execution, &task.state, &task.instructions),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     locate::{if_pruned, locate_asking, locate_at},
     owner::Handle,
     person,
-    proposed::state_name,
+    shell::state_name,
     target::{Engine, Target},
     ui::{json, next::FILL_IN},
 };

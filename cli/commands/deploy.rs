@@ -21,7 +21,7 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
-    proposed::{option, word},
+    shell::{option, quote_word},
     target::endpoint,
     ui::json,
 };
@@ -274,7 +274,7 @@ async fn deploy(
 
 /// The ways on after a resource of the wanted name was not created by this deployment.
 fn another_name(arguments: &DeployArguments) -> String {
-    let file = word(&arguments.workflow);
+    let file = quote_word(&arguments.workflow);
     format!(
         "--name NAME deploys under another name. A flow serve also serves a state machine for each workflow that flow run \
          started in its home: flow run {file}, without --engine, runs that one"

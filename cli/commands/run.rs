@@ -30,8 +30,9 @@ use crate::{
     locate::LATEST,
     owner::Handle,
     planning,
-    proposed::{self, OPTIONS, quoted},
+    proposed::OPTIONS,
     reentry,
+    shell::{self, quote_name},
     target::Target,
     ui::{display::Display, summary},
     world,
@@ -51,7 +52,7 @@ pub struct RunArguments {
     pub again: Option<String>,
     /// With --again: start at this state, which the earlier execution has entered, with the input that it had then; its
     /// name or path.
-    #[arg(long, value_name = "STATE", requires = "again", conflicts_with = "rehearse", value_parser = proposed::state_name)]
+    #[arg(long, value_name = "STATE", requires = "again", conflicts_with = "rehearse", value_parser = shell::state_name)]
     pub from: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
     #[arg(long, value_name = "FILE|-|JSON")]
@@ -387,7 +388,7 @@ async fn start_and_watch(
 /// time to confirm it.
 async fn begin(handle: &Handle, start: StartExecutionRequest, is_verified: bool) -> Result<(), CliError> {
     interrupt::check()?;
-    let id = quoted(&start.id);
+    let id = quote_name(&start.id);
     let unconfirmed = |exit| {
         let message = "stopped; the owner of the store did not confirm that the execution is begun";
         CliError::new(exit, message).hint(format!("flow status {id}{OPTIONS}   shows whether it is"))
@@ -412,7 +413,7 @@ fn show_made(global: &Global, rehearsal: bool, arguments: &RunArguments, watched
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
         let when = if view.awaits_answer() { "After the answer:" } else { "Continue with" };
-        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", quoted(&view.id));
+        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", quote_name(&view.id));
         return;
     }
     if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {

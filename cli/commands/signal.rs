@@ -10,7 +10,8 @@ use crate::{
     global::{Global, Output},
     locate::{if_pruned, locate_signalled},
     person,
-    proposed::{OPTIONS, quoted, state_name},
+    proposed::OPTIONS,
+    shell::{quote_name, state_name},
     target::Target,
     ui::{json, next},
 };
@@ -72,7 +73,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         Err(_) => Ok(answered::Afterwards::default()),
     };
     let closed = handle.close().await;
-    let quoted_id = quoted(&id);
+    let quoted_id = quote_name(&id);
     let answer = answer.map_err(|error| match (error.fault.as_deref(), error.exit) {
         (Some(api::IS_APPROVAL), _) => {
             error.hint(format!("flow approve {quoted_id}{OPTIONS}, or flow reject {quoted_id}{OPTIONS}, answers it"))

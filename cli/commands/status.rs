@@ -25,7 +25,8 @@ use crate::{
     home::Home,
     locate::{Located, locate_at},
     owner::Handle,
-    proposed::{OPTIONS, state_name},
+    proposed::OPTIONS,
+    shell::state_name,
     target::{Engine, Target},
     ui::{
         display_status::display_status,

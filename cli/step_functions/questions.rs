@@ -16,7 +16,7 @@ use serde_json::Value;
 use steps::step_functions::{Receipt, RemoteExecution};
 
 use super::{Executions, Known, MACHINES_MAX, header, refused, token};
-use crate::{exit::CliError, proposed::quoted};
+use crate::{exit::CliError, shell::quote_name};
 
 /// The most running executions whose histories are read for a list: one takes a tenth of a second or more.
 const READ_MAX: usize = 100;
@@ -118,7 +118,7 @@ fn the_task(known: &Known, state: Option<&str>) -> Result<Asking, CliError> {
 
 /// Where and how an approval of a `flow serve` is answered. In the server's home, an execution's id differs from its name.
 fn in_home(arn: &str) -> String {
-    format!("in the home of the server:   flow approve {}", quoted(arn))
+    format!("in the home of the server:   flow approve {}", quote_name(arn))
 }
 
 /// The question of a Task with a token.

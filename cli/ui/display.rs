@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     global::{Color, Global, Output, ProgressDisplay},
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
 };
 
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
@@ -118,7 +119,7 @@ impl Display {
             self.print(&format!(
                 "{}: what is new since it was shown last; all of it: flow events {}{OPTIONS}",
                 view.id,
-                quoted(&view.id)
+                quote_name(&view.id)
             ));
         }
     }
