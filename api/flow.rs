@@ -31,7 +31,7 @@ use serde_json::Value;
 use crate::{Api, Fault, Operation, StreamOperation};
 
 pub use approval::{
-    Answer, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, Decision, NOT_ALLOWED, REJECTED,
+    APPROVAL, Answer, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, Decision, NOT_ALLOWED, REJECTED,
     approval_of, outcome_of,
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};

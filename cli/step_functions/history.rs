@@ -11,7 +11,10 @@ use std::{
     sync::Arc,
 };
 
-use api::view::{Doing, View, Wait};
+use api::{
+    flow::APPROVAL,
+    view::{Doing, View, Wait},
+};
 use engine::{
     asl::each_state,
     journal::{
@@ -26,9 +29,6 @@ use crate::shell::quote_name;
 
 /// The state that the compiler adds to an outer Map; it is not shown.
 const ADDED_STATE: &str = "flow: keep the index of this iteration";
-
-/// The resource of a Task that asks a person.
-const APPROVAL: &str = "flow:approval:request";
 
 /// What a state waits for whose activity has no worker yet.
 const WAITS_FOR_WORKER: &str = "waits for a worker";
