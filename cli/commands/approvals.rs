@@ -96,7 +96,7 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
             Output::Human => block(task, now_ms).iter().for_each(|line| say!("{line}")),
             Output::Json => {
                 json::print(json!({ "type": "needsPerson", "execution": task.execution, "state": task.state,
-                            "message": task.instructions.sentence, "task": task, "advice": commands(task),
+                            "message": task.instructions.sentence, "task": task, "advice": advice(task),
                             "commands": pasteable(task) }));
             }
         }
@@ -125,13 +125,14 @@ pub fn block(task: &PersonTask, now_ms: u64) -> Vec<String> {
     };
     let mut lines = vec![format!("{}   {}   waits {since}{deadline}", task.execution, text::one_line(&task.state))];
     lines.extend(summary::instruction_lines(&task.instructions).into_iter().map(|line| format!("  {line}")));
-    lines.extend(commands(task).into_iter().map(|command| format!("  {command}")));
+    lines.extend(advice(task).into_iter().map(|command| format!("  {command}")));
     lines.push(String::new());
     lines
 }
 
-/// The commands that answer a task, and the fields that are not required. A task that has timed out can only be continued.
-pub fn commands(task: &PersonTask) -> Vec<String> {
+/// The lines that say how a task is answered: its commands, and the fields that are not required. A task that has timed out can only be
+/// continued.
+pub fn advice(task: &PersonTask) -> Vec<String> {
     match task.timed_out_ms {
         Some(_) => vec![next::after_timeout(&task.execution)],
         None => next::answer_lines(&task.execution, &task.state, &task.instructions),

@@ -206,7 +206,7 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
             None => "needs you".to_owned(),
         };
         say!("{} {needs}: {}", task.execution, text::indented(&task.instructions.sentence, 2));
-        approvals::commands(task).iter().for_each(|command| say!("  {command}"));
+        approvals::advice(task).iter().for_each(|command| say!("  {command}"));
         if let (Some(due), None) = (task.deadline_ms, task.timed_out_ms) {
             say!("  Times out {}.", text::moment(due, now_ms));
         }
