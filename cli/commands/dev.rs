@@ -171,7 +171,7 @@ fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String])
     let status = status.as_str().unwrap_or_default();
     let failure = run.header.failure.as_ref().map(|failure| text::error_and_cause(&failure.error, &failure.cause));
     if global.output == Output::Json {
-        let states = run.outcomes().iter().map(|(path, outcome)| (path.clone(), word(outcome).into()));
+        let states = run.outcomes().iter().map(|(path, outcome)| (path.clone(), outcome_name(outcome).into()));
         let states: serde_json::Map<String, Value> = states.collect();
         let line = json!({ "type": "dev", "message": failure.clone().unwrap_or_else(|| status.to_owned()), "status": status, "from": from, "output": run.header.output, "failure": failure,
                            "states": states, "steps": automation.steps, "byHand": automation.by_hand,
@@ -194,7 +194,7 @@ fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String])
     say!("{}", automation.sentence());
 }
 
-fn word(outcome: &StateOutcome) -> &'static str {
+fn outcome_name(outcome: &StateOutcome) -> &'static str {
     match outcome {
         StateOutcome::Exited(_) => "exited",
         StateOutcome::Failed(_) => "failed",

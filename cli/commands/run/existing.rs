@@ -26,7 +26,7 @@ pub(super) async fn status(handle: &Handle, id: &str) -> Result<Option<Execution
 
 /// Reports that nothing is run, because the execution has ended already.
 pub(super) fn report(global: &Global, id: &str, status: ExecutionStatus) {
-    let status = word(status);
+    let status = status_name(status);
     let verb = if status == "ABORTED" { "was" } else { "has" };
     let message = format!("{id} exists already and {verb} {status}; nothing was run");
     match global.output {
@@ -38,7 +38,7 @@ pub(super) fn report(global: &Global, id: &str, status: ExecutionStatus) {
     }
 }
 
-fn word(status: ExecutionStatus) -> &'static str {
+fn status_name(status: ExecutionStatus) -> &'static str {
     match status {
         ExecutionStatus::Running => "RUNNING",
         ExecutionStatus::Succeeded => "SUCCEEDED",
