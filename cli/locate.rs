@@ -219,7 +219,8 @@ pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHe
     match names.as_slice() {
         [] => CliError::not_found(format!("there is no execution named '{wanted}'"))
             .hint(format!("flow status{OPTIONS} lists all")),
-        _ => CliError::not_found(format!("'{wanted}' can mean {}", names.join(", "))).hint("write more of the id"),
+        _ => CliError::not_found(format!("'{wanted}' matches several executions: {}", names.join(", ")))
+            .hint("give more characters of the id"),
     }
 }
 

@@ -174,13 +174,13 @@ fn show(id: &str, Cancelled { in_flight, waited, answered, .. }: &Cancelled) {
     if !answered && !in_flight.is_empty() {
         let how = if *waited { "not answered" } else { "not waited for" };
         say!("{id} is cancelled. In flight and {how}: {}.", paths(in_flight));
-        say!("What these calls change may have happened, or may still happen, and is not recorded.");
+        say!("These calls may have taken effect, or may still take effect. Their results are not recorded.");
         say!(
-            "   flow resume {quoted_id}{OPTIONS}   makes them again: a step that finds what its call made adopts it. Until then check by hand."
+            "To repeat these calls:   flow resume {quoted_id}{OPTIONS}   . A step that finds what its earlier call created adopts it."
         );
         return;
     }
-    say!("{id} is cancelled. What it created stays. To continue after all: flow resume {quoted_id}{OPTIONS}");
+    say!("{id} is cancelled. What it created stays. To continue after all:   flow resume {quoted_id}{OPTIONS}");
 }
 
 fn paths(calls: &[CallInFlight]) -> String {

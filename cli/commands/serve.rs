@@ -69,7 +69,7 @@ pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, Cli
 async fn serve(global: &Global, local: &mut Local, listen: SocketAddr, guard: Guard) -> Result<Exit, CliError> {
     let listener = tokio::net::TcpListener::bind(listen)
         .await
-        .map_err(|error| CliError::refused(format!("{listen} cannot be listened on: {error}")))?;
+        .map_err(|error| CliError::refused(format!("the server cannot listen on {listen}: {error}")))?;
     let unfinished = Unfinished::read(local).await?;
     let recovered = local.runner().recover_all().await.map_err(|error| store_failed(error.to_string()))?;
     let address = listener.local_addr()?;

@@ -24,14 +24,15 @@ pub fn described(folder: &Path) -> String {
 pub fn owned_elsewhere(home: &Home) -> CliError {
     let who = described(home.folder());
     CliError::new(Exit::Unreachable, format!("the store in {} is owned by {who}", home.folder().display()))
-        .hint("end it first; what it runs continues in the next owner. Or give another --home")
+        .hint("end that process first: the next owner continues its executions. Or name another home with --home")
 }
 
 /// The error of a command that needs the next owner while the current one waits for its calls in flight.
 pub fn ending(home: &Home) -> CliError {
     let who = described(home.folder());
     let message = format!("the store in {} is owned by {who}, which is ending", home.folder().display());
-    CliError::new(Exit::Unreachable, message).hint("nothing was changed. Give the command again when it has ended")
+    CliError::new(Exit::Unreachable, message)
+        .hint("nothing was changed. Repeat the command when that process has ended")
 }
 
 /// The error of a command whose owner does not answer.
@@ -58,5 +59,7 @@ pub(super) fn only_reads(home: &Home) -> CliError {
         home.folder().display(),
         described(home.folder())
     );
-    CliError::new(Exit::Unreachable, message).hint("close what it prints into, or end it; then give the command again")
+    CliError::new(Exit::Unreachable, message).hint(
+        "its output may be blocked: resume or close its terminal or pipe, or end the process; then repeat the command",
+    )
 }

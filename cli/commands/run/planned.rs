@@ -110,7 +110,10 @@ async fn busy(environments: &Environments, arguments: &RunArguments, plan: &Plan
 pub fn refuse(made: Option<&MadePlan>, saved: Option<&SavedPlan>) -> Result<(), CliError> {
     let Some(made) = made else {
         return match saved {
-            Some(_) => Err(CliError::new(Exit::Refused, "the steps of this workflow cannot plan")),
+            Some(_) => Err(CliError::new(
+                Exit::Refused,
+                "the plan cannot be applied: this workflow has steps that cannot plan; nothing was changed",
+            )),
             None => Ok(()),
         };
     };
