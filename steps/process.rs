@@ -28,7 +28,10 @@ use self::{
     protocol::Request,
     turn::ProgramTurn,
 };
-use crate::local::{LocalSettings, PROGRAMS};
+use crate::{
+    local::{LocalSettings, PROGRAMS},
+    shell::single_quoted,
+};
 
 /// How much of a failed program's output the cause quotes, in characters.
 const TAIL_CHARACTERS: usize = 2_000;
@@ -192,7 +195,7 @@ fn allowed(settings: &LocalSettings, execution: &str, program: &str) -> Result<(
     all.push(program.to_owned());
     let value = all.join(":");
     let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.:_-+@".contains(&byte));
-    let value = if is_plain { value } else { format!("'{}'", value.replace('\'', r"'\''")) };
+    let value = if is_plain { value } else { single_quoted(&value) };
     Err(error.hint(format!("To allow it:   {PROGRAMS}={value} flow resume {execution}")))
 }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::hosts::SshHost;
-use crate::local::LocalSettings;
+use crate::{local::LocalSettings, shell::single_quoted};
 
 /// How long connection, key exchange and login may take together.
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
@@ -147,14 +147,9 @@ async fn log_in(host: &SshHost) -> Result<Handle<KnownServer>, StepError> {
 
 /// The command line for the host's shell. With the token, the program can detect that it ran earlier.
 fn command(input: &Run, token: &str) -> String {
-    let words = std::iter::once(&input.program).chain(&input.arguments).map(|word| quoted(word));
+    let words = std::iter::once(&input.program).chain(&input.arguments).map(|word| single_quoted(word));
     let line = words.collect::<Vec<_>>().join(" ");
     format!("exec env FLOW_IDEMPOTENCY_TOKEN={token} {line}")
-}
-
-/// Quotes a word so that a shell does not expand it (POSIX.1-2024, Shell Command Language, 2.2.2 Single-Quotes).
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Starts the program and writes its input.
