@@ -91,6 +91,12 @@ pub fn hint_of_timeout(id: &str) -> String {
 /// # Errors
 /// The execution cannot be read.
 pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> Result<String, CliError> {
+    // The refusals of answers at Step Functions have no fault, and hints of their own.
+    if refused.fault.is_none()
+        && let Some(hint) = &refused.hint
+    {
+        return Ok(hint.clone());
+    }
     if refused.fault.as_deref() == Some(api::HAS_ENDED) {
         return Ok(hint_of_ended(id));
     }

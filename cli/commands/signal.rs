@@ -81,6 +81,8 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
             error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
         }
+        // The refusals of answers at Step Functions have no fault, and hints of their own.
+        (None, _) if error.hint.is_some() => error,
         (Some(api::HAS_ENDED), _) => error.hint(answered::hint_of_ended(&id)),
         (Some(api::TASK_TIMED_OUT), _) => error.hint(answered::hint_of_timeout(&id)),
         (Some(api::CALL_RUNS), _) => error.hint(format!(
