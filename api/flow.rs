@@ -32,8 +32,8 @@ use serde_json::Value;
 use crate::{Api, Fault, Operation, StreamOperation};
 
 pub use approval::{
-    Answer, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest,
-    Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, REJECTED, approval_of, outcome_of,
+    APPROVAL, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest,
+    ApprovalAnswer, Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, REJECTED, approval_of, outcome_of,
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};

@@ -25,13 +25,13 @@ pub struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check, show what and where, confirm, execute, watch.
+    /// Run a workflow: check it, show what it does and where, ask, start it and watch it.
     Run(commands::run::RunArguments),
-    /// Continue after a stop, a crash or a failure.
+    /// Continue an execution after a stop, a crash or a failure.
     Resume(commands::resume::ResumeArguments),
-    /// All executions, or one: its status and what it needs.
+    /// List the executions, or show one: its status and what it needs.
     Status(commands::status::StatusArguments),
-    /// The history of an execution, oldest first.
+    /// Print the history of an execution, oldest first.
     Events(commands::events::EventsArguments),
     /// Answer a waiting task.
     Signal(commands::signal::SignalArguments),
@@ -39,11 +39,11 @@ pub enum Command {
     Approve(commands::approve::ApproveArguments),
     /// Reject what an execution asks for.
     Reject(commands::approve::RejectArguments),
-    /// What waits for people, over all executions.
+    /// List what waits for people, over all executions.
     Approvals(commands::approvals::ApprovalsArguments),
     /// End an execution as ABORTED; what it created stays.
     Cancel(commands::cancel::CancelArguments),
-    /// Every problem of a definition at once.
+    /// Report every problem of a definition at once.
     Check(commands::check::CheckArguments),
     /// Run a definition against mocked answers: nothing is called, no wait takes time.
     Test(commands::test::TestArguments),
@@ -53,7 +53,7 @@ pub enum Command {
     Config,
     /// Verify the store and this machine: what is damaged, who may read it, how fast the disk is.
     Doctor(commands::doctor::DoctorArguments),
-    /// Executions as JSON lines on standard output: for keeping, or for another store.
+    /// Print executions as JSON lines: as a backup, or for another store.
     Export(commands::export::ExportArguments),
     /// Import exported executions.
     Import(commands::import::ImportArguments),
@@ -70,19 +70,19 @@ pub enum Command {
     Deploy(commands::deploy::DeployArguments),
     /// Create a commented workflow of your own, with a schema of its input and mocked answers.
     New(commands::new::NewArguments),
-    /// What a code of flow check or an error name means, and what to do about it.
+    /// Explain what a code of flow check or an error name means, and what to do about it.
     Explain(commands::explain::ExplainArguments),
-    /// A JSON Schema on standard output: of a definition, for editors, or of a workflow's input.
+    /// Print a JSON Schema: of definitions, for editors, or of a workflow's input.
     Schema(commands::schema::SchemaArguments),
-    /// A commented input file to fill in, on standard output.
+    /// Print a commented input file to fill in.
     Init(commands::init::InitArguments),
-    /// The least IAM policy that a workflow's steps need, as JSON.
+    /// Print the least IAM policy that a workflow's steps need, as JSON.
     Policy(commands::policy::PolicyArguments),
-    /// The workflows that are shipped.
+    /// List the workflows that are shipped.
     Workflows,
-    /// The steps that a Task can name; with a name, its input and output.
+    /// List the steps that a Task can name, or show the input and output of one.
     Steps(commands::steps::StepsArguments),
-    /// The script that makes a shell complete command lines of flow, on standard output.
+    /// Print the script with which a shell completes command lines of flow.
     Completions(commands::completions::CompletionsArguments),
     /// Write man pages into a folder.
     Man(commands::man::ManArguments),

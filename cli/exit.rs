@@ -1,9 +1,6 @@
 //! Exit codes, and errors that carry one.
 
-use crate::{
-    proposed::{OPTIONS, quoted},
-    wire::client::ClientError,
-};
+use crate::{proposed::OPTIONS, shell::quote_name, wire::client::ClientError};
 
 /// The exit codes; docs/reference/exit-codes.md lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,13 +128,13 @@ fn of_fault(kind: &str, message: String) -> CliError {
         api::ENVIRONMENT_UNREACHABLE => CliError::new(Exit::Waiting, message),
         api::UNAVAILABLE => CliError::new(Exit::Unreachable, message),
         api::SUBJECT_BUSY => {
-            let other = quoted(message.split(' ').next().unwrap_or_default());
+            let other = quote_name(message.split(' ').next().unwrap_or_default());
             let hint =
                 format!("flow resume {other}{OPTIONS}   continues it, and   flow cancel {other}{OPTIONS}   ends it");
             CliError::refused(message).hint(hint)
         }
         "ExecutionAlreadyExists" => {
-            let id = quoted(message.split('\'').nth(1).unwrap_or("ID"));
+            let id = quote_name(message.split('\'').nth(1).unwrap_or("ID"));
             CliError::refused(message).hint(format!(
                 "flow status {id}{OPTIONS} shows that execution; flow run with another --id starts a new one; nothing was run"
             ))

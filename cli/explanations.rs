@@ -19,7 +19,8 @@ const fn page(code: &'static str, meaning: &'static str, remedy: &'static str) -
 pub const ALL: &[Explanation] = &[
     page(
         "ACTIVITY_ARN_INVALID",
-        "A Task names an activity with an ARN that no activity can have: without a region, an account id of 12 digits, or a name.",
+        "A Task names an activity with an ARN that no activity can have: without a region, an account id of 12 digits, or a \
+         name.",
         "Write arn:aws:states:REGION:ACCOUNT:activity:NAME, as CreateActivity and ListActivities return it.",
     ),
     page(
@@ -35,17 +36,19 @@ pub const ALL: &[Explanation] = &[
     page(
         "ACTS_ON_WORKER",
         "flow deploy: the step acts on a machine, and any worker may receive its task.",
-        "Give the activity to workers that share what it needs: flow worker --activities process:run.",
+        "Let only workers that share what the step needs receive the activity's tasks:   flow worker \
+         --endpoint URL --activities process:run",
     ),
     page(
         "APPROVAL_ON_WORKER",
         "flow deploy: flow:approval:request asks on the local engine only.",
-        "Use a Task with .waitForTaskToken: flow approve --engine sfn answers it, and checks Prompt, Choices and Fields beside the token.",
+        "Use a Task with .waitForTaskToken: flow approve --engine sfn answers it, and checks Prompt, Choices and Fields \
+         beside the token.",
     ),
     page(
         "CHOICE_WITHOUT_DEFAULT",
-        "A Choice has no Default: where no rule matches, the execution fails with States.NoChoiceMatched.",
-        "Add Default with the state for all other cases, or leave it out on purpose.",
+        "A Choice has no Default: if no rule matches, the execution fails with States.NoChoiceMatched.",
+        "Add a Default with the state for all other cases, or leave it out if such an input must fail.",
     ),
     page(
         "DEFINITION_TOO_LARGE",
@@ -59,8 +62,8 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "DUPLICATE_STATE_NAME",
-        "Two states of the definition have one name. Names must be unique over all branches and Maps.",
-        "Rename one of them, and every Next that means it.",
+        "Two states of the definition have the same name. A name must be unique, also across branches and Maps.",
+        "Rename one of them, and each Next, Default and StartAt that means it.",
     ),
     page(
         "ERROR_CANNOT_OCCUR",
@@ -70,18 +73,19 @@ pub const ALL: &[Explanation] = &[
     page(
         "INTEGRATION_WITHOUT_STEP",
         "The Resource is a service integration of Step Functions for which flow has no step.",
-        "Use one of the integrations that the message lists, call the service's HTTPS API with http:invoke, or run its command line with \
-         flow:process:run.",
+        "Use one of the integrations that the message lists, call the service's HTTPS API with http:invoke, or run its \
+         command line with flow:process:run.",
     ),
     page(
         "INVALID_ARGUMENT",
         "The Arguments (JSONPath: Parameters) of a Task do not fit the input schema of its step.",
-        "flow steps NAME shows the arguments, which of them are required, and their types.",
+        "The step's page shows its arguments, their types and which of them are required:   flow steps NAME",
     ),
     page(
         "INVALID_JSONATA_EXPRESSION",
         "The text between {% and %} is not JSONata.",
-        "Try the expression at https://try.jsonata.org. Strings inside are written with single quotes in YAML's double quotes.",
+        "Try the expression at https://try.jsonata.org. In YAML, write the text in double quotes and the strings inside it \
+         in single quotes.",
     ),
     page(
         "INVALID_STATE_NAME",
@@ -90,8 +94,9 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "LITERAL_PATH",
-        "A text of a JSONata state is JSONPath or an intrinsic function. JSONata uses the text as it is written.",
-        "Write an expression, such as {% $states.input.name %}, or leave the text if it is meant.",
+        "A string in a JSONata state has the form of a JSONPath or of an intrinsic function. JSONata does not evaluate it: \
+         the string is used as it is.",
+        "Write an expression, such as {% $states.input.name %}, or leave the string if it is meant literally.",
     ),
     page(
         "LOOP_EVENTS",
@@ -101,17 +106,19 @@ pub const ALL: &[Explanation] = &[
     page(
         "MISSING_END_STATE",
         "No state ends the machine.",
-        "Give the last state End: true, or lead to a Succeed or Fail state.",
+        "Give the last state End: true, or let it continue at a Succeed or Fail state.",
     ),
     page(
         "MISSING_TRANSITION_TARGET",
-        "A Next, Default or StartAt names a state that does not exist, or a state is never reached.",
-        "Correct the name: it must be one of the same machine, a branch is a machine of its own.",
+        "A Next, Default or StartAt names a state that does not exist, or no transition leads to a state.",
+        "Correct the name. It must be a state of the same machine; each branch of a Parallel and each Map is a machine of \
+         its own.",
     ),
     page(
         "NOT_PARSED",
         "The file is neither JSON nor YAML.",
-        "Correct the line that the message names. YAML is indented with spaces, and a value that contains a colon or begins with { or % needs quotes.",
+        "Correct the line that the message names. YAML is indented with spaces, and a value that contains a colon or begins \
+         with { or % needs quotes.",
     ),
     page(
         "PAYLOAD_TOO_LARGE",
@@ -120,13 +127,16 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "PLACEHOLDER",
-        "The text has a placeholder such as ${FunctionArn}, which AWS SAM or CloudFormation replaces before Step Functions sees it.",
-        "Give its value: --substitute FunctionArn=VALUE, or --substitute FILE with names and values.",
+        "The text has a placeholder such as ${FunctionArn}, which AWS SAM or CloudFormation replaces before Step Functions \
+         sees it.",
+        "Set its value:   flow run FILE --substitute FunctionArn=VALUE   , or name a file of names and values:   flow run \
+         FILE --substitute VALUES",
     ),
     page(
         "SCHEMA_VALIDATION_FAILED",
-        "A field is missing, unknown, of the wrong type or not for this QueryLanguage.",
-        "The message names the field. flow schema > asl.schema.json lets an editor show this while you write.",
+        "A field is missing, unknown, of the wrong type or not allowed in this QueryLanguage.",
+        "Correct the field that the message names. With a JSON Schema of definitions, editors report this as you \
+         write:   flow schema > asl.schema.json",
     ),
     page(
         "SECRET_IN_DEFINITION",
@@ -155,202 +165,277 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "UNKNOWN_ERROR_NAME",
-        "A Retry or Catch names an error that does not exist, with the reserved prefix States. or with one of flow's own: the rule never matches.",
+        "A Retry or Catch names an error that does not exist, with the reserved prefix States. or with one of flow's own: \
+         the rule never matches.",
         "Correct the name; it must be written exactly, such as States.ALL or Process.Failed.",
     ),
     page(
         "UNKNOWN_FUNCTION",
         "An expression calls a function that neither JSONata nor Step Functions has.",
-        "Correct the name. docs.jsonata.org lists the functions; Step Functions adds $partition, $range, $hash, $random(seed), $uuid and \
-         $parse, and has no $eval.",
+        "Correct the name. docs.jsonata.org lists the functions; Step Functions adds $partition, $range, $hash, \
+         $random(seed), $uuid and $parse, and has no $eval.",
     ),
-    page("UNKNOWN_RESOURCE", "No step has the name in Resource.", "flow steps lists all."),
+    page("UNKNOWN_RESOURCE", "No step has the name in Resource.", "Use a step from the list:   flow steps"),
     page(
         "UNKNOWN_VARIABLE",
-        "An expression reads a variable that no state assigns, or a field that $states or the context object does not have. Its value is \
-         undefined, and an undefined result fails with States.QueryEvaluationError.",
+        "An expression reads a variable that no state assigns, or a field that $states or the context object does not have. \
+         Its value is undefined, and an undefined result fails with States.QueryEvaluationError.",
         "Correct the name, or set it with Assign in a state that runs earlier.",
     ),
     page(
         "UNSUPPORTED_JSONATA_EXPRESSION",
-        "The expression reads something that Step Functions does not offer there: a bare name such as phone, $$, or $states.errorOutput \
-         outside a Catch.",
+        "The expression reads something that Step Functions does not offer there: a bare name such as phone, $$, or \
+         $states.errorOutput outside a Catch.",
         "Begin with $states.input, $states.result, $states.context or a variable.",
     ),
     page(
         "WAIT_WITHOUT_DEADLINE",
-        "A waitFor step, or a Task with .waitForTaskToken, has no TimeoutSeconds and can wait without end. An approval without it waits for at most a year, a \
-         step of flow:wait for a day.",
+        "A waitFor step, or a Task with .waitForTaskToken, has no TimeoutSeconds and can wait without end. An approval \
+         without it waits for at most a year, a step of flow:wait for a day.",
         "Add TimeoutSeconds, and a Catch of States.Timeout where the workflow can continue.",
     ),
     page(
         "YAML_TAG",
-        "A value has a YAML tag, such as !GetAtt or !Sub of CloudFormation, which flow does not evaluate. A parser would drop the tag.",
-        "Write a placeholder such as ${FunctionArn} in place of the tag and its value, and give the value: --substitute FunctionArn=VALUE.",
+        "A value has a YAML tag, such as !GetAtt or !Sub of CloudFormation, which flow does not evaluate. A parser would \
+         drop the tag.",
+        "Write a placeholder such as ${FunctionArn} in place of the tag and its value, and set it:   flow run FILE \
+         --substitute FunctionArn=VALUE",
     ),
     page(
         "Approval.Rejected",
         "A person answered with flow reject.",
-        "Catch the error where the workflow has another way; the cause names the state that was rejected, who rejected it and why.",
+        "The cause names the state, who rejected it and why. To ask again:   flow resume ID   . A Catch rule with this error lets \
+         the workflow continue in another way.",
     ),
     page(
         "File.CannotRead",
         "A file below FLOW_FILES cannot be read.",
-        "The cause is the system's: check the permissions, and that the path is a regular file.",
+        "The cause is the operating system's error. Check the permissions and that the path is a regular file below \
+         FLOW_FILES; then   flow resume ID",
     ),
     page(
         "Flow.Busy",
-        "Something still uses the resource.",
-        "It is tried again by Retry; else end what uses it, then flow resume.",
+        "Something still uses the resource that the step changes or deletes.",
+        "A Retry rule calls the step again. If it keeps failing, end what uses the resource; then   flow resume ID",
     ),
     page(
         "Flow.Capacity",
         "The provider has no capacity at the moment.",
-        "Wait and flow resume, or choose another size or zone.",
+        "Wait, then   flow resume ID   , or start an execution with another size or zone:   flow run --again ID --set \
+         KEY=VALUE",
     ),
     page(
         "Flow.Credentials",
         "Credentials are missing, expired or of another account. The execution is paused; nothing is lost.",
-        "Renew them (aws sso login), then flow resume.",
+        "Renew them, such as with aws sso login; then   flow resume ID",
     ),
     page(
         "Flow.Failed",
-        "What was waited for failed for good.",
-        "Repair it, then flow resume; the cause says what failed.",
+        "A resource that the execution waits for has reached a status that it does not leave, such as failed.",
+        "Repair the resource that the cause names; then   flow resume ID",
     ),
     page(
         "Flow.Invalid",
-        "The request can never succeed as it is.",
-        "Correct the input or the definition and start again with flow run.",
+        "The service can never accept the request as it is.",
+        "Correct the input or the definition, and start a new execution:   flow run --again ID --set KEY=VALUE",
     ),
     page(
         "Flow.NameTaken",
-        "The name belongs to something that this deployment did not make.",
-        "Choose another name, or remove the other.",
+        "The name belongs to a resource that this deployment did not create.",
+        "Choose another name:   flow run --again ID --set KEY=VALUE   , or remove the other resource; then   flow resume ID",
     ),
     page(
         "Flow.NotConsistentYet",
-        "An id that this execution created is not known everywhere yet.",
-        "It is retried; otherwise flow resume.",
+        "A resource that this execution created is not visible everywhere yet.",
+        "flow calls the step again. If the execution failed, wait a minute; then   flow resume ID",
     ),
-    page("Flow.NotFound", "It does not exist, and this execution did not make it.", "Correct the id in the input."),
+    page(
+        "Flow.NotFound",
+        "The resource does not exist, and this execution did not create it.",
+        "Correct its id or name in the input:   flow run --again ID --set KEY=VALUE",
+    ),
     page(
         "Flow.Permission",
-        "The caller may not do this.",
-        "flow policy and flow steps name the permissions; then flow resume. For a program of this machine: FLOW_PROGRAMS=/bin/date flow resume ID",
+        "The caller does not have the permission for the call.",
+        "Grant the permission that the cause names; all that a workflow needs:   flow policy WORKFLOW   . Then   flow resume \
+         ID   . For a program on this machine, allow it:   FLOW_PROGRAMS=/bin/date flow resume ID",
     ),
-    page("Flow.Quota", "A limit of the account is reached.", "Raise it or remove something, then flow resume."),
+    page(
+        "Flow.Quota",
+        "A quota of the account is reached.",
+        "Raise the quota, or remove resources that are not used; then   flow resume ID",
+    ),
     page(
         "Flow.Refused",
-        "A shipped workflow refused to start: its checks found what AWS, the account or an existing deployment does not allow. Nothing was changed.",
-        "The cause lists every problem at once: correct the input or the account and start again with flow run. flow run --plan makes the same checks.",
+        "A shipped workflow refused to start: its checks found what AWS, the account or an existing deployment does not \
+         allow. Nothing was changed.",
+        "The cause lists every problem. Correct the input:   flow run --again ID --set KEY=VALUE   , or the account; \
+         then   flow run --again ID   . The same checks without changes:   flow run WORKFLOW --plan",
     ),
     page(
         "Flow.Throttled",
-        "The service asks for fewer calls. Nothing was changed.",
-        "It is retried; otherwise flow resume later.",
+        "The service refuses the call because too many were made. Nothing was changed.",
+        "flow calls the step again, more slowly. If the execution failed, wait a minute; then   flow resume ID",
     ),
     page(
         "Flow.Unknown",
-        "The answer was lost, late or a server error: the call may have taken effect.",
-        "flow resume: the next attempt searches for the effect before it repeats the call.",
+        "No usable answer came: the connection was lost, the time was over, or the server failed. The call may have taken \
+         effect.",
+        "To continue:   flow resume ID   . The next attempt searches for the effect before it repeats the call.",
     ),
     page(
         "Process.CannotStart",
-        "The program does not start.",
-        "Check the path and that it may be executed; FLOW_PROGRAMS must name it by the same spelling.",
+        "The program cannot be started.",
+        "Check that the file exists and is executable, and that FLOW_PROGRAMS has the same spelling of its path; then   flow \
+         resume ID",
     ),
     page(
         "Process.Failed",
         "A program ended with an exit code that is not 0, or by a signal.",
-        "The cause quotes its last output.",
+        "The cause quotes its last output. Correct what the program reports; then start it again:   flow resume ID   . Where \
+         a failure is expected, add a Retry or Catch rule with this error.",
     ),
     page(
         "Ssh.CannotConnect",
-        "There was no connection to the server, or no login in time. Nothing was started.",
-        "Check host, port and firewall; a Retry rule for this error is safe.",
+        "The connection or the login did not succeed in time. Nothing was started.",
+        "Check host, port and firewall, and connect by hand:   ssh -p PORT USER@HOST   . Then   flow resume ID   . A Retry \
+         rule for this error is safe.",
     ),
     page(
         "Ssh.ConnectionLost",
-        "The connection was lost after the program was started: it may have ended, have ended in part, or run still.",
-        "Find out on the server. flow resume starts the program again; so does a Retry rule that names this error or States.ALL.",
+        "The connection was lost after the program was started. The program may have ended, may have been cut off, or may \
+         still run.",
+        "Log in to the server and find out. To start the program again:   flow resume ID   . A Retry rule with this error or \
+         States.ALL starts it again too.",
     ),
     page(
         "Ssh.Failed",
         "A program on another machine ended with an exit code that is not 0, or by a signal.",
-        "The cause quotes its last output.",
+        "The cause quotes its last output. Correct what the program reports on that machine; then start it again:   flow \
+         resume ID",
     ),
     page(
         "Ssh.HostKeyRefused",
-        "The server has another host key than the one that is pinned or known, or none is.",
-        "Compare the key on the server itself. Where it is right, pin it as hostKey in the file of FLOW_SSH_HOSTS.",
+        "The server's host key differs from the pinned or known one, or no key is pinned or known.",
+        "Compare the key on the server itself:   ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub   . If it is right, write \
+         it as hostKey in the file of FLOW_SSH_HOSTS; then   flow resume ID",
     ),
     page(
         "Ssh.OutcomeUnknown",
-        "The process that started a program on another machine ended before the program did, or its attempt is over.",
-        "Find out on the server; flow resume starts the program again.",
+        "The program was started on another machine, and flow does not know how it ended: flow's process or the attempt \
+         ended first.",
+        "Log in to the server and find out. To start the program again:   flow resume ID",
     ),
     page(
         "States.BranchFailed",
         "A branch of a Parallel failed.",
-        "The cause is the branch's; repair it, then flow resume.",
+        "The cause is that of the branch. Repair it; then   flow resume ID   runs only what has not succeeded.",
     ),
     page(
         "States.DataLimitExceeded",
-        "A value is larger than 256 KiB.",
-        "Write it to a file or a bucket and pass its name.",
+        "A state's input, output or variable is larger than 256 KiB.",
+        "Write the value to a file or a bucket, and pass its name. The change is in the definition:   flow run FILE --again \
+         ID",
     ),
     page(
         "States.ExceedToleratedFailureThreshold",
         "More items of a Map failed than ToleratedFailurePercentage or ToleratedFailureCount allow.",
-        "Repair the items, then flow resume; or raise the threshold.",
+        "Repair what the failed items have in common; then   flow resume ID   . Or raise the threshold in the definition, \
+         and start again:   flow run FILE --again ID",
     ),
     page(
         "States.HeartbeatTimeout",
-        "A worker sent no heartbeat within HeartbeatSeconds.",
-        "Check the worker, then flow resume.",
+        "A worker sent no heartbeat for HeartbeatSeconds.",
+        "Check that the worker runs and reaches the endpoint; then   flow resume ID",
     ),
-    page("States.IntrinsicFailure", "An intrinsic function such as States.Format failed.", "Correct its arguments."),
-    page("States.ItemReaderFailed", "The items of a Map cannot be read.", "The cause names the file or object."),
+    page(
+        "States.IntrinsicFailure",
+        "An intrinsic function such as States.Format failed.",
+        "The cause names the function and the argument. Correct the file, and enter the state again:   flow run FILE --again \
+         ID --from STATE",
+    ),
+    page(
+        "States.ItemReaderFailed",
+        "The items of a Map cannot be read.",
+        "The cause names the file or object. Check that it exists, may be read, and has the format that ReaderConfig names; \
+         then   flow resume ID",
+    ),
     page(
         "States.NoChoiceMatched",
-        "No rule of a Choice matched and it has no Default.",
-        "Add Default, or a rule for this input.",
+        "No rule of a Choice matched, and it has no Default.",
+        "Add a Default, or a rule for this input:   flow status ID --state STATE   shows it. Correct the file, and enter the \
+         state again:   flow run FILE --again ID --from STATE",
     ),
     page(
         "States.ParameterPathFailure",
-        "A path in Parameters finds nothing in the input.",
-        "flow status ID --state NAME shows the input.",
+        "A path in Parameters, or in another field that ends in .$, finds nothing in the input.",
+        "Compare the path with the state's input:   flow status ID --state STATE   . Correct the file, and enter the state \
+         again:   flow run FILE --again ID --from STATE",
     ),
     page(
         "States.QueryEvaluationError",
-        "A JSONata expression failed or its result is undefined.",
-        "Correct it; the cause has the location.",
+        "A JSONata expression failed, or its result is undefined.",
+        "The cause has the expression and its location; the state's input:   flow status ID --state STATE   . Correct the \
+         file, and enter the state again:   flow run FILE --again ID --from STATE",
     ),
     page(
         "States.ResultPathMatchFailure",
-        "ResultPath cannot be applied to the input.",
-        "The input must be an object there.",
+        "ResultPath cannot be applied to the state's input, because the input has no object at that path.",
+        "Compare ResultPath with the state's input:   flow status ID --state STATE   . Correct the file, and enter the state \
+         again:   flow run FILE --again ID --from STATE",
     ),
-    page("States.ResultWriterFailed", "The results of a Map cannot be written.", "The cause names the file or bucket."),
+    page(
+        "States.ResultWriterFailed",
+        "The results of a Map cannot be written.",
+        "The cause names the file or bucket. Check that it exists and may be written, and that the disk has space; \
+         then   flow resume ID",
+    ),
     page(
         "States.Runtime",
-        "The execution cannot continue as the definition is: Retry and Catch do not match it.",
-        "Correct the definition.",
+        "The execution cannot continue with its definition. Retry and Catch do not apply to this error.",
+        "The cause names the field. An execution keeps the definition that it started with. Correct the file, and enter the \
+         state again:   flow run FILE --again ID --from STATE",
     ),
     page(
         "States.TaskFailed",
-        "Any failure of a Task but a time-out: what Retry and Catch can match.",
-        "The cause says what failed.",
+        "A Task failed with an error other than a time-out. In Retry and Catch, the name matches each such error.",
+        "The cause says what failed. Repair it; then   flow resume ID",
     ),
     page(
         "States.Timeout",
-        "TimeoutSeconds of a state or of the machine has passed.",
-        "Repair what took so long, then flow resume.",
+        "A state or the execution has run for longer than its TimeoutSeconds.",
+        "Repair what took so long; then   flow resume ID   . If the time is too short, raise TimeoutSeconds in the \
+         definition, and start again:   flow run FILE --again ID",
     ),
 ];
 
 /// Finds the page of a code, ignoring case.
 pub fn find(code: &str) -> Option<&'static Explanation> {
     ALL.iter().find(|page| page.code.eq_ignore_ascii_case(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    /// The commands of a remedy: each has three spaces or the remedy's end around it.
+    fn commands(remedy: &str) -> Vec<&str> {
+        let is_command = |part: &&str| {
+            let mut words = part.split(' ').skip_while(|word| word.contains('='));
+            words.next() == Some("flow") && !part.contains(". ")
+        };
+        remedy.split("   ").filter(is_command).collect()
+    }
+
+    #[test]
+    fn the_page_of_every_error_name_proposes_a_command_and_all_commands_are_understood() {
+        for page in ALL {
+            let proposed = commands(page.remedy);
+            assert!(!page.code.contains('.') || !proposed.is_empty(), "{}: {}", page.code, page.remedy);
+            for command in proposed {
+                let words = command.split(' ').skip_while(|word| word.contains('=')).take_while(|word| *word != ">");
+                assert!(crate::understand(words).is_ok(), "{}: {command}", page.code);
+            }
+        }
+    }
 }

@@ -25,7 +25,8 @@ impl Home {
         let state = || std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
         let user = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state"));
         let folder = global.home.clone().or_else(|| state().or_else(user).map(|folder| folder.join("flow")));
-        let folder = folder.ok_or_else(|| CliError::refused("no home for executions: set --home or FLOW_HOME"))?;
+        let folder =
+            folder.ok_or_else(|| CliError::refused("no home for executions is known: set --home or FLOW_HOME"))?;
         Home::checked(std::path::absolute(folder)?, false)
     }
 

@@ -59,6 +59,7 @@ mod proposed;
 mod reentry;
 mod runbook;
 mod runtime;
+mod shell;
 mod source;
 mod step_functions;
 mod step_manual;

@@ -12,7 +12,8 @@ use crate::{
     global::Global,
     home::Home,
     owner::Handle,
-    proposed::{OPTIONS, unescaped},
+    proposed::OPTIONS,
+    shell::unescape_name,
     target::{Engine, Target},
     this_process,
 };
@@ -223,7 +224,8 @@ pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHe
     match names.as_slice() {
         [] => CliError::not_found(format!("there is no execution named '{wanted}'"))
             .hint(format!("flow status{OPTIONS} lists all")),
-        _ => CliError::not_found(format!("'{wanted}' can mean {}", names.join(", "))).hint("write more of the id"),
+        _ => CliError::not_found(format!("'{wanted}' matches several executions: {}", names.join(", ")))
+            .hint("give more characters of the id"),
     }
 }
 
@@ -233,7 +235,7 @@ pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHe
 /// # Errors
 /// It is an escaped `@latest`.
 pub fn named(word: &str) -> Result<&str, CliError> {
-    let name = unescaped(word);
+    let name = unescape_name(word);
     match name == LATEST && word != LATEST {
         true => Err(CliError::not_found(format!("no execution is found by '{word}' alone"))
             .hint(format!("give more characters of the id, or {LATEST} without the backslash"))),

@@ -413,7 +413,10 @@ impl Handle {
         match Arc::into_inner(self.backend.into_inner()) {
             Some(Backend::Local(local)) => local.close().await,
             Some(Backend::Idle(_) | Backend::Remote(_) | Backend::StepFunctions(_)) => Ok(()),
-            None => Err(CliError::new(Exit::Failed, "the store is still in use by this process")),
+            None => Err(CliError::new(
+                Exit::Failed,
+                "the store was not closed: this process still uses it. What was acknowledged is safe",
+            )),
         }
     }
 

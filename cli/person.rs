@@ -4,7 +4,7 @@ use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
 
 use engine::{journal::Signaller, store::Holder};
 
-use crate::{proposed::word, this_process};
+use crate::{shell::quote_word, this_process};
 
 /// The user of this process. With sudo it is the user who called sudo, which distinguishes people who share an account.
 pub fn signaller(comment: Option<String>) -> Signaller {
@@ -56,10 +56,11 @@ fn name_in(uid: u32, passwd: &str) -> Option<String> {
 /// This command as another user runs it through sudo: in this home, as the home's owner. The history names the user who called
 /// sudo.
 pub fn command_as_owner(home: &Path) -> Option<String> {
-    let arguments: Vec<String> = env::args().skip(1).map(|argument| word(&argument)).collect();
+    let arguments: Vec<String> = env::args().skip(1).map(|argument| quote_word(&argument)).collect();
     let names_home = arguments.iter().any(|argument| argument == "--home" || argument.starts_with("--home="));
-    let home_option = if names_home { String::new() } else { format!(" --home {}", word(&home.display().to_string())) };
-    Some(format!("sudo -u {} flow {}{home_option}", word(&owner_of(home)?), arguments.join(" ")))
+    let home_option =
+        if names_home { String::new() } else { format!(" --home {}", quote_word(&home.display().to_string())) };
+    Some(format!("sudo -u {} flow {}{home_option}", quote_word(&owner_of(home)?), arguments.join(" ")))
 }
 
 #[cfg(test)]

@@ -112,7 +112,10 @@ pub async fn make(environments: &Environments, question: &Question<'_>) -> Resul
     let steps = Arc::new(steps);
     let execution = tokio::time::timeout(TIME_MAX, execute(steps.clone(), question)).await;
     let header = execution.map_err(|_| {
-        CliError::refused(format!("the plan was not complete after {} s; nothing was changed", TIME_MAX.as_secs()))
+        CliError::refused(format!(
+            "the plan took longer than {} s and was given up; nothing was changed",
+            TIME_MAX.as_secs()
+        ))
     })??;
     let Planned { mut changes, waits, actions, notes, stays } = steps.planned();
     let refusal = refusal(&header);

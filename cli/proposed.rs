@@ -2,19 +2,19 @@
 //! region and profile, as they are given to this command.
 
 use std::{
-    convert::Infallible,
     fmt::{Display, Formatter, Result},
     path::PathBuf,
     sync::OnceLock,
 };
 
-use crate::{global::Global, ids::REHEARSAL_PREFIX};
+use crate::{
+    global::Global,
+    ids::REHEARSAL_PREFIX,
+    shell::{option, quote_name, quote_word},
+};
 
 /// The options of this command, as text that follows a proposed command: `flow resume {id}{OPTIONS}`.
 pub const OPTIONS: Options = Options;
-
-/// The first characters of names that follow a backslash on a command line.
-const ESCAPED: [char; 3] = ['-', '@', '\\'];
 
 static GIVEN: OnceLock<Given> = OnceLock::new();
 static ENGINE: OnceLock<String> = OnceLock::new();
@@ -75,14 +75,14 @@ pub fn run_options(id: &str) -> String {
 /// The command that runs the input of an execution again, with a file's definition if one is given, from a state. A rehearsal
 /// starts at its beginning: `--from` is not for rehearsals.
 pub fn again_from(file: Option<&str>, id: &str, state: &str) -> String {
-    let file = file.map_or_else(String::new, |file| format!(" {}", word(file)));
-    let from = if id.starts_with(REHEARSAL_PREFIX) { String::new() } else { format!(" --from {}", quoted(state)) };
-    format!("flow run{file} --again {}{from}{}", quoted(id), run_options(id))
+    let file = file.map_or_else(String::new, |file| format!(" {}", quote_word(file)));
+    let from = if id.starts_with(REHEARSAL_PREFIX) { String::new() } else { format!(" --from {}", quote_name(state)) };
+    format!("flow run{file} --again {}{from}{}", quote_name(id), run_options(id))
 }
 
 /// A message of a step with the options of this command after each of flow's commands. A command has three spaces or the
 /// message's ends around it.
-pub fn completed(message: &str) -> String {
+pub fn with_command_options(message: &str) -> String {
     with_options(message, &location(), &OPTIONS.to_string())
 }
 
@@ -107,75 +107,9 @@ fn location() -> String {
     given.into_iter().filter_map(|(name, value)| value.as_deref().map(|value| option(name, value))).collect()
 }
 
-/// The name of an execution or of a state as a word of a command line. A name whose first character would make it an option or
-/// `@latest` follows a backslash, which [`unescaped`] removes: AWS allows such names, and imports contain them.
-pub fn quoted(name: &str) -> String {
-    match name.starts_with(ESCAPED) {
-        true => word(&format!("\\{name}")),
-        false => word(name),
-    }
-}
-
-/// The name of an execution or of a state that a word of a command line means.
-pub fn unescaped(word: &str) -> &str {
-    word.strip_prefix('\\').filter(|name| name.starts_with(ESCAPED)).unwrap_or(word)
-}
-
-/// Reads an argument that names a state.
-///
-/// # Errors
-/// None.
-pub fn state_name(word: &str) -> std::result::Result<String, Infallible> {
-    Ok(unescaped(word).to_owned())
-}
-
-/// An option with a value, with a space before it. A value that begins with a hyphen follows an equals sign.
-pub fn option(name: &str, value: &str) -> String {
-    let separator = if value.starts_with('-') { '=' } else { ' ' };
-    format!(" --{name}{separator}{}", word(value))
-}
-
-/// A word of a command line, quoted if a shell requires it.
-pub fn word(word: &str) -> String {
-    // Letters of other scripts are plain too. zsh replaces a word that begins with an equals sign.
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
-    if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    if word.contains(char::is_control) {
-        return escaped(word);
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// A word with control characters as bash, zsh and ksh read it (POSIX.1-2024, "Dollar-Single-Quotes"). Screens show no control
-/// characters, so that quotes alone would not survive.
-fn escaped(word: &str) -> String {
-    let mut escaped = String::from("$'");
-    for character in word.chars() {
-        match character {
-            '\n' => escaped.push_str(r"\n"),
-            '\t' => escaped.push_str(r"\t"),
-            '\r' => escaped.push_str(r"\r"),
-            '\'' | '\\' => escaped.extend(['\\', character]),
-            // Of each byte: \u is not in POSIX.
-            _ if character.is_control() => {
-                let mut bytes = [0; 4];
-                let encoded = character.encode_utf8(&mut bytes).bytes();
-                // Three octal digits, because a digit may follow.
-                encoded.for_each(|byte| escaped.push_str(&format!("\\{byte:03o}")));
-            }
-            _ => escaped.push(character),
-        }
-    }
-    escaped + "'"
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::{again_from, option, quoted, unescaped, with_options, word};
+    use super::{again_from, with_options};
 
     #[test]
     fn a_rehearsal_is_run_again_as_a_rehearsal_and_from_its_beginning() {
@@ -199,44 +133,5 @@ mod tests {
         for sentence in ["Repair it, then flow resume.", "flow resume, or a Retry rule, starts the program again"] {
             assert_eq!(complete(sentence), sentence);
         }
-    }
-
-    #[test]
-    fn a_word_survives_a_shell() {
-        assert_eq!(word("Create-VPC_1"), "Create-VPC_1");
-        assert_eq!(word("it's {\"a\": 1}"), r#"'it'\''s {"a": 1}'"#);
-        assert_eq!(word(""), "''");
-        assert_eq!((word("公開-7k3f").as_str(), word("=ls").as_str()), ("公開-7k3f", "'=ls'"));
-        assert_eq!(word("a(b)!"), "'a(b)!'");
-    }
-
-    #[test]
-    fn a_word_with_control_characters_survives_a_screen_and_a_shell() {
-        for name in ["Two\nlines", "it's \\n\t\u{1b}[31m\r", "C1 \u{85}7", "\u{7}1", "-x\ny"] {
-            let shown = word(name);
-            assert!(!shown.contains(char::is_control), "{shown}");
-            let shell =
-                std::process::Command::new("bash").args(["-c", &format!("printf %s {shown}")]).output().unwrap();
-            assert_eq!(String::from_utf8_lossy(&shell.stdout), name, "{shown}");
-        }
-        assert_eq!(word("Two\nlines"), r"$'Two\nlines'");
-        assert_eq!(quoted("-x\ny"), r"$'\\-x\ny'");
-    }
-
-    #[test]
-    fn a_name_is_neither_an_option_nor_the_latest_execution() {
-        for (name, expected) in [("-x", r"'\-x'"), ("--all", r"'\--all'"), ("@latest", r"'\@latest'"), ("x-1", "x-1")] {
-            assert_eq!(quoted(name), expected);
-        }
-        for name in ["-x", "@latest", r"\", r"\-x", r"\d", "a b", "x-1"] {
-            let proposed = quoted(name);
-            let read = proposed.trim_matches('\'');
-            assert_eq!(unescaped(read), name, "{proposed}");
-            assert!(!read.starts_with(['-', '@']), "{proposed}");
-        }
-        assert_eq!(
-            (option("success", "-5").as_str(), option("success", "5").as_str()),
-            (" --success=-5", " --success 5")
-        );
     }
 }

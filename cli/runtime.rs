@@ -8,5 +8,5 @@ use crate::exit::CliError;
 /// The system starts no threads.
 pub fn new() -> Result<tokio::runtime::Runtime, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| CliError::refused(format!("the system gives no threads: {error}")))
+    runtime.map_err(|error| CliError::refused(format!("the threads of this process cannot be started: {error}")))
 }

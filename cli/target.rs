@@ -82,7 +82,11 @@ pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError>
     let key = match (variable("FLOW_ACCESS_KEY_ID"), variable("FLOW_SECRET_ACCESS_KEY")) {
         (Some(id), Some(secret)) => Some((id, secret)),
         (None, None) => None,
-        _ => return Err(CliError::refused("one of FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY is not set")),
+        _ => {
+            return Err(CliError::refused(
+                "only one of FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY is set: set both or none",
+            ));
+        }
     };
     let region = global.region.clone().unwrap_or_else(|| REGION_DEFAULT.to_owned());
     Ok(Endpoint::Url { url: text.to_owned(), region, key, token: variable("FLOW_TOKEN") })

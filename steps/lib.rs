@@ -57,6 +57,7 @@ mod rds;
 mod route53;
 mod s3;
 mod secretsmanager;
+mod shell;
 mod sns;
 mod ssh;
 mod sts;

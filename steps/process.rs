@@ -30,7 +30,10 @@ use self::{
     protocol::Request,
     turn::ProgramTurn,
 };
-use crate::local::{LocalSettings, PROGRAMS};
+use crate::{
+    local::{LocalSettings, PROGRAMS},
+    shell::single_quoted,
+};
 
 /// How much of a failed program's output the cause quotes, in characters.
 const TAIL_CHARACTERS: usize = 2_000;

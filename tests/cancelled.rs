@@ -62,7 +62,7 @@ fn a_cancel_now_says_what_may_have_happened() {
     let home = Home::plain();
     let (owner, _) = started(&home, "c-1");
     let said = home.succeed(&["cancel", "c-1", "--now"]);
-    for words in ["In flight and not waited for: \"Slow\"", "may have happened", "flow resume c-1"] {
+    for words in ["In flight and not waited for: \"Slow\"", "may have taken effect", "flow resume c-1"] {
         assert!(said.contains(words), "{words:?} is not in: {said}");
     }
     assert_eq!(home.status_of("c-1"), "ABORTED");

@@ -187,7 +187,9 @@ fn a_resume_of_a_succeeded_execution_answers_with_a_line_also_in_json() {
     assert!(home.exits(&["resume", "one"], 0).contains(text));
     let said = home.exits(&["resume", "one", "-o", "json"], 0);
     let line: serde_json::Value = said.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap();
-    for (field, value) in [("type", "execution"), ("execution", "one"), ("standing", "SUCCEEDED"), ("message", text)] {
+    for (field, value) in
+        [("type", "execution"), ("execution", "one"), ("displayStatus", "SUCCEEDED"), ("message", text)]
+    {
         assert_eq!(line[field], value, "{line}");
     }
 }

@@ -37,7 +37,7 @@ fn once_checks_and_runs_with_mocks_and_says_how_much_is_automated() {
         "✔ Ask",
         "SUCCEEDED",
         "1 of 2 steps automated. By hand: Ask.",
-        "Answered {} for want of a mock: Read, Ask",
+        "Without a mock, answered with {}: Read, Ask",
     ] {
         assert!(said.contains(words), "{words:?} is not in: {said}");
     }

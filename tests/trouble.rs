@@ -94,7 +94,7 @@ fn a_full_disk_is_reported_and_nothing_acknowledged_is_lost() {
     for (name, code) in wanted {
         assert_eq!(exits.get(name), Some(&code), "{name}\n{message}");
     }
-    for words in ["No space left", "what was acknowledged before is safe", "make room", "long SUCCEEDED"] {
+    for words in ["No space left", "what was acknowledged earlier is safe", "make room", "long SUCCEEDED"] {
         assert!(message.contains(words), "{words}\n{message}");
     }
     assert!(!message.contains("panicked"), "{message}");

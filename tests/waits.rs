@@ -55,11 +55,15 @@ fn a_task_that_waits_for_a_worker_is_waiting_after_its_owner_was_killed() {
     create_activity(&server);
     home.exits(&["run", &file, "--yes", "--no-wait", "--id", "work-1"], 75);
     let beside = row(&home, "work-1");
-    assert_eq!(beside["standing"], "RUNNING", "{beside}");
+    assert_eq!(beside["displayStatus"], "RUNNING", "{beside}");
     // The server is killed with SIGKILL.
     drop(server);
     let alone = row(&home, "work-1");
-    assert_eq!((&alone["standing"], &alone["needs"]["answerer"]), (&json!("WAITING"), &json!("worker")), "{alone}");
+    assert_eq!(
+        (&alone["displayStatus"], &alone["needs"]["answerer"]),
+        (&json!("WAITING"), &json!("worker")),
+        "{alone}"
+    );
     assert_eq!(alone["next"], beside["next"], "{beside}");
     assert_eq!(alone["next"], "flow signal work-1 Only --success '{}'");
     assert_eq!(alone["advice"], "needs a worker, or an answer: flow signal work-1 Only --success '{}'");

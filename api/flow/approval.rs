@@ -306,8 +306,8 @@ fn undeclared(schema: &Value, fields: &Value) -> Option<String> {
     Some(format!("there is no field '{unknown}': the fields are {}", names.join(", ")))
 }
 
-/// The resource of an approval.
-pub(super) const APPROVAL: &str = "flow:approval:request";
+/// The resource of a Task that a person answers.
+pub const APPROVAL: &str = "flow:approval:request";
 
 /// The approval that a frame waits for.
 pub fn approval_of(row: &FrameRow) -> Option<&Approval> {

@@ -7,10 +7,7 @@ use serde_json::Value;
 use workflows::{DefinitionText, LostPart, MachineSource, TemplateMachine, WorkflowError};
 
 use super::{placeholders, substitutions};
-use crate::{
-    exit::CliError,
-    proposed::{OPTIONS, word},
-};
+use crate::{exit::CliError, proposed::OPTIONS, shell::quote_word};
 
 /// A definition from a file or from standard input, with its text.
 pub struct DefinitionFile {
@@ -85,7 +82,7 @@ impl DefinitionFile {
             return Err(CliError::refused(format!(
                 "{file} is not a template, so it contains no state machine '{machine}'"
             ))
-            .hint(format!("run the file itself: flow run {}{OPTIONS}", word(file))));
+            .hint(format!("run the file itself: flow run {}{OPTIONS}", quote_word(file))));
         }
         let name =
             machine.unwrap_or_else(|| Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or_default());
@@ -156,10 +153,10 @@ fn of_template(template: &str, machines: &[TemplateMachine]) -> String {
     let commands = machines.iter().filter_map(|machine| {
         let TemplateMachine { name, source, substitutions } = machine;
         let run = match source {
-            MachineSource::Inside => format!("flow run {}", word(&format!("{template}#{name}"))),
+            MachineSource::Inside => format!("flow run {}", quote_word(&format!("{template}#{name}"))),
             MachineSource::File(file) => {
                 let beside = Path::new(template).with_file_name(file);
-                format!("flow run {}", word(&beside.display().to_string()))
+                format!("flow run {}", quote_word(&beside.display().to_string()))
             }
             MachineSource::Bucket => return None,
         };

@@ -26,8 +26,8 @@ pub fn inside(problem: &Diagnostic, text: &str) -> Option<Inside> {
     let (bytes, reason) = match problem.code {
         "INVALID_JSONATA_EXPRESSION" => (in_expression(text, syntax_error)?, None),
         "UNKNOWN_FUNCTION" | "UNKNOWN_VARIABLE" | "UNSUPPORTED_JSONATA_EXPRESSION" => {
-            let name = quoted(&problem.message)?;
-            (in_expression(text, |expression| word(expression, name))?, None)
+            let name = first_quoted(&problem.message)?;
+            (in_expression(text, |expression| find_word(expression, name))?, None)
         }
         "SCHEMA_VALIDATION_FAILED" => query(text)?,
         _ => return None,
@@ -53,7 +53,7 @@ pub fn is_about_a_name(problem: &Diagnostic) -> bool {
 }
 
 /// The first text in single quotes.
-fn quoted(message: &str) -> Option<&str> {
+fn first_quoted(message: &str) -> Option<&str> {
     message.split_once('\'')?.1.split_once('\'').map(|(name, _)| name)
 }
 
@@ -65,7 +65,7 @@ fn in_expression(text: &str, find: impl FnOnce(&str) -> Option<usize>) -> Option
 }
 
 /// The position of a word that is not part of a longer one.
-fn word(expression: &str, wanted: &str) -> Option<usize> {
+fn find_word(expression: &str, wanted: &str) -> Option<usize> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     expression.match_indices(wanted).map(|(at, _)| at).find(|at| {
         let before = expression[..*at].chars().next_back();

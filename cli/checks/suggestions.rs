@@ -92,7 +92,7 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
         let meant = match problem.message.as_str() {
             message if message.ends_with("' is not supported") => {
                 let names = FIELDS.iter().copied().chain(operators.iter().map(String::as_str));
-                quoted(message, "Field '").and_then(|name| nearest(name, names))
+                name_after(message, "Field '").and_then(|name| nearest(name, names))
             }
             message if message.starts_with("Missing 'Next' target: ") => {
                 let name = message.split_once(": ").map_or("", |(_, name)| name);
@@ -104,9 +104,8 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
                 let name = given.rsplit_once('.').map_or(given, |(name, _)| name);
                 nearest(name, integrations.iter().map(String::as_str))
             }
-            message => {
-                quoted(message, "No step is named '").and_then(|name| nearest(name, steps.iter().map(String::as_str)))
-            }
+            message => name_after(message, "No step is named '")
+                .and_then(|name| nearest(name, steps.iter().map(String::as_str))),
         };
         if meant.is_some() {
             let end = did_you_mean(meant);
@@ -125,7 +124,7 @@ fn written_otherwise(problem: &Diagnostic, definition: &Value) -> Option<String>
     required.split(", ").find_map(meant)
 }
 
-fn quoted<'m>(message: &'m str, before: &str) -> Option<&'m str> {
+fn name_after<'m>(message: &'m str, before: &str) -> Option<&'m str> {
     message.strip_prefix(before)?.split('\'').next()
 }
 

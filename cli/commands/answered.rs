@@ -10,7 +10,8 @@ use crate::{
     exit::CliError,
     owner::Handle,
     person,
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
     ui::{display_status::display_status, summary},
 };
 
@@ -59,11 +60,11 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
             }
             let text = format!(
                 ". The owner of the store, {owner}, has no credentials of its account and leaves it to another process: flow resume {}{OPTIONS}",
-                quoted(id)
+                quote_name(id)
             );
             return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
         }
-        let text = format!(". No process drives it: flow resume {}{OPTIONS}", quoted(id));
+        let text = format!(". No process drives it: flow resume {}{OPTIONS}", quote_name(id));
         return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
     }
     end_was_shown(handle, &described.execution).await?;
@@ -76,12 +77,15 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
 
 /// What to do after an answer was refused because the execution has ended.
 pub fn hint_of_ended(id: &str) -> String {
-    format!("flow status {}{OPTIONS} shows how it ended", quoted(id))
+    format!("flow status {}{OPTIONS} shows how it ended", quote_name(id))
 }
 
 /// What to do after an answer was refused because its state has timed out.
 pub fn hint_of_timeout(id: &str) -> String {
-    format!("flow resume {}{OPTIONS} continues with the time-out, as the definition's Catch and Retry say", quoted(id))
+    format!(
+        "flow resume {}{OPTIONS} continues with the time-out, as the definition's Catch and Retry say",
+        quote_name(id)
+    )
 }
 
 /// What to do after an answer to an approval was refused.
@@ -89,6 +93,12 @@ pub fn hint_of_timeout(id: &str) -> String {
 /// # Errors
 /// The execution cannot be read.
 pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> Result<String, CliError> {
+    // The refusals of answers at Step Functions have no fault, and hints of their own.
+    if refused.fault.is_none()
+        && let Some(hint) = &refused.hint
+    {
+        return Ok(hint.clone());
+    }
     if refused.fault.as_deref() == Some(api::HAS_ENDED) {
         return Ok(hint_of_ended(id));
     }
@@ -120,7 +130,7 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
             let needs = Needs::of(id, &described.frames, described.execution.deadline_ms);
             let status = display_status(&described.execution, false, needs.as_ref(), now_ms);
             let current = summary::display_line(&described.view, status, now_ms);
-            let resume = format!("flow resume {}{OPTIONS}", quoted(id));
+            let resume = format!("flow resume {}{OPTIONS}", quote_name(id));
             format!("no process drives {id}, and it asks nothing now: {current}. To continue:   {resume}")
         }
         false => listed,

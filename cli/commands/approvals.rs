@@ -16,8 +16,9 @@ use crate::{
     global::{Global, Output},
     home::Home,
     owner::Handle,
-    proposed::{OPTIONS, quoted, word},
+    proposed::OPTIONS,
     runbook::scalar,
+    shell::{quote_name, quote_word},
     target::Target,
     token_file,
     ui::{json, next, screen::Screen, status::Listed, summary, text},
@@ -110,7 +111,7 @@ async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<String>, CliError>
 }
 
 fn show_undriven(global: &Global, id: &str) {
-    let command = format!("flow resume {}{OPTIONS}", quoted(id));
+    let command = format!("flow resume {}{OPTIONS}", quote_name(id));
     match global.output {
         Output::Human => {
             let id = Screen::of_stdout(global.color).leading_id(id);
@@ -131,7 +132,7 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
             }
             Output::Json => {
                 json::print(json!({ "type": "needsPerson", "execution": task.execution, "state": task.state,
-                            "message": task.instructions.sentence, "task": task, "advice": commands(task),
+                            "message": task.instructions.sentence, "task": task, "advice": advice(task),
                             "commands": pasteable(task) }));
             }
         }
@@ -161,13 +162,14 @@ pub fn block(task: &PersonTask, now_ms: u64, screen: &Screen) -> Vec<String> {
     let id = screen.leading_id(&task.execution);
     let mut lines = vec![format!("{id}   {}   waits {since}{deadline}", text::one_line(&task.state))];
     lines.extend(summary::instruction_lines(&task.instructions).into_iter().map(|line| format!("  {line}")));
-    lines.extend(commands(task).into_iter().map(|command| format!("  {command}")));
+    lines.extend(advice(task).into_iter().map(|command| format!("  {command}")));
     lines.push(String::new());
     lines
 }
 
-/// The commands that answer a task, and the fields that are not required. A task that has timed out can only be continued.
-pub fn commands(task: &PersonTask) -> Vec<String> {
+/// The lines that say how a task is answered: its commands, and the fields that are not required. A task that has timed out can only be
+/// continued.
+pub fn advice(task: &PersonTask) -> Vec<String> {
     match task.timed_out_ms {
         Some(_) => vec![next::after_timeout(&task.execution)],
         None => next::answer_lines(&task.execution, &task.state, &task.instructions),
@@ -177,7 +179,7 @@ pub fn commands(task: &PersonTask) -> Vec<String> {
 /// The commands that answer or continue a task and that work when pasted.
 fn pasteable(task: &PersonTask) -> Vec<String> {
     match task.timed_out_ms {
-        Some(_) => vec![format!("flow resume {}{OPTIONS}", quoted(&task.execution))],
+        Some(_) => vec![format!("flow resume {}{OPTIONS}", quote_name(&task.execution))],
         None => next::answer_commands(&task.execution, &task.state, &task.instructions),
     }
 }

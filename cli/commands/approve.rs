@@ -17,7 +17,7 @@ use crate::{
     locate::{if_pruned, locate_asking, locate_at},
     owner::Handle,
     person,
-    proposed::state_name,
+    shell::state_name,
     target::{Engine, Target},
     this_process,
     token_file,

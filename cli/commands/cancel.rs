@@ -16,7 +16,8 @@ use crate::{
     interrupt,
     locate::{if_pruned, locate_at},
     owner::{Answered, Handle},
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
     target::Target,
     ui::json,
 };
@@ -103,7 +104,9 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool) -> Result
     if let Some(status) = answer.ended_before.filter(|_| !is_ours) {
         let status = serde_json::to_value(status).unwrap_or_default();
         let message = format!("{id} had ended before ({}): nothing was changed", status.as_str().unwrap_or_default());
-        return Err(CliError::new(Exit::Failed, message).hint(format!("flow status {}{OPTIONS} shows it", quoted(id))));
+        return Err(
+            CliError::new(Exit::Failed, message).hint(format!("flow status {}{OPTIONS} shows it", quote_name(id)))
+        );
     }
     let CancelExecutionResponse { in_flight, waits, .. } = answer;
     if !waits {
@@ -115,7 +118,7 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool) -> Result
         say!(
             "Waiting up to {} s for the answer. To end without it:   flow cancel {} --now{OPTIONS}",
             ANSWER_WAIT_MAX.as_secs(),
-            quoted(id)
+            quote_name(id)
         );
     }
     match tokio::time::timeout(ANSWER_WAIT_MAX, until_ended(handle, id)).await {
@@ -153,7 +156,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         };
         tokio::select! {
             exit = interrupt::requested() => {
-                report!("\nflow: {}: flow status {}{OPTIONS}", ends_later(id), quoted(id));
+                report!("\nflow: {}: flow status {}{OPTIONS}", ends_later(id), quote_name(id));
                 return Ok(exit);
             }
             settled = settled => {
@@ -170,17 +173,17 @@ fn ends_later(id: &str) -> String {
 }
 
 fn show(id: &str, Cancelled { in_flight, waited, answered, .. }: &Cancelled) {
-    let quoted_id = quoted(id);
+    let quoted_id = quote_name(id);
     if !answered && !in_flight.is_empty() {
         let how = if *waited { "not answered" } else { "not waited for" };
         say!("{id} is cancelled. In flight and {how}: {}.", paths(in_flight));
-        say!("What these calls change may have happened, or may still happen, and is not recorded.");
+        say!("These calls may have taken effect, or may still take effect. Their results are not recorded.");
         say!(
-            "   flow resume {quoted_id}{OPTIONS}   makes them again: a step that finds what its call made adopts it. Until then check by hand."
+            "To repeat these calls:   flow resume {quoted_id}{OPTIONS}   . A step that finds what its earlier call created adopts it."
         );
         return;
     }
-    say!("{id} is cancelled. What it created stays. To continue after all: flow resume {quoted_id}{OPTIONS}");
+    say!("{id} is cancelled. What it created stays. To continue after all:   flow resume {quoted_id}{OPTIONS}");
 }
 
 fn paths(calls: &[CallInFlight]) -> String {

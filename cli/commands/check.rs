@@ -164,7 +164,7 @@ fn sentence(text: &str) -> String {
     characters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), characters.as_str()))
 }
 
-fn word(problem: &Diagnostic) -> &'static str {
+fn severity_name(problem: &Diagnostic) -> &'static str {
     if problem.severity == Severity::Error { "error" } else { "warning" }
 }
 
@@ -183,7 +183,7 @@ fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Optio
 /// Prints a problem and its line of the file.
 fn print(problem: &Diagnostic, file: &str, source: Option<&Source>) {
     let location = if problem.location.is_empty() { "/" } else { &problem.location };
-    say!("{}[{}]: {}", word(problem), problem.code, problem.message);
+    say!("{}[{}]: {}", severity_name(problem), problem.code, problem.message);
     let Some((source, (position, reason))) = source.and_then(|source| Some((source, position_of(problem, source)?)))
     else {
         say!("  at {location}\n");
@@ -199,7 +199,7 @@ fn print(problem: &Diagnostic, file: &str, source: Option<&Source>) {
 
 fn line(problem: &Diagnostic, source: Option<&Source>) -> Value {
     let mut line = json!({
-        "type": "diagnostic", "severity": word(problem), "code": problem.code, "location": problem.location,
+        "type": "diagnostic", "severity": severity_name(problem), "code": problem.code, "location": problem.location,
         "message": problem.message,
     });
     if let Some((position, reason)) = source.and_then(|source| position_of(problem, source)) {

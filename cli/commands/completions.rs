@@ -72,7 +72,9 @@ const TRIM: &str = r#"    if [[ -n "$flow_prefix" && ${#COMPREPLY[@]} -gt 0 ]]; 
 pub fn run(arguments: &CompletionsArguments) -> Result<Exit, CliError> {
     let shells = Shells::builtins();
     let name = arguments.shell.name();
-    let shell = shells.completer(name).ok_or_else(|| CliError::refused(format!("{name} cannot be completed")))?;
+    let shell = shells
+        .completer(name)
+        .ok_or_else(|| CliError::refused(format!("there are no completions for the shell {name}")))?;
     let mut script = Vec::new();
     shell.write_registration(VARIABLE, "flow", "flow", "flow", &mut script)?;
     let mut script = String::from_utf8_lossy(&script).into_owned();

@@ -21,7 +21,7 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     global::{Global, Output, WHERE},
-    proposed::{option, word},
+    shell::{option, quote_word},
     target::endpoint,
     ui::{json, text::counted},
 };
@@ -186,7 +186,7 @@ fn name(arguments: &DeployArguments) -> Result<String, CliError> {
     Err(CliError::refused(format!(
         "'{name}' cannot name a state machine and its role: 1 to {NAME_CHARACTERS_MAX} letters, digits, - and _"
     ))
-    .hint("--name NAME gives another"))
+    .hint("give another name with --name NAME"))
 }
 
 /// The ARN of the role; `None` creates one. A `flow serve` stores the ARN and assumes no role, so a deployment to its URL
@@ -281,7 +281,7 @@ async fn deploy(
 
 /// The ways on after a resource of the wanted name was not created by this deployment.
 fn another_name(arguments: &DeployArguments) -> String {
-    let file = word(&arguments.workflow);
+    let file = quote_word(&arguments.workflow);
     format!(
         "--name NAME deploys under another name. A flow serve also serves a state machine for each workflow that flow run \
          started in its home: flow run {file}, without --engine, runs that one"
@@ -296,8 +296,10 @@ async fn removal(
     if let Some(machine) = &found.machine
         && let Some(running) = cloud.states.running_execution(&machine.arn).await.map_err(refused)?
     {
-        return Err(CliError::refused(format!("nothing was changed: {running} is running, and perhaps others"))
-            .hint("wait for its end, or stop it"));
+        return Err(CliError::refused(format!(
+            "{running} is running, and other executions may be running too: nothing was changed"
+        ))
+        .hint("wait until they have ended, or stop them"));
     }
     let needed = cloud.states.activities_named_by_others(&found.activities, &wanted.name).await.map_err(refused)?;
     plan::removal(wanted, found, &needed).map_err(CliError::refused)

@@ -70,7 +70,7 @@ pub async fn run(global: &Global, arguments: &DevArguments) -> Result<Exit, CliE
             ui::error::print(&error);
         }
         if global.output == Output::Human {
-            say!("Watching {}. Ctrl-C ends.\n", arguments.file);
+            say!("Watching {}. Press Ctrl-C to end.\n", arguments.file);
         }
         crate::out::flush();
         if let Some(exit) = until_changed(arguments, &seen).await {
@@ -97,7 +97,7 @@ async fn turn(global: &Global, arguments: &DevArguments, last: &mut Option<Run>)
     let (path, before) = match (begin, last.take()) {
         (Begin::Nowhere, Some(run)) => {
             if global.output == Output::Human {
-                say!("Nothing that ran has changed.");
+                say!("Nothing is run again: no state that was entered has changed.");
             }
             let exit = exit_of(&run);
             *last = Some(run);
@@ -146,7 +146,10 @@ fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Ve
             Some(name) => cases.get(name),
             None => cases.values().next(),
         };
-        let missing = || CliError::not_found(format!("{shown} has no such case"));
+        let missing = || {
+            let named = arguments.case.as_deref().map_or_else(String::new, |name| format!(" named '{name}'"));
+            CliError::not_found(format!("{shown} has no case{named}"))
+        };
         let case = case.ok_or_else(missing)?;
         mocks::refuse_unknown_states(case, definition, &shown)?;
         mocks = config.case(case).map_err(CliError::refused)?;
@@ -168,7 +171,7 @@ fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String])
     let status = status.as_str().unwrap_or_default();
     let failure = run.header.failure.as_ref().map(|failure| text::error_and_cause(&failure.error, &failure.cause));
     if global.output == Output::Json {
-        let states = run.outcomes().iter().map(|(path, outcome)| (path.clone(), word(outcome).into()));
+        let states = run.outcomes().iter().map(|(path, outcome)| (path.clone(), outcome_name(outcome).into()));
         let states: serde_json::Map<String, Value> = states.collect();
         let line = json!({ "type": "dev", "message": failure.clone().unwrap_or_else(|| status.to_owned()), "status": status, "from": from, "output": run.header.output, "failure": failure,
                            "states": states, "steps": automation.steps, "byHand": automation.by_hand,
@@ -176,7 +179,7 @@ fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String])
         return json::print(line);
     }
     match from {
-        Some(state_path) => say!("Ran again from \"{state_path}\"; what is above it is as it was."),
+        Some(state_path) => say!("Ran again from \"{state_path}\". The states above it keep their earlier results."),
         None => say!("Ran."),
     }
     tree(&Graph::of(definition), run.outcomes()).iter().for_each(|line| say!("{line}"));
@@ -185,13 +188,13 @@ fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String])
     say!("{status}   {rest}");
     match without_mock.len() {
         0 => {}
-        1..=NAMES_MAX => say!("Answered {{}} for want of a mock: {}.", without_mock.join(", ")),
-        count => say!("{count} Tasks answered {{}} for want of a mock."),
+        1..=NAMES_MAX => say!("Without a mock, answered with {{}}: {}.", without_mock.join(", ")),
+        count => say!("{count} Tasks without a mock were answered with {{}}."),
     }
     say!("{}", automation.sentence());
 }
 
-fn word(outcome: &StateOutcome) -> &'static str {
+fn outcome_name(outcome: &StateOutcome) -> &'static str {
     match outcome {
         StateOutcome::Exited(_) => "exited",
         StateOutcome::Failed(_) => "failed",

@@ -24,8 +24,8 @@ use crate::{
     },
 };
 
-const NOTHING_IMPORTED: &str =
-    "nothing is imported. Export again with   flow export > all.jsonl   , copy the complete file, and import it";
+const NOTHING_IMPORTED: &str = "nothing is imported. Export again in the home that has the executions,   \
+                                flow export > all.jsonl   , and import the complete file";
 
 /// Arguments of `flow import`.
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError
         }
     }
     store.checkpoint().map_err(|error| {
-        CliError::new(Exit::Failed, format!("the index could not be written: {error}")).hint(format!(
+        CliError::new(Exit::Failed, format!("the index cannot be written: {error}")).hint(format!(
             "every line is imported and durable in the commit log. Make room or repair the disk, then   flow doctor{OPTIONS}"
         ))
     })?;
@@ -86,7 +86,7 @@ fn report(global: &Global, imported: &Imported) {
             if *not_ended > 0 {
                 say!("{not_ended} of them had not ended: continue them with   flow resume --all{OPTIONS}");
                 say!(
-                    "The home that exported them may continue them too: cancel them in that home first, or its steps run twice."
+                    "The home that exported them may continue them too, and their steps would run twice: cancel them in that home first."
                 );
             }
         }
@@ -107,7 +107,9 @@ fn input(home: &Home, file: &str) -> Result<File, CliError> {
             let mut opened = File::open(file).map_err(refused)?;
             match opened.metadata().map_err(refused)? {
                 metadata if metadata.is_file() => Ok(opened),
-                metadata if metadata.is_dir() => Err(CliError::refused(format!("{file} is a folder"))),
+                metadata if metadata.is_dir() => {
+                    Err(CliError::refused(format!("{file} is a folder: name the file of exported lines")))
+                }
                 _ => copied(home, &mut opened),
             }
         }
@@ -148,10 +150,11 @@ fn check(lines: &mut File) -> Result<(), CliError> {
         }
         match serde_json::from_str(&line).map_err(|error| refused(error.to_string()))? {
             ExportLine::Export { version } if version > EXPORT_VERSION => {
-                let message =
-                    format!("these are lines of version {version}, this program reads up to {EXPORT_VERSION}");
+                let message = format!(
+                    "the lines have the format's version {version}, and this program reads versions up to {EXPORT_VERSION}"
+                );
                 return Err(refused(message)
-                    .hint("nothing is imported. Import them with the version of flow that exported them"));
+                    .hint("nothing is imported. Use the version of flow that exported them, or a later one"));
             }
             ExportLine::Export { .. } if end_expected => return Err(refused(cut_off())),
             ExportLine::Export { version } => end_expected = version >= FIRST_VERSION_WITH_AN_END,
@@ -176,8 +179,10 @@ fn cut_off() -> String {
 
 fn write(store: &Store, pass: Pass, line: &str, number: usize, imported: &mut Imported) -> Result<(), CliError> {
     let failed = |error: engine::store::StoreError| {
-        CliError::new(Exit::Failed, format!("line {number}: {error}"))
-            .hint("the lines before it are imported. Make room or repair the disk, then import the same lines again")
+        CliError::new(Exit::Failed, format!("line {number}: {error}")).hint(
+            "the lines above it are imported. Make room or repair the disk, then import the same file again: \
+                   it adds only what is missing",
+        )
     };
     if line.trim().is_empty() {
         return Ok(());

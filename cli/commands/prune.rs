@@ -34,7 +34,9 @@ pub struct PruneArguments {
 pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     let age_ms = Duration::try_from_secs_f64(arguments.days * 86_400.0)
-        .map_err(|_| CliError::refused(format!("--days {}: it must be a number of days from 0 on", arguments.days)))?
+        .map_err(|_| {
+            CliError::refused(format!("--days {}: give a number of days that is not negative", arguments.days))
+        })?
         .as_millis() as u64;
     let ended_before_ms = SystemClock::default().now_ms().saturating_sub(age_ms);
     let bytes_before = bytes(&home.store());

@@ -29,7 +29,8 @@ use crate::{
     interrupt,
     locate::{Located, if_pruned, locate_at},
     owner::Handle,
-    proposed::{self, OPTIONS, option, quoted},
+    proposed::OPTIONS,
+    shell::{self, option, quote_name},
     target::{Engine, Target},
     this_process,
     ui::{after_fail, display::Display},
@@ -47,7 +48,7 @@ pub struct ResumeArguments {
     all: bool,
     /// Continue at this state, which the execution has entered before, with the input that it had then; its name or
     /// path.
-    #[arg(long, value_name = "STATE", conflicts_with = "all", value_parser = proposed::state_name)]
+    #[arg(long, value_name = "STATE", conflicts_with = "all", value_parser = shell::state_name)]
     from: Option<String>,
     /// Do not ask before --from calls steps again.
     #[arg(long)]
@@ -218,7 +219,7 @@ async fn resume(
     };
     let unconfirmed = |exit| {
         let message = format!("stopped; the owner of the store did not confirm that {} is resumed", header.id);
-        let hint = format!("flow status {}{OPTIONS}   shows whether it is", quoted(&header.id));
+        let hint = format!("flow status {}{OPTIONS}   shows whether it is", quote_name(&header.id));
         CliError::new(exit, message).hint(hint)
     };
     interrupt::confirmed(resumed, unconfirmed).await.map(|resumed| resumed.ended_before)
@@ -238,7 +239,7 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
         && given != pinned
     {
         let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
-        let hint = format!("flow resume {}{}{OPTIONS}", quoted(&header.id), option("region", pinned));
+        let hint = format!("flow resume {}{}{OPTIONS}", quote_name(&header.id), option("region", pinned));
         return Err(CliError::refused(message).hint(hint));
     }
     Ok(())

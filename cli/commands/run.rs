@@ -33,8 +33,9 @@ use crate::{
     locate::LATEST,
     owner::Handle,
     planning,
-    proposed::{self, OPTIONS, quoted},
+    proposed::OPTIONS,
     reentry,
+    shell::{self, quote_name},
     target::Target,
     this_process,
     ui::{display::Display, json, summary},
@@ -49,13 +50,13 @@ pub struct RunArguments {
     /// A workflow's name (`flow workflows`), a definition file, or `-` for standard input.
     #[arg(default_value = "", hide_default_value = true, required_unless_present_any = ["again", "plan_file"])]
     pub workflow: String,
-    /// Run again with the input of an earlier execution: its id, a unique prefix, its ARN, or @latest. Without a
-    /// workflow, with its definition.
+    /// Use the input of an earlier execution: its id, a unique prefix, its ARN, or @latest. Without a workflow, also
+    /// use its definition.
     #[arg(long, value_name = "ID")]
     pub again: Option<String>,
     /// With --again: start at this state, which the earlier execution has entered, with the input that it had then; its
     /// name or path.
-    #[arg(long, value_name = "STATE", requires = "again", conflicts_with = "rehearse", value_parser = proposed::state_name)]
+    #[arg(long, value_name = "STATE", requires = "again", conflicts_with = "rehearse", value_parser = shell::state_name)]
     pub from: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
     #[arg(long, value_name = "FILE|-|JSON")]
@@ -69,7 +70,7 @@ pub struct RunArguments {
     /// The execution's id; the same id and input attach to the existing execution.
     #[arg(long, value_name = "NAME")]
     pub id: Option<String>,
-    /// Do not ask.
+    /// Do not ask before the run.
     #[arg(long)]
     pub yes: bool,
     /// Show what would be done and stop: resources, waits, costs and permissions. Only reads are made.
@@ -78,17 +79,17 @@ pub struct RunArguments {
     /// With --plan: exit code 10 if there are changes, 0 if there are none.
     #[arg(long, requires = "plan")]
     pub detailed_exitcode: bool,
-    /// Apply the plan that `--plan -o json` wrote to this file, or refuse (3) if anything differs by now.
+    /// Apply the plan that `--plan -o json` wrote to this file; refuse (3) if anything has changed since.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
     pub plan_file: Option<String>,
     /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; `flow resume` continues.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     pub no_wait: Option<Duration>,
-    /// Run against a simulated world on this machine: no account, no input, no cost.
+    /// Run against a simulated AWS on this machine: no account, no input, no cost.
     #[arg(long, help_heading = REHEARSAL)]
     pub rehearse: bool,
-    /// The factor by which time runs faster in a rehearsal.
+    /// How many times faster than real time a rehearsal runs.
     #[arg(long, default_value_t = world::SPEED_DEFAULT, requires = "rehearse", value_name = "FACTOR", help_heading = REHEARSAL)]
     pub speed: f64,
     /// Inject a fault into a rehearsal, such as 'ec2:CreateVpc=lost' or 'kill@Create the database'; see below.
@@ -427,7 +428,7 @@ async fn start_and_watch(
 /// time to confirm it.
 async fn begin(handle: &Handle, start: StartExecutionRequest, is_verified: bool) -> Result<(), CliError> {
     interrupt::check()?;
-    let id = quoted(&start.id);
+    let id = quote_name(&start.id);
     let unconfirmed = |exit| {
         let message = "stopped; the owner of the store did not confirm that the execution is begun";
         CliError::new(exit, message).hint(format!("flow status {id}{OPTIONS}   shows whether it is"))
@@ -452,7 +453,7 @@ fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), arguments: &RunA
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
         let when = if view.awaits_answer(now_ms) { "After the answer:" } else { "Continue with" };
-        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", quoted(&view.id));
+        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", quote_name(&view.id));
         return;
     }
     if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {

@@ -80,7 +80,7 @@ async fn serve(
 ) -> Result<Exit, CliError> {
     let listener = tokio::net::TcpListener::bind(listen)
         .await
-        .map_err(|error| CliError::refused(format!("{listen} cannot be listened on: {error}")))?;
+        .map_err(|error| CliError::refused(format!("the server cannot listen on {listen}: {error}")))?;
     let unfinished = Unfinished::read(local).await?;
     let recovered = local.runner().recover_all().await.map_err(|error| store_failed(error.to_string()))?;
     let address = listener.local_addr()?;

@@ -10,7 +10,8 @@ use crate::{
     global::{Global, Output},
     locate::{if_pruned, locate_signalled},
     person,
-    proposed::{OPTIONS, quoted, state_name},
+    proposed::OPTIONS,
+    shell::{quote_name, state_name},
     target::Target,
     this_process,
     ui::{json, next},
@@ -74,7 +75,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         Err(_) => Ok(answered::Afterwards::default()),
     };
     let closed = handle.close().await;
-    let quoted_id = quoted(&id);
+    let quoted_id = quote_name(&id);
     let answer = answer.map_err(|error| match (error.fault.as_deref(), error.exit) {
         (Some(api::IS_APPROVAL), _) => {
             error.hint(format!("flow approve {quoted_id}{OPTIONS}, or flow reject {quoted_id}{OPTIONS}, answers it"))
@@ -82,6 +83,8 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
             error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
         }
+        // The refusals of answers at Step Functions have no fault, and hints of their own.
+        (None, _) if error.hint.is_some() => error,
         (Some(api::HAS_ENDED), _) => error.hint(answered::hint_of_ended(&id)),
         (Some(api::TASK_TIMED_OUT), _) => error.hint(answered::hint_of_timeout(&id)),
         (Some(api::CALL_RUNS), _) => error.hint(format!(

@@ -28,7 +28,8 @@ use crate::{
     home::Home,
     locate::{Located, locate_at},
     owner::Handle,
-    proposed::{OPTIONS, state_name},
+    proposed::OPTIONS,
+    shell::state_name,
     target::{Engine, Target},
     this_process,
     ui::{
@@ -113,7 +114,7 @@ fn lines(
     if global.output == Output::Json {
         let message = summary::display_line(view, display_status, now_ms);
         let line = json!({
-            "type": "status", "execution": view.id, "message": message, "standing": display_status, "header": execution,
+            "type": "status", "execution": view.id, "message": message, "displayStatus": display_status, "header": execution,
             "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
             "timeLeft": view.time_left(typical, now_ms), "owner": holder,
         });
@@ -212,7 +213,7 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
         };
         let id = Screen::of_stdout(global.color).leading_id(&task.execution);
         say!("{id} {needs}: {}", text::indented(&task.instructions.sentence, 2));
-        approvals::commands(task).iter().for_each(|command| say!("  {command}"));
+        approvals::advice(task).iter().for_each(|command| say!("  {command}"));
         if let (Some(due), None) = (task.deadline_ms, task.timed_out_ms) {
             say!("  Times out {}.", text::moment(due, now_ms));
         }

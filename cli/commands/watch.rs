@@ -22,7 +22,8 @@ use crate::{
     global::Global,
     interrupt,
     owner::{self, Handle, StreamError},
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
     ui::{
         display::Display,
         display_status::display_status,
@@ -163,11 +164,11 @@ pub async fn typical(handle: &Handle, id: &str) -> Typical {
 async fn say_that_it_stops(handle: &Handle, id: &str) {
     match handle.owner_elsewhere().await {
         Some(owner) => {
-            let quoted_id = quoted(id);
+            let quoted_id = quote_name(id);
             report!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
         }
         None => {
-            report!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quoted(id))
+            report!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quote_name(id))
         }
     }
 }

@@ -58,7 +58,7 @@ pub struct WorkerArguments {
 pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, CliError> {
     let _orderly = interrupt::Orderly::begin();
     if !(1..=CONCURRENCY_MAX).contains(&arguments.concurrency) {
-        return Err(CliError::refused(format!("--concurrency is from 1 to {CONCURRENCY_MAX}")));
+        return Err(CliError::refused(format!("--concurrency must be a number from 1 to {CONCURRENCY_MAX}")));
     }
     let refused = |error: engine::step::StepError| CliError::refused(error.to_string());
     let resources = resources(&environments::described().map_err(refused)?, &arguments.activities)?;

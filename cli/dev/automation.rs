@@ -1,12 +1,10 @@
 //! How much of a runbook is automated.
 
+use api::flow::APPROVAL;
 use engine::asl::each_state;
 use serde_json::Value;
 
 use crate::ui::text::counted;
-
-/// The Resource of a Task that a person answers.
-const APPROVAL: &str = "flow:approval:request";
 
 /// The Tasks of a definition by who does them.
 #[derive(Debug, Clone, PartialEq, Eq)]

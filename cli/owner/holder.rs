@@ -38,7 +38,8 @@ pub fn owned_elsewhere(home: &Home) -> CliError {
 pub fn ending(home: &Home) -> CliError {
     let who = described(home.folder());
     let message = format!("the store in {} is owned by {who}, which is ending", home.folder().display());
-    CliError::new(Exit::Unreachable, message).hint("nothing was changed. Give the command again when it has ended")
+    CliError::new(Exit::Unreachable, message)
+        .hint("nothing was changed. Repeat the command when that process has ended")
 }
 
 /// The error of a command whose owner does not answer.
@@ -65,5 +66,7 @@ pub(super) fn only_reads(home: &Home) -> CliError {
         home.folder().display(),
         described(home.folder())
     );
-    CliError::new(Exit::Unreachable, message).hint("close what it prints into, or end it; then give the command again")
+    CliError::new(Exit::Unreachable, message).hint(
+        "its output may be blocked: resume or close its terminal or pipe, or end the process; then repeat the command",
+    )
 }

@@ -179,7 +179,7 @@ async fn drain(runner: &RunnerHandle) {
 
 fn not_closed(error: &StoreError) -> CliError {
     CliError::new(Exit::Failed, format!("the store could not be closed: {error}"))
-        .hint("what was acknowledged is in its log: the next opening reads it there")
+        .hint("nothing is lost: what was acknowledged is in the store's log, and the next command reads it from there")
 }
 
 /// A store that is only read while no process owns it, or an empty one if none exists.

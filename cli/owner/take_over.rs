@@ -20,7 +20,8 @@ use super::{
 use crate::{
     exit::{CliError, Exit},
     interrupt,
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
     wire::client::ClientError,
 };
 
@@ -170,7 +171,7 @@ fn interrupted(id: &str, error: CliError) -> CliError {
     let is_refused = error.exit == Exit::Refused && lacks_credentials(&error);
     let exit = if error.exit == Exit::Refused && !is_refused { Exit::Waiting } else { error.exit };
     let message = format!("{id} is interrupted: {}", error.message);
-    let resume = format!("to continue it: flow resume {}{OPTIONS}", quoted(id));
+    let resume = format!("to continue it: flow resume {}{OPTIONS}", quote_name(id));
     let hint = match &error.hint {
         Some(hint) => format!("{hint}; {resume}"),
         None => resume,

@@ -25,7 +25,7 @@ impl WorkflowPlan {
             let cost = cost(change).map_or_else(String::new, |cost| format!("  ({cost})"));
             lines.push(format!(
                 "  {:<8}  {:<width$}  {}{cost}",
-                word(change.action),
+                action_name(change.action),
                 change.resource_type,
                 title(change)
             ));
@@ -116,7 +116,7 @@ impl WorkflowPlan {
     }
 }
 
-fn word(action: PlannedAction) -> &'static str {
+fn action_name(action: PlannedAction) -> &'static str {
     match action {
         PlannedAction::Create => "create",
         PlannedAction::Adopt => "adopt",

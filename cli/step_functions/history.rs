@@ -11,7 +11,10 @@ use std::{
     sync::Arc,
 };
 
-use api::view::{Doing, View, Wait};
+use api::{
+    flow::APPROVAL,
+    view::{Doing, View, Wait},
+};
 use engine::{
     asl::each_state,
     journal::{
@@ -22,13 +25,10 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
-use crate::proposed::quoted;
+use crate::shell::quote_name;
 
 /// The state that the compiler adds to an outer Map; it is not shown.
 const ADDED_STATE: &str = "flow: keep the index of this iteration";
-
-/// The resource of a Task that asks a person.
-const APPROVAL: &str = "flow:approval:request";
 
 /// What a state waits for whose activity has no worker yet.
 const WAITS_FOR_WORKER: &str = "waits for a worker";
@@ -144,7 +144,10 @@ impl History {
             let asks = state.called && !state.answered && self.approvals.contains(&state.name);
             if asks && state.doing == Doing::Running {
                 state.doing = Doing::Waiting(Wait {
-                    reason: format!("waits for a person; in the home of the server:   flow approve {}", quoted(arn)),
+                    reason: format!(
+                        "waits for a person; in the home of the server:   flow approve {}",
+                        quote_name(arn)
+                    ),
                     polled_ms: state.entered_ms,
                     // Nothing polls it.
                     next_poll_ms: 0,

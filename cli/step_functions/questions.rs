@@ -16,7 +16,7 @@ use serde_json::Value;
 use steps::step_functions::{Receipt, RemoteExecution};
 
 use super::{Executions, Known, MACHINES_MAX, header, refused, token};
-use crate::{exit::CliError, proposed::quoted};
+use crate::{exit::CliError, shell::quote_name};
 
 /// The most running executions whose histories are read for a list: one takes a tenth of a second or more.
 const READ_MAX: usize = 100;
@@ -95,21 +95,26 @@ fn the_task(known: &Known, state: Option<&str>) -> Result<Asking, CliError> {
     }
     if all.len() > 1 {
         let paths: Vec<_> = all.iter().map(|task| format!("\"{}\"", task.path)).collect();
-        return Err(CliError::refused(format!("name one of the tasks that wait: {}", paths.join(", "))));
+        let message = format!("{} tasks wait: {}; nothing was answered", paths.len(), paths.join(", "));
+        return Err(CliError::refused(message).hint("name the state of the task to answer, after the execution"));
     }
     let Some(task) = all.pop() else {
         return Err(CliError::refused(match state {
-            Some(state) => format!("no task of a state named \"{state}\" waits"),
-            None => "no task waits for an answer with its token".to_owned(),
+            Some(state) => format!("no task of a state named \"{state}\" waits; nothing was answered"),
+            None => "no task waits for an answer with its token; nothing was answered".to_owned(),
         }));
     };
     if is_approval(&task) {
-        let message = format!("\"{}\" asks a person: nothing was answered; {}", task.path, in_home(&known.arn));
-        return Err(CliError::refused(message));
+        let message =
+            format!("\"{}\" asks a person, and only its server's home answers it; nothing was answered", task.path);
+        return Err(CliError::refused(message).hint(format!("answer it {}", in_home(&known.arn))));
     }
     let Some((token, beside)) = task.token(&known.definition) else {
-        let message = format!("the task of \"{}\" was called without its token as an argument", task.path);
-        let hint = "the receiver of the token answers with   aws stepfunctions send-task-success";
+        let message = format!(
+            "the arguments of \"{}\" do not contain its task token, so this command does not have it; nothing was answered",
+            task.path
+        );
+        let hint = "whatever received the token answers with   aws stepfunctions send-task-success";
         return Err(CliError::refused(message).hint(hint));
     };
     let (token, beside) = (token.to_owned(), beside.clone());
@@ -118,7 +123,7 @@ fn the_task(known: &Known, state: Option<&str>) -> Result<Asking, CliError> {
 
 /// Where and how an approval of a `flow serve` is answered. In the server's home, an execution's id differs from its name.
 fn in_home(arn: &str) -> String {
-    format!("in the home of the server:   flow approve {}", quoted(arn))
+    format!("in the home of the server:   flow approve {}", quote_name(arn))
 }
 
 /// The question of a Task with a token.
@@ -142,11 +147,13 @@ fn asks(known: &Known, task: &Scheduled) -> Option<Instructions> {
     task.token(&known.definition).map(|(_, beside)| question(beside))
 }
 
-/// Refuses an answer that the Task did not wait for any more.
-fn accepted(receipt: Receipt, path: &str) -> Result<(), CliError> {
+/// Refuses an answer for which the Task no longer waits.
+fn verify_accepted(receipt: Receipt, path: &str) -> Result<(), CliError> {
     match receipt {
         Receipt::Accepted => Ok(()),
-        Receipt::Over => Err(CliError::refused(format!("the task of \"{path}\" is over: nothing was answered"))),
+        Receipt::Over => Err(CliError::refused(format!(
+            "\"{path}\" does not wait any more: it was answered, timed out or ended; nothing was answered now"
+        ))),
     }
 }
 
@@ -217,7 +224,7 @@ impl Executions {
         let problems_of = |schema: &Value, value: &Value| -> Vec<String> {
             workflows::schema_problems(schema, value).iter().map(ToString::to_string).collect()
         };
-        let answer = flow::Answer {
+        let answer = flow::ApprovalAnswer {
             decision,
             by: &by,
             proof: flow::Proof::Groups(&groups),
@@ -227,7 +234,7 @@ impl Executions {
             Ok(output) => self.api.task_succeeded(&token, &output.to_string()).await,
             Err(failure) => self.api.task_failed(&token, &failure.error, &failure.cause).await,
         };
-        accepted(receipt.map_err(refused)?, &path)?;
+        verify_accepted(receipt.map_err(refused)?, &path)?;
         Ok(flow::AnswerApprovalResponse { state: path, user: by.user })
     }
 
@@ -237,7 +244,11 @@ impl Executions {
         request: flow::SignalTaskRequest,
     ) -> Result<<flow::SignalTask as api::Operation>::Response, CliError> {
         let flow::SignalTaskRequest { id, state, outcome, early, .. } = request;
-        let keeps_none = || CliError::refused("Step Functions keeps no answer for a state that does not wait yet");
+        let keeps_none = || {
+            CliError::refused(
+                "--early and --withdraw are for this machine's engine: Step Functions takes an answer only while its task waits",
+            )
+        };
         if early {
             return Err(keeps_none());
         }
@@ -250,7 +261,7 @@ impl Executions {
             flow::TaskOutcome::Failure { error, cause } => self.api.task_failed(&token, &error, &cause).await,
             flow::TaskOutcome::Withdraw => return Err(keeps_none()),
         };
-        accepted(receipt.map_err(refused)?, &path)?;
+        verify_accepted(receipt.map_err(refused)?, &path)?;
         Ok(Default::default())
     }
 }

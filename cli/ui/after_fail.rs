@@ -3,18 +3,21 @@
 use api::view::{StateView, View};
 
 use super::lines::title;
-use crate::proposed::{self, OPTIONS, quoted, run_options};
+use crate::{
+    proposed::{self, OPTIONS, run_options},
+    shell::quote_name,
+};
 
 /// The command that enters the state before the Fail state again; `None` if no such state calls anything, or for an execution at Step
 /// Functions, which enters no earlier state again.
 fn resume(view: &View) -> Option<String> {
     let state = view.state_before_fail().filter(|_| !proposed::is_at_step_functions())?;
-    Some(format!("flow resume {} --from {}{OPTIONS}", quoted(&view.id), quoted(state)))
+    Some(format!("flow resume {} --from {}{OPTIONS}", quote_name(&view.id), quote_name(state)))
 }
 
 /// The command that runs the same input again.
 fn run_again(view: &View) -> String {
-    format!("flow run --again {}{}", quoted(&view.id), run_options(&view.id))
+    format!("flow run --again {}{}", quote_name(&view.id), run_options(&view.id))
 }
 
 /// The lines of a failure screen.

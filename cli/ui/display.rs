@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     global::{Color, Global, Output, ProgressDisplay},
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
 };
 
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
@@ -121,7 +122,7 @@ impl Display {
             self.heading = Some(format!(
                 "{}: what is new since it was shown last; all of it: flow events {}{OPTIONS}",
                 view.id,
-                quoted(&view.id)
+                quote_name(&view.id)
             ));
         }
     }

@@ -8,7 +8,10 @@ use engine::{
 use serde_json::Value;
 
 use super::text::moment;
-use crate::proposed::{OPTIONS, option, quoted, word};
+use crate::{
+    proposed::OPTIONS,
+    shell::{option, quote_name, quote_word},
+};
 
 /// A value that the person fills in.
 pub const FILL_IN: &str = "…";
@@ -45,7 +48,7 @@ fn works_when_pasted(command: &str) -> bool {
 
 /// What an execution needs, and the command that acts.
 pub fn next(header: &ExecutionHeader, display_status: &str, needs: Option<&Needs>, now_ms: u64) -> Next {
-    let id = quoted(&header.id);
+    let id = quote_name(&header.id);
     match (display_status, needs) {
         ("WAITING" | "RUNNING", Some(needs)) => answer(needs),
         ("WAITING", None) => {
@@ -65,12 +68,12 @@ pub fn resume(header: &ExecutionHeader, awaits_answer: bool, now_ms: u64) -> Str
         (false, Some(next)) => format!("Next check {}: ", moment(next, now_ms)),
         (false, None) => String::new(),
     };
-    format!("{when}flow resume {}{OPTIONS}", quoted(&header.id))
+    format!("{when}flow resume {}{OPTIONS}", quote_name(&header.id))
 }
 
 /// What continues an execution in which a question has timed out: it can no longer be answered.
 pub fn after_timeout(id: &str) -> String {
-    format!("It can no longer be answered. To continue:   flow resume {}{OPTIONS}", quoted(id))
+    format!("It can no longer be answered. To continue:   flow resume {}{OPTIONS}", quote_name(id))
 }
 
 /// Who must answer, and the command with the answer.
@@ -86,20 +89,20 @@ fn answer(needs: &Needs) -> Next {
 
 /// The command that answers a Task which awaits its token or a worker.
 pub fn signal(id: &str, state_path: &str) -> String {
-    format!("flow signal {} {} --success '{{}}'{OPTIONS}", quoted(id), quoted(state_path))
+    format!("flow signal {} {} --success '{{}}'{OPTIONS}", quote_name(id), quote_name(state_path))
 }
 
 /// The command that withdraws an answer that is kept for a state.
 pub fn withdraw(id: &str, state: &str) -> String {
-    format!("flow signal {} {} --withdraw{OPTIONS}", quoted(id), quoted(state))
+    format!("flow signal {} {} --withdraw{OPTIONS}", quote_name(id), quote_name(state))
 }
 
 /// The command that approves, with the option of a choice. It sets the required fields only.
 fn approve(id: &str, state_path: &str, approval: &Approval, choice: Option<String>) -> String {
     let choice = choice.unwrap_or_default();
-    let state = if state_path.is_empty() { String::new() } else { format!(" {}", quoted(state_path)) };
+    let state = if state_path.is_empty() { String::new() } else { format!(" {}", quote_name(state_path)) };
     let token = token_option(approval);
-    format!("flow approve {}{state}{choice}{}{token}{OPTIONS}", quoted(id), assignments(&fields(approval).0))
+    format!("flow approve {}{state}{choice}{}{token}{OPTIONS}", quote_name(id), assignments(&fields(approval).0))
 }
 
 /// The option for the token, where only holders of tokens may answer.
@@ -120,7 +123,7 @@ fn fields(approval: &Approval) -> (Vec<&str>, Vec<&str>) {
 
 /// The options that set fields, with a space before each.
 fn assignments(names: &[&str]) -> String {
-    names.iter().map(|name| format!(" --set {}={FILL_IN}", word(name))).collect()
+    names.iter().map(|name| format!(" --set {}={FILL_IN}", quote_word(name))).collect()
 }
 
 /// The shortest command that answers an approval: `state_path` is empty if it is the only one that waits.
@@ -135,7 +138,7 @@ pub fn shortest_answer(id: &str, state_path: &str, approval: &Approval) -> Strin
 
 /// The commands that answer a task that waits for a person, each with what it does. For people, they show where a comment belongs.
 fn answers(id: &str, state_path: &str, instructions: &Instructions, for_people: bool) -> Vec<(&'static str, String)> {
-    let (path, quoted_id) = (quoted(state_path), quoted(id));
+    let (path, quoted_id) = (quote_name(state_path), quote_name(id));
     let Some(approval) = &instructions.approval else {
         let signal = |answer: &serde_json::Value| {
             let answer = option("success", &answer.to_string());

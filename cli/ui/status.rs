@@ -15,7 +15,7 @@ use super::{
     text::{duration, moment, width},
     tree::{Shown, tree},
 };
-use crate::proposed::{OPTIONS, quoted};
+use crate::{proposed::OPTIONS, shell::quote_name};
 
 /// The widths of the columns of status, start and duration.
 const DISPLAY_STATUS_CELLS: usize = 11;
@@ -158,7 +158,7 @@ pub fn continues(header: &ExecutionHeader, display_status: &str, awaits_answer: 
         "INTERRUPTED" => {
             let call_in_flight = header.awake && !header.only_waits;
             let recorded = if call_in_flight { "" } else { "Every answer is recorded. " };
-            let id = quoted(&header.id);
+            let id = quote_name(&header.id);
             Some(format!("No process drives it. {recorded}Nothing is lost: flow resume {id}{OPTIONS}"))
         }
         "WAITING" => Some(format!("No process drives it. {}", resume(header, awaits_answer, now_ms))),

@@ -4,7 +4,7 @@ use api::view::{Doing, StateView, View};
 use engine::journal::StateType;
 
 use super::lines::title;
-use crate::proposed::{OPTIONS, quoted};
+use crate::{proposed::OPTIONS, shell::quote_name};
 
 /// The most states that are named of each kind.
 const NAMED_MAX: usize = 5;
@@ -34,7 +34,7 @@ pub fn message(view: &View, called: &[String]) -> String {
             message.push_str(&format!(" {what}: {names}."));
         }
     }
-    format!("{message} To continue:   flow resume {}{OPTIONS}", quoted(&view.id))
+    format!("{message} To continue:   flow resume {}{OPTIONS}", quote_name(&view.id))
 }
 
 /// The executions of a `flow resume --all` that have not ended, and the command that continues them.

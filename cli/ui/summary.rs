@@ -18,7 +18,10 @@ use super::{
     },
     tree::detail,
 };
-use crate::proposed::{self, OPTIONS, completed, quoted, run_options};
+use crate::{
+    proposed::{OPTIONS, run_options, with_command_options},
+    shell::{self, quote_name},
+};
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
@@ -46,7 +49,7 @@ pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
 /// What each state that waits for a person asks: its heading, what to know, and the commands that answer it.
 pub fn questions(view: &View, now_ms: u64) -> Vec<Vec<String>> {
     let mut questions = Vec::new();
-    let id = quoted(&view.id);
+    let id = quote_name(&view.id);
     for state in view.active() {
         let mut lines = Vec::new();
         match &state.doing {
@@ -78,7 +81,7 @@ pub fn questions(view: &View, now_ms: u64) -> Vec<Vec<String>> {
             Doing::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), indented(&failure.cause, 2)));
                 if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
-                    lines.push(format!("  {}", completed(hint)));
+                    lines.push(format!("  {}", with_command_options(hint)));
                 }
                 lines.push(format!("  Nothing is lost. Then   flow resume {id}{OPTIONS}"));
             }
@@ -167,7 +170,7 @@ pub fn kept_answers(header: &ExecutionHeader) -> Vec<String> {
 
 /// An execution in one line, for a list of several.
 pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
-    let (took, id) = (duration(view.took_ms(now_ms)), quoted(&view.id));
+    let (took, id) = (duration(view.took_ms(now_ms)), quote_name(&view.id));
     match view.status {
         ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}{}", changes_if_any(view)),
         ExecutionStatus::Running if view.needs_person() => {
@@ -213,7 +216,7 @@ fn failure(view: &View, took: &str) -> Vec<String> {
                 lines.push(format!("  {action}{}{request}", attempt_of(*attempt, state.attempts_max)));
                 let code = details.code.as_ref().map_or_else(String::new, |code| format!("{code}: "));
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
-                lines.extend(details.hint.iter().map(|hint| format!("  {}", completed(hint))));
+                lines.extend(details.hint.iter().map(|hint| format!("  {}", with_command_options(hint))));
             } else {
                 lines.extend(cause.lines().map(|line| format!("  {line}")));
                 let rejections = rejections(view, cause).into_iter();
@@ -252,14 +255,14 @@ fn rejections<'v>(view: &'v View, cause: &str) -> Vec<&'v str> {
 
 /// What to do after a failure; nothing if the failure's own hint says it.
 fn instructions(view: &View) -> Vec<String> {
-    let (id, options) = (quoted(&view.id), run_options(&view.id));
+    let (id, options) = (quote_name(&view.id), run_options(&view.id));
     if let Some(fail) = view.ended_by_fail().filter(|_| !view.was_refused()) {
         return after_fail::lines(view, fail);
     }
     // A file that was corrected is read again; without it, the pinned definition would run.
     let file = view.environment["definition_file"]
         .as_str()
-        .map_or_else(String::new, |file| format!(" {}", proposed::word(file)));
+        .map_or_else(String::new, |file| format!(" {}", shell::quote_word(file)));
     let line = match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {

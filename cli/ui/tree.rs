@@ -19,7 +19,7 @@ use super::{
     status,
     text::{duration, duration_range, short_id, width},
 };
-use crate::proposed::{OPTIONS, quoted};
+use crate::{proposed::OPTIONS, shell::quote_name};
 
 /// So many states of a Map's iterations have lines of their own; more of them are one line with their number.
 const ALIKE_SHOWN_MAX: usize = 3;
@@ -67,13 +67,13 @@ fn needs_you(view: &View, cells: usize, now_ms: u64) -> String {
     let asking = view.active().filter(|state| state.doing.needs_person());
     let (over, waiting): (Vec<&StateView>, Vec<&StateView>) = asking.partition(|state| has_timed_out(state, now_ms));
     let approval = match waiting.as_slice() {
-        [] if !over.is_empty() => return format!("timed out: flow resume {}{OPTIONS}", quoted(&view.id)),
+        [] if !over.is_empty() => return format!("timed out: flow resume {}{OPTIONS}", quote_name(&view.id)),
         [only] => approval_of(only),
         _ => None,
     };
     let command = approval.map(|approval| format!("needs you: {}", next::shortest_answer(&view.id, "", approval)));
     let fits = command.filter(|command| width(command) < cells);
-    fits.unwrap_or_else(|| format!("needs you: flow status {}{OPTIONS}", quoted(&view.id)))
+    fits.unwrap_or_else(|| format!("needs you: flow status {}{OPTIONS}", quote_name(&view.id)))
 }
 
 /// Whether a state's deadline has passed without a process that records it.

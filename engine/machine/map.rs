@@ -132,7 +132,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Handles an iteration that got no input: a redrive begins it anew.
+    /// Removes an iteration whose input could not be made, so that a redrive begins it again.
     fn iteration_not_begun(&mut self, id: FrameId, child: FrameId) {
         self.delete(child);
         if let FrameState::Map { next, running, .. } = &mut self.row(id).frame_state {

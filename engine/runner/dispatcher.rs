@@ -361,7 +361,7 @@ impl Dispatcher {
             match command {
                 Command::CallStep(call) if self.accepts_work() => {
                     self.calls_in_flight += 1;
-                    self.declined.called(&id, call.frame);
+                    self.declined.forget(&id, call.frame);
                     self.calls.call(&id, environment.clone(), *call);
                 }
                 // The turn was in progress when the drain began: in a lane, or its commit was being written.
@@ -387,7 +387,8 @@ impl Dispatcher {
         withheld.into_iter().for_each(|input| self.advance(&id, input, None, None));
     }
 
-    /// Lets the next turn begin no Task if this runner would not make its call. A runner that does not accept work never does so again.
+    /// Makes the next turn begin no Task if this runner accepts no work, because it would not make the Task's call. Once a runner accepts
+    /// no work, it does not accept any later.
     fn hold_tasks(&mut self, id: &str) {
         if self.accepts_work() {
             return;

@@ -26,7 +26,7 @@ pub enum RunnerEvent {
         /// The entry.
         entry: JournalEntry,
     },
-    /// The execution ended or paused. Never missed, may be repeated.
+    /// The execution ended or paused. Watchers receive it at least once.
     #[serde(rename = "rested")]
     Settled {
         /// The execution's current header.

@@ -152,7 +152,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
     }
 
-    /// Recovers every execution that has not ended. Returns how many these are. Those that only wait for a time are not loaded.
+    /// Recovers every execution that has not ended. Returns their number. An execution that only waits for a time is loaded when that comes.
     ///
     /// # Errors
     /// The store fails.
@@ -160,23 +160,22 @@ impl RunnerHandle {
         self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
-    /// Whether an execution that this process drives is asleep, and if so when something of it is due next, as in
-    /// [`super::RunnerEvent::Asleep`].
+    /// When something of a sleeping execution is due next, as in [`super::RunnerEvent::Asleep`]. The outer `None`: it does not sleep, or this
+    /// process does not drive it.
     pub async fn asleep(&self, id: &str) -> Option<Option<u64>> {
         let (reply, answer) = oneshot::channel();
         self.threads.messages.send(Message::Asleep { id: id.to_owned(), reply }).ok()?;
         answer.await.ok()?.map(|asleep| asleep.next_wake_ms)
     }
 
-    /// Answers a Task that need not wait yet. The answer is stored durably with the execution until a Task of that name or path waits: its
-    /// call answered that it is pending, its token is awaited, or a worker can fetch it. It is dropped when the state ends without it, or
-    /// the execution ends. Repeating the same answer changes nothing. A Task that waits is answered at once. Returns whether the answer
-    /// was stored.
+    /// Answers a Task, also one that does not wait yet. A Task that waits receives the answer at once. Otherwise the answer is stored with the
+    /// execution until a Task of that name or path waits: its call is pending, its token is awaited, or a worker can fetch it. The stored
+    /// answer is deleted when the state or the execution ends without it. The same answer again changes nothing. Returns whether the
+    /// answer was stored.
     ///
     /// # Errors
     /// There is no such execution or it has ended, its definition has no Task of that name or path, several of that name wait, the
-    /// answer is larger than a payload may be, another one is stored for that state, or 16 are
-    /// stored.
+    /// answer is larger than a payload may be, another answer is stored for that state, or 16 answers are stored.
     pub async fn signal_early(
         &self,
         id: &str,
@@ -200,7 +199,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id, input, reply }).await
     }
 
-    /// Sets, once for this runner, which activities exist. Tasks of others fail when they are scheduled.
+    /// Sets, once for this runner, which activities exist. A Task of another activity fails when it is scheduled.
     pub fn know_activities(&self, known: impl Fn(&str) -> bool + Send + Sync + 'static) {
         let _ = self.offers.known.set(Box::new(known));
     }
@@ -217,8 +216,8 @@ impl RunnerHandle {
         Ok(())
     }
 
-    /// Takes the oldest task that waits for a worker of an activity, and records that it was fetched. Waits for a task at most as long as
-    /// given.
+    /// Fetches the oldest task that waits for a worker of an activity, and records that. If there is none, waits for one for at most the
+    /// given time.
     ///
     /// # Errors
     /// The store fails.
@@ -309,7 +308,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 
-    /// Cancels an execution when its calls in flight have answered; no more are made. An execution that this runner does not drive is
+    /// Makes no more calls for an execution, and cancels it when those in flight have answered. An execution that this runner does not drive is
     /// cancelled at once.
     ///
     /// # Errors
@@ -339,8 +338,8 @@ impl RunnerHandle {
         subscribe(&self.settled)
     }
 
-    /// Deletes those of the executions that have ended, in one batch, with the documents that `documents` names for each. Returns how many.
-    /// The dispatcher does it, so that none is redriven in the meantime: call it with a few hundred at a time.
+    /// Deletes those of the executions that have ended, in one batch, with the documents that `documents` names for each. Returns how many
+    /// were deleted. It blocks the dispatcher, so that no execution is redriven during the deletion: call it with a few hundred at a time.
     ///
     /// # Errors
     /// The store fails.
@@ -352,7 +351,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Forget { ids, documents: Box::new(documents), reply }).await
     }
 
-    /// Returns when the dispatcher has answered: never while it is blocked, at once if it has stopped.
+    /// Waits for an answer of the dispatcher: without end while the dispatcher is blocked, and not at all if it has stopped.
     pub async fn ping(&self) {
         let (reply, answer) = oneshot::channel();
         if self.threads.messages.send(Message::Ping { reply }).is_ok() {
@@ -376,8 +375,8 @@ impl RunnerHandle {
         self.threads.messages.send(Message::HasDeclined { reply }).is_ok() && answer.await.unwrap_or(false)
     }
 
-    /// Waits until no execution has a call in flight, for as long as that takes, and stops new calls at that moment. Until then the runner drives its
-    /// executions as before. [`RunnerHandle::drain`] does the rest. Returns at once if the runner has stopped.
+    /// Waits, without a limit, until no execution has a call in flight, and from that moment makes no new calls. Until then the runner
+    /// drives its executions. Call [`RunnerHandle::drain`] next. Returns at once if the runner has stopped.
     pub async fn quiet(&self) {
         loop {
             let (reply, answer) = oneshot::channel();
@@ -406,7 +405,7 @@ impl RunnerHandle {
     }
 }
 
-/// A receiver of future messages; of none if the runner has stopped.
+/// A receiver of the messages that are sent from now on. If the runner has stopped, it receives none.
 fn subscribe<T: Clone>(events: &broadcast::WeakSender<T>) -> broadcast::Receiver<T> {
     events.upgrade().map_or_else(|| broadcast::channel(1).1, |events| events.subscribe())
 }

@@ -168,7 +168,7 @@ pub(super) struct Resume {
     pub environment: Option<Value>,
     /// The path of the state at which it continues; empty to continue where it stopped.
     pub from: Vec<Reentry>,
-    /// Whether an execution that has ended stays as it is.
+    /// Whether the request does nothing if the execution has ended.
     pub only_unfinished: bool,
 }
 

@@ -26,7 +26,7 @@ impl Abandonment {
         self.0.changed.notify_waiters();
     }
 
-    /// Returns when the attempt has ended; otherwise never.
+    /// Waits until the attempt has ended.
     pub async fn abandoned(&self) {
         loop {
             // Registered before the flag is read, so that an abandonment between the two is not missed.

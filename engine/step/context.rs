@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{Abandonment, TaskToken};
 
-/// The shortest poll interval for what takes longer than a few seconds.
+/// The shortest interval between polls for a resource that takes longer than a few seconds.
 const LEAST_INTERVAL: Duration = Duration::from_secs(5);
 /// The longest poll interval.
 const MOST_INTERVAL: Duration = Duration::from_secs(60);

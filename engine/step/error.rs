@@ -15,19 +15,19 @@ pub enum ErrorClass {
     Capacity,
     /// `Flow.Busy`: the resource is still in use (deletes and modifications).
     Busy,
-    /// `Flow.NameTaken`: the name belongs to a resource that is not ours.
+    /// `Flow.NameTaken`: the name belongs to a resource that this deployment did not create.
     NameTaken,
     /// `Flow.NotFound`: the resource does not exist, and this execution did not create it.
     NotFound,
-    /// `Flow.Credentials`: missing, expired or wrong. The execution pauses until `flow resume`.
+    /// `Flow.Credentials`: the credentials are missing, expired or wrong. The execution pauses until `flow resume`.
     Credentials,
-    /// `Flow.Permission`: the caller may not do this.
+    /// `Flow.Permission`: the caller does not have the permission for the call.
     Permission,
     /// `Flow.Quota`: an account limit is reached.
     Quota,
     /// `Flow.Invalid`: the request can never succeed unchanged.
     Invalid,
-    /// `Flow.Failed`: what the step waited for failed for good (a certificate, a deployment).
+    /// `Flow.Failed`: the resource that the step waits for has a status that it does not leave (a certificate, a deployment).
     Failed,
 }
 
@@ -51,7 +51,7 @@ impl ErrorClass {
     }
 }
 
-/// The code of the error of a call that has no step: that of the check's finding.
+/// The error code of a call that has no step. `flow check` uses the same code.
 const MISSING_STEP: &str = "INTEGRATION_WITHOUT_STEP";
 
 /// The error of a failed call.
@@ -67,7 +67,7 @@ pub struct StepError {
     pub code: Option<String>,
     /// The service's request id.
     pub request_id: Option<String>,
-    /// What to do next, if it is more than to resume.
+    /// What to do next; `None` if a resume is enough.
     pub hint: Option<String>,
     /// The error name that `Retry` and `Catch` match instead of the class's, such as `Lambda.TooManyRequestsException`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

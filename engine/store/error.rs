@@ -32,7 +32,7 @@ pub enum StoreError {
         /// The format this program writes.
         known: u32,
     },
-    /// It cannot be read.
+    /// The store cannot be read.
     #[error("the store cannot be read: {message}")]
     Read {
         /// The system's message.
@@ -40,22 +40,22 @@ pub enum StoreError {
         /// The system's kind of error.
         kind: io::ErrorKind,
     },
-    /// It cannot be written. What was acknowledged earlier is safe.
-    #[error("the store cannot be written: {message}; what was acknowledged before is safe")]
+    /// The store cannot be written. What was acknowledged is safe.
+    #[error("the store cannot be written: {message}; what was acknowledged earlier is safe")]
     Write {
         /// The system's message.
         message: String,
         /// The system's kind of error.
         kind: io::ErrorKind,
     },
-    /// It could not be closed within the time that its owner gave it.
-    #[error("the store was not closed in time: {message}; what was acknowledged before is safe")]
+    /// The store could not be closed within the time that its owner set.
+    #[error("the store was not closed in time: {message}; what was acknowledged earlier is safe")]
     NotClosed {
         /// What it still waited for.
         message: String,
     },
     /// A record is damaged.
-    #[error("the record {key} is damaged: {message}; keep a copy of the store's folder before anything else")]
+    #[error("the record {key} is damaged: {message}; copy the store's folder before you do anything else")]
     Damaged {
         /// The record's key.
         key: String,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::machine::{ExecutionHeader, ExecutionStatus};
 
-/// The statuses, running executions first: a page that is read while an execution ends then shows it once, never not at all.
+/// The statuses, running executions first, so that a page that is read while an execution ends contains the execution.
 const STATUSES: [ExecutionStatus; 5] = [
     ExecutionStatus::Running,
     ExecutionStatus::Succeeded,

@@ -53,15 +53,18 @@ fn refuse(cause: String) -> StepError {
 /// The file cannot be read, others may write it, or its format is wrong.
 pub(super) fn declared_hosts(file: &Path) -> Result<BTreeMap<String, SshHost>, StepError> {
     let shown = file.display();
-    let unreadable = |error: std::io::Error| refuse(format!("{SSH_HOSTS} names {shown}: {error}"));
+    let unreadable =
+        |error: std::io::Error| refuse(format!("{shown}, the file of {SSH_HOSTS}, cannot be read: {error}"));
     let open = std::fs::File::open(file).map_err(unreadable)?;
     if open.metadata().map_err(unreadable)?.permissions().mode() & 0o022 != 0 {
-        return Err(refuse(format!("{shown} says where programs run and others may write it: chmod 600 {shown}")));
+        return Err(refuse(format!(
+            "other users may write {shown}, the file of {SSH_HOSTS}, which says where programs run: chmod 600 {shown}"
+        )));
     }
     let mut text = String::new();
     open.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
     serde_json::from_str(&text).map_err(|error| {
-        let hint = format!("the format of the file is, for example: {EXAMPLE}");
+        let hint = format!("An example of the format: {EXAMPLE}");
         refuse(format!("{shown} cannot be read: {error}")).hint(hint)
     })
 }
@@ -95,8 +98,9 @@ impl SshHost {
         let fingerprint = key.fingerprint(Default::default());
         let refuse = |reason: String| {
             let written = key.to_openssh().unwrap_or_default();
-            let hint =
-                format!("where this key is right, pin it in the file of {SSH_HOSTS}: \"hostKey\": \"{written}\"");
+            let hint = format!(
+                "Compare the key on the host itself. If it is right, pin it in the file of {SSH_HOSTS}: \"hostKey\": \"{written}\""
+            );
             let cause = format!("{} has the host key {fingerprint}: {reason}", self.host);
             Err(StepError::named("Ssh.HostKeyRefused", cause).hint(hint))
         };
@@ -104,11 +108,13 @@ impl SshHost {
             let base64 = pinned.split_whitespace().nth(1).unwrap_or(pinned);
             return match parse_public_key_base64(base64) {
                 Ok(pinned) if pinned.key_data() == key.key_data() => Ok(()),
-                Ok(_) => refuse("another one is pinned".to_owned()),
-                Err(error) => refuse(format!("the pinned one cannot be read: {error}")),
+                Ok(_) => refuse("the pinned key is another one".to_owned()),
+                Err(error) => refuse(format!("the pinned key cannot be read: {error}")),
             };
         }
-        let Some(file) = self.known_hosts() else { return refuse("no known_hosts file is known".to_owned()) };
+        let Some(file) = self.known_hosts() else {
+            return refuse("no key is pinned, and without HOME there is no known_hosts file".to_owned());
+        };
         match check_known_hosts_path(&self.host, self.port, key, &file) {
             Ok(true) => Ok(()),
             Ok(false) => refuse(format!("it is not in {}", file.display())),

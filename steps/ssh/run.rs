@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::hosts::SshHost;
-use crate::local::LocalSettings;
+use crate::{local::LocalSettings, shell::single_quoted};
 
 /// How long connection, key exchange and login may take together.
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
@@ -72,12 +72,12 @@ struct Ended {
 async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> StepResult<Value> {
     let name = format!("{} on {}", input.program, input.host);
     if context.poll > 1 {
-        let cause = format!("the process that started {name} has ended before the program did");
+        let cause = format!("flow's process ended while {name} ran, and its answer is lost");
         return Err(outcome_unknown("Ssh.OutcomeUnknown", &cause));
     }
     let host = SshHost::find(settings.ssh_hosts.as_deref(), &input.host, &context.execution)?;
     let login = timeout(LOGIN_TIME_MAX, log_in(&host)).await;
-    let session = login.map_err(|_| not_started(format!("{name}: no login within 30 s")))??;
+    let session = login.map_err(|_| not_started(format!("{name}: the login did not succeed within 30 s")))??;
     let time_left =
         context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)));
     let time_left = time_left.saturating_sub(BEFORE_DEADLINE_MAX.min(time_left / 5));
@@ -85,10 +85,10 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
     let stopped = async {
         tokio::select! {
             () = tokio::time::sleep(time_left) => {
-                outcome_unknown("States.Timeout", &format!("{name} has not ended in time, and the signal TERM was sent to it"))
+                outcome_unknown("States.Timeout", &format!("{name} did not end in time, and was sent the signal TERM"))
             }
             () = context.abandonment.abandoned() => {
-                outcome_unknown("Ssh.OutcomeUnknown", &format!("the attempt of {name} is over, and the signal TERM was sent to it"))
+                outcome_unknown("Ssh.OutcomeUnknown", &format!("the attempt of {name} is over, and the program was sent the signal TERM"))
             }
         }
     };
@@ -100,20 +100,21 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
 
 /// The error if nothing was started on the host.
 fn not_started(cause: String) -> StepError {
-    StepError::named("Ssh.CannotConnect", cause).hint("nothing was started")
+    StepError::named("Ssh.CannotConnect", cause)
+        .hint("Nothing was started. Check the host, its port and the network; a resume connects again.")
 }
 
 fn outcome_unknown(error: &str, cause: &str) -> StepError {
-    let cause =
-        format!("{cause}: it may have ended, have ended in part, or run still. It is not started again by itself.");
-    StepError::named(error, cause).hint("check the host; flow resume, or a Retry rule, starts the program again")
+    let cause = format!("{cause}. The program may have ended, may have been cut off, or may still run.");
+    StepError::named(error, cause)
+        .hint("Find out on the host first: a resume, or a Retry rule for this error, starts the program again.")
 }
 
 async fn log_in(host: &SshHost) -> Result<Handle<KnownServer>, StepError> {
     let file = host.private_key_file.display();
     let key = load_secret_key(&host.private_key_file, None).map_err(|error| {
-        StepError::new(ErrorClass::Invalid, format!("private key file {file} cannot be used: {error}"))
-            .hint("It must be there, readable, and without a passphrase.")
+        StepError::new(ErrorClass::Invalid, format!("the private key file {file} cannot be used: {error}"))
+            .hint("The file must exist, be readable for this user, and have no passphrase.")
     })?;
     let config = client::Config {
         keepalive_interval: Some(KEEPALIVE_INTERVAL),
@@ -136,22 +137,19 @@ async fn log_in(host: &SshHost) -> Result<Handle<KnownServer>, StepError> {
     match session.authenticate_publickey(&host.user, key).await.map_err(failed)? {
         AuthResult::Success => Ok(session),
         AuthResult::Failure { .. } => {
-            let cause = format!("{} does not let {} in with {file}", host.host, host.user);
-            Err(StepError::new(ErrorClass::Permission, cause).hint("nothing was started"))
+            let cause = format!("{} refuses the login of {} with the key {file}", host.host, host.user);
+            Err(StepError::new(ErrorClass::Permission, cause).hint(
+                "Nothing was started. Add the public key to authorized_keys on the host, or name another user or key.",
+            ))
         }
     }
 }
 
 /// The command line for the host's shell. With the token, the program can detect that it ran earlier.
 fn command(input: &Run, token: &str) -> String {
-    let words = std::iter::once(&input.program).chain(&input.arguments).map(|word| quoted(word));
+    let words = std::iter::once(&input.program).chain(&input.arguments).map(|word| single_quoted(word));
     let line = words.collect::<Vec<_>>().join(" ");
     format!("exec env FLOW_IDEMPOTENCY_TOKEN={token} {line}")
-}
-
-/// Quotes a word so that a shell does not expand it (POSIX.1-2024, Shell Command Language, 2.2.2 Single-Quotes).
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Starts the program and writes its input.
@@ -210,7 +208,9 @@ async fn execute(
             }
             ChannelMsg::ExitStatus { exit_status } => ended.exit = Some(Ok(exit_status)),
             ChannelMsg::ExitSignal { signal_name, .. } => ended.exit = Some(Err(format!("{signal_name:?}"))),
-            ChannelMsg::Failure => return Err(not_started(format!("{name}: the host refuses to run programs"))),
+            ChannelMsg::Failure => {
+                return Err(not_started(format!("{name}: the host accepts the login, but refuses to run a program")));
+            }
             _ => {}
         }
     }
@@ -227,7 +227,7 @@ fn result(name: &str, ended: Ended) -> StepResult<Value> {
         Some(Ok(0)) => return Ok(Answer::done(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))),
         Some(Ok(code)) => format!("exit status: {code}"),
         Some(Err(signal)) => format!("ended by the signal {signal}"),
-        None => "its end is not known".to_owned(),
+        None => "how it ended is not known".to_owned(),
     };
     let tail = String::from_utf8_lossy(&ended.error_tail);
     let said = if tail.trim().is_empty() { text } else { tail.trim() };

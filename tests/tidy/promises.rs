@@ -29,7 +29,7 @@ static PROMISES: [(&str, &[&str]); 19] = [
         &["the_whole_runbook_is_there_once_with_every_attribute_then_unchanged_then_gone"],
     ),
     (
-        "The main job is rehearsed, killed and resumed",
+        "The AWS deployment is rehearsed, killed and resumed",
         &[
             "a_kill_at_any_commit_then_a_resume_leaves_one_of_everything",
             "with_real_looking_credentials_and_endpoints_around_nothing_leaves_the_rehearsal",
@@ -48,7 +48,7 @@ static PROMISES: [(&str, &[&str]); 19] = [
         &["every_step_of_the_runbook_is_called_twice_with_one_token_and_there_is_one_of_everything"],
     ),
     (
-        "A step whose outcome is unknown looks for its effect",
+        "A step whose outcome is unknown searches for its effect",
         &["a_server_error_after_the_effect_on_every_changing_call_leaves_one_of_everything"],
     ),
     ("A plan is the run itself", &["a_plan_changes_nothing_and_agrees_with_the_run_resource_by_resource"]),
@@ -66,7 +66,7 @@ static PROMISES: [(&str, &[&str]); 19] = [
         &["two_hundred_executions_outlive_kill_after_kill_and_each_effect_is_there_once"],
     ),
     (
-        "Step Functions clients use `flow serve` as its API",
+        "Step Functions clients use `flow serve` as their API",
         &["boto3_starts_lists_stops_and_redrives_as_with_aws", "after_a_kill_tokens_offers_and_waits_continue"],
     ),
     (

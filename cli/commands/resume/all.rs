@@ -433,7 +433,7 @@ async fn show_needs(report: &mut Report<'_>, handle: &Handle, theirs: &[Executio
 
 /// The JSON line about an execution.
 pub fn line(id: &str, display_status: &str, message: &str) -> Value {
-    json!({ "type": "execution", "execution": id, "standing": display_status, "message": message })
+    json!({ "type": "execution", "execution": id, "displayStatus": display_status, "message": message })
 }
 
 /// Lists the executions that another process drives. This process does nothing for them.

@@ -11,8 +11,9 @@ use crate::{
     global::Global,
     ids::REHEARSAL_PREFIX,
     owner::Handle,
-    proposed::{OPTIONS, again_from, quoted},
+    proposed::{OPTIONS, again_from},
     reentry,
+    shell::quote_name,
 };
 
 /// Plans to enter the state again.
@@ -25,7 +26,7 @@ pub async fn plan(store: &Handle, header: &ExecutionHeader, state: &str) -> Resu
         ExecutionStatus::Running => {
             let message = format!("{id} has not ended: nothing was changed");
             Err(CliError::refused(message)
-                .hint(format!("flow cancel {}{OPTIONS}   ends it, then repeat this", quoted(id))))
+                .hint(format!("flow cancel {}{OPTIONS}   ends it, then repeat this", quote_name(id))))
         }
         ExecutionStatus::Succeeded => {
             let message = format!("{id} has succeeded: nothing was changed");

@@ -7,11 +7,7 @@ use serde_json::Value;
 
 use super::RunArguments;
 use crate::{
-    exit::CliError,
-    global::Global,
-    locate::locate_at,
-    proposed::{quoted, run_options},
-    reentry,
+    exit::CliError, global::Global, locate::locate_at, proposed::run_options, reentry, shell::quote_name,
     target::Engine,
     this_process,
 };
@@ -55,7 +51,7 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
     if located.store.home().rehearsal && !arguments.rehearse {
         let id = &located.header.id;
         let message = format!("{id} is a rehearsal, and this would run for real: nothing was changed");
-        return Err(CliError::refused(message).hint(format!("flow run --again {}{}", quoted(id), run_options(id))));
+        return Err(CliError::refused(message).hint(format!("flow run --again {}{}", quote_name(id), run_options(id))));
     }
     let request = DescribeExecutionRequest { id: located.header.id.clone(), as_shown: false };
     let described = located.store.call::<DescribeExecution>(request).await?;

@@ -19,7 +19,8 @@ use crate::{
     global::{Global, Output},
     ids, interrupt,
     owner::Handle,
-    proposed::{OPTIONS, option, quoted, word},
+    proposed::OPTIONS,
+    shell::{option, quote_name, quote_word},
     step_functions::{Deployed, Executions, refused},
     this_process,
     ui::display::Display,
@@ -74,7 +75,7 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
 /// After a watch that stopped because nothing proceeds: what drives the execution, and how to watch it.
 pub fn say_how_to_watch(global: &Global, executions: &Executions, id: &str, exit: Exit) {
     if exit == Exit::Waiting && global.output == Output::Human && !global.quiet {
-        let (service, quoted_id) = (executions.service(), quoted(id));
+        let (service, quoted_id) = (executions.service(), quote_name(id));
         say!("Nothing is lost. {id} continues in {service}:   flow status {quoted_id} --watch{OPTIONS}");
     }
 }
@@ -104,7 +105,7 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
     let file = if arguments.workflow.is_empty() { &plan.name } else { &arguments.workflow };
     let substitute: String = arguments.substitute.iter().map(|text| option("substitute", text)).collect();
     let given = arguments.name.as_ref().map_or_else(String::new, |name| option("name", name));
-    let deploy = format!("flow deploy {}{substitute}{given}{OPTIONS}", word(file));
+    let deploy = format!("flow deploy {}{substitute}{given}{OPTIONS}", quote_word(file));
     let name = name_of(arguments, plan);
     let Some(deployed) = executions.deployed(name).await? else {
         let message = format!("there is no state machine named {}", api::flow::state_machine_name(name));

@@ -37,19 +37,19 @@ pub(super) async fn refuse_other_owner(handle: &Handle, header: &ExecutionHeader
 
 /// Reports that nothing is run, because the execution has ended already.
 pub(super) fn report(global: &Global, id: &str, status: ExecutionStatus) {
-    let status = word(status);
+    let status = status_name(status);
     let verb = if status == "ABORTED" { "was" } else { "has" };
     let message = format!("{id} exists already and {verb} {status}; nothing was run");
     match global.output {
         Output::Json => {
-            json::print(json!({ "type": "execution", "execution": id, "standing": status, "message": message }))
+            json::print(json!({ "type": "execution", "execution": id, "displayStatus": status, "message": message }))
         }
         Output::Human if global.quiet => {}
         Output::Human => say!("{message}"),
     }
 }
 
-fn word(status: ExecutionStatus) -> &'static str {
+fn status_name(status: ExecutionStatus) -> &'static str {
     match status {
         ExecutionStatus::Running => "RUNNING",
         ExecutionStatus::Succeeded => "SUCCEEDED",

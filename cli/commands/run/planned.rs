@@ -13,7 +13,8 @@ use crate::{
     exit::{CliError, Exit},
     owner::Handle,
     planning::{self, Question, Refusal, SavedPlan, WorkflowPlan},
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
 };
 
 /// A plan, with the part that is compared with a saved one.
@@ -97,7 +98,7 @@ async fn busy(environments: &Environments, arguments: &RunArguments, plan: &Plan
         error: api::SUBJECT_BUSY.to_owned(),
         cause: format!(
             "{id} works on {subject} and has not ended: flow resume {id}{OPTIONS} continues it, and flow cancel {id}{OPTIONS} ends it",
-            id = quoted(&other.id)
+            id = quote_name(&other.id)
         ),
     }))
 }
@@ -109,7 +110,10 @@ async fn busy(environments: &Environments, arguments: &RunArguments, plan: &Plan
 pub fn refuse(made: Option<&MadePlan>, saved: Option<&SavedPlan>) -> Result<(), CliError> {
     let Some(made) = made else {
         return match saved {
-            Some(_) => Err(CliError::new(Exit::Refused, "the steps of this workflow cannot plan")),
+            Some(_) => Err(CliError::new(
+                Exit::Refused,
+                "the plan cannot be applied: this workflow has steps that cannot plan; nothing was changed",
+            )),
             None => Ok(()),
         };
     };

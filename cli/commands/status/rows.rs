@@ -66,7 +66,7 @@ pub fn row(listed: &Listed, now_ms: u64) -> Value {
     let advice = Some(next.text()).filter(|advice| !advice.is_empty());
     json!({
         "type": "execution", "execution": header.id, "message": format!("{} {display_status}", header.id),
-        "workflow": header.workflow, "subject": header.subject, "status": header.status, "standing": display_status,
+        "workflow": header.workflow, "subject": header.subject, "status": header.status, "displayStatus": display_status,
         "startedMs": header.started_ms, "stoppedMs": header.stopped_ms, "lastChangeMs": listed.last_change_ms(),
         "needs": needs, "next": next.pasteable(), "advice": advice,
     })

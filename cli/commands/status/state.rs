@@ -13,7 +13,8 @@ use crate::{
     exit::CliError,
     global::{Global, Output},
     owner::Handle,
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
     ui::{json, text},
 };
 
@@ -259,7 +260,7 @@ pub fn lines(
     let shown = all(status, name, visits, now_ms);
     if shown.is_empty() {
         let message = format!("{id} has not entered a state named '{name}'");
-        let hint = format!("flow events {}{OPTIONS} shows the states it has entered", quoted(id));
+        let hint = format!("flow events {}{OPTIONS} shows the states it has entered", quote_name(id));
         return Err(CliError::not_found(message).hint(hint));
     }
     let json_line = |shown: ShownState| {
@@ -309,7 +310,7 @@ fn text_of_all(id: &str, name: &str, mut shown: Vec<ShownState>) -> Vec<String> 
     }
     if count > SHOWN_MAX {
         let more = count - SHOWN_MAX;
-        let id = quoted(id);
+        let id = quote_name(id);
         lines.push(format!("and {more} more; one is shown by its path:   flow status {id} --state PATH{OPTIONS}"));
     }
     lines

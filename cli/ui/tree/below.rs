@@ -2,7 +2,8 @@
 
 use super::{Shown, tree};
 use crate::{
-    proposed::{OPTIONS, quoted},
+    proposed::OPTIONS,
+    shell::quote_name,
     ui::{screen::Screen, text::counted},
 };
 
@@ -54,7 +55,7 @@ fn complete(questions: &[Vec<String>], most: usize, id: &str) -> Vec<String> {
         left_out -= 1;
     }
     if left_out > 0 && most > 0 {
-        lines.push(format!("… {}: flow status {}{OPTIONS}", counted(left_out, "more question"), quoted(id)));
+        lines.push(format!("… {}: flow status {}{OPTIONS}", counted(left_out, "more question"), quote_name(id)));
     }
     lines
 }
@@ -67,7 +68,7 @@ fn shortened(lines: &[String], most: usize, id: &str) -> Vec<String> {
     let first = usize::from(most > 2) + usize::from(most > 6);
     let last = most.saturating_sub(first + 1);
     let left_out = counted(lines.len() - first - last, "more line");
-    let more = format!("  … {left_out}: flow status {}{OPTIONS}", quoted(id));
+    let more = format!("  … {left_out}: flow status {}{OPTIONS}", quote_name(id));
     let (head, tail) = (lines.iter().take(first), lines.iter().skip(lines.len() - last));
     head.chain(std::iter::once(&more)).chain(tail).take(most).cloned().collect()
 }

@@ -28,8 +28,8 @@ impl Declined {
         !self.0.is_empty()
     }
 
-    /// Notes that a frame makes a call.
-    pub fn called(&mut self, id: &str, frame: FrameId) {
+    /// Removes the declined call of a frame, because the frame makes another call.
+    pub fn forget(&mut self, id: &str, frame: FrameId) {
         if let Some(calls) = self.0.get_mut(id) {
             calls.frames.remove(&frame);
         }

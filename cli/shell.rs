@@ -1,0 +1,114 @@
+//! Names and values as words of a command line: quoted for a shell, and read back.
+
+use std::convert::Infallible;
+
+/// The first characters of names that follow a backslash on a command line.
+const ESCAPED: [char; 3] = ['-', '@', '\\'];
+
+/// The name of an execution or of a state as a word of a command line. A name whose first character would make it an option or
+/// `@latest` follows a backslash, which [`unescape_name`] removes: AWS allows such names, and imports contain them.
+pub fn quote_name(name: &str) -> String {
+    match name.starts_with(ESCAPED) {
+        true => quote_word(&format!("\\{name}")),
+        false => quote_word(name),
+    }
+}
+
+/// The name of an execution or of a state that a word of a command line means.
+pub fn unescape_name(word: &str) -> &str {
+    word.strip_prefix('\\').filter(|name| name.starts_with(ESCAPED)).unwrap_or(word)
+}
+
+/// Reads an argument that names a state.
+///
+/// # Errors
+/// None.
+pub fn state_name(word: &str) -> Result<String, Infallible> {
+    Ok(unescape_name(word).to_owned())
+}
+
+/// An option with a value, with a space before it. A value that begins with a hyphen follows an equals sign.
+pub fn option(name: &str, value: &str) -> String {
+    let separator = if value.starts_with('-') { '=' } else { ' ' };
+    format!(" --{name}{separator}{}", quote_word(value))
+}
+
+/// A word of a command line, quoted if a shell requires it.
+pub fn quote_word(word: &str) -> String {
+    // Letters of other scripts are plain too. zsh replaces a word that begins with an equals sign.
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
+    if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    if word.contains(char::is_control) {
+        return escaped(word);
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// A word with control characters as bash, zsh and ksh read it (POSIX.1-2024, "Dollar-Single-Quotes"). Screens show no control
+/// characters, so that quotes alone would not survive.
+fn escaped(word: &str) -> String {
+    let mut escaped = String::from("$'");
+    for character in word.chars() {
+        match character {
+            '\n' => escaped.push_str(r"\n"),
+            '\t' => escaped.push_str(r"\t"),
+            '\r' => escaped.push_str(r"\r"),
+            '\'' | '\\' => escaped.extend(['\\', character]),
+            // Of each byte: \u is not in POSIX.
+            _ if character.is_control() => {
+                let mut bytes = [0; 4];
+                let encoded = character.encode_utf8(&mut bytes).bytes();
+                // Three octal digits, because a digit may follow.
+                encoded.for_each(|byte| escaped.push_str(&format!("\\{byte:03o}")));
+            }
+            _ => escaped.push(character),
+        }
+    }
+    escaped + "'"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{option, quote_name, quote_word, unescape_name};
+
+    #[test]
+    fn a_word_survives_a_shell() {
+        assert_eq!(quote_word("Create-VPC_1"), "Create-VPC_1");
+        assert_eq!(quote_word("it's {\"a\": 1}"), r#"'it'\''s {"a": 1}'"#);
+        assert_eq!(quote_word(""), "''");
+        assert_eq!((quote_word("公開-7k3f").as_str(), quote_word("=ls").as_str()), ("公開-7k3f", "'=ls'"));
+        assert_eq!(quote_word("a(b)!"), "'a(b)!'");
+    }
+
+    #[test]
+    fn a_word_with_control_characters_survives_a_screen_and_a_shell() {
+        for name in ["Two\nlines", "it's \\n\t\u{1b}[31m\r", "C1 \u{85}7", "\u{7}1", "-x\ny"] {
+            let shown = quote_word(name);
+            assert!(!shown.contains(char::is_control), "{shown}");
+            let shell =
+                std::process::Command::new("bash").args(["-c", &format!("printf %s {shown}")]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&shell.stdout), name, "{shown}");
+        }
+        assert_eq!(quote_word("Two\nlines"), r"$'Two\nlines'");
+        assert_eq!(quote_name("-x\ny"), r"$'\\-x\ny'");
+    }
+
+    #[test]
+    fn a_name_is_neither_an_option_nor_the_latest_execution() {
+        for (name, expected) in [("-x", r"'\-x'"), ("--all", r"'\--all'"), ("@latest", r"'\@latest'"), ("x-1", "x-1")] {
+            assert_eq!(quote_name(name), expected);
+        }
+        for name in ["-x", "@latest", r"\", r"\-x", r"\d", "a b", "x-1"] {
+            let proposed = quote_name(name);
+            let read = proposed.trim_matches('\'');
+            assert_eq!(unescape_name(read), name, "{proposed}");
+            assert!(!read.starts_with(['-', '@']), "{proposed}");
+        }
+        assert_eq!(
+            (option("success", "-5").as_str(), option("success", "5").as_str()),
+            (" --success=-5", " --success 5")
+        );
+    }
+}
