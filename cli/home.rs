@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{exit::CliError, global::Global, person, proposed::word};
+use crate::{exit::CliError, global::Global, person, shell::quote_word};
 
 /// A home folder: a store, its lock, its socket, its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Home {
         let message = format!("the home {} cannot be {what}: {reason}", folder.display());
         let default = std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state/flow"));
         let other = match default.filter(|default| default != folder && default.is_absolute()) {
-            Some(default) => word(&default.display().to_string()),
+            Some(default) => quote_word(&default.display().to_string()),
             None => "\"$(mktemp -d)\"".to_owned(),
         };
         CliError::refused(message).hint(format!(

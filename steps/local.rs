@@ -73,7 +73,7 @@ impl LocalSettings {
         all.extend(more.into_iter().map(str::to_owned));
         let value = all.join(":");
         let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.:_-+@".contains(&byte));
-        let value = if is_plain { value } else { format!("'{}'", value.replace('\'', r"'\''")) };
+        let value = if is_plain { value } else { crate::shell::single_quoted(&value) };
         format!("{PROGRAMS}={value}")
     }
 

@@ -1,7 +1,8 @@
 //! The report after a task was answered.
 
 use api::flow::{
-    DescribeExecution, DescribeExecutionRequest, MarkShown, MarkShownRequest, NEEDS_TOKEN, NOT_ALLOWED, Needs, approval_of,
+    DescribeExecution, DescribeExecutionRequest, MarkShown, MarkShownRequest, NEEDS_TOKEN, NOT_ALLOWED, Needs,
+    approval_of,
 };
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 

@@ -19,8 +19,7 @@ use crate::{
     person,
     shell::state_name,
     target::{Engine, Target},
-    this_process,
-    token_file,
+    this_process, token_file,
     ui::{json, next::FILL_IN},
 };
 

@@ -13,8 +13,8 @@ use crate::{
     global::{Global, Output},
     graph::{self, Graph},
     home::Home,
-    owner::Handle,
     out,
+    owner::Handle,
     source::{Position, Source},
     ui::{json, text::visible},
 };

@@ -34,7 +34,7 @@ use crate::{
     owner::Handle,
     planning,
     proposed::OPTIONS,
-    reentry,
+    reentry, shell,
     shell::{self, quote_name},
     target::Target,
     this_process,
@@ -309,7 +309,7 @@ fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
 
 /// The command that deletes what a rehearsal created.
 fn teardown_command(teardown: &RunArguments) -> String {
-    format!("flow run {} --rehearse{OPTIONS}", proposed::word(&teardown.workflow))
+    format!("flow run {} --rehearse{OPTIONS}", shell::quote_word(&teardown.workflow))
 }
 
 /// The world of a rehearsal. Starts it if it does not run.

@@ -8,8 +8,7 @@ use serde_json::Value;
 use super::RunArguments;
 use crate::{
     exit::CliError, global::Global, locate::locate_at, proposed::run_options, reentry, shell::quote_name,
-    target::Engine,
-    this_process,
+    target::Engine, this_process,
 };
 
 /// The workflow of an earlier execution.
