@@ -30,10 +30,7 @@ use self::{
     protocol::Request,
     turn::ProgramTurn,
 };
-use crate::{
-    local::{LocalSettings, PROGRAMS},
-    shell::single_quoted,
-};
+use crate::local::{LocalSettings, PROGRAMS};
 
 /// How much of a failed program's output the cause quotes, in characters.
 const TAIL_CHARACTERS: usize = 2_000;

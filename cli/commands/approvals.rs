@@ -79,7 +79,7 @@ fn new_token(global: &Global, file: &Path) -> Result<Exit, CliError> {
         Output::Human => {
             say!("{message}. In the definition:\n");
             say!("  Tokens:\n    - Label: {}\n      Sha256: {}\n", scalar(&label), scalar(&sha256));
-            say!("Its holder answers with   flow approve ID --token-file {}{OPTIONS}", word(&shown));
+            say!("Its holder answers with   flow approve ID --token-file {}{OPTIONS}", quote_word(&shown));
         }
         Output::Json => {
             let line =
@@ -114,7 +114,7 @@ fn show_undriven(global: &Global, id: &str) {
     let command = format!("flow resume {}{OPTIONS}", quote_name(id));
     match global.output {
         Output::Human => {
-            let id = Screen::of_stdout(global.color).leading_id(id);
+            let id = Screen::of_stdout(global.color()).leading_id(id);
             say!("{id}   no process drives it\n  To continue:   {command}\n");
         }
         Output::Json => {
@@ -128,7 +128,7 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
     for task in &response.tasks {
         match global.output {
             Output::Human => {
-                block(task, now_ms, &Screen::of_stdout(global.color)).iter().for_each(|line| say!("{line}"));
+                block(task, now_ms, &Screen::of_stdout(global.color())).iter().for_each(|line| say!("{line}"));
             }
             Output::Json => {
                 json::print(json!({ "type": "needsPerson", "execution": task.execution, "state": task.state,

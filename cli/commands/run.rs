@@ -34,7 +34,7 @@ use crate::{
     owner::Handle,
     planning,
     proposed::OPTIONS,
-    reentry, shell,
+    reentry,
     shell::{self, quote_name},
     target::Target,
     this_process,

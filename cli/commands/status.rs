@@ -211,7 +211,7 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
             Some(timed_out_ms) => format!("has a question that timed out {}", text::moment(timed_out_ms, now_ms)),
             None => "needs you".to_owned(),
         };
-        let id = Screen::of_stdout(global.color).leading_id(&task.execution);
+        let id = Screen::of_stdout(global.color()).leading_id(&task.execution);
         say!("{id} {needs}: {}", text::indented(&task.instructions.sentence, 2));
         approvals::advice(task).iter().for_each(|command| say!("  {command}"));
         if let (Some(due), None) = (task.deadline_ms, task.timed_out_ms) {

@@ -229,7 +229,8 @@ fn every_permanent_refusal_has_its_class_a_source_and_no_retry() {
     let source = include_str!("codes.rs");
     let table = source.split("const REFUSED_FOR_GOOD").nth(1).and_then(|rest| rest.split("];").next()).unwrap();
     let lines: Vec<&str> = table.lines().skip(1).collect();
-    let (comments, rows): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.trim_start().starts_with("//"));
+    let (comments, rows): (Vec<_>, Vec<_>) =
+        lines.iter().copied().partition(|line| line.trim_start().starts_with("//"));
     assert_eq!(comments.len(), rows.len(), "a source above each code");
     for pair in lines.chunks(2) {
         assert!(pair[0].trim_start().starts_with("// ") && pair[1].trim_start().starts_with("(\""), "{pair:?}");

@@ -287,7 +287,7 @@ impl<'r> Report<'r> {
 
 /// An id at the beginning of a line.
 fn leading(global: &Global, id: &str) -> String {
-    Screen::of_stdout(global.color).leading_id(id)
+    Screen::of_stdout(global.color()).leading_id(id)
 }
 
 fn ids(headers: &[ExecutionHeader]) -> Vec<String> {
