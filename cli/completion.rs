@@ -20,8 +20,7 @@ use workflows::DEFINITION_ENDINGS;
 use crate::{
     arguments::Arguments,
     commands::completions::VARIABLE,
-    configuration::Configuration,
-    environments,
+    configuration, environments,
     exit::CliError,
     explanations,
     global::Global,
@@ -240,7 +239,7 @@ fn global() -> Result<Global, CliError> {
     let home = after(&words, "--home").map(|home| format!("--home={home}"));
     let line = ["flow".to_owned()].into_iter().chain(home).chain(["workflows".to_owned()]);
     let parsed = Arguments::try_parse_from(line).map_err(|error| CliError::refused(error.to_string()))?;
-    Ok(parsed.global.with_defaults(Configuration::load()?))
+    Ok(parsed.global.with_defaults(configuration::load()?))
 }
 
 /// The answer, or nothing where there is none in time: a completion reports no errors.

@@ -7,26 +7,15 @@ use std::{
 
 use crate::{
     exit::CliError,
-    global::{self, Color, Progress},
+    global::{self, Defaults},
 };
 
 /// The largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
-/// Why an account or region is no default of a user: see [`Configuration::parse`].
+/// Why an account or region is no default of a user: see [`parse`].
 const AWS_HINT: &str = "set AWS_PROFILE and AWS_REGION, or the region in AWS's own configuration file: an execution pins its account, \
                         profile and region when it starts";
-
-/// The defaults that a configuration file sets.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Configuration {
-    /// `home`: the folder that stores executions, absolute.
-    pub home: Option<PathBuf>,
-    /// `progress`: the display, as for `--progress`.
-    pub progress: Option<Progress>,
-    /// `color`: as for `--color`.
-    pub color: Option<Color>,
-}
 
 /// The path of the configuration file: `$XDG_CONFIG_HOME/flow/config.toml`, else `~/.config/flow/config.toml`; `None` without a home of
 /// the user.
@@ -36,83 +25,78 @@ pub fn file() -> Option<PathBuf> {
     Some(folder.join("flow/config.toml"))
 }
 
-impl Configuration {
-    /// Reads the user's configuration file. Without one, nothing is set.
-    ///
-    /// # Errors
-    /// The file cannot be read, or it is wrong.
-    pub fn load() -> Result<Self, CliError> {
-        let Some(path) = file() else { return Ok(Self::default()) };
-        let refused =
-            |problem: String| CliError::refused(format!("the configuration file {} {problem}", path.display()));
-        let file = match std::fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(refused(format!("cannot be read: {error}"))),
-        };
-        let mut text = String::new();
-        let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
-        let length = read.map_err(|error| refused(format!("cannot be read: {error}")))?;
-        if u64::try_from(length).is_ok_and(|length| length > FILE_BYTES_MAX) {
-            return Err(refused(format!("has more than {} KiB", FILE_BYTES_MAX >> 10)));
-        }
-        Self::parse(&text).map_err(|error| CliError { message: refused(error.message).message, ..error })
+/// Reads the user's configuration file. Without one, nothing is set.
+///
+/// # Errors
+/// The file cannot be read, or it is wrong.
+pub fn load() -> Result<Defaults, CliError> {
+    let Some(path) = file() else { return Ok(Defaults::default()) };
+    let refused = |problem: String| CliError::refused(format!("the configuration file {} {problem}", path.display()));
+    let file = match std::fs::File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Defaults::default()),
+        Err(error) => return Err(refused(format!("cannot be read: {error}"))),
+    };
+    let mut text = String::new();
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    let length = read.map_err(|error| refused(format!("cannot be read: {error}")))?;
+    if u64::try_from(length).is_ok_and(|length| length > FILE_BYTES_MAX) {
+        return Err(refused(format!("has more than {} KiB", FILE_BYTES_MAX >> 10)));
     }
+    parse(&text).map_err(|error| CliError { message: refused(error.message).message, ..error })
+}
 
-    /// Parses a configuration file. Every key is known; a profile and a region are refused, because a user's default would act in an
-    /// account that the execution does not name.
-    ///
-    /// # Errors
-    /// The text is no TOML, or a key or value is wrong. The message continues a sentence about the file.
-    fn parse(text: &str) -> Result<Self, CliError> {
-        let table = text.parse::<toml::Table>();
-        let table =
-            table.map_err(|error| CliError::refused(format!("is not TOML: {}", error.to_string().trim_end())))?;
-        let mut configuration = Self::default();
-        for (key, value) in &table {
-            let wrong = |expected: &str| CliError::refused(format!("sets {key} = {value}; {expected}"));
-            let written = value.as_str();
-            match key.as_str() {
-                "home" => {
-                    let folder = written.map(Path::new).filter(|folder| folder.is_absolute());
-                    let folder = folder.ok_or_else(|| wrong("home is the absolute path of a folder"))?;
-                    configuration.home = Some(folder.to_owned());
-                }
-                "progress" => {
-                    let progress =
-                        written.and_then(|text| global::progress(text).ok()).filter(|read| read.junit.is_none());
-                    let expected = "progress is \"auto\", \"tree\", \"lines\" or \"none\"";
-                    configuration.progress = Some(progress.ok_or_else(|| wrong(expected))?);
-                }
-                "color" => {
-                    let color = written.and_then(|text| clap::ValueEnum::from_str(text, false).ok());
-                    let expected = "color is \"auto\", \"always\" or \"never\"";
-                    configuration.color = Some(color.ok_or_else(|| wrong(expected))?);
-                }
-                "profile" | "region" => {
-                    return Err(CliError::refused(format!("sets {key}, which is not read from it")).hint(AWS_HINT));
-                }
-                _ => return Err(wrong("the keys are home, progress and color")),
+/// Parses a configuration file. Every key is known; a profile and a region are refused, because a user's default would act in an
+/// account that the execution does not name.
+///
+/// # Errors
+/// The text is no TOML, or a key or value is wrong. The message continues a sentence about the file.
+fn parse(text: &str) -> Result<Defaults, CliError> {
+    let table = text.parse::<toml::Table>();
+    let table = table.map_err(|error| CliError::refused(format!("is not TOML: {}", error.to_string().trim_end())))?;
+    let mut defaults = Defaults::default();
+    for (key, value) in &table {
+        let wrong = |expected: &str| CliError::refused(format!("sets {key} = {value}; {expected}"));
+        let written = value.as_str();
+        match key.as_str() {
+            "home" => {
+                let folder = written.map(Path::new).filter(|folder| folder.is_absolute());
+                let folder = folder.ok_or_else(|| wrong("home is the absolute path of a folder"))?;
+                defaults.home = Some(folder.to_owned());
             }
+            "progress" => {
+                let progress = written.and_then(|text| global::progress(text).ok()).filter(|read| read.junit.is_none());
+                let expected = "progress is \"auto\", \"tree\", \"lines\" or \"none\"";
+                defaults.progress = Some(progress.ok_or_else(|| wrong(expected))?);
+            }
+            "color" => {
+                let color = written.and_then(|text| clap::ValueEnum::from_str(text, false).ok());
+                let expected = "color is \"auto\", \"always\" or \"never\"";
+                defaults.color = Some(color.ok_or_else(|| wrong(expected))?);
+            }
+            "profile" | "region" => {
+                return Err(CliError::refused(format!("sets {key}, which is not read from it")).hint(AWS_HINT));
+            }
+            _ => return Err(wrong("the keys are home, progress and color")),
         }
-        Ok(configuration)
     }
+    Ok(defaults)
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
-    use super::Configuration;
-    use crate::global::{Color, Progress, ProgressDisplay};
+    use super::parse;
+    use crate::global::{Color, Defaults, Progress, ProgressDisplay};
 
     #[test]
     fn every_key_is_read() {
-        let read = Configuration::parse("home = '/srv/flow' # shared\nprogress = 'lines'\ncolor = 'never'\n").unwrap();
+        let read = parse("home = '/srv/flow' # shared\nprogress = 'lines'\ncolor = 'never'\n").unwrap();
         let progress = Some(Progress { display: ProgressDisplay::Lines, junit: None });
         let home = Some(PathBuf::from("/srv/flow"));
-        assert_eq!(read, Configuration { home, progress, color: Some(Color::Never) });
-        assert_eq!(Configuration::parse("").unwrap(), Configuration::default());
+        assert_eq!(read, Defaults { home, progress, color: Some(Color::Never) });
+        assert_eq!(parse("").unwrap(), Defaults::default());
     }
 
     #[test]
@@ -128,7 +112,7 @@ mod tests {
             ("region = 'eu-central-1'", "not read from it"),
             ("color = ", "is not TOML"),
         ] {
-            let error = Configuration::parse(text).unwrap_err();
+            let error = parse(text).unwrap_err();
             assert!(error.message.contains(expected), "{text}: {}", error.message);
         }
     }

@@ -4,7 +4,6 @@ use std::{fmt, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::configuration::Configuration;
 /// The heading, in help texts, of the options that choose where a command acts.
 pub const WHERE: &str = "Where it acts";
 /// The heading of the options of what is printed.
@@ -51,15 +50,15 @@ pub struct Global {
 impl Global {
     /// Fills options that are not given from environment variables, then from the configuration file. The parser does not read the
     /// variables, because it would report an option from the environment as if it had been given.
-    pub fn with_defaults(mut self, configuration: Configuration) -> Self {
+    pub fn with_defaults(mut self, defaults: Defaults) -> Self {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let text =
             |name: &'static str| (variable(name).and_then(|value| value.into_string().ok()), Source::Variable(name));
         let Sources { home, progress, color, profile, region } = &mut self.sources;
         let home_variable = (variable("FLOW_HOME").map(PathBuf::from), Source::Variable("FLOW_HOME"));
-        self.home = first(self.home, [home_variable, (configuration.home, Source::File)], home);
-        self.progress = first(self.progress, [(configuration.progress, Source::File)], progress);
-        self.color = first(self.color, [(configuration.color, Source::File)], color);
+        self.home = first(self.home, [home_variable, (defaults.home, Source::File)], home);
+        self.progress = first(self.progress, [(defaults.progress, Source::File)], progress);
+        self.color = first(self.color, [(defaults.color, Source::File)], color);
         self.profile = first(self.profile, [text("AWS_PROFILE")], profile);
         self.region = first(self.region, [text("AWS_REGION"), text("AWS_DEFAULT_REGION")], region);
         self
@@ -82,6 +81,17 @@ fn first<T, const N: usize>(given: Option<T>, defaults: [(Option<T>, Source); N]
     let (value, from) = all.find_map(|(value, from)| Some((value?, from)))?;
     *source = from;
     Some(value)
+}
+
+/// A user's defaults of options: what the configuration file sets.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// `home`: the folder that stores executions, absolute.
+    pub home: Option<PathBuf>,
+    /// `progress`: the display, as for `--progress`.
+    pub progress: Option<Progress>,
+    /// `color`: as for `--color`.
+    pub color: Option<Color>,
 }
 
 /// Where the values of options are from.

@@ -98,18 +98,18 @@ pub fn main() -> ExitCode {
     };
     proposed::remember(&arguments.global);
     // A failure is reported when the output format is known.
-    let prepared = runtime.and_then(|runtime| Ok((runtime, configuration::Configuration::load()?)));
+    let prepared = runtime.and_then(|runtime| Ok((runtime, configuration::load()?)));
     this_process::name(arguments.command.verb());
     start_log(&arguments);
     ui::error::set_json(arguments.global.output == global::Output::Json);
-    let (runtime, configuration) = match prepared {
+    let (runtime, defaults) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             ui::error::print(&error);
             return ExitCode::from(error.exit as u8);
         }
     };
-    arguments.global = arguments.global.with_defaults(configuration);
+    arguments.global = arguments.global.with_defaults(defaults);
     let code = match runtime.block_on(arguments::run(arguments)) {
         Ok(exit) => exit,
         Err(error) => {

@@ -27,7 +27,7 @@ use self::{
 };
 pub use self::{
     holder::owned_elsewhere,
-    local::{DRAIN_MAX, Local, no_new_calls},
+    local::{Local, no_new_calls},
     opening::{exclusive, open_store, repair_hint, salvage, save_hint},
     stream::{Stream, StreamError},
 };

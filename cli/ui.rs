@@ -3,6 +3,7 @@
 pub mod after_fail;
 pub mod block;
 pub mod cells;
+pub mod changes;
 pub mod display;
 pub mod display_status;
 pub mod error;

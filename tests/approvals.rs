@@ -375,7 +375,7 @@ fn the_holder_of_a_token_answers_and_the_history_has_the_label_and_never_the_tok
     let new_token = |name: &str| {
         let file = home.path().join(name).to_str().unwrap().to_owned();
         let made = home.succeed(&["approvals", "--new-token", &file, "-o", "json"]);
-        (file, serde_json::from_str::<Value>(made.trim()).unwrap()["sha256"].clone())
+        (file, serde_json::from_str::<Value>(made.lines().last().unwrap()).unwrap()["sha256"].clone())
     };
     let ((file, sha256), (other, _)) = (new_token("on-call.token"), new_token("other.token"));
     let token = std::fs::read_to_string(&file).unwrap().trim().to_owned();

@@ -83,7 +83,7 @@ fn with_json_lines_a_failure_is_one_line_that_names_its_execution() {
         (&["approve", "bad"][..], 1, json!("bad"), null.clone()),
         (&["cancel", "bad"][..], 1, json!("bad"), null.clone()),
         (&["resume", "bad"][..], 3, json!("bad"), null.clone()),
-        (&["resume", "bad", "--from", "None", "--yes"][..], 3, json!("bad"), json!("None")),
+        (&["resume", "bad", "--from", "None", "--yes"][..], 4, json!("bad"), json!("None")),
         (&["status", "bad", "--state", "None"][..], 4, json!("bad"), json!("None")),
         (&["events", "missing"][..], 4, null.clone(), null.clone()),
         (&["status", "--nine"][..], 2, null.clone(), null.clone()),

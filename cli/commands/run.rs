@@ -38,7 +38,7 @@ use crate::{
     shell::{self, quote_name},
     target::Target,
     this_process,
-    ui::{display::Display, json, summary},
+    ui::{changes, display::Display, json},
     world,
 };
 use plan::{Caller, Plan};
@@ -459,7 +459,7 @@ fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), arguments: &RunA
     if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {
         return;
     }
-    let table = summary::table(view, global.quiet);
+    let table = changes::table(view, global.quiet);
     if rehearsal && !table.is_empty() {
         say!();
         table.iter().for_each(|row| say!("{row}"));

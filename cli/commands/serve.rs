@@ -239,7 +239,7 @@ mod tests {
     use std::sync::Arc;
 
     use api::flow::{Answerer, Needs};
-    use engine::{machine::ExecutionHeader, runner::RunnerHandle};
+    use engine::machine::ExecutionHeader;
 
     use super::{Guard, Key, Unfinished, permitted};
 

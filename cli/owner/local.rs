@@ -13,10 +13,9 @@ use engine::{
     step::Registry,
     store::{MemoryRecords, OwnerLock, Store, StoreError},
 };
-
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::open_store;
+use super::{open_store, retry_limit::DRAIN_MAX};
 use crate::{
     clock,
     environments::Environments,
@@ -29,9 +28,6 @@ use crate::{
         socket::Socket,
     },
 };
-
-/// How long calls in flight may take to end when this process stops.
-pub const DRAIN_MAX: Duration = Duration::from_secs(30);
 
 /// The message about what happens after a first signal.
 pub fn no_new_calls() -> String {

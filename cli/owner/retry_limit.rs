@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{DRAIN_MAX, holder};
+use super::holder;
 use crate::{
     home::Home,
     wire::client::{ClientError, SILENCE_MAX},
@@ -12,6 +12,8 @@ use crate::{
 
 /// How long a process waits for an owner that starts or ends.
 pub(super) const OWNER_WAIT_MAX: Duration = SILENCE_MAX;
+/// How long calls in flight may take to end when an owner stops.
+pub(super) const DRAIN_MAX: Duration = Duration::from_secs(30);
 /// How long a process waits for an owner that drains its calls in flight.
 const OWNER_END_MAX: Duration = Duration::from_secs(DRAIN_MAX.as_secs() + 5);
 

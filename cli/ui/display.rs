@@ -42,7 +42,7 @@ pub struct Display {
     last_lines: Vec<String>,
     drawn: Vec<String>,
     /// The line above the first new entry: printed only if there is one.
-    heading: Option<String>,
+    without_heading: Option<String>,
     /// The date of the last line that was printed.
     date: String,
     heartbeat: Duration,
@@ -90,7 +90,7 @@ impl Display {
             display_status: None,
             last_lines: Vec::new(),
             drawn: Vec::new(),
-            heading: None,
+            without_heading: None,
             date,
             heartbeat: HEARTBEAT_FIRST,
             last_output: std::time::Instant::now(),
@@ -111,6 +111,7 @@ impl Display {
     pub fn set_status(&mut self, display_status: &'static str, last_lines: Vec<String>) {
         let is_news = self.display_status.replace(display_status) != Some(display_status);
         if is_news && self.kind == Kind::Lines && !self.quiet {
+            self.head(NOTHING_NEW);
             self.print_lines(&last_lines);
         }
         self.last_lines = last_lines;
@@ -119,11 +120,15 @@ impl Display {
     /// Starts to show an execution, from the last entry that was shown.
     pub fn begin(&mut self, view: &View) {
         if self.kind == Kind::Lines && !self.quiet && view.last_sequence > 0 {
-            self.heading = Some(format!(
-                "{}: what is new since it was shown last; all of it: flow events {}{OPTIONS}",
-                view.id,
-                quote_name(&view.id)
-            ));
+            self.without_heading = Some(view.id.clone());
+        }
+    }
+
+    /// Prints, once, whose lines follow and whether they are new.
+    fn head(&mut self, what: &str) {
+        if let Some(id) = self.without_heading.take() {
+            let all = format!("flow events {}{OPTIONS}", quote_name(&id));
+            self.print(&format!("{id}: {what} since it was shown last; all of it: {all}"));
         }
     }
 
@@ -149,9 +154,7 @@ impl Display {
             return;
         }
         for line in lines::lines(view, entry) {
-            if let Some(heading) = self.heading.take() {
-                self.print(&heading);
-            }
+            self.head("what is new");
             self.print_date(entry.timestamp_ms);
             self.print(&line);
             self.last_output = std::time::Instant::now();
@@ -182,6 +185,7 @@ impl Display {
             }
             Kind::Lines if !self.quiet && self.last_output.elapsed() >= self.heartbeat => {
                 if let Some(line) = lines::heartbeat(view, self.typical.as_ref(), now_ms) {
+                    self.head(NOTHING_NEW);
                     self.print_date(now_ms);
                     self.print(&line);
                 }
@@ -215,6 +219,7 @@ impl Display {
     pub fn end(&mut self, view: &View, display_status: &str, now_ms: u64) {
         let driven = is_driven(display_status);
         self.record(view, driven, now_ms);
+        self.head(NOTHING_NEW);
         match self.kind {
             Kind::Json => json::print(json::watch_end(view, driven, now_ms)),
             Kind::Tree => {
@@ -284,3 +289,5 @@ fn drawing_screen(color: Color) -> Screen {
     };
     Screen { columns: columns.saturating_sub(1).max(1), rows: rows.saturating_sub(2).max(1), ..screen }
 }
+/// What [`Display::head`] prints where no line follows that was not shown before.
+const NOTHING_NEW: &str = "nothing is new";

@@ -5,11 +5,7 @@ use api::view::View;
 use engine::runner::RunnerEvent;
 use serde_json::{Map, Value, json};
 
-use super::{
-    lines, record,
-    summary::{changes, end},
-    text::rfc3339,
-};
+use super::{changes::changes, lines, record, summary::end, text::rfc3339};
 
 /// The fields that every line begins with, in this order.
 const COMMON: [&str; 5] = ["type", "time", "execution", "state", "message"];

@@ -5,6 +5,7 @@ use api::view::{Typical, TypicalState};
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use super::{
+    changes,
     display_status::display_status,
     json, junit, lines,
     screen::Screen,
@@ -274,7 +275,7 @@ fn summaries() {
         .event(6.2, "", engine::journal::HistoryEventDetails::ExecutionSucceeded { output: Default::default() });
     let mut shown = summary::end(&done.view, false, Story::at(7.0));
     shown.push(String::new());
-    shown.extend(summary::table(&done.view, false));
+    shown.extend(changes::table(&done.view, false));
     snapshot!("summary_succeeded", shown.join("\n"));
     snapshot!("summary_failed", summary::end(&failed().view, false, Story::at(2_000.0)).join("\n"));
     let mut asks = running();

@@ -16,7 +16,7 @@ use super::{
     dispatcher::COMMITS_WAIT_MAX,
     event::Broadcast,
     message::{Message, Reply, Resume},
-    offers::{Offer, Offers, not_offered},
+    offers::{Delivery, Offer, Offers, not_offered},
     threads::Threads,
 };
 use crate::{
@@ -235,9 +235,10 @@ impl RunnerHandle {
             if self.waits(&offer.token)? {
                 let TaskToken { execution: id, frame, visit, attempt } = offer.token.clone();
                 let input = Input::Fetched { frame, visit, attempt, worker: worker.clone() };
+                let delivery = Delivery::new(&self.offers, activity, offer);
                 match self.ask(|reply| Message::Input { id, input, reply }).await {
-                    Ok(()) => return Ok(Some(offer)),
-                    Err(RunnerError::NotWaiting { .. }) => {}
+                    Ok(()) => return Ok(delivery.end()),
+                    Err(RunnerError::NotWaiting { .. }) => drop(delivery.end()),
                     Err(error) => return Err(error),
                 }
             }

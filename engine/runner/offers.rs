@@ -95,6 +95,33 @@ impl Offers {
     }
 }
 
+/// A task on its way to a poller. It is offered again if the poller's request is cancelled first, because its connection has closed:
+/// otherwise no worker would have the task until its heartbeat is overdue.
+pub(super) struct Delivery<'o> {
+    offers: &'o Offers,
+    activity: &'o str,
+    offer: Option<Offer>,
+}
+
+impl<'o> Delivery<'o> {
+    pub fn new(offers: &'o Offers, activity: &'o str, offer: Offer) -> Self {
+        Delivery { offers, activity, offer: Some(offer) }
+    }
+
+    /// The task is the poller's, or is not to be offered again.
+    pub fn end(mut self) -> Option<Offer> {
+        self.offer.take()
+    }
+}
+
+impl Drop for Delivery<'_> {
+    fn drop(&mut self) {
+        if let Some(offer) = self.offer.take() {
+            self.offers.put(self.activity, offer);
+        }
+    }
+}
+
 /// A poller of an activity. The last one to be dropped removes an empty queue, even if its request was cancelled.
 struct Poller<'o> {
     offers: &'o Offers,
@@ -187,6 +214,15 @@ mod tests {
         assert_eq!(offers.withdraw("a"), [offer(1)]);
         offers.put("a", offer(1));
         assert_eq!(offers.take("a", Duration::ZERO).await, Some(offer(1)), "it may be offered again");
+    }
+
+    #[tokio::test]
+    async fn a_task_whose_poller_has_gone_is_offered_again() {
+        let offers = Offers::default();
+        drop(Delivery::new(&offers, "a", offer(1)));
+        let taken = offers.take("a", Duration::ZERO).await.unwrap();
+        assert_eq!(Delivery::new(&offers, "a", taken).end(), Some(offer(1)));
+        assert_eq!(offers.take("a", Duration::ZERO).await, None);
     }
 
     #[tokio::test]
