@@ -85,6 +85,8 @@ fn parse(text: &str) -> Result<Defaults, CliError> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::path::PathBuf;
 
     use super::parse;

@@ -71,6 +71,8 @@ fn escaped(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::{option, quote_name, quote_word, unescape_name};
 
     #[test]

@@ -38,6 +38,8 @@ pub fn read_text_file(path: impl AsRef<Path>) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::io::{self, Read};
 
     use super::{TEXT_BYTES_MAX, read_text};

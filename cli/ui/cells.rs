@@ -120,8 +120,8 @@ fn pieces(line: &str) -> Vec<Piece<'_>> {
         let word = |index: usize| words.get(index).map_or("", |(_, begin, end)| &line[*begin..*end]);
         let previous = at.checked_sub(1).map_or("", word);
         let ends: fn(&str) -> bool = match begins_command(gap, previous, word(at), word(at + 1)) {
-            true => |text: &str| text.ends_with(';') && text.matches('\'').count() % 2 == 0,
-            false => |text: &str| text.matches('`').count() % 2 == 0,
+            true => |text: &str| text.ends_with(';') && text.matches('\'').count().is_multiple_of(2),
+            false => |text: &str| text.matches('`').count().is_multiple_of(2),
         };
         let mut last = at;
         while let Some((next_gap, ..)) = words.get(last + 1)
