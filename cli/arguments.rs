@@ -49,7 +49,7 @@ pub enum Command {
     Test(commands::test::TestArguments),
     /// Write a workflow: check and run it with mocked answers at every save, from the first state that changed.
     Dev(commands::dev::DevArguments),
-    /// The settings in use and where each is from: an option, the environment, the configuration file.
+    /// Show the settings in use and the source of each: an option, the environment, the configuration file.
     Config,
     /// Verify the store and this machine: what is damaged, who may read it, how fast the disk is.
     Doctor(commands::doctor::DoctorArguments),
@@ -65,7 +65,7 @@ pub enum Command {
     Serve(commands::serve::ServeArguments),
     /// Work on tasks of Step Functions, or of `flow serve` on another machine, until stopped.
     Worker(commands::worker::WorkerArguments),
-    /// Deploy a workflow to AWS Step Functions, or to a `flow serve` elsewhere; a repeated deployment changes only what
+    /// Deploy a workflow to AWS Step Functions, or to a `flow serve` on another machine; a repeated deployment changes only what
     /// differs.
     Deploy(commands::deploy::DeployArguments),
     /// Create a commented workflow of your own, with a schema of its input and mocked answers.

@@ -47,7 +47,7 @@ pub struct Handle {
     purpose: Purpose,
     environments: Arc<Environments>,
     backend: Mutex<Arc<Backend>>,
-    /// The owner whose end this process waits for, once it has said so.
+    /// The owner whose end this process waits for, once that was reported.
     awaited_owner: Mutex<Option<String>>,
     /// Where this process drives an execution: it becomes the owner only if it can act there.
     environment: Option<Value>,

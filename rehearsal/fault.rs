@@ -30,7 +30,7 @@ Faults of a rehearsal (--fault, several may be given; * matches any text, *N rep
   SERVICE:role=first-use         the service-linked role of rds, ecs, elbv2 or * is not usable at once
   SERVICE:lists=stale            lists by tag of ec2, secretsmanager, tagging or * lag by some seconds
   ssm:parameters=missing         Canonical's parameters, which name the Ubuntu images, do not exist
-  ec2:vpcs=at-quota              the account has as many VPCs as it may have
+  ec2:vpcs=at-quota              the account has reached its quota of VPCs
   ec2:deletions=in-use           network interfaces hold what is deleted for a minute
   ec2:ssh=unreachable            nothing on port 22 of the bastion answers
   route53:zone=not-delegated     public DNS asks other name servers

@@ -281,7 +281,10 @@ fn after_an_answer_that_nobody_continues_every_command_names_resume() {
     assert_eq!(events.matches(r#""type":"TaskScheduled""#).count(), 1, "nothing is begun by an answer: {events}");
     let refused = home.exits(&["approve", "t-1"], 1);
     assert!(refused.contains("no process drives t-1") && refused.contains("flow resume t-1"), "{refused}");
-    assert!(refused.contains("and it asks nothing now: INTERRUPTED: Second, not called yet"), "{refused}");
+    assert!(
+        refused.contains("and nothing in it waits for an answer (INTERRUPTED: Second, not called yet"),
+        "{refused}"
+    );
     assert!(refused.contains("no approval waits in t-1: \"First\" of t-1 was answered by "), "{refused}");
     let refused = home.exits(&["reject", "t-1", "First"], 1);
     assert!(refused.contains("\"First\" of t-1 was answered by "), "{refused}");
@@ -295,7 +298,7 @@ fn after_an_answer_that_nobody_continues_every_command_names_resume() {
     home.succeed(&["approve", "w-1"]);
     let refused = home.exits(&["approve", "w-1"], 1);
     assert!(
-        refused.contains("it asks nothing now: WAITING: Rest, until ") && !refused.contains("question"),
+        refused.contains("nothing in it waits for an answer (WAITING: Rest, until ") && !refused.contains("asks"),
         "{refused}"
     );
 }

@@ -347,7 +347,7 @@ fn every_command_that_takes_an_id_takes_the_latest() {
         (&["status", "@latest", "--state", "Only"], 0, "Only   "),
         (&["events", "@latest"], 0, "waiting"),
         (&["export", "@latest"], 0, r#""id":"wait-1""#),
-        (&["resume", "@latest", "--no-wait"], 75, "wait-1: nothing is new"),
+        (&["resume", "@latest", "--no-wait"], 75, "wait-1: nothing new"),
         (&["approve", "@latest"], 0, "ask-1: \"Only\" is approved"),
         (&["signal", "@latest", "Only", "--success", answer], 0, "wait-1: \"Only\" is answered"),
         (&["run", "--again", "@latest", "--yes", "--no-wait"], 75, "flow resume wait-"),

@@ -19,7 +19,7 @@ fn cancel_of_an_ended_execution_says_so_and_changes_nothing() {
     home.exits(&["run", &pass(&home), "--yes", "--id", "one"], 0);
     for _ in 0..2 {
         let said = home.exits(&["cancel", "one"], 1);
-        assert!(said.contains("had ended before (SUCCEEDED): nothing was changed"), "{said}");
+        assert!(said.contains("has already ended (SUCCEEDED): nothing was changed"), "{said}");
     }
     home.exits(&["run", &home.waits("long", 3600), "--yes", "--no-wait", "--id", "two"], 75);
     let said = home.exits(&["cancel", "two"], 0);

@@ -21,7 +21,7 @@ pub const NOT_ALLOWED: &str = "ApprovalNotAllowed";
 /// another one.
 pub const NEEDS_TOKEN: &str = "ApprovalNeedsToken";
 
-/// The kind of the fault of an answer that the approval does not have.
+/// The kind of the fault of an answer with a choice or a field that the approval does not have.
 const INVALID: &str = "InvalidApproval";
 
 /// The author of a refused answer with a token.
@@ -294,8 +294,8 @@ fn refuse_others(approval: &Approval, state_path: &str, user: &str, proof: Proof
     Err(Fault::new(kind, format!("{user} may not answer \"{state_path}\": {who}")))
 }
 
-/// Reports a field that the schema does not declare: most likely a misspelling. A schema allows more with
-/// `additionalProperties`.
+/// Reports a field that the schema does not declare, most likely a misspelling. `additionalProperties` permits such
+/// fields.
 fn undeclared(schema: &Value, fields: &Value) -> Option<String> {
     let declared = schema["properties"].as_object()?;
     if schema.get("additionalProperties").is_some() || schema.get("patternProperties").is_some() {

@@ -18,7 +18,7 @@ pub struct Needs {
     pub state: String,
     /// Who must answer.
     pub answerer: Answerer,
-    /// When something is due that needs no answer, in milliseconds since the Unix epoch. The repeated poll of an approval is none.
+    /// When something is due that needs no answer, in milliseconds since the Unix epoch. The repeated poll of an approval does not count.
     pub next_due_ms: Option<u64>,
 }
 

@@ -62,8 +62,11 @@ impl Operation for PlanReentry {
         let missing = || Fault::no_execution(&id);
         let last = store.summary(&id)?.ok_or_else(missing)?.last_sequence;
         let (_, definition) = store.definition(&id)?.ok_or_else(missing)?;
-        let machine = engine::asl::parse(&definition)
-            .map_err(|problems| Fault::new("InvalidDefinition", format!("the pinned definition: {problems:?}")))?;
+        let machine = engine::asl::parse(&definition).map_err(|problems| {
+            let messages: Vec<String> =
+                problems.iter().map(|p| format!("{}: {} [{}]", p.location, p.message, p.code)).collect();
+            Fault::new("InvalidDefinition", format!("the pinned definition cannot run: {}", messages.join("; ")))
+        })?;
         let (mut recorded, mut next) = (Recorded::default(), 1);
         while next <= last {
             let entries = store.entries(&id, next, ENTRIES_MAX)?;
@@ -93,7 +96,7 @@ fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> 
         }
     };
     let state_path = path_of(entered);
-    let refused = |reason: String| Fault::validation(format!("'{state_path}' cannot be entered by itself: {reason}"));
+    let refused = |reason: String| Fault::validation(format!("'{state_path}' cannot be entered on its own: {reason}"));
     let steps = reentry_path(machine, &entered.frame, &entered.name).map_err(refused)?;
     let mut path = Vec::with_capacity(steps.len());
     for (frame, name) in steps {

@@ -1,5 +1,5 @@
-//! Records up to which journal entry an execution was shown to a person, so that the next display prints only newer
-//! entries, and that its end is still to be shown.
+//! Records the last journal entry of an execution that was shown to a person, so that the next display prints only
+//! newer entries. Also tracks executions whose end was not shown.
 
 use engine::machine::ExecutionStatus;
 use serde::{Deserialize, Serialize};

@@ -216,7 +216,10 @@ impl Api {
         if problems.is_empty() {
             return Ok(());
         }
-        let message = format!("this is no output of {resource}: {}; nothing was answered", problems.join("; "));
+        let message = format!(
+            "the output does not match the schema of {resource}: {}; nothing was answered",
+            problems.join("; ")
+        );
         Err(Fault::new("InvalidOutput", message))
     }
 }

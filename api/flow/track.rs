@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation};
 
-/// The document with the times at which the needs of executions were said last, by id.
+/// The document with the times at which the needs of executions were last reported, by id.
 const SAID_NEEDS: &str = "resume-all/needs";
 /// The document with the ids.
 const UNFINISHED: &str = "resume-all/unfinished";
@@ -31,7 +31,7 @@ pub struct TrackUnfinishedRequest {
     /// Whether the ends of the other stored executions are left to the next request, because the caller does not report them.
     #[serde(default)]
     pub keeps_ended: bool,
-    /// When the needs of each execution that waits for a person were said last, in milliseconds since the Unix epoch. They replace the
+    /// When the needs of each execution that waits for a person were last reported, in milliseconds since the Unix epoch. They replace the
     /// stored times; `None` keeps these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said_needs_ms: Option<BTreeMap<String, u64>>,
@@ -43,7 +43,7 @@ pub struct TrackUnfinishedRequest {
 pub struct TrackUnfinishedResponse {
     /// The executions of the previous list that have ended since; empty if the request leaves them to the next one.
     pub ended: Vec<ExecutionHeader>,
-    /// When the needs of each execution were said last, before this request.
+    /// When the needs of each execution were last reported, before this request.
     pub said_needs_ms: BTreeMap<String, u64>,
 }
 

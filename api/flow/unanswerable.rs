@@ -82,8 +82,8 @@ impl Api {
         Some(Fault::new(TASK_TIMED_OUT, message))
     }
 
-    /// The last answer from outside to a state with that name or path, or to any state. An answer to an earlier attempt or visit is none: the
-    /// state was called again since. An answer with a task token names nobody and is not recorded as one.
+    /// The last answer from outside to a state with that name or path, or to any state. An answer to an earlier attempt or visit does not count: the
+    /// state was called again since. An answer with a task token has no author and is not recorded as one.
     fn last_answer(&self, id: &str, state: Option<&str>) -> Result<Option<Answered>, Fault> {
         let (mut last, mut from_sequence): (Option<Answered>, u64) = (None, 1);
         loop {

@@ -76,7 +76,7 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
     Ok(Afterwards::new(text, described.execution.status, has_failed))
 }
 
-/// What to do after an answer was refused because the execution has ended.
+/// The hint of an answer that was refused because the execution has ended.
 pub fn hint_of_ended(id: &str) -> String {
     format!("flow status {}{OPTIONS} shows how it ended", quote_name(id))
 }
@@ -132,7 +132,9 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
             let status = display_status(&described.execution, false, needs.as_ref(), now_ms);
             let current = summary::display_line(&described.view, status, now_ms);
             let resume = format!("flow resume {}{OPTIONS}", quote_name(id));
-            format!("no process drives {id}, and it asks nothing now: {current}. To continue:   {resume}")
+            format!(
+                "no process drives {id}, and nothing in it waits for an answer ({current}). To continue:   {resume}"
+            )
         }
         false => listed,
     })

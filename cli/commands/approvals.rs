@@ -30,7 +30,7 @@ const SEARCHED_MAX: usize = 1_000;
 /// Arguments of `flow approvals`.
 #[derive(Debug, Args)]
 pub struct ApprovalsArguments {
-    /// Writes a new random token to FILE, which must not exist, and prints the lines of `Tokens` for the definition.
+    /// Write a new random token to FILE, which must not exist, and print the lines of `Tokens` for the definition.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["engine", "endpoint"])]
     new_token: Option<PathBuf>,
     /// The engine.

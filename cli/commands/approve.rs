@@ -34,13 +34,13 @@ pub struct ApproveArguments {
     /// One of the approval's choices, if it has any.
     #[arg(long, value_name = "NAME")]
     choice: Option<String>,
-    /// Sets a field, such as ticket=CHG-17 or details.count=3.
+    /// Set a field, such as ticket=CHG-17 or details.count=3.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Why; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
-    /// Answers as the holder of this file's token, which the approval names.
+    /// Answer as the holder of the token in this file, which the approval must name.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The engine.
@@ -59,7 +59,7 @@ pub struct RejectArguments {
     /// Why; recorded in the history with your user name and this machine's.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
-    /// Answers as the holder of this file's token, which the approval names.
+    /// Answer as the holder of the token in this file, which the approval must name.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The engine.

@@ -103,7 +103,7 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool) -> Result
     let is_ours = is_repeated && answer.ended_before == Some(ExecutionStatus::Aborted);
     if let Some(status) = answer.ended_before.filter(|_| !is_ours) {
         let status = serde_json::to_value(status).unwrap_or_default();
-        let message = format!("{id} had ended before ({}): nothing was changed", status.as_str().unwrap_or_default());
+        let message = format!("{id} has already ended ({}): nothing was changed", status.as_str().unwrap_or_default());
         return Err(
             CliError::new(Exit::Failed, message).hint(format!("flow status {}{OPTIONS} shows it", quote_name(id)))
         );

@@ -24,10 +24,10 @@ use crate::{
 pub struct CheckArguments {
     /// A workflow's name, a definition file (JSON or YAML), or `-` for standard input.
     workflow: String,
-    /// Replaces a placeholder `${NAME}` in the text; or a file of names with values.
+    /// Replace a placeholder `${NAME}` in the text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
-    /// Print the machine as a graph instead, for a program that draws it.
+    /// Print the state machine as a graph instead, for a program that draws it.
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     graph: Option<Drawing>,
 }

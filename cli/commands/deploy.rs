@@ -40,7 +40,7 @@ pub const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
 pub struct DeployArguments {
     /// A workflow's name, a definition file (JSON or YAML), or `-` for standard input.
     workflow: String,
-    /// Replaces a placeholder `${NAME}` in the text; or a file of names with values.
+    /// Replace a placeholder `${NAME}` in the text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
     /// The engine to deploy to.
@@ -170,9 +170,11 @@ fn refused(error: StepError) -> CliError {
 
 /// The error of a change. Earlier changes were made.
 fn cut_short(error: StepError) -> CliError {
-    CliError::new(Exit::Failed, error.to_string()).hint(error.hint.unwrap_or_else(|| {
-        "what was changed before stays. Fix the cause and give the command again: it continues".to_owned()
-    }))
+    CliError::new(Exit::Failed, error.to_string()).hint(
+        error.hint.unwrap_or_else(|| {
+            "earlier changes remain. Fix the cause, then repeat the command: it continues".to_owned()
+        }),
+    )
 }
 
 fn name(arguments: &DeployArguments) -> Result<String, CliError> {
@@ -254,7 +256,7 @@ async fn deploy(
     };
     // After the refusals of the plan: a person is not asked to agree to a deployment that is refused.
     if !arguments.plan && !arguments.yes && !std::io::stdin().is_terminal() {
-        return Err(CliError::refused("nothing was changed: there is no terminal to ask on")
+        return Err(CliError::refused("there is no terminal to ask on: nothing was changed")
             .hint("--yes changes without asking, --plan shows what would change"));
     }
     show(global, &wanted, &caller, &changes, arguments.remove);
@@ -268,7 +270,7 @@ async fn deploy(
         ));
     }
     if !arguments.yes && !consent::question(format!("Change {}? [y/N] ", counted(changed, "resource"))).await? {
-        return Err(CliError::refused("nothing was changed"));
+        return Err(CliError::refused("not confirmed: nothing was changed"));
     }
     let mut made = |change: &DeploymentChange| print(global, "changed", change);
     if arguments.remove {
@@ -279,7 +281,7 @@ async fn deploy(
     Ok(finish(global, Some(arn), "deployed", &aws_options(global, arguments)))
 }
 
-/// The ways on after a resource of the wanted name was not created by this deployment.
+/// The hint if a resource with the requested name was not created by this deployment.
 fn another_name(arguments: &DeployArguments) -> String {
     let file = quote_word(&arguments.workflow);
     format!(
@@ -406,8 +408,8 @@ fn finish(global: &Global, arn: Option<String>, outcome: &str, options: &str) ->
             json::print(json!({ "type": "end", "outcome": outcome, "stateMachineArn": arn, "message": outcome }));
         }
         (_, "plan", _) => say!("Nothing was changed."),
-        (_, "kept", None) => say!("There is nothing to change."),
-        (_, "kept", Some(alias)) => say!("Everything is as wanted: {alias}"),
+        (_, "kept", None) => say!("No changes."),
+        (_, "kept", Some(alias)) => say!("No changes. {alias} is up to date."),
         (_, _, Some(alias)) => {
             say!("Start it with   aws stepfunctions start-execution --state-machine-arn {alias}{options}");
         }

@@ -49,7 +49,7 @@ pub struct DevArguments {
     /// The input: a file (JSON, YAML or TOML), or JSON.
     #[arg(long, value_name = "FILE|JSON")]
     input: Option<String>,
-    /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
+    /// Replace a placeholder `${NAME}` in the definition's text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
     /// Check and run once, then end; for tests and CI. Exit code 1 if the run does not succeed, 3 if it cannot run.
@@ -216,7 +216,7 @@ fn stamps(arguments: &DevArguments) -> Stamps {
     files.into_iter().map(stamp).collect()
 }
 
-/// How the definition's file is not written: an editor leaves it so for a moment only.
+/// Why the definition's file cannot be read yet. An editor leaves it missing or empty for a moment while it saves.
 fn unwritten(stamps: &[Option<(SystemTime, u64)>]) -> Option<&'static str> {
     match stamps.first() {
         Some(Some((_, 1..))) => None,

@@ -154,7 +154,7 @@ fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
     drop(store);
     if damaged {
         let damaged = rebuild(&home.store()).map_err(|error| store_failed(error.to_string()))?;
-        let found = format!("the index was built again from its mirror; the damaged one is in {}", damaged.display());
+        let found = format!("the index was rebuilt from its mirror; the damaged index is in {}", damaged.display());
         report.add("repair", Verdict::Good, &found);
         drop(open_store(home)?);
     }
@@ -193,7 +193,11 @@ async fn credentials(report: &mut Report, global: &Global, ask: bool) -> Result<
         None => "AWS's default chain".to_owned(),
     };
     if !ask {
-        report.add("credentials", Verdict::Note, &format!("{source}; not asked: flow doctor --aws{OPTIONS}"));
+        report.add(
+            "credentials",
+            Verdict::Note,
+            &format!("{source}; not verified. To verify them:   flow doctor --aws{OPTIONS}"),
+        );
         return Ok(());
     }
     let location = Location::Aws { profile: global.profile.clone(), region: global.region.clone() };

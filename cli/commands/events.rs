@@ -37,7 +37,7 @@ pub struct EventsArguments {
     /// Continue to show new entries while a process drives the execution.
     #[arg(long)]
     follow: bool,
-    /// Start at this sequence.
+    /// Start at the entry with this sequence number.
     #[arg(long, value_name = "N", default_value_t = 1)]
     since: u64,
     /// Only failures.
@@ -188,7 +188,8 @@ fn words(content: &Value) -> (String, String) {
         }
         _ => String::new(),
     };
-    (what, format!("{path}{cause}{reason}{effect}{by}"))
+    let details = format!("{path}{cause}{reason}{effect}{by}");
+    (what, details.trim_start_matches(": ").to_owned())
 }
 
 fn is_failure(content: &EntryContent) -> bool {

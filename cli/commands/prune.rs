@@ -87,7 +87,7 @@ fn report(global: &Global, arguments: &PruneArguments, count: usize, (before, af
             json::print(line);
         }
         (Output::Human, _) if global.quiet => {}
-        (Output::Human, true) => say!("{executions} ended longer ago than --days {}", arguments.days),
+        (Output::Human, true) => say!("{executions} would be deleted (ended more than {} days ago)", arguments.days),
         (Output::Human, false) => match owner {
             Some(owner) => say!(
                 "{executions} deleted; the store has {:.1} MB, and {owner} reuses the freed space",

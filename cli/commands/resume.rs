@@ -18,7 +18,7 @@ use steps::LocalSettings;
 
 use super::{
     run::deployed::say_how_to_watch,
-    watch::{NO_WAIT_DEFAULT, Watch, show_end, show_output, watch},
+    watch::{NO_WAIT_DEFAULT, Watch, show_end, show_how_to_continue, show_output, watch},
 };
 use crate::{
     clock,
@@ -170,7 +170,10 @@ async fn resume_and_watch(
     let watched = watch(handle, &header.id, watching, &mut display).await?;
     show_end(global, handle, &watched, &mut display);
     if global.output == Output::Human && !global.quiet {
-        show_output(&watched.view);
+        match watched.exit {
+            Exit::Waiting => show_how_to_continue(&watched.view, clock::of(handle.home()).now_ms()),
+            _ => show_output(&watched.view),
+        }
     }
     Ok(watched.exit)
 }
@@ -238,7 +241,7 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
     if let (Some(given), Some(pinned)) = (global.region.as_deref().filter(|_| !of_input), pinned.location.region())
         && given != pinned
     {
-        let message = format!("{} is pinned to region {pinned}, and {given} is given: nothing was changed", header.id);
+        let message = format!("{} is pinned to region {pinned}, not {given}: nothing was changed", header.id);
         let hint = format!("flow resume {}{}{OPTIONS}", quote_name(&header.id), option("region", pinned));
         return Err(CliError::refused(message).hint(hint));
     }
@@ -258,7 +261,7 @@ fn refuse_given_location(global: &Global, pinned: &Pinned, is_driven: bool) -> R
         if let (Some(given), Some(pinned)) = (given, pinned)
             && given != pinned
         {
-            let message = format!("pinned to {what} {pinned}, and {given} is given: nothing was changed");
+            let message = format!("pinned to {what} {pinned}, not {given}: nothing was changed");
             return Err(CliError::refused(message));
         }
     }

@@ -20,7 +20,7 @@ use engine::{
 use serde_json::json;
 use steps::LocalSettings;
 
-use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_output, watch};
+use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_how_to_continue, show_output, watch};
 use crate::{
     checks::{self, NotAllowed},
     clock,
@@ -61,10 +61,10 @@ pub struct RunArguments {
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
     #[arg(long, value_name = "FILE|-|JSON")]
     pub input: Option<String>,
-    /// Sets one field of the input, such as `database.version=15`.
+    /// Set one field of the input, such as `database.version=15`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
+    /// Replace a placeholder `${NAME}` in the definition's text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     pub substitute: Vec<String>,
     /// The execution's id; the same id and input attach to the existing execution.
@@ -336,7 +336,7 @@ async fn rehearsed(
     if (world.speed - arguments.speed).abs() > f64::EPSILON {
         let (speed, wanted) = (world.speed, arguments.speed);
         say(&format!(
-            "This world was started with --speed {speed} and keeps it until it ends; a new one would have {wanted}."
+            "The simulated AWS is running already, with --speed {speed}; --speed {wanted} has no effect until it has ended."
         ));
     }
     let location = Location::Rehearsal { world: world.id.clone() };
@@ -452,9 +452,7 @@ fn not_started(error: CliError) -> CliError {
 fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), arguments: &RunArguments, watched: &Watched) {
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
-        let when = if view.awaits_answer(now_ms) { "After the answer:" } else { "Continue with" };
-        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", quote_name(&view.id));
-        return;
+        return show_how_to_continue(view, now_ms);
     }
     if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {
         return;

@@ -36,7 +36,7 @@ const FILE_HANDLES_MAX: u64 = 65_536;
 const TOKEN: &str = "FLOW_TOKEN";
 /// The most executions that are counted by what continues them.
 const COUNTED_MAX: usize = 1_000;
-/// The interval after which a server without the credentials of an execution looks for them again; it doubles up to the longest one.
+/// The first interval between two loads of missing credentials. It doubles up to the longest one.
 const CREDENTIALS_RETRY_MIN: Duration = Duration::from_secs(2);
 const CREDENTIALS_RETRY_MAX: Duration = Duration::from_secs(30);
 /// The environment variables with the signing key. They are not arguments, because all users can list processes.
@@ -115,8 +115,8 @@ async fn serve(
     }
 }
 
-/// Continues the executions that this process has left because it could not act for them, once it can: its profile may get credentials
-/// later. Looks for them after [`CREDENTIALS_RETRY_MIN`], then less and less often.
+/// Continues the executions that this process released for lack of credentials, once its profile has them. Loads the credentials
+/// again after [`CREDENTIALS_RETRY_MIN`], then less and less often.
 async fn continue_left(environments: &Environments, runner: &RunnerHandle) -> Infallible {
     let (mut delay, mut is_due) = (CREDENTIALS_RETRY_MIN, false);
     loop {

@@ -40,7 +40,7 @@ pub struct TestArguments {
     /// The state machine's name in that file; default the file's name, or the only one in the file.
     #[arg(long, value_name = "NAME")]
     state_machine: Option<String>,
-    /// Replaces a placeholder `${NAME}` in the definition's text; or a file of names with values.
+    /// Replace a placeholder `${NAME}` in the definition's text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
     /// Only these cases.

@@ -298,6 +298,14 @@ pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &m
     }
 }
 
+/// Shows how an execution that waits continues. A paused one has said that already.
+pub fn show_how_to_continue(view: &View, now_ms: u64) {
+    if !view.paused {
+        let when = if view.awaits_answer(now_ms) { "After the answer:" } else { "Continue with" };
+        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", quote_name(&view.id));
+    }
+}
+
 /// Shows the output of a successful execution; nothing if it is null.
 pub fn show_output(view: &View) {
     match &view.output {

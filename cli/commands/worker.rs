@@ -128,7 +128,7 @@ async fn work(
             requested = &mut signalled, if exit == Exit::Success => {
                 exit = requested;
                 stop.send_replace(true);
-                report!("flow: no new tasks; those in hand end or are given back (a second signal stops now)");
+                report!("flow: no new tasks are polled; those received end or are given back (a second signal stops now)");
             }
             _ = every.tick(), if global.output == Output::Json => json::print(counts.line()),
         }
@@ -138,7 +138,7 @@ async fn work(
 fn summary(counts: &TaskCounts) -> String {
     let line = counts.line();
     format!(
-        "{}: {} succeeded, {} failed, {} given back, {} over before they were answered, \
+        "{}: {} succeeded, {} failed, {} given back, {} ended before they were answered, \
          {} with a refused answer",
         counts.tasks_received(),
         line["succeeded"],

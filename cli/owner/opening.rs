@@ -34,7 +34,7 @@ pub fn open_store(home: &Home) -> Result<Store, CliError> {
             let damaged = store::rebuild(&folder).map_err(|_| error.clone())?;
             let kept = damaged.display();
             report!(
-                "flow: {error}; it was built again from its mirror, and nothing is lost. The damaged one is in {kept}"
+                "flow: {error}; the index was rebuilt from its mirror, and nothing is lost. The damaged index is in {kept}"
             );
             open()
         }

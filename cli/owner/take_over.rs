@@ -145,7 +145,7 @@ impl Handle {
         }
     }
 
-    /// Says once for each owner that this process waits for its end.
+    /// Reports, once for each owner, that this process waits for its end.
     async fn say_that_it_waits(&self, Refusal { owner, error }: &Refusal) {
         let mut awaited = self.awaited_owner.lock().await;
         if awaited.as_ref() != Some(owner) {

@@ -124,11 +124,11 @@ impl Display {
         }
     }
 
-    /// Prints, once, whose lines follow and whether they are new.
+    /// Prints, once, the id of the execution whose lines follow.
     fn head(&mut self, what: &str) {
         if let Some(id) = self.without_heading.take() {
             let all = format!("flow events {}{OPTIONS}", quote_name(&id));
-            self.print(&format!("{id}: {what} since it was shown last; all of it: {all}"));
+            self.print(&format!("{id}: {what} since the last display. Complete history:   {all}"));
         }
     }
 
@@ -154,7 +154,7 @@ impl Display {
             return;
         }
         for line in lines::lines(view, entry) {
-            self.head("what is new");
+            self.head("new entries");
             self.print_date(entry.timestamp_ms);
             self.print(&line);
             self.last_output = std::time::Instant::now();
@@ -246,7 +246,7 @@ impl Display {
         self.record(view, is_driven(display_status), now_ms);
     }
 
-    /// A signal ends the watch of an execution that continues elsewhere.
+    /// Ends the watch after a signal. Another process continues the execution.
     pub fn stop(&mut self, view: &View, display_status: &str, now_ms: u64) {
         match self.kind {
             Kind::Json => self.end(view, display_status, now_ms),
@@ -290,4 +290,4 @@ fn drawing_screen(color: Color) -> Screen {
     Screen { columns: columns.saturating_sub(1).max(1), rows: rows.saturating_sub(2).max(1), ..screen }
 }
 /// What [`Display::head`] prints where no line follows that was not shown before.
-const NOTHING_NEW: &str = "nothing is new";
+const NOTHING_NEW: &str = "nothing new";

@@ -60,7 +60,12 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
         exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
     };
     let exit = match listed {
-        Ok(listed) => all(global, &handle, listed, watching).await,
+        Ok(listed) => {
+            if listed.executions.is_empty() && global.output == Output::Human && !global.quiet {
+                say!("Every execution has ended.");
+            }
+            all(global, &handle, listed, watching).await
+        }
         Err(error) => Err(error),
     };
     let closed = handle.close().await;
@@ -192,7 +197,7 @@ struct Report<'r> {
     unfinished: Vec<String>,
     /// Whether an execution has not ended that another process drives.
     has_others: bool,
-    /// When the needs of executions were said last.
+    /// When the needs of executions were last reported.
     reminders: Reminders,
     /// The executions whose end was reported.
     reported: Vec<String>,
@@ -228,7 +233,7 @@ impl<'r> Report<'r> {
         }
     }
 
-    /// Stores what the next `flow resume --all` needs, and says after a signal what was stopped. Returns the exit code.
+    /// Stores what the next `flow resume --all` needs, and reports after a signal what was stopped. Returns the exit code.
     ///
     /// # Errors
     /// No owner answers.
@@ -375,7 +380,7 @@ fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
     Outcome { id: view.id.clone(), display_status, message, exit: *exit, is_news, needs_person: view.needs_person() }
 }
 
-/// Reports that an execution is resumed, if this command waits for its end, which may be far.
+/// Reports that an execution is resumed, if this command waits for its end, which may take long.
 fn show_begun(global: &Global, header: &ExecutionHeader, watching: Watch) {
     if watching.no_wait.is_none() && global.output == Output::Human && !global.quiet {
         say!("{}   resumed; this command waits for its end", leading(global, &header.id));

@@ -52,11 +52,11 @@ pub async fn agree(
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
-        let message = "nothing was changed: there is no terminal to ask on";
+        let message = "there is no terminal to ask on: nothing was changed";
         return Err(CliError::refused(message).hint("--yes continues without asking"));
     }
     match question(format!("Resume {} from {}? [y/N] ", header.id, planned.state_path)).await? {
         true => Ok(()),
-        false => Err(CliError::refused("nothing was changed")),
+        false => Err(CliError::refused("not confirmed: nothing was changed")),
     }
 }

@@ -1,11 +1,11 @@
-//! When `flow resume --all --quiet` says again what an execution needs of a person: when it is new, and once a day while it still waits.
+//! Decides when `flow resume --all --quiet` reports what an execution needs of a person: when the need is new, then once a day.
 
 use std::{collections::BTreeMap, time::Duration};
 
 /// The time between two lines about the same need.
 const REMINDER_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 
-/// When the needs of executions were said last.
+/// The times at which the needs of executions were last reported.
 #[derive(Debug, Default)]
 pub(super) struct Reminders {
     /// The time of the last line about an execution's needs, by its id, in milliseconds since the Unix epoch.
@@ -32,7 +32,7 @@ impl Reminders {
         is_due
     }
 
-    /// An execution needs nobody any more: its next need is a new one.
+    /// Removes an execution that needs no person any more: its next need counts as new.
     pub fn forget(&mut self, id: &str) {
         self.said_ms.remove(id);
     }

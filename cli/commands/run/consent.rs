@@ -20,7 +20,7 @@ pub fn can_be_had(arguments: &RunArguments) -> Result<(), CliError> {
     if arguments.yes || std::io::stdin().is_terminal() {
         return Ok(());
     }
-    Err(CliError::refused("nothing was changed: there is no terminal to ask on").hint("--yes runs it without asking"))
+    Err(CliError::refused("there is no terminal to ask on: nothing was changed").hint("--yes runs it without asking"))
 }
 
 /// Asks whether to run the plan.
@@ -34,11 +34,10 @@ pub async fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> 
     if question(format!("Run {}? [y/N] ", visible(&plan.name))).await? {
         return Ok(());
     }
-    Err(CliError::refused("nothing was changed"))
+    Err(CliError::refused("not confirmed: nothing was changed"))
 }
 
-/// How long the question whether to tear down a rehearsal waits for an answer. Nothing costs while it waits, but a terminal that
-/// nobody watches would never end.
+/// The time limit of the question whether to tear down a rehearsal. Without it, a run on an unattended terminal would never end.
 const TEAR_DOWN_TIME: Duration = Duration::from_secs(60);
 
 /// Whether to tear down a rehearsal: with the option, or after asking on a terminal. Without an answer it stays.
