@@ -66,8 +66,8 @@ pub fn repeated(name: &str) -> &'static str {
         _ if begins(READING) || name.starts_with("wait:") => "Changes nothing.",
         _ if begins(REMOVING) => "What is gone already counts as removed.",
         _ => {
-            "Looks for what an earlier call of the same deployment made (by its token, tags or name) and adopts it; makes it \
-             only where there is none."
+            "Adopts what an earlier call of the same deployment created (found by its token, tags or name); creates it only \
+             if none exists."
         }
     }
 }

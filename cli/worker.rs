@@ -36,7 +36,7 @@ const ACTIVITIES_EVERY: Duration = Duration::from_secs(30);
 pub struct Worker {
     /// The API.
     pub api: StepFunctions,
-    /// The resource of each step that it works for, such as `flow:ec2:createVpc`, by the name of its activity.
+    /// The resource of each step that it runs, such as `flow:ec2:createVpc`, by the name of its activity.
     pub resources: BTreeMap<String, String>,
     /// The registries of its steps.
     pub registries: Arc<dyn Registries>,
@@ -86,7 +86,7 @@ impl Worker {
                         pollers.insert(arn, poller);
                     }
                     if pollers.is_empty() && !std::mem::replace(&mut is_announced, true) {
-                        tracing::warn!("none of the activities exists yet; `flow deploy` makes them");
+                        tracing::warn!("none of the activities exists yet; `flow deploy` creates them");
                     }
                     backoff.reset();
                     if pollers.is_empty() { FIRST_ACTIVITY_AFTER } else { ACTIVITIES_EVERY }

@@ -79,7 +79,8 @@ pub fn compile(
     pass.machine(&mut compiled, "", &scope, false);
     let bytes = compiled.to_string().len();
     if bytes > DEFINITION_BYTES_MAX {
-        let message = format!("The definition has {bytes} bytes; Step Functions takes {DEFINITION_BYTES_MAX}.");
+        let message =
+            format!("The definition has {bytes} bytes; Step Functions accepts at most {DEFINITION_BYTES_MAX}.");
         pass.refuse("DEFINITION_TOO_LARGE", "", message);
     }
     pass.add(run_size::problems(&compiled));
@@ -188,11 +189,15 @@ impl Pass<'_> {
         }
         let arguments = if scope.jsonata { "Arguments" } else { "Parameters" };
         if state[arguments].to_string().contains("Task.Token") {
-            let message = format!("{resource} takes the task token as an argument: a Task of an activity has none.");
+            let message = format!(
+                "{resource} has the task token as an argument: Step Functions gives the token of an activity's task to the worker only."
+            );
             self.refuse("TOKEN_OF_ACTIVITY", &format!("{pointer}/{arguments}"), message);
         }
         if resource.starts_with("flow:approval:") {
-            let message = format!("{resource} asks on the local engine only: no worker keeps a question.");
+            let message = format!(
+                "{resource} cannot run on a worker. Use a Task with .waitForTaskToken: `flow approve --engine sfn` answers it."
+            );
             self.refuse("APPROVAL_ON_WORKER", pointer, message);
         }
         if resource.starts_with("flow:file:") || resource.starts_with("flow:process:") {

@@ -122,7 +122,7 @@ fn too_many_events(machine: &Value, pointer: &str) -> Option<Diagnostic> {
     let (fewest, each_once) = (events(Counting::Fewest), events(Counting::EachOnce));
     if fewest > EVENTS_MAX {
         let message = format!(
-            "Every run writes {fewest} events or more, most of them here; an execution has at most {EVENTS_MAX}."
+            "Every run writes at least {fewest} events, most of them here; an execution may have at most {EVENTS_MAX}."
         );
         return Some(Diagnostic::error("TOO_MANY_EVENTS", &location, message));
     }
@@ -229,7 +229,7 @@ fn round(machine: &Value, pointer: &str, last: &str, first: &str) -> Option<Diag
     let events = reached(machine, first, true).get(last)?.events;
     let rounds = EVENTS_MAX.checked_div(events)?;
     let message = format!(
-        "'{last}' leads back to '{first}': each round writes {events} events or more, so an execution has at most {rounds} \
+        "'{last}' leads back to '{first}': each round writes at least {events} events, so an execution has at most {rounds} \
          rounds."
     );
     Some(Diagnostic::warning("LOOP_EVENTS", &below(&below(pointer, "States"), last), message))

@@ -75,7 +75,7 @@ fn problem(text: &str, pointer: &str, name: &str, is_argument: bool) -> Option<D
     let is_reference = ["arn:", "$"].iter().any(|beginning| text.starts_with(beginning));
     if is_secret_text(text) || (has_name && !is_expression && !is_reference && !text.is_empty()) {
         let message = format!(
-            "'{name}' has a secret in clear text: Step Functions keeps it in the definition and in every history. Keep it in \
+            "'{name}' is a secret in clear text: Step Functions stores it in the definition and in every history. Store it in \
              Secrets Manager and pass its ARN."
         );
         return Some(Diagnostic::error("SECRET_IN_DEFINITION", pointer, message));

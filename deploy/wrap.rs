@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{CompileOptions, WORKER_STOPPED};
 
-/// The number of retries that the compiler adds for workers that end, if the author allows no more for every error.
+/// The number of retries that the compiler adds for workers that end. A rule of the author for `States.ALL` with more
+/// attempts raises it.
 const WORKER_ATTEMPTS: u64 = 6;
 /// The longest interval between these retries, in seconds.
 const WORKER_DELAY_SECONDS_MAX: u32 = 30;

@@ -354,7 +354,9 @@ fn map_words(map: &MapSize) -> String {
     let Size { transitions, events } = map.item;
     let price = format!("the Map '{}' adds {transitions} transitions (${:.6})", map.name, dollars(transitions));
     match map.items_max() {
-        Some(most) => format!("{price} and {events} events an item: {EVENTS_MAX} events are {most} items at most"),
+        Some(most) => {
+            format!("{price} and {events} events for each item: at most {most} items within {EVENTS_MAX} events")
+        }
         None => format!("{price} an item"),
     }
 }

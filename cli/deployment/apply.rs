@@ -12,8 +12,8 @@ use steps::{Environment, deployment, step_functions::StateMachineSettings};
 
 use super::{Cloud, DeploymentSource};
 
-/// IAM spreads a new role with a delay: how often a call that is refused because of it is repeated, and the pause
-/// between calls.
+/// IAM propagates a new role with a delay. How often a call refused for that reason is retried, and the pause
+/// between attempts.
 const ROLE_TRIES: u32 = 12;
 const ROLE_PAUSE: Duration = Duration::from_secs(5);
 
@@ -99,7 +99,7 @@ impl Cloud {
             };
             match sent {
                 Err(error) if left > 0 && of_role().is_some() && waits_for_role(&error) => {
-                    tracing::info!("the new role is not known everywhere yet: {error}");
+                    tracing::info!("IAM has not propagated the new role yet: {error}");
                     tokio::time::sleep(ROLE_PAUSE).await;
                 }
                 sent => return sent,
@@ -177,7 +177,7 @@ impl Cloud {
     }
 }
 
-/// Whether Step Functions failed because IAM has not spread a new role yet: the role cannot be assumed, or may not
+/// Whether Step Functions failed because IAM has not propagated a new role yet: the role cannot be assumed, or may not
 /// write its log.
 fn waits_for_role(error: &StepError) -> bool {
     error.class == ErrorClass::Permission || error.cause.contains("is not authorized to")

@@ -241,7 +241,7 @@ impl<'s> Group<'s> {
         if self.text.is_empty() {
             return;
         }
-        // A group without steps: its heading says what its text is about.
+        // A group without steps: its heading introduces its text.
         let heading = std::mem::take(&mut self.heading);
         let mut text = std::mem::take(&mut self.text);
         let has_steps = !self.all.section.steps.is_empty();

@@ -30,7 +30,7 @@ use crate::shell::quote_name;
 /// The state that the compiler adds to an outer Map; it is not shown.
 const ADDED_STATE: &str = "flow: keep the index of this iteration";
 
-/// What a state waits for whose activity has no worker yet.
+/// The reason shown for a state whose activity has no worker yet.
 const WAITS_FOR_WORKER: &str = "waits for a worker";
 
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
@@ -233,7 +233,7 @@ impl History {
         }
     }
 
-    /// The number of the last attempt of a state; the longest name that ends its path is the state's.
+    /// The number of the last attempt of a state. The state's name is the longest known name that ends the path.
     fn attempts_max_of(&self, path: &str) -> Option<u32> {
         let named = self.attempts_max.iter().filter(|(name, _)| is_state(path, name));
         named.max_by_key(|(name, _)| name.len()).map(|(_, most)| *most)

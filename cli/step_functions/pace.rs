@@ -33,10 +33,10 @@ impl Pace {
         tokio::time::sleep_until(at).await;
     }
 
-    /// Makes a call when its turn comes, and repeats it if it was throttled.
+    /// Makes a call once the rate allows it, and retries it if it was throttled.
     ///
     /// # Errors
-    /// The call's.
+    /// The error of the call.
     pub async fn call<T, F>(&self, make: impl Fn() -> F) -> Result<T, StepError>
     where
         F: Future<Output = Result<T, StepError>>,

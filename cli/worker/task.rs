@@ -190,7 +190,7 @@ fn output(value: &Value) -> Outcome {
     if text.len() <= OUTPUT_BYTES_MAX {
         return Outcome::Output(text);
     }
-    let cause = format!("The output has {} bytes; Step Functions takes {OUTPUT_BYTES_MAX}.", text.len());
+    let cause = format!("The output has {} bytes; Step Functions accepts at most {OUTPUT_BYTES_MAX}.", text.len());
     Outcome::Failure { error: "States.DataLimitExceeded".to_owned(), cause }
 }
 

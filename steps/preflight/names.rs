@@ -13,7 +13,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
     let environment = Arc::clone(environment);
     registry.register(
         "preflight:checkNames",
-        "Looks whether every name that the deployment needs is free, or its own already.",
+        "Checks that every name that the deployment needs is free or already its own.",
         &actions,
         move |context, input| check_names(Arc::clone(&environment), context, input),
     );
