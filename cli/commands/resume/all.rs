@@ -326,7 +326,8 @@ async fn ended_meanwhile(handle: &Handle, id: &str, status: ExecutionStatus) -> 
     ended(handle, id, exit).await
 }
 
-/// The outcome of an execution that ended before this command watched it.
+/// The outcome of an execution that ended before this command watched it. It is recorded as shown, so that no later resume prints this
+/// end again.
 async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliError> {
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
     let described = match handle.call::<DescribeExecution>(request).await {
@@ -336,6 +337,11 @@ async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliErro
     let now_ms = clock::of(handle.home()).now_ms();
     let display_status = display_status(&described.execution, false, None, now_ms);
     let message = summary::display_line(&described.view, display_status, now_ms);
+    let sequence = described.view.last_sequence;
+    match handle.call::<MarkShown>(MarkShownRequest { id: id.to_owned(), sequence, continues: false }).await {
+        Err(error) if error.exit == Exit::NotFound => return Ok(pruned_meanwhile(id)),
+        marked => marked?,
+    };
     Ok(Outcome { id: id.to_owned(), display_status, message, exit, is_news: true, needs_person: false })
 }
 
@@ -392,8 +398,8 @@ fn show_begun(global: &Global, header: &ExecutionHeader, watching: Watch) {
 fn show(global: &Global, outcome: &Outcome, is_news: bool) {
     let Outcome { id, display_status, message, .. } = outcome;
     match global.output {
+        _ if global.quiet && !is_news => {}
         Output::Json => json::print(line(id, display_status, message)),
-        Output::Human if global.quiet && !is_news => {}
         Output::Human => say!("{}   {message}", leading(global, id)),
     }
 }
