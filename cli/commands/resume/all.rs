@@ -102,8 +102,9 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
         for header in &theirs {
             report.refuse_other_region(header, true);
         }
-        show_driven(global, &theirs, owner);
-        show_needs(&mut report, handle, &theirs).await?;
+        let shown = show_needs(&mut report, handle, &theirs).await?;
+        let others: Vec<_> = theirs.iter().filter(|header| !shown.contains(&header.id)).collect();
+        show_driven(global, &others, owner);
         if !theirs.is_empty() {
             report.worst = report.worst.worse(Exit::Waiting);
             report.has_others = true;
@@ -404,10 +405,16 @@ fn show(global: &Global, outcome: &Outcome, is_news: bool) {
     }
 }
 
-/// Reports what another process's executions need of a person: when it is new, and once a day while they wait.
-async fn show_needs(report: &mut Report<'_>, handle: &Handle, theirs: &[ExecutionHeader]) -> Result<(), CliError> {
+/// Reports what another process's executions need of a person; with `--quiet` when it is new, and once a day while they wait. Returns the
+/// executions of which it said that.
+async fn show_needs(
+    report: &mut Report<'_>,
+    handle: &Handle,
+    theirs: &[ExecutionHeader],
+) -> Result<Vec<String>, CliError> {
+    let mut shown = Vec::new();
     if theirs.is_empty() {
-        return Ok(());
+        return Ok(shown);
     }
     let global = report.global;
     let ListPersonTasksResponse { tasks, truncated } =
@@ -427,19 +434,20 @@ async fn show_needs(report: &mut Report<'_>, handle: &Handle, theirs: &[Executio
         let before = handle.call::<DescribeExecution>(describe(true)).await?.view;
         let view = handle.call::<DescribeExecution>(describe(false)).await?.view;
         let is_news = view.needs_more_than(&before);
-        if !report.reminders.is_due(&header.id, is_news) {
+        if !report.reminders.is_due(&header.id, is_news || !global.quiet) {
             continue;
         }
         let message = summary::display_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
         let (id, exit) = (header.id.clone(), Exit::Success);
         let outcome = Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news, needs_person: true };
         show(global, &outcome, true);
+        shown.push(id.clone());
         if is_news {
             let request = MarkShownRequest { id, sequence: view.last_sequence, continues: false };
             handle.call::<MarkShown>(request).await?;
         }
     }
-    Ok(())
+    Ok(shown)
 }
 
 /// The JSON line about an execution.
@@ -448,12 +456,12 @@ pub fn line(id: &str, display_status: &str, message: &str) -> Value {
 }
 
 /// Lists the executions that another process drives. This process does nothing for them.
-fn show_driven(global: &Global, headers: &[ExecutionHeader], owner: &str) {
+fn show_driven(global: &Global, headers: &[&ExecutionHeader], owner: &str) {
     for header in headers.iter().take(DRIVEN_SHOWN_MAX) {
         let message = format!("RUNNING in {owner}");
         match global.output {
+            _ if global.quiet => {}
             Output::Json => json::print(line(&header.id, "RUNNING", &message)),
-            Output::Human if global.quiet => {}
             Output::Human => say!("{}   {message}", leading(global, &header.id)),
         }
     }
