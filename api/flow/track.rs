@@ -181,7 +181,8 @@ impl Operation for TrackUnfinished {
             let reported_ms: Option<u64> = store.document(REPORTED)?;
             let since_ms = reported_ms
                 .map_or(now_ms.saturating_sub(FIRST_READ_MS), |reported_ms| reported_ms.saturating_sub(READ_AGAIN_MS));
-            let known: HashSet<String> = named.into_iter().chain(ended.iter().map(|header| header.id.clone())).collect();
+            let known: HashSet<String> =
+                named.into_iter().chain(ended.iter().map(|header| header.id.clone())).collect();
             let unseen = api.ended_unseen(since_ms)?;
             ended.extend(unseen.into_iter().filter(|header| !known.contains(&header.id)));
             ids.extend(ended.iter().skip(ENDED_MAX).map(|header| header.id.clone()));

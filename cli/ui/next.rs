@@ -55,9 +55,7 @@ pub fn next(header: &ExecutionHeader, display_status: &str, needs: Option<&Needs
     let id = quote_name(&header.id);
     match (display_status, needs) {
         ("WAITING" | "RUNNING", Some(needs)) => answer(needs),
-        ("WAITING", None) => {
-            Next { advice: next_check(header, now_ms), command: format!("flow resume {id}{OPTIONS}") }
-        }
+        ("WAITING", None) => Next { advice: next_check(header, now_ms), command: format!("flow resume {id}{OPTIONS}") },
         // The process that drives it makes the check.
         ("RUNNING", None) if !header.awake => Next { advice: next_check(header, now_ms), command: String::new() },
         ("INTERRUPTED" | "PAUSED", _) => Next::command(format!("flow resume {id}{OPTIONS}")),

@@ -136,7 +136,10 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     loop {
         tokio::select! {
             biased;
-            _ = &mut stops, if !stops.is_terminated() => say_that_all_stop(elsewhere.as_deref()),
+            _ = &mut stops, if !stops.is_terminated() => {
+                let left = ours.iter().filter(|header| !report.reported.contains(&header.id));
+                say_that_all_stop(elsewhere.as_deref(), left.map(|header| header.id.clone()).collect());
+            }
             outcome = running.next() => match outcome {
                 Some(outcome) => report.show(&outcome),
                 None => break,
@@ -353,11 +356,14 @@ fn pruned_meanwhile(id: &str) -> Outcome {
     Outcome { id, display_status: "PRUNED", message, exit, is_news: true, needs_person: false }
 }
 
-/// After a signal, prints what happens next and how to stop immediately.
-fn say_that_all_stop(elsewhere: Option<&str>) {
+/// After a signal, prints what happens next and how to stop immediately. `left`: the executions that have not ended.
+fn say_that_all_stop(elsewhere: Option<&str>, left: Vec<String>) {
     match elsewhere {
         Some(owner) => report!("\nflow: what runs continues in {owner}"),
-        None => report!("\nflow: {}. Nothing is lost: flow resume --all{OPTIONS}", owner::no_new_calls()),
+        None => {
+            interrupt::at_second_signal(stopped::message_of_all(&left));
+            report!("\nflow: {}. Nothing is lost: flow resume --all{OPTIONS}", owner::no_new_calls());
+        }
     }
 }
 
@@ -381,7 +387,7 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
 }
 
 fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
-    let Watched { view, display_status, needs_are_news, exit } = watched;
+    let Watched { view, display_status, needs_are_news, exit, .. } = watched;
     let message = summary::display_line(view, display_status, clock.now_ms());
     let is_news = *needs_are_news || matches!(exit, Exit::Success | Exit::Failed);
     Outcome { id: view.id.clone(), display_status, message, exit: *exit, is_news, needs_person: view.needs_person() }
