@@ -70,3 +70,25 @@ fn the_right_client_waits_for_an_owner_that_is_refused() {
     assert!(said.contains("account: 111111111111") && !said.contains("kill "), "{said}");
     assert_eq!(all.wait().unwrap().code(), Some(3));
 }
+
+/// Nothing is left to continue, so nobody's credentials matter.
+#[test]
+fn a_watcher_with_other_credentials_sees_the_end_after_the_owner_has_ended() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 3, "Next": "Who" }, "Who": who() });
+    let file = home.definition("due", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }));
+    let spawn = |arguments: &[&str], account: &str| {
+        let mut command = home.command(arguments);
+        command.envs(sts.credentials(account));
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let owner = spawn(&["run", &file, "--yes", "--id", "one"], STAGING);
+    until(10, "it runs", || home.flow(&["status", "one"]).status.success());
+    let watchers = [0, 1, 2].map(|_| spawn(&["resume", "one"], PRODUCTION));
+    assert!(owner.wait_with_output().unwrap().status.success());
+    for watcher in watchers {
+        let output = watcher.wait_with_output().unwrap();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success() && said.contains("one SUCCEEDED"), "{said}");
+    }
+}
