@@ -176,6 +176,14 @@ fn beside_a_server_the_exit_code_is_as_without_one_and_it_says_whose_they_are() 
     assert_eq!(home.exits(&["resume", "--all", "--no-wait", "-q"], 75), "");
     let said = home.exits(&["resume", "--all", "--no-wait", "-o", "json"], 75);
     assert_eq!(said.matches(r#""type":"execution""#).count(), 2, "{said}");
+    assert!(home.succeed(&["status"]).contains("next check"), "the list says when a Wait ends");
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": { "Prompt": "Deploy it?" }, "End": true });
+    let said = home.exits(&["run", &home.one("ask", &ask), "--yes", "--no-wait=1s", "--quiet", "--id", "asks"], 75);
+    assert_eq!(said.matches("Deploy it?").count(), 1, "the question is printed once: {said}");
+    let said = home.exits(&["resume", "--all", "--no-wait"], 75);
+    assert!(said.contains("asks   RUNNING, needs you: flow status asks"), "{said}");
+    let quiet = ["resume", "--all", "--no-wait", "--quiet", "-o", "json"];
+    assert_eq!(home.exits(&quiet, 75), "", "a known question is no news");
 }
 
 #[test]
@@ -273,8 +281,7 @@ fn a_night_that_fails_after_its_command_has_left_is_reported_once() {
 fn an_end_after_the_death_of_its_watcher_beside_a_server_is_reported_once() {
     let home = Home::plain();
     let _server = Server::start(&home);
-    let states =
-        json!({ "Rest": { "Type": "Wait", "Seconds": 2, "Next": "Break" }, "Break": { "Type": "Fail", "Error": "Broken" } });
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 2, "Next": "Break" }, "Break": { "Type": "Fail", "Error": "Broken" } });
     let file = home.definition("night", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }));
     let mut runs = ["killed", "closed"].map(|id| home.spawn(&["run", &file, "--yes", "--id", id]));
     for (id, signal, run) in [("killed", "-KILL", 0), ("closed", "-HUP", 1)] {

@@ -122,16 +122,17 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         Some(exit) => exit,
         None => asked.unwrap_or(Exit::Waiting),
     };
+    let is_remote = handle.is_remote().await;
     let last_line = match asked.filter(|_| !watch.is_one_of_many) {
         Some(_) if execution.status != ExecutionStatus::Running => {
             let status = display_status(&execution, false, None, clock.now_ms());
             Some(format!("{id} ended before this process stopped: {status}"))
         }
-        Some(_) if !handle.is_remote().await => Some(stopped::message(&view, &called)),
+        Some(_) if !is_remote => Some(stopped::message(&view, &called)),
         _ => None,
     };
     // This process is about to stop driving its executions.
-    let driven = driven && (handle.is_remote().await || exit == Exit::Success);
+    let driven = driven && (is_remote || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;
     if is_news {
         let request =
