@@ -156,7 +156,8 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     }
     record::open(&global)?;
     if global.output == Output::Json && arguments.command.prints_lines() {
-        say_raw!("{}", json::complete(json::version()));
+        // All that a resume prints for programs goes through `json::print`.
+        json::begin(global.quiet && matches!(arguments.command, Command::Resume(_)));
     }
     match arguments.command {
         Command::Run(arguments) => commands::run::run(&global, arguments).await,

@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -30,8 +30,10 @@ const NOTHING_BEGUN: &str = "stopped; nothing was begun";
 /// How long the last line of a process that a signal ends may take to be printed.
 const PRINT_MAX: Duration = Duration::from_millis(500);
 
-/// The message of a command that a second signal ends.
+/// The message of a command that a second signal ends, unless [`at_second_signal`] gives one.
 const STOPPED_AT_ONCE: &str = "stopped. A call that was in flight is made again by the next flow resume";
+/// The message that [`at_second_signal`] gave.
+static AT_SECOND_SIGNAL: Mutex<Option<String>> = Mutex::new(None);
 
 /// After a signal, how long the owner of the store is given to confirm a call.
 const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
@@ -65,8 +67,8 @@ pub fn install() -> std::io::Result<()> {
             let again = asked().send_replace(Some(exit)).is_some();
             let is_orderly = ORDERLY.load(Ordering::SeqCst) > 0;
             let last_words = match (again, is_orderly || BEGUN.load(Ordering::SeqCst)) {
-                (true, _) => Some(STOPPED_AT_ONCE),
-                (false, false) => Some(NOTHING_BEGUN),
+                (true, _) => Some(stopped_at_once()),
+                (false, false) => Some(NOTHING_BEGUN.to_owned()),
                 (false, true) => None,
             };
             match last_words {
@@ -80,6 +82,16 @@ pub fn install() -> std::io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// Sets the message of a second signal: which calls it breaks off, and how their execution continues.
+pub fn at_second_signal(words: String) {
+    *AT_SECOND_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+}
+
+fn stopped_at_once() -> String {
+    let given = AT_SECOND_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    given.unwrap_or_else(|| STOPPED_AT_ONCE.to_owned())
 }
 
 /// Prints an error as a JSON line. A reader that does not read standard output must not keep the process from ending.

@@ -11,7 +11,10 @@ mod stream;
 mod take_over;
 mod verification;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use api::{Operation, StreamOperation, flow};
 use engine::store::{Holder, OwnerLock};
@@ -51,6 +54,8 @@ pub struct Handle {
     awaited_owner: Mutex<Option<String>>,
     /// Where this process drives an execution: it becomes the owner only if it can act there.
     environment: Option<Value>,
+    /// The execution that this process watches.
+    watched: OnceLock<String>,
     /// How long this process still waits for owners that are about to end, over all its calls.
     passing_wait_left: Mutex<Duration>,
 }
@@ -143,6 +148,7 @@ impl Handle {
             backend: Mutex::new(Arc::new(backend)),
             awaited_owner: Mutex::default(),
             environment,
+            watched: OnceLock::new(),
             passing_wait_left: Mutex::new(passing::WAIT_MAX),
         }
     }
@@ -333,7 +339,10 @@ impl Handle {
         }
         // An owner that is ending answers immediately each time, so there is always a pause.
         tokio::time::sleep(RETRY_AFTER).await;
-        *current = Arc::new(backend::open(&self.environments, self.purpose, self.environment.as_ref()).await?);
+        *current = match backend::open(&self.environments, self.purpose, self.environment.as_ref()).await {
+            Ok(opened) => Arc::new(opened),
+            Err(refusal) => self.reader_of_the_end(refusal).await?,
+        };
         Ok(())
     }
 

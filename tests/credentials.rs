@@ -70,3 +70,36 @@ fn the_right_client_waits_for_an_owner_that_is_refused() {
     assert!(said.contains("account: 111111111111") && !said.contains("kill "), "{said}");
     assert_eq!(all.wait().unwrap().code(), Some(3));
 }
+
+/// Nothing is left to continue, so nobody's credentials matter.
+#[test]
+fn a_watcher_with_other_credentials_sees_the_end_after_the_owner_has_ended() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 3, "Next": "Who" }, "Who": who() });
+    let file = home.definition("due", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }));
+    let spawn = |arguments: &[&str], account: &str| {
+        let mut command = home.command(arguments);
+        command.envs(sts.credentials(account));
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let owner = spawn(&["run", &file, "--yes", "--id", "one"], STAGING);
+    until(10, "it runs", || home.flow(&["status", "one"]).status.success());
+    let watchers = [0, 1, 2].map(|_| spawn(&["resume", "one"], PRODUCTION));
+    assert!(owner.wait_with_output().unwrap().status.success());
+    for watcher in watchers {
+        let output = watcher.wait_with_output().unwrap();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success() && said.contains("one SUCCEEDED"), "{said}");
+    }
+}
+
+#[test]
+fn a_run_that_has_no_account_proposes_what_helps_and_no_resume() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let run = ["run", &asks_once(&home), "--yes", "--id", "one"];
+    let said = home.exits(&run, 3);
+    assert!(said.contains("then repeat the command") && !said.contains("then resume"), "{said}");
+    let [key, secret, (endpoint, _), region] = sts.credentials(STAGING);
+    let said = home.exits_with(&run, &[key, secret, (endpoint, "http://127.0.0.1:1"), region], 3);
+    assert!(said.contains("check that AWS STS can be reached") && !said.contains("sso login"), "{said}");
+}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     serve::Server,
-    support::{Home, text, until},
+    support::{Home, send, text, until},
 };
 
 fn start(home: &Home, file: &str, id: &str) {
@@ -176,6 +176,14 @@ fn beside_a_server_the_exit_code_is_as_without_one_and_it_says_whose_they_are() 
     assert_eq!(home.exits(&["resume", "--all", "--no-wait", "-q"], 75), "");
     let said = home.exits(&["resume", "--all", "--no-wait", "-o", "json"], 75);
     assert_eq!(said.matches(r#""type":"execution""#).count(), 2, "{said}");
+    assert!(home.succeed(&["status"]).contains("next check"), "the list says when a Wait ends");
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": { "Prompt": "Deploy it?" }, "End": true });
+    let said = home.exits(&["run", &home.one("ask", &ask), "--yes", "--no-wait=1s", "--quiet", "--id", "asks"], 75);
+    assert_eq!(said.matches("Deploy it?").count(), 1, "the question is printed once: {said}");
+    let said = home.exits(&["resume", "--all", "--no-wait"], 75);
+    assert!(said.contains("asks   RUNNING, needs you: flow status asks"), "{said}");
+    let quiet = ["resume", "--all", "--no-wait", "--quiet", "-o", "json"];
+    assert_eq!(home.exits(&quiet, 75), "", "a known question is no news");
 }
 
 #[test]
@@ -266,6 +274,30 @@ fn a_night_that_fails_after_its_command_has_left_is_reported_once() {
     let said = home.exits(&resume, 1);
     assert!(said.contains("night") && said.contains("Broken"), "{said}");
     assert_eq!(home.exits(&resume, 0), "");
+}
+
+/// The terminal of a run closes, or the run is killed: nobody sees the end.
+#[test]
+fn an_end_after_the_death_of_its_watcher_beside_a_server_is_reported_once() {
+    let home = Home::plain();
+    let _server = Server::start(&home);
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 2, "Next": "Break" }, "Break": { "Type": "Fail", "Error": "Broken" } });
+    let file = home.definition("night", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }));
+    let mut runs = ["killed", "closed"].map(|id| home.spawn(&["run", &file, "--yes", "--id", id]));
+    for (id, signal, run) in [("killed", "-KILL", 0), ("closed", "-HUP", 1)] {
+        until(10, "it has begun", || home.flow(&["status", id]).status.success());
+        send(signal, runs[run].id());
+        runs[run].wait().unwrap();
+    }
+    until(20, "both have failed", || ["killed", "closed"].iter().all(|id| home.status_of(id) == "FAILED"));
+    let resume = ["resume", "--all", "--no-wait", "--quiet"];
+    let said = home.exits(&resume, 1);
+    assert!(said.contains("killed   FAILED") && said.contains("closed   FAILED"), "{said}");
+    for more in [&[][..], &["-o", "json"]] {
+        assert_eq!(home.exits(&[&resume[..], more].concat(), 0), "", "it is reported once");
+    }
+    let said = home.exits(&["resume", "killed", "--no-wait=0", "--quiet"], 3);
+    assert!(!said.contains("( 2/2)"), "the failure is not printed again: {said}");
 }
 
 /// The owner records within a second what was shown, and not only at an orderly end.

@@ -70,6 +70,8 @@ fn a_line_that_is_no_execution_is_named_and_changes_nothing() {
         assert_eq!(output.status.code(), Some(3));
         assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
     }
+    // An export that failed at once, such as on a full disk.
+    assert!(home.exits(&["import", "/dev/null"], 3).contains("its first line"));
 }
 
 #[test]

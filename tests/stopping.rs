@@ -55,7 +55,9 @@ fn one_signal_lets_the_call_in_flight_end_and_records_it() {
             assert!(said.contains(words), "{words:?} is not in: {said}");
         }
         let stopped = "stopped. Finished and recorded: Only. Waits: Rest. To continue:   flow resume one";
-        assert!(said.contains(stopped), "{said}");
+        assert!(said.trim_end().ends_with(stopped), "it is the last line: {said}");
+        let shown = text(&output.stdout);
+        assert!(shown.contains("Completed ( 1/2) Only"), "the answer is shown: {shown}");
         home.exits_with(&["resume", "one"], &[("FLOW_PROGRAMS", &program)], 0);
         assert_eq!(std::fs::read_to_string(&log).unwrap(), "begin\nend\n", "it ran once and to its end");
     }
@@ -197,7 +199,9 @@ fn two_signals_stop_at_once_and_nothing_runs_on() {
     std::thread::sleep(Duration::from_millis(300));
     send("-TERM", run.id());
     let output = run.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(143), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(143), "{said}");
+    assert!(said.contains("The next resume calls again: Only. To continue:   flow resume one"), "{said}");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!(home.status_of("one"), "RUNNING");
     std::fs::write(&program, "#!/bin/sh\necho 2\n").unwrap();

@@ -1,9 +1,12 @@
-//! Tracks which executions were unfinished at the last `flow resume --all`, or when another command left them, so that an end
-//! that nobody watched is reported once.
+//! Finds the ends that nobody was shown, so that `flow resume --all` reports each once: of executions that were unfinished at the
+//! last one or that another command left, and of all others that have ended since.
 
 use std::collections::{BTreeMap, HashSet};
 
-use engine::machine::{ExecutionHeader, ExecutionStatus};
+use engine::{
+    machine::{ExecutionHeader, ExecutionStatus},
+    store::{ListFilter, ListPosition, Store, StoreError},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation};
@@ -12,8 +15,22 @@ use crate::{Api, Fault, Operation};
 const SAID_NEEDS: &str = "resume-all/needs";
 /// The document with the ids.
 const UNFINISHED: &str = "resume-all/unfinished";
+/// The document with the time of the last request that reported ends, in milliseconds since the Unix epoch.
+const REPORTED: &str = "resume-all/reported";
 /// The most ids that are stored.
 const IDS_MAX: usize = 10_000;
+/// The most executions of a response. The others are left to the next request.
+const ENDED_MAX: usize = 1_000;
+/// How many ends are read at once.
+const PAGE: usize = 1_000;
+/// Before the last request: ends are read again from this time on, because a clock may be set back, and a command may be killed before
+/// it prints them. Those that were shown are not reported again.
+const READ_AGAIN_MS: u64 = 3_600_000;
+/// Without an earlier request: ends are read from this time on, until now.
+const FIRST_READ_MS: u64 = 7 * 24 * 3_600_000;
+/// The ends that are reported although nobody saw the execution unfinished. Who aborts an execution knows of its end.
+const REPORTED_ENDS: [ExecutionStatus; 3] =
+    [ExecutionStatus::Succeeded, ExecutionStatus::Failed, ExecutionStatus::TimedOut];
 
 /// Replaces the stored list of unfinished executions.
 pub struct TrackUnfinished;
@@ -41,7 +58,8 @@ pub struct TrackUnfinishedRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TrackUnfinishedResponse {
-    /// The executions of the previous list that have ended since; empty if the request leaves them to the next one.
+    /// The executions that have ended since the previous request and whose end nobody was shown; empty if the request leaves them to the
+    /// next one.
     pub ended: Vec<ExecutionHeader>,
     /// When the needs of each execution were last reported, before this request.
     pub said_needs_ms: BTreeMap<String, u64>,
@@ -71,9 +89,59 @@ impl Api {
         Ok(())
     }
 
+    /// The executions that have ended at `since_ms` or later and whose end nobody was shown, whether or not a command saw them
+    /// unfinished.
+    fn ended_unseen(&self, since_ms: u64) -> Result<Vec<ExecutionHeader>, Fault> {
+        let store = self.runner.store();
+        let mut unseen = Vec::new();
+        for workflow in store.workflows()? {
+            for status in REPORTED_ENDS {
+                let ids = ended_since(store, &workflow, status, since_ms)?;
+                for id in ids.iter().filter(|id| concerns_a_person(id, status)) {
+                    let Some(header) = store.summary(id)?.filter(|header| header.status == status) else { continue };
+                    if !self.end_was_shown(&header)? {
+                        unseen.push(header);
+                    }
+                }
+            }
+        }
+        Ok(unseen)
+    }
+
     /// Whether a person was shown the end of an execution.
     fn end_was_shown(&self, header: &ExecutionHeader) -> Result<bool, Fault> {
         Ok(self.shown(&header.id)? >= header.last_sequence)
+    }
+}
+
+/// The executions of a workflow that have ended with a status at `since_ms` or later, the latest first.
+fn ended_since(
+    store: &Store,
+    workflow: &str,
+    status: ExecutionStatus,
+    since_ms: u64,
+) -> Result<Vec<String>, StoreError> {
+    let filter = ListFilter { status: Some(status), redriven: None };
+    let mut ids = Vec::new();
+    let mut after: Option<ListPosition> = None;
+    loop {
+        let page = store.list_page(workflow, filter, after.as_ref(), PAGE)?;
+        let Some(last) = page.last().cloned() else { return Ok(ids) };
+        ids.extend(page.into_iter().filter(|position| position.at_ms >= since_ms).map(|position| position.id));
+        if last.at_ms < since_ms || ids.len() >= IDS_MAX {
+            return Ok(ids);
+        }
+        after = Some(last);
+    }
+}
+
+/// Whether an end that no command saw coming is reported: every end of an execution that `flow run` began, whose id has no colon, and
+/// the failures of those that a client of the Step Functions API began. The caller of an EXPRESS execution waits for its end.
+fn concerns_a_person(id: &str, status: ExecutionStatus) -> bool {
+    match id.matches(':').count() {
+        0 => true,
+        1 => status != ExecutionStatus::Succeeded,
+        _ => false,
     }
 }
 
@@ -107,6 +175,19 @@ impl Operation for TrackUnfinished {
                 Some(header) if keeps_ended || header.status == ExecutionStatus::Running => ids.push(id.clone()),
                 header => ended.extend(header),
             }
+        }
+        if !keeps_ended {
+            let now_ms = api.now_ms();
+            let reported_ms: Option<u64> = store.document(REPORTED)?;
+            let since_ms = reported_ms
+                .map_or(now_ms.saturating_sub(FIRST_READ_MS), |reported_ms| reported_ms.saturating_sub(READ_AGAIN_MS));
+            let known: HashSet<String> =
+                named.into_iter().chain(ended.iter().map(|header| header.id.clone())).collect();
+            let unseen = api.ended_unseen(since_ms)?;
+            ended.extend(unseen.into_iter().filter(|header| !known.contains(&header.id)));
+            ids.extend(ended.iter().skip(ENDED_MAX).map(|header| header.id.clone()));
+            ended.truncate(ENDED_MAX);
+            api.put(REPORTED, &now_ms)?;
         }
         ids.truncate(IDS_MAX);
         if ids != before {

@@ -228,6 +228,40 @@ async fn an_end_that_nobody_reported_is_reported_once_by_the_next_request() {
     assert!(track(&world, &[], &[], false).await.is_empty());
 }
 
+/// What counts is whether the end was shown, and not whether a command saw the execution unfinished.
+#[tokio::test]
+async fn an_end_that_no_command_saw_coming_is_reported_until_it_is_shown() {
+    let world = World::new();
+    let fails = json!({ "StartAt": "A", "States": { "A": { "Type": "Fail", "Error": "Broken" } } });
+    for (id, definition) in [("w-1", fails.clone()), ("w-2", pass())] {
+        world.api.start_workflow(workflow(id, &definition)).await.unwrap();
+        world.ended(&format!("{PREFIX}:execution:work:{id}")).await;
+    }
+    let machine = world.machine("api", &fails).await;
+    world.ended(&world.start(&machine, "one").await).await;
+    let succeeds = world.machine("fine", &pass()).await;
+    world.ended(&world.start(&succeeds, "one").await).await;
+    let shown = async |id: &str, continues: bool| {
+        let sequence = world.runner.store().summary(id).unwrap().unwrap().last_sequence;
+        MarkShown::answer(&world.api, MarkShownRequest { id: id.to_owned(), sequence, continues }).await.unwrap();
+    };
+    // A display that was killed did not show the end.
+    shown("w-1", true).await;
+    let mut ended = track(&world, &[], &[], false).await;
+    ended.sort();
+    assert_eq!(ended, ["api:one", "w-1", "w-2"], "of a client's executions only the failures");
+    for id in ["api:one", "w-2"] {
+        shown(id, false).await;
+    }
+    // The command was killed before it printed w-1.
+    assert_eq!(track(&world, &[], &[], false).await, ["w-1"]);
+    shown("w-1", false).await;
+    assert!(track(&world, &[], &[], false).await.is_empty());
+    world.api.resume("w-1", None, Vec::new(), None).await.unwrap();
+    world.ended(&format!("{PREFIX}:execution:work:w-1")).await;
+    assert_eq!(track(&world, &[], &[], false).await, ["w-1"], "it has failed again");
+}
+
 #[tokio::test]
 async fn a_success_that_was_shown_is_not_reported_by_a_request_that_listed_it_before() {
     let world = World::new();

@@ -140,6 +140,7 @@ fn copied(home: &Home, input: &mut dyn Read) -> Result<File, CliError> {
 fn check(lines: &mut File) -> Result<(), CliError> {
     lines.rewind()?;
     let mut end_expected = false;
+    let mut has_version = false;
     let mut count = 0;
     for (line, number) in BufReader::new(&*lines).lines().zip(1..) {
         let refused = |error: String| CliError::refused(format!("line {number}: {error}")).hint(NOTHING_IMPORTED);
@@ -157,7 +158,10 @@ fn check(lines: &mut File) -> Result<(), CliError> {
                     .hint("nothing is imported. Use the version of flow that exported them, or a later one"));
             }
             ExportLine::Export { .. } if end_expected => return Err(refused(cut_off())),
-            ExportLine::Export { version } => end_expected = version >= FIRST_VERSION_WITH_AN_END,
+            ExportLine::Export { version } => {
+                has_version = true;
+                end_expected = version >= FIRST_VERSION_WITH_AN_END;
+            }
             ExportLine::End => end_expected = false,
             ExportLine::Execution(execution) => {
                 if let Some(message) = execution.unknown_entry() {
@@ -167,9 +171,13 @@ fn check(lines: &mut File) -> Result<(), CliError> {
             ExportLine::Document { .. } => {}
         }
     }
-    match end_expected {
-        true => Err(CliError::refused(format!("line {count}: {}", cut_off())).hint(NOTHING_IMPORTED)),
-        false => Ok(()),
+    match (has_version, end_expected) {
+        (false, _) => {
+            let message = "this is no export of flow: its first line, with the format's version, is missing";
+            Err(CliError::refused(message).hint(NOTHING_IMPORTED))
+        }
+        (true, true) => Err(CliError::refused(format!("line {count}: {}", cut_off())).hint(NOTHING_IMPORTED)),
+        (true, false) => Ok(()),
     }
 }
 

@@ -33,7 +33,7 @@ use crate::{
     shell::{self, option, quote_name},
     target::{Engine, Target},
     this_process,
-    ui::{after_fail, display::Display},
+    ui::{after_fail, display::Display, json},
     world,
 };
 
@@ -282,8 +282,8 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
 fn nothing_to_resume(global: &Global, id: &str) -> Exit {
     let message = RunnerError::Succeeded { id: id.to_owned() }.to_string();
     match global.output {
-        Output::Json => say_raw!("{}", all::line(id, "SUCCEEDED", &message)),
-        Output::Human if global.quiet => {}
+        _ if global.quiet => {}
+        Output::Json => json::print(all::line(id, "SUCCEEDED", &message)),
         Output::Human => say!("{message}"),
     }
     Exit::Success

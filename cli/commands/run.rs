@@ -14,7 +14,7 @@ use api::flow::{StartExecution, StartExecutionRequest};
 use clap::Args;
 use engine::{
     machine::{ExecutionStatus, Reentry},
-    step::StepError,
+    step::{ErrorClass, StepError},
     store::name_problem,
 };
 use serde_json::json;
@@ -278,15 +278,26 @@ async fn where_it_acts(
     if !plan.needs_account() {
         return Ok((location, None));
     }
-    let (location, identity) = environments.pin(location).await.map_err(|error| {
-        let hint =
-            error.hint.clone().unwrap_or_else(|| "name a profile with --profile, or run `aws sso login`".to_owned());
-        CliError::refused(format!("no usable AWS credentials; nothing was changed: {error}")).hint(hint)
-    })?;
+    let (location, identity) = environments.pin(location).await.map_err(|error| no_account(&error))?;
     let account = Account::of(&identity);
     plan.refuse_other_accounts(&account)?;
     let caller = Caller { account, arn: identity.arn, region: identity.region, profile: global.profile.clone() };
     Ok((location, Some(caller)))
+}
+
+/// The refusal of a run whose account is not known. There is no execution yet that could be resumed.
+fn no_account(error: &StepError) -> CliError {
+    let is_unreachable = matches!(error.class, ErrorClass::Unknown | ErrorClass::Throttled);
+    let hint = match &error.hint {
+        Some(hint) => hint.replace(", then resume", ", then repeat the command"),
+        None if is_unreachable => {
+            "check that AWS STS can be reached from here (network, proxy, AWS_ENDPOINT_URL), then repeat the command"
+                .to_owned()
+        }
+        None => "name a profile with --profile, or run `aws sso login`".to_owned(),
+    };
+    let what = if is_unreachable { "the AWS account could not be asked for" } else { "no usable AWS credentials" };
+    CliError::refused(format!("{what}; nothing was changed: {error}")).hint(hint)
 }
 
 /// The arguments of the teardown of this run, if the workflow has a teardown.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use api::{
     flow::{
-        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EstimateTimeLeft, ExecutionIdRequest,
-        MarkShown, MarkShownRequest, Needs,
+        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EntriesRequest, EstimateTimeLeft,
+        ExecutionIdRequest, GetEntries, MarkShown, MarkShownRequest, Needs,
     },
     view::{Typical, View},
 };
@@ -60,6 +60,8 @@ pub struct Watched {
     pub needs_are_news: bool,
     /// The exit code.
     pub exit: Exit,
+    /// After a signal: what this process finished, what waits and how to continue. It is printed last.
+    pub last_line: Option<String>,
 }
 
 /// Why a watch stops.
@@ -79,12 +81,16 @@ const SHORT_EXECUTION_MAX: Duration = Duration::from_millis(500);
 /// # Errors
 /// The store fails, or its owner does not answer.
 pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Display) -> Result<Watched, CliError> {
+    handle.begin_watch(id);
     let before = describe(handle, id, true).await?;
     let known_sequence = before.execution.last_sequence;
     let mut view = before.view.clone();
     let shown_before = view.last_sequence;
     let clock = clock::of(handle.home());
     display.begin(&view);
+    if watch.no_wait.is_some() {
+        display.ask_at_end();
+    }
     let stop = loop {
         let proceeded_ms = clock.now_ms();
         let marked = (view.last_sequence, Instant::now());
@@ -100,28 +106,33 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         Stop::Asked(exit) => {
             if !watch.is_one_of_many {
                 display.clear();
-                say_that_it_stops(handle, id).await;
+                say_that_it_stops(handle, &view, &called).await;
             }
             handle.drain().await;
+            if !watch.is_one_of_many && !handle.is_remote().await {
+                show_rest(handle, &mut view, display).await?;
+            }
             Some(exit)
         }
         Stop::Settled | Stop::Asleep => None,
     };
-    // What ends within the drain's limit is shown by the next display.
     let displayed = asked.filter(|_| !watch.is_one_of_many).map(|_| view.last_sequence);
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = describe(handle, id, false).await?;
     let exit = match ended(&view) {
         Some(exit) => exit,
         None => asked.unwrap_or(Exit::Waiting),
     };
-    if asked.is_some() && execution.status != ExecutionStatus::Running && !watch.is_one_of_many {
-        let status = display_status(&execution, false, None, clock.now_ms());
-        report!("flow: {id} ended before this process stopped: {status}");
-    } else if asked.is_some() && !watch.is_one_of_many && !handle.is_remote().await {
-        report!("flow: {}", stopped::message(&view, &called));
-    }
+    let is_remote = handle.is_remote().await;
+    let last_line = match asked.filter(|_| !watch.is_one_of_many) {
+        Some(_) if execution.status != ExecutionStatus::Running => {
+            let status = display_status(&execution, false, None, clock.now_ms());
+            Some(format!("{id} ended before this process stopped: {status}"))
+        }
+        Some(_) if !is_remote => Some(stopped::message(&view, &called)),
+        _ => None,
+    };
     // This process is about to stop driving its executions.
-    let driven = driven && (handle.is_remote().await || exit == Exit::Success);
+    let driven = driven && (is_remote || exit == Exit::Success);
     let is_news = view.last_sequence > shown_before;
     if is_news {
         let request =
@@ -131,7 +142,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let needs_are_news = view.needs_more_than(&before.view);
     let needs = Needs::of(id, &frames, execution.deadline_ms);
     let display_status = display_status(&execution, driven, needs.as_ref(), clock.now_ms());
-    Ok(Watched { display_status, needs_are_news, exit, view })
+    Ok(Watched { display_status, needs_are_news, exit, last_line, view })
 }
 
 /// The exit code of an execution that has ended, also if it ended after a signal.
@@ -160,14 +171,32 @@ pub async fn typical(handle: &Handle, id: &str) -> Typical {
     handle.call::<EstimateTimeLeft>(request).await.map_or_else(|_| Typical::default(), |estimate| estimate.typical)
 }
 
-/// After a signal, prints what happens next and how to stop immediately.
-async fn say_that_it_stops(handle: &Handle, id: &str) {
+/// Shows the entries that were recorded after the last one that is shown: those of the calls that were in flight at a signal.
+async fn show_rest(handle: &Handle, view: &mut View, display: &mut Display) -> Result<(), CliError> {
+    loop {
+        let request = EntriesRequest { id: view.id.clone(), from_sequence: view.last_sequence + 1 };
+        let entries = handle.call::<GetEntries>(request).await?.entries;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        for entry in entries {
+            let event = RunnerEvent::Entry { execution: view.id.clone(), entry };
+            view.see(&event);
+            display.event(view, &event);
+        }
+    }
+}
+
+/// After a signal, prints what happens next and how to stop immediately. `called`: the states whose calls are in flight.
+async fn say_that_it_stops(handle: &Handle, view: &View, called: &[String]) {
+    let id = &view.id;
     match handle.owner_elsewhere().await {
         Some(owner) => {
             let quoted_id = quote_name(id);
             report!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
         }
         None => {
+            interrupt::at_second_signal(stopped::message_at_once(view, called));
             report!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quote_name(id))
         }
     }
@@ -295,6 +324,10 @@ pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &m
         display.end(&watched.view, watched.display_status, clock::of(handle.home()).now_ms());
     } else {
         display.record_end(&watched.view, watched.display_status, clock::of(handle.home()).now_ms());
+    }
+    if let Some(last_line) = &watched.last_line {
+        crate::out::flush();
+        report!("flow: {last_line}");
     }
 }
 

@@ -9,11 +9,12 @@ use api::{
     Operation,
     flow::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse},
 };
+use engine::machine::ExecutionStatus;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    Backend, Handle, failed, may_have_been_carried_out,
+    Backend, Handle, Purpose, backend, failed, may_have_been_carried_out,
     retry_limit::RetryLimit,
     verification::{concerns_credentials, lacks_credentials},
 };
@@ -74,6 +75,35 @@ impl Handle {
                 }
                 () = tokio::time::sleep(RETRY_INTERVAL) => {}
             }
+        }
+    }
+
+    /// Notes that this process watches an execution and begins nothing more in it.
+    pub fn begin_watch(&self, id: &str) {
+        let _ = self.watched.set(id.to_owned());
+    }
+
+    /// What answers the calls of a watch after the owner has ended, where this process cannot act for the execution. One that has ended
+    /// is only read, which needs no credentials.
+    ///
+    /// # Errors
+    /// The refusal, if the execution has not ended; or the store cannot be read.
+    pub(super) async fn reader_of_the_end(&self, refusal: CliError) -> Result<Arc<Backend>, CliError> {
+        let concerns_watch = refusal.fault.as_deref().is_some_and(concerns_credentials);
+        let Some(id) = self.watched.get().filter(|_| concerns_watch) else { return Err(refusal) };
+        let reader = backend::open(&self.environments, Purpose::Read, None).await?;
+        let request = DescribeExecutionRequest { id: id.clone(), as_shown: true };
+        let described = match &reader {
+            Backend::Idle(idle) => idle.api().respond::<DescribeExecution>(request).await.map_err(CliError::from)?,
+            Backend::Remote(client) => {
+                let described = client.call::<DescribeExecution>(&request).await;
+                described.map_err(|error| failed(self.home(), error))?
+            }
+            Backend::Local(_) | Backend::StepFunctions(_) => return Err(refusal),
+        };
+        match described.execution.status {
+            ExecutionStatus::Running => Err(refusal),
+            _ => Ok(Arc::new(reader)),
         }
     }
 

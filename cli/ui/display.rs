@@ -33,6 +33,8 @@ pub struct Display {
     kind: Kind,
     /// Whether only changes, failures and what needs a person are shown.
     quiet: bool,
+    /// Whether what needs a person is left to the end of the watch, which shows it with the commands that answer.
+    asks_at_end: bool,
     color: Color,
     clock: Arc<dyn Clock>,
     typical: Option<Typical>,
@@ -84,6 +86,7 @@ impl Display {
         Display {
             kind,
             quiet: false,
+            asks_at_end: false,
             color: Color::Auto,
             clock,
             typical: None,
@@ -124,6 +127,11 @@ impl Display {
         }
     }
 
+    /// Leaves, with `--quiet`, what needs a person to [`Display::needs`], so that it is printed once.
+    pub fn ask_at_end(&mut self) {
+        self.asks_at_end = true;
+    }
+
     /// Prints, once, the id of the execution whose lines follow.
     fn head(&mut self, what: &str) {
         if let Some(id) = self.without_heading.take() {
@@ -150,7 +158,8 @@ impl Display {
     }
 
     fn lines(&mut self, view: &View, entry: &JournalEntry) {
-        if self.quiet && !lines::is_worth_a_quiet_line(entry) {
+        let is_left_out = !lines::is_worth_a_quiet_line(entry) || (self.asks_at_end && lines::asks(entry));
+        if self.quiet && is_left_out {
             return;
         }
         for line in lines::lines(view, entry) {

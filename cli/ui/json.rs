@@ -1,6 +1,8 @@
 //! JSON lines for programs; `docs/json-lines.md` describes them. A reader ignores what it does not know if the minor version is newer, and must
 //! reject another major version.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use api::view::View;
 use engine::runner::RunnerEvent;
 use serde_json::{Map, Value, json};
@@ -38,8 +40,22 @@ pub fn version() -> Value {
     json!({ "type": "version", "ui": "1.2", "message": "JSON lines of flow, version 1.2" })
 }
 
+/// Whether the first line is not printed yet.
+static IS_FIRST: AtomicBool = AtomicBool::new(false);
+
+/// Prints the first line; with `is_deferred` above the next line, so that a command with nothing to say prints nothing.
+pub fn begin(is_deferred: bool) {
+    match is_deferred {
+        true => IS_FIRST.store(true, Ordering::Relaxed),
+        false => say_raw!("{}", complete(version())),
+    }
+}
+
 /// Prints a line, and records it if events are recorded.
 pub fn print(line: Value) {
+    if IS_FIRST.swap(false, Ordering::Relaxed) {
+        begin(false);
+    }
     let line = complete(line);
     record::event(&line);
     say_raw!("{line}");

@@ -112,6 +112,14 @@ pub fn is_worth_a_quiet_line(entry: &JournalEntry) -> bool {
     }
 }
 
+/// Whether an entry is about something that a person must do and that the end of a watch shows too.
+pub fn asks(entry: &JournalEntry) -> bool {
+    match &entry.content {
+        EntryContent::Event(_) => false,
+        EntryContent::Note(note) => matches!(&**note, Note::Waiting { .. } | Note::Paused { .. }),
+    }
+}
+
 /// The description of an entry that has no line of its own: its type, and its state if it has one.
 pub fn sentence(view: &View, entry: &JournalEntry) -> String {
     let value = serde_json::to_value(&entry.content).unwrap_or_default();

@@ -32,7 +32,11 @@ impl Next {
 
     /// Both in one line, for a list's row.
     pub fn text(&self) -> String {
-        if self.advice.is_empty() { self.command.clone() } else { format!("{}: {}", self.advice, self.command) }
+        match (self.advice.is_empty(), self.command.is_empty()) {
+            (true, _) => self.command.clone(),
+            (false, true) => self.advice.clone(),
+            (false, false) => format!("{}: {}", self.advice, self.command),
+        }
     }
 
     /// The command, if it works when pasted.
@@ -51,14 +55,18 @@ pub fn next(header: &ExecutionHeader, display_status: &str, needs: Option<&Needs
     let id = quote_name(&header.id);
     match (display_status, needs) {
         ("WAITING" | "RUNNING", Some(needs)) => answer(needs),
-        ("WAITING", None) => {
-            let advice = header.next_wake_ms.map(|next| format!("next check {}", moment(next, now_ms)));
-            Next { advice: advice.unwrap_or_default(), command: format!("flow resume {id}{OPTIONS}") }
-        }
+        ("WAITING", None) => Next { advice: next_check(header, now_ms), command: format!("flow resume {id}{OPTIONS}") },
+        // The process that drives it makes the check.
+        ("RUNNING", None) if !header.awake => Next { advice: next_check(header, now_ms), command: String::new() },
         ("INTERRUPTED" | "PAUSED", _) => Next::command(format!("flow resume {id}{OPTIONS}")),
         ("FAILED" | "TIMED_OUT", _) => Next::command(format!("flow status {id}{OPTIONS}")),
         _ => Next::default(),
     }
+}
+
+/// When something is due next; empty if nothing is.
+fn next_check(header: &ExecutionHeader, now_ms: u64) -> String {
+    header.next_wake_ms.map_or_else(String::new, |next| format!("next check {}", moment(next, now_ms)))
 }
 
 /// The command that continues an execution that waits: after an answer, or when something is due.

@@ -188,11 +188,10 @@ fn shows_color(color: Color, terminal: bool, variable: impl Fn(&str) -> Option<S
     }
 }
 
-/// Whether the locale names a character set other than UTF-8 (POSIX: LC_ALL, LC_CTYPE, LANG, the first that is set). Without a locale
-/// UTF-8 is assumed: containers rarely set one.
+/// Whether the locale's character set is not UTF-8 (POSIX: LC_ALL, LC_CTYPE, LANG, the first that is set; without one, the locale is C).
 fn is_ascii(variable: impl Fn(&str) -> Option<String>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
-    locale.is_some_and(|locale| {
+    locale.is_none_or(|locale| {
         let locale = locale.to_ascii_lowercase();
         !locale.contains("utf-8") && !locale.contains("utf8")
     })
@@ -244,7 +243,7 @@ mod tests {
             |wanted: &'static str, value: &'static str| move |name: &str| (name == wanted).then(|| value.to_owned());
         assert!(is_ascii(locale("LC_ALL", "C")) && is_ascii(locale("LANG", "de_DE.ISO-8859-1")));
         assert!(!is_ascii(locale("LANG", "de_DE.UTF-8")) && !is_ascii(locale("LC_CTYPE", "C.utf8")));
-        assert!(!is_ascii(|_| None));
+        assert!(is_ascii(|_| None), "cron sets no locale");
     }
 
     #[test]

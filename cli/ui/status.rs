@@ -79,7 +79,7 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
     line.push(Tone::Plain, format!("{:>TOOK_CELLS$}", duration(header.active_ms(now_ms))));
     let next = listed.next(now_ms).text();
     let is_in_row = next.is_empty() || used + 3 + width(&next) <= screen.columns;
-    if is_in_row {
+    if is_in_row && !next.is_empty() {
         line.push(Tone::Plain, format!("   {next}"));
         used += 3 + width(&next);
     }

@@ -37,6 +37,13 @@ pub fn message(view: &View, called: &[String]) -> String {
     format!("{message} To continue:   flow resume {}{OPTIONS}", quote_name(&view.id))
 }
 
+/// What becomes of the calls in flight if a second signal ends the process at once, and the command that continues.
+pub fn message_at_once(view: &View, called: &[String]) -> String {
+    let calls = names(view, called.iter().map(String::as_str).collect());
+    let again = if calls.is_empty() { calls } else { format!(" The next resume calls again: {calls}.") };
+    format!("stopped at once.{again} To continue:   flow resume {}{OPTIONS}", quote_name(&view.id))
+}
+
 /// The executions of a `flow resume --all` that have not ended, and the command that continues them.
 pub fn message_of_all(ids: &[String]) -> String {
     let mut named: Vec<&str> = ids.iter().take(NAMED_MAX).map(String::as_str).collect();
@@ -81,6 +88,9 @@ mod tests {
         assert_eq!(called, ["Build"]);
         let said = message(&story.view, &called);
         assert_eq!(said, "stopped. No answer yet: Build. To continue:   flow resume release-7k3f");
+        let said = message_at_once(&story.view, &called);
+        let expected = "stopped at once. The next resume calls again: Build. To continue:   flow resume release-7k3f";
+        assert_eq!(said, expected);
         story.exit(2.0, "", StateType::Task, "Build").enter(2.0, "", StateType::Task, "Deploy");
         let said = message(&story.view, &called);
         let expected = "stopped. Finished and recorded: Build. Waits: Deploy. To continue:   flow resume release-7k3f";

@@ -34,8 +34,8 @@ pub struct CallerIdentity {
     pub region: String,
 }
 
-/// How long STS may take.
-const STS_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long STS may take. Nothing is shown meanwhile, so a command says within ten seconds why it does not begin.
+const STS_TIME_MAX: Duration = Duration::from_secs(9);
 /// The most identities in the cache: credentials that expire are replaced by others with new key ids.
 const IDENTITIES_MAX: usize = 16;
 

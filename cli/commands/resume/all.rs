@@ -102,8 +102,9 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
         for header in &theirs {
             report.refuse_other_region(header, true);
         }
-        show_driven(global, &theirs, owner);
-        show_needs(&mut report, handle, &theirs).await?;
+        let shown = show_needs(&mut report, handle, &theirs).await?;
+        let others: Vec<_> = theirs.iter().filter(|header| !shown.contains(&header.id)).collect();
+        show_driven(global, &others, owner);
         if !theirs.is_empty() {
             report.worst = report.worst.worse(Exit::Waiting);
             report.has_others = true;
@@ -135,7 +136,10 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     loop {
         tokio::select! {
             biased;
-            _ = &mut stops, if !stops.is_terminated() => say_that_all_stop(elsewhere.as_deref()),
+            _ = &mut stops, if !stops.is_terminated() => {
+                let left = ours.iter().filter(|header| !report.reported.contains(&header.id));
+                say_that_all_stop(elsewhere.as_deref(), left.map(|header| header.id.clone()).collect());
+            }
             outcome = running.next() => match outcome {
                 Some(outcome) => report.show(&outcome),
                 None => break,
@@ -326,7 +330,8 @@ async fn ended_meanwhile(handle: &Handle, id: &str, status: ExecutionStatus) -> 
     ended(handle, id, exit).await
 }
 
-/// The outcome of an execution that ended before this command watched it.
+/// The outcome of an execution that ended before this command watched it. It is recorded as shown, so that no later resume prints this
+/// end again.
 async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliError> {
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
     let described = match handle.call::<DescribeExecution>(request).await {
@@ -336,6 +341,11 @@ async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliErro
     let now_ms = clock::of(handle.home()).now_ms();
     let display_status = display_status(&described.execution, false, None, now_ms);
     let message = summary::display_line(&described.view, display_status, now_ms);
+    let sequence = described.view.last_sequence;
+    match handle.call::<MarkShown>(MarkShownRequest { id: id.to_owned(), sequence, continues: false }).await {
+        Err(error) if error.exit == Exit::NotFound => return Ok(pruned_meanwhile(id)),
+        marked => marked?,
+    };
     Ok(Outcome { id: id.to_owned(), display_status, message, exit, is_news: true, needs_person: false })
 }
 
@@ -346,11 +356,14 @@ fn pruned_meanwhile(id: &str) -> Outcome {
     Outcome { id, display_status: "PRUNED", message, exit, is_news: true, needs_person: false }
 }
 
-/// After a signal, prints what happens next and how to stop immediately.
-fn say_that_all_stop(elsewhere: Option<&str>) {
+/// After a signal, prints what happens next and how to stop immediately. `left`: the executions that have not ended.
+fn say_that_all_stop(elsewhere: Option<&str>, left: Vec<String>) {
     match elsewhere {
         Some(owner) => report!("\nflow: what runs continues in {owner}"),
-        None => report!("\nflow: {}. Nothing is lost: flow resume --all{OPTIONS}", owner::no_new_calls()),
+        None => {
+            interrupt::at_second_signal(stopped::message_of_all(&left));
+            report!("\nflow: {}. Nothing is lost: flow resume --all{OPTIONS}", owner::no_new_calls());
+        }
     }
 }
 
@@ -374,7 +387,7 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
 }
 
 fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
-    let Watched { view, display_status, needs_are_news, exit } = watched;
+    let Watched { view, display_status, needs_are_news, exit, .. } = watched;
     let message = summary::display_line(view, display_status, clock.now_ms());
     let is_news = *needs_are_news || matches!(exit, Exit::Success | Exit::Failed);
     Outcome { id: view.id.clone(), display_status, message, exit: *exit, is_news, needs_person: view.needs_person() }
@@ -392,16 +405,22 @@ fn show_begun(global: &Global, header: &ExecutionHeader, watching: Watch) {
 fn show(global: &Global, outcome: &Outcome, is_news: bool) {
     let Outcome { id, display_status, message, .. } = outcome;
     match global.output {
+        _ if global.quiet && !is_news => {}
         Output::Json => json::print(line(id, display_status, message)),
-        Output::Human if global.quiet && !is_news => {}
         Output::Human => say!("{}   {message}", leading(global, id)),
     }
 }
 
-/// Reports what another process's executions need of a person: when it is new, and once a day while they wait.
-async fn show_needs(report: &mut Report<'_>, handle: &Handle, theirs: &[ExecutionHeader]) -> Result<(), CliError> {
+/// Reports what another process's executions need of a person; with `--quiet` when it is new, and once a day while they wait. Returns the
+/// executions of which it said that.
+async fn show_needs(
+    report: &mut Report<'_>,
+    handle: &Handle,
+    theirs: &[ExecutionHeader],
+) -> Result<Vec<String>, CliError> {
+    let mut shown = Vec::new();
     if theirs.is_empty() {
-        return Ok(());
+        return Ok(shown);
     }
     let global = report.global;
     let ListPersonTasksResponse { tasks, truncated } =
@@ -421,19 +440,20 @@ async fn show_needs(report: &mut Report<'_>, handle: &Handle, theirs: &[Executio
         let before = handle.call::<DescribeExecution>(describe(true)).await?.view;
         let view = handle.call::<DescribeExecution>(describe(false)).await?.view;
         let is_news = view.needs_more_than(&before);
-        if !report.reminders.is_due(&header.id, is_news) {
+        if !report.reminders.is_due(&header.id, is_news || !global.quiet) {
             continue;
         }
         let message = summary::display_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
         let (id, exit) = (header.id.clone(), Exit::Success);
         let outcome = Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news, needs_person: true };
         show(global, &outcome, true);
+        shown.push(id.clone());
         if is_news {
             let request = MarkShownRequest { id, sequence: view.last_sequence, continues: false };
             handle.call::<MarkShown>(request).await?;
         }
     }
-    Ok(())
+    Ok(shown)
 }
 
 /// The JSON line about an execution.
@@ -442,12 +462,12 @@ pub fn line(id: &str, display_status: &str, message: &str) -> Value {
 }
 
 /// Lists the executions that another process drives. This process does nothing for them.
-fn show_driven(global: &Global, headers: &[ExecutionHeader], owner: &str) {
+fn show_driven(global: &Global, headers: &[&ExecutionHeader], owner: &str) {
     for header in headers.iter().take(DRIVEN_SHOWN_MAX) {
         let message = format!("RUNNING in {owner}");
         match global.output {
+            _ if global.quiet => {}
             Output::Json => json::print(line(&header.id, "RUNNING", &message)),
-            Output::Human if global.quiet => {}
             Output::Human => say!("{}   {message}", leading(global, &header.id)),
         }
     }

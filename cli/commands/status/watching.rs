@@ -181,7 +181,7 @@ impl Watching<'_> {
         let succeeded = status.execution.status == ExecutionStatus::Succeeded;
         let view = status.view;
         let exit = ended(&view).unwrap_or(if succeeded { Exit::Success } else { Exit::Failed });
-        let watched = Watched { display_status, needs_are_news: false, exit, view };
+        let watched = Watched { display_status, needs_are_news: false, exit, last_line: None, view };
         if self.state.is_some() {
             self.display.record_end(&watched.view, display_status, self.clock.now_ms());
             return exit;
