@@ -10,6 +10,7 @@ mod document;
 mod headings;
 mod html;
 mod item;
+mod literal;
 mod markdown;
 mod names;
 mod numbers;
