@@ -7,6 +7,7 @@ mod code;
 mod conditions;
 mod decisions;
 mod document;
+mod front_matter;
 mod headings;
 mod html;
 mod item;

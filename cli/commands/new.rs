@@ -192,10 +192,8 @@ fn titles_of_contingencies(document: &Document) -> Vec<String> {
 fn read(file: &Path) -> Result<Document, CliError> {
     let shown = file.display();
     let wrong = |error: std::io::Error| CliError::refused(format!("{shown} cannot be read: {error}"));
-    if fs::metadata(file).map_err(wrong)?.len() > DOCUMENT_BYTES_MAX {
-        return Err(CliError::refused(format!("{shown} has more than {DOCUMENT_BYTES_MAX} bytes")));
-    }
-    let document = Document::read(&fs::read_to_string(file).map_err(wrong)?);
+    let text = fs::File::open(file).and_then(|open| workflows::read_text_up_to(DOCUMENT_BYTES_MAX, open));
+    let document = Document::read(&text.map_err(wrong)?);
     if document.sections.is_empty() {
         let message = format!("{shown} has no steps: no numbered item, bullet, code block or table of steps");
         return Err(CliError::refused(message).hint("write the steps as a numbered list, then run the command again"));
