@@ -17,6 +17,7 @@ mod names;
 mod numbers;
 mod prose;
 mod section;
+mod sessions;
 mod step;
 mod table;
 mod text;
