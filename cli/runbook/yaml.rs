@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use api::view::View;
+
 use super::{
     decisions,
     document::Document,
@@ -68,7 +70,8 @@ pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
     if !contingencies.is_empty() {
         let _ = writeln!(
             text,
-            "\n  {NOT_COMPLETED}:\n    Type: Fail\n    Error: Runbook.NotCompleted\n    Cause: \"{{% {NOT_COMPLETED_CAUSE} %}}\""
+            "\n  {NOT_COMPLETED}:\n    Type: Fail\n    Error: {}\n    Cause: \"{{% {NOT_COMPLETED_CAUSE} %}}\"",
+            View::RUNBOOK_NOT_COMPLETED
         );
     }
     text
