@@ -25,4 +25,4 @@ mod waits;
 mod yaml;
 
 pub use document::Document;
-pub use yaml::{scalar, workflow};
+pub use yaml::{contingencies, scalar, workflow};

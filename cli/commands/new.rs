@@ -87,7 +87,7 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
     let mut files = match &arguments.from {
         Some(file) => {
             let document = read(file)?;
-            contingencies = titles_of_contingencies(&document);
+            contingencies = runbook::contingencies(&document);
             let text = runbook::workflow(name, &document, arguments.run_commands);
             next = commands_of_runbook(name, &text);
             vec![(format!("{name}.asl.yaml"), text)]
@@ -124,8 +124,8 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
         Output::Human => {
             names.iter().for_each(|file| say!("wrote {file}"));
             if !contingencies.is_empty() {
-                let titles: Vec<_> = contingencies.iter().map(|title| format!("\"{title}\"")).collect();
-                say!("Only after a step is rejected (flow reject):   {}", titles.join(", then "));
+                let states: Vec<_> = contingencies.iter().map(|state| format!("\"{state}\"")).collect();
+                say!("Only after a step is rejected (flow reject):   {}", states.join(", then "));
             }
             say!("Next:   {}", next.join("\n        "));
         }
@@ -181,12 +181,6 @@ fn commands_of_runbook(name: &str, definition: &str) -> Vec<String> {
 fn write_new(file: &str, text: &str) -> Result<(), CliError> {
     let written = fs::File::create_new(file).and_then(|mut open| open.write_all(text.as_bytes()));
     written.map_err(|error| CliError::refused(format!("{file} cannot be written: {error}")))
-}
-
-/// The titles of a document's sections that are run only if a step is rejected.
-fn titles_of_contingencies(document: &Document) -> Vec<String> {
-    let sections = document.sections.iter().filter(|section| section.is_contingency);
-    sections.map(|section| section.title.clone()).collect()
 }
 
 fn read(file: &Path) -> Result<Document, CliError> {

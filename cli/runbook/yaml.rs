@@ -101,6 +101,15 @@ fn section_numbers(sections: &[&RunbookSection]) -> Vec<String> {
     }
 }
 
+/// The names of the states that are entered only after a step is rejected, in order.
+pub fn contingencies(document: &Document) -> Vec<String> {
+    let (main, others): (Vec<&RunbookSection>, Vec<&RunbookSection>) =
+        document.sections.iter().partition(|section| !section.is_contingency);
+    let sections: Vec<&RunbookSection> = main.iter().chain(&others).copied().collect();
+    let numbers = section_numbers(&sections).into_iter().skip(main.len());
+    numbers.zip(others).map(|(number, section)| section_name(&number, section)).collect()
+}
+
 fn section_name(number: &str, section: &RunbookSection) -> String {
     let end = if number.contains('.') { "" } else { "." };
     numbered(&format!("{number}{end}"), &section.title)
@@ -351,6 +360,7 @@ mod tests {
             assert_eq!(states[section]["Catch"][0]["Next"], next, "{text}");
         }
         assert_eq!(states["2. Rollback"]["Next"], NOT_COMPLETED);
+        assert_eq!(contingencies(&document), ["2. Rollback", "3. Escalation"]);
         let assigned = |section: &str| states[section]["Catch"][0]["Assign"]["rejected"].as_str().map(str::to_owned);
         assert_eq!(assigned("1. Renew"), Some(format!("{{% {REJECTED} %}}")));
         assert_eq!(assigned("2. Rollback"), Some(format!("{{% $rejected & '. ' & {REJECTED} %}}")));
