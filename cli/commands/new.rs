@@ -21,6 +21,8 @@ use crate::{
 
 /// The largest document, in bytes.
 const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
+/// The most steps of a document.
+const STEPS_MAX: usize = 2_000;
 /// The placeholder in templates for the workflow's name.
 const NAME: &str = "NAME";
 
@@ -192,7 +194,19 @@ fn read(file: &Path) -> Result<Document, CliError> {
         let message = format!("{shown} has no steps: no numbered item, bullet, code block or table of steps");
         return Err(CliError::refused(message).hint("write the steps as a numbered list, then run the command again"));
     }
+    refuse_long(&shown.to_string(), &document)?;
     Ok(document)
+}
+
+/// Refuses a document whose workflow nobody could read, and no check would end soon.
+fn refuse_long(shown: &str, document: &Document) -> Result<(), CliError> {
+    let steps: usize = document.sections.iter().map(|section| section.steps.len()).sum();
+    if steps <= STEPS_MAX {
+        return Ok(());
+    }
+    let message =
+        format!("{shown} has {steps} steps, and a workflow is written of at most {STEPS_MAX}; nothing was written");
+    Err(CliError::refused(message).hint("split the document, and make a workflow of each part"))
 }
 
 #[cfg(test)]
@@ -208,6 +222,14 @@ mod tests {
             assert!(workflow_name(name).is_err(), "{name}");
         }
         assert_eq!(workflow_name("fail-over_2"), Ok("fail-over_2".to_owned()));
+    }
+
+    #[test]
+    fn a_document_of_too_many_steps_is_refused() {
+        let document = |steps: usize| Document::read(&format!("# T\n\n{}", "1. Look\n".repeat(steps)));
+        assert!(refuse_long("t.md", &document(STEPS_MAX)).is_ok());
+        let refused = refuse_long("t.md", &document(STEPS_MAX + 1)).unwrap_err();
+        assert!(refused.message.starts_with("t.md has 2001 steps"), "{}", refused.message);
     }
 
     #[test]
