@@ -13,6 +13,7 @@ mod input;
 mod keys;
 mod load;
 mod network;
+mod plain_words;
 mod pointer;
 mod prepare;
 mod problem;
