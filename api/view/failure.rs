@@ -89,8 +89,8 @@ impl View {
         Some(self.entered_alone(entered.filter(calls).max_by_key(|state| state.entered_ms)?))
     }
 
-    /// The path of the rejected step after which a runbook ended with [`View::RUNBOOK_NOT_COMPLETED`]: the steps for that case are done, and
-    /// the runbook continues where it was rejected. The cause begins with that of the rejection.
+    /// The path of the rejected step after which a runbook ended with [`View::RUNBOOK_NOT_COMPLETED`]: the steps for that case are done,
+    /// and the runbook continues where it was rejected. The cause begins with that of the rejection.
     pub fn rejected_before_fail(&self) -> Option<&str> {
         let (_, cause) = self.failure.as_ref().filter(|(error, _)| error == Self::RUNBOOK_NOT_COMPLETED)?;
         let is_rejection = |state: &&StateView| match &state.doing {

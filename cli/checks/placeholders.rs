@@ -39,7 +39,7 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let of_shells = texts_of_shells(definition);
     each_text(definition, "", &mut |text, pointer| {
         let is_comment = pointer.ends_with("/Comment") && !pointer.contains("/Arguments/");
-        if is_comment || pointer.rsplit_once('/').is_some_and(|(list, _)| of_shells.contains(list)) {
+        if is_comment || pointer.rsplit_once('[').is_some_and(|(list, _)| of_shells.contains(list)) {
             return;
         }
         let is_resource = pointer.ends_with("/Resource");

@@ -159,8 +159,8 @@ fn kinds<'t>(lines: &[&'t str]) -> Vec<Line<'t>> {
     lines.iter().map(kind).collect()
 }
 
-/// Whether a line is code: a command, or indented after an empty line and complete as a command, or a line of such code. `follows` is whether
-/// the preceding lines are code.
+/// Whether a line is code: a command, or indented after an empty line and complete as a command, or a line of such code.
+/// `follows` is whether the preceding lines are code.
 fn is_code(lines: &[&str], at: usize, code_indent: usize, follows: bool) -> bool {
     let line = lines[at];
     let is_after_gap = lines[..at].last().is_none_or(|before| before.trim().is_empty());
