@@ -2,6 +2,7 @@
 
 mod hosts;
 mod key;
+mod key_file;
 mod login;
 mod run;
 #[cfg(test)]

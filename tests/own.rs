@@ -61,11 +61,13 @@ fn a_written_document_becomes_a_runbook_that_is_run_by_hand() {
     fs::create_dir_all(home.path().join("work")).unwrap();
     fs::write(
         home.path().join("work/failover.md"),
-        "# Fail over\n\nOnly at night.\n\n## Prepare\n\n1. Tell the team.\n2. Note the time:\n\n   ```sh\n   date\n   ```\n\n## Switch\n\n\
+        "# Fail over\n\nOnly at night.\n\n## Prepare\n\n1. {% $error('x') %} Tell the team.\n2. Note the time:\n\n   ```sh\n   date\n   ```\n\n## Switch\n\n\
          1. Wait about 5 minutes until replication is idle.\n",
     )
     .unwrap();
     reported(&home, &["new", "failover", "--from", "failover.md"], 0);
+    let endless = reported(&home, &["new", "endless", "--from", "/dev/zero"], 3);
+    assert!(endless.contains("more than 4 MiB"), "{endless}");
     let written = fs::read_to_string(home.path().join("work/failover.asl.yaml")).unwrap();
     for words in ["Text: Only at night.", "1. Prepare", "1.2 Note the time", "- date", "Seconds: 300", "flow:wait:http"]
     {
@@ -73,7 +75,7 @@ fn a_written_document_becomes_a_runbook_that_is_run_by_hand() {
     }
     reported(&home, &["run", "failover.asl.yaml", "--yes", "--id", "f-1", "--no-wait"], 75);
     let asked = reported(&home, &["approvals"], 0);
-    assert!(asked.contains("Tell the team."), "{asked}");
+    assert!(asked.contains("{% $error('x') %} Tell the team."), "{asked}");
     for _ in 0..3 {
         reported(&home, &["approve", "f-1"], 0);
         in_folder(&home, &["resume", "f-1", "--no-wait"]);
@@ -95,7 +97,7 @@ fn a_rejected_step_of_a_document_leads_to_its_rollback() {
     )
     .unwrap();
     let said = reported(&home, &["new", "renew", "--from", "renew.md", "--run-commands"], 0);
-    assert!(said.contains("Only after a step is rejected (flow reject):   \"Rollback\""), "{said}");
+    assert!(said.contains("Only after a step is rejected (flow reject):   \"2. Rollback\""), "{said}");
     assert!(said.contains("FLOW_PROGRAMS=/bin/sh flow run renew.asl.yaml"), "{said}");
     let asked = reported(&home, &["run", "renew.asl.yaml", "--yes", "--id", "r-1", "--no-wait"], 75);
     for words in ["Send it to the CA", "Warning It stops the service."] {
@@ -103,9 +105,12 @@ fn a_rejected_step_of_a_document_leads_to_its_rollback() {
     }
     reported(&home, &["reject", "r-1", "--comment", "no answer"], 0);
     let failed = reported(&home, &["resume", "r-1"], 1);
-    for words in
-        ["\"1. Renew/1.2 Send it to the CA\" was rejected by ", ": no answer. ", "flow resume r-1 --from STATE"]
-    {
+    for words in [
+        "\"1. Renew/1.2 Send it to the CA\" was rejected by ",
+        ": no answer. ",
+        "flow resume r-1 --from STATE",
+        "To continue at the rejected step:   flow resume r-1 --from '1. Renew/1.2 Send it to the CA'",
+    ] {
         assert!(failed.contains(words), "{words:?} is not in: {failed}");
     }
     let recorded = reported(&home, &["status", "r-1", "-o", "json"], 0);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 use serde_saphyr::DuplicateKeyPolicy;
 
-use crate::{keys::LostPart, template::TemplateMachine};
+use crate::{keys::LostPart, plain_words::plain, template::TemplateMachine};
 
 /// Why a definition cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -125,9 +125,10 @@ fn syntax_problem(error: &serde_saphyr::Error, text: &str) -> SyntaxProblem {
     let number = |number: u64| usize::try_from(number).unwrap_or(1);
     let position = error.location().map(|location| (number(location.line()), number(location.column())));
     let Some((line, column)) = position.map(|position| tab_position(first, position, text)) else {
-        return SyntaxProblem { message: first.to_owned(), position: None };
+        return SyntaxProblem { message: plain(first).to_owned(), position: None };
     };
     let reason = first.strip_prefix("line ").and_then(|rest| rest.split_once(": ")).map_or(first, |(_, reason)| reason);
+    let reason = plain(reason);
     SyntaxProblem { message: format!("line {line} column {column}: {reason}"), position: Some((line, column)) }
 }
 

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use crate::keys::{LostPart, repeated_key};
+
 /// The format of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputFormat {
@@ -41,6 +43,12 @@ pub enum InputError {
     /// The input is a list or a scalar.
     #[error("the input is not an object: it needs fields with values, such as deployment: my-endpoints")]
     NotAnObject,
+    /// An object of JSON has a key twice.
+    #[error("{part}")]
+    RepeatedKey {
+        /// The key.
+        part: LostPart,
+    },
     /// `--set` without a field or without `=`.
     #[error("{assignment}: a single value is given as field=value, such as database.multiAz=true")]
     Assignment {
@@ -91,7 +99,18 @@ fn looks_like_toml(line: &str) -> bool {
 }
 
 fn json(text: &str) -> Result<Value, InputError> {
-    serde_json::from_str(text).map_err(|error| InputError::Syntax { format: "JSON", message: error.to_string() })
+    let parsed = serde_json::from_str(text);
+    let value = parsed.map_err(|error| InputError::Syntax { format: "JSON", message: error.to_string() })?;
+    refuse_repeated_key(text)?;
+    Ok(value)
+}
+
+/// Refuses JSON of which a parser would keep only the last value of a key.
+fn refuse_repeated_key(text: &str) -> Result<(), InputError> {
+    match repeated_key(text) {
+        Some(part) => Err(InputError::RepeatedKey { part }),
+        None => Ok(()),
+    }
 }
 
 fn yaml(text: &str) -> Result<Value, InputError> {
@@ -122,6 +141,9 @@ pub fn set_key(input: &mut Value, schema: Option<&Value>, assignment: &str) -> R
     }
     let is_text = schema.is_some_and(|schema| is_text(schema, field));
     let value = if is_text { text_of(text) } else { value_of(text) };
+    if value.is_object() || value.is_array() {
+        refuse_repeated_key(text)?;
+    }
     as_group(holder, field, &holder_name)?.insert(name.to_owned(), value);
     Ok(())
 }

@@ -45,10 +45,10 @@ pub enum LostKind {
     RepeatedKey {
         /// The key.
         key: String,
-        /// The line of the first occurrence, counted from 1.
-        first_line: usize,
-        /// The line of the second occurrence, counted from 1.
-        second_line: usize,
+        /// Line and column of the first occurrence, counted from 1.
+        first: (usize, usize),
+        /// Line and column of the second occurrence, counted from 1.
+        second: (usize, usize),
     },
     /// A tag that is not of YAML's own types, such as `!GetAtt`.
     Tag {
@@ -62,9 +62,15 @@ pub enum LostKind {
 impl fmt::Display for LostPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            LostKind::RepeatedKey { key, first_line, second_line } => write!(
+            LostKind::RepeatedKey { key, first: (line, column), second } if *line == second.0 => write!(
                 f,
-                "the key '{key}' is there twice, in line {first_line} and in line {second_line}; remove or rename one"
+                "the key '{key}' is there twice, in line {line} at column {column} and at column {}; remove or rename one",
+                second.1
+            ),
+            LostKind::RepeatedKey { key, first, second } => write!(
+                f,
+                "the key '{key}' is there twice, in line {} and in line {}; remove or rename one",
+                first.0, second.0
             ),
             LostKind::Tag { tag, line } if OF_TEMPLATES.iter().any(|name| tag.strip_prefix('!') == Some(*name)) => {
                 write!(
@@ -82,8 +88,13 @@ impl fmt::Display for LostPart {
 
 /// An object or array that is being parsed.
 enum Open {
-    Object { pointer: String, key: Option<String>, lines: HashMap<String, usize> },
+    Object { pointer: String, key: Option<String>, positions: HashMap<String, (usize, usize)> },
     Array { pointer: String, next: usize },
+}
+
+/// The first key that an object of a text has twice.
+pub(crate) fn repeated_key(text: &str) -> Option<LostPart> {
+    lost_parts(text).into_iter().find(|part| matches!(part.kind, LostKind::RepeatedKey { .. }))
 }
 
 /// What a parser would drop of a text, up to the first parse error.
@@ -93,12 +104,13 @@ pub(crate) fn lost_parts(text: &str) -> Vec<LostPart> {
         let Ok((event, span)) = event else { break };
         match event {
             Event::Scalar(key, .., tag) => match open.last_mut() {
-                Some(Open::Object { pointer, key: current @ None, lines }) => {
+                Some(Open::Object { pointer, key: current @ None, positions }) => {
                     let below = below(pointer, &key);
-                    let second_line = span.start.line();
+                    // The parser counts columns from 0.
+                    let second = (span.start.line(), span.start.col() + 1);
                     // `<<` is YAML's merge key and may be repeated.
-                    if let Some(first_line) = lines.insert(key.to_string(), second_line).filter(|_| key != "<<") {
-                        let kind = LostKind::RepeatedKey { key: key.to_string(), first_line, second_line };
+                    if let Some(first) = positions.insert(key.to_string(), second).filter(|_| key != "<<") {
+                        let kind = LostKind::RepeatedKey { key: key.to_string(), first, second };
                         found.push(LostPart { pointer: below.clone(), kind });
                     }
                     *current = Some(below);
@@ -112,7 +124,7 @@ pub(crate) fn lost_parts(text: &str) -> Vec<LostPart> {
             Event::MappingStart(.., tag) => {
                 let pointer = value_pointer(&mut open);
                 found.extend(lost_tag(tag.as_ref(), pointer.clone(), span.start.line()));
-                open.push(Open::Object { pointer, key: None, lines: HashMap::new() });
+                open.push(Open::Object { pointer, key: None, positions: HashMap::new() });
             }
             Event::SequenceStart(.., tag) => {
                 let pointer = value_pointer(&mut open);
@@ -153,7 +165,7 @@ mod tests {
         let repeated = |text: &str| {
             let found = lost_parts(text).into_iter();
             let lines = |kind: LostKind| match kind {
-                LostKind::RepeatedKey { first_line, second_line, .. } => [first_line, second_line],
+                LostKind::RepeatedKey { first, second, .. } => [first.0, second.0],
                 LostKind::Tag { line, .. } => [line, line],
             };
             found.map(|part| (part.pointer, lines(part.kind))).collect::<Vec<_>>()
@@ -164,6 +176,9 @@ mod tests {
         assert_eq!(repeated("a: 1\nb: {c: 1}\na: [x, x]\n"), [("/a".to_owned(), [1, 3])]);
         assert_eq!(repeated("a: {b: 1}\nb: {a: 1, c: a}\n"), []);
         assert_eq!(repeated("{\n\t\"a\": 1,\n\t\"a\": 2\n}"), [("/a".to_owned(), [2, 3])], "with tabs");
+        let one_line = lost_parts("{\"n\":1,\"n\":2}");
+        let text = "the key 'n' is there twice, in line 1 at column 2 and at column 8; remove or rename one";
+        assert_eq!(one_line.iter().map(ToString::to_string).collect::<Vec<_>>(), [text]);
         assert_eq!(repeated("{"), [], "a parse error is another problem");
     }
 

@@ -13,6 +13,7 @@ mod input;
 mod keys;
 mod load;
 mod network;
+mod plain_words;
 mod pointer;
 mod prepare;
 mod problem;
@@ -35,7 +36,7 @@ pub use load::{DEFINITION_ENDINGS, DefinitionText, load_definition};
 pub use prepare::{prepare_input, schema_error, schema_problems, with_defaults};
 pub use problem::InputProblem;
 pub use template::{MachineSource, TemplateMachine};
-pub use text::{read_text, read_text_file};
+pub use text::{read_text, read_text_file, read_text_up_to};
 
 /// The prices of the resources that the workflows create, by region, as JSON.
 pub const PRICES: &str = include_str!("endpoints-aws/prices.json");

@@ -92,7 +92,9 @@ impl DefinitionText {
                 let Some((pointer, machine)) = selected else {
                     return Err(WorkflowError::Template { name: name.clone(), machines });
                 };
-                (pointer, read_inside(name, machine)?)
+                let selected = self.machine.as_deref().unwrap_or_default();
+                let values = template::literal_substitutions(&parsed, selected, &self.lost_parts());
+                (pointer, read_inside(name, &template::substituted(machine, &values))?)
             }
         };
         let assembled = assemble(name, machine, &|reference| read_section(name, &self.folder, reference));

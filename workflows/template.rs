@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::pointer::below;
+use crate::{keys::LostPart, pointer::below};
 
 const TYPES: [&str; 2] = ["AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine"];
 /// The properties that contain a definition.
@@ -75,11 +75,57 @@ pub(crate) fn inside<'v>(template: &'v Value, name: &str) -> Option<(String, &'v
     DEFINITIONS.iter().find_map(|field| Some((below(&pointer, field), properties.get(field)?)))
 }
 
+/// The `DefinitionSubstitutions` of a state machine that the template writes out. Another value is known to CloudFormation only: an object
+/// such as `Ref`, or a value with a tag, which is among the parts that a parser drops.
+pub(crate) fn literal_substitutions(template: &Value, name: &str, dropped: &[LostPart]) -> Vec<(String, String)> {
+    let pointer = below(&below("", "Resources"), name) + "/Properties/DefinitionSubstitutions";
+    let values = template.pointer(&pointer).and_then(Value::as_object).into_iter().flatten();
+    let literals = values.filter_map(|(name, value)| {
+        let at = below(&pointer, name);
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(_) | Value::Bool(_) => value.to_string(),
+            _ => return None,
+        };
+        dropped.iter().all(|part| part.pointer != at).then(|| (name.clone(), text))
+    });
+    literals.collect()
+}
+
+/// A definition with values in place of the placeholders of its texts.
+pub(crate) fn substituted(definition: &Value, values: &[(String, String)]) -> Value {
+    match definition {
+        Value::String(text) => Value::String(
+            values.iter().fold(text.clone(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value)),
+        ),
+        Value::Array(items) => Value::Array(items.iter().map(|item| substituted(item, values)).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, field)| (name.clone(), substituted(field, values))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{inside, state_machines};
+    use super::{inside, literal_substitutions, state_machines, substituted};
+    use crate::keys::lost_parts;
+
+    #[test]
+    fn the_substitutions_that_a_template_writes_out_replace_their_placeholders() {
+        let text = "Resources:\n  M:\n    Properties:\n      DefinitionSubstitutions: {Who: ann, N: 3, Fn: !GetAtt Fn.Arn, R: {Ref: T}}\n";
+        let template = json!({ "Resources": { "M": { "Properties": { "DefinitionSubstitutions":
+            { "Who": "ann", "N": 3, "Fn": "Fn.Arn", "R": { "Ref": "T" } } } } } });
+        let mut values = literal_substitutions(&template, "M", &lost_parts(text));
+        values.sort();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(values, [pair("N", "3"), pair("Who", "ann")]);
+        let definition = json!({ "A": ["${Who} ${N} ${Fn}", 1], "B": { "C": "${R}" } });
+        assert_eq!(substituted(&definition, &values), json!({ "A": ["ann 3 ${Fn}", 1], "B": { "C": "${R}" } }));
+        assert_eq!(literal_substitutions(&template, "Other", &[]), []);
+    }
 
     #[test]
     fn a_template_is_recognized_with_its_state_machines() {

@@ -9,7 +9,7 @@ use engine::{
 };
 
 use super::{Doing, StateView, View, is_inside};
-use crate::REFUSED;
+use crate::{REFUSED, flow::REJECTED};
 
 /// The remedy for an execution that did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,19 +70,45 @@ impl View {
         self.failed_state().filter(|state| state.state_type == StateType::Fail)
     }
 
+    /// The error with which a workflow of `flow new --from` ends after the steps for a rejection.
+    pub const RUNBOOK_NOT_COMPLETED: &'static str = "Runbook.NotCompleted";
+
     /// The path of the state at which an execution that a Fail state ended can continue: the last one entered before the Fail that calls
     /// something, because a state that calls nothing leads to the same end. A state in one of several branches or in an iteration cannot be
     /// entered alone: the path is that of the Parallel or Map.
     pub fn state_before_fail(&self) -> Option<&str> {
         let fail = self.ended_by_fail()?;
+        if let Some(rejected) = self.rejected_before_fail() {
+            return Some(rejected);
+        }
         let calls = |state: &&StateView| {
             let may_call = matches!(state.state_type, StateType::Task | StateType::Parallel | StateType::Map);
             may_call && !is_inside(&fail.path, &state.path)
         };
         let entered = self.order.iter().filter_map(|path| self.states.get(path));
-        let path = entered.filter(calls).max_by_key(|state| state.entered_ms)?.path.as_str();
+        Some(self.entered_alone(entered.filter(calls).max_by_key(|state| state.entered_ms)?))
+    }
+
+    /// The path of the rejected step after which a runbook ended with [`View::RUNBOOK_NOT_COMPLETED`]: the steps for that case are done,
+    /// and the runbook continues where it was rejected. The cause begins with that of the rejection.
+    pub fn rejected_before_fail(&self) -> Option<&str> {
+        let (_, cause) = self.failure.as_ref().filter(|(error, _)| error == Self::RUNBOOK_NOT_COMPLETED)?;
+        let is_rejection = |state: &&StateView| match &state.doing {
+            Doing::Caught { failure, .. } => {
+                let is_task = state.state_type == StateType::Task;
+                is_task && failure.error == REJECTED && cause.starts_with(failure.cause.as_str())
+            }
+            _ => false,
+        };
+        let rejected = self.states.values().filter(is_rejection).max_by_key(|state| state.entered_ms)?;
+        Some(self.entered_alone(rejected))
+    }
+
+    /// The path at which an execution can enter a state again: its own, or that of the Parallel or Map around it.
+    fn entered_alone<'v>(&'v self, state: &'v StateView) -> &'v str {
+        let path = state.path.as_str();
         let outer = path.split_once('[').map_or(path, |(outer, _)| outer);
-        Some(if self.states.contains_key(outer) { outer } else { path })
+        if self.states.contains_key(outer) { outer } else { path }
     }
 
     /// The failed states, with their failures.

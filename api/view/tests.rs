@@ -172,6 +172,20 @@ fn a_caught_failure_is_not_what_the_execution_failed_with() {
     assert_eq!(view.failed_state(), None, "the failure of the earlier run is not that of this one");
 }
 
+#[test]
+fn a_runbook_that_is_not_completed_continues_at_the_rejected_step() {
+    let mut view = rolled_back();
+    assert_eq!(view.rejected_before_fail(), None, "after another error the caught state may be long past");
+    let cause = "\"Deploy/Ask\" was rejected by ann";
+    let failure = StepFailure { cause: cause.to_owned(), ..plain("Approval.Rejected") };
+    view.states.get_mut("Deploy/Ask").unwrap().doing = Doing::Caught { stopped_ms: 4_000, attempt: 1, failure };
+    view.failure =
+        Some((View::RUNBOOK_NOT_COMPLETED.to_owned(), format!("{cause}. The steps for that case are done.")));
+    assert_eq!(view.state_before_fail(), Some("Deploy/Ask"));
+    view.failure = Some((View::RUNBOOK_NOT_COMPLETED.to_owned(), "\"Check\" was rejected".to_owned()));
+    assert_eq!(view.rejected_before_fail(), None, "another step was rejected");
+}
+
 fn caught(stopped_ms: u64) -> Doing {
     Doing::Caught { stopped_ms, attempt: 1, failure: plain("Approval.Rejected") }
 }

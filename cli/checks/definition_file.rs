@@ -58,10 +58,14 @@ impl DefinitionFile {
                 .hint("flow workflows lists what is shipped; flow new NAME writes a workflow of your own"));
         }
         let mut text = DefinitionText::read(file).map_err(refused)?;
-        text.substitute(&substitutions::read(substitutions, text.text())?);
         if let Some(machine) = machine {
             text.select(machine);
+            // Said first: the placeholders in the template's text are those of other machines.
+            if let Err(WorkflowError::Template { name, machines }) = text.definition() {
+                return Err(not_inside(&name, machine, &machines));
+            }
         }
+        text.substitute(&substitutions::read(substitutions, text.text())?);
         let definition = match text.definition() {
             Ok(definition) => Ok(definition),
             Err(WorkflowError::LostParts { parts, name, definition, unassembled }) if name == file => {

@@ -2,12 +2,17 @@
 //! definition.
 //! Source: AWS SAM Developer Guide, "AWS::Serverless::StateMachine", DefinitionSubstitutions.
 
-use engine::asl::Diagnostic;
+use std::{collections::HashSet, path::Path};
+
+use engine::asl::{Diagnostic, each_state};
 use serde_json::Value;
 
 use super::texts::each_text;
 
 const NAME_CHARACTERS_MAX: usize = 128;
+
+/// Programs whose arguments are commands with variables such as `${HOME}`.
+const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ksh", "zsh"];
 
 /// Whether a Task's `Resource` contains a placeholder.
 pub fn is_placeholder(resource: &str) -> bool {
@@ -27,11 +32,16 @@ pub fn names(value: &Value) -> Vec<String> {
     found
 }
 
-/// Reports each placeholder at its first position: as an error in a `Resource`, elsewhere as a warning, because a text
-/// such as a shell's `${HOME}` may be intended.
+/// Reports each placeholder at its first position: as an error in a `Resource`, elsewhere as a warning, because such a text may be
+/// intended. In what a shell of this machine runs, in the commands that an approval shows, and in comments, it is intended.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found: Vec<(String, Diagnostic)> = Vec::new();
+    let of_shells = texts_of_shells(definition);
     each_text(definition, "", &mut |text, pointer| {
+        let is_comment = pointer.ends_with("/Comment") && !pointer.contains("/Arguments/");
+        if is_comment || pointer.rsplit_once('[').is_some_and(|(list, _)| of_shells.contains(list)) {
+            return;
+        }
         let is_resource = pointer.ends_with("/Resource");
         for name in in_text(text) {
             let known = found.iter_mut().find(|(known, _)| known == name);
@@ -44,6 +54,23 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
         }
     });
     found.into_iter().map(|(_, problem)| problem).collect()
+}
+
+/// The JSON pointers of the lists of commands that a shell runs, or that an approval shows to a person.
+fn texts_of_shells(definition: &Value) -> HashSet<String> {
+    let mut found = HashSet::new();
+    each_state(definition, &mut |state| {
+        let field = if state.language == "JSONata" { "Arguments" } else { "Parameters" };
+        let program =
+            state.json[field]["Program"].as_str().and_then(|program| Path::new(program).file_name()?.to_str());
+        let list = match state.json["Resource"].as_str().unwrap_or_default() {
+            "flow:process:run" if program.is_some_and(|program| SHELLS.contains(&program)) => "Arguments",
+            resource if resource.starts_with("flow:approval:request") => "Commands",
+            _ => return,
+        };
+        found.insert(format!("{}/{field}/{list}", state.pointer));
+    });
+    found
 }
 
 fn problem(name: &str, pointer: &str, is_resource: bool) -> Diagnostic {
@@ -93,5 +120,20 @@ mod tests {
             (Severity::Warning, "/States/A/Parameters/x".to_owned()),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn in_commands_and_comments_it_is_no_placeholder() {
+        let task =
+            |resource: &str, arguments: serde_json::Value| json!({ "Resource": resource, "Arguments": arguments });
+        let definition = json!({ "QueryLanguage": "JSONata", "Comment": "${A}", "States": {
+            "Run": task("flow:process:run", json!({ "Program": "/bin/sh", "Arguments": ["-c", "ls ${B}"], "Stdin": "${C}" })),
+            "Other": task("flow:process:run", json!({ "Program": "/bin/deploy", "Arguments": ["${D}"] })),
+            "Ask": task("flow:approval:request", json!({ "Prompt": "${E}", "Commands": ["ls ${F}"] })),
+        } });
+        let mut found: Vec<_> = problems(&definition).into_iter().map(|one| one.message).collect();
+        found.sort();
+        let names: Vec<&str> = found.iter().map(|message| &message[..4]).collect();
+        assert_eq!(names, ["${C}", "${D}", "${E}"]);
     }
 }

@@ -21,6 +21,8 @@ use crate::{
 
 /// The largest document, in bytes.
 const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
+/// The most steps of a document.
+const STEPS_MAX: usize = 2_000;
 /// The placeholder in templates for the workflow's name.
 const NAME: &str = "NAME";
 
@@ -87,7 +89,7 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
     let mut files = match &arguments.from {
         Some(file) => {
             let document = read(file)?;
-            contingencies = titles_of_contingencies(&document);
+            contingencies = runbook::contingencies(&document);
             let text = runbook::workflow(name, &document, arguments.run_commands);
             next = commands_of_runbook(name, &text);
             vec![(format!("{name}.asl.yaml"), text)]
@@ -124,8 +126,8 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
         Output::Human => {
             names.iter().for_each(|file| say!("wrote {file}"));
             if !contingencies.is_empty() {
-                let titles: Vec<_> = contingencies.iter().map(|title| format!("\"{title}\"")).collect();
-                say!("Only after a step is rejected (flow reject):   {}", titles.join(", then "));
+                let states: Vec<_> = contingencies.iter().map(|state| format!("\"{state}\"")).collect();
+                say!("Only after a step is rejected (flow reject):   {}", states.join(", then "));
             }
             say!("Next:   {}", next.join("\n        "));
         }
@@ -183,24 +185,28 @@ fn write_new(file: &str, text: &str) -> Result<(), CliError> {
     written.map_err(|error| CliError::refused(format!("{file} cannot be written: {error}")))
 }
 
-/// The titles of a document's sections that are run only if a step is rejected.
-fn titles_of_contingencies(document: &Document) -> Vec<String> {
-    let sections = document.sections.iter().filter(|section| section.is_contingency);
-    sections.map(|section| section.title.clone()).collect()
-}
-
 fn read(file: &Path) -> Result<Document, CliError> {
     let shown = file.display();
     let wrong = |error: std::io::Error| CliError::refused(format!("{shown} cannot be read: {error}"));
-    if fs::metadata(file).map_err(wrong)?.len() > DOCUMENT_BYTES_MAX {
-        return Err(CliError::refused(format!("{shown} has more than {DOCUMENT_BYTES_MAX} bytes")));
-    }
-    let document = Document::read(&fs::read_to_string(file).map_err(wrong)?);
+    let text = fs::File::open(file).and_then(|open| workflows::read_text_up_to(DOCUMENT_BYTES_MAX, open));
+    let document = Document::read(&text.map_err(wrong)?);
     if document.sections.is_empty() {
         let message = format!("{shown} has no steps: no numbered item, bullet, code block or table of steps");
         return Err(CliError::refused(message).hint("write the steps as a numbered list, then run the command again"));
     }
+    refuse_long(&shown.to_string(), &document)?;
     Ok(document)
+}
+
+/// Refuses a document whose workflow nobody could read, and no check would end soon.
+fn refuse_long(shown: &str, document: &Document) -> Result<(), CliError> {
+    let steps: usize = document.sections.iter().map(|section| section.steps.len()).sum();
+    if steps <= STEPS_MAX {
+        return Ok(());
+    }
+    let message =
+        format!("{shown} has {steps} steps, and a workflow is written of at most {STEPS_MAX}; nothing was written");
+    Err(CliError::refused(message).hint("split the document, and make a workflow of each part"))
 }
 
 #[cfg(test)]
@@ -216,6 +222,14 @@ mod tests {
             assert!(workflow_name(name).is_err(), "{name}");
         }
         assert_eq!(workflow_name("fail-over_2"), Ok("fail-over_2".to_owned()));
+    }
+
+    #[test]
+    fn a_document_of_too_many_steps_is_refused() {
+        let document = |steps: usize| Document::read(&format!("# T\n\n{}", "1. Look\n".repeat(steps)));
+        assert!(refuse_long("t.md", &document(STEPS_MAX)).is_ok());
+        let refused = refuse_long("t.md", &document(STEPS_MAX + 1)).unwrap_err();
+        assert!(refused.message.starts_with("t.md has 2001 steps"), "{}", refused.message);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::step::RunbookStep;
+use super::{sessions::begins_session, step::RunbookStep};
 
 /// What a text or a command says that only a person can decide, and why: each pattern is for lower case.
 static IN_TEXT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -43,6 +43,9 @@ pub(super) fn reason(step: &RunbookStep) -> Option<&'static str> {
     match (step.is_conditional, step.is_manual) {
         (true, _) => Some("the text names a condition"),
         (_, true) => Some("some of the code is not for a shell"),
+        _ if step.commands.iter().flat_map(|commands| commands.lines()).any(begins_session) => {
+            Some("a command begins a session in which the lines after it are typed, such as ssh without a command")
+        }
         _ => found(&IN_TEXT, &step.text).or_else(|| found(&IN_COMMANDS, &step.commands.join("\n"))),
     }
 }
@@ -72,6 +75,7 @@ mod tests {
         {
             assert!(of("Replace it:", command).is_some(), "{command}");
         }
+        assert!(of("Restart it:", "ssh $NODE\nsudo reboot").is_some_and(|why| why.contains("begins a session")));
         for (text, command) in [("Stop the writer:", "systemctl stop w"), ("Count them", "sort < in > out | uniq")] {
             assert_eq!(of(text, command), None, "{text}");
         }

@@ -3,6 +3,7 @@
 use super::{
     blocks::Block,
     conditions::introduces,
+    front_matter,
     headings::{self, is_contingency, is_numbered, is_of_contacts, is_of_prerequisites},
     html::{self, Title},
     markdown,
@@ -27,18 +28,22 @@ pub struct Document {
 impl Document {
     /// Reads HTML, text with numbered sections, or else Markdown. Numbered items and the rows of a table of steps are steps. A
     /// section without them has a step for each bullet, for each code block with the preceding text, and for each numbered
-    /// heading. A section without any of these is introduction.
+    /// heading. A section without any of these is introduction. Front matter above the text is only read for its title.
     pub fn read(document: &str) -> Self {
+        let document = document.strip_prefix('\u{feff}').unwrap_or(document);
+        let (title, document) = front_matter::split(document);
         if html::is_html(document) {
-            let (title, blocks) = html::titled(document);
-            return Document::of(title, blocks);
+            let (known, blocks) = html::titled(document);
+            return Document::of(known, title, blocks);
         }
-        Document::of(Title::default(), text::blocks(document).unwrap_or_else(|| markdown::blocks(document)))
+        let blocks = text::blocks(document).unwrap_or_else(|| markdown::blocks(document));
+        Document::of(Title::default(), title, blocks)
     }
 
-    fn of(known: Title, blocks: Vec<Block>) -> Self {
-        let (found, parts) = parts(blocks);
-        let titles = [known.heading, found, known.element];
+    /// A document with a title from its page, and with one from its front matter.
+    fn of(known: Title, of_front_matter: String, blocks: Vec<Block>) -> Self {
+        let (found, parts) = parts(blocks, !of_front_matter.is_empty());
+        let titles = [known.heading, found, of_front_matter, known.element];
         let title = titles.into_iter().find(|title| !title.is_empty()).unwrap_or_default();
         let mut document = Document { title, ..Document::default() };
         let has_headings = parts.iter().any(|(title, _)| !title.is_empty());
@@ -132,13 +137,14 @@ impl Document {
     }
 }
 
-/// The title, and the blocks below each heading of a section.
-fn parts(blocks: Vec<Block>) -> (String, Vec<(String, Vec<Block>)>) {
+/// The title, and the blocks below each heading of a section. If the title is known, only a heading of the first level replaces it.
+fn parts(blocks: Vec<Block>, is_titled: bool) -> (String, Vec<(String, Vec<Block>)>) {
     let title_at = blocks.iter().position(|block| matches!(block, Block::Heading(..)));
     let first_level = title_at.and_then(|at| level(&blocks[at]));
     // A single heading above all others is the title.
     let is_title = first_level.is_some_and(|first| {
-        title_at == Some(0) && blocks.iter().skip(1).all(|block| level(block).is_none_or(|level| level > first))
+        let is_first = title_at == Some(0) && (first == 1 || !is_titled);
+        is_first && blocks.iter().skip(1).all(|block| level(block).is_none_or(|level| level > first))
     });
     let section_level = blocks.iter().skip(usize::from(is_title)).filter_map(level).min();
     let mut title = String::new();

@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::{
     blocks::{Block, Reader},
+    code::is_complete_command,
     headings::lettered,
 };
 
@@ -40,7 +41,7 @@ pub(super) fn blocks(text: &str) -> Option<Vec<Block>> {
         if std::mem::take(&mut skip) {
             continue;
         }
-        let is_code = matches!(kind, Line::Other) && is_command(line, code_indent);
+        let is_code = matches!(kind, Line::Other) && is_code(&lines, at, code_indent, !code.is_empty());
         if !is_code && !code.is_empty() && !line.trim().is_empty() {
             reader.code(&dedented(&std::mem::take(&mut code)), "");
         }
@@ -158,6 +159,15 @@ fn kinds<'t>(lines: &[&'t str]) -> Vec<Line<'t>> {
     lines.iter().map(kind).collect()
 }
 
+/// Whether a line is code: a command, or indented after an empty line and complete as a command, or a line of such code.
+/// `follows` is whether the preceding lines are code.
+fn is_code(lines: &[&str], at: usize, code_indent: usize, follows: bool) -> bool {
+    let line = lines[at];
+    let is_after_gap = lines[..at].last().is_none_or(|before| before.trim().is_empty());
+    let is_part = if is_after_gap { is_complete_command(line.trim()) } else { follows };
+    is_command(line, code_indent) || (is_command(line, CODE_INDENT) && is_part)
+}
+
 /// Whether a line is a command: it has a prompt, or is indented far enough.
 fn is_command(line: &str, code_indent: usize) -> bool {
     let indent = line.len() - line.trim_start().len();
@@ -236,6 +246,23 @@ mod tests {
         ];
         assert_eq!(steps(0), expected);
         assert_eq!(steps(1), [step("a", "Start it.", 0)]);
+    }
+
+    #[test]
+    fn an_indented_command_after_an_empty_line_is_no_text() {
+        let document = Document::read(
+            "DRAIN\n\n1. Before\n\n1.1 Look at the nodes:\n\n    kubectl get nodes\n    uptime\n\n1.2 Tell the team.\n\n    Then wait for an answer,\n    \
+             in the channel.\n1.3 Ask\n\n    the owner of the node\n",
+        );
+        let steps = document.sections[0].steps.iter();
+        let steps: Vec<_> = steps.map(|step| (step.text.as_str(), step.commands.join("\n"))).collect();
+        let commands = "kubectl get nodes\nuptime".to_owned();
+        let expected = [
+            ("Look at the nodes:", commands),
+            ("Tell the team.\nThen wait for an answer, in the channel.", String::new()),
+            ("Ask\nthe owner of the node", String::new()),
+        ];
+        assert_eq!(steps, expected);
     }
 
     #[test]

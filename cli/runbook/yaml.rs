@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
+use api::view::View;
+
 use super::{
     decisions,
     document::Document,
     headings::split_number,
+    literal,
     names::numbered,
     numbers::assigned,
     step::{RunbookSection, RunbookStep},
@@ -20,6 +23,9 @@ const NOT_COMPLETED_CAUSE: &str = "$rejected & '. The steps for that case are do
 /// The value of the variable `rejected` after a rejection: the cause names the step, the person and the comment.
 const REJECTED: &str = "$states.errorOutput.Cause";
 
+/// Characters that a parser of YAML may take for a line break or for a byte order mark.
+const OF_NO_BLOCK: [char; 3] = ['\u{2028}', '\u{2029}', '\u{feff}'];
+
 /// The workflow in YAML. With `run_commands`, a shell runs a step's commands; otherwise they are shown to a person.
 pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
     let mut text = format!("# yaml-language-server: $schema={name}.asl.schema.json\n");
@@ -31,7 +37,7 @@ pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
         comment(&mut text, 0, notices.take().map_or(&[][..], Vec::as_slice));
     }
     let title = if document.title.is_empty() { name } else { &document.title };
-    let _ = writeln!(text, "Comment: {}", scalar(title));
+    let _ = writeln!(text, "Comment: {}", scalar(&literal::comment(name, title)));
     text.push_str("QueryLanguage: JSONata\n");
     let sections: Vec<&RunbookSection> = main.iter().chain(&contingencies).copied().collect();
     let numbers = section_numbers(&sections);
@@ -64,7 +70,8 @@ pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
     if !contingencies.is_empty() {
         let _ = writeln!(
             text,
-            "\n  {NOT_COMPLETED}:\n    Type: Fail\n    Error: Runbook.NotCompleted\n    Cause: \"{{% {NOT_COMPLETED_CAUSE} %}}\""
+            "\n  {NOT_COMPLETED}:\n    Type: Fail\n    Error: {}\n    Cause: \"{{% {NOT_COMPLETED_CAUSE} %}}\"",
+            View::RUNBOOK_NOT_COMPLETED
         );
     }
     text
@@ -92,6 +99,15 @@ fn section_numbers(sections: &[&RunbookSection]) -> Vec<String> {
         true => assigned(&vec![None; sections.len()]),
         false => assigned(&documented),
     }
+}
+
+/// The names of the states that are entered only after a step is rejected, in order.
+pub fn contingencies(document: &Document) -> Vec<String> {
+    let (main, others): (Vec<&RunbookSection>, Vec<&RunbookSection>) =
+        document.sections.iter().partition(|section| !section.is_contingency);
+    let sections: Vec<&RunbookSection> = main.iter().chain(&others).copied().collect();
+    let numbers = section_numbers(&sections).into_iter().skip(main.len());
+    numbers.zip(others).map(|(number, section)| section_name(&number, section)).collect()
 }
 
 fn section_name(number: &str, section: &RunbookSection) -> String {
@@ -173,7 +189,7 @@ fn write_step(
         text.push_str("            Resource: flow:process:run\n            TimeoutSeconds: 3600\n");
         comment(text, 12, &step.text.lines().map(str::to_owned).collect::<Vec<_>>());
         text.push_str("            Arguments:\n              Program: /bin/sh\n              Arguments:\n                - -euc\n");
-        let _ = writeln!(text, "                - {}", block(&step.commands.join("\n"), 18));
+        let _ = writeln!(text, "                - {}", block(&literal::commands(&step.commands.join("\n")), 18));
     }
     match next {
         Some(next) => drop(writeln!(text, "            Next: {}", scalar(next))),
@@ -184,15 +200,15 @@ fn write_step(
 fn write_approval(text: &mut String, step: &RunbookStep, preamble: &[&str]) {
     text.push_str("            Resource: flow:approval:request\n            Arguments:\n");
     let (prompt, rest) = step.text.split_once('\n').unwrap_or((&step.text, ""));
-    let _ = writeln!(text, "              Prompt: {}", scalar(prompt));
+    let _ = writeln!(text, "              Prompt: {}", line(&literal::text(prompt), 16));
     let lines: Vec<&str> = preamble.iter().copied().chain(Some(rest)).filter(|lines| !lines.is_empty()).collect();
     if !lines.is_empty() {
-        let _ = writeln!(text, "              Text: {}", block(&lines.join("\n"), 16));
+        let _ = writeln!(text, "              Text: {}", block(&literal::text(&lines.join("\n")), 16));
     }
     if !step.commands.is_empty() {
         text.push_str("              Commands:\n");
         for command in &step.commands {
-            let _ = writeln!(text, "                - {}", block(command, 18));
+            let _ = writeln!(text, "                - {}", block(&literal::commands(command), 18));
         }
     }
 }
@@ -200,7 +216,9 @@ fn write_approval(text: &mut String, step: &RunbookStep, preamble: &[&str]) {
 fn comment(text: &mut String, indent: usize, lines: &[String]) {
     for line in lines.iter().flat_map(|paragraph| paragraph.lines()) {
         let mut current = String::new();
-        for word in line.split_whitespace() {
+        // YAML has no control characters in a comment.
+        let words = line.split(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
+        for word in words.filter(|word| !word.is_empty()) {
             if !current.is_empty() && indent + current.len() + word.len() > 110 {
                 let _ = writeln!(text, "{:indent$}# {current}", "");
                 current.clear();
@@ -217,20 +235,34 @@ pub fn scalar(value: &str) -> String {
         && value.chars().all(|c| c.is_alphanumeric() || " -_./()".contains(c))
         && !value.ends_with(' ')
         && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&value.to_lowercase().as_str());
+    if plain {
+        return value.to_owned();
+    }
     // A JSON string is valid YAML.
-    if plain { value.to_owned() } else { serde_json::Value::from(value).to_string() }
+    let json = serde_json::Value::from(value).to_string();
+    let escaped = |c: char| c.is_control() || OF_NO_BLOCK.contains(&c);
+    json.chars().map(|c| if escaped(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+/// A text of one line, in a block if quotation marks would need escapes.
+fn line(value: &str, indent: usize) -> String {
+    if value.contains(['"', '\\']) && value.starts_with("{%") { indented(value, indent) } else { scalar(value) }
 }
 
 /// A text of several lines, indented.
 fn block(value: &str, indent: usize) -> String {
-    let fits = value.contains('\n')
-        && !value.starts_with(['\n', '\t'])
+    if value.contains('\n') { indented(value, indent) } else { line(value, indent) }
+}
+
+/// A text as an indented block of YAML, if a block can have it.
+fn indented(value: &str, indent: usize) -> String {
+    let fits = !value.starts_with(['\n', '\t'])
         && !value.ends_with([' ', '\n'])
-        && value.chars().all(|c| c == '\n' || c == '\t' || !c.is_control());
+        && value.chars().all(|c| c == '\n' || c == '\t' || !(c.is_control() || OF_NO_BLOCK.contains(&c)));
     if !fits {
         return scalar(value);
     }
-    let lines = value.lines().map(|line| format!("{:indent$}{line}", "").trim_end().to_owned());
+    let lines = value.lines().map(|line| if line.is_empty() { String::new() } else { format!("{:indent$}{line}", "") });
     // YAML takes the indentation from the first line, unless a number gives it.
     let start = if value.starts_with(' ') { "|2-" } else { "|-" };
     format!("{start}\n{}", lines.collect::<Vec<_>>().join("\n"))
@@ -328,6 +360,7 @@ mod tests {
             assert_eq!(states[section]["Catch"][0]["Next"], next, "{text}");
         }
         assert_eq!(states["2. Rollback"]["Next"], NOT_COMPLETED);
+        assert_eq!(contingencies(&document), ["2. Rollback", "3. Escalation"]);
         let assigned = |section: &str| states[section]["Catch"][0]["Assign"]["rejected"].as_str().map(str::to_owned);
         assert_eq!(assigned("1. Renew"), Some(format!("{{% {REJECTED} %}}")));
         assert_eq!(assigned("2. Rollback"), Some(format!("{{% $rejected & '. ' & {REJECTED} %}}")));

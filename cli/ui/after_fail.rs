@@ -15,6 +15,11 @@ fn resume(view: &View) -> Option<String> {
     Some(format!("flow resume {} --from {}{OPTIONS}", quote_name(&view.id), quote_name(state)))
 }
 
+/// Which state that is.
+fn which(view: &View) -> &'static str {
+    if view.rejected_before_fail().is_some() { "the rejected step" } else { "the state before it" }
+}
+
 /// The command that runs the same input again.
 fn run_again(view: &View) -> String {
     format!("flow run --again {}{}", quote_name(&view.id), run_options(&view.id))
@@ -26,7 +31,7 @@ pub fn lines(view: &View, fail: &StateView) -> Vec<String> {
     let mut lines = vec![format!(
         "  The workflow ended itself with this error, in the Fail state \"{title}\": a resume runs only that state again."
     )];
-    lines.extend(resume(view).map(|command| format!("  To continue at the state before it:   {command}")));
+    lines.extend(resume(view).map(|command| format!("  To continue at {}:   {command}", which(view))));
     lines.push(format!("  To run it again with the same input:   {}", run_again(view)));
     lines
 }
@@ -43,7 +48,7 @@ pub fn refusal(view: &View) -> Option<(String, String)> {
         false => format!("{}   runs it again with the same input", run_again(view)),
     };
     let hint = match resume(view) {
-        Some(command) => format!("{command}   continues at the state before it; {again}"),
+        Some(command) => format!("{command}   continues at {}; {again}", which(view)),
         None => again,
     };
     Some((message, hint))

@@ -11,6 +11,7 @@ use engine::step::{ErrorClass, StepError};
 use russh::keys::{PublicKey, known_hosts::check_known_hosts_path, parse_public_key_base64};
 use serde::Deserialize;
 
+use super::key_file::refuse_other_than_file;
 use crate::local::SSH_HOSTS;
 
 /// The largest file of hosts, in bytes.
@@ -115,6 +116,11 @@ impl SshHost {
         let Some(file) = self.known_hosts() else {
             return refuse("no key is pinned, and without HOME there is no known_hosts file".to_owned());
         };
+        if let Err(error) = refuse_other_than_file(&file)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return refuse(format!("{}: {error}", file.display()));
+        }
         match check_known_hosts_path(&self.host, self.port, key, &file) {
             Ok(true) => Ok(()),
             Ok(false) => refuse(format!("it is not in {}", file.display())),

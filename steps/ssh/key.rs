@@ -9,12 +9,13 @@ use std::{
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use rand::RngCore;
 use russh::keys::{
-    PrivateKey, PublicKey, load_secret_key,
+    PrivateKey, PublicKey,
     ssh_key::{HashAlg, LineEnding, private::Ed25519Keypair},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::key_file::{read_key_file, read_private_key};
 use crate::{Environment, environment::default_keys_directory, plan::KNOWN_AFTER_APPLY};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -88,7 +89,7 @@ async fn generate_key(
     }
     let file = environment.keys_directory().join(name);
     let comment = format!("{} of {}", input.key_name, input.deployment);
-    let key = match load_secret_key(&file, None) {
+    let key = match read_private_key(&file) {
         Ok(key) => key,
         Err(_) if !file.exists() && environment.is_planning() => {
             let private_key_file = Some(file.display().to_string());
@@ -118,7 +119,7 @@ fn kept_key(environment: &Environment, name: &str, public_key: &str) -> Result<P
     let folders = [environment.keys_directory().to_owned(), default_keys_directory()];
     let mut other = None;
     for file in folders.iter().map(|folder| folder.join(name)) {
-        let Ok(key) = load_secret_key(&file, None) else { continue };
+        let Ok(key) = read_private_key(&file) else { continue };
         if wanted.as_ref().is_some_and(|wanted| wanted.key_data() == key.public_key().key_data()) {
             return Ok(file);
         }
@@ -167,7 +168,7 @@ fn keep(key: &PrivateKey, file: &Path) -> Result<PrivateKey, StepError> {
         Err(error) => return Err(cannot("written", &error)),
     }
     removed.map_err(|error| cannot("tidied up", &error))?;
-    load_secret_key(file, None).map_err(|error| cannot("read back", &error))
+    read_private_key(file).map_err(|error| cannot("read back", &error))
 }
 
 #[cfg(unix)]
@@ -206,7 +207,7 @@ async fn read_public_key(
     input: ReadPublicKey,
 ) -> StepResult<ReadKey> {
     let file = expanded(&input.public_key_file);
-    let text = std::fs::read_to_string(&file)
+    let text = read_key_file(&file)
         .map_err(|error| invalid(format!("public key file {} cannot be read: {error}", file.display())))?;
     if text.contains("PRIVATE KEY") {
         return Err(invalid(format!("{} is a private key; name the public one, which ends in .pub", file.display())));

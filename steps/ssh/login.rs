@@ -11,7 +11,7 @@ use engine::step::{Answer, ErrorClass, Instructions, Pending, Registry, StepCont
 use russh::{
     Disconnect,
     client::{self, AuthResult, Handle},
-    keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key},
+    keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::key_file::read_private_key;
 use crate::{Environment, outcome::is_last_poll};
 
 const SSH_PORT: u16 = 22;
@@ -135,7 +136,7 @@ fn way_out(input: &WaitForLogin) -> Instructions {
 }
 
 fn load_key(file: &str) -> Result<PrivateKey, StepError> {
-    load_secret_key(file, None).map_err(|error| {
+    read_private_key(file).map_err(|error| {
         StepError::new(ErrorClass::Invalid, format!("private key file {file} cannot be used: {error}"))
             .hint("It must be there, readable, without a passphrase, and an Ed25519 or ECDSA key: RSA keys are not supported.")
     })

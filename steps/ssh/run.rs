@@ -9,14 +9,14 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use russh::{
     Channel, ChannelMsg, Disconnect, Sig,
     client::{self, AuthResult, Handle},
-    keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key},
+    keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::hosts::SshHost;
+use super::{hosts::SshHost, key_file::read_private_key};
 use crate::{local::LocalSettings, shell::single_quoted};
 
 /// How long connection, key exchange and login may take together.
@@ -112,7 +112,7 @@ fn outcome_unknown(error: &str, cause: &str) -> StepError {
 
 async fn log_in(host: &SshHost) -> Result<Handle<KnownServer>, StepError> {
     let file = host.private_key_file.display();
-    let key = load_secret_key(&host.private_key_file, None).map_err(|error| {
+    let key = read_private_key(&host.private_key_file).map_err(|error| {
         StepError::new(ErrorClass::Invalid, format!("the private key file {file} cannot be used: {error}"))
             .hint("The file must exist, be readable for this user, and have no passphrase.")
     })?;

@@ -44,6 +44,18 @@ fn an_empty_file_is_an_empty_input_and_a_list_is_none() {
 }
 
 #[test]
+fn a_key_that_an_object_has_twice_is_refused_in_every_form() {
+    let refused = |result: Result<(), InputError>| result.unwrap_err().to_string();
+    let twice = "{\"n\":1,\"n\":2}";
+    let set = |assignment: &str| set_key(&mut json!({}), None, assignment);
+    for said in [refused(parse_input(twice, None).map(drop)), refused(set(&format!("details={twice}")))] {
+        assert!(said.starts_with("the key 'n' is there twice, in line 1 at column 2"), "{said}");
+    }
+    assert_eq!(set("details={\"n\":1}"), Ok(()));
+    assert_eq!(set("details=n: 1, n: 2"), Ok(()), "it is a text");
+}
+
+#[test]
 fn a_syntax_error_is_reported_for_the_format_that_was_meant() {
     let format_of = |text: &str| match parse_input(text, None).unwrap_err() {
         InputError::Syntax { format, message } => {
