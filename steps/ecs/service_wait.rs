@@ -96,6 +96,12 @@ async fn wait_for_service(
     let interval = context.poll_towards(TYPICAL_ROLLOUT);
     match progress(&context, &input, &service, &targets) {
         Progress::Stable(stable) => Ok(Answer::done(stable)),
+        // The update starts another deployment.
+        Progress::Failed(reason)
+            if environment.plans_update_of(&service_arn(&input.cluster_arn, &input.service_name)) =>
+        {
+            Ok(Answer::pending(reason, interval))
+        }
         Progress::Failed(reason) => {
             let cause = format!("service {} failed: {reason}", input.service_name);
             Err(evidence::explain(&environment, &input, cause, &service, &targets).await)
