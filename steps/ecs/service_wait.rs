@@ -104,11 +104,11 @@ async fn wait_for_service(
         }
         Progress::Failed(reason) => {
             let cause = format!("service {} failed: {reason}", input.service_name);
-            Err(evidence::explain(&environment, &input, cause, &service, &targets).await)
+            Err(evidence::explain(&environment, &context, &input, cause, &service, &targets).await)
         }
         Progress::OnTheWay(reason) if is_last_poll(&context, interval) => {
             let cause = format!("service {} is not stable in time: {reason}", input.service_name);
-            Err(evidence::explain(&environment, &input, cause, &service, &targets).await)
+            Err(evidence::explain(&environment, &context, &input, cause, &service, &targets).await)
         }
         Progress::OnTheWay(reason) => Ok(Answer::pending(with_last_event(reason, &context, &service), interval)),
     }
