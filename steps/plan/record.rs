@@ -226,6 +226,19 @@ mod tests {
     }
 
     #[test]
+    fn later_steps_have_the_values_that_the_plan_sets() {
+        let record = PlanRecord::default();
+        let settings = serde_json::json!({ "allocatedStorageGib": 30, "engineVersion": "14" });
+        record.changed_by("rds", "AWS::RDS::DBInstance");
+        let update = change(PlannedAction::Update, Some("demo-db"), &["allocatedStorageGib"]);
+        record.change(PlannedChange { settings: settings.clone(), ..update });
+        let updated = Value::Object(record.updated_settings("rds", &["demo-db"]));
+        assert_eq!(updated, serde_json::json!({ "allocatedStorageGib": 30 }));
+        assert_eq!(Value::Object(record.settings_after("rds", &["demo-db"])), settings);
+        assert!(record.updated_settings("ecs", &["demo-db"]).is_empty() && !record.creates_in("rds", &["demo-db"]));
+    }
+
+    #[test]
     fn two_rules_that_have_the_id_of_their_group_are_two_resources() {
         let record = PlanRecord::default();
         record.change(change(PlannedAction::Create, Some("PostgreSQL from the application"), &[]));

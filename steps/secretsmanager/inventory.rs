@@ -45,7 +45,10 @@ async fn named_secrets(environment: &Environment, deployment: &str, found: &mut 
         let ours = secret.deleted_date().is_none() && is_tagged;
         if is_tagged && !ours {
             let name = secret.name().unwrap_or(&id);
-            found.stays.push(format!("secret {name} {}", scheduled(&secret, name)));
+            let stays = format!("secret {name} {}", scheduled(&secret, name));
+            if !found.stays.contains(&stays) {
+                found.stays.push(stays);
+            }
         }
         if let Some(arn) = secret.arn.filter(|arn| ours && !found.secret_arns.contains(arn)) {
             found.secret_arns.push(arn);
