@@ -80,8 +80,8 @@ pub struct RunArguments {
     /// With --plan: exit code 10 if there are changes, 0 if there are none.
     #[arg(long, requires = "plan")]
     pub detailed_exitcode: bool,
-    /// Apply the plan that `--plan -o json` wrote to this file; refuse (3) if anything has changed since.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
+    /// Apply the plan that `--plan -o json` wrote to this file, or `-` for standard input; refuse (3) if anything has changed since.
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
     pub plan_file: Option<String>,
     /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; `flow resume` continues.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
