@@ -182,7 +182,8 @@ fn scheduled(secret: &DescribeSecretOutput, name: &str) -> String {
     let date = secret.deleted_date().and_then(|date| date.fmt(Format::DateTime).ok());
     let date = date.map_or_else(String::new, |date| format!(" (DeletedDate {date})"));
     format!(
-        "is scheduled for deletion{date} and keeps its name until then: `aws secretsmanager restore-secret --secret-id {name}` restores it, \
+        "is scheduled for deletion{date} and keeps its name until then: \
+         `aws secretsmanager restore-secret --secret-id {name}` restores it, \
          and `aws secretsmanager delete-secret --secret-id {name} --force-delete-without-recovery` deletes it at once"
     )
 }
