@@ -117,8 +117,9 @@ pub async fn make(environments: &Environments, question: &Question<'_>) -> Resul
             TIME_MAX.as_secs()
         ))
     })??;
-    let Planned { mut changes, waits, actions, notes, stays } = steps.planned();
-    let refusal = refusal(&header);
+    let Planned { mut changes, waits, actions, notes, stays, failure } = steps.planned();
+    let of_wait = failure.map(|failure| Refusal { error: failure.error, cause: failure.cause });
+    let refusal = of_wait.or_else(|| refusal(&header));
     let permissions = permissions::of(environments, question, &actions).await;
     let cost = price::of(&changes, &question.region);
     price::set_costs(&mut changes, &question.region);

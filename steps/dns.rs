@@ -131,6 +131,12 @@ async fn lookup(resolver: &TokioResolver, name: &str, kind: RecordType) -> Resul
     Ok(found)
 }
 
+/// Whether DNS answers that no such name exists. Without an answer it may exist.
+pub(crate) async fn is_no_name(resolver: &TokioResolver, name: &str) -> bool {
+    let full_name = format!("{}.", name.trim_end_matches('.'));
+    resolver.lookup(full_name, RecordType::CNAME).await.is_err_and(|error| error.is_nx_domain())
+}
+
 fn reason(error: NetError) -> String {
     if error.is_nx_domain() {
         "no such name".to_owned()

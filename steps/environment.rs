@@ -161,6 +161,11 @@ impl Environment {
         }
     }
 
+    /// Whether this plan updates the resource with this id. Outside of a plan it is false.
+    pub(crate) fn plans_update_of(&self, id: &str) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.updates_any_of(&[id]))
+    }
+
     /// Records the name and the settings of a resource that a search found, because its deletion has only its id. Only a plan uses it.
     pub(crate) fn record_found(&self, id: &str, name: Option<&str>, settings: serde_json::Value) {
         if let Some(plan) = &self.plan {

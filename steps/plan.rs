@@ -137,6 +137,15 @@ pub struct PlannedWait {
     pub usual_seconds: Option<(u32, u32)>,
 }
 
+/// The failure of a wait that no change of the plan prevents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedFailure {
+    /// The error's name, such as `Flow.Failed`.
+    pub error: String,
+    /// The cause, and what a person can do about it.
+    pub cause: String,
+}
+
 /// The reports of all steps of an execution.
 #[derive(Debug, Clone, Default)]
 pub struct Planned {
@@ -150,6 +159,8 @@ pub struct Planned {
     pub notes: Vec<String>,
     /// What is not deleted, each with the reason.
     pub stays: Vec<String>,
+    /// Why the run would fail in a wait. The plan has the later steps too.
+    pub failure: Option<PlannedFailure>,
 }
 
 /// The steps of an environment for one execution that makes a plan.
@@ -212,8 +223,22 @@ impl PlannedStep {
         Ok(Answer::done(self.made_up_output(input)))
     }
 
+    /// An output with the settings that the plan gives to the resources in the input.
     fn made_up_output(&self, input: &Value) -> Value {
-        output::of_schema(&self.description.output_schema, input)
+        let mut fields = self.record.settings_after(self.service(), &output::names(input));
+        fields.extend(input.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+        output::of_schema(&self.description.output_schema, &Value::Object(fields))
+    }
+
+    /// The service of the step, such as `ecs`.
+    fn service(&self) -> &str {
+        self.description.name.split(':').next().unwrap_or_default()
+    }
+
+    /// Whether the step waits for a resource that the plan creates. An earlier resource of the name, such as an INACTIVE service, is
+    /// not the one that it waits for.
+    fn waits_for_something_created(&self, input: &Value) -> bool {
+        self.description.name.contains(WAITS) && self.record.creates_in(self.service(), &output::names(input))
     }
 
     fn end(&self, context: &StepContext, input: &Value, done: Done<Value>) -> StepResult<Value> {
@@ -224,12 +249,17 @@ impl PlannedStep {
             // The resource is ready now, but not for some time after the update.
             self.record.wait(PlannedWait { state: context.state_path.clone(), reason: None, usual_seconds });
         }
-        let output = if calls.is_empty() { done.output } else { output::without_gaps(done.output) };
+        let mut output = if calls.is_empty() { done.output } else { output::without_gaps(done.output) };
+        if self.only_reads() {
+            // AWS has the earlier values until the run updates them.
+            output::replace(&mut output, self.record.updated_settings(self.service(), &output::names(input)));
+        }
         let mut changes = done.changes;
         for resource_change in &mut changes {
             if resource_change.id.is_empty() {
                 resource_change.id = KNOWN_AFTER_APPLY.to_owned();
             }
+            self.record.changed_by(self.service(), &resource_change.resource_type);
             self.record.change(planned_change(context, input, resource_change, &differences));
         }
         Ok(Answer::Done(Done { output, changes }))
@@ -271,7 +301,7 @@ impl Step for PlannedStep {
     async fn poll(&self, context: StepContext, input: Value) -> StepResult<Value> {
         // One step runs at a time, so that recorded calls belong to it.
         let _turn = self.record.begin_step(&self.description.actions).await;
-        if self.only_reads() && output::has_unknown(&input) {
+        if self.only_reads() && (output::has_unknown(&input) || self.waits_for_something_created(&input)) {
             return self.end_with_wait(&context, &input, None);
         }
         // A plan has made no call earlier, even if a read is repeated.
@@ -286,6 +316,15 @@ impl Step for PlannedStep {
             // The client for reads has repeated the call already. A plan does not spend minutes on retries.
             Err(error) if error.class == ErrorClass::Unknown => {
                 Err(StepError { name: Some(NO_ANSWER.to_owned()), ..error })
+            }
+            Err(error) if error.class == ErrorClass::Failed && self.description.name.contains(WAITS) => {
+                let cause = match &error.hint {
+                    Some(hint) => format!("{}. {hint}", error.cause.trim_end_matches('.')),
+                    None => error.cause.clone(),
+                };
+                self.record.fails(PlannedFailure { error: error.error_name().to_owned(), cause });
+                // The later steps are planned too, so that one failure does not hide what else differs.
+                self.end_with_wait(&context, &input, None)
             }
             Err(error) => Err(error),
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_smithy_types::date_time::Format;
 use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -159,7 +160,7 @@ async fn find(environment: &Environment, deployment: &str, name: &str) -> Result
         return Err(name_taken("secret", name, deployment, tags.deployment.as_deref()));
     }
     if secret.deleted_date().is_some() {
-        return Err(waits_for_deletion(name));
+        return Err(waits_for_deletion(&secret, name));
     }
     Ok(Some(FoundSecret { arn: secret.arn.unwrap_or_default(), tags }))
 }
@@ -172,10 +173,19 @@ async fn describe(environment: &Environment, id: &str) -> Result<Option<Describe
     }
 }
 
-fn waits_for_deletion(name: &str) -> StepError {
-    let cause = format!("secret {name} is scheduled for deletion and keeps its name until then");
-    StepError::new(ErrorClass::NameTaken, cause)
-        .hint("Restore it, or delete it with `aws secretsmanager delete-secret --force-delete-without-recovery`.")
+fn waits_for_deletion(secret: &DescribeSecretOutput, name: &str) -> StepError {
+    StepError::new(ErrorClass::NameTaken, format!("secret {name} {}", scheduled(secret, name)))
+}
+
+/// What is true of a secret that is scheduled for deletion: its date as Secrets Manager gives it, and how to end that.
+fn scheduled(secret: &DescribeSecretOutput, name: &str) -> String {
+    let date = secret.deleted_date().and_then(|date| date.fmt(Format::DateTime).ok());
+    let date = date.map_or_else(String::new, |date| format!(" (DeletedDate {date})"));
+    format!(
+        "is scheduled for deletion{date} and keeps its name until then: \
+         `aws secretsmanager restore-secret --secret-id {name}` restores it, \
+         and `aws secretsmanager delete-secret --secret-id {name} --force-delete-without-recovery` deletes it at once"
+    )
 }
 
 /// Creates the secret. If the name is taken, returns the deployment's own secret, or names the other owner in the
@@ -231,5 +241,25 @@ async fn delete_secret(environment: Arc<Environment>, context: StepContext, inpu
         Ok(_) => gone(RESOURCE_TYPE, &input.secret_arn),
         Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.secret_arn),
         Err(error) => Err(failure("secretsmanager:DeleteSecret", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_scheduled_for_deletion_is_named_with_its_date_and_both_ways_out() {
+        let date = aws_smithy_types::DateTime::from_secs(1_785_542_400);
+        let secret = DescribeSecretOutput::builder().deleted_date(date).build();
+        let error = waits_for_deletion(&secret, "demo/jdbc-url");
+        for words in [
+            "secret demo/jdbc-url is scheduled",
+            "2026-08-01T00:00:00Z",
+            "restore-secret --secret-id demo/jdbc-url",
+            "--force-delete",
+        ] {
+            assert!(error.cause.contains(words), "{words}: {}", error.cause);
+        }
     }
 }

@@ -114,7 +114,8 @@ fn the_plan_of_a_rehearsal_is_shown_and_nothing_is_started() {
 #[test]
 fn a_rehearsal_is_torn_down_in_one_go() {
     let home = Home::for_rehearsal();
-    let said = home.rehearse(&["--yes", "--teardown"]);
+    // The teardown is that of the run's own deployment.
+    let said = home.rehearse(&["--yes", "--teardown", "--set", "deployment=fourth"]);
     assert_eq!(said.matches("SUCCEEDED").count(), 2, "{said}");
     assert_eq!(home.world().inspect()["counts"]["vpcs"], 0);
 }

@@ -7,6 +7,7 @@ mod existing;
 mod faults;
 pub(super) mod plan;
 mod planned;
+mod teardown;
 
 use std::{sync::Arc, time::Duration};
 
@@ -79,8 +80,8 @@ pub struct RunArguments {
     /// With --plan: exit code 10 if there are changes, 0 if there are none.
     #[arg(long, requires = "plan")]
     pub detailed_exitcode: bool,
-    /// Apply the plan that `--plan -o json` wrote to this file; refuse (3) if anything has changed since.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
+    /// Apply the plan that `--plan -o json` wrote to this file, or `-` for standard input; refuse (3) if anything has changed since.
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
     pub plan_file: Option<String>,
     /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; `flow resume` continues.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
@@ -196,8 +197,9 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
         consent::ask(&plan, &arguments).await?;
     }
     let path = from.map_or_else(Vec::new, |from| from.path);
-    let exit = execute(global, environments, &arguments, (plan, path), pinned).await?;
-    tear_down(global, &arguments, exit).await
+    let teardown = teardown::of(&arguments, &plan.input);
+    let exit = execute(global, environments, (&arguments, teardown.as_ref()), (plan, path), pinned).await?;
+    teardown::tear_down(global, &arguments, teardown, exit).await
 }
 
 /// Refuses the options that choose an account or a region in a rehearsal, which has its own. Environment variables are ignored.
@@ -209,19 +211,6 @@ fn refuse_location(global: &Global) -> Result<(), CliError> {
                 .hint("a rehearsal has its own account and region; leave the option out"))
         }
         None => Ok(()),
-    }
-}
-
-/// After a rehearsal that succeeded: deletes what it created, if that is wanted. A signal ends the command before it.
-async fn tear_down(global: &Global, arguments: &RunArguments, exit: Exit) -> Result<Exit, CliError> {
-    let wanted = teardown_of(arguments).filter(|_| arguments.rehearse && exit == Exit::Success);
-    let Some(teardown) = wanted else { return Ok(exit) };
-    if let Some(signal) = interrupt::received() {
-        return Ok(if arguments.teardown { signal } else { exit });
-    }
-    match consent::tear_down(arguments, global).await? {
-        true => Box::pin(run(global, teardown)).await,
-        false => Ok(exit),
     }
 }
 
@@ -261,8 +250,7 @@ fn check_faults(arguments: &RunArguments, plan: &Plan) -> Result<(), CliError> {
         return Ok(());
     }
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-    let teardown = teardown_of(arguments).and_then(|teardown| workflows::find(&teardown.workflow));
-    let teardown = teardown.and_then(|workflow| workflow.definition().ok());
+    let teardown = teardown::workflow_of(arguments).and_then(|workflow| workflow.definition().ok());
     let definitions: Vec<_> = [Some(plan.definition.value()), teardown.as_ref()].into_iter().flatten().collect();
     faults::check(&arguments.faults, &definitions, &steps)
 }
@@ -298,29 +286,6 @@ fn no_account(error: &StepError) -> CliError {
     };
     let what = if is_unreachable { "the AWS account could not be asked for" } else { "no usable AWS credentials" };
     CliError::refused(format!("{what}; nothing was changed: {error}")).hint(hint)
-}
-
-/// The arguments of the teardown of this run, if the workflow has a teardown.
-fn teardown_of(arguments: &RunArguments) -> Option<RunArguments> {
-    let workflow = workflows::find(&format!("{}-teardown", arguments.workflow))?.name.to_owned();
-    Some(RunArguments {
-        workflow,
-        input: None,
-        again: None,
-        from: None,
-        set: Vec::new(),
-        id: None,
-        plan_file: None,
-        teardown: false,
-        faults: Vec::new(),
-        name: None,
-        ..arguments.clone()
-    })
-}
-
-/// The command that deletes what a rehearsal created.
-fn teardown_command(teardown: &RunArguments) -> String {
-    format!("flow run {} --rehearse{OPTIONS}", shell::quote_word(&teardown.workflow))
 }
 
 /// The world of a rehearsal. Starts it if it does not run.
@@ -363,7 +328,7 @@ async fn rehearsed(
 async fn execute(
     global: &Global,
     environments: Arc<Environments>,
-    arguments: &RunArguments,
+    (arguments, teardown): (&RunArguments, Option<&RunArguments>),
     (plan, from): (Plan, Vec<Reentry>),
     pinned: Pinned,
 ) -> Result<Exit, CliError> {
@@ -392,7 +357,7 @@ async fn execute(
     let closed = handle.close().await;
     let watched = watched?;
     if global.output == Output::Human {
-        show_made(global, (rehearsal, now_ms), arguments, &watched);
+        show_made(global, (rehearsal, now_ms), teardown.filter(|_| !arguments.teardown), &watched);
     }
     closed.map(|()| watched.exit)
 }
@@ -460,7 +425,7 @@ fn not_started(error: CliError) -> CliError {
     CliError { exit: if is_wait { Exit::Refused } else { error.exit }, ..error }
 }
 
-fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), arguments: &RunArguments, watched: &Watched) {
+fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), teardown: Option<&RunArguments>, watched: &Watched) {
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
         return show_how_to_continue(view, now_ms);
@@ -474,7 +439,7 @@ fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), arguments: &RunA
         table.iter().for_each(|row| say!("{row}"));
     }
     show_output(view);
-    if let Some(teardown) = teardown_of(arguments).filter(|_| rehearsal && !arguments.teardown) {
-        say!("\nTear it down with   {}", teardown_command(&teardown));
+    if let Some(teardown) = teardown {
+        say!("\nTear it down with   {}", teardown::command(teardown));
     }
 }

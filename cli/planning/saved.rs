@@ -31,13 +31,13 @@ pub struct SavedPlan {
 }
 
 impl SavedPlan {
-    /// Reads a file of JSON values, of which one is the plan. Their layout does not matter.
+    /// Reads a file of JSON values, or standard input for `-`, of which one is the plan. Their layout does not matter.
     ///
     /// # Errors
     /// The file cannot be read, contains no plan or several, or contains one that was refused.
     pub fn read(file: &str) -> Result<Self, CliError> {
-        let text = workflows::read_text_file(file)
-            .map_err(|error| CliError::refused(format!("the plan file {file} cannot be read: {error}")))?;
+        let text = if file == "-" { standard_input() } else { workflows::read_text_file(file) };
+        let text = text.map_err(|error| CliError::refused(format!("the plan file {file} cannot be read: {error}")))?;
         let unreadable =
             |error: serde_json::Error| CliError::refused(format!("the plan in {file} cannot be read: {error}"));
         let mut plans = Vec::new();
@@ -110,6 +110,10 @@ impl SavedPlan {
             refusal: plan.refusal.clone(),
         }
     }
+}
+
+fn standard_input() -> std::io::Result<String> {
+    workflows::read_text(std::io::stdin().lock())
 }
 
 /// The changes that only the first plan has, in any order: parallel branches may report in another order.

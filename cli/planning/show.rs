@@ -55,14 +55,13 @@ impl WorkflowPlan {
         let parts = all.iter().map(|(words, action)| (words, count(*action))).filter(|(_, count)| *count > 0);
         let parts: Vec<String> = parts.map(|(words, count)| format!("{count} {words}")).collect();
         match &self.refusal {
-            // The steps after the refusal were not called.
-            Some(refusal) => {
-                let word = if refusal.is_before_changes() { "Refused" } else { "Fails" };
-                match parts.is_empty() {
-                    true => format!("{word}."),
-                    false => format!("{word} after these: {}.", parts.join(", ")),
-                }
-            }
+            // The steps after a refusal were not called. Those after a wait that would fail were.
+            Some(refusal) => match (refusal.is_before_changes(), parts.is_empty()) {
+                (true, true) => "Refused.".to_owned(),
+                (true, false) => format!("Refused after these: {}.", parts.join(", ")),
+                (false, true) => "Fails.".to_owned(),
+                (false, false) => format!("Fails. Without the failure: {}.", parts.join(", ")),
+            },
             None if parts.is_empty() => "Plan: nothing to change.".to_owned(),
             None => format!("Plan: {}.", parts.join(", ")),
         }

@@ -6,6 +6,7 @@ use engine::step::StepError;
 use super::claim::{RECORD, RECORD_CREATED};
 use crate::{
     Environment,
+    dns::is_no_name,
     failure::{failure, is_missing},
     found_tags,
     service::Found,
@@ -46,6 +47,10 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
         found.certificate_arns.push(arn);
     }
     for validation in without_own(not_created, &validations) {
+        // A certificate that failed may never have had its record.
+        if is_no_name(environment.resolver(), &validation.record).await {
+            continue;
+        }
         keep(
             found,
             &validation.record,

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, Instance, InstanceMetadataOptionsRequest,
     InstanceNetworkInterfaceSpecification, InstanceStateName, InstanceType, ResourceType, VolumeType,
 };
-use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, StepError, StepResult};
+use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,8 +43,8 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         registry,
         environment,
         "ec2:runInstance",
-        "Starts an instance with a public address.",
-        ["ec2:DescribeInstances", "ec2:RunInstances", "ec2:CreateTags"],
+        "Starts an instance with a public address, or the deployment's own one that was stopped.",
+        ["ec2:DescribeInstances", "ec2:RunInstances", "ec2:StartInstances", "ec2:CreateTags"],
         run_instance
     );
     step!(
@@ -94,6 +94,12 @@ async fn run_instance(
 ) -> StepResult<InstanceId> {
     if let Some(instance) = find_by_name(&environment, &input.deployment, &input.name).await? {
         let instance_id = instance.instance_id().unwrap_or_default().to_owned();
+        let state = instance.state().and_then(|state| state.name());
+        let is_stopped =
+            |state: &&InstanceStateName| matches!(state, InstanceStateName::Stopped | InstanceStateName::Stopping);
+        if let Some(state) = state.filter(is_stopped) {
+            return start_again(&environment, &context, &input, (instance_id, state)).await;
+        }
         let change = found_tags!(instance.tags()).change(&context, &instance_id);
         return Ok(answer(instance_id, change, &input.name));
     }
@@ -127,6 +133,25 @@ async fn run_instance(
         .map_err(|error| failure_for(&context, &input.subnet_id, "ec2:RunInstances", error))?;
     let instance_id = started.instances().first().and_then(Instance::instance_id).unwrap_or_default().to_owned();
     Ok(answer(instance_id, ChangeAction::Created, &input.name))
+}
+
+/// Starts an instance that a person has stopped.
+async fn start_again(
+    environment: &Environment,
+    context: &StepContext,
+    input: &RunInstance,
+    (instance_id, state): (String, &InstanceStateName),
+) -> StepResult<InstanceId> {
+    // EC2 starts it only after it has stopped.
+    if *state == InstanceStateName::Stopping && !environment.is_planning() {
+        let error = StepError::new(ErrorClass::Busy, format!("{instance_id} is stopping"));
+        return Err(error.during("ec2:StartInstances"));
+    }
+    environment.differs("state", state.as_str(), InstanceStateName::Running.as_str());
+    match environment.ec2().start_instances().instance_ids(&instance_id).send().await {
+        Ok(_) => Ok(answer(instance_id, ChangeAction::Updated, &input.name)),
+        Err(error) => Err(failure_for(context, &instance_id, "ec2:StartInstances", error)),
+    }
 }
 
 fn answer(instance_id: String, change: ChangeAction, name: &str) -> Answer<InstanceId> {
@@ -173,7 +198,7 @@ async fn terminate_instance(
 ) -> StepResult<Nothing> {
     let found = match find_instance(&environment, &context, &input.instance_id).await {
         Ok(found) => found,
-        Err(error) if error.class == engine::step::ErrorClass::NotFound => {
+        Err(error) if error.class == ErrorClass::NotFound => {
             return gone_already(&context, RESOURCE_TYPE, &input.instance_id);
         }
         Err(error) => return Err(error),

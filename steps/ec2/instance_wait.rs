@@ -16,6 +16,8 @@ use crate::{
 
 /// How long the status checks usually take: two to five minutes.
 const TYPICAL_CHECKS: Duration = Duration::from_secs(180);
+/// How long EC2 may list an instance as stopped after it was started (EC2 API Reference, "Eventual consistency").
+const START_LISTED_WITHIN: Duration = Duration::from_secs(60);
 /// How long an instance usually takes to start or to stop: ten to forty seconds.
 const TYPICAL_CHANGE: Duration = Duration::from_secs(25);
 
@@ -78,6 +80,7 @@ async fn wait_for_instance_running(
             (None, _) => Ok(Answer::pending("running, no public address yet", interval)),
         },
         Some(InstanceStateName::Pending) | None => Ok(Answer::pending("pending", interval)),
+        Some(state) if may_have_been_started(&context, state) => Ok(Answer::pending(state.as_str(), interval)),
         Some(state) => Err(not_alive(&instance, state)),
     }
 }
@@ -104,6 +107,7 @@ async fn wait_for_instance_status(
     };
     match status.instance_state().and_then(|state| state.name()) {
         Some(InstanceStateName::Running | InstanceStateName::Pending) | None => {}
+        Some(state) if may_have_been_started(&context, state) => return Ok(Answer::pending(state.as_str(), interval)),
         Some(state) => {
             let found = find_instance(&environment, &context, &input.instance_id).await.ok().flatten();
             return Err(not_alive(&found.unwrap_or_else(|| Instance::builder().build()), state));
@@ -153,6 +157,12 @@ pub(super) async fn find_instance(
     Ok(reservations.into_iter().flat_map(|reservation| reservation.instances.unwrap_or_default()).next())
 }
 
+/// Whether an instance in this state may have been started, and EC2 does not list that yet.
+fn may_have_been_started(context: &StepContext, state: &InstanceStateName) -> bool {
+    let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
+    matches!(state, InstanceStateName::Stopped | InstanceStateName::Stopping) && waited < START_LISTED_WITHIN
+}
+
 /// The failure of an instance that will not start without intervention.
 fn not_alive(instance: &Instance, state: &InstanceStateName) -> StepError {
     let id = instance.instance_id().unwrap_or("the instance");
@@ -164,7 +174,9 @@ fn not_alive(instance: &Instance, state: &InstanceStateName) -> StepError {
         .unwrap_or("EC2 gives no reason");
     let error = StepError::new(ErrorClass::Failed, format!("{id} is {state}: {reason}"));
     match state {
-        InstanceStateName::Stopped | InstanceStateName::Stopping => error.hint(format!("Start {id}, then resume.")),
+        InstanceStateName::Stopped | InstanceStateName::Stopping => {
+            error.hint(format!("Start it with   aws ec2 start-instances --instance-ids {id}   then resume."))
+        }
         _ => error.hint("Run again: a new instance is started in its place."),
     }
 }
@@ -186,6 +198,17 @@ mod tests {
         let input = InstanceId { instance_id: "i-0a1b2c3d".to_owned() };
         let waited = wait_for_instance_terminated(Arc::new(environment(&server)), context, input).await;
         assert!(matches!(waited, Ok(Answer::Done(_))));
+    }
+
+    #[test]
+    fn a_stopped_instance_is_waited_for_only_while_its_start_may_not_be_listed() {
+        let mut context = StepContext::for_test("Wait");
+        assert!(may_have_been_started(&context, &InstanceStateName::Stopped));
+        assert!(!may_have_been_started(&context, &InstanceStateName::Terminated));
+        context.now_ms = context.first_poll_ms + 60_000;
+        assert!(!may_have_been_started(&context, &InstanceStateName::Stopped));
+        let error = not_alive(&Instance::builder().instance_id("i-1").build(), &InstanceStateName::Stopped);
+        assert!(error.hint.unwrap_or_default().contains("aws ec2 start-instances --instance-ids i-1"));
     }
 
     #[test]

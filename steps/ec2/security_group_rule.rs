@@ -130,7 +130,8 @@ async fn authorize_ingress(
     match answer {
         Ok(answer) => {
             let rule = answer.security_group_rules().first().and_then(SecurityGroupRule::security_group_rule_id);
-            let id = rule.unwrap_or(&input.group_id);
+            // In a plan the rule has no id yet.
+            let id = rule.unwrap_or(if environment.is_planning() { "" } else { &input.group_id });
             let resource_change =
                 ResourceChange::new(ChangeAction::Created, RESOURCE_TYPE, id).named(&input.description);
             let security_group_rule_id = rule.map(str::to_owned);

@@ -2,10 +2,14 @@
 
 use aws_sdk_ecs::types::{Container, DesiredStatus, Service, ServiceEvent, Task};
 use aws_sdk_elasticloadbalancingv2::types::{TargetHealthDescription, TargetHealthStateEnum};
-use engine::step::{ErrorClass, StepError};
+use engine::step::{ErrorClass, StepContext, StepError};
 
 use super::service_wait::{WaitForService, health};
-use crate::{Environment, failure::failure, logs::last_lines};
+use crate::{
+    Environment,
+    failure::{failure, run_again},
+    logs::last_lines,
+};
 
 const EVENTS_MAX: usize = 5;
 const TASKS_MAX: i32 = 5;
@@ -23,6 +27,7 @@ const OTHER_PLATFORM_HINT: &str = "The image is built for another processor: the
 /// The failure of the wait, with everything that was found.
 pub(super) async fn explain(
     environment: &Environment,
+    context: &StepContext,
     input: &WaitForService,
     cause: String,
     service: &Service,
@@ -35,7 +40,7 @@ pub(super) async fn explain(
         ("end of the log", last_lines(environment, &input.log_group).await),
     ];
     let cause = written(cause, sections);
-    let hint = hint(&cause);
+    let hint = format!("{}   {}", hint(&cause), run_again(context, ""));
     StepError::new(ErrorClass::Failed, cause).hint(hint)
 }
 

@@ -96,13 +96,19 @@ async fn wait_for_service(
     let interval = context.poll_towards(TYPICAL_ROLLOUT);
     match progress(&context, &input, &service, &targets) {
         Progress::Stable(stable) => Ok(Answer::done(stable)),
+        // The update starts another deployment.
+        Progress::Failed(reason)
+            if environment.plans_update_of(&service_arn(&input.cluster_arn, &input.service_name)) =>
+        {
+            Ok(Answer::pending(reason, interval))
+        }
         Progress::Failed(reason) => {
             let cause = format!("service {} failed: {reason}", input.service_name);
-            Err(evidence::explain(&environment, &input, cause, &service, &targets).await)
+            Err(evidence::explain(&environment, &context, &input, cause, &service, &targets).await)
         }
         Progress::OnTheWay(reason) if is_last_poll(&context, interval) => {
             let cause = format!("service {} is not stable in time: {reason}", input.service_name);
-            Err(evidence::explain(&environment, &input, cause, &service, &targets).await)
+            Err(evidence::explain(&environment, &context, &input, cause, &service, &targets).await)
         }
         Progress::OnTheWay(reason) => Ok(Answer::pending(with_last_event(reason, &context, &service), interval)),
     }

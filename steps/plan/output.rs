@@ -59,6 +59,15 @@ pub(super) fn without_gaps(output: Value) -> Value {
     }
 }
 
+/// Replaces the fields of an output that have a new value.
+pub(super) fn replace(output: &mut Value, values: Map<String, Value>) {
+    for (name, value) in values {
+        if let Some(existing) = output.get_mut(&name) {
+            *existing = value;
+        }
+    }
+}
+
 /// Whether any text in the value is [`KNOWN_AFTER_APPLY`].
 pub(super) fn has_unknown(value: &Value) -> bool {
     match value {

@@ -5,9 +5,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Difference, Planned, PlannedAction, PlannedChange, PlannedWait, is_unknown};
+use super::{Difference, Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, is_unknown};
 
 /// The reports of a plan. One step runs at a time.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ struct Recorded {
     differences: Vec<Difference>,
     /// What is known of existing resources, by id.
     known: BTreeMap<String, Known>,
+    /// The service whose steps change the resources of a type, such as `ecs`.
+    services: BTreeMap<String, String>,
 }
 
 /// What a search found out about an existing resource. The step that deletes it knows only its id.
@@ -34,6 +36,19 @@ pub(crate) struct Known {
     pub(crate) name: Option<String>,
     /// The settings that determine its price, named as in the input of the step that creates it.
     pub(crate) settings: Value,
+}
+
+impl Recorded {
+    /// The changes of a service's resources that have one of the names.
+    fn named<'a>(&'a self, service: &'a str, names: &'a [&str]) -> impl Iterator<Item = &'a PlannedChange> {
+        let is_of_service =
+            move |change: &&PlannedChange| self.services.get(&change.resource_type).is_some_and(|of| of == service);
+        self.planned.changes.iter().filter(is_of_service).filter(move |change| is_named(change, names))
+    }
+}
+
+fn is_named(change: &PlannedChange, names: &[&str]) -> bool {
+    names.contains(&change.id.as_str()) || change.name.as_deref().is_some_and(|name| names.contains(&name))
 }
 
 impl PlanRecord {
@@ -84,8 +99,19 @@ impl PlanRecord {
         }
     }
 
+    /// Records that steps of a service change the resources of a type.
+    pub(super) fn changed_by(&self, service: &str, resource_type: &str) {
+        self.recorded().services.insert(resource_type.to_owned(), service.to_owned());
+    }
+
+    /// Records the failure of a wait. Only the first one counts: the run ends with it.
+    pub(super) fn fails(&self, failure: PlannedFailure) {
+        self.recorded().planned.failure.get_or_insert(failure);
+    }
+
     /// Records the change of a resource. A resource that several steps touch is recorded once: a deletion outweighs an
-    /// update, and an update outweighs no change.
+    /// update, and an update outweighs no change. Two names of one id are two resources: the rules of a group have its id until they
+    /// exist.
     pub(super) fn change(&self, mut change: PlannedChange) {
         let mut recorded = self.recorded();
         if let Some(known) = recorded.known.get(&change.id) {
@@ -95,7 +121,10 @@ impl PlanRecord {
             }
         }
         let is_known = !is_unknown(&change.id);
-        let same = |known: &&mut PlannedChange| known.resource_type == change.resource_type && known.id == change.id;
+        let is_name = |name: Option<&str>| change.name.is_none() || name.is_none() || change.name.as_deref() == name;
+        let same = |known: &&mut PlannedChange| {
+            known.resource_type == change.resource_type && known.id == change.id && is_name(known.name.as_deref())
+        };
         match recorded.planned.changes.iter_mut().find(same).filter(|_| is_known) {
             Some(known) => {
                 known.fields.extend(change.fields);
@@ -115,22 +144,46 @@ impl PlanRecord {
         self.recorded().planned.waits.push(wait);
     }
 
+    /// Whether one of the names belongs to a resource of a service that the plan creates.
+    pub(super) fn creates_in(&self, service: &str, names: &[&str]) -> bool {
+        let recorded = self.recorded();
+        let mut named = recorded.named(service, names);
+        named.any(|change| change.action == PlannedAction::Create)
+    }
+
+    /// The settings of a service's resources with one of the names after the run, by the fields of the steps' inputs. The last
+    /// resource of the plan determines a field that several have.
+    pub(super) fn settings_after(&self, service: &str, names: &[&str]) -> Map<String, Value> {
+        let recorded = self.recorded();
+        let kept = recorded.named(service, names).filter(|change| change.action != PlannedAction::Delete);
+        kept.filter_map(|change| change.settings.as_object())
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
+    /// As [`Self::settings_after`], but only the fields that the plan updates.
+    pub(super) fn updated_settings(&self, service: &str, names: &[&str]) -> Map<String, Value> {
+        let recorded = self.recorded();
+        let updated = recorded.named(service, names).filter(|change| change.action == PlannedAction::Update);
+        let fields = updated.flat_map(|change| change.fields.iter().map(move |field| (&field.field, &change.settings)));
+        fields.filter_map(|(field, settings)| settings.get(field).map(|value| (field.clone(), value.clone()))).collect()
+    }
+
     /// Whether one of the names belongs to a resource that the plan creates.
     pub(super) fn creates_any_of(&self, names: &[&str]) -> bool {
         self.has_any_of(names, |action| action == PlannedAction::Create)
     }
 
     /// Whether one of the names belongs to a resource that the plan updates.
-    pub(super) fn updates_any_of(&self, names: &[&str]) -> bool {
+    pub(crate) fn updates_any_of(&self, names: &[&str]) -> bool {
         self.has_any_of(names, |action| action == PlannedAction::Update)
     }
 
     fn has_any_of(&self, names: &[&str], wanted: impl Fn(PlannedAction) -> bool) -> bool {
         let recorded = self.recorded();
         let mut changes = recorded.planned.changes.iter().filter(|change| wanted(change.action));
-        changes.any(|change| {
-            names.contains(&change.id.as_str()) || change.name.as_deref().is_some_and(|name| names.contains(&name))
-        })
+        changes.any(|change| is_named(change, names))
     }
 
     pub(super) fn planned(&self) -> Planned {
@@ -170,6 +223,27 @@ mod tests {
         assert_eq!(planned.changes.len(), 1);
         // The deletion protection is switched off first.
         assert_eq!((planned.changes[0].action, planned.changes[0].fields.len()), (PlannedAction::Delete, 1));
+    }
+
+    #[test]
+    fn later_steps_have_the_values_that_the_plan_sets() {
+        let record = PlanRecord::default();
+        let settings = serde_json::json!({ "allocatedStorageGib": 30, "engineVersion": "14" });
+        record.changed_by("rds", "AWS::RDS::DBInstance");
+        let update = change(PlannedAction::Update, Some("demo-db"), &["allocatedStorageGib"]);
+        record.change(PlannedChange { settings: settings.clone(), ..update });
+        let updated = Value::Object(record.updated_settings("rds", &["demo-db"]));
+        assert_eq!(updated, serde_json::json!({ "allocatedStorageGib": 30 }));
+        assert_eq!(Value::Object(record.settings_after("rds", &["demo-db"])), settings);
+        assert!(record.updated_settings("ecs", &["demo-db"]).is_empty() && !record.creates_in("rds", &["demo-db"]));
+    }
+
+    #[test]
+    fn two_rules_that_have_the_id_of_their_group_are_two_resources() {
+        let record = PlanRecord::default();
+        record.change(change(PlannedAction::Create, Some("PostgreSQL from the application"), &[]));
+        record.change(change(PlannedAction::Create, Some("PostgreSQL from the bastion"), &[]));
+        assert_eq!(record.planned().changes.len(), 2);
     }
 
     #[test]

@@ -62,3 +62,30 @@ fn a_call_that_only_reads_differs_from_one_that_changes() {
     assert!(is_read("ec2:DescribeVpcs") && is_read("iam:ListRoles") && is_read("secretsmanager:GetSecretValue"));
     assert!(!is_read("ec2:CreateVpc") && !is_read("iam:PassRole"));
 }
+
+const SERVICE: &str = r#"{"services":[{"serviceArn":"arn:aws:ecs:us-east-1:1:service/demo/demo","serviceName":"demo","status":"INACTIVE"}]}"#;
+
+/// A service that was deleted by hand stays INACTIVE, and the run creates another one.
+#[tokio::test]
+async fn a_wait_for_what_the_plan_creates_is_not_judged_by_an_earlier_one() {
+    let server = TestServer::start((200, "content-type: application/x-amz-json-1.1\r\n", SERVICE)).await;
+    let steps = PlannedSteps::new(&environment(&server));
+    let cluster_arn = "arn:aws:ecs:us-east-1:1:cluster/demo";
+    let create = json!({
+        "deployment": "demo", "name": "demo", "clusterArn": cluster_arn, "taskDefinitionArn": "arn:task:1",
+        "subnetIds": ["subnet-1"], "groupIds": ["sg-1"], "targetGroupArn": "arn:group", "containerName": "app",
+        "containerPort": 8000, "desiredCount": 2,
+    });
+    poll(&steps, "flow:ecs:createService", "Create the service", create).await.unwrap();
+    let wait = json!({
+        "clusterArn": cluster_arn, "serviceName": "demo", "taskDefinitionArn": "arn:task:1", "targetGroupArn": "arn:group",
+        "logGroup": "demo",
+    });
+    let Answer::Done(done) = poll(&steps, "flow:ecs:waitForService", "Wait", wait).await.unwrap() else {
+        panic!("a plan does not wait")
+    };
+    assert_eq!(done.output["desiredCount"], 2, "{done:?}");
+    let planned = steps.planned();
+    assert_eq!((planned.changes[0].action, planned.waits.len()), (PlannedAction::Create, 1), "{planned:?}");
+    assert_eq!(planned.failure, None);
+}

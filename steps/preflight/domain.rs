@@ -52,6 +52,18 @@ struct CheckedDomain {
     notes: Vec<String>,
 }
 
+/// What a refusal adds if the records lead to an earlier load balancer of this deployment, such as one that was deleted by hand.
+fn of_earlier_balancer(exists: bool, name: &str, records: &[String]) -> &'static str {
+    let leads_to = format!("{name}-");
+    let is_own = |record: &String| record.contains(&leads_to) && record.contains(".elb.");
+    match !exists && records.iter().all(is_own) {
+        true => {
+            ", which is this deployment's own: it leads to its earlier load balancer, which does not exist any more"
+        }
+        false => "",
+    }
+}
+
 async fn check_domain(
     environment: Arc<Environment>,
     context: StepContext,
@@ -72,8 +84,9 @@ async fn check_domain(
         let other = records.iter().filter(|record| points_elsewhere(record, dns_name));
         let other: Vec<String> = other.map(described).collect();
         if !other.is_empty() {
+            let own = of_earlier_balancer(balancer.is_some(), &input.load_balancer_name, &other);
             problems.push(format!(
-                "{} has a record already ({}): remove it, or set overwriteDnsRecord: true to replace it",
+                "{} has a record already ({}){own}: remove it, or set overwriteDnsRecord: true to replace it",
                 input.domain,
                 other.join("; ")
             ));
@@ -167,5 +180,13 @@ mod tests {
         assert!(reported.contains("example.com asks ns.registrar.example"), "{reported}");
         assert!(reported.contains("to ns-1.awsdns-1.com, ns-2.awsdns-2.org"), "{reported}");
         assert!(not_delegated("Z1", "example.com", &ours, Some(&BTreeSet::new())).contains("has no name servers"));
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_load_balancer_is_named_as_the_deployments_own() {
+        let records = ["A alias demo-https-123.us-east-1.elb.amazonaws.com".to_owned()];
+        assert!(of_earlier_balancer(false, "demo-https", &records).contains("own"));
+        assert_eq!(of_earlier_balancer(true, "demo-https", &records), "");
+        assert_eq!(of_earlier_balancer(false, "other-https", &records), "");
     }
 }

@@ -34,7 +34,7 @@ pub(crate) enum NameHolder {
     /// A resource with these tags, which may be empty.
     Tagged(FoundTags),
     /// A resource that holds the name for a reason of its own.
-    Kept(&'static str),
+    Kept(String),
 }
 
 impl NameHolder {
@@ -107,7 +107,7 @@ mod tests {
             ("cluster demo".to_owned(), tags(Some("demo"))),
             ("role demo".to_owned(), tags(Some("other"))),
             ("topic demo".to_owned(), tags(None)),
-            ("secret demo".to_owned(), NameHolder::Kept("is scheduled for deletion")),
+            ("secret demo".to_owned(), NameHolder::Kept("is scheduled for deletion".to_owned())),
         ];
         let error = sorted_out("demo", checked).unwrap_err();
         assert_eq!(error.class, ErrorClass::NameTaken);

@@ -3,7 +3,7 @@
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType};
 use engine::step::StepError;
 
-use super::describe;
+use super::{describe, scheduled};
 use crate::{
     Environment,
     failure::failure,
@@ -41,7 +41,15 @@ async fn named_secrets(environment: &Environment, deployment: &str, found: &mut 
     let named = ["database-password", "jdbc-url"].map(|name| format!("{deployment}/{name}"));
     for id in listed.into_iter().chain(named) {
         let Some(secret) = describe(environment, &id).await? else { continue };
-        let ours = secret.deleted_date().is_none() && found_tags!(secret.tags()).is_ours(deployment);
+        let is_tagged = found_tags!(secret.tags()).is_ours(deployment);
+        let ours = secret.deleted_date().is_none() && is_tagged;
+        if is_tagged && !ours {
+            let name = secret.name().unwrap_or(&id);
+            let stays = format!("secret {name} {}", scheduled(&secret, name));
+            if !found.stays.contains(&stays) {
+                found.stays.push(stays);
+            }
+        }
         if let Some(arn) = secret.arn.filter(|arn| ours && !found.secret_arns.contains(arn)) {
             found.secret_arns.push(arn);
         }
@@ -57,9 +65,7 @@ pub(super) async fn check_names(
     for name in &names.secret_names {
         let holder = match describe(environment, name).await? {
             None => NameHolder::Nobody,
-            Some(secret) if secret.deleted_date().is_some() => {
-                NameHolder::Kept("is scheduled for deletion and keeps its name until then")
-            }
+            Some(secret) if secret.deleted_date().is_some() => NameHolder::Kept(scheduled(&secret, name)),
             Some(secret) => NameHolder::Tagged(found_tags!(secret.tags())),
         };
         holders.add("secret", name, holder);

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Found, find_all};
-use crate::{Environment, failure::poll_again_or};
+use crate::{Environment, failure::poll_again_or, outcome::is_last_poll};
 
 /// How long a deleted resource may still be listed: seconds in EC2, minutes in services that list by tag.
 const LISTED_WITHIN_MS: u64 = 180_000;
@@ -58,7 +58,9 @@ async fn wait_for_nothing_left(
         return Ok(Answer::done(NothingLeft { stays: found.stays }));
     }
     let left = left.join("; ");
-    if context.now_ms.saturating_sub(context.first_poll_ms) < LISTED_WITHIN_MS {
+    // The engine's time-out would not name it.
+    let is_last = is_last_poll(&context, CHECK_AGAIN);
+    if !is_last && context.now_ms.saturating_sub(context.first_poll_ms) < LISTED_WITHIN_MS {
         return Ok(Answer::pending(format!("still listed: {left}"), CHECK_AGAIN));
     }
     let cause = format!("still exists, with the tags of {}: {left}", input.deployment);

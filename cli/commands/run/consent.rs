@@ -44,10 +44,10 @@ const TEAR_DOWN_TIME: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The terminal cannot be read.
-pub async fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool, CliError> {
-    let Some(teardown) = super::teardown_of(arguments).filter(|_| !arguments.teardown) else {
-        return Ok(arguments.teardown);
-    };
+pub async fn tear_down(global: &Global, arguments: &RunArguments, teardown: &RunArguments) -> Result<bool, CliError> {
+    if arguments.teardown {
+        return Ok(true);
+    }
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && global.output == Output::Human;
     if !terminal || arguments.yes {
         return Ok(false);
@@ -57,7 +57,7 @@ pub async fn tear_down(arguments: &RunArguments, global: &Global) -> Result<bool
     if let Some(wanted) = answered_within(TEAR_DOWN_TIME, asked).await? {
         return Ok(wanted);
     }
-    say!("\nWithout an answer it stays. Tear it down with   {}", super::teardown_command(&teardown));
+    say!("\nWithout an answer it stays. Tear it down with   {}", super::teardown::command(teardown));
     Ok(false)
 }
 

@@ -8,6 +8,7 @@ use engine::{
     step::Registry,
 };
 use rehearsal::{DATABASE_STATUSES, InjectedFault, World};
+use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
@@ -157,7 +158,7 @@ pub async fn order(world: &World, faults: &[InjectedFault]) -> Result<(), CliErr
     world.order(&orders).await.map_err(|error| CliError::refused(error.to_string()))
 }
 
-/// Aborts this process, without cleaning up, when a state of a `kill@STATE` is entered. Never returns.
+/// Kills this process, without cleaning up, when a state of a `kill@STATE` is entered. Never returns.
 pub async fn kill_at(global: &Global, handle: &Handle, id: &str, faults: &[InjectedFault]) -> Infallible {
     let (orders, states) = by_kind(faults);
     if states.is_empty() {
@@ -172,6 +173,8 @@ pub async fn kill_at(global: &Global, handle: &Handle, id: &str, faults: &[Injec
             block::leave();
             let others: Vec<_> = orders.iter().cloned().map(InjectedFault::Order).collect();
             name_never_occurred(global, handle.home(), &others).await;
+            // As with kill -9; without the permission to send the signal, the process ends all the same.
+            let _ = kill_process(getpid(), Signal::KILL);
             std::process::abort();
         }
     }
