@@ -13,6 +13,8 @@ use crate::{approval, file, http, process, ssh, wait};
 
 /// The environment variable with the programs that `flow:process:run` may run, separated as in PATH.
 pub(crate) const PROGRAMS: &str = "FLOW_PROGRAMS";
+/// The environment variable with the names of the variables that `Environment` of `flow:process:run` may set, separated by colons.
+pub(crate) const PROGRAM_VARIABLES: &str = "FLOW_PROGRAM_VARIABLES";
 /// The environment variable with the folder that `flow:file:read` and `flow:file:write` may use.
 pub(crate) const FILES: &str = "FLOW_FILES";
 /// The environment variable with the file of servers that `flow:ssh:run` may log in to.
@@ -27,6 +29,9 @@ pub struct LocalSettings {
     /// The programs that `flow:process:run` may run: absolute paths (`FLOW_PROGRAMS`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<PathBuf>,
+    /// The variables that a definition may set for a program of `flow:process:run` (`FLOW_PROGRAM_VARIABLES`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub program_variables: Vec<String>,
     /// The folder that `flow:file:read` and `flow:file:write` may use: an absolute path (`FLOW_FILES`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<PathBuf>,
@@ -77,13 +82,27 @@ impl LocalSettings {
         format!("{PROGRAMS}={value}")
     }
 
+    /// Whether a definition may set a variable of a program.
+    pub fn allows_variable(&self, name: &str) -> bool {
+        self.program_variables.iter().any(|allowed| allowed == name)
+    }
+
+    /// The variable that allows more variables than these settings do, as it precedes a command: `FLOW_PROGRAM_VARIABLES=LEVEL:REGION`.
+    pub fn allowing_variables<'v>(&self, more: impl IntoIterator<Item = &'v str>) -> String {
+        let all: Vec<&str> = self.program_variables.iter().map(String::as_str).chain(more).collect();
+        format!("{PROGRAM_VARIABLES}={}", all.join(":"))
+    }
+
     fn from_variables<V: AsRef<OsStr>>(variable: impl Fn(&str) -> Option<V>) -> Self {
         let path = |name| variable(name).and_then(|value| usable(Path::new(value.as_ref())));
         let programs = variable(PROGRAMS).map(|value| {
             std::env::split_paths(value.as_ref()).filter_map(|program| usable(&program)).collect::<Vec<_>>()
         });
+        let names = variable(PROGRAM_VARIABLES).and_then(|value| value.as_ref().to_str().map(str::to_owned));
+        let names = names.unwrap_or_default();
         LocalSettings {
             programs: programs.unwrap_or_default(),
+            program_variables: names.split(':').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
             files: path(FILES),
             connections: path(CONNECTIONS),
             ssh_hosts: path(SSH_HOSTS),
@@ -131,12 +150,16 @@ mod tests {
     fn relative_paths_become_absolute_and_empty_ones_are_left_out() {
         let settings = LocalSettings::from_variables(|name| match name {
             PROGRAMS => Some("/bin/true::tools/deploy"),
+            PROGRAM_VARIABLES => Some("LEVEL::REGION"),
             FILES => Some("files"),
             _ => Some(""),
         });
         let here = std::env::current_dir().unwrap();
         let programs = vec![PathBuf::from("/bin/true"), here.join("tools/deploy")];
-        assert_eq!(settings, LocalSettings { programs, files: Some(here.join("files")), ..LocalSettings::default() });
+        let program_variables = vec!["LEVEL".to_owned(), "REGION".to_owned()];
+        let expected =
+            LocalSettings { programs, program_variables, files: Some(here.join("files")), ..LocalSettings::default() };
+        assert_eq!(settings, expected);
         assert_eq!(LocalSettings::from_variables(|_| None::<&str>), LocalSettings::default());
     }
 
@@ -145,12 +168,13 @@ mod tests {
         assert_eq!(serde_json::to_value(LocalSettings::default()).unwrap(), serde_json::json!({}));
         let settings = LocalSettings {
             programs: vec!["/bin/true".into()],
+            program_variables: vec!["LEVEL".to_owned()],
             files: Some("/srv/files".into()),
             connections: Some("/etc/flow/connections.json".into()),
             ssh_hosts: Some("/etc/flow/hosts.json".into()),
         };
         let json = serde_json::json!({
-            "programs": ["/bin/true"], "files": "/srv/files", "connections": "/etc/flow/connections.json",
+            "programs": ["/bin/true"], "programVariables": ["LEVEL"], "files": "/srv/files", "connections": "/etc/flow/connections.json",
             "sshHosts": "/etc/flow/hosts.json",
         });
         assert_eq!(serde_json::to_value(&settings).unwrap(), json);

@@ -71,7 +71,7 @@ struct Run {
     #[serde(default)]
     #[schemars(length(max = 262_144))]
     stdin: Option<String>,
-    /// More variables, none that load code, such as PATH. Their values are stored in the history: no secrets.
+    /// More variables, of those that FLOW_PROGRAM_VARIABLES allows. Their values are stored in the history: no secrets.
     #[serde(default)]
     environment: BTreeMap<String, String>,
     /// Its working folder: an absolute path, below the folder in FLOW_FILES if that is set; else flow's own.

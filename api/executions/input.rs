@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{Fault, malformed};
 
 /// The longest input and output, in bytes of UTF-8 (API Reference, StartExecution).
-const BYTES_MAX: usize = 262_144;
+pub(crate) const BYTES_MAX: usize = 262_144;
 
 /// Reads an execution's input.
 pub(crate) fn read(text: &str) -> Result<Value, Fault> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::unanswerable::is_named;
-use crate::{Api, Fault, Operation};
+use crate::{Api, Fault, Operation, executions::input::BYTES_MAX as OUTPUT_BYTES_MAX};
 
 /// The error name of a rejected approval; `Catch` can match it.
 pub const REJECTED: &str = "Approval.Rejected";
@@ -270,10 +270,16 @@ pub fn outcome_of(
         return Err(invalid(problems.join("; ")));
     }
     let time = i64::try_from(now_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    Ok(Ok(json!({
+    let output = json!({
         "Choice": choice, "Fields": fields, "User": by.user, "Host": by.host, "Comment": by.comment,
         "Time": time.map(|time| time.to_string()).unwrap_or_default(),
-    })))
+    });
+    // A larger output would fail the execution with States.DataLimitExceeded after the answer was accepted.
+    let bytes = output.to_string().len();
+    if bytes > OUTPUT_BYTES_MAX {
+        return Err(invalid(format!("the answer has {bytes} bytes, and a task's output at most {OUTPUT_BYTES_MAX}")));
+    }
+    Ok(Ok(output))
 }
 
 /// Refuses an answer by a user or with a token that the approval does not name.
@@ -316,6 +322,8 @@ pub fn approval_of(row: &FrameRow) -> Option<&Approval> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use engine::step::ApprovalToken;
 
     use super::*;
@@ -325,6 +333,23 @@ mod tests {
         let by = Signaller { user: user.to_owned(), host: "desk".to_owned(), comment: None };
         let answer = ApprovalAnswer { decision: Decision::Reject, by: &by, proof, now_ms: 0 };
         outcome_of(approval, "Ask", answer, |_, _| Vec::new()).err().map(|fault| fault.kind)
+    }
+
+    #[test]
+    fn an_answer_that_is_larger_than_an_output_may_be_is_refused_before_it_is_recorded() {
+        let by = Signaller { user: "ann".to_owned(), host: "desk".to_owned(), comment: None };
+        let approval = Approval {
+            fields: Some(json!({ "type": "object", "properties": { "text": { "type": "string" } } })),
+            ..Approval::default()
+        };
+        let outcome = |length: usize| {
+            let fields = Map::from_iter([("text".to_owned(), Value::from("x".repeat(length)))]);
+            let decision = Decision::Approve { choice: None, fields };
+            let answer = ApprovalAnswer { decision, by: &by, proof: Proof::Groups(&[]), now_ms: 0 };
+            outcome_of(&approval, "Ask", answer, |_, _| Vec::new())
+        };
+        assert!(outcome(200_000).is_ok());
+        assert!(outcome(OUTPUT_BYTES_MAX).unwrap_err().message.contains("nothing was answered"));
     }
 
     #[test]

@@ -53,8 +53,9 @@ mod tests {
 
     #[test]
     fn what_the_step_would_refuse_is_reported_before_a_run() {
-        let arguments = json!({ "Environment": { "LEVEL": "1", "PATH": "/x", "A/B": "" }, "Folder": "app", "Stdin": "", "Input": 1 });
-        let all = ["Arguments/Environment/PATH", "Arguments/Environment/A~1B", "Arguments/Folder", "Arguments/Stdin"];
+        let arguments = json!({ "Environment": { "LEVEL": "1", "LD_PRELOAD": "/x", "A/B": "" }, "Folder": "app", "Stdin": "", "Input": 1 });
+        let all =
+            ["Arguments/Environment/LD_PRELOAD", "Arguments/Environment/A~1B", "Arguments/Folder", "Arguments/Stdin"];
         let mut sorted = found("JSONata", arguments);
         sorted.sort_by_key(|at| all.iter().position(|one| one == at));
         assert_eq!(sorted, all);

@@ -34,11 +34,39 @@ pub fn not_allowed(definition: &Value, settings: &LocalSettings) -> Vec<NotAllow
     found
 }
 
+/// The variables that Tasks set for a program and that are not allowed, each once, with the name of the first such Task.
+pub fn variables_not_allowed(definition: &Value, settings: &LocalSettings) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    each_state(definition, &mut |state| {
+        let arguments = if state.language == "JSONata" { "Arguments" } else { "Parameters" };
+        if state.json["Resource"] != RUN_PROGRAMS[0] {
+            return;
+        }
+        for name in state.json[arguments]["Environment"].as_object().into_iter().flatten().map(|(name, _)| name) {
+            let name = name.strip_suffix(".$").unwrap_or(name);
+            if !settings.allows_variable(name) && found.iter().all(|(_, known)| known != name) {
+                found.push((state.name.to_owned(), name.to_owned()));
+            }
+        }
+    });
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_variable_that_is_not_allowed_is_found() {
+        let arguments = json!({ "Program": "/bin/sh", "Environment": { "LEVEL": "7", "TAR_OPTIONS.$": "$.options" } });
+        let task = json!({ "Type": "Task", "Resource": "flow:process:run", "End": true, "Parameters": arguments });
+        let definition = json!({ "StartAt": "Run", "States": { "Run": task } });
+        let settings = LocalSettings { program_variables: vec!["LEVEL".to_owned()], ..LocalSettings::default() };
+        let found = variables_not_allowed(&definition, &settings);
+        assert_eq!(found, [("Run".to_owned(), "TAR_OPTIONS".to_owned())]);
+    }
 
     #[test]
     fn a_program_that_is_named_literally_and_not_allowed_is_found() {

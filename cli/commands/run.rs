@@ -235,13 +235,26 @@ fn check_settings(global: &Global, plan: &Plan, settings: &LocalSettings) -> Res
             true => format!("To allow it, begin the command with   {}", settings.allowing_programs([program.as_str()])),
             false => "Write its absolute path in the definition.".to_owned(),
         };
-        let message = format!("\"{state}\" runs {program}, which FLOW_PROGRAMS does not allow, and will fail. {hint}");
-        match global.output {
-            Output::Json => json::print(json!({ "type": "warning", "state": state, "message": message })),
-            Output::Human => report!("flow: warning: {message}"),
-        }
+        warn(global, &state, &format!("runs {program}, which FLOW_PROGRAMS does not allow, and will fail. {hint}"));
+    }
+    for (state, name) in checks::variables_not_allowed(plan.definition.value(), settings) {
+        let hint = format!("To allow it, begin the command with   {}", settings.allowing_variables([name.as_str()]));
+        warn(
+            global,
+            &state,
+            &format!("sets {name}, which FLOW_PROGRAM_VARIABLES does not allow, and will fail. {hint}"),
+        );
     }
     Ok(())
+}
+
+/// Warns of a state that will fail.
+fn warn(global: &Global, state: &str, why: &str) {
+    let message = format!("\"{state}\" {why}");
+    match global.output {
+        Output::Json => json::print(json!({ "type": "warning", "state": state, "message": message })),
+        Output::Human => report!("flow: warning: {message}"),
+    }
 }
 
 /// Refuses faults that cannot occur in this run and the teardown that follows it.

@@ -109,9 +109,14 @@ impl Pinned {
 
 /// `first`, with `second` for what is not set.
 fn merged(first: &LocalSettings, second: &LocalSettings) -> LocalSettings {
-    let LocalSettings { programs, files, connections, ssh_hosts } = first.clone();
+    let LocalSettings { programs, program_variables, files, connections, ssh_hosts } = first.clone();
     LocalSettings {
         programs: if programs.is_empty() { second.programs.clone() } else { programs },
+        program_variables: if program_variables.is_empty() {
+            second.program_variables.clone()
+        } else {
+            program_variables
+        },
         files: files.or_else(|| second.files.clone()),
         connections: connections.or_else(|| second.connections.clone()),
         ssh_hosts: ssh_hosts.or_else(|| second.ssh_hosts.clone()),

@@ -7,75 +7,36 @@ use engine::step::{ErrorClass, StepError};
 use serde_json::Value;
 
 use super::{INPUT_BYTES_MAX, Run, protocol::Request};
-use crate::local::{FILES, LocalSettings};
+use crate::local::{FILES, LocalSettings, PROGRAM_VARIABLES};
 
-/// The beginnings of variables that load code into a program or its interpreter, or are flow's own.
-const REFUSED_PREFIXES: [&str; 18] = [
-    "FLOW_",
-    "LD_",
-    "DYLD_",
-    "GLIBC_",
-    "BASH_",
-    "PYTHON",
-    "PERL",
-    "RUBY",
-    "GEM_",
-    "BUNDLE_",
-    "NODE_",
-    "NPM_CONFIG_",
-    "npm_config_",
-    "JAVA_",
-    "JDK_",
-    "_JAVA",
-    "LUA_",
-    "GIT_",
-];
-/// Variables that decide which program, code or settings a program uses.
-const REFUSED: [&str; 28] = [
-    "PATH",
-    "HOME",
-    "ENV",
-    "IFS",
-    "PS4",
-    "SHELL",
-    "SHELLOPTS",
-    "BASHOPTS",
-    "PROMPT_COMMAND",
-    "CDPATH",
-    "ZDOTDIR",
-    "GCONV_PATH",
-    "LOCPATH",
-    "EDITOR",
-    "VISUAL",
-    "PAGER",
-    "BROWSER",
-    "LESSOPEN",
-    "LESSCLOSE",
-    "MAKEFLAGS",
-    "GNUMAKEFLAGS",
-    "MAKEFILES",
-    "CLASSPATH",
-    "PHPRC",
-    "PHP_INI_SCAN_DIR",
-    "OPENSSL_CONF",
-    "OPENSSL_MODULES",
-    "XDG_CONFIG_HOME",
-];
+/// The beginnings of the variables that no setting allows: those of the dynamic linker load code into every program, and those of flow are
+/// its own.
+const REFUSED_PREFIXES: [&str; 2] = ["FLOW_", "LD_"];
 
-/// Why a definition may not set a variable of a program; `None` if it may.
+/// Why no definition may set a variable of a program, whatever the operator allows; `None` if one may.
 pub fn refused_variable(name: &str) -> Option<String> {
     let is_letter = |character: char| character.is_ascii_alphabetic() || character == '_';
     let is_name = name.starts_with(is_letter) && name.chars().all(|one| is_letter(one) || one.is_ascii_digit());
     if !is_name {
         return Some(format!("'{}' is no name of a variable: letters, digits and '_' are", name.escape_debug()));
     }
-    let is_refused = REFUSED.contains(&name) || REFUSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-    is_refused.then(|| {
-        format!(
-            "a definition may not set {name}: it can change which code a program runs. A script that FLOW_PROGRAMS \
-             names may set it"
-        )
-    })
+    let is_refused = REFUSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    is_refused.then(|| format!("a definition may not set {name}. A script that FLOW_PROGRAMS names may set it"))
+}
+
+/// Refuses a variable that the operator of this machine does not allow. A list of harmful variables would never be complete: many programs
+/// have variables of their own that make them run other code.
+fn refuse_variable(settings: &LocalSettings, execution: &str, name: &str) -> Result<(), StepError> {
+    let refused = |cause: String| StepError::new(ErrorClass::Permission, format!("Environment: {cause}"));
+    if let Some(cause) = refused_variable(name) {
+        return Err(refused(cause));
+    }
+    if settings.allows_variable(name) {
+        return Ok(());
+    }
+    let allowing = settings.allowing_variables([name]);
+    Err(refused(format!("{name} is not among the variables that {PROGRAM_VARIABLES} allows"))
+        .hint(format!("To allow it:   {allowing} flow resume {execution}")))
 }
 
 /// The request to the supervisor for a program that is allowed.
@@ -85,9 +46,7 @@ pub fn refused_variable(name: &str) -> Option<String> {
 pub(super) async fn request(settings: &LocalSettings, execution: &str, run: Run) -> Result<Request, StepError> {
     let Run { program, arguments, input, stdin, environment, folder } = run;
     for (name, value) in &environment {
-        if let Some(cause) = refused_variable(name) {
-            return Err(StepError::new(ErrorClass::Permission, format!("Environment: {cause}")));
-        }
+        refuse_variable(settings, execution, name)?;
         if value.contains('\0') {
             return Err(invalid(format!("Environment: the value of {name} has a NUL character")));
         }
@@ -158,15 +117,23 @@ mod tests {
     }
 
     #[test]
-    fn variables_that_choose_the_code_of_a_program_are_refused() {
-        for name in
-            ["LD_PRELOAD", "PATH", "BASH_ENV", "ENV", "PYTHONPATH", "FLOW_TASK_TOKEN", "", "A=B", "1A", "a b", "a\0"]
-        {
+    fn variables_of_the_linker_and_of_flow_and_what_is_no_name_are_always_refused() {
+        for name in ["LD_PRELOAD", "FLOW_TASK_TOKEN", "", "A=B", "1A", "a b", "a\0"] {
             assert!(refused_variable(name).is_some(), "{name:?}");
         }
-        for name in ["LEVEL", "LANG", "TZ", "AWS_REGION", "_x1", "LDAP_URL", "PATH_TO_IT"] {
+        for name in ["LEVEL", "PATH", "AWS_REGION", "_x1", "LDAP_URL"] {
             assert_eq!(refused_variable(name), None, "{name}");
         }
+    }
+
+    #[tokio::test]
+    async fn only_variables_that_the_operator_allows_are_set() {
+        let settings = LocalSettings { program_variables: vec!["LEVEL".to_owned()], ..LocalSettings::default() };
+        let set = async |name: &str| requested(&settings, json!({ "Environment": { name: "7" } })).await;
+        assert_eq!(set("LEVEL").await.unwrap().environment["LEVEL"], "7");
+        let error = set("TAR_OPTIONS").await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Permission);
+        assert_eq!(error.hint.unwrap(), "To allow it:   FLOW_PROGRAM_VARIABLES=LEVEL:TAR_OPTIONS flow resume e-1");
     }
 
     #[tokio::test]
@@ -215,7 +182,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_variable_starts_no_program() {
-        let none = LocalSettings::default();
+        let program_variables = vec!["LD_PRELOAD".to_owned(), "A".to_owned()];
+        let none = LocalSettings { program_variables, ..LocalSettings::default() };
         let error = requested(&none, json!({ "Environment": { "LD_PRELOAD": "/x.so" } })).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::Permission);
         assert!(error.cause.contains("may not set LD_PRELOAD"), "{}", error.cause);

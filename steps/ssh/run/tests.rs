@@ -22,7 +22,7 @@ fn settings(folder: &Path, hosts: &Value) -> Arc<LocalSettings> {
 }
 
 fn host_key(sshd: &Sshd) -> String {
-    let key = load_secret_key(sshd.directory.path().join("host_key"), None).unwrap();
+    let key = russh::keys::load_secret_key(sshd.directory.path().join("host_key"), None).unwrap();
     key.public_key().to_openssh().unwrap()
 }
 

@@ -34,7 +34,8 @@ pub async fn shell(context: StepContext, script: &str, argument: &Path) -> Resul
 pub async fn run(context: StepContext, input: Value) -> Result<Value, StepError> {
     let programs = ["/bin/sh", "/bin/true", "/nowhere/program"].map(PathBuf::from).to_vec();
     let mut registry = Registry::new();
-    register_local(&mut registry, &LocalSettings { programs, ..LocalSettings::default() });
+    let program_variables = ["LEVEL", "LANG", "LD_PRELOAD"].map(str::to_owned).to_vec();
+    register_local(&mut registry, &LocalSettings { programs, program_variables, ..LocalSettings::default() });
     let step = registry.find("flow:process:run").unwrap();
     match step.poll(context, input).await? {
         Answer::Done(done) => Ok(done.output),
