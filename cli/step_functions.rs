@@ -15,7 +15,7 @@ use std::{
     sync::Arc,
 };
 
-use api::{Operation, StreamOperation, flow, view::View};
+use api::{Fault, Operation, StreamOperation, flow, view::View};
 use deploy::plan::ALIAS;
 use engine::{
     journal::ErrorAndCause,
@@ -42,6 +42,8 @@ const LATEST: &str = "@latest";
 /// 20 per second).
 const DESCRIBE_PER_SECOND: u32 = 7;
 const HISTORY_PER_SECOND: u32 = 10;
+/// The error of StartExecution if the name belongs to an execution that has ended or has another input.
+const EXISTS: &str = "ExecutionAlreadyExists";
 
 /// The executions of an account in a region, or of a `flow serve`.
 pub struct Executions {
@@ -121,6 +123,12 @@ fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
         next_frame_id: 0,
         ..ExecutionHeader::new(part(7), part(6), Arc::new(value(&remote.input).unwrap_or_default()))
     }
+}
+
+/// The ARN of an execution of a state machine, which is given by its own ARN or that of its alias.
+fn execution_arn(machine: &str, name: &str) -> String {
+    let parts: Vec<&str> = machine.split(':').take(7).collect();
+    format!("{}:{name}", parts.join(":").replacen(":stateMachine:", ":execution:", 1))
 }
 
 impl Executions {
@@ -205,13 +213,40 @@ impl Executions {
         Ok(Some(Deployed { target, definitions, activities }))
     }
 
-    /// Starts an execution of a deployed workflow. The same name and input return the existing execution.
+    /// Starts an execution of a deployed workflow. The same name, definition and input find the existing execution; returns its
+    /// status if it has ended.
     ///
     /// # Errors
-    /// Step Functions' error.
-    pub async fn start(&self, deployed: &Deployed, id: &str, input: &Value) -> Result<(), CliError> {
-        let arn = self.api.start(&deployed.target, id, &input.to_string()).await.map_err(refused)?;
-        self.keep(&arn).await.map(drop)
+    /// Step Functions' error, or an execution of this name has another definition or input.
+    pub async fn start(
+        &self,
+        deployed: &Deployed,
+        id: &str,
+        input: &Value,
+    ) -> Result<Option<ExecutionStatus>, CliError> {
+        match self.api.start(&deployed.target, id, &input.to_string()).await {
+            Ok(arn) => self.keep(&arn).await.map(|_| None),
+            Err(error) if error.code.as_deref() == Some(EXISTS) => self.existing(deployed, id, input).await.map(Some),
+            Err(error) => Err(refused(error)),
+        }
+    }
+
+    /// The status of the existing execution with this name.
+    ///
+    /// # Errors
+    /// It has another definition or input.
+    async fn existing(&self, deployed: &Deployed, id: &str, input: &Value) -> Result<ExecutionStatus, CliError> {
+        let arn = execution_arn(&deployed.target, id);
+        let existing = header(&arn, &self.remote(&arn).await?);
+        let known = self.keep(&arn).await?;
+        let same_definition = deployed.definitions.contains(&known.lock().await.definition);
+        let other = match (*existing.input == *input, same_definition) {
+            (true, true) => return Ok(existing.status),
+            (false, _) => "input",
+            (true, false) => "definition",
+        };
+        let message = format!("an execution named '{id}' exists already, with another {other}");
+        Err(Fault::new(EXISTS, message).into())
     }
 
     /// Adds the execution of an ARN to the cache, by its name.
@@ -390,5 +425,18 @@ impl Executions {
         }
         self.api.stop(&arn, &request.error, &request.cause).await.map_err(refused)?;
         Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::execution_arn;
+
+    #[test]
+    fn an_execution_is_named_after_the_state_machine_of_an_alias() {
+        let machine = "arn:aws:states:us-east-1:111111111111:stateMachine:job";
+        for target in [machine, &format!("{machine}:deployed")] {
+            assert_eq!(execution_arn(target, "j1"), "arn:aws:states:us-east-1:111111111111:execution:job:j1");
+        }
     }
 }

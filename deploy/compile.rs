@@ -20,6 +20,8 @@ use crate::{
 const DEFINITION_BYTES_MAX: usize = 1 << 20;
 /// The largest input and output of a state, in bytes (Developer Guide, "Service quotas").
 const PAYLOAD_BYTES_MAX: usize = 256 << 10;
+/// The beginning of the resources that ask a person.
+const APPROVALS: &str = "flow:approval:";
 /// The name of the state that the compiler adds to an outer Map.
 const INDEX_STATE: &str = "flow: keep the index of this iteration";
 
@@ -28,6 +30,8 @@ const INDEX_STATE: &str = "flow: keep the index of this iteration";
 pub struct CompileOptions {
     /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
     pub heartbeat_seconds: u64,
+    /// Whether the target is a `flow serve`, which asks people itself: Tasks of `flow:approval:request` stay as they are.
+    pub server_asks: bool,
 }
 
 /// An activity that the compiled definition needs.
@@ -57,7 +61,8 @@ pub struct Compiled {
 /// Compiles a definition. `arn` returns the ARN of an activity for its name.
 ///
 /// # Errors
-/// Every reason why Step Functions cannot run it, with its location in the source definition.
+/// Every reason why Step Functions cannot run it, with its location in the source definition. The size of a run is
+/// checked only if nothing else is wrong.
 pub fn compile(
     definition: &Value,
     steps: &Registry,
@@ -69,10 +74,8 @@ pub fn compile(
     };
     let mut problems = asl::check(definition, &known);
     problems.retain(|problem| problem.severity == Severity::Error);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let mut pass = Pass { steps, options, arn, activities: BTreeMap::new(), errors: Vec::new(), warnings: Vec::new() };
+    let is_valid = problems.is_empty();
+    let mut pass = Pass { steps, options, arn, activities: BTreeMap::new(), errors: problems, warnings: Vec::new() };
     let jsonata = is_jsonata(definition, false);
     let scope = TaskScope { jsonata, path: Vec::new(), depth: 0 };
     let mut compiled = definition.clone();
@@ -83,7 +86,9 @@ pub fn compile(
             format!("The definition has {bytes} bytes; Step Functions accepts at most {DEFINITION_BYTES_MAX}.");
         pass.refuse("DEFINITION_TOO_LARGE", "", message);
     }
-    pass.add(run_size::problems(&compiled));
+    if is_valid {
+        pass.add(run_size::problems(&compiled));
+    }
     if !pass.errors.is_empty() {
         return Err(pass.errors);
     }
@@ -183,6 +188,10 @@ impl Pass<'_> {
     fn step(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &TaskScope, express: bool) {
         let resource = state["Resource"].as_str().unwrap_or_default().to_owned();
         let Some(step) = self.steps.find(&resource) else { return };
+        let asks = resource.starts_with(APPROVALS);
+        if asks && self.options.server_asks {
+            return;
+        }
         if express {
             let message = "Child executions of type EXPRESS cannot wait for an activity: set ExecutionType STANDARD.";
             self.refuse("ACTIVITY_IN_EXPRESS", pointer, message);
@@ -194,9 +203,10 @@ impl Pass<'_> {
             );
             self.refuse("TOKEN_OF_ACTIVITY", &format!("{pointer}/{arguments}"), message);
         }
-        if resource.starts_with("flow:approval:") {
+        if asks {
             let message = format!(
-                "{resource} cannot run on a worker. Use a Task with .waitForTaskToken: `flow approve --engine sfn` answers it."
+                "{resource} cannot run on a worker. Use a Task with .waitForTaskToken: `flow approve --engine sfn` answers it. \
+                 Only a flow serve runs {resource} itself: `flow deploy --endpoint URL`."
             );
             self.refuse("APPROVAL_ON_WORKER", pointer, message);
         }

@@ -32,7 +32,7 @@ impl Action {
         match self {
             Action::Created => "create",
             Action::Updated => "update",
-            Action::Unchanged => "keep",
+            Action::Unchanged => "unchanged",
             Action::Deleted => "delete",
         }
     }

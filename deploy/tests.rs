@@ -22,7 +22,7 @@ fn steps() -> Registry {
     registry
 }
 
-const OPTIONS: CompileOptions = CompileOptions { heartbeat_seconds: 60 };
+const OPTIONS: CompileOptions = CompileOptions { heartbeat_seconds: 60, server_asks: false };
 
 fn compiled(definition: &Value) -> Result<crate::Compiled, Vec<asl::Diagnostic>> {
     compile(definition, &steps(), &OPTIONS, &|name| Stack::placeholder(name))
@@ -152,8 +152,32 @@ fn what_step_functions_cannot_do_is_refused_where_it_is() {
     assert_eq!(codes(&machine(large)), [("PAYLOAD_TOO_LARGE", "/States/A/Result".to_owned())]);
     let approval = json!({ "Type": "Task", "Resource": "flow:approval:request", "End": true });
     assert_eq!(codes(&machine(approval)), [("APPROVAL_ON_WORKER", "/States/A".to_owned())]);
-    let unknown = json!({ "Type": "Task", "Resource": "flow:none:none", "End": true });
-    assert!(!codes(&machine(unknown)).is_empty());
+    let unknown = json!({ "Type": "Task", "Resource": "flow:none:none", "Parameters": { "Password": "hunter2hunter2" }, "End": true });
+    let reported: Vec<_> = codes(&machine(unknown)).into_iter().map(|(code, _)| code).collect();
+    assert!(reported.len() > 1 && reported.contains(&"SECRET_IN_DEFINITION"), "all at once: {reported:?}");
+}
+
+#[test]
+fn a_definition_that_is_none_is_refused_without_a_panic() {
+    let wrong = [
+        json!(5),
+        json!({ "States": { "A": 5, "B": [], "C": { "Type": "Map", "ItemProcessor": [] } } }),
+        json!({ "StartAt": 1, "States": { "A": { "Type": "Parallel", "Branches": [1, { "States": 2 }] } } }),
+        json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "Resource": "flow:test:make", "Retry": [1, {}], "Parameters": 1 } } }),
+    ];
+    for definition in wrong {
+        assert!(compiled(&definition).is_err(), "{definition}");
+    }
+}
+
+#[test]
+fn an_approval_stays_as_it_is_for_a_server_that_asks_itself() {
+    let approval = json!({ "Type": "Task", "Resource": "flow:approval:request", "Next": "B" });
+    let definition = json!({ "StartAt": "A", "States": { "A": approval.clone(), "B": task(json!({})) } });
+    let options = CompileOptions { server_asks: true, ..OPTIONS };
+    let found = compile(&definition, &steps(), &options, &|name| Stack::placeholder(name)).unwrap();
+    assert_eq!(found.definition["States"]["A"], approval);
+    assert_eq!(found.activities.len(), 1, "the approval needs no worker: {:?}", found.activities);
 }
 
 #[test]

@@ -87,6 +87,14 @@ fn a_run_ends_as_on_the_local_engine_with_the_same_screen_and_exit_code() {
     let deployed = there.at_server(&run, 0);
     let local = there.person.exits_with(&run, &[("FLOW_PROGRAMS", &there.program)], 0);
     assert_eq!(shape(&deployed), shape(&local));
+    // Once more with the same input: nothing is run. With another input it is refused.
+    let again = there.at_server(&run, 0);
+    assert!(again.contains("job-1 exists already and has SUCCEEDED; nothing was run"), "{again}");
+    let local = there.person.exits_with(&run, &[("FLOW_PROGRAMS", &there.program)], 0);
+    assert_eq!(shape(&again), shape(&local));
+    let other = there.at_server(&["run", &file, "--yes", "--id", "job-1", "--input", "{\"folder\": \"/\"}"], 3);
+    let command = format!("flow status job-1 --engine sfn --endpoint {}", there.server.endpoint);
+    assert!(other.contains("exists already, with another input") && other.contains(&command), "{other}");
     let status = |printed: &str| -> Vec<String> {
         shape(printed).into_iter().filter(|line| !line.contains("engine") && !line.is_empty()).collect()
     };
@@ -267,6 +275,8 @@ fn a_fail_state_ends_a_run_with_the_advice_to_run_it_again() {
     for words in ["gate-1 FAILED at \"Stop\"", "[Tests.Missing]", "no tests were run", &again] {
         assert!(printed.contains(words), "{words:?} is not in: {printed}");
     }
+    let printed = there.at_server(&["run", &file, "--yes", "--id", "gate-1", "--input", "{\"ready\": false}"], 1);
+    assert!(printed.contains("gate-1 exists already and has FAILED"), "{printed}");
     // The same input, and the deployed definition: a file is not needed.
     let printed = there.at_server(&["run", "--again", "gate-1", "--yes", "--id", "gate-2"], 1);
     assert!(printed.contains("gate-2 FAILED at \"Stop\""), "{printed}");
@@ -281,13 +291,9 @@ fn an_approval_is_shown_with_the_command_that_answers_it_in_the_servers_home() {
     let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "End": true,
         "Parameters": { "Prompt": "Go?" } });
     let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask } });
-    // flow deploy refuses an approval, so another client creates the state machine.
-    let machine = json!({ "name": "asking", "roleArn": ROLE, "definition": definition.to_string() });
-    let endpoint = &there.server.endpoint;
-    let created: Value =
-        serde_json::from_str(&post(endpoint, "AWSStepFunctions.CreateStateMachine", &machine.to_string())).unwrap();
-    let start = json!({ "stateMachineArn": created["stateMachineArn"], "name": "asking-1", "input": "{}" });
-    post(endpoint, "AWSStepFunctions.StartExecution", &start.to_string());
+    let file = there.person.definition("asking", &definition);
+    deploy(&there.serving, &there.server.endpoint, &file, 20);
+    there.at_server(&["run", &file, "--yes", "--id", "asking-1", "--no-wait=0"], 75);
     let arn = "arn:aws:states:us-east-1:111111111111:execution:asking:asking-1";
     let command = format!("waits for a person; in the home of the server:   flow approve {arn}");
     until(20, "the question", || there.at_server(&["status", "asking-1"], 0).contains(&command));
@@ -339,7 +345,14 @@ fn a_state_machine_of_another_name_runs_by_its_name_and_by_its_file() {
     run(&["other", "--id", "other-4"], 0);
     // Neither a workflow, a file nor a state machine.
     let refused = run(&["none"], 4);
-    assert!(refused.contains("neither a workflow nor a file is named 'none'"), "{refused}");
+    let found = "neither a state machine, a workflow nor a file is named 'none'";
+    assert!(refused.contains(found) && refused.contains("flow deploy FILE --engine sfn"), "{refused}");
+    // A file with the name of a state machine does not replace it.
+    std::fs::write(there.person.path().join("other"), "").unwrap();
+    let run = ["run", "other", "--yes", "--id", "other-5", "--input", &input, "--engine", "sfn"];
+    let mut command = there.person.command(&[&run[..], &options].concat());
+    let output = command.current_dir(there.person.path()).output().unwrap();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
     let local = there.person.exits(&["run", &file, "--name", "other", "--yes"], 3);
     assert!(local.contains("--engine sfn"), "{local}");
 }

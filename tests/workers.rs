@@ -31,7 +31,8 @@ fn deployed(server: &Server, definition: &Value, heartbeat_seconds: u64) -> Stri
     let mut steps = Registry::new();
     steps::register_local(&mut steps, &steps::LocalSettings::default());
     let arn = |name: &str| format!("arn:aws:states:us-east-1:111111111111:activity:{name}");
-    let compiled = deploy::compile(definition, &steps, &deploy::CompileOptions { heartbeat_seconds }, &arn).unwrap();
+    let options = deploy::CompileOptions { heartbeat_seconds, server_asks: false };
+    let compiled = deploy::compile(definition, &steps, &options, &arn).unwrap();
     for activity in &compiled.activities {
         assert_eq!(
             call(server, "CreateActivity", &json!({ "name": activity.name }))["activityArn"],

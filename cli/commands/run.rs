@@ -39,7 +39,7 @@ use crate::{
     shell::{self, quote_name},
     target::Target,
     this_process,
-    ui::{changes, display::Display, json},
+    ui::{changes, json},
     world,
 };
 use plan::{Caller, Plan};
@@ -48,7 +48,8 @@ use plan::{Caller, Plan};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = rehearsal::FAULTS)]
 pub struct RunArguments {
-    /// A workflow's name (`flow workflows`), a definition file, or `-` for standard input.
+    /// A workflow's name (`flow workflows`), a definition file, or `-` for standard input. With --engine sfn also the name
+    /// of a deployed state machine: a name without `/` and `.` means it, also where a file has the same name.
     #[arg(default_value = "", hide_default_value = true, required_unless_present_any = ["again", "plan_file"])]
     pub workflow: String,
     /// Use the input of an earlier execution: its id, a unique prefix, its ARN, or @latest. Without a workflow, also
@@ -397,15 +398,7 @@ async fn start_and_watch(
         existing::refuse_other_owner(handle, existing).await?;
     }
     let ended = existing.map(|header| header.status).filter(|status| *status != ExecutionStatus::Running);
-    let clock = clock::of(handle.home());
-    let mut display = match ended {
-        // Its history is that of an earlier command.
-        Some(_) if global.output == Output::Human => Display::none(clock),
-        _ => Display::new(global, clock),
-    };
-    if let Some(ended) = ended {
-        existing::report(global, &id, ended);
-    }
+    let mut display = existing::display(global, handle, &id, ended);
     let watched = watch(handle, &id, Watch { no_wait: arguments.no_wait, is_one_of_many: false }, &mut display).await?;
     if watched.exit != Exit::Success || ended.is_none() || global.output == Output::Json {
         show_end(global, handle, &watched, &mut display);

@@ -120,7 +120,7 @@ fn action_name(action: PlannedAction) -> &'static str {
         PlannedAction::Create => "create",
         PlannedAction::Adopt => "adopt",
         PlannedAction::Update => "update",
-        PlannedAction::Unchanged => "keep",
+        PlannedAction::Unchanged => "unchanged",
         PlannedAction::Delete => "delete",
     }
 }

@@ -191,6 +191,11 @@ impl History {
         let path = state_path(&frame, &position.state);
         self.note(event, &path);
         self.count(event, &path);
+        // The engine's event of an iteration is in the iteration's frame.
+        let frame = match event.index.filter(|_| is_iteration) {
+            Some(index) => format!("{path}[{index}]"),
+            None => frame,
+        };
         let is_hidden = position.state.starts_with(ADDED_STATE);
         let details = details(event, &position);
         self.positions.insert(event.id, position);

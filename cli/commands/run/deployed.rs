@@ -3,12 +3,11 @@
 use std::{collections::BTreeSet, path::Path};
 
 use deploy::CompileOptions;
-use engine::step::Registry;
+use engine::{machine::ExecutionStatus, step::Registry};
 use serde_json::Value;
 
-use super::{Plan, RunArguments, again::Earlier, consent};
+use super::{Plan, RunArguments, again::Earlier, consent, existing};
 use crate::{
-    clock,
     commands::{
         deploy::HEARTBEAT_SECONDS_DEFAULT,
         watch::{Watch, show_end, show_output, watch},
@@ -23,7 +22,6 @@ use crate::{
     shell::{option, quote_name, quote_word},
     step_functions::{Deployed, Executions, refused},
     this_process,
-    ui::display::Display,
 };
 
 /// The longest input of an execution, in bytes (Developer Guide, "Service quotas").
@@ -59,12 +57,15 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));
     let _orderly = interrupt::Orderly::begin();
     interrupt::check()?;
-    executions.start(&deployed, &id, &plan.input).await?;
+    let existing = executions.start(&deployed, &id, &plan.input).await?;
+    let ended = existing.filter(|status| *status != ExecutionStatus::Running);
     this_process::is_about(&id);
-    let mut display = Display::new(global, clock::of(handle.home()));
+    let mut display = existing::display(global, handle, &id, ended);
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: false };
     let watched = watch(handle, &id, watching, &mut display).await?;
-    show_end(global, handle, &watched, &mut display);
+    if watched.exit != Exit::Success || ended.is_none() || global.output == Output::Json {
+        show_end(global, handle, &watched, &mut display);
+    }
     say_how_to_watch(global, &executions, &id, watched.exit);
     if global.output == Output::Human && watched.exit == Exit::Success && !global.quiet {
         show_output(&watched.view);
@@ -80,17 +81,29 @@ pub fn say_how_to_watch(global: &Global, executions: &Executions, id: &str, exit
     }
 }
 
-/// The workflow of a state machine that a name means, if it means neither a shipped workflow nor a file.
+/// The workflow of the state machine that a name means. `None` for a path, a shipped workflow, and a file whose name no state
+/// machine has; with `--name`, for every file.
 ///
 /// # Errors
-/// Step Functions' error.
+/// Step Functions' error, or nothing has this name.
 pub async fn named(handle: &Handle, arguments: &RunArguments) -> Result<Option<Earlier>, CliError> {
     let name = &arguments.workflow;
     // A mistyped path is no name, and needs no call to be refused.
     let is_path = name.is_empty() || name == "-" || name.contains(['/', '.']);
-    let is_local = is_path || workflows::find(name).is_some() || Path::new(name).exists();
+    let is_file = || Path::new(name).exists();
+    let is_local = is_path || workflows::find(name).is_some() || (arguments.name.is_some() && is_file());
     let Some(executions) = handle.at_step_functions().await.filter(|_| !is_local) else { return Ok(None) };
-    let Some(deployed) = executions.deployed(name).await? else { return Ok(None) };
+    let Some(deployed) = executions.deployed(name).await? else {
+        // A template with the name of a state machine in it.
+        if is_file() || name.contains('#') {
+            return Ok(None);
+        }
+        let message = format!("neither a state machine, a workflow nor a file is named '{name}'");
+        let hint = format!(
+            "flow deploy FILE{OPTIONS}   deploys a workflow; flow status{OPTIONS}   lists executions of those that are deployed"
+        );
+        return Err(CliError::not_found(message).hint(hint));
+    };
     let definition = deployed.definitions.into_iter().next();
     Ok(definition.map(|definition| Earlier { workflow: name.clone(), definition, definition_file: None }))
 }
@@ -114,8 +127,9 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
     };
     let steps = environments::described().map_err(refused)?;
     let definition = plan.definition.value();
-    // A deployment compiles every step of flow to an activity.
-    let names_steps = plan.definition.resources().iter().any(|resource| resource.starts_with("flow:"));
+    // A deployment compiles every step of flow to an activity, except approvals.
+    let is_compiled = |resource: &String| resource.starts_with("flow:") && !resource.starts_with("flow:approval:");
+    let names_steps = plan.definition.resources().iter().any(is_compiled);
     if names_steps && deployed.definitions.iter().any(|found| found == definition) {
         let message = format!("flow deploy did not create the state machine {name}: nothing was started");
         let hint =
@@ -135,7 +149,9 @@ fn is_compiled_from(found: &Value, definition: &Value, steps: &Registry, deploye
     let mut heartbeats = BTreeSet::from([HEARTBEAT_SECONDS_DEFAULT]);
     collect_heartbeats(found, &mut heartbeats);
     let compiles_to = |heartbeat_seconds: u64| {
-        let source = DeploymentSource { definition, steps, options: CompileOptions { heartbeat_seconds } };
+        // A flow serve asks people itself. Elsewhere, no definition with an approval can be deployed.
+        let options = CompileOptions { heartbeat_seconds, server_asks: true };
+        let source = DeploymentSource { definition, steps, options };
         source.compile(&deployed.activities).is_ok_and(|compiled| compiled.definition == *found)
     };
     found == definition || heartbeats.into_iter().any(compiles_to)

@@ -5,10 +5,11 @@ use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde_json::json;
 
 use crate::{
+    clock,
     exit::{CliError, Exit},
     global::{Global, Output},
     owner::Handle,
-    ui::json,
+    ui::{display::Display, json},
 };
 
 /// The execution with this id; `None` if there is none.
@@ -35,8 +36,21 @@ pub(super) async fn refuse_other_owner(handle: &Handle, header: &ExecutionHeader
     handle.verify_acting(&header.environment).await
 }
 
+/// The display of an execution. The history of one that has ended is that of an earlier command: only the end is reported.
+pub(super) fn display(global: &Global, handle: &Handle, id: &str, ended: Option<ExecutionStatus>) -> Display {
+    let clock = clock::of(handle.home());
+    let display = match ended {
+        Some(_) if global.output == Output::Human => Display::none(clock),
+        _ => Display::new(global, clock),
+    };
+    if let Some(ended) = ended {
+        report(global, id, ended);
+    }
+    display
+}
+
 /// Reports that nothing is run, because the execution has ended already.
-pub(super) fn report(global: &Global, id: &str, status: ExecutionStatus) {
+fn report(global: &Global, id: &str, status: ExecutionStatus) {
     let status = status_name(status);
     let verb = if status == "ABORTED" { "was" } else { "has" };
     let message = format!("{id} exists already and {verb} {status}; nothing was run");

@@ -51,6 +51,35 @@ fn a_state_is_in_the_frame_that_its_branches_and_iterations_make() {
 }
 
 #[test]
+fn the_iterations_of_a_map_that_ended_are_counted() {
+    let leaf = json!({ "StartAt": "Leaf", "States": { "Leaf": { "Type": "Pass", "End": true } } });
+    let map = json!({ "StartAt": "Each", "States": { "Each": { "Type": "Map", "ItemProcessor": leaf, "End": true } } });
+    let other = json!({ "StartAt": "Other", "States": { "Other": { "Type": "Pass", "End": true } } });
+    let both = json!({ "Type": "Parallel", "Branches": [other, map], "End": true });
+    let definition = json!({ "StartAt": "Both", "States": { "Both": both } });
+    let mut history = History::new(&definition);
+    let mut all = events(&[
+        ("ExecutionStarted", 0, None, None),
+        ("ParallelStateEntered", 0, Some("Both"), None),
+        ("ParallelStateStarted", 2, None, None),
+        ("MapStateEntered", 3, Some("Each"), None),
+        ("MapStateStarted", 4, None, None),
+        ("MapIterationStarted", 5, Some("Each"), Some(0)),
+        ("MapIterationStarted", 5, Some("Each"), Some(1)),
+        ("PassStateEntered", 6, Some("Leaf"), None),
+        ("PassStateExited", 8, Some("Leaf"), None),
+        ("MapIterationSucceeded", 9, Some("Each"), Some(0)),
+        ("MapIterationFailed", 7, Some("Each"), Some(1)),
+    ]);
+    all[4].count = Some(2);
+    history.add(&all);
+    let mut view = View::new(&super::super::header("arn:a:b:c:d:execution:m:e", &Default::default()), &definition);
+    history.entries().iter().for_each(|entry| view.fold(entry));
+    let map = view.maps["Both[1]/Each"];
+    assert_eq!((map.total, map.succeeded, map.failed), (2, 1, 1));
+}
+
+#[test]
 fn a_state_that_asks_a_person_is_known_by_its_name_and_its_path() {
     let ask = json!({ "StartAt": "Ask", "States": { "Ask": { "Type": "Task", "Resource": APPROVAL, "End": true } } });
     let both = json!({ "Type": "Parallel", "Branches": [ask], "End": true });
