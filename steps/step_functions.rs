@@ -20,7 +20,7 @@ use engine::step::{ErrorClass, StepError};
 
 pub use self::{
     executions::{RemoteEvent, RemoteExecution},
-    machines::{RemoteStateMachine, StateMachineSettings},
+    machines::{DefinitionProblem, RemoteStateMachine, StateMachineSettings},
 };
 use crate::failure::failure;
 

@@ -4,14 +4,17 @@ use std::{io::IsTerminal, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use deploy::{
-    CompileOptions, EVENTS_MAX, MapSize, RunSize, Size, Stack,
+    CompileOptions, Compiled, EVENTS_MAX, MapSize, RunSize, Size, Stack,
     plan::{self, ALIAS, Action, DeploymentChange, LogLevel, Wanted},
 };
-use engine::{asl::Severity, step::StepError};
+use engine::{
+    asl::{self, Diagnostic, Severity},
+    step::StepError,
+};
 use serde_json::{Value, json};
 use steps::{
     Environment,
-    step_functions::{Endpoint, StepFunctions},
+    step_functions::{DefinitionProblem, Endpoint, StepFunctions},
 };
 
 use super::{check, run::consent};
@@ -21,7 +24,8 @@ use crate::{
     environments,
     exit::{CliError, Exit},
     global::{Global, Output, WHERE},
-    shell::{option, quote_word},
+    proposed::{self, OPTIONS},
+    shell::quote_word,
     target::endpoint,
     ui::{json, text::counted},
 };
@@ -34,6 +38,10 @@ const DOLLARS_PER_MILLION_TRANSITIONS: f64 = 25.0;
 const ROLE_OF_SERVER: &str = "arn:aws:iam::111111111111:role/flow";
 /// HeartbeatSeconds of Tasks without that field.
 pub const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
+/// The most HeartbeatSeconds of a Task (Amazon States Language, "Task").
+const HEARTBEAT_SECONDS_MAX: u64 = 99_999_999;
+/// The code with which a `flow serve` warns of a Task that it cannot run.
+const WITHOUT_STEP: &str = "INTEGRATION_WITHOUT_STEP";
 
 /// Arguments of `flow deploy`.
 #[derive(Debug, Args)]
@@ -60,7 +68,8 @@ pub struct DeployArguments {
     #[arg(long, value_enum)]
     log_level: Option<LogLevelArgument>,
     /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
-    #[arg(long, value_name = "SECONDS", default_value_t = HEARTBEAT_SECONDS_DEFAULT)]
+    #[arg(long, value_name = "SECONDS", default_value_t = HEARTBEAT_SECONDS_DEFAULT,
+          value_parser = clap::value_parser!(u64).range(1..=HEARTBEAT_SECONDS_MAX))]
     heartbeat: u64,
     /// Show what would change, and change nothing.
     #[arg(long, conflicts_with = "yes")]
@@ -113,26 +122,17 @@ enum Template {
 /// Deploys a workflow. A repeated deployment changes only what differs.
 pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, CliError> {
     let Engine::Sfn = arguments.engine;
+    proposed::remember_step_functions(arguments.endpoint.as_deref());
     let steps = environments::described().map_err(refused)?;
     let (definition, text) = check::read(&arguments.workflow, &arguments.substitute)?;
     let definition = match definition {
         Ok(definition) => definition,
         Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
     };
-    let options = CompileOptions { heartbeat_seconds: arguments.heartbeat };
+    let server_asks = arguments.template.is_none() && is_server(&endpoint(global, arguments.endpoint.as_deref())?);
+    let options = CompileOptions { heartbeat_seconds: arguments.heartbeat, server_asks };
     let source = DeploymentSource { definition: &definition, steps: &steps, options };
-    let compiled = source.compile(&Default::default());
-    let beyond = || checks::beyond_step_functions(&definition, &steps);
-    let compiled = compiled.and_then(|compiled| {
-        // Workers run the steps, so arguments of steps must be valid. Integrations that only Step Functions calls need
-        // no step here.
-        let wrong = |problem: &engine::asl::Diagnostic| {
-            problem.severity == Severity::Error && problem.code != "INTEGRATION_WITHOUT_STEP"
-        };
-        let problems: Vec<_> = beyond().into_iter().filter(wrong).collect();
-        if problems.is_empty() { Ok(compiled) } else { Err(problems) }
-    });
-    let compiled = match compiled {
+    let compiled = match compile(&source) {
         Ok(compiled) => compiled,
         Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
     };
@@ -158,6 +158,36 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
     let log_level = log_level(arguments.log_level, role_arn.is_some());
     let wanted = Wanted { name, compiled, role_arn, log_level };
     deploy(global, &arguments, &source, wanted).await
+}
+
+/// Compiles a definition that workers can run.
+///
+/// # Errors
+/// Every problem at once, of the definition and of its deployment.
+fn compile(source: &DeploymentSource<'_>) -> Result<Compiled, Vec<Diagnostic>> {
+    // Workers run the steps, so arguments of steps must be valid. Integrations that only Step Functions calls need no step
+    // here.
+    let is_wrong = |problem: &Diagnostic| problem.severity == Severity::Error && problem.code != WITHOUT_STEP;
+    let DeploymentSource { definition, steps, .. } = source;
+    let problems = checks::problems(definition, steps).into_iter().filter(is_wrong);
+    match source.compile(&Default::default()) {
+        Ok(compiled) => {
+            let problems: Vec<_> = problems.collect();
+            if problems.is_empty() { Ok(compiled) } else { Err(problems) }
+        }
+        Err(mut found) => {
+            // `checks` has them with suggestions, and leaves out those that follow from others.
+            let of_language = asl::check(definition, &|resource| environments::is_known(steps, resource));
+            found.retain(|problem| !of_language.contains(problem));
+            Err(problems.chain(found).collect())
+        }
+    }
+}
+
+/// Whether an endpoint is that of a `flow serve`, which has no AWS beside it. ValidateStateMachineDefinition of any other
+/// service refuses what only a `flow serve` runs.
+fn is_server(endpoint: &Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Url { url, .. } if !url.contains(".amazonaws.com"))
 }
 
 fn refused(error: StepError) -> CliError {
@@ -198,10 +228,10 @@ fn role_arn(global: &Global, arguments: &DeployArguments) -> Result<Option<Strin
         Some("create") => Ok(None),
         Some(arn) => Ok(Some(arn.to_owned())),
         None if arguments.template.is_some() => Ok(None),
-        None => match endpoint(global, arguments.endpoint.as_deref())? {
-            Endpoint::Url { url, .. } if !url.contains(".amazonaws.com") => Ok(Some(ROLE_OF_SERVER.to_owned())),
-            Endpoint::Url { .. } | Endpoint::Aws { .. } => Ok(None),
-        },
+        None => {
+            let is_server = is_server(&endpoint(global, arguments.endpoint.as_deref())?);
+            Ok(is_server.then(|| ROLE_OF_SERVER.to_owned()))
+        }
     }
 }
 
@@ -232,6 +262,30 @@ async fn connect(global: &Global, arguments: &DeployArguments, wanted: &Wanted) 
     Ok((Cloud { states, environment: Some(environment) }, caller))
 }
 
+/// Asks the service whether it can run the definition.
+///
+/// # Errors
+/// It cannot. A `flow serve` accepts a Task of an integration that it cannot run, and only warns of it.
+async fn validate(cloud: &Cloud, wanted: &Wanted) -> Result<(), CliError> {
+    let found = cloud.states.validate(&wanted.compiled.definition.to_string()).await.map_err(refused)?;
+    let lines_of = |found: Vec<&DefinitionProblem>| {
+        found.into_iter().map(|problem| format!("\n  {}", problem.text)).collect::<String>()
+    };
+    let errors: Vec<_> = found.iter().filter(|problem| problem.is_error).collect();
+    if !errors.is_empty() {
+        return Err(CliError::refused(format!("Step Functions refuses the definition:{}", lines_of(errors))));
+    }
+    let without_step: Vec<_> = found.iter().filter(|problem| problem.code == WITHOUT_STEP).collect();
+    match without_step.is_empty() {
+        true => Ok(()),
+        false => Err(CliError::refused(format!(
+            "the flow serve cannot run the definition; nothing was changed:{}",
+            lines_of(without_step)
+        ))
+        .hint("flow steps   lists the integrations that it runs; AWS runs all")),
+    }
+}
+
 async fn deploy(
     global: &Global,
     arguments: &DeployArguments,
@@ -246,11 +300,7 @@ async fn deploy(
     let changes = match arguments.remove {
         true => removal(&cloud, &wanted, &found).await?,
         false => {
-            let problems = cloud.states.validate(&wanted.compiled.definition.to_string()).await.map_err(refused)?;
-            if !problems.is_empty() {
-                let lines = problems.join("\n  ");
-                return Err(CliError::refused(format!("Step Functions refuses the definition:\n  {lines}")));
-            }
+            validate(&cloud, &wanted).await?;
             plan::changes(&wanted, &found).map_err(|why| CliError::refused(why).hint(another_name(arguments)))?
         }
     };
@@ -266,19 +316,20 @@ async fn deploy(
             global,
             found.machine.map(|machine| machine.arn),
             if arguments.plan { "plan" } else { "kept" },
-            "",
+            &wanted.name,
         ));
     }
     if !arguments.yes && !consent::question(format!("Change {}? [y/N] ", counted(changed, "resource"))).await? {
         return Err(CliError::refused("not confirmed: nothing was changed"));
     }
+    let name = wanted.name.clone();
     let mut made = |change: &DeploymentChange| print(global, "changed", change);
     if arguments.remove {
         cloud.remove(&wanted, &found, &changes, &mut made).await.map_err(cut_short)?;
-        return Ok(finish(global, None, "removed", ""));
+        return Ok(finish(global, None, "removed", &name));
     }
     let arn = cloud.apply(source, wanted, found, &changes, &mut made).await.map_err(cut_short)?;
-    Ok(finish(global, Some(arn), "deployed", &aws_options(global, arguments)))
+    Ok(finish(global, Some(arn), "deployed", &name))
 }
 
 /// The hint if a resource with the requested name was not created by this deployment.
@@ -352,12 +403,13 @@ fn size_words(size: &RunSize) -> String {
 /// What each item of a Map adds.
 fn map_words(map: &MapSize) -> String {
     let Size { transitions, events } = map.item;
-    let price = format!("the Map '{}' adds {transitions} transitions (${:.6})", map.name, dollars(transitions));
+    let words = counted(usize::try_from(transitions).unwrap_or(usize::MAX), "transition");
+    let price = format!("the Map '{}' adds {words} (${:.6})", map.name, dollars(transitions));
     match map.items_max() {
         Some(most) => {
             format!("{price} and {events} events for each item: at most {most} items within {EVENTS_MAX} events")
         }
-        None => format!("{price} an item"),
+        None => format!("{price} for each item"),
     }
 }
 
@@ -386,24 +438,12 @@ fn print(global: &Global, kind: &str, change: &DeploymentChange) {
         }
         Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
         Output::Human if global.quiet && *action == Action::Unchanged => {}
-        Output::Human => say!("  {:<7}{name}   {}", action.word(), resource.word()),
+        Output::Human => say!("  {:<11}{name}   {}", action.word(), resource.word()),
     }
 }
 
-/// The options with which the AWS CLI calls the API of the deployment.
-fn aws_options(global: &Global, arguments: &DeployArguments) -> String {
-    let (url, profile, region) = match endpoint(global, arguments.endpoint.as_deref()) {
-        Ok(Endpoint::Url { url, region, .. }) => (Some(url), None, Some(region)),
-        Ok(Endpoint::Aws { profile, region }) => (None, profile, region),
-        Err(_) => (None, None, None),
-    };
-    let options = [("endpoint-url", url), ("profile", profile), ("region", region)];
-    let given = options.into_iter().filter_map(|(name, value)| Some(option(name, &value?)));
-    given.collect()
-}
-
-/// Shows the outcome. `options` complete the proposed command of the AWS CLI.
-fn finish(global: &Global, arn: Option<String>, outcome: &str, options: &str) -> Exit {
+/// Shows the outcome of the deployment `name`.
+fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str) -> Exit {
     let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
     match (global.output, outcome, alias) {
         (Output::Json, ..) => {
@@ -412,9 +452,7 @@ fn finish(global: &Global, arn: Option<String>, outcome: &str, options: &str) ->
         (_, "plan", _) => say!("Nothing was changed."),
         (_, "kept", None) => say!("No changes."),
         (_, "kept", Some(alias)) => say!("No changes. {alias} is up to date."),
-        (_, _, Some(alias)) => {
-            say!("Start it with   aws stepfunctions start-execution --state-machine-arn {alias}{options}");
-        }
+        (_, _, Some(alias)) => say!("{alias} is deployed. Start it with   flow run {}{OPTIONS}", quote_word(name)),
         _ => {}
     }
     Exit::Success
@@ -429,7 +467,7 @@ mod tests {
     fn the_document_has_the_transitions_and_the_price_of_the_runbook() {
         let steps = environments::described().unwrap();
         let definition = workflows::find("endpoints-aws").unwrap().definition().unwrap();
-        let options = CompileOptions { heartbeat_seconds: HEARTBEAT_SECONDS_DEFAULT };
+        let options = CompileOptions { heartbeat_seconds: HEARTBEAT_SECONDS_DEFAULT, server_asks: false };
         let source = DeploymentSource { definition: &definition, steps: &steps, options };
         let size = source.compile(&Default::default()).unwrap().size;
         let document = include_str!("../../docs/scale.md");
@@ -445,7 +483,7 @@ mod tests {
     fn the_price_of_a_run_is_a_range_and_each_map_has_a_bound() {
         let size = |transitions, events| Size { transitions, events };
         let map = |item| MapSize { name: "Each".to_owned(), item };
-        let maps = vec![map(size(2, 9)), map(size(2, 0))];
+        let maps = vec![map(size(2, 9)), map(size(1, 0))];
         let run = RunSize { fewest: size(3, 6), each_once: size(139, 600), with_retries: size(4_000, 9_000), maps };
         assert_eq!(
             size_words(&run),
@@ -453,8 +491,8 @@ mod tests {
         );
         let words: Vec<String> = run.maps.iter().map(map_words).collect();
         let [inline, distributed] = &words[..] else { panic!("{words:?}") };
-        assert!(inline.ends_with("and 9 events an item: 25000 events are 2777 items at most"), "{inline}");
-        assert!(distributed.ends_with("adds 2 transitions ($0.000050) an item"), "{distributed}");
+        assert!(inline.ends_with("and 9 events for each item: at most 2777 items within 25000 events"), "{inline}");
+        assert!(distributed.ends_with("adds 1 transition ($0.000025) for each item"), "{distributed}");
         let fields = size_fields(&run);
         assert_eq!((&fields["transitionsMin"], &fields["maps"][0]["itemsMax"]), (&json!(3), &json!(2_777)));
     }

@@ -36,6 +36,17 @@ pub struct RemoteStateMachine {
     pub revision: Option<String>,
 }
 
+/// A problem of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefinitionProblem {
+    /// Whether a state machine with it cannot be created.
+    pub is_error: bool,
+    /// Its code.
+    pub code: String,
+    /// Code, message and location.
+    pub text: String,
+}
+
 /// The settings of a state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateMachineSettings<'a> {
@@ -121,18 +132,23 @@ impl StepFunctions {
         Ok(answer.tags.unwrap_or_default().into_iter().filter_map(pair).collect())
     }
 
-    /// The errors that ValidateStateMachineDefinition returns.
+    /// The errors and warnings that ValidateStateMachineDefinition returns.
     ///
     /// # Errors
     /// The API's.
-    pub async fn validate(&self, definition: &str) -> Result<Vec<String>, StepError> {
+    pub async fn validate(&self, definition: &str) -> Result<Vec<DefinitionProblem>, StepError> {
         let call = self.client.validate_state_machine_definition().definition(definition);
-        let call = call.severity(ValidateStateMachineDefinitionSeverity::Error);
+        let call = call.severity(ValidateStateMachineDefinitionSeverity::Warning);
         let answer = call.send().await.map_err(|error| failure("states:ValidateStateMachineDefinition", error))?;
-        let line = |found: aws_sdk_sfn::types::ValidateStateMachineDefinitionDiagnostic| {
-            format!("{}: {} at {}", found.code, found.message, found.location.unwrap_or_else(|| "/".to_owned()))
+        let problem = |found: aws_sdk_sfn::types::ValidateStateMachineDefinitionDiagnostic| {
+            let location = found.location.as_deref().unwrap_or("/");
+            DefinitionProblem {
+                is_error: found.severity == ValidateStateMachineDefinitionSeverity::Error,
+                text: format!("{}: {} at {location}", found.code, found.message),
+                code: found.code,
+            }
         };
-        Ok(answer.diagnostics.into_iter().map(line).collect())
+        Ok(answer.diagnostics.into_iter().map(problem).collect())
     }
 
     /// Creates a state machine, publishes its first version and returns its ARN.
