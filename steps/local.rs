@@ -88,7 +88,7 @@ impl LocalSettings {
     }
 
     /// The variable that allows more variables than these settings do, as it precedes a command: `FLOW_PROGRAM_VARIABLES=LEVEL:REGION`.
-    pub fn allowing_variables<'v>(&self, more: impl IntoIterator<Item = &'v str>) -> String {
+    pub fn allowing_variables<'v>(&'v self, more: impl IntoIterator<Item = &'v str>) -> String {
         let all: Vec<&str> = self.program_variables.iter().map(String::as_str).chain(more).collect();
         format!("{PROGRAM_VARIABLES}={}", all.join(":"))
     }
