@@ -56,6 +56,7 @@ mod person;
 mod planning;
 mod policy;
 mod proposed;
+mod question;
 mod reentry;
 mod runbook;
 mod runtime;

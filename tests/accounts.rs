@@ -120,7 +120,7 @@ fn a_resume_of_all_with_another_region_refuses_what_is_pinned_elsewhere_and_cont
     // The environment of cron is that of executions in several regions.
     let said = home.exits_with(&all, &sts.credentials(STAGING), 75);
     assert!(!said.contains("not resumed"), "{said}");
-    let refused = "west   not resumed: pinned to region eu-west-1, and us-east-1 is given";
+    let refused = "west   not resumed: pinned to region eu-west-1, not us-east-1";
     let with_region = [&all[..], &["--region", "us-east-1"]].concat();
     let said = home.exits_with(&with_region, &sts.credentials(STAGING), 3);
     assert!(said.contains(refused) && said.contains("east   ") && !said.contains("east   not resumed"), "{said}");

@@ -38,7 +38,7 @@ fn an_answer_of_another_shape_is_refused_and_the_printed_command_works_when_past
     let mut run = at_the_certificate(&home);
     for wrong in ["{}", r#"{"certificateArn": 7, "status": "ISSUED"}"#, "1"] {
         let said = home.exits(&["signal", "rehearsal-one", CERTIFICATE_WAIT, "--success", wrong], 3);
-        assert!(said.contains("no output of flow:acm:waitForCertificate"), "{said}");
+        assert!(said.contains("does not match the schema of flow:acm:waitForCertificate"), "{said}");
     }
     let said = home.exits(&["signal", "rehearsal-one", CERTIFICATE_WAIT, "--success", "{}"], 3);
     assert!(

@@ -97,7 +97,7 @@ fn a_watcher_with_other_credentials_sees_the_end_after_the_owner_has_ended() {
 fn a_run_that_has_no_account_proposes_what_helps_and_no_resume() {
     let (home, sts) = (Home::plain(), Sts::start());
     let run = ["run", &asks_once(&home), "--yes", "--id", "one"];
-    let said = home.exits(&run, 3);
+    let said = home.exits_with(&run, &[("AWS_REGION", "us-east-1")], 3);
     assert!(said.contains("then repeat the command") && !said.contains("then resume"), "{said}");
     let [key, secret, (endpoint, _), region] = sts.credentials(STAGING);
     let said = home.exits_with(&run, &[key, secret, (endpoint, "http://127.0.0.1:1"), region], 3);

@@ -229,7 +229,10 @@ fn the_upgrade_page_has_the_formats_that_the_store_reads() {
     for format in earlier.split(", ").chain([current]) {
         assert!(page.contains(&format!("\n| {format} | ")), "docs/upgrade.md has no row for format {format}");
     }
-    assert!(page.contains(&format!("\n| {current} | written by this version")), "format {current} is the newest");
+    assert!(
+        page.contains(&format!("\n| {current} | (current) | written by this version")),
+        "format {current} is the newest"
+    );
 }
 
 #[test]

@@ -294,7 +294,7 @@ fn a_step_is_shown_with_what_a_person_has_to_know() {
     let shown = reported(&home, &["steps", "ec2:createVpc"], 0);
     for words in [
         "IAM actions\n  ec2:",
-        "When it is called again\n  Looks for",
+        "When it is called again\n  Adopts what",
         "Takes\n",
         "Resource: \"flow:ec2:createVpc\"",
         "required",

@@ -118,10 +118,10 @@ fn the_documented_permissions_are_those_of_the_operations_that_the_code_calls() 
 fn the_documented_permissions_of_a_deployment_are_those_of_the_operations_that_the_code_calls() {
     let documented = documented();
     let plan = &documented["`flow deploy --plan`"];
-    assert_eq!(*plan, reached(&DEPLOYMENT, &["find", "deploy"]));
+    assert_eq!(*plan, reached(&DEPLOYMENT, &["find", "deploy", "validate"]));
     let rows = [plan, &documented["`flow deploy`, in addition"], &documented["`flow deploy --remove`, in addition"]];
     let rows: Actions = rows.into_iter().flatten().cloned().collect();
-    let mut called = reached(&DEPLOYMENT, &["find", "deploy", "apply", "removal", "remove"]);
+    let mut called = reached(&DEPLOYMENT, &["find", "deploy", "validate", "apply", "removal", "remove"]);
     called.extend(WITH_TAGS_AND_ROLE.map(str::to_owned));
     assert_eq!(rows, called);
 }

@@ -77,7 +77,7 @@ fn a_world_keeps_its_speed_and_ends_when_no_command_can_find_it() {
     let output = home.flow(&["run", file.to_str().unwrap(), "--rehearse"]);
     let said = text(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains(&format!("started with --speed {SPEED} and keeps it")), "{said}");
+    assert!(said.contains(&format!("is running already, with --speed {SPEED}")), "{said}");
     std::fs::remove_file(home.path().join("rehearsal/world.json")).unwrap();
     let begun = Instant::now();
     for process in [world.pid, world.moto_pid] {

@@ -17,7 +17,7 @@ use steps::{
     step_functions::{DefinitionProblem, Endpoint, StepFunctions},
 };
 
-use super::{check, run::consent};
+use super::check;
 use crate::{
     checks,
     deployment::{Cloud, DeploymentSource, needs_environment},
@@ -25,6 +25,7 @@ use crate::{
     exit::{CliError, Exit},
     global::{Global, Output, WHERE},
     proposed::{self, OPTIONS},
+    question::question,
     shell::quote_word,
     target::endpoint,
     ui::{json, text::counted},
@@ -319,7 +320,7 @@ async fn deploy(
             &wanted.name,
         ));
     }
-    if !arguments.yes && !consent::question(format!("Change {}? [y/N] ", counted(changed, "resource"))).await? {
+    if !arguments.yes && !question(format!("Change {}? [y/N] ", counted(changed, "resource"))).await? {
         return Err(CliError::refused("not confirmed: nothing was changed"));
     }
     let name = wanted.name.clone();

@@ -60,12 +60,7 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
         exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
     };
     let exit = match listed {
-        Ok(listed) => {
-            if listed.executions.is_empty() && global.output == Output::Human && !global.quiet {
-                say!("Every execution has ended.");
-            }
-            all(global, &handle, listed, watching).await
-        }
+        Ok(listed) => all(global, &handle, listed, watching).await,
         Err(error) => Err(error),
     };
     let closed = handle.close().await;

@@ -6,12 +6,12 @@ use api::flow::PlanReentryResponse;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use crate::{
-    commands::run::consent::question,
     exit::CliError,
     global::Global,
     ids::REHEARSAL_PREFIX,
     owner::Handle,
     proposed::{OPTIONS, again_from},
+    question::question,
     reentry,
     shell::quote_name,
 };

@@ -1,14 +1,12 @@
 //! Asks for consent. A prompt without an answer is never consent.
 
-use std::{
-    io::{BufRead, IsTerminal},
-    time::Duration,
-};
+use std::{io::IsTerminal, time::Duration};
 
 use super::{Plan, RunArguments};
 use crate::{
     exit::CliError,
     global::{Global, Output},
+    question::question,
     ui::text::visible,
 };
 
@@ -67,21 +65,6 @@ async fn answered_within(
     asked: impl Future<Output = Result<bool, CliError>>,
 ) -> Result<Option<bool>, CliError> {
     tokio::time::timeout(time, asked).await.ok().transpose()
-}
-
-/// Asks a question on a thread of its own, so that a signal ends the program while it waits for the answer.
-///
-/// # Errors
-/// The terminal cannot be read.
-pub async fn question(text: String) -> Result<bool, CliError> {
-    let asked = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
-        crate::out::text(&visible(&text));
-        let mut answer = String::new();
-        std::io::stdin().lock().read_line(&mut answer)?;
-        Ok(answer)
-    });
-    let answer = asked.await.map_err(|error| CliError::refused(error.to_string()))??;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 #[cfg(test)]

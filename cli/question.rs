@@ -1,0 +1,20 @@
+//! Asks a person at the terminal.
+
+use std::io::BufRead;
+
+use crate::{exit::CliError, ui::text::visible};
+
+/// Asks a question on a thread of its own, so that a signal ends the program while it waits for the answer.
+///
+/// # Errors
+/// The terminal cannot be read.
+pub async fn question(text: String) -> Result<bool, CliError> {
+    let asked = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
+        crate::out::text(&visible(&text));
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer)?;
+        Ok(answer)
+    });
+    let answer = asked.await.map_err(|error| CliError::refused(error.to_string()))??;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
