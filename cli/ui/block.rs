@@ -1,7 +1,8 @@
 //! Lines on a terminal that are drawn over and over at the same place.
 //!
-//! Between two drawings the cursor is above the lines, on an empty line. So the next drawing only clears what is below the cursor: it
-//! leaves no debris, however a terminal wraps lines when it is resized. A message that another part of the program prints
+//! Between two drawings the cursor is above the lines, on an empty line. The next drawing overwrites what is below the cursor, line by
+//! line, and then clears the rest: it leaves no debris, however a terminal wraps lines when it is resized. It does not clear everything
+//! first: at the top of the screen, tmux would move what is cleared into its history, at every drawing. A message that another part of the program prints
 //! meanwhile takes the empty line, and the drawing continues below it.
 
 #[cfg(test)]
@@ -18,6 +19,10 @@ static BELOW: AtomicUsize = AtomicUsize::new(0);
 /// Begins and ends a drawing that the terminal shows at once (DEC private mode 2026); others ignore it.
 const BEGIN: &str = "\u{1b}[?2026h";
 const END: &str = "\u{1b}[?2026l";
+/// Clears everything from the cursor on.
+const CLEAR: &str = "\u{1b}[J";
+/// Clears the line from the cursor on.
+const CLEAR_LINE: &str = "\u{1b}[K";
 /// To the first column, then clear everything from the cursor on.
 const CLEAR_BELOW: &str = "\r\u{1b}[J";
 
@@ -48,9 +53,11 @@ pub fn leave() {
 }
 
 fn drawing(lines: &[String]) -> String {
-    let below: String = lines.iter().map(|line| format!("\n{line}")).collect();
-    let up = if lines.is_empty() { String::new() } else { format!("\r\u{1b}[{}A", lines.len()) };
-    format!("{BEGIN}{CLEAR_BELOW}{below}{up}{END}")
+    if lines.is_empty() {
+        return format!("{BEGIN}{CLEAR_BELOW}{END}");
+    }
+    let below: String = lines.iter().map(|line| format!("\n{line}{CLEAR_LINE}")).collect();
+    format!("{BEGIN}\r{CLEAR_LINE}{below}{CLEAR}\r\u{1b}[{}A{END}", lines.len())
 }
 
 /// A terminal that is gone does not stop the work.

@@ -22,14 +22,17 @@ impl Terminal {
                 '\r' => self.column = 0,
                 '\n' => self.feed(false),
                 '\u{1b}' => {
-                    let sequence: String =
-                        characters.by_ref().skip(1).take_while(|c| !c.is_ascii_alphabetic()).collect();
-                    // The letter is what ended the sequence: digits alone move up, none clear, others are ignored.
-                    match (sequence.parse::<usize>(), sequence.is_empty()) {
-                        (Ok(up), _) => self.row = self.row.saturating_sub(up),
-                        (_, true) => self.clear_below(),
+                    let sequence = characters.as_str();
+                    let end = sequence.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(0);
+                    match &sequence[1..=end] {
+                        "J" => self.clear_below(),
+                        "K" => self.clear_line(),
+                        up if up.ends_with('A') => {
+                            self.row = self.row.saturating_sub(up.trim_end_matches('A').parse().unwrap_or(0));
+                        }
                         _ => {}
                     }
+                    characters = sequence[end + 1..].chars();
                 }
                 c => self.put(c),
             }
@@ -57,8 +60,13 @@ impl Terminal {
 
     fn clear_below(&mut self) {
         self.rows.truncate(self.row + 1);
-        self.rows[self.row].0.truncate(self.column);
-        self.rows[self.row].1 = false;
+        self.clear_line();
+    }
+
+    fn clear_line(&mut self) {
+        let (row, wraps) = &mut self.rows[self.row];
+        row.truncate(self.column);
+        *wraps = false;
     }
 
     fn resize(&mut self, columns: usize) {
@@ -94,9 +102,10 @@ fn lines(count: usize, cells: usize) -> Vec<String> {
 }
 
 #[test]
-fn the_cursor_is_above_what_is_drawn() {
+fn the_cursor_is_above_what_is_drawn_and_nothing_is_cleared_from_the_top() {
     let lines = ["one".to_owned(), "two".to_owned()];
-    assert_eq!(drawing(&lines), "\u{1b}[?2026h\r\u{1b}[J\none\ntwo\r\u{1b}[2A\u{1b}[?2026l");
+    let drawn = "\u{1b}[?2026h\r\u{1b}[K\none\u{1b}[K\ntwo\u{1b}[K\u{1b}[J\r\u{1b}[2A\u{1b}[?2026l";
+    assert_eq!(drawing(&lines), drawn);
     assert_eq!(drawing(&[]), "\u{1b}[?2026h\r\u{1b}[J\u{1b}[?2026l");
 }
 

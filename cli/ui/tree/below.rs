@@ -4,7 +4,11 @@ use super::{Shown, tree};
 use crate::{
     proposed::OPTIONS,
     shell::quote_name,
-    ui::{screen::Screen, text::counted},
+    ui::{
+        cells,
+        screen::Screen,
+        text::{counted, width},
+    },
 };
 
 /// On fewer rows the tree alone is shown: it names the command that answers.
@@ -20,7 +24,8 @@ pub fn tree_with_questions(
 ) -> Vec<String> {
     let has_room = screen.rows >= ROWS_MIN;
     let wrapped = |lines: &[String]| -> Vec<String> {
-        lines.iter().filter(|_| has_room).flat_map(|line| screen.wrapped(line)).collect()
+        let rows = lines.iter().filter(|_| has_room).flat_map(|line| screen.wrapped(line));
+        drawable(rows.collect(), screen.columns, &shown.view.id)
     };
     let questions: Vec<Vec<String>> = questions.iter().map(|lines| wrapped(lines)).collect();
     let last_lines = wrapped(last_lines);
@@ -33,6 +38,34 @@ pub fn tree_with_questions(
     let mut below = complete(&questions, left - last_lines.len(), &shown.view.id);
     below.extend_from_slice(last_lines);
     drawn.extend(below.iter().map(|line| screen.cut(line)));
+    drawn
+}
+
+/// Rows that the screen can draw. A command that is wider than the screen would be cut, and could not be pasted: in place of all such
+/// commands is one that shows them. Other words that are too long are continued in the next row.
+fn drawable(rows: Vec<String>, columns: usize, id: &str) -> Vec<String> {
+    let mut drawn = Vec::with_capacity(rows.len());
+    let mut hides_commands = false;
+    for row in rows {
+        let is_wide = width(&row) > columns;
+        if is_wide && row.contains("flow ") {
+            hides_commands = true;
+            continue;
+        }
+        let mut rest = row.as_str();
+        while width(rest) > columns {
+            let part = match cells::first(rest, columns) {
+                "" => break,
+                part => part,
+            };
+            drawn.push(part.to_owned());
+            rest = &rest[part.len()..];
+        }
+        drawn.push(rest.to_owned());
+    }
+    if hides_commands {
+        drawn.push(format!("  The commands:   flow status {}{OPTIONS}", quote_name(id)));
+    }
     drawn
 }
 
@@ -76,6 +109,14 @@ fn shortened(lines: &[String], most: usize, id: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_never_cut_and_a_long_word_is_continued() {
+        let rows = ["  公開する前に確認してください".to_owned(), format!("    flow approve p-1 '{}'", "x".repeat(40))];
+        let drawn = drawable(rows.to_vec(), 24, "p-1");
+        assert_eq!(drawn, ["  公開する前に確認してく", "ださい", "  The commands:   flow status p-1"]);
+        assert_eq!(drawable(vec!["short".to_owned()], 24, "p-1"), ["short"]);
+    }
 
     #[test]
     fn the_commands_stay_where_the_lines_do_not_fit() {
