@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -19,9 +19,15 @@ const BYTES_MAX: u64 = 4_096;
 pub fn read(file: &Path) -> Result<String, CliError> {
     let refused = |what: &str| CliError::refused(format!("--token-file {}: {what}", file.display()));
     let mut text = String::new();
+    // A folder or a device has no mode to correct, and opening a pipe would wait for a writer. `<(command)` is a pipe that has one.
+    let kind = std::fs::metadata(file).map_err(|error| refused(&error.to_string()))?.file_type();
+    let is_substitution = kind.is_fifo() && file.starts_with("/dev/fd");
+    if !kind.is_file() && !is_substitution {
+        return Err(refused("it is no regular file").hint("flow approvals --new-token FILE   writes one"));
+    }
     let opened = File::open(file).map_err(|error| refused(&error.to_string()))?;
     let mode = opened.metadata().map_err(|error| refused(&error.to_string()))?.permissions().mode();
-    if mode & 0o077 != 0 {
+    if mode & 0o077 != 0 && !is_substitution {
         let hint = format!("chmod 600 {}", file.display());
         return Err(refused(&format!("it is open to others (mode {:o})", mode & 0o777)).hint(hint));
     }
@@ -39,7 +45,14 @@ pub fn read(file: &Path) -> Result<String, CliError> {
 pub fn write_new(file: &Path) -> Result<String, CliError> {
     let token = format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>());
     let refused = |error: std::io::Error| CliError::refused(format!("{}: {error}", file.display()));
-    let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(refused)?;
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    let mut written = opened.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            CliError::refused(format!("{} exists: a token is never overwritten", file.display()))
+                .hint("choose another name")
+        }
+        _ => refused(error),
+    })?;
     writeln!(written, "{token}").map_err(refused)?;
     Ok(token)
 }
@@ -57,7 +70,11 @@ mod tests {
         let token = write_new(&file).unwrap();
         assert_eq!((token.len(), read(&file).unwrap()), (64, token.clone()));
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(write_new(&file).is_err());
+        assert!(write_new(&file).unwrap_err().message.contains("never overwritten"));
+        for other in ["/dev/null", "/"] {
+            let refused = read(Path::new(other)).unwrap_err();
+            assert!(refused.message.contains("no regular file"), "{}", refused.message);
+        }
         assert_eq!(read(&file).unwrap(), token, "the file is as it was");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
         assert_eq!(read(&file).unwrap_err().hint.unwrap(), format!("chmod 600 {}", file.display()));

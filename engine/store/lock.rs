@@ -102,8 +102,8 @@ fn refuse_shared(home: &Path) -> io::Result<()> {
     let shown = home.display();
     if owner != user {
         return refused(format!(
-            "{shown} belongs to another user (uid {owner}, this process is uid {user}): run the command as that user with \
-             sudo -u '#{owner}' flow … --home '{shown}', use a folder of your own, or run chown {user} '{shown}'"
+            "{shown} belongs to another user (uid {owner}, this process is uid {user}): run the command as that user, \
+             with sudo -u '#{owner}', or use a folder of your own"
         ));
     }
     if found.mode() & WRITABLE_BY_OTHERS != 0 {

@@ -76,11 +76,21 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
         return Err(outcome_unknown("Ssh.OutcomeUnknown", &cause));
     }
     let host = SshHost::find(settings.ssh_hosts.as_deref(), &input.host, &context.execution)?;
-    let login = timeout(LOGIN_TIME_MAX, log_in(&host)).await;
-    let session = login.map_err(|_| not_started(format!("{name}: the login did not succeed within 30 s")))??;
     let time_left =
         context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)));
     let time_left = time_left.saturating_sub(BEFORE_DEADLINE_MAX.min(time_left / 5));
+    let begun = tokio::time::Instant::now();
+    let login_max = LOGIN_TIME_MAX.min(time_left);
+    // Nothing runs on the host before the login, so that ending it early leaves nothing behind.
+    let login = tokio::select! {
+        login = timeout(login_max, log_in(&host)) => login,
+        () = context.abandonment.abandoned() => {
+            return Err(not_started(format!("{name}: the attempt was over before the login succeeded")));
+        }
+    };
+    let late = |_| not_started(format!("{name}: the login did not succeed within {} s", login_max.as_secs()));
+    let session = login.map_err(late)??;
+    let time_left = time_left.saturating_sub(begun.elapsed());
     let (command, text) = (command(&input, &context.token), input.input.to_string());
     let stopped = async {
         tokio::select! {
