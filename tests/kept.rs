@@ -43,7 +43,7 @@ fn what_is_exported_continues_in_another_home_as_if_nothing_had_happened() {
     let (from, to) = (Home::plain(), Home::plain());
     fill(&from, 3);
     let waiting =
-        from.flow(&["run", &file(&from, 2), "--yes", "--id", "waits", "--input", r#"{"n": 7}"#, "--no-wait=0"]);
+        from.flow(&["run", &file(&from, 6), "--yes", "--id", "waits", "--input", r#"{"n": 7}"#, "--no-wait=0"]);
     assert_eq!(waiting.status.code(), Some(75));
     let exported = from.succeed(&["export"]);
     let path = to.path().join("exported.jsonl");

@@ -78,7 +78,7 @@ fn new_token(global: &Global, file: &Path) -> Result<Exit, CliError> {
     match global.output {
         Output::Human => {
             say!("{message}. In the definition:\n");
-            say!("  Tokens:\n    - Label: {}\n      Sha256: {}\n", scalar(&label), scalar(&sha256));
+            say!("  Tokens:\n    - Label: {}\n      Sha256: \"{sha256}\"\n", scalar(&label));
             say!("Its holder answers with   flow approve ID --token-file {}{OPTIONS}", quote_word(&shown));
         }
         Output::Json => {

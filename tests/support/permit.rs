@@ -3,7 +3,7 @@
 use std::{fs::File, time::Duration};
 
 /// The most rehearsals at a time. One uses about half a core.
-const PERMITS: usize = 3;
+const PERMITS: usize = 2;
 
 /// A lock on a file, so that it holds between the processes of a runner that gives each test its own. The kernel releases it when the
 /// file is closed.
