@@ -1,7 +1,7 @@
 //! The configuration file, `$XDG_CONFIG_HOME/flow/config.toml`: a user's defaults of options.
 
 use std::{
-    io::Read,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -32,17 +32,15 @@ pub fn file() -> Option<PathBuf> {
 pub fn load() -> Result<Defaults, CliError> {
     let Some(path) = file() else { return Ok(Defaults::default()) };
     let refused = |problem: String| CliError::refused(format!("the configuration file {} {problem}", path.display()));
-    let file = match std::fs::File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Defaults::default()),
+    let read = std::fs::File::open(&path).and_then(|file| workflows::read_text_up_to(FILE_BYTES_MAX, file));
+    let text = match read {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Defaults::default()),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            return Err(refused(format!("has more than {} KiB", FILE_BYTES_MAX >> 10)));
+        }
         Err(error) => return Err(refused(format!("cannot be read: {error}"))),
     };
-    let mut text = String::new();
-    let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
-    let length = read.map_err(|error| refused(format!("cannot be read: {error}")))?;
-    if u64::try_from(length).is_ok_and(|length| length > FILE_BYTES_MAX) {
-        return Err(refused(format!("has more than {} KiB", FILE_BYTES_MAX >> 10)));
-    }
     parse(&text).map_err(|error| CliError { message: refused(error.message).message, ..error })
 }
 

@@ -54,6 +54,7 @@ mod outcome;
 mod preflight;
 mod process;
 mod rds;
+mod regular_file;
 mod route53;
 mod s3;
 mod secretsmanager;

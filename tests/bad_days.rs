@@ -6,7 +6,7 @@ use crate::support::{Home, World, one_of_everything, text};
 
 const ID: &str = "rehearsal-bad-day";
 /// Slower than in other tests: on a busy machine a short time-out of the workflow would pass between two checks.
-const SPEED: &str = "150";
+pub const SPEED: &str = "150";
 
 /// The expected end of a day.
 enum End {
@@ -169,7 +169,7 @@ fn the_second_half_of_the_table_of_bad_days_ends_as_promised() {
     DAYS[DAYS.len() / 2..].iter().for_each(live);
 }
 
-fn run(home: &Home, more: &[&str]) -> (Option<i32>, String) {
+pub fn run(home: &Home, more: &[&str]) -> (Option<i32>, String) {
     let output = home.flow(&[&["run", "endpoints-aws", "--rehearse", "--speed", SPEED], more].concat());
     (output.status.code(), format!("{}\n{}", text(&output.stdout), text(&output.stderr)))
 }

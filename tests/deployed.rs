@@ -2,17 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    serve::Server,
-    support::{Home, post},
-};
+use crate::{serve::Server, support::Home};
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
-
-fn call(server: &Server, operation: &str, request: &Value) -> Value {
-    let answer = post(&server.endpoint, &format!("AWSStepFunctions.{operation}"), &request.to_string());
-    serde_json::from_str(&answer).unwrap()
-}
 
 /// A definition with a Task that runs on a worker.
 fn definition(home: &Home, program: &str) -> String {
@@ -33,7 +25,7 @@ fn outcome(lines: &[Value]) -> &str {
 }
 
 fn versions(server: &Server, machine: &str) -> Vec<Value> {
-    let answer = call(server, "ListStateMachineVersions", &json!({ "stateMachineArn": machine }));
+    let answer = server.call("ListStateMachineVersions", &json!({ "stateMachineArn": machine }));
     answer["stateMachineVersions"].as_array().unwrap().clone()
 }
 
@@ -44,7 +36,7 @@ fn a_second_deployment_changes_nothing_and_a_changed_definition_makes_one_versio
     let file = definition(&home, "/bin/true");
     let planned = deployed(&home, &server, &file, &["--plan"]);
     assert_eq!(outcome(&planned), "plan");
-    assert_eq!(call(&server, "ListStateMachines", &json!({}))["stateMachines"], json!([]));
+    assert_eq!(server.call("ListStateMachines", &json!({}))["stateMachines"], json!([]));
     let first = deployed(&home, &server, &file, &["--yes"]);
     assert_eq!(outcome(&first), "deployed");
     let line = first.iter().find(|line| line["type"] == "deployment").unwrap();
@@ -63,11 +55,11 @@ fn a_second_deployment_changes_nothing_and_a_changed_definition_makes_one_versio
     let all = versions(&server, &machine);
     assert_eq!(all.len(), 2);
     let alias =
-        call(&server, "DescribeStateMachineAlias", &json!({ "stateMachineAliasArn": format!("{machine}:deployed") }));
+        server.call("DescribeStateMachineAlias", &json!({ "stateMachineAliasArn": format!("{machine}:deployed") }));
     assert_eq!(alias["routingConfiguration"][0]["stateMachineVersionArn"], all[0]["stateMachineVersionArn"]);
     assert_eq!(outcome(&deployed(&home, &server, &file, &["--remove", "--yes"])), "removed");
-    assert_eq!(call(&server, "ListStateMachines", &json!({}))["stateMachines"], json!([]));
-    assert_eq!(call(&server, "ListActivities", &json!({}))["activities"], json!([]));
+    assert_eq!(server.call("ListStateMachines", &json!({}))["stateMachines"], json!([]));
+    assert_eq!(server.call("ListActivities", &json!({}))["activities"], json!([]));
     assert_eq!(outcome(&deployed(&home, &server, &file, &["--remove", "--yes"])), "kept");
 }
 
@@ -80,7 +72,7 @@ fn an_activity_that_another_deployment_names_outlives_a_removal() {
         deployed(&home, &server, &file, &["--yes", "--name", name]);
     }
     deployed(&home, &server, &file, &["--yes", "--name", "one", "--remove"]);
-    assert_eq!(call(&server, "ListActivities", &json!({}))["activities"].as_array().unwrap().len(), 1);
+    assert_eq!(server.call("ListActivities", &json!({}))["activities"].as_array().unwrap().len(), 1);
     assert_eq!(outcome(&deployed(&home, &server, &file, &["--yes", "--name", "two"])), "kept");
 }
 
@@ -90,7 +82,7 @@ fn a_state_machine_of_another_origin_and_a_running_execution_are_left_alone() {
     let server = Server::start(&home);
     let file = definition(&home, "/bin/true");
     let pass = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } }).to_string();
-    call(&server, "CreateStateMachine", &json!({ "name": "job", "definition": pass, "roleArn": ROLE }));
+    server.call("CreateStateMachine", &json!({ "name": "job", "definition": pass, "roleArn": ROLE }));
     let refused = |more: &[&str]| {
         let arguments = ["deploy", &file, "--endpoint", &server.endpoint, "--role-arn", ROLE, "--region", "us-east-1"];
         home.exits(&[&arguments[..], more].concat(), 3)
@@ -101,7 +93,7 @@ fn a_state_machine_of_another_origin_and_a_running_execution_are_left_alone() {
     assert!(printed.contains("--yes"), "{printed}");
     deployed(&home, &server, &file, &["--yes", "--name", "other"]);
     let machine = "arn:aws:states:us-east-1:111111111111:stateMachine:other:deployed";
-    call(&server, "StartExecution", &json!({ "stateMachineArn": machine }));
+    server.call("StartExecution", &json!({ "stateMachineArn": machine }));
     let printed = refused(&["--yes", "--remove", "--name", "other"]);
     assert!(printed.contains("is running"), "{printed}");
 }
@@ -190,14 +182,14 @@ fn the_role_and_the_log_group_are_made_once_and_removed() {
     // The Task became an activity's, so the role may write its log and nothing else.
     assert_eq!(made[2][0]["Statement"].as_array().unwrap().len(), 1, "{made}");
     assert_eq!(deploy(&[]), "kept");
-    let machines = call(&server, "ListStateMachines", &json!({}));
+    let machines = server.call("ListStateMachines", &json!({}));
     let machine = &machines["stateMachines"][0]["stateMachineArn"];
-    let described = call(&server, "DescribeStateMachine", &json!({ "stateMachineArn": machine }));
+    let described = server.call("DescribeStateMachine", &json!({ "stateMachineArn": machine }));
     assert_eq!(described["loggingConfiguration"]["level"], "ERROR");
     assert_eq!(described["loggingConfiguration"]["includeExecutionData"], false);
     assert!(described["roleArn"].as_str().unwrap().ends_with(":role/flow-job"), "{described}");
     assert_eq!(deploy(&["--log-level", "all"]), "deployed");
-    let described = call(&server, "DescribeStateMachine", &json!({ "stateMachineArn": machine }));
+    let described = server.call("DescribeStateMachine", &json!({ "stateMachineArn": machine }));
     assert_eq!(described["loggingConfiguration"]["level"], "ALL");
     assert_eq!(deploy(&["--remove"]), "removed");
     assert_eq!(found(), json!([[], [], []]));

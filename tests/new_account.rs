@@ -2,16 +2,12 @@
 
 use serde_json::json;
 
-use crate::support::{Home, text};
+use crate::{
+    bad_days::{SPEED, run},
+    support::{Home, text},
+};
 
 const ID: &str = "rehearsal-new-account";
-/// Slower than in other tests: on a busy machine a short time-out of the workflow would pass between two checks.
-const SPEED: &str = "150";
-
-fn run(home: &Home, more: &[&str]) -> (Option<i32>, String) {
-    let output = home.flow(&[&["run", "endpoints-aws", "--rehearse", "--speed", SPEED], more].concat());
-    (output.status.code(), format!("{}\n{}", text(&output.stdout), text(&output.stderr)))
-}
 
 /// The refusals of an account that AWS has not released yet, one after the other. Each ends the run after one attempt.
 #[test]

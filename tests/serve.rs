@@ -5,7 +5,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::support::{Home, run_python, text};
+use serde_json::Value;
+
+use crate::support::{Home, post, run_python, text};
 
 /// `flow serve` on a free port. Killed when this is dropped.
 pub struct Server {
@@ -48,8 +50,14 @@ impl Server {
         let mut process = command.env("AWS_REGION", "us-east-1").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let serving: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let serving: Value = serde_json::from_str(&line).unwrap();
         Server { process, endpoint: serving["endpoint"].as_str().unwrap().to_owned() }
+    }
+
+    /// Calls an operation of Step Functions.
+    pub fn call(&self, operation: &str, request: &Value) -> Value {
+        let answer = post(&self.endpoint, &format!("AWSStepFunctions.{operation}"), &request.to_string());
+        serde_json::from_str(&answer).unwrap()
     }
 
     /// The process id.

@@ -16,15 +16,10 @@ use serde_json::{Value, json};
 
 use crate::{
     serve::Server,
-    support::{Home, post, send, text, until},
+    support::{Home, send, text, until},
 };
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
-
-fn call(server: &Server, operation: &str, request: &Value) -> Value {
-    let answer = post(&server.endpoint, &format!("AWSStepFunctions.{operation}"), &request.to_string());
-    serde_json::from_str(&answer).unwrap()
-}
 
 /// Compiles a definition, creates its activities and its state machine, and returns the machine's ARN.
 fn deployed(server: &Server, definition: &Value, heartbeat_seconds: u64) -> String {
@@ -35,12 +30,12 @@ fn deployed(server: &Server, definition: &Value, heartbeat_seconds: u64) -> Stri
     let compiled = deploy::compile(definition, &steps, &options, &arn).unwrap();
     for activity in &compiled.activities {
         assert_eq!(
-            call(server, "CreateActivity", &json!({ "name": activity.name }))["activityArn"],
+            server.call("CreateActivity", &json!({ "name": activity.name }))["activityArn"],
             arn(&activity.name)
         );
     }
     let request = json!({ "name": "deployed", "definition": compiled.definition.to_string(), "roleArn": ROLE });
-    call(server, "CreateStateMachine", &request)["stateMachineArn"].as_str().unwrap().to_owned()
+    server.call("CreateStateMachine", &request)["stateMachineArn"].as_str().unwrap().to_owned()
 }
 
 fn worker(home: &Home, server: &Server, program: &str) -> Child {
@@ -55,12 +50,12 @@ fn worker_at(home: &Home, endpoint: &str, program: &str, more: &[&str]) -> Child
 }
 
 fn status(server: &Server, execution: &str) -> Value {
-    call(server, "DescribeExecution", &json!({ "executionArn": execution }))
+    server.call("DescribeExecution", &json!({ "executionArn": execution }))
 }
 
 fn start(server: &Server, machine: &str, name: &str) -> String {
     let request = json!({ "stateMachineArn": machine, "name": name, "input": r#"{"items": [1, 2]}"# });
-    call(server, "StartExecution", &request)["executionArn"].as_str().unwrap().to_owned()
+    server.call("StartExecution", &request)["executionArn"].as_str().unwrap().to_owned()
 }
 
 fn process(program: &str) -> Value {

@@ -3,7 +3,11 @@
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
 
-use crate::{defaults, pointer::below, problem::InputProblem};
+use crate::{
+    defaults,
+    pointer::{below, names},
+    problem::InputProblem,
+};
 
 /// The most references that are followed from one schema to the next.
 const REFERENCES_MAX: usize = 16;
@@ -227,8 +231,7 @@ fn resolved<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
 /// The part of a schema at the path of a rule, which may go through `$ref`.
 fn part_at<'s>(root: &'s Value, path: &str) -> &'s Value {
     let mut part = root;
-    for name in path.split('/').skip(1) {
-        let name = name.replace("~1", "/").replace("~0", "~");
+    for name in names(path) {
         part = match (name.as_str(), part) {
             ("$ref", _) => resolved(root, part),
             (name, Value::Array(items)) => {

@@ -10,7 +10,7 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     each_state(definition, &mut |raw| {
         let (pointer, state) = (&raw.pointer, raw.json);
-        let field = if raw.language == "JSONata" { "Arguments" } else { "Parameters" };
+        let field = raw.arguments_field();
         let is_approval =
             state["Resource"].as_str().is_some_and(|resource| resource.starts_with("flow:approval:request"));
         let Some(schema) = state[field].get("Fields").filter(|schema| is_approval && is_literal(schema)) else {

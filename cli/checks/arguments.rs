@@ -13,7 +13,7 @@ pub(super) fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> 
     let mut found = Vec::new();
     each_state(definition, &mut |raw| {
         let (pointer, state) = (&raw.pointer, raw.json);
-        let field = if raw.language == "JSONata" { "Arguments" } else { "Parameters" };
+        let field = raw.arguments_field();
         let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
         let (Some(step), Some(arguments)) = (steps.find(resource), state[field].as_object()) else { return };
         let schema = step.description().input_schema;

@@ -60,7 +60,7 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
 fn texts_of_shells(definition: &Value) -> HashSet<String> {
     let mut found = HashSet::new();
     each_state(definition, &mut |state| {
-        let field = if state.language == "JSONata" { "Arguments" } else { "Parameters" };
+        let field = state.arguments_field();
         let program =
             state.json[field]["Program"].as_str().and_then(|program| Path::new(program).file_name()?.to_str());
         let list = match state.json["Resource"].as_str().unwrap_or_default() {

@@ -13,7 +13,7 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
         if state["Resource"] != "flow:process:run" {
             return;
         }
-        let field = if raw.language == "JSONata" { "Arguments" } else { "Parameters" };
+        let field = raw.arguments_field();
         let arguments = &state[field];
         let mut wrong = |at: &str, message: String| {
             let at = format!("{pointer}/{field}/{at}");

@@ -1,4 +1,4 @@
-//! Finds the programs that a definition names literally and that this machine's operator does not allow: their Tasks would fail.
+//! Finds what a definition names literally about programs and this machine's operator does not allow: those Tasks would fail.
 
 use engine::asl::each_state;
 use serde_json::Value;
@@ -6,46 +6,48 @@ use steps::LocalSettings;
 
 use super::is_placeholder;
 
+/// The Resource whose Tasks may set variables of a program.
+const RUN: &str = "flow:process:run";
 /// The Resources that run a program of this machine.
-const RUN_PROGRAMS: [&str; 2] = ["flow:process:run", "flow:wait:program"];
+const RUN_PROGRAMS: [&str; 2] = [RUN, "flow:wait:program"];
 
-/// A Task with a program that is not allowed.
+/// Something that a Task names and that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotAllowed {
-    /// The Task's name.
+    /// The name of the first Task that names it.
     pub state: String,
-    /// The program.
-    pub program: String,
+    /// A program, or a variable.
+    pub name: String,
 }
 
-/// The Tasks with a program that is not allowed, each program once. What an expression selects is not known before the Task is entered.
-pub fn not_allowed(definition: &Value, settings: &LocalSettings) -> Vec<NotAllowed> {
+/// The programs that are not allowed, each once. What an expression selects is not known before the Task is entered.
+pub fn programs_not_allowed(definition: &Value, settings: &LocalSettings) -> Vec<NotAllowed> {
+    let is_literal = |program: &str| !program.trim_start().starts_with("{%") && !is_placeholder(program);
+    not_allowed(definition, &RUN_PROGRAMS, &|arguments| {
+        let program = arguments["Program"].as_str().filter(|program| is_literal(program));
+        program.filter(|program| !settings.allows_program(program)).into_iter().collect()
+    })
+}
+
+/// The variables of programs that are not allowed, each once.
+pub fn variables_not_allowed(definition: &Value, settings: &LocalSettings) -> Vec<NotAllowed> {
+    not_allowed(definition, &[RUN], &|arguments| {
+        let names = arguments["Environment"].as_object().into_iter().flatten().map(|(name, _)| name);
+        let names = names.map(|name| name.strip_suffix(".$").unwrap_or(name));
+        names.filter(|name| !settings.allows_variable(name)).collect()
+    })
+}
+
+/// What `named` returns of the arguments of the Tasks of these Resources, each once.
+fn not_allowed(definition: &Value, resources: &[&str], named: &dyn Fn(&Value) -> Vec<&str>) -> Vec<NotAllowed> {
     let mut found: Vec<NotAllowed> = Vec::new();
     each_state(definition, &mut |state| {
-        let runs = state.json["Resource"].as_str().is_some_and(|resource| RUN_PROGRAMS.contains(&resource));
-        let arguments = if state.language == "JSONata" { "Arguments" } else { "Parameters" };
-        let Some(program) = state.json[arguments]["Program"].as_str().filter(|_| runs) else { return };
-        let is_literal = !program.trim_start().starts_with("{%") && !is_placeholder(program);
-        let is_news = found.iter().all(|known| known.program != program);
-        if is_literal && is_news && !settings.allows_program(program) {
-            found.push(NotAllowed { state: state.name.to_owned(), program: program.to_owned() });
-        }
-    });
-    found
-}
-
-/// The variables that Tasks set for a program and that are not allowed, each once, with the name of the first such Task.
-pub fn variables_not_allowed(definition: &Value, settings: &LocalSettings) -> Vec<(String, String)> {
-    let mut found: Vec<(String, String)> = Vec::new();
-    each_state(definition, &mut |state| {
-        let arguments = if state.language == "JSONata" { "Arguments" } else { "Parameters" };
-        if state.json["Resource"] != RUN_PROGRAMS[0] {
+        if !state.json["Resource"].as_str().is_some_and(|resource| resources.contains(&resource)) {
             return;
         }
-        for name in state.json[arguments]["Environment"].as_object().into_iter().flatten().map(|(name, _)| name) {
-            let name = name.strip_suffix(".$").unwrap_or(name);
-            if !settings.allows_variable(name) && found.iter().all(|(_, known)| known != name) {
-                found.push((state.name.to_owned(), name.to_owned()));
+        for name in named(&state.json[state.arguments_field()]) {
+            if found.iter().all(|known| known.name != name) {
+                found.push(NotAllowed { state: state.name.to_owned(), name: name.to_owned() });
             }
         }
     });
@@ -65,7 +67,7 @@ mod tests {
         let definition = json!({ "StartAt": "Run", "States": { "Run": task } });
         let settings = LocalSettings { program_variables: vec!["LEVEL".to_owned()], ..LocalSettings::default() };
         let found = variables_not_allowed(&definition, &settings);
-        assert_eq!(found, [("Run".to_owned(), "TAR_OPTIONS".to_owned())]);
+        assert_eq!(found, [NotAllowed { state: "Run".to_owned(), name: "TAR_OPTIONS".to_owned() }]);
     }
 
     #[test]
@@ -88,7 +90,7 @@ mod tests {
         } });
         let settings = LocalSettings { programs: vec!["/bin/sh".into()], ..LocalSettings::default() };
         let mut programs: Vec<String> =
-            not_allowed(&definition, &settings).into_iter().map(|found| found.program).collect();
+            programs_not_allowed(&definition, &settings).into_iter().map(|found| found.name).collect();
         programs.sort();
         assert_eq!(programs, ["/bin/date", "/bin/path", "relative"]);
     }

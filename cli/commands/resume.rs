@@ -140,10 +140,9 @@ async fn one(
     }
     let _orderly = interrupt::Orderly::begin();
     let environments = Environments::new(home);
-    let given = |pinned| GivenEnvironment::of(global, environments.settings(), header, pinned);
-    let acts_in = pinned.as_ref().and_then(|pinned| given(pinned).acts_in);
-    let handle = Handle::drive_unless_stopped(environments, acts_in).await?;
-    let watched = resume_and_watch(global, &handle, header, (pinned.as_ref(), from), watching).await;
+    let given = GivenEnvironment::of(global, environments.settings(), header, pinned.as_ref());
+    let handle = Handle::drive_unless_stopped(environments, given.acts_in.clone()).await?;
+    let watched = resume_and_watch(global, &handle, header, (given, from), watching).await;
     let closed = handle.close().await;
     let exit = watched.map_err(|error| if_pruned(&header.id, error))?;
     closed.map(|()| exit)
@@ -155,17 +154,17 @@ async fn redrive(global: &Global, located: &Located, watching: Watch) -> Result<
     if header.status == ExecutionStatus::Succeeded {
         return Ok(nothing_to_resume(global, &header.id));
     }
-    resume_and_watch(global, store, header, (None, Vec::new()), watching).await
+    resume_and_watch(global, store, header, Default::default(), watching).await
 }
 
 async fn resume_and_watch(
     global: &Global,
     handle: &Handle,
     header: &ExecutionHeader,
-    (pinned, from): (Option<&Pinned>, Vec<Reentry>),
+    (given, from): (GivenEnvironment, Vec<Reentry>),
     watching: Watch,
 ) -> Result<Exit, CliError> {
-    resume(global, handle, header, pinned, from).await?;
+    resume(handle, header, given, from).await?;
     let mut display = Display::new(global, clock::of(handle.home()));
     let watched = watch(handle, &header.id, watching, &mut display).await?;
     show_end(global, handle, &watched, &mut display);
@@ -188,8 +187,10 @@ struct GivenEnvironment {
 }
 
 impl GivenEnvironment {
-    /// The pinned environment with the settings of this process. A given profile replaces the pinned one.
-    fn of(global: &Global, settings: &LocalSettings, header: &ExecutionHeader, pinned: &Pinned) -> Self {
+    /// The pinned environment with the settings of this process. A given profile replaces the pinned one: it only provides the
+    /// credentials of the pinned account.
+    fn of(global: &Global, settings: &LocalSettings, header: &ExecutionHeader, pinned: Option<&Pinned>) -> Self {
+        let Some(pinned) = pinned else { return Self::default() };
         let given = pinned.clone().with_settings(settings).with_profile(global.profile.as_deref());
         let changed = (given != *pinned).then(|| serde_json::to_value(given).ok()).flatten();
         let environment = || changed.clone().unwrap_or_else(|| (*header.environment).clone());
@@ -198,18 +199,15 @@ impl GivenEnvironment {
     }
 }
 
-/// Resumes an execution in its pinned environment, after verifying that this caller may act in it. A given profile
-/// replaces the pinned one: it only provides the credentials of the pinned account. Returns how an execution ended that has
+/// Resumes an execution in an environment, after verifying that this caller may act in it. Returns how an execution ended that has
 /// ended since its header was read, also after a resume of another process: that end stays.
 async fn resume(
-    global: &Global,
     handle: &Handle,
     header: &ExecutionHeader,
-    pinned: Option<&Pinned>,
+    given: GivenEnvironment,
     from: Vec<Reentry>,
 ) -> Result<Option<ExecutionStatus>, CliError> {
-    let given = pinned.map(|pinned| GivenEnvironment::of(global, handle.settings(), header, pinned));
-    let GivenEnvironment { changed: environment, acts_in: verified } = given.unwrap_or_default();
+    let GivenEnvironment { changed: environment, acts_in: verified } = given;
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
     let redrive_count = Some(header.redrive_count);
     let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished, redrive_count };

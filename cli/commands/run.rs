@@ -231,14 +231,14 @@ fn configuration(error: StepError) -> CliError {
 /// A file of the settings cannot be used.
 fn check_settings(global: &Global, plan: &Plan, settings: &LocalSettings) -> Result<(), CliError> {
     settings.check(plan.definition.resources().iter().map(String::as_str)).map_err(configuration)?;
-    for NotAllowed { state, program } in checks::not_allowed(plan.definition.value(), settings) {
+    for NotAllowed { state, name: program } in checks::programs_not_allowed(plan.definition.value(), settings) {
         let hint = match program.starts_with('/') {
             true => format!("To allow it, begin the command with   {}", settings.allowing_programs([program.as_str()])),
             false => "Write its absolute path in the definition.".to_owned(),
         };
         warn(global, &state, &format!("runs {program}, which FLOW_PROGRAMS does not allow, and will fail. {hint}"));
     }
-    for (state, name) in checks::variables_not_allowed(plan.definition.value(), settings) {
+    for NotAllowed { state, name } in checks::variables_not_allowed(plan.definition.value(), settings) {
         let hint = format!("To allow it, begin the command with   {}", settings.allowing_variables([name.as_str()]));
         warn(
             global,

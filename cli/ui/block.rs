@@ -2,8 +2,8 @@
 //!
 //! Between two drawings the cursor is above the lines, on an empty line. The next drawing overwrites what is below the cursor, line by
 //! line, and then clears the rest: it leaves no debris, however a terminal wraps lines when it is resized. It does not clear everything
-//! first: at the top of the screen, tmux would move what is cleared into its history, at every drawing. A message that another part of the program prints
-//! meanwhile takes the empty line, and the drawing continues below it.
+//! first: at the top of the screen, tmux would move what is cleared into its history, at every drawing. A message that another part of
+//! the program prints meanwhile takes the empty line, and the drawing continues below it.
 
 #[cfg(test)]
 mod tests;

@@ -144,6 +144,16 @@ fn begins_command(gap: usize, previous: &str, word: &str, next: &str) -> bool {
     is_apart && is_own || gap > 1 && !previous.is_empty() && (is_lower(word) || word.contains('='))
 }
 
+/// Whether a line has a command of flow, which must not be cut: a person pastes it.
+pub fn has_own_command(line: &str) -> bool {
+    let words = words(line);
+    let word = |index: usize| words.get(index).map_or("", |(_, begin, end)| &line[*begin..*end]);
+    words.iter().enumerate().any(|(at, (gap, ..))| {
+        let previous = at.checked_sub(1).map_or("", word);
+        word(at) == "flow" && begins_command(*gap, previous, word(at), word(at + 1))
+    })
+}
+
 /// The words of a line: the number of spaces before each, its begin and its end.
 fn words(line: &str) -> Vec<(usize, usize, usize)> {
     let mut words = Vec::new();

@@ -43,7 +43,7 @@ pub struct Display {
     /// The lines below the questions.
     last_lines: Vec<String>,
     drawn: Vec<String>,
-    /// The line above the first new entry: printed only if there is one.
+    /// The id of the execution, until the line above its first lines is printed.
     without_heading: Option<String>,
     /// The date of the last line that was printed.
     date: String,

@@ -17,6 +17,13 @@ pub struct RawState<'d> {
     pub language: &'d str,
 }
 
+impl RawState<'_> {
+    /// The field with the arguments of a Task in its query language.
+    pub fn arguments_field(&self) -> &'static str {
+        if self.language == "JSONata" { "Arguments" } else { "Parameters" }
+    }
+}
+
 /// Calls `visit` with each state of a definition, including those of branches and Maps.
 pub fn each_state<'d>(definition: &'d Value, visit: &mut dyn FnMut(&RawState<'d>)) {
     let language = definition["QueryLanguage"].as_str().unwrap_or("JSONPath");

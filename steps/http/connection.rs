@@ -17,7 +17,7 @@ use reqwest::Client;
 use serde_json::{Map, Value, json};
 
 use super::{declaration, form, request::pairs};
-use crate::local::CONNECTIONS;
+use crate::{local::CONNECTIONS, regular_file::refuse_other_than_file};
 
 /// How long before its expiry a token is replaced.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
@@ -200,10 +200,7 @@ pub(crate) fn declarations(file: &Path) -> Result<Value, StepError> {
 
 /// The content of a regular file, and its mode.
 fn read(file: &Path) -> std::io::Result<(String, u32)> {
-    // Checked first: opening a named pipe would wait for its writer.
-    if !std::fs::metadata(file)?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
+    refuse_other_than_file(file)?;
     let open = std::fs::File::open(file)?;
     let (mode, mut text) = (open.metadata()?.permissions().mode(), String::new());
     open.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;

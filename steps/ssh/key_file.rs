@@ -1,4 +1,4 @@
-//! Reads files that a person names, of which only a part is read before they are found to be something else.
+//! Reads the files of keys, and no more of them than a key has.
 
 use std::{
     fs::File,
@@ -7,6 +7,8 @@ use std::{
 };
 
 use russh::keys::{PrivateKey, decode_secret_key};
+
+use crate::regular_file::refuse_other_than_file;
 
 /// The largest file of a key, in bytes.
 const KEY_BYTES_MAX: u64 = 64 << 10;
@@ -31,17 +33,6 @@ pub(super) fn read_key_file(file: &Path) -> Result<String> {
         return Err(Error::other(format!("it has more than {} KiB, so it is no key", KEY_BYTES_MAX >> 10)));
     }
     Ok(text)
-}
-
-/// Refuses a device, which may have no end, and a named pipe, whose opening waits for its writer.
-///
-/// # Errors
-/// The file does not exist or is no regular file.
-pub(super) fn refuse_other_than_file(file: &Path) -> Result<()> {
-    match std::fs::metadata(file)?.is_file() {
-        true => Ok(()),
-        false => Err(Error::other("it is not a regular file")),
-    }
 }
 
 #[cfg(test)]

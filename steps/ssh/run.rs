@@ -81,7 +81,7 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
     let time_left = time_left.saturating_sub(BEFORE_DEADLINE_MAX.min(time_left / 5));
     let begun = tokio::time::Instant::now();
     let login_max = LOGIN_TIME_MAX.min(time_left);
-    // Nothing runs on the host before the login, so that ending it early leaves nothing behind.
+    // Nothing runs on the host before the login has succeeded: it can be ended at any time.
     let login = tokio::select! {
         login = timeout(login_max, log_in(&host)) => login,
         () = context.abandonment.abandoned() => {

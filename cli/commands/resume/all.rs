@@ -14,7 +14,7 @@ use engine::{
 use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
-use super::{pinned, refuse_given_location, reminders::Reminders, resume};
+use super::{GivenEnvironment, pinned, refuse_given_location, reminders::Reminders, resume};
 use crate::{
     clock,
     commands::{
@@ -155,7 +155,8 @@ async fn resume_one(
     header: &ExecutionHeader,
     watching: Watch,
 ) -> Result<bool, CliError> {
-    let error = match resume(report.global, handle, header, pinned(header).as_ref(), Vec::new()).await {
+    let given = GivenEnvironment::of(report.global, handle.settings(), header, pinned(header).as_ref());
+    let error = match resume(handle, header, given, Vec::new()).await {
         Ok(None) => {
             show_begun(report.global, header, watching);
             return Ok(true);

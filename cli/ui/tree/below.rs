@@ -47,8 +47,7 @@ fn drawable(rows: Vec<String>, columns: usize, id: &str) -> Vec<String> {
     let mut drawn = Vec::with_capacity(rows.len());
     let mut hides_commands = false;
     for row in rows {
-        let is_wide = width(&row) > columns;
-        if is_wide && row.contains("flow ") {
+        if width(&row) > columns && cells::has_own_command(&row) {
             hides_commands = true;
             continue;
         }
@@ -116,6 +115,9 @@ mod tests {
         let drawn = drawable(rows.to_vec(), 24, "p-1");
         assert_eq!(drawn, ["  公開する前に確認してく", "ださい", "  The commands:   flow status p-1"]);
         assert_eq!(drawable(vec!["short".to_owned()], 24, "p-1"), ["short"]);
+        let question = "  The flow 公開する前に確認してください";
+        let drawn = drawable(vec![question.to_owned()], 24, "p-1");
+        assert_eq!(drawn.concat(), question, "a question that speaks of a flow is no command");
     }
 
     #[test]

@@ -1,0 +1,17 @@
+//! Files that a person names may be no regular files.
+
+use std::{
+    io::{Error, Result},
+    path::Path,
+};
+
+/// Refuses a device, which may have no end, and a named pipe, whose opening waits for its writer.
+///
+/// # Errors
+/// The file does not exist or is no regular file.
+pub(crate) fn refuse_other_than_file(file: &Path) -> Result<()> {
+    match std::fs::metadata(file)?.is_file() {
+        true => Ok(()),
+        false => Err(Error::other("it is not a regular file")),
+    }
+}
