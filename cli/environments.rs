@@ -25,6 +25,7 @@ use tokio::sync::{
     Mutex,
     broadcast::{Receiver, error::RecvError},
 };
+use workflows::StepSchema;
 
 pub use self::pinned::{Location, Pinned};
 use self::{
@@ -63,8 +64,6 @@ pub struct Environments {
     registries: Mutex<HashMap<String, Registry>>,
     /// Steps that need no environment, because this process answers them.
     anywhere: OnceLock<Registry>,
-    /// The schemas of all steps, for checks.
-    described: OnceLock<Registry>,
 }
 
 impl Environments {
@@ -85,7 +84,6 @@ impl Environments {
             verified: Mutex::default(),
             registries: Mutex::default(),
             anywhere: OnceLock::new(),
-            described: OnceLock::new(),
         })
     }
 
@@ -227,11 +225,6 @@ impl Environments {
         self.reopen_after(location, kept_for).await;
         Some(Fault::new(kind, error.to_string()))
     }
-
-    /// All steps with their schemas. They cannot make calls.
-    pub fn described(&self) -> &Registry {
-        self.described.get_or_init(|| described().unwrap_or_else(|_| Registry::new()))
-    }
 }
 
 /// The map, emptied where it is full: what it has is opened again when it is needed.
@@ -260,7 +253,7 @@ impl Registries for Environments {
     }
 
     fn is_known(&self, resource: &str) -> bool {
-        !steps::needs_account(resource) || has_step(self.described(), resource)
+        !steps::needs_account(resource) || described().is_ok_and(|steps| has_step(steps, resource))
     }
 
     /// Without credentials of the pinned account, the execution is left to a process that has them. Where this process has had them, the
@@ -354,15 +347,15 @@ impl Host for Environments {
     }
 
     fn has_step(&self, resource: &str) -> bool {
-        has_step(self.described(), resource)
+        described().is_ok_and(|steps| has_step(steps, resource))
     }
 
     fn problems_of_output(&self, resource: &str, output: &Value) -> Vec<String> {
         if !resource.starts_with("flow:") {
             return Vec::new();
         }
-        let Some(step) = self.described().find(resource) else { return Vec::new() };
-        let problems = workflows::schema_problems(&step.description().output_schema, output);
+        let Some(step) = described().ok().and_then(|steps| steps.find(resource)) else { return Vec::new() };
+        let problems = StepSchema::new(step.description().output_schema).problems(output);
         problems.iter().map(|problem| problem.sentence("the output")).collect()
     }
 
@@ -407,7 +400,11 @@ fn program_line(line: steps::ProgramOutput) -> ProgramLine {
 ///
 /// # Errors
 /// The environment cannot be created.
-pub fn described() -> Result<Registry, StepError> {
+pub fn described() -> Result<&'static Registry, StepError> {
+    static DESCRIBED: OnceLock<Registry> = OnceLock::new();
+    if let Some(steps) = DESCRIBED.get() {
+        return Ok(steps);
+    }
     let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
     let environment = Environment::for_rehearsal(RehearsalAddresses {
         aws_endpoint: "http://127.0.0.1:9".to_owned(),
@@ -420,7 +417,7 @@ pub fn described() -> Result<Registry, StepError> {
     })?;
     let mut all = steps::registry(Arc::new(environment));
     steps::register_local(&mut all, &LocalSettings::default());
-    Ok(all)
+    Ok(DESCRIBED.get_or_init(|| all))
 }
 
 /// Whether a Task may name a resource: a registered step, or a resource of AWS.

@@ -39,7 +39,6 @@ pub struct Environment {
     rehearsal: Option<RehearsalAddresses>,
     keys_directory: PathBuf,
     clients: Clients,
-    s3: aws_sdk_s3::Client,
     resolver: TokioResolver,
     https: reqwest::Client,
     identities: Arc<Identities>,
@@ -73,7 +72,6 @@ impl Environment {
             rehearsal: None,
             keys_directory: default_keys_directory(),
             clients: Clients::new(&config, &config, AWS_READ_BACKOFF),
-            s3: clients::s3(&config, AWS_READ_BACKOFF),
             resolver: system_resolver()?,
             https: addresses::https_client(None)?,
             identities: Arc::default(),
@@ -101,7 +99,6 @@ impl Environment {
             region: addresses.region.clone(),
             keys_directory: default_keys_directory(),
             clients: Clients::new(&config, &config, REHEARSAL_READ_BACKOFF),
-            s3: clients::s3(&config, REHEARSAL_READ_BACKOFF),
             resolver: resolver_at(addresses.dns_server)?,
             https: addresses::https_client(Some(&addresses))?,
             identities: Arc::default(),
@@ -139,7 +136,6 @@ impl Environment {
             rehearsal: self.rehearsal.clone(),
             keys_directory: self.keys_directory.clone(),
             clients: Clients::new(reads, changes, self.read_backoff),
-            s3: clients::s3(changes, self.read_backoff),
             resolver: self.resolver.clone(),
             https: self.https.clone(),
             identities: self.identities.clone(),
@@ -195,8 +191,8 @@ impl Environment {
     }
 
     /// The S3 client. The SDK repeats its calls: an object has the same name and content at every attempt.
-    pub fn s3(&self) -> &aws_sdk_s3::Client {
-        &self.s3
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        self.clients.s3()
     }
 
     /// The DNS resolver. It caches nothing, so every lookup reaches a server.

@@ -1,6 +1,11 @@
 //! Validates a person's input and adds defaults. Reports every problem at once.
 
-use jsonschema::error::{TypeKind, ValidationErrorKind};
+use std::{borrow::Borrow, fmt::Display};
+
+use jsonschema::{
+    Draft, ValidationError, Validator,
+    error::{TypeKind, ValidationErrorKind},
+};
 use serde_json::Value;
 
 use crate::{
@@ -57,14 +62,44 @@ pub fn schema_error(schema: &Value) -> Option<String> {
 
 /// The problems of a value against a JSON schema, in plain words.
 pub fn schema_problems(schema: &Value, input: &Value) -> Vec<InputProblem> {
-    let validator = match jsonschema::validator_for(schema) {
+    problems_by(jsonschema::validator_for(schema), schema, input)
+}
+
+/// A step's own JSON schema, against which many values are checked.
+///
+/// It is read by the rules of draft 7, whose schema of schemas is small: that of draft 2020-12 takes a tenth of the time of a short
+/// `flow run`. Both drafts mean the same by the keywords that steps use, which a test holds.
+pub struct StepSchema {
+    schema: Value,
+    validator: Result<Validator, ValidationError<'static>>,
+}
+
+impl StepSchema {
+    /// Prepares a schema.
+    pub fn new(schema: Value) -> Self {
+        let validator = jsonschema::options().with_draft(Draft::Draft7).should_validate_formats(false).build(&schema);
+        StepSchema { schema, validator }
+    }
+
+    /// The problems of a value, in plain words.
+    pub fn problems(&self, value: &Value) -> Vec<InputProblem> {
+        problems_by(self.validator.as_ref(), &self.schema, value)
+    }
+}
+
+fn problems_by<V: Borrow<Validator>, E: Display>(
+    validator: Result<V, E>,
+    schema: &Value,
+    input: &Value,
+) -> Vec<InputProblem> {
+    let validator = match validator {
         Ok(validator) => validator,
         Err(error) => {
             return vec![InputProblem::new("", None, format!("the schema itself is wrong: {error}"), "a valid schema")];
         }
     };
     let mut problems: Vec<InputProblem> = Vec::new();
-    for error in validator.iter_errors(input) {
+    for error in validator.borrow().iter_errors(input) {
         for problem in in_plain_words(schema, &error) {
             if !problems.iter().any(|known| known.pointer == problem.pointer) {
                 problems.push(problem);
@@ -74,7 +109,7 @@ pub fn schema_problems(schema: &Value, input: &Value) -> Vec<InputProblem> {
     problems
 }
 
-fn in_plain_words(schema: &Value, error: &jsonschema::ValidationError<'_>) -> Vec<InputProblem> {
+fn in_plain_words(schema: &Value, error: &ValidationError<'_>) -> Vec<InputProblem> {
     let pointer = error.instance_path().as_str();
     let rule = error.schema_path().as_str();
     let holder = part_at(schema, rule.rsplit_once('/').map_or("", |(holder, _)| holder));

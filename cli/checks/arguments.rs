@@ -1,28 +1,53 @@
 //! Checks the arguments of Tasks against the input schemas of their steps, as far as they are known before a run.
 
+use std::collections::HashMap;
+
 use engine::{
     asl::{Diagnostic, did_you_mean, each_state, nearest, pointer::escaped},
     step::Registry,
 };
 use serde_json::{Map, Value, json};
+use workflows::StepSchema;
 
 use super::placeholders;
 
 /// Reports each unknown argument, each missing argument, and each literal value that does not fit its schema.
 pub(super) fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    let mut schemas = HashMap::new();
     each_state(definition, &mut |raw| {
         let (pointer, state) = (&raw.pointer, raw.json);
         let field = raw.arguments_field();
         let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
         let (Some(step), Some(arguments)) = (steps.find(resource), state[field].as_object()) else { return };
-        let schema = step.description().input_schema;
-        check(resource, &schema, arguments, &format!("{pointer}/{field}"), &mut found);
+        let schema = schemas.entry(resource).or_insert_with(|| ArgumentsSchema::new(step.description().input_schema));
+        check(resource, schema, arguments, &format!("{pointer}/{field}"), &mut found);
     });
     found
 }
 
-fn check(resource: &str, schema: &Value, arguments: &Map<String, Value>, pointer: &str, found: &mut Vec<Diagnostic>) {
+/// The schema of a step's arguments, prepared once for all states that call the step.
+struct ArgumentsSchema {
+    schema: Value,
+    /// The schema of the arguments that are literals: none is required.
+    of_literals: StepSchema,
+}
+
+impl ArgumentsSchema {
+    fn new(schema: Value) -> Self {
+        let mut of_literals = schema.clone();
+        of_literals["required"] = json!([]);
+        ArgumentsSchema { schema, of_literals: StepSchema::new(of_literals) }
+    }
+}
+
+fn check(
+    resource: &str,
+    ArgumentsSchema { schema, of_literals }: &ArgumentsSchema,
+    arguments: &Map<String, Value>,
+    pointer: &str,
+    found: &mut Vec<Diagnostic>,
+) {
     let Some(properties) = schema["properties"].as_object() else { return };
     let mut wrong = |at: &str, message: String| {
         found.push(Diagnostic::error("INVALID_ARGUMENT", &format!("{pointer}{at}"), message));
@@ -49,9 +74,7 @@ fn check(resource: &str, schema: &Value, arguments: &Map<String, Value>, pointer
     for name in required.filter(|name| !given.contains(name)) {
         wrong("", format!("{resource} needs the argument '{name}'."));
     }
-    let mut of_literals = schema.clone();
-    of_literals["required"] = json!([]);
-    for problem in workflows::schema_problems(&of_literals, &Value::Object(literals)) {
+    for problem in of_literals.problems(&Value::Object(literals)) {
         wrong(&problem.pointer, format!("{resource}: {}.", problem.to_string().trim_end_matches('.')));
     }
 }
@@ -102,6 +125,62 @@ mod tests {
         let steps = environments::described().unwrap();
         for workflow in workflows::catalogue() {
             assert_eq!(problems(&workflow.definition().unwrap(), &steps), [], "{}", workflow.name);
+        }
+    }
+
+    /// The keywords of a schema and of the schemas in it.
+    fn keywords(schema: &Value, found: &mut Vec<String>) {
+        let Some(fields) = schema.as_object() else { return };
+        if fields.contains_key("$ref") {
+            let beside = fields.keys().filter(|key| !matches!(key.as_str(), "$ref" | "description"));
+            found.extend(beside.map(|key| format!("{key} beside $ref")));
+        }
+        for (key, value) in fields {
+            found.push(key.clone());
+            match (key.as_str(), value) {
+                ("properties" | "$defs", Value::Object(schemas)) => {
+                    schemas.values().for_each(|schema| keywords(schema, found));
+                }
+                ("anyOf", Value::Array(schemas)) => schemas.iter().for_each(|schema| keywords(schema, found)),
+                ("items" | "additionalProperties", schema) => keywords(schema, found),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn schemas_of_steps_are_valid_and_mean_the_same_in_draft_7() {
+        // `StepSchema` reads them by draft 7. Beside `$ref`, draft 7 ignores everything.
+        const THE_SAME: [&str; 20] = [
+            "$defs",
+            "$ref",
+            "$schema",
+            "additionalProperties",
+            "anyOf",
+            "default",
+            "description",
+            "enum",
+            "format",
+            "items",
+            "maxLength",
+            "maximum",
+            "minLength",
+            "minimum",
+            "pattern",
+            "properties",
+            "required",
+            "title",
+            "type",
+            "x-secret",
+        ];
+        for step in environments::described().unwrap().descriptions() {
+            for schema in [&step.input_schema, &step.output_schema] {
+                assert_eq!(workflows::schema_error(schema), None, "{}", step.name);
+                let mut found = Vec::new();
+                keywords(schema, &mut found);
+                let other: Vec<&String> = found.iter().filter(|key| !THE_SAME.contains(&key.as_str())).collect();
+                assert!(other.is_empty(), "{}: {other:?}", step.name);
+            }
         }
     }
 }

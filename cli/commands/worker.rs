@@ -61,7 +61,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         return Err(CliError::refused(format!("--concurrency must be a number from 1 to {CONCURRENCY_MAX}")));
     }
     let refused = |error: engine::step::StepError| CliError::refused(error.to_string());
-    let resources = resources(&environments::described().map_err(refused)?, &arguments.activities)?;
+    let resources = resources(environments::described().map_err(refused)?, &arguments.activities)?;
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
     let location = match arguments.rehearse {
         true => Location::Rehearsal { world: world::ensure(&home, world::SPEED_DEFAULT, &|_| {}).await?.id },

@@ -21,12 +21,6 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
 /// The most attempts of a read.
 pub(super) const READ_ATTEMPTS: u32 = 3;
 
-/// The S3 client of a Map's reader and writer.
-pub(super) fn s3(config: &SdkConfig, backoff: Duration) -> aws_sdk_s3::Client {
-    let again = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_initial_backoff(backoff);
-    aws_sdk_s3::Client::from_conf(s3_configuration(config).retry_config(again).build())
-}
-
 /// A client for S3 with the retries and time-outs of `config`.
 fn plain_s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(s3_configuration(config).build())
@@ -44,6 +38,8 @@ pub(super) struct Clients {
     config: SdkConfig,
     reads: ClientsByType,
     changes: ClientsByType,
+    /// What a Map's reader and writer call: changes that are tried again, because an object has the same name and content each time.
+    objects: ClientsByType,
 }
 
 impl Clients {
@@ -58,6 +54,7 @@ impl Clients {
         let again = RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_initial_backoff(read_backoff);
         // The SDK's own retry after a lost answer creates a second VPC, so only the engine repeats a change.
         let once = RetryConfig::disabled();
+        let objects = changes.to_builder().retry_config(again.clone()).build();
         let of = |config: &SdkConfig, retries: RetryConfig| {
             config.to_builder().retry_config(retries).timeout_config(timeouts.clone()).build()
         };
@@ -65,7 +62,13 @@ impl Clients {
             config: config.clone(),
             reads: ClientsByType::new(of(config, again)),
             changes: ClientsByType::new(of(changes, once)),
+            objects: ClientsByType::new(objects),
         }
+    }
+
+    /// The S3 client of a Map's reader and writer.
+    pub(super) fn s3(&self) -> aws_sdk_s3::Client {
+        self.objects.get(plain_s3)
     }
 
     /// The configuration of the clients for reads, without their retries and time-outs.
