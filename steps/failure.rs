@@ -19,7 +19,8 @@ pub use codes::{is_already_there_code, is_missing_code};
 /// The `server` header of the errors of `flow serve`.
 pub const SERVER: &str = "flow";
 /// The hint for credentials that a `flow serve` refuses.
-const HINT_OF_SERVER: &str = "Set FLOW_TOKEN to the server's token, or FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY to its key, then try again.";
+const HINT_OF_SERVER: &str =
+    "Set FLOW_TOKEN to the server's token, or FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY to its key.";
 
 /// The service's error code, if it answered with one.
 pub fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {

@@ -26,7 +26,7 @@ use crate::{
     checks::{self, NotAllowed},
     clock,
     environments::{self, Account, Environments, Location, Pinned},
-    exit::{CliError, Exit},
+    exit::{CliError, Exit, then_repeat},
     global::{Global, Output, REHEARSAL, Source, WHERE, duration},
     home::Home,
     ids::{self, REHEARSAL_PREFIX},
@@ -291,13 +291,12 @@ async fn where_it_acts(
 fn no_account(error: &StepError) -> CliError {
     let is_unreachable = matches!(error.class, ErrorClass::Unknown | ErrorClass::Throttled);
     let repair = match &error.hint {
-        Some(repair) => repair.trim_end_matches('.'),
+        Some(repair) => repair.as_str(),
         None if is_unreachable => "check that AWS STS can be reached from here (network, proxy, AWS_ENDPOINT_URL)",
         None => "name a profile with --profile, or run `aws sso login`",
     };
     let what = if is_unreachable { "the AWS account could not be asked for" } else { "no usable AWS credentials" };
-    CliError::refused(format!("{what}; nothing was changed: {error}"))
-        .hint(format!("{repair}, then repeat the command"))
+    CliError::refused(format!("{what}; nothing was changed: {error}")).hint(then_repeat(repair))
 }
 
 /// The world of a rehearsal. Starts it if it does not run.
