@@ -44,10 +44,8 @@ pub fn complete() -> Option<Exit> {
     match completed.try_complete(std::env::args_os(), folder.as_deref()) {
         Ok(is_completed) => is_completed.then_some(Exit::Success),
         Err(error) => {
-            report!(
-                "flow: the command line cannot be completed: {}",
-                error.to_string().trim_start_matches("error: ").trim()
-            );
+            let error = error.to_string();
+            report!("flow: the command line cannot be completed: {}", error.trim_start_matches("error: ").trim());
             Some(Exit::Failed)
         }
     }

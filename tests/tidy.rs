@@ -153,7 +153,7 @@ fn arrows_point_one_way() {
     report(&problems);
 }
 
-/// A write elsewhere would ignore a full disk, and the command would succeed without its output. Clippy's `print_stdout` refuses `println!`.
+/// A write elsewhere would ignore a full disk: the command would succeed without its output. Clippy's `print_stdout` refuses `println!`.
 #[test]
 fn only_the_checked_writer_writes_standard_output() {
     // The live tree is only on a terminal; the sandbox answers the process that started it.
