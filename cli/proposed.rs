@@ -112,8 +112,9 @@ fn command_of(part: &str) -> Option<&str> {
     if part.starts_with("flow ") {
         return Some(part);
     }
-    let sets_variable = part.split(' ').next().is_some_and(|word| word.contains('='));
-    let at = part.find(" flow ").filter(|_| sets_variable)?;
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let (_, values) = part.split_once('=').filter(|(name, _)| is_name(name))?;
+    let at = part.len() - values.len() + values.find(" flow ")?;
     part.get(at + 1..)
 }
 
@@ -155,7 +156,11 @@ mod tests {
             "More:   flow run --again r --rehearse --set a=1 --home /h"
         );
         assert_eq!(complete("then   FLOW_FILES=/f flow resume x"), "then   FLOW_FILES=/f flow resume x --home /h");
-        for sentence in ["Repair it, then flow resume.", "flow resume, or a Retry rule, starts the program again"] {
+        for sentence in [
+            "Repair it, then flow resume.",
+            "a=b is why flow runs it",
+            "flow resume, or a Retry rule, starts the program again",
+        ] {
             assert_eq!(complete(sentence), sentence);
         }
     }
