@@ -21,7 +21,7 @@ use crate::{
     arguments::Arguments,
     commands::completions::VARIABLE,
     configuration, environments,
-    exit::CliError,
+    exit::{CliError, Exit},
     explanations,
     global::Global,
     home::Home,
@@ -37,9 +37,18 @@ const EXECUTIONS_MAX: usize = 100;
 /// How long the candidates of a store are waited for.
 const TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Completes a command line and ends the process, if the shell asks for it.
-pub fn complete() {
-    CompleteEnv::with_factory(command).var(VARIABLE).complete();
+/// Completes a command line, if the shell asks for it: the exit code of the process; `None` if it runs a command.
+pub fn complete() -> Option<Exit> {
+    let folder = std::env::current_dir().ok();
+    let completed = CompleteEnv::with_factory(command).var(VARIABLE);
+    match completed.try_complete(std::env::args_os(), folder.as_deref()) {
+        Ok(is_completed) => is_completed.then_some(Exit::Success),
+        Err(error) => {
+            let error = error.to_string();
+            report!("flow: the command line cannot be completed: {}", error.trim_start_matches("error: ").trim());
+            Some(Exit::Failed)
+        }
+    }
 }
 
 /// The command line with the candidates of its arguments.

@@ -122,7 +122,7 @@ impl Environments {
     }
 
     fn addresses(&self, id: &str) -> Result<RehearsalAddresses, StepError> {
-        let gone = || StepError::new(ErrorClass::Failed, crate::world::ENDED).hint(crate::world::ended_hint());
+        let gone = || StepError::new(ErrorClass::Failed, crate::world::ENDED).hint("Run again in a new rehearsal.");
         let world = World::read(self.home.folder()).ok().flatten().filter(|world| world.id == id).ok_or_else(gone)?;
         Ok(RehearsalAddresses {
             aws_endpoint: world.aws_endpoint,

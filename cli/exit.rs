@@ -144,6 +144,11 @@ fn of_fault(kind: &str, message: String) -> CliError {
     CliError { fault: Some(kind.to_owned()), ..error }
 }
 
+/// The hint of an error of a call that the command made itself. A step's hint names the repair only.
+pub fn then_repeat(repair: &str) -> String {
+    format!("{}, then repeat the command", repair.trim_end_matches('.'))
+}
+
 /// The error of a store that failed while it was in use.
 pub fn store_failed(message: impl Into<String>) -> CliError {
     CliError::new(Exit::Failed, message).hint(format!(
@@ -160,12 +165,18 @@ impl From<std::io::Error> for CliError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Exit, of_fault};
+    use super::{Exit, of_fault, then_repeat};
 
     #[test]
     fn a_state_that_does_not_exist_is_not_found() {
         let error = of_fault(api::STATE_DOES_NOT_EXIST, "the definition of r-1 has no state named 'Tow'".to_owned());
         assert_eq!((error.exit, error.fault.as_deref()), (Exit::NotFound, Some("StateDoesNotExist")));
+    }
+
+    #[test]
+    fn after_a_repair_the_command_is_repeated() {
+        assert_eq!(then_repeat("Allow it in IAM."), "Allow it in IAM, then repeat the command");
+        assert_eq!(then_repeat("allow it"), "allow it, then repeat the command");
     }
 
     #[test]

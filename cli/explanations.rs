@@ -42,7 +42,7 @@ pub const ALL: &[Explanation] = &[
     page(
         "APPROVAL_ON_WORKER",
         "flow deploy: flow:approval:request cannot run on a worker.",
-        "Use a Task with .waitForTaskToken: flow approve --engine sfn answers it, and checks Prompt, Choices and Fields \
+        "Use a Task with .waitForTaskToken: flow approve ID --engine sfn answers it, and checks Prompt, Choices and Fields \
          beside the token.",
     ),
     page(

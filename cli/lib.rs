@@ -3,7 +3,7 @@
 //! `commands` has one file for each command; `ui` displays views; `owner` makes this process the owner of a store or a
 //! client of its owner; `wire` carries operations between processes; `interrupt` handles signals; `out` writes standard
 //! output and standard error.
-#![deny(clippy::print_stderr)]
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 /// Prints a line on standard output: see [`out::line`].
 macro_rules! say {
@@ -90,12 +90,14 @@ pub fn main() -> ExitCode {
         Some(argument) if argument == steps::SUPERVISOR_ARGUMENT => return steps::supervise(),
         _ => {}
     }
-    completion::complete();
+    if let Some(exit) = completion::complete() {
+        return ExitCode::from(with_output(exit) as u8);
+    }
     let runtime = start_runtime();
     engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = match arguments::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return usage::end(&error),
+        Err(error) => return ExitCode::from(with_output(usage::end(&error)) as u8),
     };
     proposed::remember(&arguments.global);
     // A failure is reported when the output format is known.

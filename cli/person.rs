@@ -4,7 +4,10 @@ use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
 
 use engine::{journal::Signaller, store::Holder};
 
-use crate::{shell::quote_word, this_process};
+use crate::{
+    shell::{option, quote_word},
+    this_process,
+};
 
 /// The user of this process. With sudo it is the user who called sudo, which distinguishes people who share an account.
 pub fn signaller(comment: Option<String>) -> Signaller {
@@ -56,16 +59,37 @@ fn name_in(uid: u32, passwd: &str) -> Option<String> {
 /// This command as another user runs it through sudo: in this home, as the home's owner. The history names the user who called
 /// sudo.
 pub fn command_as_owner(home: &Path) -> Option<String> {
-    let arguments: Vec<String> = env::args().skip(1).map(|argument| quote_word(&argument)).collect();
-    let names_home = arguments.iter().any(|argument| argument == "--home" || argument.starts_with("--home="));
-    let home_option =
-        if names_home { String::new() } else { format!(" --home {}", quote_word(&home.display().to_string())) };
-    Some(format!("sudo -u {} flow {}{home_option}", quote_word(&owner_of(home)?), arguments.join(" ")))
+    let words: Vec<String> = env::args().skip(1).collect();
+    Some(as_owner(&owner_of(home)?, &words, home))
+}
+
+/// The command through sudo. Its home is before `--`, after which a word is no option.
+fn as_owner(owner: &str, words: &[String], home: &Path) -> String {
+    let options = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let (options, others) = words.split_at(options);
+    let names_home = options.iter().any(|word| word == "--home" || word.starts_with("--home="));
+    let home_option = if names_home { String::new() } else { option("home", &home.to_string_lossy()) };
+    let quoted = |words: &[String]| words.iter().map(|word| format!(" {}", quote_word(word))).collect::<String>();
+    format!("sudo -u {} flow{}{home_option}{}", quote_word(owner), quoted(options), quoted(others))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{groups_in, name_in};
+    use std::path::Path;
+
+    use super::{as_owner, groups_in, name_in};
+
+    #[test]
+    fn a_command_through_sudo_has_its_home_before_the_words_that_are_no_options() {
+        let command = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            as_owner("ann", &words, Path::new("/h o"))
+        };
+        assert_eq!(command("approve r-1 Ask"), "sudo -u ann flow approve r-1 Ask --home '/h o'");
+        assert_eq!(command("approve -- @latest"), "sudo -u ann flow approve --home '/h o' -- @latest");
+        assert_eq!(command("approve --home /x -- r-1"), "sudo -u ann flow approve --home /x -- r-1");
+        assert_eq!(command("approve -- --home=x"), "sudo -u ann flow approve --home '/h o' -- --home=x");
+    }
 
     #[test]
     fn a_user_is_named_by_the_table() {

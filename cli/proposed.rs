@@ -88,7 +88,7 @@ pub fn with_command_options(message: &str) -> String {
 
 fn with_options(message: &str, location: &str, options: &str) -> String {
     let complete = |part: &str| {
-        let words: Vec<&str> = part.split(' ').skip_while(|word| word.contains('=')).collect();
+        let words: Vec<&str> = command_of(part).map_or_else(Vec::new, |command| command.split(' ').collect());
         let is_sentence = part.contains(", ") || part.ends_with(['.', ':']);
         match words.as_slice() {
             _ if is_sentence => part.to_owned(),
@@ -100,6 +100,24 @@ fn with_options(message: &str, location: &str, options: &str) -> String {
     message.split("   ").map(complete).collect::<Vec<_>>().join("   ")
 }
 
+/// Whether a message of a step has one of these commands of flow, which works when pasted. A command has three spaces or the message's ends
+/// around it.
+pub fn has_command(message: &str, verbs: &[&str]) -> bool {
+    let verb = |part| command_of(part)?.split(' ').nth(1);
+    message.split("   ").filter_map(verb).any(|verb| verbs.contains(&verb))
+}
+
+/// The command of flow that a part of a message is, without the environment variables before it; their values may be quoted.
+fn command_of(part: &str) -> Option<&str> {
+    if part.starts_with("flow ") {
+        return Some(part);
+    }
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let (_, values) = part.split_once('=').filter(|(name, _)| is_name(name))?;
+    let at = part.len() - values.len() + values.find(" flow ")?;
+    part.get(at + 1..)
+}
+
 /// The profile and the region on the command line. Those for Step Functions are among [`OPTIONS`].
 fn location() -> String {
     let Some(given) = GIVEN.get().filter(|_| ENGINE.get().is_none()) else { return String::new() };
@@ -109,13 +127,21 @@ fn location() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{again_from, with_options};
+    use super::{again_from, has_command, with_options};
 
     #[test]
     fn a_rehearsal_is_run_again_as_a_rehearsal_and_from_its_beginning() {
         assert_eq!(again_from(None, "b-1", "Verify it"), "flow run --again b-1 --from 'Verify it'");
         assert_eq!(again_from(Some("b.yaml"), "b-1", "A"), "flow run b.yaml --again b-1 --from A");
         assert_eq!(again_from(None, "rehearsal-b-1", "A"), "flow run --again rehearsal-b-1 --rehearse");
+    }
+
+    #[test]
+    fn a_command_in_a_message_is_one_that_can_be_pasted() {
+        let resumes = |message: &str| has_command(message, &["resume"]);
+        assert!(resumes("To allow it:   FLOW_FILES=FOLDER flow resume x   with the folder"));
+        assert!(resumes("To allow it:   FLOW_PROGRAMS='/bin/sh:/a b' flow resume x"), "a value may have spaces");
+        assert!(!resumes("Repair it, then flow resume x.") && !resumes("More:   flow run --again x"));
     }
 
     #[test]
@@ -130,7 +156,11 @@ mod tests {
             "More:   flow run --again r --rehearse --set a=1 --home /h"
         );
         assert_eq!(complete("then   FLOW_FILES=/f flow resume x"), "then   FLOW_FILES=/f flow resume x --home /h");
-        for sentence in ["Repair it, then flow resume.", "flow resume, or a Retry rule, starts the program again"] {
+        for sentence in [
+            "Repair it, then flow resume.",
+            "a=b is why flow runs it",
+            "flow resume, or a Retry rule, starts the program again",
+        ] {
             assert_eq!(complete(sentence), sentence);
         }
     }

@@ -28,7 +28,7 @@ use steps::step_functions::{Endpoint, RemoteExecution, StepFunctions};
 use tokio::sync::Mutex;
 
 use self::{history::History, pace::Pace};
-use crate::exit::{CliError, Exit};
+use crate::exit::{CliError, Exit, then_repeat};
 
 /// The most state machines that are searched for an execution or listed.
 const MACHINES_MAX: usize = 100;
@@ -84,7 +84,7 @@ pub fn refused(error: StepError) -> CliError {
     };
     let cli = CliError::new(exit, error.to_string());
     match error.hint {
-        Some(hint) => cli.hint(hint),
+        Some(repair) => cli.hint(then_repeat(&repair)),
         None => cli,
     }
 }

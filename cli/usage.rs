@@ -1,26 +1,31 @@
 //! Ends a command whose command line cannot be read, or that asks for help or the version.
 
-use std::process::ExitCode;
-
 use clap::error::Error;
 
 use crate::{
     exit::{CliError, Exit},
+    global::Color,
     out,
-    ui::{error, json},
+    ui::{error, json, screen::Screen},
 };
 
 /// Prints what the parser says: help and the version as text; an error as text, or as a JSON line if the command line asks for JSON lines.
-pub fn end(said: &Error) -> ExitCode {
+/// Standard output is written as every command writes it: the parser's own printing ignores a failure.
+pub fn end(said: &Error) -> Exit {
+    if !said.use_stderr() {
+        let text = said.render();
+        let is_colored = Screen::of_stdout(Color::Auto).color;
+        out::text(&if is_colored { text.ansi().to_string() } else { text.to_string() });
+        return Exit::Success;
+    }
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    if !said.use_stderr() || !asks_for_json(words) {
+    if !asks_for_json(words) {
         said.exit();
     }
     say_raw!("{}", json::complete(json::version()));
     error::set_json(true);
     error::print(&error_of(&said.to_string()));
-    out::flush();
-    ExitCode::from(Exit::Usage as u8)
+    Exit::Usage
 }
 
 /// The error of the parser's text: its first paragraph, and the usage below it as the hint.

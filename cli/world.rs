@@ -9,7 +9,7 @@ use std::{
 
 use rehearsal::World;
 
-use crate::{exit::CliError, home::Home, proposed::OPTIONS};
+use crate::{exit::CliError, home::Home};
 
 /// The default speed of a rehearsal: ten minutes take ten seconds.
 pub const SPEED_DEFAULT: f64 = 60.0;
@@ -21,10 +21,6 @@ const START_WAIT_STEP: Duration = Duration::from_millis(100);
 
 /// Why an execution whose world has ended cannot continue.
 pub const ENDED: &str = "the world of this rehearsal has ended, and what was made in it is gone with it";
-/// The hint for [`ENDED`].
-pub fn ended_hint() -> String {
-    format!("start a new rehearsal: flow run endpoints-aws --rehearse{OPTIONS}")
-}
 
 /// The running world of a home, or a new one in its own process.
 ///

@@ -19,7 +19,8 @@ pub use codes::{is_already_there_code, is_missing_code};
 /// The `server` header of the errors of `flow serve`.
 pub const SERVER: &str = "flow";
 /// The hint for credentials that a `flow serve` refuses.
-const HINT_OF_SERVER: &str = "Set FLOW_TOKEN to the server's token, or FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY to its key, then try again.";
+const HINT_OF_SERVER: &str =
+    "Set FLOW_TOKEN to the server's token, or FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY to its key.";
 
 /// The service's error code, if it answered with one.
 pub fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
@@ -134,7 +135,7 @@ pub fn more_than_one(kind: &str, deployment: &str, ids: &[String]) -> StepError 
         ErrorClass::Invalid,
         format!("{} {kind}s carry the tags of deployment {deployment}: {}", ids.len(), ids.join(", ")),
     )
-    .hint("Delete all but one, then resume.")
+    .hint("Delete all but one.")
 }
 
 fn class_of<E>(
@@ -217,10 +218,10 @@ fn hint_of_policy(message: &str, action: &str) -> Option<String> {
     let hint = match (codes::is_explicit_deny(message), policy) {
         (false, "identity-based policy") => return None,
         (true, "service control policy" | "resource control policy") => format!(
-            "A {policy} of the organization denies {action}, whatever IAM allows: its administrator must change it, then resume."
+            "A {policy} of the organization denies {action}, whatever IAM allows: its administrator must change it."
         ),
-        (true, _) => format!("A {policy} denies {action}, whatever others allow: remove the deny, then resume."),
-        (false, _) => format!("Allow {action} in the {policy} too, then resume."),
+        (true, _) => format!("A {policy} denies {action}, whatever others allow: remove the deny."),
+        (false, _) => format!("Allow {action} in the {policy} too."),
     };
     Some(hint)
 }
@@ -228,13 +229,10 @@ fn hint_of_policy(message: &str, action: &str) -> Option<String> {
 fn hint(class: ErrorClass, action: &str) -> Option<String> {
     let hint = match class {
         ErrorClass::Credentials => {
-            "Get new credentials (such as `aws sso login`, or AWS_PROFILE set to another profile), then resume."
-                .to_owned()
+            "Get new credentials (such as `aws sso login`, or AWS_PROFILE set to another profile).".to_owned()
         }
-        ErrorClass::Permission => format!("Allow {action} to this identity in IAM, then resume."),
-        ErrorClass::Quota => {
-            "Ask for a higher quota in Service Quotas or delete what is not needed, then resume.".to_owned()
-        }
+        ErrorClass::Permission => format!("Allow {action} to this identity in IAM."),
+        ErrorClass::Quota => "Ask for a higher quota in Service Quotas or delete what is not needed.".to_owned(),
         _ => return None,
     };
     Some(hint)

@@ -200,7 +200,7 @@ fn allowed(settings: &LocalSettings, execution: &str, program: &str) -> Result<(
     let cause = format!("'{program}' is not among the programs that {PROGRAMS} allows");
     let error = StepError::new(ErrorClass::Permission, cause);
     if !Path::new(program).is_absolute() {
-        return Err(error.hint("Write the program's absolute path in the definition, then run it again."));
+        return Err(error.hint("Write the program's absolute path in the definition, then run again."));
     }
     Err(error.hint(format!("To allow it:   {} flow resume {execution}", settings.allowing_programs([program]))))
 }

@@ -4,6 +4,7 @@
 
 mod commands;
 mod container;
+mod proposed;
 mod reference;
 
 use std::{

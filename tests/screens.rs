@@ -176,7 +176,7 @@ fn a_full_device_is_a_failure_and_a_reader_that_goes_is_none() {
     for n in 0..3 {
         home.exits(&["run", &file, "--yes", "--id", &format!("n{n}"), "-q"], 0);
     }
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 15] = [
         &["export"],
         &["status"],
         &["status", "n1"],
@@ -185,6 +185,13 @@ fn a_full_device_is_a_failure_and_a_reader_that_goes_is_none() {
         &["steps"],
         &["check", &file, "--graph", "dot"],
         &["workflows"],
+        &["--help"],
+        &["status", "--help"],
+        &["help", "run"],
+        &["--version"],
+        &["completions", "bash"],
+        &["config"],
+        &["explain"],
     ];
     for command in commands {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();

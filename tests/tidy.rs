@@ -153,6 +153,40 @@ fn arrows_point_one_way() {
     report(&problems);
 }
 
+/// A write elsewhere would ignore a full disk: the command would succeed without its output. Clippy's `print_stdout` refuses `println!`.
+#[test]
+fn only_the_checked_writer_writes_standard_output() {
+    // The live tree is only on a terminal; the sandbox answers the process that started it.
+    let writers = ["cli/out.rs", "cli/ui/block.rs", "cli/evaluator/worker.rs"].map(Path::new);
+    let mut problems = Vec::new();
+    for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("cli") && !writers.contains(&&**path)) {
+        for (number, line) in text.lines().enumerate() {
+            let writes = line.contains("stdout()") && !line.contains("is_terminal");
+            if writes || line.contains(".print_help(") || line.contains(".print_long_help(") {
+                let place = format!("{}:{}", path.display(), number + 1);
+                problems.push(format!("{place}: print with say!, say_raw! or crate::out, which note a failure"));
+            }
+        }
+    }
+    report(&problems);
+}
+
+/// Who shows a hint knows how to continue: by a resume, by the same command again, or not at all, because nothing has begun.
+#[test]
+fn a_steps_hint_names_the_repair_and_leaves_the_resume_to_who_shows_it() {
+    let mut problems = Vec::new();
+    for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("steps") && !path.ends_with("tests.rs")) {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            // A command with a variable is the repair itself.
+            if line.to_lowercase().replace("flow resume {execution}", "").contains("resume") {
+                problems.push(format!("{}:{}: name the repair only", path.display(), number + 1));
+            }
+        }
+    }
+    report(&problems);
+}
+
 /// Whether the line names the crate or type itself, not one whose name ends alike or that is inside another path.
 fn names(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {

@@ -24,6 +24,9 @@ pub const NEEDS_TOKEN: &str = "ApprovalNeedsToken";
 /// The kind of the fault of an answer with a choice or a field that the approval does not have.
 const INVALID: &str = "InvalidApproval";
 
+/// The longest cause of a task's failure (Step Functions API Reference, "SendTaskFailure").
+const CAUSE_CHARACTERS_MAX: usize = 32_768;
+
 /// The author of a refused answer with a token.
 const UNKNOWN_TOKEN: &str = "the holder of this token";
 
@@ -235,15 +238,23 @@ pub fn outcome_of(
 ) -> Result<Result<Value, ErrorAndCause>, Fault> {
     let ApprovalAnswer { decision, by, proof, now_ms } = answer;
     refuse_others(approval, state_path, &by.user, proof)?;
+    let invalid = |message: String| Fault::new(INVALID, format!("{message}; nothing was answered"));
     let (choice, fields) = match decision {
         Decision::Approve { choice, fields } => (choice, fields),
         Decision::Reject => {
             let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
             let cause = format!("\"{state_path}\" was rejected by {} on {}{comment}", by.user, by.host);
+            // The history has the beginning of a longer cause only.
+            let characters = cause.chars().count();
+            if characters > CAUSE_CHARACTERS_MAX {
+                return Err(invalid(format!(
+                    "the cause of the rejection has {characters} characters, and a task's cause at most {CAUSE_CHARACTERS_MAX}: \
+                     shorten the comment"
+                )));
+            }
             return Ok(Err(ErrorAndCause { error: REJECTED.to_owned(), cause }));
         }
     };
-    let invalid = |message: String| Fault::new(INVALID, format!("{message}; nothing was answered"));
     let choice = match (choice, approval.choices.as_slice()) {
         (None, []) => "approve".to_owned(),
         (Some(choice), choices) if choices.contains(&choice) => choice,
@@ -350,6 +361,17 @@ mod tests {
         };
         assert!(outcome(200_000).is_ok());
         assert!(outcome(OUTPUT_BYTES_MAX).unwrap_err().message.contains("nothing was answered"));
+    }
+
+    #[test]
+    fn a_rejection_whose_comment_does_not_fit_into_a_cause_is_refused_before_it_is_recorded() {
+        let reject = |length: usize| {
+            let by = Signaller { user: "ann".to_owned(), host: "desk".to_owned(), comment: Some("x".repeat(length)) };
+            let answer = ApprovalAnswer { decision: Decision::Reject, by: &by, proof: Proof::Groups(&[]), now_ms: 0 };
+            outcome_of(&Approval::default(), "Ask", answer, |_, _| Vec::new())
+        };
+        assert!(reject(32_000).unwrap().unwrap_err().cause.ends_with('x'));
+        assert!(reject(CAUSE_CHARACTERS_MAX).unwrap_err().message.contains("nothing was answered"));
     }
 
     #[test]

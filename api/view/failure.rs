@@ -191,7 +191,7 @@ fn names_missing_activity(failure: &StepFailure) -> bool {
     error == "States.Runtime" && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")
 }
 
-/// Whether the failure's hint asks for a new run and not for a resume.
+/// Whether the failure's hint asks for a new run. Hints of earlier versions name a resume beside it.
 fn asks_for_another_run(failure: &StepFailure) -> bool {
     let hint = failure.details.as_ref().and_then(|details| details.hint.as_deref()).unwrap_or_default();
     let hint = hint.to_lowercase();

@@ -70,10 +70,12 @@ pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit,
     Ok(end_of_list(global, any))
 }
 
-/// Makes a token whose holder may answer approvals. The label is the file's name without its ending.
+/// Makes a token whose holder may answer approvals. The label is the file's name without its ending, with a hyphen for each control
+/// character: a definition with one in a label is refused.
 fn new_token(global: &Global, file: &Path) -> Result<Exit, CliError> {
     let sha256 = ApprovalToken::fingerprint(&token_file::write_new(file)?);
-    let (shown, label) = (file.display().to_string(), file.file_stem().unwrap_or_default().to_string_lossy());
+    let (shown, name) = (file.display().to_string(), file.file_stem().unwrap_or_default().to_string_lossy());
+    let label = name.replace(char::is_control, "-");
     let message = format!("{shown} holds a new token, for the person who may answer only");
     match global.output {
         Output::Human => {

@@ -22,7 +22,7 @@ use crate::{
     checks,
     deployment::{Cloud, DeploymentSource, needs_environment},
     environments,
-    exit::{CliError, Exit},
+    exit::{CliError, Exit, then_repeat},
     global::{Global, Output, WHERE},
     proposed::{self, OPTIONS},
     question::question,
@@ -194,18 +194,15 @@ fn is_server(endpoint: &Endpoint) -> bool {
 fn refused(error: StepError) -> CliError {
     let refused = CliError::refused(error.to_string());
     match error.hint {
-        Some(hint) => refused.hint(hint),
+        Some(repair) => refused.hint(then_repeat(&repair)),
         None => refused,
     }
 }
 
 /// The error of a change. Earlier changes were made.
 fn cut_short(error: StepError) -> CliError {
-    CliError::new(Exit::Failed, error.to_string()).hint(
-        error.hint.unwrap_or_else(|| {
-            "earlier changes remain. Fix the cause, then repeat the command: it continues".to_owned()
-        }),
-    )
+    let repair = then_repeat(error.hint.as_deref().unwrap_or("Fix the cause"));
+    CliError::new(Exit::Failed, error.to_string()).hint(format!("earlier changes remain. {repair}: it continues"))
 }
 
 fn name(arguments: &DeployArguments) -> Result<String, CliError> {

@@ -46,12 +46,17 @@ pub struct ManArguments {
 /// Writes a man page for the program and for each of its commands.
 pub fn run(arguments: &ManArguments, program: Command) -> Result<Exit, CliError> {
     let folder = &arguments.folder;
-    let wrong = |error: std::io::Error| CliError::refused(format!("{}: {error}", folder.display()));
-    fs::create_dir_all(folder).map_err(wrong)?;
+    let refused = |error: std::io::Error| CliError::refused(format!("{}: {error}", folder.display()));
+    fs::create_dir_all(folder).map_err(refused)?;
+    // Some pages may be written already.
+    let failed = |error: std::io::Error| {
+        CliError::new(Exit::Failed, format!("the pages cannot be written to {}: {error}", folder.display()))
+            .hint("make room or choose another folder, then repeat the command")
+    };
     // Subcommands have the global options only after this.
     let mut built = program.clone().disable_help_subcommand(true);
     built.build();
-    clap_mangen::generate_to(program, folder).map_err(wrong)?;
+    clap_mangen::generate_to(program, folder).map_err(failed)?;
     let commands = built.get_subcommands().filter(|command| !command.is_hide_set());
     for (name, command) in [("", &built)].into_iter().chain(commands.map(|command| (command.get_name(), command))) {
         let (file, title) = match name {
@@ -59,8 +64,8 @@ pub fn run(arguments: &ManArguments, program: Command) -> Result<Exit, CliError>
             name => (format!("flow-{name}.1"), format!("flow {name}")),
         };
         let file = folder.join(file);
-        let page = fs::read_to_string(&file).map_err(wrong)?;
-        fs::write(&file, with_synopsis(&page, &synopsis(&title, command)) + &sections(name)).map_err(wrong)?;
+        let page = fs::read_to_string(&file).map_err(failed)?;
+        fs::write(&file, with_synopsis(&page, &synopsis(&title, command)) + &sections(name)).map_err(failed)?;
     }
     Ok(Exit::Success)
 }

@@ -29,7 +29,7 @@ use crate::{
     interrupt,
     locate::{Located, if_pruned, locate_at},
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, run_options},
     shell::{self, option, quote_name},
     target::{Engine, Target},
     this_process,
@@ -270,7 +270,8 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
     let living = world::living(home).await.map(|world| world.id);
     match pinned(header).map(|pinned| pinned.location) {
         Some(Location::Rehearsal { world }) if living.as_ref() != Some(&world) => {
-            Err(CliError::not_found(world::ENDED).hint(world::ended_hint()))
+            let again = format!("flow run --again {}{}", quote_name(&header.id), run_options(&header.id));
+            Err(CliError::not_found(world::ENDED).hint(format!("{again}   runs it in a new one")))
         }
         _ => Ok(()),
     }

@@ -26,7 +26,7 @@ use crate::{
     checks::{self, NotAllowed},
     clock,
     environments::{self, Account, Environments, Location, Pinned},
-    exit::{CliError, Exit},
+    exit::{CliError, Exit, then_repeat},
     global::{Global, Output, REHEARSAL, Source, WHERE, duration},
     home::Home,
     ids::{self, REHEARSAL_PREFIX},
@@ -290,16 +290,13 @@ async fn where_it_acts(
 /// The refusal of a run whose account is not known. There is no execution yet that could be resumed.
 fn no_account(error: &StepError) -> CliError {
     let is_unreachable = matches!(error.class, ErrorClass::Unknown | ErrorClass::Throttled);
-    let hint = match &error.hint {
-        Some(hint) => hint.replace(", then resume", ", then repeat the command"),
-        None if is_unreachable => {
-            "check that AWS STS can be reached from here (network, proxy, AWS_ENDPOINT_URL), then repeat the command"
-                .to_owned()
-        }
-        None => "name a profile with --profile, or run `aws sso login`".to_owned(),
+    let repair = match &error.hint {
+        Some(repair) => repair.as_str(),
+        None if is_unreachable => "check that AWS STS can be reached from here (network, proxy, AWS_ENDPOINT_URL)",
+        None => "name a profile with --profile, or run `aws sso login`",
     };
     let what = if is_unreachable { "the AWS account could not be asked for" } else { "no usable AWS credentials" };
-    CliError::refused(format!("{what}; nothing was changed: {error}")).hint(hint)
+    CliError::refused(format!("{what}; nothing was changed: {error}")).hint(then_repeat(repair))
 }
 
 /// The world of a rehearsal. Starts it if it does not run.

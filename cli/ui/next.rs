@@ -149,8 +149,8 @@ fn answers(id: &str, state_path: &str, instructions: &Instructions, for_people: 
     let (path, quoted_id) = (quote_name(state_path), quote_name(id));
     let Some(approval) = &instructions.approval else {
         let signal = |answer: &serde_json::Value| {
-            let answer = option("success", &answer.to_string());
-            let command = format!("flow signal {quoted_id} {path}{answer}{OPTIONS}");
+            let answer = quote_word(&answer.to_string());
+            let command = format!("flow signal {quoted_id} {path} --success {answer}{OPTIONS}");
             ("To continue without the check:   ", command)
         };
         return instructions.answer.iter().map(signal).collect();

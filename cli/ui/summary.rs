@@ -18,7 +18,7 @@ use super::{
     tree::detail,
 };
 use crate::{
-    proposed::{OPTIONS, run_options, with_command_options},
+    proposed::{OPTIONS, has_command, run_options, with_command_options},
     shell::{self, quote_name},
 };
 
@@ -238,8 +238,19 @@ fn rejections<'v>(view: &'v View, cause: &str) -> Vec<&'v str> {
     found
 }
 
-/// What to do after a failure; nothing if the failure's own hint says it.
+/// Whether the hint of the failure that ended the execution has the command that continues it.
+fn hint_continues(view: &View) -> bool {
+    let failure = view.failed_state().and_then(|state| state.failure());
+    let hint = failure.and_then(|failure| failure.details.as_ref()?.hint.as_deref());
+    hint.is_some_and(|hint| has_command(hint, &["run", "resume"]))
+}
+
+/// How to continue after a failure. A step's hint names the repair only; nothing is added to one that has the command, such as
+/// `FLOW_FILES=FOLDER flow resume ID`.
 fn instructions(view: &View) -> Vec<String> {
+    if hint_continues(view) {
+        return Vec::new();
+    }
     let (id, options) = (quote_name(&view.id), run_options(&view.id));
     if let Some(fail) = view.ended_by_fail().filter(|_| !view.was_refused()) {
         return after_fail::lines(view, fail);
@@ -265,14 +276,21 @@ fn instructions(view: &View) -> Vec<String> {
             "  The mistake is in the definition or in the input, which this execution has pinned. Once the file is correct, or with \
              --set KEY=VALUE for a changed input:   flow run{file} --again {id}{options}"
         ),
-        (_, Remedy::RunAgain) => return Vec::new(),
+        (_, Remedy::RunAgain) => {
+            format!(
+                "  To run it again, or with --set KEY=VALUE for a changed input:   flow run{file} --again {id}{options}"
+            )
+        }
     };
     vec![line]
 }
 
 #[cfg(test)]
 mod tests {
-    use engine::journal::{ErrorAndCause, HistoryEventDetails, Note};
+    use engine::{
+        journal::{ErrorAndCause, HistoryEventDetails, Note},
+        step::{ErrorClass, StepError},
+    };
 
     use super::*;
     use crate::ui::{
@@ -374,6 +392,21 @@ mod tests {
         let lines = end(&story.view, false, Story::at(2.0));
         let last = lines.last().map(String::as_str).unwrap_or_default();
         assert!(last.ends_with(":   flow run '/flows/my own.asl.yaml' --again own-7k3f"), "{lines:?}");
+    }
+
+    #[test]
+    fn the_command_that_continues_is_added_to_a_hint_that_names_the_repair_only() {
+        let shown = |hint: &str| {
+            let mut story = Story::new("shop-7k3f", &sections(&["Deploy"]));
+            story.enter(0.0, "", StateType::Task, "Deploy");
+            let details = Some(StepError::new(ErrorClass::Permission, "no").hint(hint));
+            fails(&mut story, 1.0, "Deploy", &StepFailure { details, ..plain("Flow.Permission", "no") });
+            end(&story.view, false, Story::at(2.0)).join("\n")
+        };
+        assert!(shown("Allow it in IAM.").ends_with("  Fix the cause, then   flow resume shop-7k3f"));
+        assert!(shown("Delete it and run again.").ends_with("changed input:   flow run --again shop-7k3f"));
+        let with_command = "To allow it:   FLOW_PROGRAMS=/bin/date flow resume shop-7k3f";
+        assert!(shown(with_command).ends_with(with_command), "the other command would fail again");
     }
 
     #[test]

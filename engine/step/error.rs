@@ -67,7 +67,7 @@ pub struct StepError {
     pub code: Option<String>,
     /// The service's request id.
     pub request_id: Option<String>,
-    /// What to do next; `None` if a resume is enough.
+    /// The repair; `None` if a resume is enough.
     pub hint: Option<String>,
     /// The error name that `Retry` and `Catch` match instead of the class's, such as `Lambda.TooManyRequestsException`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,7 +112,7 @@ impl StepError {
         self
     }
 
-    /// Adds what to do next.
+    /// Adds the repair. Who shows it adds how to continue: a resume, or the same command again where nothing has begun.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -175,7 +175,7 @@ fn not_alive(instance: &Instance, state: &InstanceStateName) -> StepError {
     let error = StepError::new(ErrorClass::Failed, format!("{id} is {state}: {reason}"));
     match state {
         InstanceStateName::Stopped | InstanceStateName::Stopping => {
-            error.hint(format!("Start it with   aws ec2 start-instances --instance-ids {id}   then resume."))
+            error.hint(format!("Start it:   aws ec2 start-instances --instance-ids {id}"))
         }
         _ => error.hint("Run again: a new instance is started in its place."),
     }

@@ -47,7 +47,7 @@ impl Account {
             "the execution is pinned to AWS account {} ({}), and the credentials in use are of account {} ({}), {}",
             self.account_id, self.partition, identity.account, identity.partition, identity.arn
         );
-        let hint = format!("Nothing was called. Use credentials of account {}, then resume.", self.account_id);
+        let hint = format!("Nothing was called. Use credentials of account {}.", self.account_id);
         Err(StepError::new(ErrorClass::Credentials, cause).hint(hint))
     }
 }

@@ -60,16 +60,15 @@ const PERMISSION: &[&str] = &[
 ];
 
 const SIGN_UP: &str = "The account may not use this service or region yet: complete the sign-up in the Billing console (payment method, \
-    telephone, plan) or enable the region there, then resume. AWS needs up to a day for a new account.";
-const SUPPORT: &str =
-    "AWS has restricted this account: answer its e-mail or open a case with AWS Support, then resume.";
-const VERIFICATION: &str = "AWS is still verifying this account in this region: wait for its e-mail, then resume.";
-const FREE_PLAN: &str = "Upgrade the account to the paid plan and resume, or start a new run with what the free plan includes, such as a \
+    telephone, plan) or enable the region there. AWS needs up to a day for a new account.";
+const SUPPORT: &str = "AWS has restricted this account: answer its e-mail or open a case with AWS Support.";
+const VERIFICATION: &str = "AWS is still verifying this account in this region: wait for its e-mail.";
+const FREE_PLAN: &str = "Upgrade the account to the paid plan, or start a new run with what the free plan includes, such as a \
     smaller instance or a shorter backup retention.";
 const PROTECTION: &str =
-    "Switch off the protection that the message names, or ask AWS Support about a new account's limits, then resume.";
-const KEY: &str = "Enable the KMS key that the message names and allow this identity to use it, then resume.";
-const AS_NAMED: &str = "Change what the message names, then resume.";
+    "Switch off the protection that the message names, or ask AWS Support about a new account's limits.";
+const KEY: &str = "Enable the KMS key that the message names and allow this identity to use it.";
+const AS_NAMED: &str = "Change what the message names.";
 const ELSEWHERE: &str = "Choose another region, then run again.";
 
 /// Refusals that a retry does not resolve, with their class and a hint. Each needs a person's decision. The comment above

@@ -206,7 +206,7 @@ async fn a_refusal_names_the_action_that_is_missing_and_not_the_call() {
     let error = environment(&server).ecs().create_cluster().send().await.unwrap_err();
     let error = failure("ecs:RegisterTaskDefinition", error);
     assert_eq!(error.class, ErrorClass::Permission);
-    assert_eq!(error.hint.as_deref(), Some("Allow iam:PassRole to this identity in IAM, then resume."));
+    assert_eq!(error.hint.as_deref(), Some("Allow iam:PassRole to this identity in IAM."));
     assert_eq!(super::codes::refused_action(message), Some("iam:PassRole"));
     assert_eq!(super::codes::refused_action("You are not authorized to perform this operation."), None);
 }

@@ -142,14 +142,14 @@ fn is_growing(context: &StepContext, input: &WaitForDatabase, database: &DbInsta
 /// The hint for a status that the database does not leave by itself.
 fn hint_for_stuck(context: &StepContext, status: &str, database: &DbInstance) -> Option<String> {
     let hint = match status {
-        "stopped" | "stopping" => "Start the database in RDS, then resume.",
+        "stopped" | "stopping" => "Start the database in RDS.",
         "deleting" => "Run again when it is deleted: a new one is made.",
         STORAGE_FULL => return Some(more_storage(context, database.allocated_storage())),
         "failed" | "restore-error" | "insufficient-capacity" => {
-            "See the database's events in RDS for the reason; delete it and run again, or repair it and resume."
+            "See the database's events in RDS for the reason and repair it. If it is deleted, a new run makes it again."
         }
         _ if status.starts_with("incompatible-") || status.starts_with("inaccessible-") => {
-            "See the database's events in RDS for the reason, repair it, then resume."
+            "See the database's events in RDS for the reason and repair it."
         }
         _ => return None,
     };

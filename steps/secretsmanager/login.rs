@@ -63,7 +63,7 @@ fn parsed(secret_arn: &str, value: &str) -> Result<Login, StepError> {
     // The parser's message may quote the value.
     serde_json::from_str(value).map_err(|_| {
         StepError::new(ErrorClass::Invalid, format!("secret {secret_arn} does not hold a user name and a password"))
-            .hint("Set its value to {\"username\": …, \"password\": …}, then resume.")
+            .hint("Set its value to {\"username\": …, \"password\": …}.")
     })
 }
 

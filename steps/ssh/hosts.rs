@@ -84,9 +84,8 @@ impl SshHost {
         let (shown, mut hosts) = (file.display(), declared_hosts(file)?);
         let names: Vec<String> = hosts.keys().cloned().collect();
         hosts.remove(name).ok_or_else(|| {
-            refuse(format!("{shown} has no host '{name}'; it has {}", names.join(", "))).hint(format!(
-                "To allow it, add {host} to {shown}, the file of {SSH_HOSTS}, then   flow resume {execution}"
-            ))
+            refuse(format!("{shown} has no host '{name}'; it has {}", names.join(", ")))
+                .hint(format!("To allow it, add {host} to {shown}, the file of {SSH_HOSTS}."))
         })
     }
 

@@ -29,8 +29,8 @@ const SSH_PORT: u16 = 22;
 const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long no SSH server may answer until a person is asked to act.
 const OUT_OF_REACH_MS: u64 = 120_000;
-const WITHOUT_SSH: &str = "Allow port 22 in the firewall of this network and in sshSourceCidr, then flow resume; or continue without this \
-                           check (bastion.waitForSsh: false): a new run with   --set bastion.waitForSsh=false";
+const WITHOUT_SSH: &str = "Allow port 22 in the firewall of this network and in sshSourceCidr; or continue without this check \
+                           (bastion.waitForSsh: false): a new run with   --set bastion.waitForSsh=false";
 const OTHER_KEY: &str = "The instance was made with another key. Give its private key, or replace the instance: a new run with   \
                          --set bastion.enabled=false   , then one with true. Without this check:   --set bastion.waitForSsh=false";
 /// The start of the reason while a server refuses the user's key.

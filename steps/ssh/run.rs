@@ -110,14 +110,14 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
 
 /// The error if nothing was started on the host.
 fn not_started(cause: String) -> StepError {
-    StepError::named("Ssh.CannotConnect", cause)
-        .hint("Nothing was started. Check the host, its port and the network; a resume connects again.")
+    StepError::named("Ssh.CannotConnect", cause).hint("Nothing was started. Check the host, its port and the network.")
 }
 
 fn outcome_unknown(error: &str, cause: &str) -> StepError {
     let cause = format!("{cause}. The program may have ended, may have been cut off, or may still run.");
-    StepError::named(error, cause)
-        .hint("Find out on the host first: a resume, or a Retry rule for this error, starts the program again.")
+    StepError::named(error, cause).hint(
+        "Find out on the host first: the next call, also by a Retry rule for this error, starts the program again.",
+    )
 }
 
 async fn log_in(host: &SshHost) -> Result<Handle<KnownServer>, StepError> {

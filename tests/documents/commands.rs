@@ -9,7 +9,7 @@ use super::{documents, files, parse, root, shown};
 
 /// What a command in a document is written in.
 #[derive(Clone, Copy, PartialEq)]
-enum Written {
+pub(super) enum Written {
     /// In a block: it can be pasted as it is, but for names in capitals.
     InBlock,
     /// In a sentence, which may name only a part of it.
@@ -100,7 +100,7 @@ fn problem(command: &[String], written: Written) -> Option<String> {
     }
 }
 
-fn check(name: &str, lines: &[(Written, String)], problems: &mut Vec<String>) -> usize {
+pub(super) fn check(name: &str, lines: &[(Written, String)], problems: &mut Vec<String>) -> usize {
     let found: Vec<_> =
         lines.iter().flat_map(|(written, line)| commands(line).into_iter().map(move |c| (*written, c))).collect();
     for (written, command) in &found {

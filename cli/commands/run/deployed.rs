@@ -34,7 +34,7 @@ const INPUT_BYTES_MAX: usize = 256 << 10;
 pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, plan: &Plan) -> Result<Exit, CliError> {
     if arguments.rehearse {
         return Err(CliError::refused("a rehearsal runs on this machine's engine")
-            .hint("leave out --engine, or let workers act in a rehearsal: flow worker --rehearse"));
+            .hint("leave out --engine, or let workers act in a rehearsal: flow worker --rehearse --endpoint URL"));
     }
     if arguments.plan_file.is_some() {
         return Err(CliError::refused("--plan-file is for this machine's engine: Step Functions makes no plan"));
