@@ -16,7 +16,7 @@ use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
 use crate::environment::chain;
 pub use codes::{is_already_there_code, is_missing_code};
 
-/// The `server` header of the errors of `flow serve`.
+/// The `server` header of the responses of `flow serve`, by which clients recognize it.
 pub const SERVER: &str = "flow";
 /// The hint for credentials that a `flow serve` refuses.
 const HINT_OF_SERVER: &str = "Set FLOW_TOKEN to the server's token, or FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY to its key, then try again.";

@@ -6,7 +6,7 @@ use api::{Api, Fault, flow::Reply};
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
     response::Response,
     serve::ListenerExt,
 };
@@ -112,7 +112,7 @@ impl Answers for Guarded {
             None => request,
             Some(guard) => match guard.check(request).await {
                 Ok(request) => request,
-                Err(refused) => return refused,
+                Err(refused) => return with_name(refused),
             },
         };
         let (parts, body) = request.into_parts();
@@ -132,7 +132,14 @@ fn stopping() -> Fault {
     Fault::new(api::UNAVAILABLE, "the owner of the store is ending")
 }
 
-fn with_version(mut response: Response) -> Response {
+/// Adds the header by which clients recognize a `flow serve`, also at a refusal.
+fn with_name(mut response: Response) -> Response {
+    response.headers_mut().insert(header::SERVER, HeaderValue::from_static(steps::failure::SERVER));
+    response
+}
+
+fn with_version(response: Response) -> Response {
+    let mut response = with_name(response);
     let current = [(version::WIRE, version::CURRENT), (version::PROGRAM, env!("CARGO_PKG_VERSION"))];
     for (name, value) in current {
         response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
