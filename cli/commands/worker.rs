@@ -45,7 +45,7 @@ pub struct WorkerArguments {
     /// How long calls of steps may take to end after SIGINT or SIGTERM. The tasks of those that take longer are given back.
     #[arg(long, default_value_t = DRAIN_SECONDS_DEFAULT, value_name = "SECONDS")]
     drain: u64,
-    /// Poll each activity once, work on what was received, and end.
+    /// Poll each activity once, work on what was received, and end. A poll waits up to a minute for a task.
     #[arg(long)]
     once: bool,
     /// Act in the world of this home's rehearsal.
@@ -93,7 +93,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     match global.output {
         Output::Json => json::print(counts.line()),
         Output::Human if global.quiet => {}
-        Output::Human => say!("{}", summary(&counts)),
+        Output::Human => say!("{}", counts.summary()),
     }
     Ok(exit)
 }
@@ -133,20 +133,6 @@ async fn work(
             _ = every.tick(), if global.output == Output::Json => json::print(counts.line()),
         }
     }
-}
-
-fn summary(counts: &TaskCounts) -> String {
-    let line = counts.line();
-    format!(
-        "{}: {} succeeded, {} failed, {} given back, {} ended before they were answered, \
-         {} with a refused answer",
-        counts.tasks_received(),
-        line["succeeded"],
-        line["failed"],
-        line["givenBack"],
-        line["over"],
-        line["answersRefused"]
-    )
 }
 
 /// The resources of the steps that match a pattern, by activity name.
