@@ -184,6 +184,20 @@ fn the_command_that_a_deployment_proposes_works_when_pasted() {
     }
 }
 
+#[test]
+fn the_question_in_the_document_runs_at_a_flow_serve() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let root = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let document = std::fs::read_to_string(root.join("docs/scale.md")).unwrap();
+    let example = document.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let state: String = example.lines().map(|line| format!("  {line}\n")).collect();
+    let file = home.path().join("asks.asl.yaml");
+    std::fs::write(&file, format!("StartAt: Ask\nStates:\n{state}    End: true\n")).unwrap();
+    let file = file.to_str().unwrap();
+    home.succeed(&["deploy", file, "--endpoint", &server.endpoint, "--plan", "--region", "us-east-1"]);
+}
+
 /// A service of the same API that is no `flow serve`. It answers one call, which lists no activities.
 fn another_service() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
