@@ -62,8 +62,8 @@ pub struct DeployArguments {
     /// The state machine's name; default the workflow's or the file's.
     #[arg(long)]
     name: Option<String>,
-    /// The ARN of the state machine's role, or `create` for one with the least permissions; default `create` at AWS, and
-    /// a name that nothing uses at the URL of a `flow serve`.
+    /// The ARN of the state machine's role, or `create` for one with the least permissions; default `create`, except at a `flow serve`, which
+    /// uses no role.
     #[arg(long, value_name = "ARN|create")]
     role_arn: Option<String>,
     /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.
@@ -79,7 +79,7 @@ pub struct DeployArguments {
     /// Delete what was deployed under this name.
     #[arg(long, conflicts_with = "template")]
     remove: bool,
-    /// Print a template instead; nothing is called.
+    /// Print a template for another tool instead of deploying; no service is called.
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     template: Option<Template>,
     /// Change without asking.
