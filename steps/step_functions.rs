@@ -31,7 +31,7 @@ pub use self::{
     executions::{RemoteEvent, RemoteExecution},
     machines::{DefinitionProblem, RemoteStateMachine, StateMachineSettings},
 };
-use crate::failure::{SERVER, failure};
+use crate::failure::{HEADER_OF_SERVER, failure};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -119,17 +119,17 @@ impl StepFunctions {
         Ok(StepFunctions { client: Client::from_conf(builder.build()) })
     }
 
-    /// Whether the service is a `flow serve`: each of its responses has the header `server: flow`. A service that does not answer
-    /// in time counts as Step Functions.
+    /// Whether the service is a `flow serve`: each of its responses has a header that no other service has. A service that does not
+    /// answer in time counts as Step Functions.
     ///
     /// # Errors
     /// The service cannot be reached.
     pub async fn is_flow_serve(&self) -> Result<bool, StepError> {
-        let header = ServerHeader::default();
+        let header = HeaderOfServer::default();
         let call = self.client.list_activities().max_results(1).customize().interceptor(header.clone());
         match tokio::time::timeout(KIND_TIMEOUT, call.send()).await {
             Ok(Err(error)) if error.raw_response().is_none() => Err(failure("states:ListActivities", error)),
-            _ => Ok(header.is_flow.load(Ordering::Relaxed)),
+            _ => Ok(header.is_there.load(Ordering::Relaxed)),
         }
     }
 
@@ -253,15 +253,15 @@ impl Intercept for Bearer {
     }
 }
 
-/// Reads the `server` header of a response.
+/// Reads whether a response has the header of `flow serve`.
 #[derive(Debug, Clone, Default)]
-struct ServerHeader {
-    is_flow: Arc<AtomicBool>,
+struct HeaderOfServer {
+    is_there: Arc<AtomicBool>,
 }
 
-impl Intercept for ServerHeader {
+impl Intercept for HeaderOfServer {
     fn name(&self) -> &'static str {
-        "ServerHeader"
+        "HeaderOfServer"
     }
 
     fn read_before_deserialization(
@@ -270,7 +270,7 @@ impl Intercept for ServerHeader {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.is_flow.store(context.response().headers().get("server") == Some(SERVER), Ordering::Relaxed);
+        self.is_there.store(context.response().headers().get(HEADER_OF_SERVER).is_some(), Ordering::Relaxed);
         Ok(())
     }
 }
@@ -291,7 +291,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_service_that_names_itself_so_is_a_flow_serve() {
-        const OF_FLOW: &str = "content-type: application/x-amz-json-1.0\r\nserver: flow\r\n";
+        const OF_FLOW: &str = "content-type: application/x-amz-json-1.0\r\nx-flow-wire: 2.0\r\n";
         const OF_ANOTHER: &str = "content-type: application/x-amz-json-1.0\r\nserver: hypercorn-h11\r\n";
         let refused = r#"{"__type":"UnrecognizedClientException","message":"no valid bearer token"}"#;
         assert!(is_flow_serve((200, OF_FLOW, r#"{"activities":[]}"#)).await);

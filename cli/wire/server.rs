@@ -6,7 +6,7 @@ use api::{Api, Fault, flow::Reply};
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
     serve::ListenerExt,
 };
@@ -112,7 +112,7 @@ impl Answers for Guarded {
             None => request,
             Some(guard) => match guard.check(request).await {
                 Ok(request) => request,
-                Err(refused) => return with_name(refused),
+                Err(refused) => return with_wire(refused),
             },
         };
         let (parts, body) = request.into_parts();
@@ -133,17 +133,15 @@ fn stopping() -> Fault {
 }
 
 /// Adds the header by which clients recognize a `flow serve`, also at a refusal.
-fn with_name(mut response: Response) -> Response {
-    response.headers_mut().insert(header::SERVER, HeaderValue::from_static(steps::failure::SERVER));
+fn with_wire(mut response: Response) -> Response {
+    response.headers_mut().insert(HeaderName::from_static(version::WIRE), HeaderValue::from_static(version::CURRENT));
     response
 }
 
 fn with_version(response: Response) -> Response {
-    let mut response = with_name(response);
-    let current = [(version::WIRE, version::CURRENT), (version::PROGRAM, env!("CARGO_PKG_VERSION"))];
-    for (name, value) in current {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
+    let mut response = with_wire(response);
+    let program = HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
+    response.headers_mut().insert(HeaderName::from_static(version::PROGRAM), program);
     response
 }
 
