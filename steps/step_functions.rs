@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_a_service_that_names_itself_so_is_a_flow_serve() {
+    async fn only_a_service_with_the_header_is_a_flow_serve() {
         const OF_FLOW: &str = "content-type: application/x-amz-json-1.0\r\nx-flow-wire: 2.0\r\n";
         const OF_ANOTHER: &str = "content-type: application/x-amz-json-1.0\r\nserver: hypercorn-h11\r\n";
         let refused = r#"{"__type":"UnrecognizedClientException","message":"no valid bearer token"}"#;
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_cannot_be_reached_is_of_no_kind() {
+    async fn a_service_that_cannot_be_reached_is_an_error() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         drop(listener);

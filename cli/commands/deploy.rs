@@ -62,8 +62,8 @@ pub struct DeployArguments {
     /// The state machine's name; default the workflow's or the file's.
     #[arg(long)]
     name: Option<String>,
-    /// The ARN of the state machine's role, or `create` for one with the least permissions; default `create`, except at a `flow serve`, which
-    /// uses no role.
+    /// The ARN of the state machine's role, or `create` for one with the least permissions; default `create`, except at a
+    /// `flow serve`, which uses no role.
     #[arg(long, value_name = "ARN|create")]
     role_arn: Option<String>,
     /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.

@@ -43,8 +43,8 @@ pub fn fit_id(id: &str, cells: usize, mark: &str) -> String {
     format!("{}{mark}{end}", first(&id, left - width(end)))
 }
 
-/// A text in at most so many cells, cut at its begin and its end so that the character `at` is shown, with the mark at each cut. Also returns
-/// the number of cells in front of that character.
+/// A text in at most so many cells, cut at its beginning and its end so that the character `at` is shown, with the mark at each cut.
+/// Also returns the number of cells in front of that character.
 pub fn around(text: &str, at: usize, cells: usize, mark: &str) -> (String, usize) {
     let text = printable(text);
     let split = text.char_indices().nth(at).map_or(text.len(), |(index, _)| index);
