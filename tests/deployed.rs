@@ -145,6 +145,11 @@ fn a_deployment_to_a_server_asks_nothing_of_aws() {
         let arguments = ["deploy", &file, "--endpoint", &server.endpoint, "--region", "us-east-1"];
         home.succeed(&[&arguments[..], more].concat());
     }
+    // Also one that refuses the command is recognized: its token is named, and no credentials of AWS.
+    let guarded = Home::plain();
+    let server = Server::start_with(&guarded, &[("FLOW_TOKEN", "door")]);
+    let printed = home.exits(&["deploy", &file, "--endpoint", &server.endpoint, "--plan", "--region", "us-east-1"], 3);
+    assert!(printed.contains("FLOW_TOKEN"), "{printed}");
 }
 
 #[test]
