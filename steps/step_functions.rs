@@ -68,6 +68,7 @@ pub enum Endpoint {
 #[derive(Debug, Clone)]
 pub struct StepFunctions {
     client: Client,
+    header: HeaderOfServer,
 }
 
 /// A task that a worker received.
@@ -116,21 +117,27 @@ impl StepFunctions {
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build();
         // A repeated GetActivityTask would lose the task that the first one received, so the caller decides.
         let builder = builder.retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        Ok(StepFunctions { client: Client::from_conf(builder.build()) })
+        let header = HeaderOfServer::default();
+        let client = Client::from_conf(builder.interceptor(header.clone()).build());
+        Ok(StepFunctions { client, header })
     }
 
-    /// Whether the service is a `flow serve`: each of its responses has a header that no other service has. A service that does not
+    /// Asks whether the service is a `flow serve`: each of its responses has a header that no other service has. A service that does not
     /// answer in time counts as Step Functions.
     ///
     /// # Errors
     /// The service cannot be reached.
     pub async fn is_flow_serve(&self) -> Result<bool, StepError> {
-        let header = HeaderOfServer::default();
-        let call = self.client.list_activities().max_results(1).customize().interceptor(header.clone());
-        match tokio::time::timeout(KIND_TIMEOUT, call.send()).await {
+        let call = self.client.list_activities().max_results(1).send();
+        match tokio::time::timeout(KIND_TIMEOUT, call).await {
             Ok(Err(error)) if error.raw_response().is_none() => Err(failure("states:ListActivities", error)),
-            _ => Ok(header.is_there.load(Ordering::Relaxed)),
+            _ => Ok(self.answered_as_flow_serve()),
         }
+    }
+
+    /// Whether a response so far was that of a `flow serve`.
+    pub fn answered_as_flow_serve(&self) -> bool {
+        self.header.is_seen.load(Ordering::Relaxed)
     }
 
     /// The name and ARN of every activity.
@@ -253,10 +260,10 @@ impl Intercept for Bearer {
     }
 }
 
-/// Reads whether a response has the header of `flow serve`.
+/// Remembers whether a response had the header of `flow serve`.
 #[derive(Debug, Clone, Default)]
 struct HeaderOfServer {
-    is_there: Arc<AtomicBool>,
+    is_seen: Arc<AtomicBool>,
 }
 
 impl Intercept for HeaderOfServer {
@@ -270,7 +277,7 @@ impl Intercept for HeaderOfServer {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.is_there.store(context.response().headers().get(HEADER_OF_SERVER).is_some(), Ordering::Relaxed);
+        self.is_seen.fetch_or(context.response().headers().get(HEADER_OF_SERVER).is_some(), Ordering::Relaxed);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use clap::Args;
 use engine::step::{Registry, StepError};
-use steps::step_functions::{Endpoint, StepFunctions};
+use steps::step_functions::StepFunctions;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
@@ -22,8 +22,6 @@ use crate::{
 
 /// The interval between JSON lines with the counters.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
-/// The longest time in which AWS may give a task to a poll that was closed.
-const AWS_POLL_MAX: Duration = Duration::from_secs(65);
 /// How long calls of steps may take to end after a signal, by default.
 const DRAIN_SECONDS_DEFAULT: u64 = 300;
 /// The most steps that may run at once.
@@ -71,7 +69,6 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     let settings = environments.settings().clone();
     let pinned = Pinned { location, account: None, settings, has_own_settings: true, definition_file: None };
     let endpoint = parse_endpoint(global, &arguments.endpoint)?;
-    let poll_end_max = if matches!(endpoint, Endpoint::Aws { .. }) { AWS_POLL_MAX } else { Duration::ZERO };
     let (stop, stopping) = watch::channel(false);
     let counts = Arc::new(TaskCounts::default());
     let worker = Worker {
@@ -83,7 +80,6 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         name: name(),
         slots: Arc::new(Semaphore::new(arguments.concurrency)),
         once: arguments.once,
-        poll_end_max,
         drain_max: Duration::from_secs(arguments.drain),
         counts: counts.clone(),
         stopping,
