@@ -42,8 +42,9 @@ pub const ALL: &[Explanation] = &[
     page(
         "APPROVAL_ON_WORKER",
         "flow deploy: flow:approval:request cannot run on a worker.",
-        "Use a Task with .waitForTaskToken: flow approve ID --engine sfn answers it, and checks Prompt, Choices and Fields \
-         beside the token.",
+        "Use a Task with .waitForTaskToken, such as that of lambda:invoke, with Prompt, Choices and Fields beside the token. It is \
+         answered with   flow approve ID --engine sfn   , at a flow serve also with --endpoint URL. Or deploy to a flow serve, which \
+         runs the approval itself:   flow deploy FILE --endpoint URL",
     ),
     page(
         "CHOICE_WITHOUT_DEFAULT",

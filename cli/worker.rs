@@ -50,9 +50,6 @@ pub struct Worker {
     pub slots: Arc<Semaphore>,
     /// Whether each activity is polled only once.
     pub once: bool,
-    /// How long open polls may take to end when the worker stops: AWS may still give a task to a poll whose connection
-    /// is closed.
-    pub poll_end_max: Duration,
     /// How long calls of steps may take to end when the worker stops.
     pub drain_max: Duration,
     /// Its counters.

@@ -206,7 +206,7 @@ impl Pass<'_> {
         if asks {
             let message = format!(
                 "{resource} cannot run on a worker. Use a Task with .waitForTaskToken: `flow approve ID --engine sfn` answers it. \
-                 Only a flow serve runs {resource} itself: `flow deploy --endpoint URL`."
+                 Only a flow serve runs {resource} itself: `flow deploy FILE --endpoint URL`."
             );
             self.refuse("APPROVAL_ON_WORKER", pointer, message);
         }

@@ -16,8 +16,8 @@ use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
 use crate::environment::chain;
 pub use codes::{is_already_there_code, is_missing_code};
 
-/// The `server` header of the errors of `flow serve`.
-pub const SERVER: &str = "flow";
+/// A header of every response of `flow serve`, by which clients recognize it. A proxy keeps it, unlike `server`.
+pub const HEADER_OF_SERVER: &str = "x-flow-wire";
 /// The hint for credentials that a `flow serve` refuses.
 const HINT_OF_SERVER: &str =
     "Set FLOW_TOKEN to the server's token, or FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY to its key.";
@@ -68,7 +68,7 @@ where
     let message = error.as_service_error().and_then(ProvideErrorMetadata::message).map(str::to_owned);
     let class = class_of(error, code.as_deref(), message.as_deref().unwrap_or_default(), status);
     let cause = message.unwrap_or_else(|| cause_without_message(error, status));
-    let is_flow = error.raw_response().is_some_and(|response| response.headers().get("server") == Some(SERVER));
+    let is_flow = error.raw_response().is_some_and(|response| response.headers().get(HEADER_OF_SERVER).is_some());
     let of_code = match code.as_deref() {
         Some(_) if is_flow && class == ErrorClass::Credentials => Some(HINT_OF_SERVER),
         Some(code) => codes::refusal(code, &cause).map(|(_, hint)| hint),

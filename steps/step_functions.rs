@@ -3,7 +3,13 @@
 mod executions;
 mod machines;
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
@@ -11,7 +17,10 @@ use aws_sdk_sfn::{Client, config::Builder, error::ProvideErrorMetadata};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        interceptors::{Intercept, context::BeforeTransmitInterceptorContextMut},
+        interceptors::{
+            Intercept,
+            context::{BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
+        },
         runtime_components::RuntimeComponents,
     },
 };
@@ -22,13 +31,15 @@ pub use self::{
     executions::{RemoteEvent, RemoteExecution},
     machines::{DefinitionProblem, RemoteStateMachine, StateMachineSettings},
 };
-use crate::failure::failure;
+use crate::failure::{HEADER_OF_SERVER, failure};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a call may take. GetActivityTask answers after 60 s at the latest (API Reference), and AWS asks clients to
 /// wait for 65.
 const CALL_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long a service may take to answer the call that shows whether it is a `flow serve`.
+const KIND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The endpoint of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +68,7 @@ pub enum Endpoint {
 #[derive(Debug, Clone)]
 pub struct StepFunctions {
     client: Client,
+    header: HeaderOfServer,
 }
 
 /// A task that a worker received.
@@ -105,7 +117,27 @@ impl StepFunctions {
             TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build();
         // A repeated GetActivityTask would lose the task that the first one received, so the caller decides.
         let builder = builder.retry_config(RetryConfig::disabled()).timeout_config(timeouts);
-        Ok(StepFunctions { client: Client::from_conf(builder.build()) })
+        let header = HeaderOfServer::default();
+        let client = Client::from_conf(builder.interceptor(header.clone()).build());
+        Ok(StepFunctions { client, header })
+    }
+
+    /// Asks whether the service is a `flow serve`: each of its responses has a header that no other service has. A service that does not
+    /// answer in time counts as Step Functions.
+    ///
+    /// # Errors
+    /// The service cannot be reached.
+    pub async fn is_flow_serve(&self) -> Result<bool, StepError> {
+        let call = self.client.list_activities().max_results(1).send();
+        match tokio::time::timeout(KIND_TIMEOUT, call).await {
+            Ok(Err(error)) if error.raw_response().is_none() => Err(failure("states:ListActivities", error)),
+            _ => Ok(self.answered_as_flow_serve()),
+        }
+    }
+
+    /// Whether a response so far was that of a `flow serve`.
+    pub fn answered_as_flow_serve(&self) -> bool {
+        self.header.is_seen.load(Ordering::Relaxed)
     }
 
     /// The name and ARN of every activity.
@@ -225,5 +257,63 @@ impl Intercept for Bearer {
         headers.remove("authorization");
         headers.try_insert("authorization", format!("Bearer {}", self.0))?;
         Ok(())
+    }
+}
+
+/// Remembers whether a response had the header of `flow serve`.
+#[derive(Debug, Clone, Default)]
+struct HeaderOfServer {
+    is_seen: Arc<AtomicBool>,
+}
+
+impl Intercept for HeaderOfServer {
+    fn name(&self) -> &'static str {
+        "HeaderOfServer"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.is_seen.fetch_or(context.response().headers().get(HEADER_OF_SERVER).is_some(), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::test_server::{Canned, TestServer};
+
+    async fn is_flow_serve(canned: Canned) -> bool {
+        let server = TestServer::start(canned).await;
+        let url = server.endpoint();
+        let endpoint =
+            Endpoint::Url { url, region: "us-east-1".to_owned(), key: None, token: Some("token".to_owned()) };
+        StepFunctions::connect(&endpoint).await.unwrap().is_flow_serve().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_a_service_with_the_header_is_a_flow_serve() {
+        const OF_FLOW: &str = "content-type: application/x-amz-json-1.0\r\nx-flow-wire: 2.0\r\n";
+        const OF_ANOTHER: &str = "content-type: application/x-amz-json-1.0\r\nserver: hypercorn-h11\r\n";
+        let refused = r#"{"__type":"UnrecognizedClientException","message":"no valid bearer token"}"#;
+        assert!(is_flow_serve((200, OF_FLOW, r#"{"activities":[]}"#)).await);
+        assert!(is_flow_serve((400, OF_FLOW, refused)).await, "also if it refuses the token");
+        assert!(!is_flow_serve((200, OF_ANOTHER, r#"{"activities":[]}"#)).await);
+        assert!(!is_flow_serve((400, OF_ANOTHER, refused)).await);
+    }
+
+    #[tokio::test]
+    async fn a_service_that_cannot_be_reached_is_an_error() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let endpoint = Endpoint::Url { url, region: "us-east-1".to_owned(), key: None, token: None };
+        let error = StepFunctions::connect(&endpoint).await.unwrap().is_flow_serve().await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Unknown, "{error}");
     }
 }

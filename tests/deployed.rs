@@ -1,5 +1,10 @@
 //! A deployment to Step Functions changes only what differs, and its removal deletes everything that it created.
 
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+};
+
 use serde_json::{Value, json};
 
 use crate::{serve::Server, support::Home};
@@ -140,6 +145,97 @@ fn a_deployment_to_a_server_asks_nothing_of_aws() {
         let arguments = ["deploy", &file, "--endpoint", &server.endpoint, "--region", "us-east-1"];
         home.succeed(&[&arguments[..], more].concat());
     }
+    // Also one that refuses the command is recognized: its token is named, and no credentials of AWS.
+    let guarded = Home::plain();
+    let server = Server::start_with(&guarded, &[("FLOW_TOKEN", "door")]);
+    let printed = home.exits(&["deploy", &file, "--endpoint", &server.endpoint, "--plan", "--region", "us-east-1"], 3);
+    assert!(printed.contains("FLOW_TOKEN"), "{printed}");
+}
+
+#[test]
+fn what_a_flow_serve_cannot_run_is_refused_before_anything_is_made() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let deploy = |task: &Value, more: &[&str], exit| {
+        let file = home.definition("asks", &json!({ "StartAt": "Ask", "States": { "Ask": task } }));
+        let arguments = ["deploy", &file, "--endpoint", &server.endpoint, "--yes", "--region", "us-east-1"];
+        home.exits(&[&arguments[..], more].concat(), exit)
+    };
+    let message = json!({ "Token.$": "$$.Task.Token", "Prompt": "Go?" });
+    let ask = json!({ "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": true,
+        "Parameters": { "QueueUrl": "https://sqs.us-east-1.amazonaws.com/111122223333/q", "MessageBody": message } });
+    let printed = deploy(&ask, &[], 3);
+    for words in ["the flow serve cannot run the definition; nothing was changed", "sqs:sendMessage", "flow steps"] {
+        assert!(printed.contains(words), "{words:?} is not in: {printed}");
+    }
+    let printed = deploy(&json!({ "Type": "Succeed" }), &["--heartbeat", "0"], 2);
+    assert!(printed.contains("--heartbeat"), "{printed}");
+    assert_eq!(server.call("ListStateMachines", &json!({}))["stateMachines"], json!([]));
+}
+
+#[test]
+fn the_command_that_a_deployment_proposes_works_when_pasted() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = home.definition("first", &json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } }));
+    let arguments = ["deploy", &file, "--endpoint", &server.endpoint, "--yes", "--region", "us-east-1"];
+    for (more, name) in [(&[][..], "first"), (&["--name", "second"][..], "second")] {
+        let printed = home.succeed(&[&arguments[..], more].concat());
+        let command = printed.split("Start it with   ").nth(1).unwrap().lines().next().unwrap();
+        let words: Vec<&str> = command.split(' ').collect();
+        assert_eq!(words[..3], ["flow", "run", name], "{command}");
+        let printed = home.succeed(&[&words[1..], &["--yes"]].concat());
+        assert!(printed.contains(&format!("{name}-")), "{printed}");
+    }
+}
+
+#[test]
+fn the_question_in_the_document_runs_at_a_flow_serve() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let root = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let document = std::fs::read_to_string(root.join("docs/scale.md")).unwrap();
+    let example = document.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let state: String = example.lines().map(|line| format!("  {line}\n")).collect();
+    let file = home.path().join("asks.asl.yaml");
+    std::fs::write(&file, format!("StartAt: Ask\nStates:\n{state}    End: true\n")).unwrap();
+    let file = file.to_str().unwrap();
+    home.succeed(&["deploy", file, "--endpoint", &server.endpoint, "--plan", "--region", "us-east-1"]);
+}
+
+/// A service of the same API that is no `flow serve`. It answers one call, which lists no activities.
+fn another_service() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            let mut bytes = [0; 4_096];
+            let count = stream.read(&mut bytes).unwrap();
+            assert!(count > 0, "the request has ended");
+            request.extend_from_slice(&bytes[..count]);
+        }
+        let body = r#"{"activities":[]}"#;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\nconnection: close";
+        write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    });
+    endpoint
+}
+
+#[test]
+fn another_service_at_a_url_is_step_functions() {
+    let home = Home::plain();
+    let deploy = |file: &str| {
+        home.exits(&["deploy", file, "--endpoint", &another_service(), "--plan", "--region", "us-east-1"], 3)
+    };
+    let ask =
+        json!({ "Type": "Task", "Resource": "flow:approval:request", "End": true, "Parameters": { "Prompt": "Go?" } });
+    let printed = deploy(&home.definition("asks", &json!({ "StartAt": "Ask", "States": { "Ask": ask } })));
+    assert!(printed.contains("APPROVAL_ON_WORKER"), "{printed}");
+    // Its role is created at AWS.
+    let printed = deploy(&definition(&home, "/bin/true"));
+    assert!(printed.contains("credentials"), "{printed}");
 }
 
 #[test]

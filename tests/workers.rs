@@ -1,7 +1,7 @@
 //! A task of a worker that dies is neither lost nor done twice.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     process::Child,
     sync::{
@@ -176,6 +176,31 @@ fn a_worker_that_is_asked_to_end_polls_no_more_and_gives_back_what_takes_too_lon
         assert_eq!(status(&server, &execution)["output"], "2");
     }
     assert_eq!(counters(second)["succeeded"], 2);
+}
+
+#[test]
+fn a_poll_whose_connection_was_closed_takes_no_task() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let activity = server.call("CreateActivity", &json!({ "name": "work" }))["activityArn"].clone();
+    let task = json!({ "Type": "Task", "Resource": activity, "HeartbeatSeconds": 600, "End": true });
+    let definition = json!({ "StartAt": "A", "States": { "A": task } }).to_string();
+    let machine = server.call("CreateStateMachine", &json!({ "name": "m", "definition": definition, "roleArn": ROLE }));
+    let request = json!({ "activityArn": activity });
+    let address = server.endpoint.trim_start_matches("http://");
+    for _ in 0..4 {
+        let mut poll = TcpStream::connect(address).unwrap();
+        let head = format!("POST / HTTP/1.1\r\nhost: {address}\r\nx-amz-target: AWSStepFunctions.GetActivityTask");
+        let body = request.to_string();
+        write!(poll, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        poll.shutdown(Shutdown::Write).unwrap();
+        // The server closes its side when it has noticed that of the client. An answer would come after a minute.
+        poll.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        assert_eq!(poll.read_to_end(&mut Vec::new()).unwrap(), 0);
+    }
+    server.call("StartExecution", &json!({ "stateMachineArn": machine["stateMachineArn"] }));
+    let task = server.call("GetActivityTask", &request);
+    assert!(task["taskToken"].is_string(), "{task}");
 }
 
 /// An address in front of a server. It closes connections until it is opened.

@@ -96,10 +96,22 @@ pub(crate) struct SyntaxProblem {
 
 /// Parses JSON.
 pub(crate) fn json(text: &str) -> Result<Value, SyntaxProblem> {
-    serde_json::from_str(text).map_err(|error| SyntaxProblem {
-        message: error.to_string(),
-        position: Some((error.line(), error.column().max(1))),
+    serde_json::from_str(text).map_err(|error| {
+        let (line, bytes) = (error.line(), error.column());
+        let column = column_in_characters(text, line, bytes);
+        let message = error.to_string();
+        let message = match message.strip_suffix(&format!(" at line {line} column {bytes}")) {
+            Some(reason) => format!("{reason} at line {line} column {column}"),
+            None => message,
+        };
+        SyntaxProblem { message, position: Some((line, column)) }
     })
+}
+
+/// A column in characters, from 1. serde_json counts bytes.
+fn column_in_characters(text: &str, line: usize, bytes: usize) -> usize {
+    let line = text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
+    line.char_indices().take_while(|(at, _)| *at < bytes).count().max(1)
 }
 
 /// Parses YAML 1.2, in which `yes`, `No` and `on` are texts.

@@ -16,8 +16,11 @@ use crate::{
     out,
     owner::Handle,
     source::{Position, Source},
-    ui::{json, text::visible},
+    ui::{json, screen::Screen, text::visible},
 };
+
+/// The most cells of a shown line of the file where the screen has no width. A definition may be one line.
+const EXCERPT_CELLS_MAX: usize = 160;
 
 /// Arguments of `flow check`.
 #[derive(Debug, Args)]
@@ -96,7 +99,7 @@ async fn missing_activities(global: &Global, arns: Vec<String>) -> Option<Vec<St
 pub(super) fn show(global: &Global, found: &[Diagnostic], file: &str, source: Option<&Source>) -> Exit {
     for problem in found {
         match global.output {
-            Output::Human => print(problem, file, source),
+            Output::Human => print(problem, file, source, &Screen::of_stdout(global.color())),
             Output::Json => json::print(line(problem, source)),
         }
     }
@@ -181,7 +184,7 @@ fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Optio
 }
 
 /// Prints a problem and its line of the file.
-fn print(problem: &Diagnostic, file: &str, source: Option<&Source>) {
+fn print(problem: &Diagnostic, file: &str, source: Option<&Source>, screen: &Screen) {
     let location = if problem.location.is_empty() { "/" } else { &problem.location };
     say!("{}[{}]: {}", severity_name(problem), problem.code, problem.message);
     let Some((source, (position, reason))) = source.and_then(|source| Some((source, position_of(problem, source)?)))
@@ -189,12 +192,21 @@ fn print(problem: &Diagnostic, file: &str, source: Option<&Source>) {
         say!("  at {location}\n");
         return;
     };
+    let margin = " ".repeat(position.line.to_string().len());
+    say!("{margin}--> {file}:{}:{}  {location}", position.line, position.column);
+    say!("{}\n", excerpt(source.line(position.line), position, reason.as_deref(), screen));
+}
+
+/// The line of a position, cut to the screen's width around it, with a mark at the position and the reason beside the mark.
+fn excerpt(line: &str, position: Position, reason: Option<&str>, screen: &Screen) -> String {
     let number = position.line.to_string();
     let margin = " ".repeat(number.len());
-    let mark = " ".repeat(position.column - 1);
+    let columns = if screen.columns == usize::MAX { EXCERPT_CELLS_MAX } else { screen.columns };
+    let cells = columns.saturating_sub(number.len() + " | ".len());
+    let (shown, column) = screen.around(line, position.column.saturating_sub(1), cells);
+    let mark = " ".repeat(column);
     let reason = reason.map_or_else(String::new, |reason| format!(" {reason}"));
-    say!("{margin}--> {file}:{}:{}  {location}", position.line, position.column);
-    say!("{margin} |\n{number} | {}\n{margin} | {mark}^{reason}\n", source.line(position.line));
+    format!("{margin} |\n{number} | {shown}\n{margin} | {mark}^{reason}")
 }
 
 fn line(problem: &Diagnostic, source: Option<&Source>) -> Value {
@@ -210,4 +222,28 @@ fn line(problem: &Diagnostic, source: Option<&Source>) -> Value {
         }
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_cut_to_the_screen_around_the_position() {
+        let line = format!("{{\"StartAt\":\"A\",{}\"Next\":\"B\"{}}}", " ".repeat(5_000), " ".repeat(5_000));
+        let column = line.find("\"Next\"").unwrap_or_default() + 1;
+        let shown = |columns: usize| {
+            let screen = Screen { columns, rows: 40, color: false, ascii: true };
+            excerpt(&line, Position { line: 1, column }, Some("no such state"), &screen)
+        };
+        for (columns, cells) in [(60, 60), (usize::MAX, EXCERPT_CELLS_MAX)] {
+            let shown = shown(columns);
+            let lines: Vec<&str> = shown.lines().collect();
+            let [margin, excerpt, mark] = lines[..] else { panic!("{shown}") };
+            assert_eq!((margin, excerpt.len()), ("  |", cells), "{shown}");
+            assert!(excerpt.starts_with("1 | ...") && excerpt.ends_with("..."), "{shown}");
+            assert_eq!(excerpt.find("\"Next\""), mark.find('^'), "{shown}");
+            assert!(mark.ends_with("^ no such state"), "{shown}");
+        }
+    }
 }

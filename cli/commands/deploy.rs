@@ -1,10 +1,12 @@
 //! `flow deploy`.
 
+mod size;
+
 use std::{io::IsTerminal, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use deploy::{
-    CompileOptions, Compiled, EVENTS_MAX, MapSize, RunSize, Size, Stack,
+    CompileOptions, Compiled, Stack,
     plan::{self, ALIAS, Action, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{
@@ -17,6 +19,7 @@ use steps::{
     step_functions::{DefinitionProblem, Endpoint, StepFunctions},
 };
 
+use self::size::{map_words, size_fields, size_words};
 use super::check;
 use crate::{
     checks,
@@ -33,8 +36,6 @@ use crate::{
 
 /// The longest name of a role without the prefix that deployments add (IAM and STS quotas).
 const NAME_CHARACTERS_MAX: usize = 59;
-/// The price of a million state transitions in us-east-1, in dollars (AWS Step Functions pricing, Standard workflows).
-const DOLLARS_PER_MILLION_TRANSITIONS: f64 = 25.0;
 /// The role of a state machine at a `flow serve`, which assumes none.
 const ROLE_OF_SERVER: &str = "arn:aws:iam::111111111111:role/flow";
 /// HeartbeatSeconds of Tasks without that field.
@@ -61,8 +62,8 @@ pub struct DeployArguments {
     /// The state machine's name; default the workflow's or the file's.
     #[arg(long)]
     name: Option<String>,
-    /// The ARN of the state machine's role, or `create` for one with the least permissions; default `create` at AWS, and
-    /// a name that nothing uses at the URL of a `flow serve`.
+    /// The ARN of the state machine's role, or `create` for one with the least permissions; default `create`, except at a
+    /// `flow serve`, which uses no role.
     #[arg(long, value_name = "ARN|create")]
     role_arn: Option<String>,
     /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.
@@ -78,7 +79,7 @@ pub struct DeployArguments {
     /// Delete what was deployed under this name.
     #[arg(long, conflicts_with = "template")]
     remove: bool,
-    /// Print a template instead; nothing is called.
+    /// Print a template for another tool instead of deploying; no service is called.
     #[arg(long, value_enum, value_name = "LANGUAGE")]
     template: Option<Template>,
     /// Change without asking.
@@ -130,15 +131,15 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
         Ok(definition) => definition,
         Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
     };
-    let server_asks = arguments.template.is_none() && is_server(&endpoint(global, arguments.endpoint.as_deref())?);
-    let options = CompileOptions { heartbeat_seconds: arguments.heartbeat, server_asks };
+    let name = name(&arguments)?;
+    let is_server = arguments.template.is_none() && is_server(global, &arguments).await?;
+    let options = CompileOptions { heartbeat_seconds: arguments.heartbeat, server_asks: is_server };
     let source = DeploymentSource { definition: &definition, steps: &steps, options };
     let compiled = match compile(&source) {
         Ok(compiled) => compiled,
         Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
     };
-    let name = name(&arguments)?;
-    let role_arn = role_arn(global, &arguments)?;
+    let role_arn = role_arn(&arguments, is_server);
     if let Some(template) = arguments.template {
         let stack = Stack {
             name: &name,
@@ -185,10 +186,16 @@ fn compile(source: &DeploymentSource<'_>) -> Result<Compiled, Vec<Diagnostic>> {
     }
 }
 
-/// Whether an endpoint is that of a `flow serve`, which has no AWS beside it. ValidateStateMachineDefinition of any other
-/// service refuses what only a `flow serve` runs.
-fn is_server(endpoint: &Endpoint) -> bool {
-    matches!(endpoint, Endpoint::Url { url, .. } if !url.contains(".amazonaws.com"))
+/// Whether the service at the endpoint is a `flow serve`, which has no AWS beside it.
+async fn is_server(global: &Global, arguments: &DeployArguments) -> Result<bool, CliError> {
+    let endpoint = endpoint(global, arguments.endpoint.as_deref())?;
+    match endpoint {
+        Endpoint::Aws { .. } => Ok(false),
+        Endpoint::Url { .. } => {
+            let states = StepFunctions::connect(&endpoint).await.map_err(refused)?;
+            states.is_flow_serve().await.map_err(refused)
+        }
+    }
 }
 
 fn refused(error: StepError) -> CliError {
@@ -221,15 +228,11 @@ fn name(arguments: &DeployArguments) -> Result<String, CliError> {
 
 /// The ARN of the role; `None` creates one. A `flow serve` stores the ARN and assumes no role, so a deployment to its URL
 /// asks nothing of AWS.
-fn role_arn(global: &Global, arguments: &DeployArguments) -> Result<Option<String>, CliError> {
+fn role_arn(arguments: &DeployArguments, is_server: bool) -> Option<String> {
     match arguments.role_arn.as_deref() {
-        Some("create") => Ok(None),
-        Some(arn) => Ok(Some(arn.to_owned())),
-        None if arguments.template.is_some() => Ok(None),
-        None => {
-            let is_server = is_server(&endpoint(global, arguments.endpoint.as_deref())?);
-            Ok(is_server.then(|| ROLE_OF_SERVER.to_owned()))
-        }
+        Some("create") => None,
+        Some(arn) => Some(arn.to_owned()),
+        None => is_server.then(|| ROLE_OF_SERVER.to_owned()),
     }
 }
 
@@ -356,11 +359,6 @@ async fn removal(
     plan::removal(wanted, found, &needed).map_err(CliError::refused)
 }
 
-/// The price of state transitions, in dollars.
-fn dollars(transitions: u64) -> f64 {
-    transitions as f64 * DOLLARS_PER_MILLION_TRANSITIONS / 1_000_000.0
-}
-
 /// Shows the target, the price of a run, and the changes.
 fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[DeploymentChange], removes: bool) {
     let size = &wanted.compiled.size;
@@ -389,40 +387,6 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[DeploymentC
         }
     }
     changes.iter().for_each(|change| print(global, "change", change));
-}
-
-/// The transitions of a run and their price: the fewest, each state once, and with every retry.
-fn size_words(size: &RunSize) -> String {
-    let count = |size: &Size| format!("{} (${:.6})", size.transitions, dollars(size.transitions));
-    let [fewest, once, most] = [&size.fewest, &size.each_once, &size.with_retries].map(count);
-    format!("transitions of a run: at least {fewest}, with each state once {once}, with every retry {most}")
-}
-
-/// What each item of a Map adds.
-fn map_words(map: &MapSize) -> String {
-    let Size { transitions, events } = map.item;
-    let words = counted(usize::try_from(transitions).unwrap_or(usize::MAX), "transition");
-    let price = format!("the Map '{}' adds {words} (${:.6})", map.name, dollars(transitions));
-    match map.items_max() {
-        Some(most) => {
-            format!("{price} and {events} events for each item: at most {most} items within {EVENTS_MAX} events")
-        }
-        None => format!("{price} for each item"),
-    }
-}
-
-/// The sizes of a run as fields of a JSON line.
-fn size_fields(size: &RunSize) -> Value {
-    let map = |map: &MapSize| {
-        json!({ "name": map.name, "transitionsEachItem": map.item.transitions, "eventsEachItem": map.item.events,
-            "itemsMax": map.items_max() })
-    };
-    json!({
-        "transitions": size.each_once.transitions, "transitionsMin": size.fewest.transitions,
-        "transitionsMax": size.with_retries.transitions, "events": size.each_once.events,
-        "dollarsPerRun": dollars(size.each_once.transitions), "dollarsMin": dollars(size.fewest.transitions),
-        "dollarsMax": dollars(size.with_retries.transitions), "maps": size.maps.iter().map(map).collect::<Vec<_>>(),
-    })
 }
 
 fn print(global: &Global, kind: &str, change: &DeploymentChange) {
@@ -454,44 +418,4 @@ fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str) -> Ex
         _ => {}
     }
     Exit::Success
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn the_document_has_the_transitions_and_the_price_of_the_runbook() {
-        let steps = environments::described().unwrap();
-        let definition = workflows::find("endpoints-aws").unwrap().definition().unwrap();
-        let options = CompileOptions { heartbeat_seconds: HEARTBEAT_SECONDS_DEFAULT, server_asks: false };
-        let source = DeploymentSource { definition: &definition, steps: &steps, options };
-        let size = source.compile(&Default::default()).unwrap().size;
-        let document = include_str!("../../docs/scale.md");
-        let rows =
-            [("the fewest", size.fewest), ("each state once", size.each_once), ("every retry", size.with_retries)];
-        for (which, size) in rows {
-            let row = format!("{which} | {} | ${:.4} |", size.transitions, dollars(size.transitions));
-            assert!(document.contains(&row), "docs/scale.md has no row with {row}");
-        }
-    }
-
-    #[test]
-    fn the_price_of_a_run_is_a_range_and_each_map_has_a_bound() {
-        let size = |transitions, events| Size { transitions, events };
-        let map = |item| MapSize { name: "Each".to_owned(), item };
-        let maps = vec![map(size(2, 9)), map(size(1, 0))];
-        let run = RunSize { fewest: size(3, 6), each_once: size(139, 600), with_retries: size(4_000, 9_000), maps };
-        assert_eq!(
-            size_words(&run),
-            "transitions of a run: at least 3 ($0.000075), with each state once 139 ($0.003475), with every retry 4000 ($0.100000)"
-        );
-        let words: Vec<String> = run.maps.iter().map(map_words).collect();
-        let [inline, distributed] = &words[..] else { panic!("{words:?}") };
-        assert!(inline.ends_with("and 9 events for each item: at most 2777 items within 25000 events"), "{inline}");
-        assert!(distributed.ends_with("adds 1 transition ($0.000025) for each item"), "{distributed}");
-        let fields = size_fields(&run);
-        assert_eq!((&fields["transitionsMin"], &fields["maps"][0]["itemsMax"]), (&json!(3), &json!(2_777)));
-    }
 }

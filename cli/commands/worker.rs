@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use clap::Args;
 use engine::step::{Registry, StepError};
-use steps::step_functions::{Endpoint, StepFunctions};
+use steps::step_functions::StepFunctions;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
@@ -22,8 +22,6 @@ use crate::{
 
 /// The interval between JSON lines with the counters.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
-/// The longest time in which AWS may give a task to a poll that was closed.
-const AWS_POLL_MAX: Duration = Duration::from_secs(65);
 /// How long calls of steps may take to end after a signal, by default.
 const DRAIN_SECONDS_DEFAULT: u64 = 300;
 /// The most steps that may run at once.
@@ -45,7 +43,7 @@ pub struct WorkerArguments {
     /// How long calls of steps may take to end after SIGINT or SIGTERM. The tasks of those that take longer are given back.
     #[arg(long, default_value_t = DRAIN_SECONDS_DEFAULT, value_name = "SECONDS")]
     drain: u64,
-    /// Poll each activity once, work on what was received, and end.
+    /// Poll each activity once, work on what was received, and end. A poll waits up to a minute for a task.
     #[arg(long)]
     once: bool,
     /// Act in the world of this home's rehearsal.
@@ -71,7 +69,6 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     let settings = environments.settings().clone();
     let pinned = Pinned { location, account: None, settings, has_own_settings: true, definition_file: None };
     let endpoint = parse_endpoint(global, &arguments.endpoint)?;
-    let poll_end_max = if matches!(endpoint, Endpoint::Aws { .. }) { AWS_POLL_MAX } else { Duration::ZERO };
     let (stop, stopping) = watch::channel(false);
     let counts = Arc::new(TaskCounts::default());
     let worker = Worker {
@@ -83,7 +80,6 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         name: name(),
         slots: Arc::new(Semaphore::new(arguments.concurrency)),
         once: arguments.once,
-        poll_end_max,
         drain_max: Duration::from_secs(arguments.drain),
         counts: counts.clone(),
         stopping,
@@ -93,7 +89,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     match global.output {
         Output::Json => json::print(counts.line()),
         Output::Human if global.quiet => {}
-        Output::Human => say!("{}", summary(&counts)),
+        Output::Human => say!("{}", counts.summary()),
     }
     Ok(exit)
 }
@@ -133,20 +129,6 @@ async fn work(
             _ = every.tick(), if global.output == Output::Json => json::print(counts.line()),
         }
     }
-}
-
-fn summary(counts: &TaskCounts) -> String {
-    let line = counts.line();
-    format!(
-        "{}: {} succeeded, {} failed, {} given back, {} ended before they were answered, \
-         {} with a refused answer",
-        counts.tasks_received(),
-        line["succeeded"],
-        line["failed"],
-        line["givenBack"],
-        line["over"],
-        line["answersRefused"]
-    )
 }
 
 /// The resources of the steps that match a pattern, by activity name.

@@ -43,6 +43,24 @@ pub fn fit_id(id: &str, cells: usize, mark: &str) -> String {
     format!("{}{mark}{end}", first(&id, left - width(end)))
 }
 
+/// A text in at most so many cells, cut at its beginning and its end so that the character `at` is shown, with the mark at each cut.
+/// Also returns the number of cells in front of that character.
+pub fn around(text: &str, at: usize, cells: usize, mark: &str) -> (String, usize) {
+    let text = printable(text);
+    let split = text.char_indices().nth(at).map_or(text.len(), |(index, _)| index);
+    let (before, after) = text.split_at(split);
+    // A short end leaves room for more of what precedes it.
+    let room = (cells / 2).max(cells.saturating_sub(width(after)));
+    let before = if width(before) <= room {
+        before.to_owned()
+    } else {
+        let mark = first(mark, room);
+        format!("{mark}{}", last(before, room - width(mark)))
+    };
+    let column = width(&before);
+    (format!("{before}{}", fit(after, cells - column, mark)), column)
+}
+
 /// A text with spaces on the right, in at least so many cells.
 pub fn filled(mut text: String, cells: usize) -> String {
     let missing = cells.saturating_sub(width(&text));
@@ -189,6 +207,25 @@ mod tests {
             }
         }
         assert_eq!(fit("abc", 0, MARK), "");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_around_a_character() {
+        let text = "0123456789abcdefghij";
+        assert_eq!(around(text, 3, 20, MARK), (text.to_owned(), 3));
+        assert_eq!(around(text, 3, 10, MARK), ("012345678…".to_owned(), 3));
+        assert_eq!(around(text, 10, 10, MARK), ("…6789abcd…".to_owned(), 5));
+        assert_eq!(around(text, 10, 10, MARK_ASCII), ("...89ab...".to_owned(), 5));
+        assert_eq!(around(text, 18, 10, MARK), ("…bcdefghij".to_owned(), 8));
+        assert_eq!(around(text, 99, 10, MARK), ("…bcdefghij".to_owned(), 10), "the position after the end");
+        assert_eq!(around("データベース=1", 6, 20, MARK), ("データベース=1".to_owned(), 12), "cells, not characters");
+        assert_eq!(around("\tx: \u{1b}[2J", 1, 20, MARK), (" x:  [2J".to_owned(), 1));
+        for cells in 0..16 {
+            for at in 0..12 {
+                let (shown, column) = around("データベース1 = 2", at, cells, MARK_ASCII);
+                assert!(width(&shown) <= cells && column <= cells, "{shown}");
+            }
+        }
     }
 
     #[test]

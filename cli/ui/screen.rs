@@ -128,6 +128,11 @@ impl Screen {
         cells::filled(self.fit(text, cells), cells)
     }
 
+    /// A line of a file in at most so many cells around one of its characters, and the number of cells in front of that character.
+    pub fn around(&self, line: &str, at: usize, cells: usize) -> (String, usize) {
+        cells::around(line, at, cells, self.mark())
+    }
+
     /// An id, cut in its middle to so many cells.
     pub fn fit_id(&self, id: &str, cells: usize) -> String {
         cells::fit_id(id, cells, self.mark())

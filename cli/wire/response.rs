@@ -27,13 +27,8 @@ pub(super) fn json_response(answer: Result<Value, Fault>) -> Response {
 pub(super) fn fault_response(fault: &Fault) -> Response {
     let status = StatusCode::from_u16(fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let request_id = request_id();
-    let headers = [
-        ("content-type", CONTENT_TYPE),
-        ("x-amzn-requestid", request_id.as_str()),
-        ("x-amzn-errortype", fault.kind),
-        // flow's clients give another hint than for a refusal of AWS.
-        ("server", steps::failure::SERVER),
-    ];
+    let headers =
+        [("content-type", CONTENT_TYPE), ("x-amzn-requestid", request_id.as_str()), ("x-amzn-errortype", fault.kind)];
     let body = serde_json::to_string(&WireFault::of(fault)).unwrap_or_default();
     (status, headers, body).into_response()
 }

@@ -112,7 +112,7 @@ impl Answers for Guarded {
             None => request,
             Some(guard) => match guard.check(request).await {
                 Ok(request) => request,
-                Err(refused) => return refused,
+                Err(refused) => return with_wire(refused),
             },
         };
         let (parts, body) = request.into_parts();
@@ -132,11 +132,16 @@ fn stopping() -> Fault {
     Fault::new(api::UNAVAILABLE, "the owner of the store is ending")
 }
 
-fn with_version(mut response: Response) -> Response {
-    let current = [(version::WIRE, version::CURRENT), (version::PROGRAM, env!("CARGO_PKG_VERSION"))];
-    for (name, value) in current {
-        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
+/// Adds the header by which clients recognize a `flow serve`, also at a refusal.
+fn with_wire(mut response: Response) -> Response {
+    response.headers_mut().insert(HeaderName::from_static(version::WIRE), HeaderValue::from_static(version::CURRENT));
+    response
+}
+
+fn with_version(response: Response) -> Response {
+    let mut response = with_wire(response);
+    let program = HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
+    response.headers_mut().insert(HeaderName::from_static(version::PROGRAM), program);
     response
 }
 

@@ -4,7 +4,7 @@
 use axum::http::HeaderMap;
 
 /// The header with the wire's version, in requests and in responses.
-pub const WIRE: &str = "x-flow-wire";
+pub const WIRE: &str = steps::failure::HEADER_OF_SERVER;
 /// The header of responses with the program's version.
 pub const PROGRAM: &str = "x-flow-version";
 

@@ -39,8 +39,28 @@ impl TaskCounts {
         self.received.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The number of tasks that were received, in words.
-    pub fn tasks_received(&self) -> String {
+    /// The tasks that were received and how they ended, in words. Counts of zero are left out.
+    pub fn summary(&self) -> String {
+        let endings = [
+            (&self.succeeded, "succeeded"),
+            (&self.failed, "failed"),
+            (&self.given_back, "given back for another worker"),
+            (&self.over, "timed out or cancelled before the answer"),
+            (&self.answers_refused, "with an answer that was refused or did not arrive"),
+        ];
+        let words = |(counter, words): &(&AtomicU64, &str)| match counter.load(Ordering::Relaxed) {
+            0 => None,
+            number => Some(format!("{number} {words}")),
+        };
+        let ended: Vec<String> = endings.iter().filter_map(words).collect();
+        match (self.received.load(Ordering::Relaxed), ended.is_empty()) {
+            (0, _) => "No task was received".to_owned(),
+            (_, true) => self.tasks_received(),
+            (_, false) => format!("{}: {}", self.tasks_received(), ended.join(", ")),
+        }
+    }
+
+    fn tasks_received(&self) -> String {
         let received = self.received.load(Ordering::Relaxed);
         format!("{} received", counted(usize::try_from(received).unwrap_or(usize::MAX), "task"))
     }
@@ -80,6 +100,22 @@ impl TaskCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_summary_has_only_what_occurred() {
+        let counts = TaskCounts::default();
+        assert_eq!(counts.summary(), "No task was received");
+        for ending in [Ending::Succeeded, Ending::Succeeded, Ending::Failed, Ending::GivenBack] {
+            counts.received();
+            counts.ended(ending);
+        }
+        assert_eq!(counts.summary(), "4 tasks received: 2 succeeded, 1 failed, 1 given back for another worker");
+        let counts = TaskCounts::default();
+        counts.received();
+        assert_eq!(counts.summary(), "1 task received");
+        counts.ended(Ending::Over);
+        assert_eq!(counts.summary(), "1 task received: 1 timed out or cancelled before the answer");
+    }
 
     #[test]
     fn a_refused_answer_has_a_count_of_its_own() {

@@ -1,8 +1,11 @@
 //! Polls one activity.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use engine::step::{ErrorClass, StepError};
@@ -13,6 +16,8 @@ use super::{Worker, backoff::Backoff, task::TaskJob};
 
 /// The most open polls of one activity while tasks arrive.
 const POLLS_MAX: usize = 8;
+/// The longest time in which AWS may give a task to a poll whose connection is closed. A `flow serve` gives it none.
+const POLL_END_MAX: Duration = Duration::from_secs(65);
 
 /// Polls one activity: with one poll while no task arrives, with up to [`POLLS_MAX`] while tasks do.
 pub(super) struct Poller {
@@ -106,7 +111,9 @@ impl Poller {
         let mut stopping = self.worker.stopping.clone();
         let stopped = async {
             let _ = stopping.wait_for(|stopping| *stopping).await;
-            tokio::time::sleep(self.worker.poll_end_max).await;
+            if !self.worker.api.answered_as_flow_serve() {
+                tokio::time::sleep(POLL_END_MAX).await;
+            }
         };
         tokio::select! {
             task = self.worker.api.activity_task(&self.arn, &self.worker.name) => Some(task),

@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use deploy::{TaskInput, Visit, WORKER_STOPPED};
 use engine::{
     runner::{Clock, SystemClock},
-    step::{self, Answer, ErrorClass, StepContext, StepError},
+    step::{self, Answer, ErrorClass, Pending, StepContext, StepError},
 };
 use serde_json::Value;
 use steps::step_functions::{ActivityTask, Receipt};
 
 use super::{Worker, counts::Ending};
+use crate::ui::text::one_line;
 
 /// The longest output of a task, in bytes (Developer Guide, "Service quotas").
 const OUTPUT_BYTES_MAX: usize = 256 << 10;
@@ -63,6 +64,7 @@ impl TaskJob {
     async fn work(&self, input: TaskInput) -> Outcome {
         let mut context = self.context(&input);
         let mut stopping = self.worker.stopping.clone();
+        let mut logged = String::new();
         loop {
             let slot = tokio::select! {
                 biased;
@@ -88,6 +90,7 @@ impl TaskJob {
                     return output(&done.output);
                 }
                 Ok(Answer::Pending(pending)) => {
+                    log_wait(&context, &pending, &mut logged);
                     let until_ms = context.now_ms.saturating_add(pending.check_again_after.as_millis() as u64);
                     tokio::select! {
                         biased;
@@ -181,6 +184,29 @@ impl TaskJob {
     }
 }
 
+/// Logs why a step waits, unless that was logged last. Only the worker knows it: Step Functions has no record of a poll. What a person must
+/// do is a warning, which is shown without `--verbose`.
+fn log_wait(context: &StepContext, pending: &Pending, logged: &mut String) {
+    let words = wait_words(context, pending);
+    if *logged == words {
+        return;
+    }
+    match pending.instructions {
+        Some(_) => tracing::warn!("{words}"),
+        None => tracing::info!("{words}"),
+    }
+    *logged = words;
+}
+
+fn wait_words(context: &StepContext, pending: &Pending) -> String {
+    let mut words = format!("{} waits in {}: {}", context.execution, context.state_path, pending.reason);
+    if let Some(instructions) = &pending.instructions {
+        words.push_str(&format!(". {}", instructions.sentence));
+        instructions.values.iter().for_each(|(name, value)| words.push_str(&format!("   {name} {value}")));
+    }
+    one_line(&words)
+}
+
 fn may_pass(error: &StepError) -> bool {
     matches!(error.class, ErrorClass::Throttled | ErrorClass::Unknown | ErrorClass::Credentials | ErrorClass::Busy)
 }
@@ -232,6 +258,7 @@ fn is_id(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use engine::step::Instructions;
     use serde_json::json;
 
     use super::*;
@@ -243,6 +270,24 @@ mod tests {
         let ids: Vec<&str> = found.keys().map(String::as_str).collect();
         assert_eq!(ids, ["arn:aws:sns:r:1:t", "vpc-0a1b2c3d"]);
         assert_eq!(found["vpc-0a1b2c3d"], 7);
+    }
+
+    #[test]
+    fn a_wait_is_logged_with_what_a_person_must_do_and_once_for_each_reason() {
+        let context = StepContext::for_test("Section/Get certificate");
+        let mut pending = Pending::new("no such name", Duration::from_secs(5));
+        assert_eq!(wait_words(&context, &pending), "test-0000 waits in Section/Get certificate: no such name");
+        let mut logged = String::new();
+        log_wait(&context, &pending, &mut logged);
+        assert_eq!(logged, "test-0000 waits in Section/Get certificate: no such name");
+        pending.instructions = Some(Instructions {
+            sentence: "Add this record:".to_owned(),
+            values: vec![("type".to_owned(), "CNAME".to_owned()), ("name".to_owned(), "_a.example.com".to_owned())],
+            answer: None,
+            approval: None,
+        });
+        log_wait(&context, &pending, &mut logged);
+        assert!(logged.ends_with("no such name. Add this record:   type CNAME   name _a.example.com"), "{logged}");
     }
 
     #[test]

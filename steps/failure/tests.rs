@@ -92,7 +92,7 @@ async fn a_lost_connection_is_unknown_and_expired_credentials_are_not() {
 async fn a_server_of_flow_that_refuses_a_token_names_its_variables_and_not_those_of_aws() {
     let body = r#"{"__type":"UnrecognizedClientException","message":"no valid bearer token"}"#;
     for (headers, words) in [
-        ("content-type: application/x-amz-json-1.0\r\nserver: flow\r\n", "FLOW_TOKEN"),
+        ("content-type: application/x-amz-json-1.0\r\nx-flow-wire: 2.0\r\n", "FLOW_TOKEN"),
         ("content-type: application/x-amz-json-1.0\r\n", "aws sso login"),
     ] {
         let server = TestServer::start((400, headers, body)).await;

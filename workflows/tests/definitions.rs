@@ -238,6 +238,7 @@ fn a_file_that_is_no_definition_says_why() {
         other => panic!("{other}"),
     };
     assert_eq!(position("t.json", "{\"StartAt\":\n }"), Some((2, 2)));
+    assert_eq!(position("t.json", "{\"Comment\": \"später\" x"), Some((1, 22)), "characters, not bytes");
     for (text, expected) in [
         ("StartAt: A\nStates:\n\tA:\n\t\tType: Pass\n", (3, 1)),
         ("StartAt: A\nStates:\n  A:\n    Type: Pass\n\tEnd: true\n", (5, 1)),
