@@ -21,7 +21,8 @@ pub struct Global {
     /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE.
     #[arg(long, global = true, value_name = "DISPLAY", value_parser = progress, help_heading = OUTPUT)]
     progress: Option<Progress>,
-    /// Also write what is watched as JSON lines to this file, beside the display; for run, resume and status --watch.
+    /// Also add what is watched as JSON lines to the end of this file, beside the display; for run, resume and status
+    /// --watch.
     #[arg(long, global = true, value_name = "FILE", help_heading = OUTPUT)]
     pub events_file: Option<PathBuf>,
     /// Colours; auto, the default, shows them on a terminal, unless NO_COLOR is set.
