@@ -2,22 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, text};
+use crate::support::{Home, text, valid};
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
-}
-
-/// Fails unless every line is valid by `docs/json-lines.schema.json`.
-fn valid(printed: &str) -> Vec<Value> {
-    let schema: Value = serde_json::from_str(include_str!("../docs/json-lines.schema.json")).unwrap();
-    let schema = jsonschema::validator_for(&schema).unwrap();
-    let lines = lines(printed);
-    for line in &lines {
-        let problems: Vec<String> = schema.iter_errors(line).map(|problem| problem.to_string()).collect();
-        assert!(problems.is_empty(), "{problems:#?}: {line}");
-    }
-    lines
 }
 
 /// A Map, a Parallel and a state that fails.
