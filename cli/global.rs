@@ -155,6 +155,19 @@ pub enum Color {
     Never,
 }
 
+impl Color {
+    /// What the environment decides of `auto`, and the variable that decides it: never with NO_COLOR (<https://no-color.org>), else always
+    /// with CLICOLOR_FORCE; otherwise `None`. `variable` returns only values that are not empty.
+    pub fn decided(variable: impl Fn(&str) -> Option<String>) -> Option<(Self, &'static str)> {
+        const NEVER: &str = "NO_COLOR";
+        const ALWAYS: &str = "CLICOLOR_FORCE";
+        if variable(NEVER).is_some() {
+            return Some((Color::Never, NEVER));
+        }
+        variable(ALWAYS).filter(|value| value != "0").map(|_| (Color::Always, ALWAYS))
+    }
+}
+
 /// The progress display, and the JUnit report beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
