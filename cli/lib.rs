@@ -95,7 +95,7 @@ pub fn main() -> ExitCode {
     engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = match arguments::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return usage::end(&error),
+        Err(error) => return usage::end(error),
     };
     proposed::remember(&arguments.global);
     // A failure is reported when the output format is known.
