@@ -227,11 +227,11 @@ pub fn fields(schema: &Value) -> Vec<[String; 4]> {
 
 fn accepts_null(field: &Value, root: &Value) -> bool {
     let field = resolved(field, root);
-    let choices = ["anyOf", "oneOf"].into_iter().filter_map(|name| field[name].as_array()).flatten();
+    let mut choices = ["anyOf", "oneOf"].into_iter().filter_map(|name| field[name].as_array()).flatten();
     let is_null = |kind: &Value| kind == "null";
     is_null(&field["type"])
         || field["type"].as_array().is_some_and(|kinds| kinds.iter().any(is_null))
-        || choices.into_iter().any(|choice| is_null(&choice["type"]))
+        || choices.any(|choice| is_null(&choice["type"]))
 }
 
 fn kind(field: &Value, root: &Value) -> String {

@@ -184,7 +184,7 @@ fn a_watch_that_a_signal_ends_has_its_last_line() {
     ] {
         std::fs::write(&events, "").unwrap();
         let file = std::fs::File::create(home.path().join("out")).unwrap();
-        let mut child = home.command(&[&["status", "one", "--watch"], more].concat()).stdout(file).spawn().unwrap();
+        let mut child = home.command(&[&["status", "one", "--watch"][..], more].concat()).stdout(file).spawn().unwrap();
         let written = || {
             let out = if more.contains(&"json") { home.path().join("out") } else { events.clone().into() };
             std::fs::read_to_string(out).unwrap()

@@ -54,10 +54,13 @@ fn no_file_outgrows_its_room() {
     report(&problems);
 }
 
+fn is_wide(line: &str) -> bool {
+    line.chars().count() > LINE_CHARACTERS_MAX
+}
+
 #[test]
 fn no_line_outgrows_the_width() {
     let sources = sources();
-    let is_wide = |line: &&str| line.chars().count() > LINE_CHARACTERS_MAX;
     let wide = sources.iter().flat_map(|(path, text)| {
         let numbered = text.lines().zip(1..).filter(|(line, _)| is_wide(line));
         numbered.map(move |(_, number)| (path, number))

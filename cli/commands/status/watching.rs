@@ -52,7 +52,7 @@ pub async fn watch(global: &Global, store: Handle, id: &str, state: Option<&str>
     // A signal ends the watch, not the process: the last line is recorded first.
     let _orderly = interrupt::Orderly::begin();
     interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
-    let (mut kept, mut shown) = (Some(store), None);
+    let (mut kept, mut shown) = (Some(store), None::<DescribeExecutionResponse>);
     loop {
         let poll = async {
             let store = match kept.take() {
