@@ -3,7 +3,7 @@
 use engine::asl::{Diagnostic, each_state, pointer::escaped};
 use serde_json::Value;
 
-use super::{arguments::is_literal, programs::RUN_PROGRAMS};
+use super::{arguments::is_literal, run_programs::RUN_PROGRAMS};
 
 /// Reports each variable that a definition may not set, each folder that is not absolute, and two standard inputs.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
@@ -59,6 +59,16 @@ mod tests {
         assert_eq!(sorted, all);
         let arguments = json!({ "Environment": { "LD_PRELOAD.$": "$.x", "LEVEL.$": "$.y" }, "Folder.$": "$.f" });
         assert_eq!(found("JSONPath", arguments), ["Parameters/Environment/LD_PRELOAD.$"]);
+    }
+
+    #[test]
+    fn a_wait_for_a_program_is_judged_as_a_run_is() {
+        let arguments = json!({ "Program": "/bin/sh", "Environment": { "LD_PRELOAD": "/x" }, "Folder": "app" });
+        let task = json!({ "Type": "Task", "Resource": "flow:wait:program", "Arguments": arguments, "End": true });
+        let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": { "A": task } });
+        let found = problems(&definition);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().all(|problem| problem.message.starts_with("flow:wait:program: ")), "{found:?}");
     }
 
     #[test]

@@ -4,10 +4,7 @@ use engine::asl::each_state;
 use serde_json::Value;
 use steps::LocalSettings;
 
-use super::is_placeholder;
-
-/// The Resources that run a program of this machine.
-pub(super) const RUN_PROGRAMS: [&str; 2] = ["flow:process:run", "flow:wait:program"];
+use super::{is_placeholder, run_programs::RUN_PROGRAMS};
 
 /// Something that a Task names and that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
