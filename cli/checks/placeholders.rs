@@ -65,7 +65,7 @@ fn texts_of_shells(definition: &Value) -> HashSet<String> {
             state.json[field]["Program"].as_str().and_then(|program| Path::new(program).file_name()?.to_str());
         let list = match state.json["Resource"].as_str().unwrap_or_default() {
             resource if RUN_PROGRAMS.contains(&resource) => {
-                if !program.is_some_and(|program| SHELLS.contains(&program)) {
+                if program.is_none_or(|program| !SHELLS.contains(&program)) {
                     return;
                 }
                 "Arguments"
