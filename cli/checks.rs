@@ -13,6 +13,7 @@ mod name_characters;
 mod placeholders;
 mod process_arguments;
 mod programs;
+mod run_programs;
 mod substitutions;
 mod suggestions;
 mod texts;

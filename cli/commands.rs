@@ -18,6 +18,7 @@ pub mod import;
 pub mod init;
 pub mod man;
 pub mod new;
+pub mod not_allowed;
 pub mod policy;
 pub mod prune;
 pub mod rehearsal_world;

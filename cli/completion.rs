@@ -3,8 +3,12 @@
 
 use std::{path::Path, time::Duration};
 
-use api::flow::{
-    DescribeExecution, DescribeExecutionRequest, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest,
+use api::{
+    flow::{
+        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, ListExecutions, ListPersonTasks,
+        ListPersonTasksRequest, ListRequest,
+    },
+    view::{Doing, StateView, View},
 };
 use clap::{Arg, CommandFactory, Parser, ValueHint};
 use clap_complete::{
@@ -19,6 +23,8 @@ use workflows::DEFINITION_ENDINGS;
 
 use crate::{
     arguments::Arguments,
+    checks::state_names,
+    clock,
     commands::completions::VARIABLE,
     configuration, environments,
     exit::{CliError, Exit},
@@ -74,6 +80,8 @@ fn with_candidates(verb: &str, arg: Arg) -> Arg {
         }
         (_, "id" | "ids" | "again") => arg.add(ArgValueCandidates::new(|| executions(|_| true))),
         ("new", "from") => arg.value_hint(ValueHint::FilePath),
+        ("approve" | "reject", "state") => arg.add(ArgValueCandidates::new(states_that_ask)),
+        ("signal", "state") => arg.add(ArgValueCandidates::new(states_to_signal)),
         (_, "state" | "from") => arg.add(ArgValueCandidates::new(states)),
         ("init", "workflow") => arg.add(ArgValueCandidates::new(shipped_workflows)),
         (_, "workflow") => arg.add(ArgValueCompleter::new(WorkflowsAndFiles)),
@@ -214,15 +222,53 @@ fn awaiting_people() -> Vec<CompletionCandidate> {
 
 /// The paths of the states that the execution on the command line has entered.
 fn states() -> Vec<CompletionCandidate> {
+    states_of(|described, _| described.view.order.clone())
+}
+
+/// The paths of the states whose approval waits.
+fn states_that_ask() -> Vec<CompletionCandidate> {
+    states_of(|described, now_ms| waiting(&described.view, true, now_ms))
+}
+
+/// The paths of the states that `flow signal` answers; with `--early` the names of all states, with `--withdraw` the states for which an
+/// answer is kept.
+fn states_to_signal() -> Vec<CompletionCandidate> {
+    let words = typed();
+    let has = |option: &str| words.iter().any(|word| word == option);
+    states_of(|described, now_ms| match (has("--early"), has("--withdraw")) {
+        (_, true) => described.execution.early_signals.iter().map(|signal| signal.state.clone()).collect(),
+        (true, _) => state_names(&described.definition),
+        _ => waiting(&described.view, false, now_ms),
+    })
+}
+
+/// The states of the execution on the command line that `select` returns, now.
+fn states_of(select: impl Fn(&DescribeExecutionResponse, u64) -> Vec<String>) -> Vec<CompletionCandidate> {
     let Some(id) = execution(&typed()) else { return Vec::new() };
     let found = ask(async {
         let Located { header, store } = locate(&global()?, &id).await?;
         let request = DescribeExecutionRequest { id: header.id, as_shown: false };
-        let view = store.call::<DescribeExecution>(request).await?.view;
+        let described = store.call::<DescribeExecution>(request).await?;
+        let now_ms = clock::of(store.home()).now_ms();
         store.leave();
-        Ok(view.order)
+        Ok(select(&described, now_ms))
     });
     found.iter().map(|path| candidate(path, "")).collect()
+}
+
+/// The paths of the states that wait for an answer and have not timed out: for that of `flow approve` and `flow reject`, or for that of
+/// `flow signal`.
+fn waiting(view: &View, for_approval: bool, now_ms: u64) -> Vec<String> {
+    let waits = |state: &&StateView| match &state.doing {
+        Doing::Waiting(wait) => {
+            let is_approval = wait.instructions.as_ref().is_some_and(|instructions| instructions.approval.is_some());
+            is_approval == for_approval
+        }
+        Doing::Parked { .. } => !for_approval,
+        _ => false,
+    };
+    let open = view.active().filter(waits).filter(|state| state.doing.timed_out_ms(now_ms).is_none());
+    open.map(|state| state.path.clone()).collect()
 }
 
 /// The words of the command line that is completed, from the command on.

@@ -21,7 +21,8 @@ pub struct Global {
     /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE.
     #[arg(long, global = true, value_name = "DISPLAY", value_parser = progress, help_heading = OUTPUT)]
     progress: Option<Progress>,
-    /// Also write what is watched as JSON lines to this file, beside the display; for run, resume and status --watch.
+    /// Also add what is watched as JSON lines to the end of this file, beside the display; for run, resume and status
+    /// --watch.
     #[arg(long, global = true, value_name = "FILE", help_heading = OUTPUT)]
     pub events_file: Option<PathBuf>,
     /// Colours; auto, the default, shows them on a terminal, unless NO_COLOR is set.
@@ -152,6 +153,19 @@ pub enum Color {
     Always,
     /// Never.
     Never,
+}
+
+impl Color {
+    /// What the environment decides of `auto`, and the variable that decides it: never with NO_COLOR (<https://no-color.org>), else always
+    /// with CLICOLOR_FORCE; otherwise `None`. `variable` returns only values that are not empty.
+    pub fn decided(variable: impl Fn(&str) -> Option<String>) -> Option<(Self, &'static str)> {
+        const NEVER: &str = "NO_COLOR";
+        const ALWAYS: &str = "CLICOLOR_FORCE";
+        if variable(NEVER).is_some() {
+            return Some((Color::Never, NEVER));
+        }
+        variable(ALWAYS).filter(|value| value != "0").map(|_| (Color::Always, ALWAYS))
+    }
 }
 
 /// The progress display, and the JUnit report beside it.

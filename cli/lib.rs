@@ -97,7 +97,7 @@ pub fn main() -> ExitCode {
     engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = match arguments::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return ExitCode::from(with_output(usage::end(&error)) as u8),
+        Err(error) => return ExitCode::from(with_output(usage::end(error)) as u8),
     };
     proposed::remember(&arguments.global);
     // A failure is reported when the output format is known.

@@ -27,8 +27,8 @@ pub fn raw_line(text: Arguments<'_>) {
     note(writeln!(out, "{text}"));
 }
 
-/// Prints a line for people on standard error, as [`line`] does. What cannot be written is lost: a command whose terminal or pipe is gone still ends in order, with its
-/// exit code.
+/// Prints a line for people on standard error, as [`line`] does. What cannot be written is lost: a command whose terminal or pipe is gone
+/// still ends in order, with its exit code.
 pub fn report(text: Arguments<'_>) {
     let mut out = std::io::stderr().lock();
     let terminal = out.is_terminal();

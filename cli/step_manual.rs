@@ -218,9 +218,20 @@ pub fn fields(schema: &Value) -> Vec<[String; 4]> {
         let described = field["description"].as_str().or_else(|| resolved(field, schema)["description"].as_str());
         let described = described.unwrap_or_default().lines().collect::<Vec<_>>().join(" ");
         let is_required = if required(name) { "required" } else { "" };
-        [name.clone(), kind(field, schema), is_required.to_owned(), described]
+        // Of an optional field null is the same as its absence.
+        let or_null = if required(name) && accepts_null(field, schema) { "|null" } else { "" };
+        [name.clone(), format!("{}{or_null}", kind(field, schema)), is_required.to_owned(), described]
     };
     top["properties"].as_object().into_iter().flatten().map(line).collect()
+}
+
+fn accepts_null(field: &Value, root: &Value) -> bool {
+    let field = resolved(field, root);
+    let mut choices = ["anyOf", "oneOf"].into_iter().filter_map(|name| field[name].as_array()).flatten();
+    let is_null = |kind: &Value| kind == "null";
+    is_null(&field["type"])
+        || field["type"].as_array().is_some_and(|kinds| kinds.iter().any(is_null))
+        || choices.any(|choice| is_null(&choice["type"]))
 }
 
 fn kind(field: &Value, root: &Value) -> String {
@@ -307,10 +318,12 @@ mod tests {
 
     #[test]
     fn fields_say_their_type_and_whether_they_are_required() {
-        let schema = json!({ "type": "object", "required": ["a"], "$defs": { "D": { "enum": ["x", "y"] } }, "properties": {
+        let schema = json!({ "type": "object", "required": ["a", "e", "f"], "$defs": { "D": { "enum": ["x", "y"] } },
+            "properties": { "e": { "type": ["string", "null"] }, "f": { "anyOf": [{ "$ref": "#/$defs/D" }, { "type": "null" }] },
             "a": { "type": "string", "description": "One\nline." }, "b": { "type": ["integer", "null"] },
             "c": { "type": "array", "items": { "$ref": "#/$defs/D" } }, "d": { "anyOf": [{ "$ref": "#/$defs/D" }, { "type": "null" }] } } });
         let lines: Vec<String> = fields(&schema).iter().map(|field| field.join(",")).collect();
-        assert_eq!(lines, ["a,string,required,One line.", "b,integer,,", "c,x|y[],,", "d,x|y,,"]);
+        let required = ["e,string|null,required,", "f,x|y|null,required,", "a,string,required,One line."];
+        assert_eq!(lines, [&required[..], &["b,integer,,", "c,x|y[],,", "d,x|y,,"]].concat());
     }
 }

@@ -1,8 +1,12 @@
 //! Ends a command whose command line cannot be read, or that asks for help or the version.
 
-use clap::error::Error;
+use clap::{
+    CommandFactory,
+    error::{ContextKind, ContextValue, Error},
+};
 
 use crate::{
+    arguments::Arguments,
     exit::{CliError, Exit},
     global::Color,
     out,
@@ -11,13 +15,14 @@ use crate::{
 
 /// Prints what the parser says: help and the version as text; an error as text, or as a JSON line if the command line asks for JSON lines.
 /// Standard output is written as every command writes it: the parser's own printing ignores a failure.
-pub fn end(said: &Error) -> Exit {
+pub fn end(said: Error) -> Exit {
     if !said.use_stderr() {
         let text = said.render();
         let is_colored = Screen::of_stdout(Color::Auto).color;
         out::text(&if is_colored { text.ansi().to_string() } else { text.to_string() });
         return Exit::Success;
     }
+    let said = without_hidden(said);
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     if !asks_for_json(words) {
         said.exit();
@@ -26,6 +31,19 @@ pub fn end(said: &Error) -> Exit {
     error::set_json(true);
     error::print(&error_of(&said.to_string()));
     Exit::Usage
+}
+
+/// The parser's error without the proposal of a command that help texts hide.
+fn without_hidden(mut said: Error) -> Error {
+    let Some(ContextValue::Strings(proposed)) = said.get(ContextKind::SuggestedSubcommand) else { return said };
+    let command = Arguments::command();
+    let is_hidden = |name: &String| command.find_subcommand(name).is_some_and(clap::Command::is_hide_set);
+    let shown: Vec<String> = proposed.iter().filter(|name| !is_hidden(name)).cloned().collect();
+    match shown.is_empty() {
+        true => said.remove(ContextKind::SuggestedSubcommand),
+        false => said.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(shown)),
+    };
+    said
 }
 
 /// The error of the parser's text: its first paragraph, and the usage below it as the hint.
@@ -51,7 +69,21 @@ fn asks_for_json(words: impl Iterator<Item = String>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{asks_for_json, error_of};
+    use clap::Parser;
+
+    use super::{asks_for_json, error_of, without_hidden};
+    use crate::arguments::Arguments;
+
+    #[test]
+    fn a_command_that_is_hidden_is_not_proposed() {
+        let said = |word: &str| match Arguments::try_parse_from(["flow", word]) {
+            Ok(_) => String::new(),
+            Err(error) => without_hidden(error).to_string(),
+        };
+        let text = said("rehearse");
+        assert!(text.contains("rehearse") && !text.contains("rehearsal-world"), "{text}");
+        assert!(said("statsu").contains("'status'"), "{}", said("statsu"));
+    }
 
     #[test]
     fn an_option_for_json_is_found_in_every_form_that_the_parser_reads() {

@@ -29,7 +29,7 @@ pub struct LocalSettings {
     /// The programs that `flow:process:run` may run: absolute paths (`FLOW_PROGRAMS`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<PathBuf>,
-    /// The variables that a definition may set for a program of `flow:process:run` (`FLOW_PROGRAM_VARIABLES`).
+    /// The variables that a definition may set for a program (`FLOW_PROGRAM_VARIABLES`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub program_variables: Vec<String>,
     /// The folder that `flow:file:read` and `flow:file:write` may use: an absolute path (`FLOW_FILES`).

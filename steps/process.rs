@@ -56,27 +56,28 @@ pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
     );
 }
 
+/// A program and what it gets.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Run {
+pub(crate) struct Run {
     /// One of the paths in FLOW_PROGRAMS.
-    program: String,
+    pub(crate) program: String,
     /// Its arguments.
     #[serde(default)]
-    arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
     /// What it reads on its standard input, as JSON.
     #[serde(default)]
-    input: Value,
+    pub(crate) input: Value,
     /// What it reads on its standard input instead of Input: a text of at most 256 KiB.
     #[serde(default)]
     #[schemars(length(max = 262_144))]
-    stdin: Option<String>,
+    pub(crate) stdin: Option<String>,
     /// More variables, of those that FLOW_PROGRAM_VARIABLES allows. Their values are stored in the history: no secrets.
     #[serde(default)]
-    environment: BTreeMap<String, String>,
+    pub(crate) environment: BTreeMap<String, String>,
     /// Its working folder: an absolute path, below the folder in FLOW_FILES if that is set; else flow's own.
     #[serde(default)]
-    folder: Option<String>,
+    pub(crate) folder: Option<String>,
 }
 
 /// Runs the program. It receives PATH, HOME and LANG, the idempotency token of the visit, the task token and the variables
@@ -123,17 +124,15 @@ pub(crate) struct ProgramExit {
 /// Runs a program to its end, whatever its exit code.
 ///
 /// # Errors
-/// The program is not allowed, does not start, prints too much, or runs longer than the state allows.
+/// The program, a variable or the folder is not allowed; it does not start, prints too much, or runs longer than the state allows.
 pub(crate) async fn exit_of(
     settings: &LocalSettings,
     context: &StepContext,
-    program: String,
-    arguments: Vec<String>,
-    input: Value,
+    run: Run,
 ) -> Result<ProgramExit, StepError> {
-    allowed(settings, &context.execution, &program)?;
-    let name = program.clone();
-    let request = Request { program, arguments, input: input.to_string(), ..Request::default() };
+    allowed(settings, &context.execution, &run.program)?;
+    let name = run.program.clone();
+    let request = surroundings::request(settings, &context.execution, run).await?;
     let ended = tokio::time::timeout(time_left(context), run_in_turn(context, request)).await;
     let ended = ended.map_err(|_| timed_out(context, &name))?.map_err(|failure| failed(&name, failure))?;
     let text = String::from_utf8_lossy(&ended.output).trim().to_owned();

@@ -67,7 +67,9 @@ fn executions_and_their_states_are_completed() {
     found.sort();
     assert_eq!(found, ["one", "other"]);
     assert_eq!(candidates(&home, &["status", "ot"]), ["other"]);
-    assert_eq!(candidates(&home, &["signal", "one", "Wait"]), ["Wait\\ a\\ while"]);
+    assert_eq!(candidates(&home, &["status", "one", "--state", "Wait"]), ["Wait\\ a\\ while"]);
+    assert_eq!(candidates(&home, &["signal", "one", ""]).iter().filter(|word| !word.starts_with('-')).count(), 0);
+    assert_eq!(candidates(&home, &["signal", "one", "--early", "L"]), ["Last"]);
     assert_eq!(candidates(&home, &["resume", "one", "--from", "F"]), ["First"]);
     assert_eq!(candidates(&home, &["run", "--again", "one", "--from", "F"]), ["First"]);
     assert_eq!(home.status_of("one"), "RUNNING", "a completion changes nothing");
@@ -90,6 +92,9 @@ fn a_command_completes_only_executions_that_it_accepts() {
         assert_eq!(sorted(&[command, "o"]), ["one", "open", "other"], "{command}");
     }
     assert_eq!(candidates(&home, &["approve", "o"]), ["open"]);
+    assert_eq!(candidates(&home, &["approve", "open", "O"]), ["Only"]);
+    assert!(candidates(&home, &["signal", "open", "O"]).is_empty(), "an approval is answered by flow approve");
+    assert!(candidates(&home, &["reject", "one", "W"]).is_empty(), "a Wait waits for no person");
     assert_eq!(candidates(&home, &["status", "@"]), ["@latest"]);
     assert!(candidates(&Home::plain(), &["status", "@"]).is_empty());
     assert_eq!(sorted(&["resume", "--all", "--progress", ""]), ["auto", "junit=", "lines", "none", "tree"]);

@@ -2,22 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, text};
+use crate::support::{Home, text, valid};
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
-}
-
-/// Fails unless every line is valid by `docs/json-lines.schema.json`.
-fn valid(printed: &str) -> Vec<Value> {
-    let schema: Value = serde_json::from_str(include_str!("../docs/json-lines.schema.json")).unwrap();
-    let schema = jsonschema::validator_for(&schema).unwrap();
-    let lines = lines(printed);
-    for line in &lines {
-        let problems: Vec<String> = schema.iter_errors(line).map(|problem| problem.to_string()).collect();
-        assert!(problems.is_empty(), "{problems:#?}: {line}");
-    }
-    lines
 }
 
 /// A Map, a Parallel and a state that fails.
@@ -119,6 +107,14 @@ fn events_and_a_report_are_written_beside_the_display() {
     let xml = std::fs::read_to_string(&report).unwrap();
     assert!(xml.contains("tests=\"4\" failures=\"1\""), "{xml}");
     assert!(xml.contains("name=\"Stop\"") && xml.contains("a &lt; b &amp; &quot;c&quot;"), "{xml}");
+    let resumed = ["resume", "one", "--from", "Stop", "--yes", "--events-file", &events, "--progress", &progress];
+    home.exits(&resumed, 1);
+    let both = valid(&std::fs::read_to_string(&events).unwrap());
+    assert_eq!(both[..recorded.len()], recorded[..], "the second command adds to the file");
+    let of_type = |wanted: &str| both.iter().filter(|line| line["type"] == wanted).count();
+    assert_eq!((of_type("version"), of_type("end")), (2, 2), "{both:?}");
+    let one_file = format!("junit={events}");
+    home.exits(&["run", &fails(&home), "--yes", "--events-file", &events, "--progress", &one_file], 2);
     let missing = file("none/events.jsonl");
     let refused = home.flow(&["run", &fails(&home), "--yes", "--id", "two", "--events-file", &missing]);
     assert_eq!(refused.status.code(), Some(3), "{}", text(&refused.stderr));
@@ -172,6 +168,34 @@ fn a_watch_off_a_terminal_prints_a_line_per_change_and_ends_with_the_exit_code()
     assert!(shown.contains("Last   was left"), "{shown}");
     home.exits(&["run", &fails(&home), "--yes", "--id", "bad"], 1);
     home.exits(&["status", "bad", "--watch"], 1);
+}
+
+/// A watch that a signal ends has its last line, wherever the signal finds it: in a poll or in the pause between two.
+#[test]
+fn a_watch_that_a_signal_ends_has_its_last_line() {
+    let home = Home::plain();
+    home.exits(&["run", &home.waits("long", 3600), "--yes", "--no-wait=0", "--id", "one"], 75);
+    let events = home.path().join("watch.jsonl").display().to_string();
+    for (signal, exit, more) in [
+        ("-TERM", 143, &["-o", "json"][..]),
+        ("-INT", 130, &["-o", "json"][..]),
+        ("-TERM", 143, &["-o", "json"][..]),
+        ("-INT", 130, &["--progress", "none", "--events-file", &events][..]),
+    ] {
+        std::fs::write(&events, "").unwrap();
+        let file = std::fs::File::create(home.path().join("out")).unwrap();
+        let mut child = home.command(&[&["status", "one", "--watch"][..], more].concat()).stdout(file).spawn().unwrap();
+        let written = || {
+            let out = if more.contains(&"json") { home.path().join("out") } else { events.clone().into() };
+            std::fs::read_to_string(out).unwrap()
+        };
+        crate::support::until(10, "an entry is shown", || written().contains("\"entry\""));
+        crate::support::send(signal, child.id());
+        assert_eq!(child.wait().unwrap().code(), Some(exit));
+        let lines = valid(&written());
+        let last = lines.last().unwrap();
+        assert_eq!((&last["type"], &last["status"]), (&json!("end"), &json!("RUNNING")), "{signal}: {lines:?}");
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ use std::{
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
+use crate::support::rules;
+
 /// The most lines that the README may have: two screens.
 const README_LINES_MAX: usize = 110;
 
@@ -246,22 +248,83 @@ fn the_changelog_has_this_version_and_the_licences_are_there() {
     }
 }
 
-/// The types of the JSON lines that a source file prints.
-fn line_types(source: &str) -> impl Iterator<Item = &str> {
-    source.split("\"type\": \"").skip(1).filter_map(|rest| rest.split('"').next())
+/// The types of JSON lines that no literal names: the file and the variable that has the type, and the values of the variable.
+const VARIABLE_TYPES: [(&str, &str, &[&str]); 3] = [
+    ("cli/commands/approve.rs", "word", &["approved", "rejected"]),
+    ("cli/commands/deploy.rs", "kind", &["change", "changed"]),
+    ("cli/commands/status/state.rs", "line", &["state"]),
+];
+/// The files that write JSON schemas, whose types are not those of lines.
+const SCHEMA_FILES: [&str; 2] = ["cli/asl_schema.rs", "cli/step_manual.rs"];
+
+/// The types of the JSON lines that a source file prints: the literals, and the variables.
+fn line_types(source: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut literals, mut variables) = (BTreeSet::new(), BTreeSet::new());
+    for rest in source.split("\"type\": ").skip(1) {
+        match rest.strip_prefix('"') {
+            Some(literal) => literals.extend(literal.split('"').next().map(str::to_owned)),
+            None => {
+                let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                variables.insert(name);
+            }
+        }
+    }
+    if source.contains("(line[\"type\"], ") {
+        variables.insert("line".to_owned());
+    }
+    (literals, variables)
+}
+
+/// The types of all JSON lines that the program prints.
+fn all_line_types() -> BTreeSet<String> {
+    let mut types = BTreeSet::new();
+    let mut problems = Vec::new();
+    for path in files("cli", "rs") {
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        if SCHEMA_FILES.contains(&name.as_str()) {
+            continue;
+        }
+        let (literals, variables) = line_types(text);
+        types.extend(literals);
+        for variable in variables {
+            match VARIABLE_TYPES.iter().find(|(file, known, _)| *file == name && *known == variable) {
+                Some((_, _, values)) => types.extend(values.iter().map(|value| (*value).to_owned())),
+                None => problems.push(format!("{name}: a line's type is {variable}: add it to VARIABLE_TYPES")),
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{problems:#?}");
+    types
 }
 
 #[test]
-fn every_type_of_a_json_line_is_described() {
+fn every_type_of_a_json_line_is_described_and_has_a_rule() {
     let page = fs::read_to_string(root().join("docs/json-lines.md")).unwrap();
-    let mut sources = files("cli/commands", "rs");
-    sources.extend(files("cli/worker", "rs"));
-    sources.push(root().join("cli/reentry.rs"));
-    let texts: Vec<String> = sources.iter().map(|source| fs::read_to_string(source).unwrap()).collect();
-    let mut types: BTreeSet<&str> = texts.iter().flat_map(|text| line_types(text)).collect();
-    // `flow approve` and `flow reject` print the word for the answer.
-    types.extend(["approved", "rejected"]);
-    assert!(types.len() > 20, "{types:?}");
-    let missing: Vec<&&str> = types.iter().filter(|kind| !page.contains(&format!("| `{kind}` |"))).collect();
-    assert!(missing.is_empty(), "docs/json-lines.md does not describe the lines of type {missing:?}");
+    let (types, rules) = (all_line_types(), rules());
+    assert!(types.len() > 35, "{types:?}");
+    let with_rule: BTreeSet<String> = rules.keys().cloned().collect();
+    assert_eq!(types, with_rule, "left: types that the program prints; right: types with a rule in the schema");
+    let mut problems = Vec::new();
+    for (kind, rule) in &rules {
+        if !rule["properties"].is_object() {
+            problems.push(format!("the rule of {kind} names no field"));
+        }
+        // The line of type `version` is described in a sentence.
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with(&format!("| `{kind}` |"))).collect();
+        if rows.is_empty() && kind != "version" {
+            problems.push(format!("docs/json-lines.md does not describe the lines of type {kind}"));
+        }
+        let alternatives = rule["oneOf"].as_array().into_iter().flatten();
+        let required = [rule].into_iter().chain(alternatives).flat_map(|part| part["required"].as_array());
+        for field in required.flatten().map(|field| field.as_str().unwrap()) {
+            // `approved` and `rejected`, `change` and `changed` have the same fields.
+            let is_same = rows.iter().any(|row| row.contains("the same"));
+            if !is_same && !rows.is_empty() && !rows.iter().any(|row| row.contains(&format!("`{field}`"))) {
+                problems.push(format!("docs/json-lines.md: the row of {kind} does not name {field}"));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{problems:#?}");
 }

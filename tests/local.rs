@@ -34,6 +34,8 @@ fn a_program_gets_json_and_answers_json_and_only_those_allowed_run() {
     assert!(out.contains("is not among the programs that FLOW_PROGRAMS allows"), "{out}");
     let warning = out.lines().find(|line| line.contains(r#""type":"warning""#)).unwrap_or_default();
     assert!(warning.contains("FLOW_PROGRAMS=/bin/true:/bin/sh") && warning.contains(r#""state":"A""#), "{out}");
+    let checked = home.exits(&["check", home.path().join("local.asl.json").to_str().unwrap()], 0);
+    assert!(checked.contains("\"A\" runs /bin/sh, which FLOW_PROGRAMS does not allow"), "{checked}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The real program in a home of its own, with the world of its rehearsals.
 
 mod http;
+mod json_lines;
 mod permit;
 mod python;
 
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use permit::Permit;
 
 pub use http::post;
+pub use json_lines::{rules, valid};
 pub use python::{python, run as run_python};
 
 /// As fast as the slowest call allows: 12 minutes of waits take seconds.
@@ -71,8 +73,9 @@ impl Home {
         command
     }
 
+    /// Runs a command. What it prints as JSON lines must be valid.
     pub fn flow(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
+        json_lines::checked(arguments, self.command(arguments).output().unwrap())
     }
 
     /// Runs a command that must succeed. Returns its standard output.
@@ -143,6 +146,7 @@ impl Home {
     /// Like [`Home::exits`], with environment variables.
     pub fn exits_with(&self, arguments: &[&str], variables: &[(&str, &str)], expected: i32) -> String {
         let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
+        let output = json_lines::checked(arguments, output);
         let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(expected), "flow {arguments:?}: {said}");
         said

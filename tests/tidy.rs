@@ -15,6 +15,10 @@ use self::modules::{Modules, circles};
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
+/// The characters of a line. rustfmt does not wrap comments, long literals and the arguments of macros.
+const LINE_CHARACTERS_MAX: usize = 140;
+/// How many wider lines are left from before this rule. Lower it when you wrap one; no new one is added.
+const WIDE_LINES_MAX: usize = 102;
 /// A file and the files inside it may use each other.
 const CIRCLE_FILES_MAX: usize = 7;
 
@@ -48,6 +52,27 @@ fn no_file_outgrows_its_room() {
         })
         .collect();
     report(&problems);
+}
+
+fn is_wide(line: &str) -> bool {
+    line.chars().count() > LINE_CHARACTERS_MAX
+}
+
+#[test]
+fn no_line_outgrows_the_width() {
+    let sources = sources();
+    let wide = sources.iter().flat_map(|(path, text)| {
+        let numbered = text.lines().zip(1..).filter(|(line, _)| is_wide(line));
+        numbered.map(move |(_, number)| (path, number))
+    });
+    let wide: Vec<(&PathBuf, usize)> = wide.collect();
+    let at = |(path, number): &(&PathBuf, usize)| {
+        format!("{}:{number}: more than {LINE_CHARACTERS_MAX} characters: wrap it", path.display())
+    };
+    report(&wide.iter().filter(|(path, _)| path.starts_with("cli/ui")).map(at).collect::<Vec<_>>());
+    if wide.len() > WIDE_LINES_MAX {
+        report(&wide.iter().map(at).collect::<Vec<_>>());
+    }
 }
 
 struct Functions<'a> {

@@ -7,7 +7,7 @@ use std::{collections::HashSet, path::Path};
 use engine::asl::{Diagnostic, each_state};
 use serde_json::Value;
 
-use super::texts::each_text;
+use super::{run_programs::RUN_PROGRAMS, texts::each_text};
 
 const NAME_CHARACTERS_MAX: usize = 128;
 
@@ -64,7 +64,12 @@ fn texts_of_shells(definition: &Value) -> HashSet<String> {
         let program =
             state.json[field]["Program"].as_str().and_then(|program| Path::new(program).file_name()?.to_str());
         let list = match state.json["Resource"].as_str().unwrap_or_default() {
-            "flow:process:run" if program.is_some_and(|program| SHELLS.contains(&program)) => "Arguments",
+            resource if RUN_PROGRAMS.contains(&resource) => {
+                if program.is_none_or(|program| !SHELLS.contains(&program)) {
+                    return;
+                }
+                "Arguments"
+            }
             resource if resource.starts_with("flow:approval:request") => "Commands",
             _ => return,
         };
@@ -129,6 +134,7 @@ mod tests {
         let definition = json!({ "QueryLanguage": "JSONata", "Comment": "${A}", "States": {
             "Run": task("flow:process:run", json!({ "Program": "/bin/sh", "Arguments": ["-c", "ls ${B}"], "Stdin": "${C}" })),
             "Other": task("flow:process:run", json!({ "Program": "/bin/deploy", "Arguments": ["${D}"] })),
+            "Wait": task("flow:wait:program", json!({ "Program": "/bin/sh", "Arguments": ["-c", "test ${G}"] })),
             "Ask": task("flow:approval:request", json!({ "Prompt": "${E}", "Commands": ["ls ${F}"] })),
         } });
         let mut found: Vec<_> = problems(&definition).into_iter().map(|one| one.message).collect();

@@ -1,23 +1,21 @@
-//! Checks what a definition chooses about programs of this machine, which `flow:process:run` would refuse.
+//! Checks what a definition chooses about programs of this machine, which the steps that run them would refuse.
 
 use engine::asl::{Diagnostic, each_state, pointer::escaped};
 use serde_json::Value;
 
-use super::arguments::is_literal;
+use super::{arguments::is_literal, run_programs::RUN_PROGRAMS};
 
 /// Reports each variable that a definition may not set, each folder that is not absolute, and two standard inputs.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     each_state(definition, &mut |raw| {
         let (pointer, state) = (&raw.pointer, raw.json);
-        if state["Resource"] != "flow:process:run" {
-            return;
-        }
+        let Some(resource) = RUN_PROGRAMS.into_iter().find(|resource| state["Resource"] == *resource) else { return };
         let field = raw.arguments_field();
         let arguments = &state[field];
         let mut wrong = |at: &str, message: String| {
             let at = format!("{pointer}/{field}/{at}");
-            found.push(Diagnostic::error("INVALID_ARGUMENT", &at, format!("flow:process:run: {message}.")));
+            found.push(Diagnostic::error("INVALID_ARGUMENT", &at, format!("{resource}: {message}.")));
         };
         for name in arguments["Environment"].as_object().into_iter().flatten().map(|(name, _)| name) {
             let plain = name.strip_suffix(".$").unwrap_or(name);
@@ -31,7 +29,7 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
             wrong("Folder", format!("'{folder}' is not an absolute path"));
         }
         let has = |name: &str| arguments.get(name).is_some() || arguments.get(format!("{name}.$")).is_some();
-        if has("Input") && has("Stdin") {
+        if resource == "flow:process:run" && has("Input") && has("Stdin") {
             wrong("Stdin", "Input and Stdin both name the standard input: set one of them".to_owned());
         }
     });
@@ -61,6 +59,16 @@ mod tests {
         assert_eq!(sorted, all);
         let arguments = json!({ "Environment": { "LD_PRELOAD.$": "$.x", "LEVEL.$": "$.y" }, "Folder.$": "$.f" });
         assert_eq!(found("JSONPath", arguments), ["Parameters/Environment/LD_PRELOAD.$"]);
+    }
+
+    #[test]
+    fn a_wait_for_a_program_is_judged_as_a_run_is() {
+        let arguments = json!({ "Program": "/bin/sh", "Environment": { "LD_PRELOAD": "/x" }, "Folder": "app" });
+        let task = json!({ "Type": "Task", "Resource": "flow:wait:program", "Arguments": arguments, "End": true });
+        let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": { "A": task } });
+        let found = problems(&definition);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().all(|problem| problem.message.starts_with("flow:wait:program: ")), "{found:?}");
     }
 
     #[test]

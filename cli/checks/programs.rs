@@ -4,12 +4,7 @@ use engine::asl::each_state;
 use serde_json::Value;
 use steps::LocalSettings;
 
-use super::is_placeholder;
-
-/// The Resource whose Tasks may set variables of a program.
-const RUN: &str = "flow:process:run";
-/// The Resources that run a program of this machine.
-const RUN_PROGRAMS: [&str; 2] = [RUN, "flow:wait:program"];
+use super::{is_placeholder, run_programs::RUN_PROGRAMS};
 
 /// Something that a Task names and that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +26,7 @@ pub fn programs_not_allowed(definition: &Value, settings: &LocalSettings) -> Vec
 
 /// The variables of programs that are not allowed, each once.
 pub fn variables_not_allowed(definition: &Value, settings: &LocalSettings) -> Vec<NotAllowed> {
-    not_allowed(definition, &[RUN], &|arguments| {
+    not_allowed(definition, &RUN_PROGRAMS, &|arguments| {
         let names = arguments["Environment"].as_object().into_iter().flatten().map(|(name, _)| name);
         let names = names.map(|name| name.strip_suffix(".$").unwrap_or(name));
         names.filter(|name| !settings.allows_variable(name)).collect()
@@ -64,10 +59,14 @@ mod tests {
     fn a_variable_that_is_not_allowed_is_found() {
         let arguments = json!({ "Program": "/bin/sh", "Environment": { "LEVEL": "7", "TAR_OPTIONS.$": "$.options" } });
         let task = json!({ "Type": "Task", "Resource": "flow:process:run", "End": true, "Parameters": arguments });
-        let definition = json!({ "StartAt": "Run", "States": { "Run": task } });
+        let wait = json!({ "Program": "/bin/sh", "Environment": { "LEVEL": "7", "LANGUAGE": "de" } });
+        let wait = json!({ "Type": "Task", "Resource": "flow:wait:program", "End": true, "Parameters": wait });
+        let definition = json!({ "StartAt": "Run", "States": { "Run": task, "Wait": wait } });
         let settings = LocalSettings { program_variables: vec!["LEVEL".to_owned()], ..LocalSettings::default() };
         let found = variables_not_allowed(&definition, &settings);
-        assert_eq!(found, [NotAllowed { state: "Run".to_owned(), name: "TAR_OPTIONS".to_owned() }]);
+        let expected = [("Run", "TAR_OPTIONS"), ("Wait", "LANGUAGE")];
+        let expected = expected.map(|(state, name)| NotAllowed { state: state.to_owned(), name: name.to_owned() });
+        assert_eq!(found, expected);
     }
 
     #[test]

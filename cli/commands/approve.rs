@@ -222,7 +222,8 @@ async fn answer(global: &Global, answered: Answered, answer: Answer, author: Aut
         Output::Human => say!("{message}{}", afterwards.text),
         Output::Json => {
             let message = format!("{message}{}", afterwards.text);
-            let line = json!({ "type": word, "execution": id, "state": state, "user": user, "status": afterwards.status, "message": message });
+            let line = json!({ "type": word, "execution": id, "state": state, "user": user, "status": afterwards.status,
+                               "message": message });
             json::print(line);
         }
     }

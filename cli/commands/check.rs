@@ -4,8 +4,10 @@ use api::flow::{FindMissingActivities, MissingActivitiesRequest};
 use clap::{Args, ValueEnum};
 use engine::asl::{Diagnostic, Severity, pointer::below};
 use serde_json::{Value, json};
+use steps::LocalSettings;
 use workflows::{LostKind, LostPart};
 
+use super::not_allowed;
 use crate::{
     checks::{self, DefinitionFile, Inside, Unreadable, activities, inside, is_about_a_name, named_field},
     environments,
@@ -72,6 +74,7 @@ pub async fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, Cli
                 let missing = missing_activities(global, named).await;
                 activities::compare_with_store(&mut found, &definition, missing.as_deref());
             }
+            not_allowed::warn(global, &definition, &LocalSettings::from_environment());
             found
         }
         Err(repeated) => repeated,

@@ -58,16 +58,41 @@ fn settings(global: &Global) -> Result<Vec<Setting>, CliError> {
         ProgressDisplay::Lines => "lines",
         ProgressDisplay::None => "none",
     };
-    let color = match global.color() {
+    let (color, color_source) =
+        color(global.color(), global.sources.color, |name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    Ok(vec![
+        setting("home", Some(home), global.sources.home),
+        setting("progress", Some(progress.to_owned()), global.sources.progress),
+        setting("color", Some(color.to_owned()), color_source),
+        setting("profile", global.profile.clone(), global.sources.profile),
+        setting("region", global.region.clone(), global.sources.region),
+    ])
+}
+
+/// The colours in use, and what decides about them: the environment decides of `auto`.
+fn color(chosen: Color, source: Source, variable: impl Fn(&str) -> Option<String>) -> (&'static str, Source) {
+    let decided = Some(chosen).filter(|chosen| *chosen == Color::Auto).and_then(|_| Color::decided(variable));
+    let (chosen, source) = decided.map_or((chosen, source), |(color, name)| (color, Source::Variable(name)));
+    let name = match chosen {
         Color::Auto => "auto",
         Color::Always => "always",
         Color::Never => "never",
     };
-    Ok(vec![
-        setting("home", Some(home), global.sources.home),
-        setting("progress", Some(progress.to_owned()), global.sources.progress),
-        setting("color", Some(color.to_owned()), global.sources.color),
-        setting("profile", global.profile.clone(), global.sources.profile),
-        setting("region", global.region.clone(), global.sources.region),
-    ])
+    (name, source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_decides_of_auto_and_of_nothing_else() {
+        let with = |set: &'static [&str]| move |name: &str| set.contains(&name).then(|| "1".to_owned());
+        let no_color = Source::Variable("NO_COLOR");
+        assert_eq!(color(Color::Auto, Source::Default, with(&[])), ("auto", Source::Default));
+        assert_eq!(color(Color::Auto, Source::File, with(&["NO_COLOR", "CLICOLOR_FORCE"])), ("never", no_color));
+        let forced = ("always", Source::Variable("CLICOLOR_FORCE"));
+        assert_eq!(color(Color::Auto, Source::Default, with(&["CLICOLOR_FORCE"])), forced);
+        assert_eq!(color(Color::Always, Source::Option, with(&["NO_COLOR"])), ("always", Source::Option));
+    }
 }

@@ -173,7 +173,9 @@ fn show(global: &Global, run: &Run, from: Option<&str>, without_mock: &[String])
     if global.output == Output::Json {
         let states = run.outcomes().iter().map(|(path, outcome)| (path.clone(), outcome_name(outcome).into()));
         let states: serde_json::Map<String, Value> = states.collect();
-        let line = json!({ "type": "dev", "message": failure.clone().unwrap_or_else(|| status.to_owned()), "status": status, "from": from, "output": run.header.output, "failure": failure,
+        let message = failure.clone().unwrap_or_else(|| status.to_owned());
+        let line = json!({ "type": "dev", "message": message, "status": status, "from": from, "output": run.header.output,
+                           "failure": failure,
                            "states": states, "steps": automation.steps, "byHand": automation.by_hand,
                            "withoutMock": without_mock });
         return json::print(line);

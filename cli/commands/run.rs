@@ -18,12 +18,13 @@ use engine::{
     step::{ErrorClass, StepError},
     store::name_problem,
 };
-use serde_json::json;
 use steps::LocalSettings;
 
-use super::watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_how_to_continue, show_output, watch};
+use super::{
+    not_allowed,
+    watch::{NO_WAIT_DEFAULT, Watch, Watched, show_end, show_how_to_continue, show_output, watch},
+};
 use crate::{
-    checks::{self, NotAllowed},
     clock,
     environments::{self, Account, Environments, Location, Pinned},
     exit::{CliError, Exit, then_repeat},
@@ -39,7 +40,7 @@ use crate::{
     shell::{self, quote_name},
     target::Target,
     this_process,
-    ui::{changes, json},
+    ui::changes,
     world,
 };
 use plan::{Caller, Plan};
@@ -231,31 +232,8 @@ fn configuration(error: StepError) -> CliError {
 /// A file of the settings cannot be used.
 fn check_settings(global: &Global, plan: &Plan, settings: &LocalSettings) -> Result<(), CliError> {
     settings.check(plan.definition.resources().iter().map(String::as_str)).map_err(configuration)?;
-    for NotAllowed { state, name: program } in checks::programs_not_allowed(plan.definition.value(), settings) {
-        let hint = match program.starts_with('/') {
-            true => format!("To allow it, begin the command with   {}", settings.allowing_programs([program.as_str()])),
-            false => "Write its absolute path in the definition.".to_owned(),
-        };
-        warn(global, &state, &format!("runs {program}, which FLOW_PROGRAMS does not allow, and will fail. {hint}"));
-    }
-    for NotAllowed { state, name } in checks::variables_not_allowed(plan.definition.value(), settings) {
-        let hint = format!("To allow it, begin the command with   {}", settings.allowing_variables([name.as_str()]));
-        warn(
-            global,
-            &state,
-            &format!("sets {name}, which FLOW_PROGRAM_VARIABLES does not allow, and will fail. {hint}"),
-        );
-    }
+    not_allowed::warn(global, plan.definition.value(), settings);
     Ok(())
-}
-
-/// Warns of a state that will fail.
-fn warn(global: &Global, state: &str, why: &str) {
-    let message = format!("\"{state}\" {why}");
-    match global.output {
-        Output::Json => json::print(json!({ "type": "warning", "state": state, "message": message })),
-        Output::Human => report!("flow: warning: {message}"),
-    }
 }
 
 /// Refuses faults that cannot occur in this run and the teardown that follows it.

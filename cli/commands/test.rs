@@ -142,8 +142,8 @@ fn print_case(global: &Global, name: &str, header: &ExecutionHeader, as_wanted: 
     let failure = header.failure.as_ref().map(|failure| text::error_and_cause(&failure.error, &failure.cause));
     if global.output == Output::Json {
         let line = json!({
-            "type": "case", "case": name, "status": status, "asWanted": as_wanted, "output": header.output, "failure": failure,
-            "message": format!("{name}: {status}"),
+            "type": "case", "case": name, "status": status, "asWanted": as_wanted, "output": header.output,
+            "failure": failure, "message": format!("{name}: {status}"),
         });
         return json::print(line);
     }

@@ -40,6 +40,24 @@ fn label(change: &ResourceChange) -> String {
     one_line(&format!("{kind} {}", change.name.clone().unwrap_or_else(|| short_id(&change.id))))
 }
 
+/// The id of a resource beside its name: empty if the name is all of it.
+fn id_beside_name(change: &ResourceChange) -> String {
+    let id = short_id(&change.id);
+    let is_name = change.name.as_ref().is_some_and(|name| id.trim_start_matches('…') == name);
+    if is_name { String::new() } else { visible(&id) }
+}
+
+/// A resource in one line: its id, and its name if the id does not end with it.
+pub fn id_and_name(change: &ResourceChange) -> String {
+    let id = short_id(&change.id);
+    let ends_with =
+        |name: &str| id.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with(['/', ':', '…']));
+    match change.name.as_deref().filter(|name| !ends_with(name)) {
+        Some(name) => format!("{id} ({name})"),
+        None => id,
+    }
+}
+
 /// The table of created, found and deleted resources: one row for each, with the change that [`changes`] counts. Without the unchanged
 /// ones if `only_changes`.
 pub fn table(view: &View, only_changes: bool) -> Vec<String> {
@@ -51,7 +69,7 @@ pub fn table(view: &View, only_changes: bool) -> Vec<String> {
                 word(action).to_owned(),
                 change.resource_type.clone(),
                 change.name.clone().unwrap_or_default(),
-                visible(&short_id(&change.id)),
+                id_beside_name(change),
             ]
         })
         .collect();
@@ -87,5 +105,23 @@ mod tests {
         assert_eq!(changes(view), "0 created, 0 updated, 1 unchanged, 3 deleted");
         assert_eq!(table(view, false).iter().filter(|row| row.starts_with("  deleted ")).count(), 3);
         assert_eq!(table(view, true).len(), 3);
+    }
+
+    #[test]
+    fn a_name_that_is_the_id_is_printed_once() {
+        let alarm = "arn:aws:sns:eu-central-1:123456789012:rehearsal-alarms";
+        let role = "arn:aws:iam::123456789012:role/rehearsal-task";
+        for (id, name, line, cell) in [
+            ("/ecs/rehearsal", "/ecs/rehearsal", "/ecs/rehearsal", ""),
+            (alarm, "rehearsal-alarms", "…rehearsal-alarms", ""),
+            (role, "rehearsal-task", "…role/rehearsal-task", "…role/rehearsal-task"),
+            ("vpc-1", "rehearsal", "vpc-1 (rehearsal)", "vpc-1"),
+            ("my-rehearsal", "rehearsal", "my-rehearsal (rehearsal)", "my-rehearsal"),
+        ] {
+            let change = ResourceChange::new(ChangeAction::Created, "T", id).named(name);
+            assert_eq!((id_and_name(&change).as_str(), id_beside_name(&change).as_str()), (line, cell));
+        }
+        let change = ResourceChange::new(ChangeAction::Created, "T", "vpc-1");
+        assert_eq!((id_and_name(&change).as_str(), id_beside_name(&change).as_str()), ("vpc-1", "vpc-1"));
     }
 }

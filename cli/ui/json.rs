@@ -1,5 +1,5 @@
-//! JSON lines for programs; `docs/json-lines.md` describes them. A reader ignores what it does not know if the minor version is newer, and must
-//! reject another major version.
+//! JSON lines for programs; `docs/json-lines.md` describes them, and `docs/json-lines.schema.json` has a rule for each type. A reader
+//! ignores what it does not know if the minor version is newer, and must reject another major version.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -157,7 +157,11 @@ mod tests {
             "started_ms": 1, "type": "x", "input": { "snake_case": 1 }, "time": "t",
             "view": { "states": { "a_b": { "entered_ms": 2 } }, "made": [{ "resource_type": "V" }] },
         }));
-        let expected = r#"{"type":"x","time":"t","execution":null,"state":null,"message":"x","startedMs":1,"input":{"snake_case":1},"view":{"states":{"a_b":{"enteredMs":2}},"made":[{"resourceType":"V"}]}}"#;
+        let expected = concat!(
+            r#"{"type":"x","time":"t","execution":null,"state":null,"message":"x","startedMs":1,"#,
+            r#""input":{"snake_case":1},"#,
+            r#""view":{"states":{"a_b":{"enteredMs":2}},"made":[{"resourceType":"V"}]}}"#,
+        );
         assert_eq!(line.to_string(), expected);
     }
 }

@@ -7,7 +7,8 @@ use engine::{
 };
 
 use super::{
-    text::{attempt_of, clock, duration, duration_range, indented, moment, one_line, short_id},
+    changes::id_and_name,
+    text::{attempt_of, clock, duration, duration_range, indented, moment, one_line},
     tree::detail,
 };
 
@@ -173,10 +174,9 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
         }
         Note::ResourceChanged { change, .. } if change.action == ChangeAction::Unchanged => return None,
         Note::ResourceChanged { state_path, change } => {
-            let name = change.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
             let mut what = word(change.action).to_owned();
             what[..1].make_ascii_uppercase();
-            line(&what, state_path, format!("{}{name}", short_id(&change.id)))
+            line(&what, state_path, id_and_name(change))
         }
         Note::Paused { state_path, failure } => line("Paused", state_path, failure.cause.clone()),
         Note::Continued { state_path } => line("Continued", state_path, String::new()),

@@ -279,8 +279,8 @@ pub fn forty() -> Story {
 
 /// Names in Chinese, Japanese and Korean, and one with an escape sequence.
 pub fn cjk() -> Story {
-    let names =
-        ["証明書を申請する", "数据库和负载均衡器以及所有相关的安全组规则", "엔드포인트 확인", "line\nfeed \u{1b}[2J"];
+    let long = "数据库和负载均衡器以及所有相关的安全组规则";
+    let names = ["証明書を申請する", long, "엔드포인트 확인", "line\nfeed \u{1b}[2J"];
     let mut story = Story::new("公開-7k3f", &sections(&names));
     story
         .section(0.0, 0.8, names[0])

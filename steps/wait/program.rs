@@ -1,6 +1,6 @@
 //! Waits for the exit code of a program.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use engine::step::{Answer, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -21,6 +21,12 @@ pub(super) struct WaitForProgram {
     /// What it reads, as JSON.
     #[serde(default)]
     input: Value,
+    /// More variables, of those that FLOW_PROGRAM_VARIABLES allows. Their values are stored in the history: no secrets.
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    /// Its working folder: an absolute path, below the folder in FLOW_FILES if that is set; else flow's own.
+    #[serde(default)]
+    folder: Option<String>,
     /// The exit code that ends the wait.
     #[serde(default)]
     exit_code: i32,
@@ -43,8 +49,9 @@ pub(super) async fn wait(
     context: StepContext,
     input: WaitForProgram,
 ) -> StepResult<Exited> {
-    let WaitForProgram { program, arguments, input, exit_code, interval_seconds } = input;
-    let ended = process::exit_of(&settings, &context, program.clone(), arguments, input).await?;
+    let WaitForProgram { program, arguments, input, environment, folder, exit_code, interval_seconds } = input;
+    let run = process::Run { program: program.clone(), arguments, input, stdin: None, environment, folder };
+    let ended = process::exit_of(&settings, &context, run).await?;
     match ended.code {
         Some(code) if code == exit_code => Ok(Answer::done(Exited { exit_code, output: ended.output })),
         Some(code) => not_yet(&context, format!("exit code {code}{}", said(&ended.last_line)), interval_seconds),

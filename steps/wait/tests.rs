@@ -124,3 +124,18 @@ fn a_wait_without_a_deadline_ends_after_a_day() {
     context.deadline_ms = Some(48 * 3_600_000);
     assert!(not_yet::<()>(&context, "HTTP 503".to_owned(), 10).is_ok());
 }
+
+/// The settings are compared before a program starts, so the refusals need none.
+#[tokio::test]
+async fn a_program_that_is_waited_for_gets_only_allowed_variables_and_folders() {
+    let settings = LocalSettings { programs: vec!["/bin/sh".into()], ..LocalSettings::default() };
+    let refused = async |more: Value| {
+        let mut input = json!({ "Program": "/bin/sh" });
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        poll("flow:wait:program", &settings, input).await.unwrap_err().cause
+    };
+    let cause = refused(json!({ "Environment": { "LEVEL": "7" } })).await;
+    assert!(cause.contains("LEVEL is not among the variables that FLOW_PROGRAM_VARIABLES allows"), "{cause}");
+    let cause = refused(json!({ "Folder": "relative" })).await;
+    assert!(cause.contains("is not an absolute path"), "{cause}");
+}

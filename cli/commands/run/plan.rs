@@ -152,7 +152,8 @@ impl Plan {
                 json!({ "account": caller.account.account_id, "partition": caller.account.partition, "arn": caller.arn,
                         "region": caller.region, "profile": caller.profile })
             });
-            let mut line = json!({ "type": "plan", "workflow": self.name, "input": self.input, "caller": caller, "plan": lines, "warnings": warnings,
+            let mut line = json!({ "type": "plan", "workflow": self.name, "input": self.input, "caller": caller,
+                                   "plan": lines, "warnings": warnings,
                                    "message": format!("the plan of {}", self.name) });
             if let Some(made) = made {
                 made.add_to(&mut line);

@@ -32,12 +32,15 @@ use crate::{
 /// The pause between two polls.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The message of a second signal: a watch drives nothing.
+const STOPPED_AT_ONCE: &str = "stopped watching; the execution is not affected";
+
 /// Shows an execution from its first entry until it ends. With the name or path of a state, only what that state does; files beside the
 /// display are the same.
 ///
 /// # Errors
 /// No owner answers, or the execution has no such state.
-pub async fn watch(global: &Global, mut store: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
+pub async fn watch(global: &Global, store: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
     let home = store.home().clone();
     let clock = clock::of(&home);
     let display = match state {
@@ -46,23 +49,39 @@ pub async fn watch(global: &Global, mut store: Handle, id: &str, state: Option<&
     };
     let (visits, last) = (Visits::default(), String::new());
     let mut watching = Watching { global, id, state, visits, last, display, clock, folded: None };
+    // A signal ends the watch, not the process: the last line is recorded first.
+    let _orderly = interrupt::Orderly::begin();
+    interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
+    let (mut kept, mut shown) = (Some(store), None::<DescribeExecutionResponse>);
     loop {
-        let status = watching.poll(&store).await?;
+        let poll = async {
+            let store = match kept.take() {
+                Some(store) => store,
+                None => Handle::read(&home).await?,
+            };
+            let status = watching.poll(&store).await?;
+            Ok::<_, CliError>((store, status))
+        };
+        let polled = interrupt::confirmed(poll, interrupt::nothing_begun).await;
+        let (store, status) = match (polled, shown.take()) {
+            (Ok(polled), _) => polled,
+            // After a signal no owner answered in time, or at all: the watch ends with what was shown last.
+            (Err(error), Some(earlier)) => match interrupt::received() {
+                Some(exit) => return Ok(watching.stop(&earlier, exit)),
+                None => return Err(error),
+            },
+            (Err(error), None) => return Err(error),
+        };
         if status.execution.stopped_ms.is_some() {
             return Ok(watching.end(&store, status).await);
         }
         // Closes a store that no process drives during the pause, so that another process can open it.
         let at_step_functions = store.at_step_functions().await.is_some();
-        let kept = at_step_functions.then_some(store);
+        kept = at_step_functions.then_some(store);
         if let Some(exit) = watching.pause(&status.view).await {
-            let (display_status, now_ms) = (watching.display_status(&status), watching.clock.now_ms());
-            watching.display.stop(&status.view, display_status, now_ms);
-            return Ok(exit);
+            return Ok(watching.stop(&status, exit));
         }
-        store = match kept {
-            Some(store) => store,
-            None => Handle::read(&home).await?,
-        };
+        shown = Some(status);
     }
 }
 
@@ -173,6 +192,13 @@ impl Watching<'_> {
             }
             self.display.tick(view);
         }
+    }
+
+    /// Ends the watch after a signal, with the line that says so. Returns the signal's exit code.
+    fn stop(&mut self, status: &DescribeExecutionResponse, exit: Exit) -> Exit {
+        let (display_status, now_ms) = (self.display_status(status), self.clock.now_ms());
+        self.display.stop(&status.view, display_status, now_ms);
+        exit
     }
 
     /// Shows the end of the execution, and records that it was shown.
