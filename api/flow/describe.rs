@@ -58,6 +58,9 @@ impl Operation for DescribeExecution {
         if !as_shown {
             view.paused = execution.paused;
             view.see_frames(&frames, execution.deadline_ms);
+            if view.lacks_map_runs() {
+                view.see_map_runs(&store.map_runs(&id)?);
+            }
         }
         let driven = !api.runner.driven(vec![id.clone()]).await.is_empty();
         Ok(DescribeExecutionResponse { execution, frames, definition, view, driven })
