@@ -238,7 +238,11 @@ fn a_retry_says_how_many_attempts_are_allowed_and_when_the_next_begins() {
     story.enter(6.2, "", parallel, story::NAMES[2]).enter(6.2, story::NAMES[2], task, "Create listener");
     story.retry(400.0, path, 2, "Rate exceeded");
     let shown = drawn(&story, "RUNNING", 401.0, None, &screen(140, 40)).join("\n");
-    assert!(shown.contains("attempt 2 of 4, next at 12:14:44: Rate exceeded"), "{shown}");
+    assert!(shown.contains("attempt 2 of 4 · next at 12:14:44 · Rate exceeded"), "{shown}");
+    let interrupted = drawn(&story, "INTERRUPTED", 460.0, None, &screen(140, 40)).join("\n");
+    assert!(interrupted.contains("attempt 2 of 4 · was due 12:14:44 · Rate exceeded"), "{interrupted}");
+    let narrow = drawn(&story, "RUNNING", 401.0, None, &screen(60, 40)).join("\n");
+    assert!(narrow.contains(" next at 12:14:44"), "the time is never cut: {narrow}");
     let line = lines::lines(&story.view, story.entries.last().unwrap()).join("\n");
     assert!(line.ends_with("attempt 2 of 4, next at 12:14:44: Rate exceeded"), "{line}");
     let state = story.view.states.get_mut(path).unwrap();
