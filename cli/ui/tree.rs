@@ -52,13 +52,23 @@ impl Shown<'_> {
 /// The tree, in at most the screen's rows. What runs and what needs a person stays; finished sections become one line, then sections
 /// and their only states share a line, then states that run are counted.
 pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
-    let rows = rows(shown);
-    let columns = row::Columns::of(&rows, screen);
+    let all = rows(shown);
+    let columns = row::Columns::of(&all, screen);
     let needs = needs_you(shown.view, screen.columns, shown.now_ms);
-    let has_command_line = rows.iter().any(|row| row.is_question || row.needs_you && !columns.has_room(row, &needs));
+    let limit = |has_command_line: bool| screen.rows.saturating_sub(1 + usize::from(has_command_line));
+    let asks = |rows: &[Row]| rows.iter().any(|row| row.needs_you);
+    let mut has_command_line = all.iter().any(|row| row.is_question || row.needs_you && !columns.has_room(row, &needs));
+    let mut rows = fit::fit(all.clone(), limit(has_command_line));
+    if !has_command_line && asks(&all) && !asks(&rows) {
+        has_command_line = true;
+        rows = fit::fit(all, limit(has_command_line));
+    }
+    // A name that was joined from two may need a wider column, unless it takes the room of the command.
+    let wider = row::Columns::of(&rows, screen);
+    let hides_command = rows.iter().any(|row| row.needs_you && !wider.has_room(row, &needs));
+    let columns = if hides_command && !has_command_line { columns } else { wider };
     let mut lines = vec![header(shown, screen)];
-    let limit = screen.rows.saturating_sub(1 + usize::from(has_command_line));
-    lines.extend(fit::fit(rows, limit).into_iter().map(|row| columns.line(&row, &needs)));
+    lines.extend(rows.iter().map(|row| columns.line(row, &needs)));
     if has_command_line {
         lines.push(Line::new(Tone::Attention, format!(" {needs}")));
     }

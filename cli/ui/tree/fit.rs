@@ -19,13 +19,16 @@ pub fn fit(mut rows: Vec<Row>, limit: usize) -> Vec<Row> {
         return rows;
     }
     let mut hidden = Hidden::default();
+    let failed = |row: &Row| row.rank == Rank::Needs && row.tone == Tone::Bad;
     hidden.take(&mut rows, limit, 1, |row| row.rank == Rank::Running);
-    // A Map's row, which has the number of its iterations, stays longer than other sections.
     hidden.take(&mut rows, limit, 0, |row| row.rank == Rank::Section && row.pieces.is_empty());
-    hidden.take(&mut rows, limit, 1, |row| row.rank == Rank::Needs);
-    for rank in [Rank::Section, Rank::Running, Rank::Needs] {
-        hidden.take(&mut rows, limit, 0, |row| row.rank == rank);
-    }
+    hidden.take(&mut rows, limit, 1, failed);
+    hidden.take(&mut rows, limit, 1, |row| row.rank == Rank::Needs && !failed(row));
+    hidden.take(&mut rows, limit, 0, failed);
+    hidden.take(&mut rows, limit, 0, |row| row.rank == Rank::Running);
+    // A Map's row, which has the number of its iterations, stays longer than other sections.
+    hidden.take(&mut rows, limit, 0, |row| row.rank == Rank::Section);
+    hidden.take(&mut rows, limit, 0, |row| row.rank == Rank::Needs);
     rows.extend(hidden.row(rows.is_empty()));
     rows.truncate(limit);
     rows
