@@ -200,8 +200,10 @@ impl Display {
     }
 
     /// Removes what is drawn, so that a message can be printed.
-    pub fn clear(&mut self) {
-        block::clear();
+    pub fn clear(&self) {
+        if self.kind == Kind::Tree {
+            block::clear();
+        }
     }
 
     fn tree(&self, view: &View, display_status: &str, now_ms: u64) -> Vec<String> {

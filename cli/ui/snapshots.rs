@@ -322,6 +322,9 @@ fn what_an_interrupted_execution_waits_for_was_due() {
     let interrupted = shown("INTERRUPTED");
     assert!(interrupted.contains("was due 12:08:30") && !interrupted.contains("until"), "{interrupted}");
     assert!(interrupted.contains("next check was due 12:08:31"), "{interrupted}");
+    let asked = |seconds| summary::needs(&running().view, Story::at(seconds)).join("\n");
+    assert!(asked(3_600.0).contains(" Next check was due 12:10:30."), "{}", asked(3_600.0));
+    assert!(asked(151.0).contains(" Next check 12:10:30."), "its poll is in flight: {}", asked(151.0));
 }
 
 #[test]
