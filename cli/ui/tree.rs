@@ -61,13 +61,18 @@ pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     let mut rows = fit::fit(all.clone(), limit(has_command_line));
     if !has_command_line && asks(&all) && !asks(&rows) {
         has_command_line = true;
-        rows = fit::fit(all, limit(has_command_line));
+        rows = fit::fit(all.clone(), limit(has_command_line));
     }
     // A name that was joined from two may need a wider column, unless it takes the room of the command.
     let wider = row::Columns::of(&rows, screen);
     let hides_command = rows.iter().any(|row| row.needs_you && !wider.has_room(row, &needs));
     let columns = if hides_command && !has_command_line { columns } else { wider };
-    let mut lines = vec![header(shown, screen)];
+    let mut header = header(shown, screen);
+    if limit(has_command_line) == 0 {
+        // No row is left: the first line has what the only one would say.
+        header.push(Tone::Plain, fit::fit(all, 1).pop().map_or_else(String::new, |row| format!("   {}", row.name)));
+    }
+    let mut lines = vec![header];
     lines.extend(rows.iter().map(|row| columns.line(row, &needs)));
     if has_command_line {
         lines.push(Line::new(Tone::Attention, format!(" {needs}")));
