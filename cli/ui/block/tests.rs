@@ -80,7 +80,8 @@ impl Emulator {
     }
 
     fn resize(&mut self, columns: usize, rows: usize) {
-        let before = std::mem::replace(&mut self.terminal, Terminal { columns, rows, ..self.terminal });
+        let before = self.terminal;
+        self.terminal = Terminal { columns, rows, ..before };
         if rows < before.rows {
             let fewer = before.rows - rows;
             let below = fewer.min(self.rows.len() - 1 - self.row);
