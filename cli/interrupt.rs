@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::Signal;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -58,6 +59,13 @@ pub fn install() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut file_too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
     tokio::spawn(async move { while file_too_large.recv().await.is_some() {} });
+    // The process was stopped, and the shell has printed below the tree: the next drawing goes below that.
+    let mut continued = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+    tokio::spawn(async move {
+        while continued.recv().await.is_some() {
+            ui::block::leave();
+        }
+    });
     tokio::spawn(async move {
         loop {
             let exit = tokio::select! {

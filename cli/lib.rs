@@ -183,7 +183,10 @@ fn start_log(arguments: &arguments::Arguments) {
     let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| {
+            ui::block::clear();
+            std::io::stderr()
+        })
         .log_internal_errors(false)
         .with_ansi(ansi)
         .try_init();

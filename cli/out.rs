@@ -7,7 +7,7 @@ use std::{
     sync::PoisonError,
 };
 
-use crate::ui::screen::printed;
+use crate::ui::{block, screen::printed};
 
 /// The first failure other than a closed pipe.
 static FAILURE: Mutex<Option<String>> = Mutex::new(None);
@@ -16,6 +16,7 @@ static CLOSED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::ne
 
 /// Prints text for people and a line feed, as [`printed`] says.
 pub fn line(text: Arguments<'_>) {
+    block::clear();
     let mut out = std::io::stdout().lock();
     let terminal = out.is_terminal();
     note(writeln!(out, "{}", printed(&text.to_string(), terminal)));
@@ -23,6 +24,7 @@ pub fn line(text: Arguments<'_>) {
 
 /// Prints text as it is and a line feed: JSON for programs, or a line whose colours [`crate::ui::screen::Screen`] made.
 pub fn raw_line(text: Arguments<'_>) {
+    block::clear();
     let mut out = std::io::stdout().lock();
     note(writeln!(out, "{text}"));
 }
@@ -30,6 +32,7 @@ pub fn raw_line(text: Arguments<'_>) {
 /// Prints a line for people on standard error, as [`line`] does. What cannot be written is lost: a command whose terminal or pipe is gone
 /// still ends in order, with its exit code.
 pub fn report(text: Arguments<'_>) {
+    block::clear();
     let mut out = std::io::stderr().lock();
     let terminal = out.is_terminal();
     let _ = writeln!(out, "{}", printed(&text.to_string(), terminal));
@@ -37,6 +40,7 @@ pub fn report(text: Arguments<'_>) {
 
 /// Prints text without a line feed and flushes.
 pub fn text(text: &str) {
+    block::clear();
     let mut out = std::io::stdout().lock();
     note(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }

@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::entries::ENTRIES_MAX;
 use crate::{Api, Fault, Operation, view::View};
 
+/// The most map runs that are read for a view: the latest. Distributed Maps inside others may have thousands.
+const MAP_RUNS_MAX: usize = 1_000;
+
 /// Describes an execution.
 pub struct DescribeExecution;
 
@@ -58,6 +61,9 @@ impl Operation for DescribeExecution {
         if !as_shown {
             view.paused = execution.paused;
             view.see_frames(&frames, execution.deadline_ms);
+            if view.lacks_map_runs() {
+                view.see_map_runs(&store.map_runs_before(&id, execution.next_frame_id, MAP_RUNS_MAX)?);
+            }
         }
         let driven = !api.runner.driven(vec![id.clone()]).await.is_empty();
         Ok(DescribeExecutionResponse { execution, frames, definition, view, driven })

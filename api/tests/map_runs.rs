@@ -3,6 +3,10 @@
 use serde_json::json;
 
 use super::*;
+use crate::{
+    Operation,
+    flow::{DescribeExecution, DescribeExecutionRequest},
+};
 
 /// A distributed Map over the input: `"wait"` waits an hour, `"bad"` fails, `"repaired"` fails until [`World::repair`],
 /// others succeed.
@@ -86,6 +90,17 @@ async fn a_map_run_that_succeeded_is_described_completely_and_its_history_names_
     let expected = json!({ "executionArn": execution, "mapRunArn": arn, "startDate": run["startDate"],
         "stopDate": run["stopDate"], "stateMachineArn": format!("{PREFIX}:stateMachine:m/Rows") });
     assert_eq!(listed["mapRuns"], json!([expected]));
+}
+
+#[tokio::test]
+async fn a_view_counts_the_iterations_of_a_distributed_map_that_has_ended() {
+    let world = World::new();
+    let execution = started(&world, json!({ "ToleratedFailureCount": 1 }), json!([1, "bad", 3])).await;
+    world.ended(&execution).await;
+    let request = DescribeExecutionRequest { id: "m:e".to_owned(), as_shown: false };
+    let view = DescribeExecution::answer(&world.api, request).await.unwrap().view;
+    let map = view.maps["Each"];
+    assert_eq!((map.total, map.succeeded, map.failed), (3, 2, 1));
 }
 
 #[tokio::test]

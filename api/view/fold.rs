@@ -30,6 +30,7 @@ impl View {
                 self.fail_enclosing(path(name), failure);
             }
             Details::MapRunStarted { .. } => self.begin_map_run(frame),
+            Details::MapStateSucceeded { name } => self.end_map(&path(name)),
             Details::MapIterationSucceeded { .. } => self.end_iteration(frame, true),
             Details::MapIterationFailed { .. } | Details::MapIterationAborted { .. } => {
                 self.end_iteration(frame, false)
@@ -49,7 +50,6 @@ impl View {
             | Details::TaskFailed { .. }
             | Details::TaskTimedOut { .. }
             | Details::ParallelStateSucceeded { .. }
-            | Details::MapStateSucceeded { .. }
             | Details::MapRunRedriven { .. }
             | Details::MapRunSucceeded
             | Details::MapRunFailed(_)

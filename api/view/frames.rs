@@ -71,7 +71,7 @@ impl View {
     }
 
     /// Whether a state is a Map that runs and whose iterations have histories of their own.
-    fn is_distributed(&self, path: &str) -> bool {
+    pub(super) fn is_distributed(&self, path: &str) -> bool {
         let runs = self.states.get(path).is_some_and(|state| state.doing == Doing::Running);
         runs && self.distributed.contains(path)
     }

@@ -1,6 +1,6 @@
 //! The progress of Maps: how many iterations have ended, of how many.
 
-use engine::machine::{FrameRow, FrameState};
+use engine::machine::{FrameRow, FrameState, MapRun};
 use serde::{Deserialize, Serialize};
 
 use super::View;
@@ -44,6 +44,32 @@ impl View {
         let path = frame.rsplit_once('[').map_or(frame, |(map, _)| map);
         if let Some(map) = self.maps.get_mut(path) {
             *if succeeded { &mut map.succeeded } else { &mut map.failed } += 1;
+        }
+    }
+
+    /// A Map succeeded. No event of this history says how the iterations of a distributed Map ended: all have, and those that did not
+    /// fail succeeded.
+    pub(super) fn end_map(&mut self, path: &str) {
+        if let Some(map) = self.maps.get_mut(path).filter(|_| self.distributed.contains(path)) {
+            map.succeeded = map.total.saturating_sub(map.failed);
+        }
+    }
+
+    /// Whether the iterations of a distributed Map that does not run any more are known only to its map run: its frame is in another
+    /// state, or gone.
+    pub fn lacks_map_runs(&self) -> bool {
+        self.distributed.iter().any(|path| !self.is_distributed(path))
+    }
+
+    /// Folds in how the iterations of distributed Maps ended that do not run any more. `runs` are those of the execution, the latest
+    /// first.
+    pub fn see_map_runs(&mut self, runs: &[MapRun]) {
+        for path in &self.distributed {
+            let is_of = |run: &&MapRun| run.within.is_none() && run.is_of(&self.id, path);
+            let Some(run) = runs.iter().find(is_of).filter(|_| !self.is_distributed(path)) else { continue };
+            let counts = run.executions;
+            let failed = counts.failed + counts.timed_out + counts.aborted;
+            self.maps.insert(path.clone(), MapProgress { total: counts.total, succeeded: counts.succeeded, failed });
         }
     }
 

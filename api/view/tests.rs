@@ -233,6 +233,20 @@ fn a_failure_that_a_map_tolerates_is_not_that_of_the_execution() {
 }
 
 #[test]
+fn all_iterations_of_a_distributed_map_that_succeeded_have_ended() {
+    let (mut view, name): (View, std::sync::Arc<str>) = (any(), "All".into());
+    view.fold(&entered(1, StateType::Map, "All"));
+    view.fold(&event(2, HistoryEventDetails::MapStateStarted { name: name.clone(), length: 9 }));
+    view.fold(&event(3, HistoryEventDetails::MapRunStarted { map_run: "mapRun:x/All:1".to_owned() }));
+    assert!(!view.lacks_map_runs(), "while it runs, its frame counts them");
+    view.fold(&event(4, HistoryEventDetails::MapRunSucceeded));
+    view.fold(&event(5, HistoryEventDetails::MapStateSucceeded { name }));
+    assert_eq!((view.maps["All"].succeeded, view.maps["All"].ended()), (9, 9));
+    view.fold(&event(6, exited("All")));
+    assert!(view.lacks_map_runs(), "only its run knows how many of them failed");
+}
+
+#[test]
 fn a_retry_of_a_section_abandons_what_was_inside() {
     let mut view = any();
     let (state_type, input) = (StateType::Task, Default::default());

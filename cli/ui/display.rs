@@ -42,7 +42,6 @@ pub struct Display {
     display_status: Option<&'static str>,
     /// The lines below the questions.
     last_lines: Vec<String>,
-    drawn: Vec<String>,
     /// The id of the execution, until the line above its first lines is printed.
     without_heading: Option<String>,
     /// The date of the last line that was printed.
@@ -92,7 +91,6 @@ impl Display {
             typical: None,
             display_status: None,
             last_lines: Vec::new(),
-            drawn: Vec::new(),
             without_heading: None,
             date,
             heartbeat: HEARTBEAT_FIRST,
@@ -186,11 +184,7 @@ impl Display {
         match self.kind {
             Kind::Tree => {
                 let display_status = self.display_status.unwrap_or(if view.paused { "PAUSED" } else { "RUNNING" });
-                let wanted = self.live_tree(view, display_status, now_ms);
-                if wanted != self.drawn {
-                    block::draw(&wanted);
-                    self.drawn = wanted;
-                }
+                block::draw(&self.live_tree(view, display_status, now_ms));
             }
             Kind::Lines if !self.quiet && self.last_output.elapsed() >= self.heartbeat => {
                 if let Some(line) = lines::heartbeat(view, self.typical.as_ref(), now_ms) {
@@ -206,9 +200,10 @@ impl Display {
     }
 
     /// Removes what is drawn, so that a message can be printed.
-    pub fn clear(&mut self) {
-        block::clear();
-        self.drawn.clear();
+    pub fn clear(&self) {
+        if self.kind == Kind::Tree {
+            block::clear();
+        }
     }
 
     fn tree(&self, view: &View, display_status: &str, now_ms: u64) -> Vec<String> {
@@ -233,7 +228,6 @@ impl Display {
             Kind::Json => json::print(json::watch_end(view, driven, now_ms)),
             Kind::Tree => {
                 block::finish(&self.tree(view, display_status, now_ms));
-                self.drawn.clear();
                 self.print_lines(&summary::end(view, driven, now_ms));
             }
             Kind::Lines | Kind::None => self.print_lines(&summary::end(view, driven, now_ms)),
@@ -288,15 +282,15 @@ impl Drop for Display {
     }
 }
 
-/// The screen for lines that are drawn again: the empty line above them and the last row stay free, and the last column, at which
-/// terminals differ in when they wrap.
+/// The screen for lines that are drawn again: the row below them stays free for the cursor, and the last column, at which terminals
+/// differ in when they wrap.
 fn drawing_screen(color: Color) -> Screen {
     let screen = Screen::of_stdout(color);
     let (columns, rows) = match screen.columns {
         usize::MAX => (COLUMNS_ELSEWHERE, ROWS_ELSEWHERE),
         columns => (columns, screen.rows),
     };
-    Screen { columns: columns.saturating_sub(1).max(1), rows: rows.saturating_sub(2).max(1), ..screen }
+    Screen { columns: columns.saturating_sub(1).max(1), rows: rows.saturating_sub(1).max(1), ..screen }
 }
 /// What [`Display::head`] prints where no line follows that was not shown before.
 const NOTHING_NEW: &str = "nothing new";

@@ -177,7 +177,8 @@ pub fn printed(text: &str, terminal: bool) -> String {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
+/// A variable of the process that is not empty.
+pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

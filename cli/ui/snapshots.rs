@@ -145,7 +145,7 @@ fn a_live_tree_shows_no_command_below_another_question() {
     let parallel = engine::journal::StateType::Parallel;
     for (questions, columns, rows) in [(4, 80, 24), (20, 80, 24), (4, 60, 12), (20, 60, 12)] {
         // The cells that Display leaves free.
-        let screen = screen(columns - 1, rows - 2);
+        let screen = screen(columns - 1, rows - 1);
         let mut story = Story::new("release-7k3f", &sections(&["All", "Then"]));
         story.enter(0.0, "", parallel, "All");
         for number in 0..questions {
@@ -220,6 +220,113 @@ fn a_tree_fits_any_height() {
     assert!(shown.contains("› Wait") && shown.contains("needs you"), "{shown}");
 }
 
+/// Six iterations of a Map of 200 items ask a person.
+fn map_that_asks() -> Story {
+    let mut story = map();
+    for index in 163..169 {
+        let frame = format!("Process the items[{index}]");
+        story.enter(170.0, &frame, engine::journal::StateType::Task, "Ask");
+        story.waiting(170.0, &format!("{frame}/Ask"), "waits for an answer", Some(approval()));
+    }
+    story
+}
+
+/// Forty branches of a section run, and one failed.
+fn forty_branches() -> Story {
+    let mut story = Story::new("release-7k3f", &sections(&["Check all regions", "Release"]));
+    story.enter(0.0, "", engine::journal::StateType::Parallel, "Check all regions");
+    for number in 0..41 {
+        let (frame, name) = (format!("Check all regions[{number}]"), format!("Check region {number}"));
+        story.enter(f64::from(number), &frame, engine::journal::StateType::Task, &name);
+    }
+    let state_path = "Check all regions[7]/Check region 7".to_owned();
+    let failure = engine::journal::StepFailure { error: "E".to_owned(), cause: "no answer".to_owned(), details: None };
+    story.note(50.0, engine::journal::Note::Failure { state_path, attempt: 1, failure });
+    story
+}
+
+#[test]
+fn what_is_left_out_is_counted() {
+    let draw = |story: &Story, screen: &Screen| drawn(story, "RUNNING", 195.0, None, screen);
+    snapshot!(
+        "map_that_asks",
+        at_widths(|screen| draw(&map_that_asks(), &Screen { rows: 24, ..*screen }))
+            + &at_widths(|screen| draw(&map_that_asks(), &Screen { rows: 7, ..*screen }))
+    );
+    snapshot!("branches_of_forty", at_widths(|screen| draw(&forty_branches(), &Screen { rows: 12, ..*screen })));
+    for rows in 1..60 {
+        let shown = draw(&forty_branches(), &screen(80, rows));
+        let running = shown.iter().filter(|line| line.contains("└─● Check region")).count();
+        let is_counted = running == 40 || shown.last().unwrap().contains(&format!("{} ", 40 - running));
+        assert!(is_counted, "{rows} rows: {shown:#?}");
+    }
+}
+
+#[test]
+fn a_map_that_asks_shows_how_far_it_is_at_every_width() {
+    for columns in [60, 80, 100, 140] {
+        for rows in 4..30 {
+            let shown = drawn(&map_that_asks(), "RUNNING", 195.0, None, &screen(columns, rows));
+            let all = shown.join("\n");
+            assert!(all.contains("needs you: flow status import-9c2e"), "{columns}x{rows}: {all}");
+            assert!(rows < 7 || all.contains(" 123/200 · "), "{columns}x{rows}: {all}");
+            assert!(rows < 12 || all.contains("6 × Ask"), "{columns}x{rows}: {all}");
+        }
+    }
+}
+
+#[test]
+fn the_time_left_and_complete_names_are_shown_where_there_is_room() {
+    let mut story = running();
+    story.view.id = "rehearsal-endpoints-aws-teardown-7k3f".to_owned();
+    let header = |columns| drawn(&story, "RUNNING", 124.0, Some(&typical()), &screen(columns, 40)).swap_remove(0);
+    assert!(header(60).ends_with("left"), "{}", header(60));
+    assert!(
+        header(140).ends_with("teardown-7k3f   RUNNING   2/8   2m04s   10–16m left + your answer"),
+        "{}",
+        header(140)
+    );
+    let name = "Wait until every instance of the load balancer in every region is active";
+    let mut story = Story::new("release-7k3f", &sections(&[name, "Then"]));
+    story.enter(0.0, "", engine::journal::StateType::Parallel, name);
+    let shown = drawn(&story, "RUNNING", 9.0, None, &screen(200, 40)).join("\n");
+    assert!(shown.contains(name), "{shown}");
+}
+
+#[test]
+fn lines_of_a_question_that_are_not_shown_are_announced_on_few_rows() {
+    let mut asks = approval();
+    asks.values = (1..=9).map(|number| (String::new(), format!("Read page {number}."))).collect();
+    let mut story = Story::new("release-7k3f", &sections(&["Ask", "Then"]));
+    story.enter(0.0, "", engine::journal::StateType::Task, "Ask");
+    story.waiting(1.0, "Ask", "waits for an answer", Some(asks));
+    let now_ms = Story::at(60.0);
+    let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
+    for rows in 4..30 {
+        let lines = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen(100, rows));
+        let all = lines.join("\n");
+        let is_complete = (1..=9).all(|number| all.contains(&format!("Read page {number}.")));
+        assert!(is_complete || all.contains(" more lines: flow status release-7k3f"), "{rows} rows: {all}");
+    }
+}
+
+#[test]
+fn what_an_interrupted_execution_waits_for_was_due() {
+    let (task, wait) = (engine::journal::StateType::Task, engine::journal::StateType::Wait);
+    let mut story = Story::new("release-7k3f", &sections(&["Poll", "Sleep"]));
+    story.enter(0.0, "", task, "Poll").waiting(1.0, "Poll", "provisioning", None).enter(0.0, "", wait, "Sleep");
+    let state = story.view.states.get_mut("Sleep").unwrap();
+    state.doing = api::view::Doing::Sleeping { due_ms: Story::at(30.0) };
+    let shown = |display_status| drawn(&story, display_status, 60.0, None, &screen(140, 40)).join("\n");
+    assert!(shown("RUNNING").contains("until 12:08:30") && !shown("RUNNING").contains("was due"));
+    let interrupted = shown("INTERRUPTED");
+    assert!(interrupted.contains("was due 12:08:30") && !interrupted.contains("until"), "{interrupted}");
+    assert!(interrupted.contains("next check was due 12:08:31"), "{interrupted}");
+    let asked = |seconds| summary::needs(&running().view, Story::at(seconds)).join("\n");
+    assert!(asked(3_600.0).contains(" Next check was due 12:10:30."), "{}", asked(3_600.0));
+    assert!(asked(151.0).contains(" Next check 12:10:30."), "its poll is in flight: {}", asked(151.0));
+}
+
 #[test]
 fn what_runs_is_shown_in_every_height() {
     for rows in 3..60 {
@@ -238,7 +345,11 @@ fn a_retry_says_how_many_attempts_are_allowed_and_when_the_next_begins() {
     story.enter(6.2, "", parallel, story::NAMES[2]).enter(6.2, story::NAMES[2], task, "Create listener");
     story.retry(400.0, path, 2, "Rate exceeded");
     let shown = drawn(&story, "RUNNING", 401.0, None, &screen(140, 40)).join("\n");
-    assert!(shown.contains("attempt 2 of 4, next at 12:14:44: Rate exceeded"), "{shown}");
+    assert!(shown.contains("attempt 2 of 4 · next at 12:14:44 · Rate exceeded"), "{shown}");
+    let interrupted = drawn(&story, "INTERRUPTED", 460.0, None, &screen(140, 40)).join("\n");
+    assert!(interrupted.contains("attempt 2 of 4 · was due 12:14:44 · Rate exceeded"), "{interrupted}");
+    let narrow = drawn(&story, "RUNNING", 401.0, None, &screen(60, 40)).join("\n");
+    assert!(narrow.contains(" next at 12:14:44"), "the time is never cut: {narrow}");
     let line = lines::lines(&story.view, story.entries.last().unwrap()).join("\n");
     assert!(line.ends_with("attempt 2 of 4, next at 12:14:44: Rate exceeded"), "{line}");
     let state = story.view.states.get_mut(path).unwrap();

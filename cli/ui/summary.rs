@@ -25,6 +25,9 @@ use crate::{
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
 
+/// A check that is due may be in flight at the moment. So long after its time no process makes it: one minute.
+const CHECK_MS_MAX: u64 = 60_000;
+
 /// The lines of an instruction: the sentence, then the values to copy. All lines of a value have the same indentation.
 pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     let mut lines: Vec<String> = instructions.sentence.lines().map(str::to_owned).collect();
@@ -70,7 +73,8 @@ pub fn questions(view: &View, now_ms: u64) -> Vec<Vec<String>> {
                         let last =
                             format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
                         let next = moment(wait.next_poll_ms, now_ms);
-                        format!("{} Next check {next}.{deadline}", with_full_stop(&last))
+                        let was_due = if wait.next_poll_ms + CHECK_MS_MAX <= now_ms { "was due " } else { "" };
+                        format!("{} Next check {was_due}{next}.{deadline}", with_full_stop(&last))
                     }
                 });
                 lines.push(format!("  To cancel:    flow cancel {id}{OPTIONS}"));

@@ -10,7 +10,7 @@ use engine::{journal::StateType, step::Approval};
 
 pub use below::tree_with_questions;
 pub use detail::detail;
-use row::{Rank, Row};
+use row::{ALWAYS, Rank, Row};
 
 use super::{
     display_status::is_driven,
@@ -23,6 +23,11 @@ use crate::{proposed::OPTIONS, shell::quote_name};
 
 /// So many states of a Map's iterations have lines of their own; more of them are one line with their number.
 const ALIKE_SHOWN_MAX: usize = 3;
+
+/// The cells between the parts of the first line.
+const GAP_CELLS: usize = 3;
+/// In the first line, so many cells of the id are worth more than the time left.
+const HEADER_ID_CELLS: usize = 24;
 
 /// What a tree shows.
 #[derive(Clone, Copy)]
@@ -47,13 +52,28 @@ impl Shown<'_> {
 /// The tree, in at most the screen's rows. What runs and what needs a person stays; finished sections become one line, then sections
 /// and their only states share a line, then states that run are counted.
 pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
-    let rows = rows(shown);
-    let columns = row::Columns::of(&rows, screen);
+    let all = rows(shown);
+    let columns = row::Columns::of(&all, screen);
     let needs = needs_you(shown.view, screen.columns, shown.now_ms);
-    let has_command_line = rows.iter().any(|row| row.is_question || row.needs_you && !columns.has_room(&needs));
-    let mut lines = vec![header(shown, screen)];
-    let limit = screen.rows.saturating_sub(1 + usize::from(has_command_line));
-    lines.extend(fit::fit(rows, limit).into_iter().map(|row| columns.line(&row, &needs)));
+    let limit = |has_command_line: bool| screen.rows.saturating_sub(1 + usize::from(has_command_line));
+    let asks = |rows: &[Row]| rows.iter().any(|row| row.needs_you);
+    let mut has_command_line = all.iter().any(|row| row.is_question || row.needs_you && !columns.has_room(row, &needs));
+    let mut rows = fit::fit(all.clone(), limit(has_command_line));
+    if !has_command_line && asks(&all) && !asks(&rows) {
+        has_command_line = true;
+        rows = fit::fit(all.clone(), limit(has_command_line));
+    }
+    // A name that was joined from two may need a wider column, unless it takes the room of the command.
+    let wider = row::Columns::of(&rows, screen);
+    let hides_command = rows.iter().any(|row| row.needs_you && !wider.has_room(row, &needs));
+    let columns = if hides_command && !has_command_line { columns } else { wider };
+    let mut header = header(shown, screen);
+    if limit(has_command_line) == 0 {
+        // No row is left: the first line has what the only one would say.
+        header.push(Tone::Plain, fit::fit(all, 1).pop().map_or_else(String::new, |row| format!("   {}", row.name)));
+    }
+    let mut lines = vec![header];
+    lines.extend(rows.iter().map(|row| columns.line(row, &needs)));
     if has_command_line {
         lines.push(Line::new(Tone::Attention, format!(" {needs}")));
     }
@@ -89,32 +109,45 @@ fn approval_of(state: &StateView) -> Option<&Approval> {
     }
 }
 
-/// Id, status, sections done, time taken and time left, as far as they fit.
+/// Id, status, sections done, time taken and time left. What does not fit is left out: first the time taken. An id that leaves no room
+/// for the time left is cut in its middle.
 fn header(shown: &Shown, screen: &Screen) -> Line {
     let Shown { view, display_status, typical, now_ms } = *shown;
-    let took = duration(view.took_ms(now_ms));
-    let id = screen.fit_id(&view.id, screen.columns.saturating_sub(3 + width(display_status)));
-    let mut used = width(&id);
-    let mut line = Line::new(Tone::Plain, id);
-    let mut push = |tone, piece: String, always: bool| {
-        let fits = always || used + 3 + width(&piece) <= screen.columns;
-        if fits {
-            used += 3 + width(&piece);
-            line.push(Tone::Plain, "   ");
-            line.push(tone, piece);
+    let mut pieces = vec![
+        (2, Tone::Plain, format!("{}/{}", view.sections_done(), view.sections.len())),
+        (1, Tone::Plain, duration(view.took_ms(now_ms))),
+    ];
+    let cells = |text: &str| GAP_CELLS + width(text);
+    let mut always = cells(display_status);
+    if let Some(left) = typical.and_then(|typical| view.time_left(typical, now_ms)) {
+        let range = format!("{} left", duration_range(left.low_ms, left.high_ms));
+        always += cells(&range);
+        pieces.push((3, Tone::Faint, range));
+        if left.needs_person {
+            pieces.push((0, Tone::Faint, "+ your answer".to_owned()));
         }
-        fits
+    }
+    let id_cells = screen.columns.saturating_sub(always);
+    let id_cells =
+        if id_cells < HEADER_ID_CELLS { screen.columns.saturating_sub(cells(display_status)) } else { id_cells };
+    let id = screen.fit_id(&view.id, id_cells);
+    // What belongs to the time left follows it after one space.
+    let gap = |importance: u8| if importance == 0 { 1 } else { GAP_CELLS };
+    let used = |pieces: &[(u8, Tone, String)]| -> usize {
+        let fixed = width(&id) + cells(display_status);
+        fixed + pieces.iter().map(|(importance, _, piece)| gap(*importance) + width(piece)).sum::<usize>()
     };
-    // The status is shown in any case, the rest if it fits.
-    push(status::tone(display_status), display_status.to_owned(), true);
-    let fits = push(Tone::Plain, format!("{}/{}", view.sections_done(), view.sections.len()), false)
-        && push(Tone::Plain, took, false);
-    if let Some(left) = typical.and_then(|typical| view.time_left(typical, now_ms)).filter(|_| fits) {
-        let range = duration_range(left.low_ms, left.high_ms);
-        let person = if left.needs_person { " + your answer" } else { "" };
-        if !push(Tone::Faint, format!("{range} left{person}"), false) {
-            push(Tone::Faint, format!("{range} left"), false);
-        }
+    while used(&pieces) > screen.columns
+        && let Some(least) = pieces.iter().map(|(importance, ..)| *importance).min()
+    {
+        pieces.retain(|(importance, ..)| *importance != least);
+    }
+    let mut line = Line::new(Tone::Plain, id);
+    line.push(Tone::Plain, " ".repeat(GAP_CELLS));
+    line.push(status::tone(display_status), display_status);
+    for (importance, tone, piece) in pieces {
+        line.push(Tone::Plain, " ".repeat(gap(importance)));
+        line.push(tone, piece);
     }
     line
 }
@@ -126,10 +159,13 @@ fn rows(shown: &Shown) -> Vec<Row> {
         match view.states.get(&section.path) {
             None => ahead.push(section.name.as_str()),
             Some(state) => {
-                rows.push(section_row(shown, state));
-                if !matches!(state.doing, Doing::Exited { .. } | Doing::Caught { .. }) {
-                    rows.extend(inner_rows(shown, state));
-                }
+                let inner = match state.doing {
+                    Doing::Exited { .. } | Doing::Caught { .. } => Vec::new(),
+                    _ => inner_rows(shown, state),
+                };
+                let states = usize::from(inner.is_empty() && !state.doing.is_left());
+                rows.push(Row { states, ..section_row(shown, state) });
+                rows.extend(inner);
             }
         }
     }
@@ -169,6 +205,8 @@ fn section_row(shown: &Shown, state: &StateView) -> Row {
         Doing::Exited { .. } => Rank::Finished,
         Doing::Failed { .. } | Doing::Caught { .. } => Rank::Needs,
         doing if doing.needs_person() => Rank::Needs,
+        // Such as a Wait of a workflow without sections.
+        doing if !doing.is_left() && !matches!(state.state_type, StateType::Parallel | StateType::Map) => Rank::Running,
         _ => Rank::Section,
     };
     let took_ms = Some(view.active_ms(state.entered_ms, until_ms));
@@ -180,9 +218,9 @@ fn section_row(shown: &Shown, state: &StateView) -> Row {
 
 /// How many iterations of a Map have ended.
 fn map_pieces(map: &MapProgress) -> Vec<(u8, String)> {
-    let mut pieces = vec![(4, format!("{}/{}", map.ended(), map.total))];
+    let mut pieces = vec![(ALWAYS, format!("{}/{}", map.ended(), map.total))];
     if map.failed > 0 {
-        pieces.push((3, format!("{} failed", map.failed)));
+        pieces.push((ALWAYS - 1, format!("{} failed", map.failed)));
     }
     pieces
 }
@@ -277,7 +315,7 @@ fn state_row(shown: &Shown, depth: usize, state: &StateView, outer: &StateView) 
     };
     let took_ms = Some(shown.view.active_ms(state.entered_ms, until_ms));
     let pieces = detail::pieces(state, shown.driven(), now_ms);
-    Row { rank, tone, took_ms, pieces, ..Row::new(depth, icon, inside_name(state, outer)) }
+    Row { rank, tone, states: 1, took_ms, pieces, ..Row::new(depth, icon, inside_name(state, outer)) }
 }
 
 /// One row for many iterations: the one that takes longest, failed last, or is repeated next.
@@ -290,15 +328,15 @@ fn group_row(shown: &Shown, depth: usize, group: &[&StateView]) -> Option<Row> {
     })?;
     let (icon, tone, rank) = icon(first);
     let took_ms = Some(shown.view.active_ms(first.entered_ms, now_ms));
-    let what = match &first.doing {
-        Doing::Retrying { .. } => "the next",
-        Doing::Failed { .. } => "the last",
-        _ => "the longest",
-    };
-    let detail = detail(first, shown.driven(), now_ms);
-    let detail = if detail.is_empty() { what.to_owned() } else { format!("{what}: {detail}") };
-    let name = format!("{} × {}", group.len(), first.name);
-    Some(Row { rank, tone, took_ms, pieces: vec![(1, detail)], ..Row::new(depth, icon, name) })
+    let mut pieces = detail::pieces(first, shown.driven(), now_ms);
+    // The details and the time are those of one of them. The time of the next attempt speaks for itself.
+    match &first.doing {
+        Doing::Retrying { .. } => {}
+        Doing::Failed { .. } => pieces.push((1, "the last of them".to_owned())),
+        _ => pieces.push((1, "the longest of them".to_owned())),
+    }
+    let (states, name) = (group.len(), format!("{} × {}", group.len(), first.name));
+    Some(Row { rank, tone, states, took_ms, pieces, ..Row::new(depth, icon, name) })
 }
 
 /// The name of a state inside a section or a Map, with the branch or iteration that it is in: `[2] Ask`.

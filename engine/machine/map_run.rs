@@ -225,6 +225,11 @@ impl MapRunLimits {
 }
 
 impl MapRun {
+    /// Whether it is a run of the Map with this path in an execution.
+    pub fn is_of(&self, execution: &str, state_path: &str) -> bool {
+        self.uuid == uuid(execution, state_path, self.number)
+    }
+
     /// Applies new limits.
     pub(super) fn apply(&mut self, limits: MapRunLimits) {
         self.max_concurrency = limits.max_concurrency.unwrap_or(self.max_concurrency);

@@ -1,18 +1,23 @@
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
-/// A terminal that understands what a block writes. It wraps lines again when it is resized, or cuts them, as terminals do.
-struct Terminal {
-    columns: usize,
-    rewraps: bool,
-    /// The rows, and whether the next row continues the line.
+/// A terminal that understands what a block writes. When it is resized it wraps lines again, or cuts them, and moves rows into its history
+/// and back, as tmux and most others do.
+struct Emulator {
+    terminal: Terminal,
+    /// The rows of the history and of the screen, and whether the next row continues the line.
     rows: Vec<(Vec<char>, bool)>,
+    /// The number of rows in the history.
+    history: usize,
     row: usize,
     column: usize,
 }
 
-impl Terminal {
-    fn new(columns: usize, rewraps: bool) -> Self {
-        Terminal { columns, rewraps, rows: vec![(Vec::new(), false)], row: 0, column: 0 }
+impl Emulator {
+    fn new(columns: usize, rows: usize, rewraps: bool) -> Self {
+        let terminal = Terminal { columns, rows, rewraps };
+        Emulator { terminal, rows: vec![(Vec::new(), false); rows], history: 0, row: 0, column: 0 }
     }
 
     fn write(&mut self, text: &str) {
@@ -20,15 +25,17 @@ impl Terminal {
         while let Some(c) = characters.next() {
             match c {
                 '\r' => self.column = 0,
-                '\n' => self.feed(false),
+                '\n' => self.feed(),
                 '\u{1b}' => {
                     let sequence = characters.as_str();
-                    let end = sequence.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(0);
+                    let end = sequence.find(|c: char| c.is_ascii_alphabetic()).unwrap();
                     match &sequence[1..=end] {
                         "J" => self.clear_below(),
-                        "K" => self.clear_line(),
+                        "K" => self.clear_from(self.column),
+                        "2K" => self.clear_from(0),
                         up if up.ends_with('A') => {
-                            self.row = self.row.saturating_sub(up.trim_end_matches('A').parse().unwrap_or(0));
+                            let up: usize = up.trim_end_matches('A').parse().unwrap();
+                            self.row = self.row.saturating_sub(up).max(self.history);
                         }
                         _ => {}
                     }
@@ -40,8 +47,9 @@ impl Terminal {
     }
 
     fn put(&mut self, c: char) {
-        if self.column == self.columns {
-            self.feed(true);
+        if self.column == self.terminal.columns {
+            self.rows[self.row].1 = true;
+            self.feed();
         }
         let row = &mut self.rows[self.row].0;
         row.resize(row.len().max(self.column + 1), ' ');
@@ -49,37 +57,56 @@ impl Terminal {
         self.column += 1;
     }
 
-    fn feed(&mut self, wraps: bool) {
-        self.rows[self.row].1 = wraps;
+    fn feed(&mut self) {
         self.row += 1;
         self.column = 0;
         if self.row == self.rows.len() {
             self.rows.push((Vec::new(), false));
+            self.history += 1;
         }
     }
 
     fn clear_below(&mut self) {
-        self.rows.truncate(self.row + 1);
-        self.clear_line();
+        assert_ne!((self.row, self.column), (self.history, 0), "tmux moves a screen that is cleared into its history");
+        self.rows[self.row + 1..].iter_mut().for_each(|row| *row = (Vec::new(), false));
+        self.clear_from(self.column);
     }
 
-    fn clear_line(&mut self) {
+    fn clear_from(&mut self, column: usize) {
         let (row, wraps) = &mut self.rows[self.row];
-        row.truncate(self.column);
-        *wraps = false;
+        row.truncate(column);
+        // What begins a row keeps what continues it.
+        *wraps &= column > 0;
     }
 
-    fn resize(&mut self, columns: usize) {
-        self.columns = columns;
-        if !self.rewraps {
-            self.rows.iter_mut().for_each(|(row, _)| row.truncate(columns));
-            return;
+    fn resize(&mut self, columns: usize, rows: usize) {
+        let before = self.terminal;
+        self.terminal = Terminal { columns, rows, ..before };
+        if rows < before.rows {
+            let fewer = before.rows - rows;
+            let below = fewer.min(self.rows.len() - 1 - self.row);
+            self.rows.truncate(self.rows.len() - below);
+            self.history += fewer - below;
+        } else {
+            let more = rows - before.rows;
+            let shown_again = more.min(self.history);
+            self.history -= shown_again;
+            self.rows.resize(self.rows.len() + more - shown_again, (Vec::new(), false));
         }
+        if !self.terminal.rewraps {
+            self.rows.iter_mut().for_each(|(row, _)| row.truncate(columns));
+        } else if columns != before.columns {
+            self.rewrap();
+        }
+    }
+
+    fn rewrap(&mut self) {
+        let Terminal { columns, rows: height, .. } = self.terminal;
         let (mut rows, mut cursor) = (Vec::new(), 0);
         let mut line: Vec<char> = Vec::new();
         for (number, (row, wraps)) in self.rows.iter().enumerate() {
             if number == self.row {
-                cursor = rows.len() + line.len() / columns;
+                cursor = rows.len() + (line.len() + self.column) / columns;
             }
             line.extend(row);
             if !wraps {
@@ -89,45 +116,127 @@ impl Terminal {
                 line.clear();
             }
         }
-        (self.rows, self.row) = (rows, cursor);
+        let length = rows.len().max(height);
+        rows.resize(length, (Vec::new(), false));
+        (self.history, self.rows) = (length - height, rows);
+        self.row = cursor.max(self.history);
+    }
+
+    fn draw(&mut self, block: &mut Block, lines: &[String]) {
+        let drawn = block.replace(lines, self.terminal);
+        self.write(&drawn);
+    }
+
+    /// The rows of the history and of the screen, without empty ones at the end.
+    fn all(&self) -> Vec<String> {
+        let text = |row: &[char]| row.iter().collect::<String>().trim_end().to_owned();
+        let mut rows: Vec<String> = self.rows.iter().map(|(row, _)| text(row)).collect();
+        while rows.last().is_some_and(String::is_empty) {
+            rows.pop();
+        }
+        rows
     }
 
     fn shown(&self) -> Vec<String> {
-        self.rows.iter().map(|(row, _)| row.iter().collect::<String>().trim_end().to_owned()).collect()
+        self.all().split_off(self.history)
     }
 }
 
 fn lines(count: usize, cells: usize) -> Vec<String> {
-    (1..=count).map(|n| format!("{n} {}", "x".repeat(cells - 3))).collect()
+    (1..=count).map(|n| format!("{n} {}", "x".repeat(cells.saturating_sub(3).max(1)))).collect()
+}
+
+const PRINTED: [&str; 3] = ["$ printed 1", "$ printed 2", "$ flow run"];
+
+fn printed(columns: usize, rows: usize, rewraps: bool) -> (Emulator, Block) {
+    let mut emulator = Emulator::new(columns, rows, rewraps);
+    PRINTED.iter().for_each(|line| emulator.write(&format!("{line}\r\n")));
+    (emulator, Block::new())
 }
 
 #[test]
-fn the_cursor_is_above_what_is_drawn_and_nothing_is_cleared_from_the_top() {
+fn the_cursor_is_below_what_is_drawn_and_nothing_is_cleared_from_the_first_cell() {
+    let (terminal, mut block) = (Terminal { columns: 80, rows: 24, rewraps: true }, Block::new());
     let lines = ["one".to_owned(), "two".to_owned()];
-    let drawn = "\u{1b}[?2026h\r\u{1b}[K\none\u{1b}[K\ntwo\u{1b}[K\u{1b}[J\r\u{1b}[2A\u{1b}[?2026l";
-    assert_eq!(drawing(&lines), drawn);
-    assert_eq!(drawing(&[]), "\u{1b}[?2026h\r\u{1b}[J\u{1b}[?2026l");
+    let first = "\u{1b}[?2026h\r\u{1b}[2Kone\u{1b}[K\r\n\u{1b}[2Ktwo\u{1b}[K\r\n\u{1b}[J\u{1b}[?2026l";
+    assert_eq!(block.replace(&lines, terminal), first);
+    let again = "\u{1b}[?2026h\r\u{1b}[2Aone\u{1b}[K\r\n\u{1b}[J\u{1b}[?2026l";
+    assert_eq!(block.replace(&lines[..1], terminal), again);
+    assert_eq!(block.replace(&[], terminal), "\u{1b}[?2026h\r\u{1b}[1A\u{1b}[K\r\n\u{1b}[J\u{1b}[1A\u{1b}[?2026l");
+}
+
+#[test]
+fn a_prompt_after_a_kill_is_below_what_is_drawn() {
+    let (mut emulator, mut block) = printed(80, 8, true);
+    emulator.draw(&mut block, &lines(7, 79));
+    emulator.write("$ ");
+    let shown = emulator.shown();
+    assert_eq!((shown[..7].to_vec(), shown[7].as_str()), (lines(7, 79), "$"));
+    // After a stop, the next drawing is below what the shell printed.
+    block.leave();
+    emulator.write("fg\r\n");
+    emulator.draw(&mut block, &lines(2, 79));
+    let all = emulator.all();
+    assert_eq!(all[all.len() - 3..], ["$ fg".to_owned(), lines(2, 79)[0].clone(), lines(2, 79)[1].clone()]);
 }
 
 #[test]
 fn a_terminal_that_is_resized_shows_no_debris() {
     for rewraps in [true, false] {
-        let mut terminal = Terminal::new(80, rewraps);
-        terminal.write("$ flow run\n");
-        let mut last = Vec::new();
-        for columns in [80, 40, 100, 13, 60] {
-            terminal.resize(columns);
-            for count in [4, 9, 2] {
-                last = lines(count, columns - 1);
-                terminal.write(&drawing(&last));
+        let (mut emulator, mut block) = printed(80, 24, rewraps);
+        let sizes = [(80, 10), (80, 24), (80, 5), (80, 40), (80, 24), (40, 24), (13, 24), (100, 24), (60, 24)];
+        for (columns, rows) in sizes {
+            emulator.resize(columns, rows);
+            let mut last = Vec::new();
+            for count in [4, 9, 15] {
+                last = lines(count.min(rows - 1), columns - 1);
+                emulator.draw(&mut block, &last);
             }
-            let wanted: Vec<String> =
-                ["$ flow run".to_owned(), String::new()].into_iter().chain(last.clone()).collect();
-            assert_eq!(terminal.shown(), wanted, "{columns} columns");
+            let mut above = emulator.shown();
+            let drawn = above.split_off(above.len() - last.len());
+            assert_eq!(drawn, last, "{columns}x{rows}");
+            assert!(above.iter().all(|row| row.starts_with("$ ")), "{columns}x{rows}: {above:#?}");
+            let printed: Vec<String> = emulator.all().into_iter().filter(|row| row.starts_with("$ ")).collect();
+            assert_eq!(printed, PRINTED, "{columns}x{rows}: nothing else is overwritten");
         }
-        terminal.write("a warning\n");
-        terminal.write(&drawing(&last));
-        let shown = terminal.shown();
-        assert_eq!((shown[1].as_str(), shown.len()), ("a warning", 3 + last.len()), "{shown:#?}");
     }
+}
+
+#[test]
+fn drawing_again_leaves_the_history_as_it_is() {
+    let (mut emulator, mut block) = printed(80, 10, true);
+    for number in 0..100 {
+        emulator.draw(&mut block, &lines([9, 4, 9, 1][number % 4], 79));
+        assert_eq!(emulator.history, 3, "the printed lines");
+    }
+    emulator.draw(&mut block, &[]);
+    assert_eq!(emulator.all(), PRINTED, "cleared");
+    assert_eq!((emulator.row, emulator.column), (3, 0));
+}
+
+#[test]
+fn a_terminal_of_one_row_shows_one_line() {
+    let (mut emulator, mut block) = printed(80, 1, true);
+    for _ in 0..5 {
+        emulator.draw(&mut block, &lines(1, 79));
+    }
+    assert_eq!((emulator.shown(), emulator.history), (lines(1, 79), 3));
+    assert_eq!((block.leave(), block.leave()), ("\r\n", ""));
+}
+
+#[test]
+fn the_rows_of_a_line_are_those_that_the_terminal_needs() {
+    let terminal = Terminal { columns: 5, rows: 9, rewraps: true };
+    let rows =
+        ["", "12345", "123456", "1234デ", "データベ", "\u{1b}[32m1234\u{1b}[0m5"].map(|line| terminal.rows_of(line));
+    assert_eq!(rows, [1, 1, 2, 2, 2, 1]);
+    assert_eq!(terminal.rows_of("データベース"), 3, "a wide character does not begin in the last column");
+    assert_eq!(Terminal { rewraps: false, ..terminal }.rows_of("123456"), 1);
+    let only = |set: &'static [&'static str]| {
+        move |name: &str| {
+            set.iter().find_map(|text| Some(text.split_once('=')?.1.to_owned()).filter(|_| text.starts_with(name)))
+        }
+    };
+    assert!(rewraps(only(&["TERM=xterm-256color"])) && rewraps(only(&["XTERM_VERSION=1", "TMUX=/tmp/t"])));
+    assert!(!rewraps(only(&["TERM=linux"])) && !rewraps(only(&["XTERM_VERSION=1"])) && !rewraps(only(&["STY=1"])));
 }

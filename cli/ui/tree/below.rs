@@ -13,6 +13,8 @@ use crate::{
 
 /// On fewer rows the tree alone is shown: it names the command that answers.
 const ROWS_MIN: usize = 8;
+/// The rows of an id, a question and the command that answers it.
+const ROWS_OF_NEED: usize = 3;
 
 /// The tree, below it what people are asked, and then the last lines, such as the command that continues the execution. The tree has at
 /// least a part of the rows.
@@ -23,6 +25,9 @@ pub fn tree_with_questions(
     screen: &Screen,
 ) -> Vec<String> {
     let has_room = screen.rows >= ROWS_MIN;
+    if !has_room && !questions.is_empty() {
+        return announced(shown, questions, screen);
+    }
     let wrapped = |lines: &[String]| -> Vec<String> {
         let rows = lines.iter().filter(|_| has_room).flat_map(|line| screen.wrapped(line));
         drawable(rows.collect(), screen.columns, &shown.view.id)
@@ -39,6 +44,30 @@ pub fn tree_with_questions(
     below.extend_from_slice(last_lines);
     drawn.extend(below.iter().map(|line| screen.cut(line)));
     drawn
+}
+
+/// The tree, and in the last row how many lines of questions are not shown, unless the tree names the command that shows them.
+fn announced(shown: &Shown, questions: &[Vec<String>], screen: &Screen) -> Vec<String> {
+    let id = &shown.view.id;
+    let painted = |rows: usize| -> Vec<String> {
+        let tree = tree(shown, &Screen { rows, ..*screen });
+        tree.iter().map(|line| screen.paint(line)).collect()
+    };
+    let hidden = questions.iter().map(Vec::len).sum::<usize>();
+    let (row, command) = (more_lines("", hidden, id), format!("flow status {}", quote_name(id)));
+    let drawn = painted(screen.rows);
+    let is_named = drawn.iter().any(|line| line.contains(&command));
+    if screen.rows <= ROWS_OF_NEED || is_named || width(&row) > screen.columns {
+        return drawn;
+    }
+    let mut drawn = painted(screen.rows - 1);
+    drawn.push(screen.cut(&row));
+    drawn
+}
+
+/// The row in place of lines that are left out, with the command that shows them.
+fn more_lines(indent: &str, number: usize, id: &str) -> String {
+    format!("{indent}… {}: flow status {}{OPTIONS}", counted(number, "more line"), quote_name(id))
 }
 
 /// Rows that the screen can draw. A command that is wider than the screen would be cut, and could not be pasted: in place of all such
@@ -99,8 +128,7 @@ fn shortened(lines: &[String], most: usize, id: &str) -> Vec<String> {
     }
     let first = usize::from(most > 2) + usize::from(most > 6);
     let last = most.saturating_sub(first + 1);
-    let left_out = counted(lines.len() - first - last, "more line");
-    let more = format!("  … {left_out}: flow status {}{OPTIONS}", quote_name(id));
+    let more = more_lines("  ", lines.len() - first - last, id);
     let (head, tail) = (lines.iter().take(first), lines.iter().skip(lines.len() - last));
     head.chain(std::iter::once(&more)).chain(tail).take(most).cloned().collect()
 }

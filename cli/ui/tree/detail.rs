@@ -13,6 +13,11 @@ pub fn detail(state: &StateView, driven: bool, now_ms: u64) -> String {
 
 /// The same in pieces, each with its importance: where the line is too long, the least important is left out first.
 pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)> {
+    // Nothing happens at its time without a process.
+    let due = |coming: &str, past: &str, due_ms: u64| {
+        let words = if due_ms <= now_ms && !driven { past } else { coming };
+        format!("{words} {}", moment(due_ms, now_ms))
+    };
     let timeout = |due: &Option<u64>| {
         let due = (*due)?;
         let verb = if due <= now_ms { "timed out" } else { "times out" };
@@ -34,11 +39,14 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             // Zero: nothing polls it.
             if wait.next_poll_ms > 0 {
                 pieces.push((1, format!("checked {} ago", duration(now_ms.saturating_sub(wait.polled_ms)))));
+                if wait.next_poll_ms <= now_ms && !driven {
+                    pieces.push((2, due("next check", "next check was due", wait.next_poll_ms)));
+                }
             }
             pieces.extend(timeout(&wait.deadline_ms));
         }
         Doing::Sleeping { due_ms } => {
-            pieces.push((3, format!("until {}", moment(*due_ms, now_ms))));
+            pieces.push((3, due("until", "was due", *due_ms)));
             if *due_ms > now_ms {
                 pieces.push((1, format!("in {}", duration(due_ms - now_ms))));
             }
@@ -49,8 +57,9 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             pieces.extend(timeout(deadline_ms));
         }
         Doing::Retrying { attempt, attempts_max, next_attempt_ms, failure } => {
-            let (next, attempt) = (moment(*next_attempt_ms, now_ms), attempt_of(*attempt, *attempts_max));
-            pieces.push((3, format!("{attempt}, next at {next}: {}", failure.cause)));
+            pieces.push((3, attempt_of(*attempt, *attempts_max)));
+            pieces.push((4, due("next at", "was due", *next_attempt_ms)));
+            pieces.extend(Some((2, failure.cause.clone())).filter(|(_, cause)| !cause.trim().is_empty()));
         }
         Doing::Failed { failure, .. } | Doing::Caught { failure, .. } | Doing::Paused { failure } => {
             pieces.push((3, failure.cause.clone()));

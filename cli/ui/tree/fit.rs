@@ -1,65 +1,101 @@
 //! Leaves out rows until a tree fits. What is left out is counted.
 
 use super::row::{Rank, Row};
-use crate::ui::screen::Tone;
+use crate::ui::{screen::Tone, text::one_or};
 
-/// At most so many rows.
+/// At most so many rows. The states of rows that are left out are counted in the last row.
 pub fn fit(mut rows: Vec<Row>, limit: usize) -> Vec<Row> {
-    count(&mut rows, limit, Rank::Finished, 0, End::First, |n| Row {
-        tone: Tone::Good,
-        ..Row::new(0, "✔", format!("{n} finished"))
-    });
+    count_finished(&mut rows, limit);
     merge(&mut rows, limit);
     if rows.len() > limit {
         rows.retain(|row| row.rank != Rank::Ahead);
     }
-    remove(&mut rows, limit, |row| row.rank == Rank::Finished);
-    count(&mut rows, limit, Rank::Running, 1, End::Last, |n| Row {
-        tone: Tone::Active,
-        ..Row::new(0, "●", format!("… and {n} more that run"))
-    });
+    while rows.len() > limit
+        && let Some(index) = rows.iter().position(|row| row.rank == Rank::Finished)
+    {
+        rows.remove(index);
+    }
+    if rows.len() <= limit {
+        return rows;
+    }
+    let mut hidden = Hidden::default();
+    let failed = |row: &Row| row.rank == Rank::Needs && row.tone == Tone::Bad;
+    hidden.take(&mut rows, limit, 1, |row| row.rank == Rank::Running);
+    hidden.take(&mut rows, limit, 0, |row| row.rank == Rank::Section && row.pieces.is_empty());
+    hidden.take(&mut rows, limit, 1, failed);
+    hidden.take(&mut rows, limit, 1, |row| row.rank == Rank::Needs && !failed(row));
+    hidden.take(&mut rows, limit, 0, failed);
+    hidden.take(&mut rows, limit, 0, |row| row.rank == Rank::Running);
     // A Map's row, which has the number of its iterations, stays longer than other sections.
-    remove(&mut rows, limit, |row| row.rank == Rank::Section && row.pieces.is_empty());
-    count(&mut rows, limit, Rank::Needs, 1, End::Last, |n| Row {
-        tone: Tone::Attention,
-        ..Row::new(0, "⏸", format!("… and {n} more that need you or failed"))
-    });
-    remove(&mut rows, limit, |row| matches!(row.rank, Rank::Section | Rank::Count));
+    hidden.take(&mut rows, limit, 0, |row| row.rank == Rank::Section);
+    hidden.take(&mut rows, limit, 0, |row| row.rank == Rank::Needs);
+    rows.extend(hidden.row(rows.is_empty()));
     rows.truncate(limit);
     rows
 }
 
-/// The end at which rows are left out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    First,
-    Last,
+/// The numbers of states whose rows are left out.
+#[derive(Default)]
+struct Hidden {
+    need_you: usize,
+    failed: usize,
+    running: usize,
 }
 
-/// Replaces as many rows of a rank as needed by one with their number; at least `kept` of them stay.
-fn count(rows: &mut Vec<Row>, limit: usize, rank: Rank, kept: usize, end: End, row: impl Fn(usize) -> Row) {
-    let Some(surplus) = rows.len().checked_sub(limit).filter(|surplus| *surplus > 0) else { return };
-    let indexes: Vec<usize> = (0..rows.len()).filter(|index| rows[*index].rank == rank).collect();
-    let removed = (surplus + 1).min(indexes.len().saturating_sub(kept));
+impl Hidden {
+    /// Leaves out the last of these rows until the others fit, with the row of the numbers; at least `kept` of them stay.
+    fn take(&mut self, rows: &mut Vec<Row>, limit: usize, kept: usize, is_one: impl Fn(&Row) -> bool) {
+        while rows.len() + usize::from(self.is_any()) > limit && rows.iter().filter(|row| is_one(row)).count() > kept {
+            let Some(index) = rows.iter().rposition(&is_one) else { return };
+            let Row { rank, tone, states, .. } = rows.remove(index);
+            let number = match (rank, tone) {
+                (Rank::Needs, Tone::Bad) => &mut self.failed,
+                (Rank::Needs, _) => &mut self.need_you,
+                _ => &mut self.running,
+            };
+            *number += states;
+        }
+    }
+
+    fn is_any(&self) -> bool {
+        self.need_you + self.failed + self.running > 0
+    }
+
+    /// The row of the numbers. `alone`: no other row is shown.
+    fn row(&self, alone: bool) -> Option<Row> {
+        let Hidden { need_you, failed, running } = *self;
+        let numbers = [(need_you, one_or(need_you, "needs you", "need you")), (failed, "failed"), (running, "running")];
+        let numbers: Vec<(usize, &str)> = numbers.into_iter().filter(|(number, _)| *number > 0).collect();
+        let more = if alone { "" } else { "more " };
+        let words: Vec<String> = numbers
+            .iter()
+            .enumerate()
+            .map(|(index, (number, what))| format!("{number} {}{what}", if index == 0 { more } else { "" }))
+            .collect();
+        let (icon, tone) = match numbers.first()?.1 {
+            "running" => ("●", Tone::Active),
+            "failed" => ("✖", Tone::Bad),
+            _ => ("⏸", Tone::Attention),
+        };
+        let and = if alone { "" } else { "… and " };
+        Some(Row { tone, ..Row::new(0, icon, format!("{and}{}", words.join(", "))) })
+    }
+}
+
+/// Replaces as many of the first finished sections as needed by one row with their number.
+fn count_finished(rows: &mut Vec<Row>, limit: usize) {
+    let surplus = rows.len().saturating_sub(limit);
+    let finished: Vec<usize> = (0..rows.len()).filter(|index| rows[*index].rank == Rank::Finished).collect();
+    let removed = (surplus + 1).min(finished.len());
     // One row would be replaced by one row.
-    if removed < 2 {
+    if surplus == 0 || removed < 2 {
         return;
     }
-    let indexes = match end {
-        End::First => &indexes[..removed],
-        End::Last => &indexes[indexes.len() - removed..],
-    };
-    let (first, last) = (indexes[0], indexes[removed - 1]);
-    let mut index = 0;
-    rows.retain(|_| {
-        index += 1;
-        !indexes.contains(&(index - 1))
-    });
-    let at = match end {
-        End::First => first,
-        End::Last => last + 1 - removed,
-    };
-    rows.insert(at, row(removed));
+    for index in finished[..removed].iter().rev() {
+        rows.remove(*index);
+    }
+    let count = Row::new(0, "✔", format!("{removed} finished"));
+    rows.insert(finished[0], Row { rank: Rank::Finished, tone: Tone::Good, ..count });
 }
 
 /// Gives sections and their only row one line, the earliest first.
@@ -78,10 +114,47 @@ fn merge(rows: &mut Vec<Row>, limit: usize) {
     }
 }
 
-fn remove(rows: &mut Vec<Row>, limit: usize, is_removed: impl Fn(&Row) -> bool) {
-    while rows.len() > limit
-        && let Some(index) = rows.iter().position(&is_removed)
-    {
-        rows.remove(index);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A section with states that run, one that asks and one that failed.
+    fn rows(running: usize) -> Vec<Row> {
+        let row = |rank, tone, states, name: &str| Row { rank, tone, states, ..Row::new(1, "●", name.to_owned()) };
+        let mut rows = vec![Row { rank: Rank::Section, ..Row::new(0, "●", "All".to_owned()) }];
+        rows.push(row(Rank::Needs, Tone::Attention, 1, "Ask"));
+        rows.push(row(Rank::Needs, Tone::Bad, 3, "Broken"));
+        rows.extend((0..running).map(|number| row(Rank::Running, Tone::Active, 2, &format!("Call {number}"))));
+        rows
+    }
+
+    #[test]
+    fn states_that_are_left_out_are_counted_at_every_height() {
+        for limit in 1..25 {
+            let fitted = fit(rows(20), limit);
+            assert!(fitted.len() <= limit, "{limit} rows: {fitted:?}");
+            let shown: usize = fitted.iter().filter(|row| row.rank == Rank::Running).map(|row| row.states).sum();
+            let count = fitted.last().filter(|row| row.rank == Rank::Count).map_or("", |row| row.name.as_str());
+            let is_counted = count.contains(&format!("{} ", 40 - shown)) && count.ends_with("running");
+            assert!(shown == 40 || is_counted, "{limit} rows: {count}");
+            let asks = fitted.iter().any(|row| row.name == "Ask") || count.contains("1 needs you");
+            assert!(asks, "{limit} rows: {count}");
+        }
+        let names = |limit| fit(rows(20), limit).into_iter().map(|row| row.name).collect::<Vec<_>>();
+        assert_eq!(names(1), ["1 needs you, 3 failed, 40 running"]);
+        assert_eq!(names(2), ["Ask", "… and 3 more failed, 40 running"]);
+        assert_eq!(names(5), ["All", "Ask", "Broken", "Call 0", "… and 38 more running"]);
+        assert_eq!(names(23).len(), 23, "all fit");
+    }
+
+    #[test]
+    fn finished_sections_are_counted_first() {
+        let finished = |number| Row { rank: Rank::Finished, ..Row::new(0, "✔", format!("Done {number}")) };
+        let all = || (0..5).map(finished).chain(rows(1)).collect::<Vec<_>>();
+        let names = |limit| fit(all(), limit).into_iter().map(|row| row.name).collect::<Vec<_>>();
+        assert_eq!(names(9).len(), 9);
+        assert_eq!(names(8)[..4], ["2 finished", "Done 2", "Done 3", "Done 4"]);
+        assert_eq!(names(5), ["5 finished", "All", "Ask", "Broken", "Call 0"]);
+        assert_eq!(names(4), ["All", "Ask", "Broken", "Call 0"]);
     }
 }

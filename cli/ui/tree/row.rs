@@ -5,14 +5,18 @@ use crate::ui::{
     text::{duration, width},
 };
 
-/// The columns of names are at most so wide.
-const NAME_CELLS_MAX: usize = 46;
 /// The column of names is so wide where the screen allows it, so that it stays while states come and go.
 const NAME_CELLS_USUAL: usize = 35;
 /// The cells of a duration, such as `1h03m`.
 const TOOK_CELLS: usize = 7;
 /// The cells between the columns: before and after the duration.
 const GAPS: usize = 4;
+
+/// The importance of a piece that is shown beside what a person must do: the number of iterations of a Map.
+pub const ALWAYS: u8 = 9;
+/// What separates pieces, and its cells.
+const SEPARATOR: &str = " · ";
+const SEPARATOR_CELLS: usize = 3;
 
 /// What a row is, which decides when it is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +25,7 @@ pub enum Rank {
     Finished,
     /// A section or a Map that contains what is active.
     Section,
-    /// A state that runs.
+    /// A state that runs, or several of them.
     Running,
     /// A state that failed or needs a person.
     Needs,
@@ -44,6 +48,8 @@ pub struct Row {
     pub tone: Tone,
     /// The name.
     pub name: String,
+    /// How many active states it shows. What contains the states of other rows shows none.
+    pub states: usize,
     /// The time since it was entered, or until it ended.
     pub took_ms: Option<u64>,
     /// Details, each with its importance.
@@ -58,7 +64,7 @@ impl Row {
     /// A row without details.
     pub fn new(depth: usize, icon: &'static str, name: String) -> Self {
         let (rank, tone, took_ms, pieces) = (Rank::Count, Tone::Plain, None, Vec::new());
-        Row { rank, depth, icon, tone, name, took_ms, pieces, needs_you: false, is_question: false }
+        Row { rank, depth, icon, tone, name, states: 0, took_ms, pieces, needs_you: false, is_question: false }
     }
 
     fn indent(&self) -> &'static str {
@@ -88,14 +94,16 @@ impl Columns {
     pub fn of(rows: &[Row], screen: &Screen) -> Self {
         let cells = screen.columns;
         let needed = rows.iter().filter(|row| row.took_ms.is_some()).map(|row| row.lead() + width(&row.name)).max();
-        let most = NAME_CELLS_MAX.min(cells.saturating_mul(9) / 20);
+        let most = cells.saturating_mul(9) / 20;
         let name = needed.unwrap_or(0).max(NAME_CELLS_USUAL).min(most);
         Columns { name, detail: cells.saturating_sub(name + TOOK_CELLS + GAPS), screen: *screen }
     }
 
-    /// Whether a text fits into the column of details.
-    pub fn has_room(&self, text: &str) -> bool {
-        width(text) <= self.detail
+    /// Whether the column of details has room for what a section needs, beside what must be shown of the section itself.
+    pub fn has_room(&self, row: &Row, needs_you: &str) -> bool {
+        let always: Vec<&(u8, String)> = row.pieces.iter().filter(|(importance, _)| *importance == ALWAYS).collect();
+        let lead = if always.is_empty() { 0 } else { width(&joined(&always)) + SEPARATOR_CELLS };
+        lead + width(needs_you) <= self.detail
     }
 
     /// The row as a line. `needs_you` is the detail of a section that needs a person.
@@ -113,25 +121,31 @@ impl Columns {
             Rank::Needs => row.tone,
             _ => Tone::Plain,
         };
-        match (row.needs_you, self.has_room(needs_you)) {
-            (true, true) => line.push(Tone::Attention, needs_you),
-            (true, false) => line.push(Tone::Attention, self.screen.fit("needs you", self.detail)),
-            (false, _) => line.push(tone, self.detail(&row.pieces)),
+        if row.needs_you {
+            let needs_you = if self.has_room(row, needs_you) { needs_you } else { "needs you" };
+            let own = most_important(&row.pieces, self.detail.saturating_sub(width(needs_you) + SEPARATOR_CELLS));
+            if width(&own) + SEPARATOR_CELLS + width(needs_you) <= self.detail && !own.is_empty() {
+                line.push(tone, format!("{}{SEPARATOR}", self.screen.fit(&own, usize::MAX)));
+            }
+            line.push(Tone::Attention, self.screen.fit(needs_you, self.detail));
+        } else {
+            line.push(tone, self.screen.fit(&most_important(&row.pieces, self.detail), self.detail));
         }
         line
     }
+}
 
-    /// The pieces that fit: the least important are left out, the last one is cut.
-    fn detail(&self, pieces: &[(u8, String)]) -> String {
-        let mut pieces: Vec<&(u8, String)> = pieces.iter().collect();
-        loop {
-            let text = pieces.iter().map(|(_, piece)| piece.as_str()).collect::<Vec<_>>().join(" · ");
-            if width(&text) <= self.detail || pieces.len() < 2 {
-                return self.screen.fit(&text, self.detail);
-            }
-            let least = pieces.iter().map(|(importance, _)| *importance).min();
-            let at = pieces.iter().position(|(importance, _)| Some(*importance) == least);
-            at.map(|at| pieces.remove(at));
-        }
+/// The pieces that fit into so many cells: the least important are left out. One stays, which may be too long.
+fn most_important(pieces: &[(u8, String)], cells: usize) -> String {
+    let mut pieces: Vec<&(u8, String)> = pieces.iter().collect();
+    while pieces.len() > 1 && width(&joined(&pieces)) > cells {
+        let least = pieces.iter().map(|(importance, _)| *importance).min();
+        let at = pieces.iter().position(|(importance, _)| Some(*importance) == least);
+        at.map(|at| pieces.remove(at));
     }
+    joined(&pieces)
+}
+
+fn joined(pieces: &[&(u8, String)]) -> String {
+    pieces.iter().map(|(_, piece)| piece.as_str()).collect::<Vec<_>>().join(SEPARATOR)
 }
