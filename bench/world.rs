@@ -40,19 +40,7 @@ pub(crate) fn runner(folder: &Path) -> Result<RunnerHandle, BenchError> {
 
 /// An execution of a definition.
 pub(crate) fn new(id: &str, workflow: &str, definition: &Definition) -> NewExecution {
-    NewExecution {
-        id: id.to_owned(),
-        workflow: workflow.to_owned(),
-        subject: None,
-        identity: None,
-        environment: Value::Null,
-        definition: definition.clone(),
-        machine: None,
-        input: json!({ "shop": "example" }),
-        from: Vec::new(),
-        documents: Default::default(),
-        is_id_new: false,
-    }
+    NewExecution::new(id, workflow, definition.clone(), json!({ "shop": "example" }))
 }
 
 /// A definition of `count` Tasks in sequence.

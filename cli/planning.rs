@@ -139,18 +139,10 @@ async fn execute(steps: Arc<PlannedSteps>, question: &Question<'_>) -> Result<Ex
     let store = Arc::new(Store::new(MemoryRecords::new()).map_err(|error| refused(error.to_string()))?);
     let clock = Arc::new(SystemClock::default());
     let runner = engine::runner::start(store, steps, clock, RunnerOptions::default());
+    let (definition, machine) = (question.definition.definition(), question.definition.machine());
     let new = NewExecution {
-        id: "plan".to_owned(),
-        workflow: "plan".to_owned(),
-        subject: None,
-        identity: None,
-        environment: Value::Null,
-        definition: question.definition.definition().clone(),
-        machine: Some(question.definition.machine().clone()),
-        input: question.input.clone(),
-        from: Vec::new(),
-        documents: Default::default(),
-        is_id_new: false,
+        machine: Some(machine.clone()),
+        ..NewExecution::new("plan", "plan", definition.clone(), question.input.clone())
     };
     let mut follow = runner.follow("plan", 1);
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;

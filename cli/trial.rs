@@ -36,19 +36,7 @@ pub async fn run(mocks: Mocks, definition: &Value, input: Value, from: Vec<Reent
     let store = Arc::new(Store::new(MemoryRecords::new()).map_err(|error| refused(error.to_string()))?);
     let steps = Arc::new(MockedSteps(Arc::new(mocks)));
     let runner = engine::runner::start(store.clone(), steps, Arc::new(ManualClock::new(0)), RunnerOptions::default());
-    let new = NewExecution {
-        id: ID.to_owned(),
-        workflow: ID.to_owned(),
-        subject: None,
-        identity: None,
-        environment: Value::Null,
-        definition: definition.into(),
-        machine: None,
-        input,
-        from,
-        documents: Default::default(),
-        is_id_new: false,
-    };
+    let new = NewExecution { from, ..NewExecution::new(ID, ID, definition, input) };
     let mut follow = runner.follow(ID, 1);
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;
     let header = loop {

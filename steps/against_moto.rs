@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::File,
     sync::Arc,
 };
 
@@ -18,8 +19,14 @@ use crate::{Environment, registry, test_server::addresses};
 const ENDPOINT_VARIABLE: &str = "FLOW_TEST_AWS_ENDPOINT";
 const DOMAIN: &str = "endpoints.example.com";
 const POLLS_MAX: u32 = 200;
-/// All tests share one moto, and each resets it.
-static MOTO: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// The right to use the moto that all tests share, until the file is closed: each test resets it. A lock on a file, so that it holds
+/// between the processes of a runner that gives each test its own.
+fn moto() -> File {
+    let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/against_moto.rs")).unwrap();
+    file.lock().unwrap();
+    file
+}
 
 /// An execution that calls steps by name, as the engine does, and records their resource changes.
 struct Execution {
@@ -255,7 +262,7 @@ async fn a_second_run_finds_everything_and_a_teardown_leaves_nothing() {
         println!("skipped: {ENDPOINT_VARIABLE} names no moto");
         return;
     };
-    let _moto = MOTO.lock().await;
+    let _moto = moto();
     let keys = tempfile::tempdir().unwrap();
     let environment = Environment::for_rehearsal(addresses(endpoint.clone())).unwrap();
     let environment = Arc::new(environment.with_keys_directory(keys.path()));
@@ -302,7 +309,7 @@ async fn a_name_that_is_not_ours_stops_the_run() {
         println!("skipped: {ENDPOINT_VARIABLE} names no moto");
         return;
     };
-    let _moto = MOTO.lock().await;
+    let _moto = moto();
     let environment = Arc::new(Environment::for_rehearsal(addresses(endpoint)).unwrap());
     let mut execution = Execution::new(&environment, "foreign-0001");
     let vpc = execution.run("ec2:useVpc", json!({"vpcId": null})).await;
@@ -323,7 +330,7 @@ async fn an_object_is_written_read_listed_and_deleted_with_the_names_of_aws() {
         println!("skipped: {ENDPOINT_VARIABLE} names no moto");
         return;
     };
-    let _moto = MOTO.lock().await;
+    let _moto = moto();
     let environment = Arc::new(Environment::for_rehearsal(addresses(endpoint.clone())).unwrap());
     let reset = environment.https().post(format!("{endpoint}/moto-api/reset")).send().await;
     assert!(reset.unwrap().status().is_success());

@@ -5,7 +5,7 @@ mod promises;
 mod words;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -381,4 +381,22 @@ fn every_question_of_the_architecture_is_answered_by_a_path() {
     assert!(answers.len() >= 10, "{answers:?}");
     let without = answers.iter().filter(|line| named_paths(line).is_empty());
     report(&without.map(|line| format!("ARCHITECTURE.md: name the path: {line}")).collect::<Vec<_>>());
+}
+
+/// A runner that gives each test its own process limits the rehearsals before they wait for a permit.
+#[test]
+fn every_module_that_starts_a_rehearsal_is_in_its_group_of_nextest() {
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let settings = std::fs::read_to_string(root.join(".config/nextest.toml")).unwrap();
+    let names = settings.split("test(/^(").nth(1).unwrap().split(')').next().unwrap();
+    let listed: BTreeSet<String> = names.split('|').map(str::to_owned).collect();
+    // In two parts, so that this file does not contain it.
+    let call = ["Home", "::for_rehearsal()"].concat();
+    let tests = sources().into_iter().filter(|(path, text)| path.starts_with("tests") && text.contains(&call));
+    let module = |(path, _): (PathBuf, String)| {
+        let name = path.components().nth(1)?.as_os_str().to_str()?;
+        Some(name.trim_end_matches(".rs").to_owned())
+    };
+    let starting: BTreeSet<String> = tests.filter_map(module).collect();
+    assert_eq!(listed, starting, "the group `rehearsals` in .config/nextest.toml");
 }

@@ -9,7 +9,7 @@ use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::LazyLock,
 };
 
 use regex::Regex;
@@ -22,9 +22,6 @@ const END: &str = "```";
 const README: &str = "workflows/endpoints-aws/README.md";
 /// The statements of the policy that the README shows.
 const STATEMENTS_SHOWN: [&str; 2] = ["Databases", "CreateWithTheDeploymentsTag"];
-
-/// Locked while a test reads and rewrites its part of the README.
-static README_LOCK: Mutex<()> = Mutex::new(());
 
 /// The parts that differ from run to run, and their replacements.
 static VARIABLE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -159,8 +156,10 @@ fn compare_or_write(file: &Path, document: &str, now: &str) {
 
 /// Compares the block of this name in the README of endpoints-aws with what the program printed.
 pub fn check_part(name: &str, printed: &str) {
-    let _lock = README_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(README);
+    // Locked until the part is written: tests in other processes write other parts of the same file.
+    let locked = fs::File::open(&file).unwrap();
+    locked.lock().unwrap();
     let document = fs::read_to_string(&file).unwrap();
     compare_or_write(&file, &document, &with_part(&document, name, printed));
 }

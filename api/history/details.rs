@@ -168,23 +168,8 @@ fn composite(details: &Details, started: &StartedExecution) -> EventBody {
         Details::MapIterationSucceeded { name, index } => iteration("MapIterationSucceeded", name, *index),
         Details::MapIterationFailed { name, index, .. } => iteration("MapIterationFailed", name, *index),
         Details::MapIterationAborted { name, index } => iteration("MapIterationAborted", name, *index),
-        Details::ExecutionStarted { .. }
-        | Details::ExecutionSucceeded { .. }
-        | Details::ExecutionFailed(_)
-        | Details::ExecutionTimedOut(_)
-        | Details::ExecutionAborted(_)
-        | Details::ExecutionRedriven { .. }
-        | Details::EvaluationFailed(_)
-        | Details::StateEntered { .. }
-        | Details::StateExited { .. }
-        | Details::TaskScheduled { .. }
-        | Details::TaskStarted { .. }
-        | Details::TaskSucceeded { .. }
-        | Details::TaskScheduleFailed { .. }
-        | Details::TaskFailed { .. }
-        | Details::TaskTimedOut { .. }
-        | Details::TaskSubmitted { .. }
-        | Details::Unknown => unknown(),
+        // `event_fields` decides which kinds come here.
+        _ => unknown(),
     }
 }
 
@@ -222,31 +207,8 @@ fn task(details: &Details, started: &StartedExecution) -> EventBody {
         Details::TaskFailed { resource, failure, .. } => ("Failed", resource, failed(failure)),
         Details::TaskTimedOut { resource, failure, .. } => ("TimedOut", resource, failed(failure)),
         Details::TaskSubmitted { resource, output, .. } => ("Submitted", resource, data("output", output)),
-        Details::ExecutionStarted { .. }
-        | Details::ExecutionSucceeded { .. }
-        | Details::ExecutionFailed(_)
-        | Details::ExecutionTimedOut(_)
-        | Details::ExecutionAborted(_)
-        | Details::ExecutionRedriven { .. }
-        | Details::EvaluationFailed(_)
-        | Details::StateEntered { .. }
-        | Details::StateExited { .. }
-        | Details::StateAborted { .. }
-        | Details::ParallelStateStarted { .. }
-        | Details::ParallelStateSucceeded { .. }
-        | Details::ParallelStateFailed { .. }
-        | Details::MapStateStarted { .. }
-        | Details::MapStateSucceeded { .. }
-        | Details::MapStateFailed { .. }
-        | Details::MapRunStarted { .. }
-        | Details::MapRunRedriven { .. }
-        | Details::MapRunSucceeded
-        | Details::MapRunFailed(_)
-        | Details::MapIterationStarted { .. }
-        | Details::MapIterationSucceeded { .. }
-        | Details::MapIterationFailed { .. }
-        | Details::MapIterationAborted { .. }
-        | Details::Unknown => return unknown(),
+        // `event_fields` decides which kinds come here.
+        _ => return unknown(),
     };
     let (prefix, mut body) = called(resource);
     body.extend(more);

@@ -183,17 +183,9 @@ impl TestedState {
         parsed(&definition)?;
         let id = format!("test-state:{}", crate::executions::new_uuid());
         let new = NewExecution {
-            id: id.clone(),
-            workflow: "test-state".to_owned(),
-            subject: None,
             identity: Some(self.identity.clone()),
             environment: api.options.host.environment(true).await,
-            definition: (&definition).into(),
-            machine: None,
-            input: input.clone(),
-            from: Vec::new(),
-            documents: Default::default(),
-            is_id_new: false,
+            ..NewExecution::new(&id, "test-state", &definition, input.clone())
         };
         let mut follow = api.runner.follow(&id, 1);
         api.runner.start_execution(new).await?;

@@ -113,18 +113,8 @@ async fn a_changed_workflow_updates_its_state_machine_and_no_other() {
 #[tokio::test]
 async fn executions_of_earlier_versions_are_known_by_arn_too() {
     let world = World::new();
-    let old = |id: &str, workflow: &str, definition: Value| NewExecution {
-        id: id.to_owned(),
-        workflow: workflow.to_owned(),
-        identity: None,
-        subject: None,
-        environment: Value::Null,
-        definition: (&definition).into(),
-        machine: None,
-        input: json!({ "old": true }),
-        from: Vec::new(),
-        documents: Default::default(),
-        is_id_new: false,
+    let old = |id: &str, workflow: &str, definition: Value| {
+        NewExecution::new(id, workflow, &definition, json!({ "old": true }))
     };
     world.runner.start_execution(old("old-1", "old", wait())).await.unwrap();
     world.api.adopt().unwrap();

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use engine::{
     asl,
-    journal::{ErrorAndCause, HistoryEvent, HistoryEventDetails, Note},
+    journal::{ErrorAndCause, HistoryEvent, HistoryEventDetails, Note, StepFailure},
     machine::Execution,
     step::{ErrorClass, StepError},
 };

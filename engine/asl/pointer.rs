@@ -5,11 +5,6 @@ pub fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// The name that a part of a pointer means.
-pub fn unescaped(part: &str) -> String {
-    part.replace("~1", "/").replace("~0", "~")
-}
-
 /// A pointer extended by one name.
 pub fn below(pointer: &str, name: &str) -> String {
     match name.contains(['~', '/']) {
@@ -26,6 +21,11 @@ pub fn item(pointer: &str, index: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The name that a part of a pointer means.
+    fn unescaped(part: &str) -> String {
+        part.replace("~1", "/").replace("~0", "~")
+    }
 
     #[test]
     fn a_name_is_one_part_of_a_pointer_whatever_it_contains() {

@@ -82,3 +82,12 @@ pub enum StepAnswer {
     /// The call failed.
     Failed(StepError),
 }
+
+#[cfg(test)]
+impl StepAnswer {
+    /// Not done yet: polled again at this time. Nothing else is reported.
+    pub fn creating(next_poll_ms: u64) -> Self {
+        let reason = "creating".to_owned();
+        StepAnswer::Pending { reason, next_poll_ms, instructions: None, submitted: None, execution: None }
+    }
+}

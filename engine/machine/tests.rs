@@ -104,16 +104,7 @@ impl Trial {
 
     pub fn pending(&mut self, state_path: &str, after_ms: u64) {
         let next_poll_ms = self.now_ms + after_ms;
-        self.answer(
-            state_path,
-            StepAnswer::Pending {
-                reason: "creating".to_owned(),
-                next_poll_ms,
-                instructions: None,
-                submitted: None,
-                execution: None,
-            },
-        );
+        self.answer(state_path, StepAnswer::creating(next_poll_ms));
     }
 
     /// Advances the clock to the next time that something is due.

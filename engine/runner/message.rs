@@ -45,7 +45,7 @@ pub struct NewExecution {
 
 impl NewExecution {
     /// An execution at the definition's `StartAt`, without subject, identity, environment and documents.
-    pub fn new(id: &str, workflow: &str, definition: &Value, input: Value) -> Self {
+    pub fn new(id: &str, workflow: &str, definition: impl Into<Definition>, input: Value) -> Self {
         NewExecution {
             id: id.to_owned(),
             workflow: workflow.to_owned(),

@@ -78,19 +78,7 @@ fn runner(records: &MemoryRecords, calls: &Arc<Mutex<Vec<String>>>) -> RunnerHan
 }
 
 fn new(id: &str, definition: Value) -> NewExecution {
-    NewExecution {
-        id: id.to_owned(),
-        workflow: "test".to_owned(),
-        subject: None,
-        identity: None,
-        environment: Value::Null,
-        definition: (&definition).into(),
-        machine: None,
-        input: json!({}),
-        from: Vec::new(),
-        documents: Default::default(),
-        is_id_new: false,
-    }
+    NewExecution::new(id, "test", &definition, json!({}))
 }
 
 /// The token of the current attempt of a state; `None` if the execution is not in that state.

@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use engine::journal::HistoryEventDetails as Details;
 use serde_json::json;
 
 use super::*;

@@ -74,13 +74,7 @@ fn definition() -> Value {
 /// The answers of the simulated services: they depend on the call alone.
 fn world(state_path: &str, attempt: u32, poll: u32) -> StepAnswer {
     match (state_path, attempt, poll) {
-        ("Both[0]/L", _, poll) if poll < 3 => StepAnswer::Pending {
-            reason: "creating".to_owned(),
-            next_poll_ms: 0,
-            instructions: None,
-            submitted: None,
-            execution: None,
-        },
+        ("Both[0]/L", _, poll) if poll < 3 => StepAnswer::creating(0),
         (path, 1, _) if path.starts_with("Both[1]/M[1]") => {
             StepAnswer::Failed(StepError::new(ErrorClass::Unknown, "lost"))
         }

@@ -8,6 +8,17 @@ fn runner_with_clock(records: &MemoryRecords) -> RunnerHandle {
     start(store, Arc::new(registry(Arc::default())), Arc::new(SystemClock::default()), RunnerOptions::default())
 }
 
+/// A runner with the execution `t-1`, whose Task `A` waits for an answer.
+async fn with_a_waiting_task() -> (RunnerHandle, TaskToken) {
+    let handle = runner_with_clock(&MemoryRecords::new());
+    let task = definition(json!({ "A": { "Type": "Task", "Resource": "flow:test:slow", "End": true } }));
+    let mut follow = handle.follow("t-1", 1);
+    handle.start_execution(new("t-1", task)).await.unwrap();
+    while !matches!(follow.next().await.unwrap(), Some(RunnerEvent::Asleep { .. })) {}
+    let token = token(&handle, "t-1", "A").unwrap();
+    (handle, token)
+}
+
 fn wait_then_slow() -> Value {
     definition(json!({
         "A": { "Type": "Wait", "Seconds": 3600, "Next": "B" },
@@ -71,12 +82,7 @@ async fn an_early_answer_that_cannot_be_kept_is_refused_also_of_an_execution_in_
 
 #[tokio::test]
 async fn who_answered_a_waiting_task_is_in_its_journal() {
-    let handle = runner_with_clock(&MemoryRecords::new());
-    let task = definition(json!({ "A": { "Type": "Task", "Resource": "flow:test:slow", "End": true } }));
-    let mut follow = handle.follow("t-1", 1);
-    handle.start_execution(new("t-1", task)).await.unwrap();
-    while !matches!(follow.next().await.unwrap(), Some(RunnerEvent::Asleep { .. })) {}
-    let token = token(&handle, "t-1", "A").unwrap();
+    let (handle, token) = with_a_waiting_task().await;
     let rejected = Err(ErrorAndCause { error: "Rejected".to_owned(), cause: "no".to_owned() });
     assert!(handle.answer_task(&token, rejected, ann()).await.unwrap());
     let signalled = Note::Signalled { state_path: "A".to_owned(), by: ann().unwrap(), succeeded: false };
@@ -85,12 +91,7 @@ async fn who_answered_a_waiting_task_is_in_its_journal() {
 
 #[tokio::test]
 async fn of_two_answers_at_once_only_one_is_confirmed() {
-    let handle = runner_with_clock(&MemoryRecords::new());
-    let task = definition(json!({ "A": { "Type": "Task", "Resource": "flow:test:slow", "End": true } }));
-    let mut follow = handle.follow("t-1", 1);
-    handle.start_execution(new("t-1", task)).await.unwrap();
-    while !matches!(follow.next().await.unwrap(), Some(RunnerEvent::Asleep { .. })) {}
-    let token = token(&handle, "t-1", "A").unwrap();
+    let (handle, token) = with_a_waiting_task().await;
     let answer = |n: u32| handle.answer_task(&token, Ok(json!(n)), None);
     let answers = futures::future::join_all((0..8).map(answer)).await;
     let confirmed: Vec<usize> = (0..8).filter(|at| *answers[*at].as_ref().unwrap()).collect();

@@ -245,19 +245,7 @@ impl Run {
         let Some((client, number)) = waiting else { return };
         let (reply, answer) = oneshot::channel();
         client.waits = Some(answer);
-        let new = NewExecution {
-            id: client.id.clone(),
-            workflow: "simulated".to_owned(),
-            subject: None,
-            identity: None,
-            environment: Value::Null,
-            definition: (&definition(seed, number)).into(),
-            machine: None,
-            input: json!({ "n": number }),
-            from: Vec::new(),
-            documents: DocumentChanges::default(),
-            is_id_new: false,
-        };
+        let new = NewExecution::new(&client.id, "simulated", &definition(seed, number), json!({ "n": number }));
         process.inbox.push_back(Message::Start { new: Box::new(new), reply });
     }
 

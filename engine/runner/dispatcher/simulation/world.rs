@@ -107,14 +107,7 @@ impl SimulatedWorld {
 }
 
 fn pending(now_ms: u64) -> StepAnswer {
-    let next_poll_ms = now_ms + POLL_AGAIN_MS;
-    StepAnswer::Pending {
-        reason: "creating".to_owned(),
-        next_poll_ms,
-        instructions: None,
-        submitted: None,
-        execution: None,
-    }
+    StepAnswer::creating(now_ms + POLL_AGAIN_MS)
 }
 
 /// A workflow whose shape the seed determines. No task is visited twice.

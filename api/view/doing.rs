@@ -1,0 +1,137 @@
+//! What a state is doing.
+
+use engine::{journal::StepFailure, step::Instructions};
+use serde::{Deserialize, Serialize};
+
+/// What a state is doing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Doing {
+    /// A call is in flight, or nested states run.
+    Running,
+    /// Polled until the step is done.
+    Waiting(Wait),
+    /// In a Wait state until `due_ms`, in milliseconds since the Unix epoch.
+    Sleeping {
+        /// When the Wait ends.
+        due_ms: u64,
+    },
+    /// Waits for an answer with its task token, or for a worker of its activity.
+    Parked {
+        /// When it times out: the earliest end of its `TimeoutSeconds`, its `HeartbeatSeconds` and its execution.
+        deadline_ms: Option<u64>,
+    },
+    /// A failed attempt will be repeated.
+    Retrying {
+        /// The number of the next attempt, from 1.
+        attempt: u32,
+        /// The number of the last attempt that the `Retry` rule which matched allows. `None` if its entry does not have it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempts_max: Option<u32>,
+        /// When that attempt begins, in milliseconds since the Unix epoch.
+        next_attempt_ms: u64,
+        /// The failure of the last attempt.
+        failure: StepFailure,
+    },
+    /// Exited.
+    Exited {
+        /// When it exited, in milliseconds since the Unix epoch.
+        stopped_ms: u64,
+    },
+    /// Failed, and its own `Catch` or that of an enclosing state handled the failure.
+    Caught {
+        /// When it exited; for a state inside the one with the `Catch`, when it failed. In milliseconds since the Unix epoch.
+        stopped_ms: u64,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// The failure.
+        failure: StepFailure,
+    },
+    /// Failed, and not retried.
+    Failed {
+        /// When it failed, in milliseconds since the Unix epoch.
+        stopped_ms: u64,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// The failure.
+        failure: StepFailure,
+    },
+    /// Paused until `flow resume`.
+    Paused {
+        /// The failure that caused the pause.
+        failure: StepFailure,
+    },
+    /// Stopped because its execution ended elsewhere.
+    Stopped {
+        /// When it stopped, in milliseconds since the Unix epoch.
+        stopped_ms: u64,
+    },
+}
+
+impl Doing {
+    /// Whether it waits for a person.
+    pub fn needs_person(&self) -> bool {
+        match self {
+            Doing::Waiting(wait) => wait.instructions.is_some(),
+            Doing::Paused { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// When it timed out while it waits for an answer; `None` if it has not at that time. No process may have recorded that yet.
+    pub fn timed_out_ms(&self, now_ms: u64) -> Option<u64> {
+        match self {
+            Doing::Waiting(wait) => wait.timed_out_ms(now_ms),
+            Doing::Parked { deadline_ms } => deadline_ms.filter(|due_ms| *due_ms <= now_ms),
+            _ => None,
+        }
+    }
+
+    /// When it exited, failed or stopped; `None` if it has not.
+    pub fn stopped_ms(&self) -> Option<u64> {
+        match self {
+            Doing::Exited { stopped_ms }
+            | Doing::Caught { stopped_ms, .. }
+            | Doing::Failed { stopped_ms, .. }
+            | Doing::Stopped { stopped_ms } => Some(*stopped_ms),
+            _ => None,
+        }
+    }
+
+    /// Whether the state was left or stopped. A state that failed is not left: a redrive continues it.
+    pub fn is_left(&self) -> bool {
+        matches!(self, Doing::Exited { .. } | Doing::Caught { .. } | Doing::Stopped { .. })
+    }
+}
+
+/// The last poll of a wait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wait {
+    /// The reason that the poll reported, such as `creating`.
+    pub reason: String,
+    /// When the poll was made, in milliseconds since the Unix epoch.
+    pub polled_ms: u64,
+    /// When the next one is due.
+    pub next_poll_ms: u64,
+    /// The deadline of the wait.
+    pub deadline_ms: Option<u64>,
+    /// What a person must do.
+    pub instructions: Option<Instructions>,
+}
+
+impl Wait {
+    /// A wait with the times of the last poll, of the next one and of the deadline.
+    pub(super) fn new(
+        reason: &str,
+        (polled_ms, next_poll_ms, deadline_ms): (u64, u64, Option<u64>),
+        instructions: Option<&Instructions>,
+    ) -> Self {
+        Wait { reason: reason.to_owned(), polled_ms, next_poll_ms, deadline_ms, instructions: instructions.cloned() }
+    }
+
+    /// When it timed out; `None` if it has not at that time. No process may have recorded that yet.
+    pub fn timed_out_ms(&self, now_ms: u64) -> Option<u64> {
+        self.deadline_ms.filter(|due_ms| *due_ms <= now_ms)
+    }
+}
