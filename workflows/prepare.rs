@@ -57,21 +57,46 @@ pub fn schema_error(schema: &Value) -> Option<String> {
 
 /// The problems of a value against a JSON schema, in plain words.
 pub fn schema_problems(schema: &Value, input: &Value) -> Vec<InputProblem> {
-    let validator = match jsonschema::validator_for(schema) {
-        Ok(validator) => validator,
-        Err(error) => {
-            return vec![InputProblem::new("", None, format!("the schema itself is wrong: {error}"), "a valid schema")];
-        }
-    };
-    let mut problems: Vec<InputProblem> = Vec::new();
-    for error in validator.iter_errors(input) {
-        for problem in in_plain_words(schema, &error) {
-            if !problems.iter().any(|known| known.pointer == problem.pointer) {
-                problems.push(problem);
+    CompiledSchema::new(schema.clone()).problems(input)
+}
+
+/// A JSON schema that is compiled once and checks many values.
+pub struct CompiledSchema {
+    schema: Value,
+    /// The problem of every value, if the schema itself is wrong.
+    validator: Result<jsonschema::Validator, InputProblem>,
+}
+
+impl CompiledSchema {
+    /// Compiles a schema.
+    pub fn new(schema: Value) -> Self {
+        let validator = jsonschema::validator_for(&schema).map_err(|error| {
+            InputProblem::new("", None, format!("the schema itself is wrong: {error}"), "a valid schema")
+        });
+        CompiledSchema { schema, validator }
+    }
+
+    /// The schema.
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    /// The problems of a value, in plain words.
+    pub fn problems(&self, input: &Value) -> Vec<InputProblem> {
+        let validator = match &self.validator {
+            Ok(validator) => validator,
+            Err(problem) => return vec![problem.clone()],
+        };
+        let mut problems: Vec<InputProblem> = Vec::new();
+        for error in validator.iter_errors(input) {
+            for problem in in_plain_words(&self.schema, &error) {
+                if !problems.iter().any(|known| known.pointer == problem.pointer) {
+                    problems.push(problem);
+                }
             }
         }
+        problems
     }
-    problems
 }
 
 fn in_plain_words(schema: &Value, error: &jsonschema::ValidationError<'_>) -> Vec<InputProblem> {

@@ -1,28 +1,78 @@
 //! Checks the arguments of Tasks against the input schemas of their steps, as far as they are known before a run.
 
+use std::collections::HashMap;
+
 use engine::{
     asl::{Diagnostic, did_you_mean, each_state, nearest, pointer::escaped},
     step::Registry,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use workflows::CompiledSchema;
 
 use super::placeholders;
 
 /// Reports each unknown argument, each missing argument, and each literal value that does not fit its schema.
 pub(super) fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    let mut schemas = Schemas::new(steps);
     each_state(definition, &mut |raw| {
         let (pointer, state) = (&raw.pointer, raw.json);
         let field = raw.arguments_field();
         let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
-        let (Some(step), Some(arguments)) = (steps.find(resource), state[field].as_object()) else { return };
-        let schema = step.description().input_schema;
-        check(resource, &schema, arguments, &format!("{pointer}/{field}"), &mut found);
+        let Some(arguments) = state[field].as_object() else { return };
+        let Some(schema) = schemas.of(resource) else { return };
+        check(resource, schema, arguments, &format!("{pointer}/{field}"), &mut found);
     });
     found
 }
 
-fn check(resource: &str, schema: &Value, arguments: &Map<String, Value>, pointer: &str, found: &mut Vec<Diagnostic>) {
+/// The compiled input schemas of steps. A definition may call the same step thousands of times, and generating and compiling a schema
+/// takes longer than all checks of a state.
+struct Schemas<'r> {
+    steps: &'r Registry,
+    /// By resource; `None` if there is no such step.
+    compiled: HashMap<String, Option<StepSchema>>,
+}
+
+/// The input schema of a step.
+struct StepSchema {
+    required: Vec<String>,
+    /// Without the required fields: they are reported apart, because a field may be given as an expression.
+    of_values: CompiledSchema,
+}
+
+impl<'r> Schemas<'r> {
+    fn new(steps: &'r Registry) -> Self {
+        Schemas { steps, compiled: HashMap::new() }
+    }
+
+    /// The input schema of a resource's step.
+    fn of(&mut self, resource: &str) -> Option<&StepSchema> {
+        if !self.compiled.contains_key(resource) {
+            let schema = self.steps.find(resource).map(|step| StepSchema::new(step.description().input_schema));
+            self.compiled.insert(resource.to_owned(), schema);
+        }
+        self.compiled.get(resource)?.as_ref()
+    }
+}
+
+impl StepSchema {
+    fn new(mut schema: Value) -> Self {
+        let required = schema.as_object_mut().and_then(|fields| fields.remove("required"));
+        let required = required.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let required = required.filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+        StepSchema { required, of_values: CompiledSchema::new(schema) }
+    }
+}
+
+fn check(
+    resource: &str,
+    step: &StepSchema,
+    arguments: &Map<String, Value>,
+    pointer: &str,
+    found: &mut Vec<Diagnostic>,
+) {
+    let schema = step.of_values.schema();
     let Some(properties) = schema["properties"].as_object() else { return };
     let mut wrong = |at: &str, message: String| {
         found.push(Diagnostic::error("INVALID_ARGUMENT", &format!("{pointer}{at}"), message));
@@ -45,13 +95,10 @@ fn check(resource: &str, schema: &Value, arguments: &Map<String, Value>, pointer
             wrong(&format!("/{}", escaped(name)), format!("{resource} has no argument '{plain}'{hint}"));
         }
     }
-    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    for name in required.filter(|name| !given.contains(name)) {
+    for name in step.required.iter().filter(|name| !given.contains(&name.as_str())) {
         wrong("", format!("{resource} needs the argument '{name}'."));
     }
-    let mut of_literals = schema.clone();
-    of_literals["required"] = json!([]);
-    for problem in workflows::schema_problems(&of_literals, &Value::Object(literals)) {
+    for problem in step.of_values.problems(&Value::Object(literals)) {
         wrong(&problem.pointer, format!("{resource}: {}.", problem.to_string().trim_end_matches('.')));
     }
 }
@@ -89,6 +136,17 @@ mod tests {
         assert_eq!(unknown.1, "flow:process:run has no argument 'program'; did you mean 'Program'?");
         assert_eq!(missing.1, "flow:process:run needs the argument 'Program'.");
         assert_eq!(value.0, "/Arguments/1");
+    }
+
+    #[test]
+    fn a_step_that_is_called_a_thousand_times_has_its_schema_compiled_once() {
+        let steps = environments::described().unwrap();
+        let mut schemas = Schemas::new(&steps);
+        assert!(schemas.of("flow:wait:http").is_some() && schemas.of("flow:no:step").is_none());
+        let mut compiled = || schemas.of("flow:process:run").map(std::ptr::from_ref::<StepSchema>).unwrap();
+        let first = compiled();
+        assert!((0..1_000).all(|_| compiled() == first));
+        assert_eq!(schemas.of("flow:process:run").unwrap().required, ["Program"]);
     }
 
     #[test]
