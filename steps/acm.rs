@@ -208,7 +208,11 @@ fn failed_for_good(certificate: &CertificateDetail) -> Option<StepError> {
         (None, _) => String::new(),
     };
     let error = StepError::new(ErrorClass::Failed, format!("the certificate for {domain} is {status}{reason}"));
-    Some(error.hint("Repair the cause and run again: a new certificate is requested, this one is not used."))
+    let shown = certificate.certificate_arn().unwrap_or("ARN");
+    Some(error.hint(format!(
+        "Repair the cause, which   aws acm describe-certificate --certificate-arn {shown}   shows, and run again with the same input: a new \
+         certificate is requested, this one is not used."
+    )))
 }
 
 async fn delete_certificate(

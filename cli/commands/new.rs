@@ -194,7 +194,7 @@ fn write_new(file: &str, text: &str) -> Result<(), CliError> {
 fn read(file: &Path) -> Result<Document, CliError> {
     let shown = file.display();
     let wrong = |error: std::io::Error| CliError::refused(format!("{shown} cannot be read: {error}"));
-    let text = fs::File::open(file).and_then(|open| workflows::read_text_up_to(DOCUMENT_BYTES_MAX, open));
+    let text = workflows::open_text_file(file).and_then(|open| workflows::read_text_up_to(DOCUMENT_BYTES_MAX, open));
     let document = Document::read(&text.map_err(wrong)?);
     if document.sections.is_empty() {
         let message = format!("{shown} has no steps: no numbered item, bullet, code block or table of steps");
@@ -213,8 +213,8 @@ fn refuse_long(shown: &str, document: &Document) -> Result<(), CliError> {
         return Ok(());
     }
     let message = format!(
-        "{shown} has {steps} steps in {sections} sections: a run writes at least {events} history events, and an execution has at \
-         most {EVENTS_MAX}; nothing was written"
+        "a run of the {steps} steps of {shown} writes at least {events} history events, and an execution has at most {EVENTS_MAX}; \
+         nothing was written"
     );
     Err(CliError::refused(message).hint("split the document, and make a workflow of each part"))
 }
@@ -239,7 +239,7 @@ mod tests {
         let document = |steps: usize| Document::read(&format!("# T\n\n{}", "1. Look\n".repeat(steps)));
         assert!(refuse_long("t.md", &document(4_998)).is_ok());
         let refused = refuse_long("t.md", &document(4_999)).unwrap_err();
-        let words = "t.md has 4999 steps in 1 sections: a run writes at least 25001 history events";
+        let words = "a run of the 4999 steps of t.md writes at least 25001 history events";
         assert!(refused.message.starts_with(words), "{}", refused.message);
     }
 
