@@ -48,11 +48,9 @@ impl<'r> Schemas<'r> {
 
     /// The input schema of a resource's step.
     fn of(&mut self, resource: &str) -> Option<&StepSchema> {
-        if !self.compiled.contains_key(resource) {
-            let schema = self.steps.find(resource).map(|step| StepSchema::new(step.description().input_schema));
-            self.compiled.insert(resource.to_owned(), schema);
-        }
-        self.compiled.get(resource)?.as_ref()
+        let steps = self.steps;
+        let compile = || steps.find(resource).map(|step| StepSchema::new(step.description().input_schema));
+        self.compiled.entry(resource.to_owned()).or_insert_with(compile).as_ref()
     }
 }
 
