@@ -234,3 +234,22 @@ async fn delete_certificate(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use aws_sdk_acm::types::CertificateStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_never_issued_names_the_command_that_shows_why() {
+        let of = |status: CertificateStatus| {
+            CertificateDetail::builder().certificate_arn("arn:c").domain_name("a.example.com").status(status).build()
+        };
+        let error = failed_for_good(&of(CertificateStatus::Failed)).unwrap();
+        let hint = error.hint.unwrap();
+        assert!(hint.contains("   aws acm describe-certificate --certificate-arn arn:c   "), "{hint}");
+        assert!(failed_for_good(&of(CertificateStatus::PendingValidation)).is_none());
+    }
+}

@@ -67,6 +67,8 @@ pub(super) fn declared_hosts(file: &Path) -> Result<BTreeMap<String, SshHost>, S
     let shown = file.display();
     let unreadable =
         |error: std::io::Error| refuse(format!("{shown}, the file of {SSH_HOSTS}, cannot be read: {error}"));
+    // Opening a named pipe would wait for its writer.
+    refuse_other_than_file(file).map_err(unreadable)?;
     let open = std::fs::File::open(file).map_err(unreadable)?;
     if open.metadata().map_err(unreadable)?.permissions().mode() & 0o022 != 0 {
         return Err(refuse(format!(
