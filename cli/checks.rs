@@ -10,6 +10,7 @@ mod definition_file;
 mod error_names;
 mod inside;
 mod name_characters;
+mod patterns;
 mod placeholders;
 mod process_arguments;
 mod programs;
@@ -59,6 +60,7 @@ pub fn beyond_step_functions(definition: &Value, steps: &Registry) -> Vec<Diagno
     found.extend(activities::problems(definition));
     found.extend(approvals::problems(definition));
     found.extend(process_arguments::problems(definition));
+    found.extend(patterns::problems(definition));
     found.extend(vocabulary::problems(definition));
     found.extend(error_names::problems(definition));
     found.extend(deadlines::problems(definition));

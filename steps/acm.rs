@@ -208,7 +208,11 @@ fn failed_for_good(certificate: &CertificateDetail) -> Option<StepError> {
         (None, _) => String::new(),
     };
     let error = StepError::new(ErrorClass::Failed, format!("the certificate for {domain} is {status}{reason}"));
-    Some(error.hint("Repair the cause and run again: a new certificate is requested, this one is not used."))
+    let shown = certificate.certificate_arn().unwrap_or("ARN");
+    Some(error.hint(format!(
+        "Repair the cause, which   aws acm describe-certificate --certificate-arn {shown}   shows, and run again with the same input: a new \
+         certificate is requested, this one is not used."
+    )))
 }
 
 async fn delete_certificate(
@@ -228,5 +232,24 @@ async fn delete_certificate(
             }
             Err(failure)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use aws_sdk_acm::types::CertificateStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_never_issued_names_the_command_that_shows_why() {
+        let of = |status: CertificateStatus| {
+            CertificateDetail::builder().certificate_arn("arn:c").domain_name("a.example.com").status(status).build()
+        };
+        let error = failed_for_good(&of(CertificateStatus::Failed)).unwrap();
+        let hint = error.hint.unwrap();
+        assert!(hint.contains("   aws acm describe-certificate --certificate-arn arn:c   "), "{hint}");
+        assert!(failed_for_good(&of(CertificateStatus::PendingValidation)).is_none());
     }
 }

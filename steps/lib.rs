@@ -80,6 +80,7 @@ pub use local::{LocalSettings, needs_account, register_local};
 pub use process::{
     ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, refused_variable, supervise,
 };
+pub use wait::refused_body_pattern;
 
 /// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this
 /// order. Route 53 comes last: what it finds depends on the load balancers and certificates found.

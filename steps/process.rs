@@ -38,7 +38,8 @@ const TAIL_CHARACTERS: usize = 2_000;
 const LINE_CHARACTERS: usize = 200;
 /// The largest output, in bytes (Step Functions quotas: the result of a Task).
 const OUTPUT_BYTES_MAX: usize = 262_144;
-/// The longest standard input that is given as a text, in bytes (Step Functions quotas: the input of a Task).
+/// The longest standard input that is given as a text, in bytes. A Task's arguments together are limited to as much (Step Functions quotas:
+/// the input of a Task), so the text itself is shorter.
 const INPUT_BYTES_MAX: usize = 262_144;
 /// The longest run time in a state without TimeoutSeconds.
 const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
@@ -68,7 +69,7 @@ pub(crate) struct Run {
     /// What it reads on its standard input, as JSON.
     #[serde(default)]
     pub(crate) input: Value,
-    /// What it reads on its standard input instead of Input: a text of at most 256 KiB.
+    /// What it reads on its standard input instead of Input: a text. All arguments together have at most 256 KiB as JSON.
     #[serde(default)]
     #[schemars(length(max = 262_144))]
     pub(crate) stdin: Option<String>,

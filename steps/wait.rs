@@ -13,6 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use engine::step::{Answer, Registry, StepContext, StepError, StepResult};
 
+pub use self::http::refused_body_pattern;
 use crate::local::LocalSettings;
 
 /// The longest wait of a state without `TimeoutSeconds`.

@@ -57,6 +57,7 @@ fn a_failed_execution_is_resumed_from_a_state_with_what_it_had_then() {
         ("End", "never entered 'End'", 3),
         ("Tow", "did you mean 'Two'?", 4),
         ("Section/Nothing", "has no state named", 4),
+        ("Section[9]/Two", "it has 'Section/Two'", 4),
     ] {
         let said = home.exits_with(&["resume", "s-1", "--from", state, "--yes"], &programs, exit);
         assert!(said.contains(words), "{words:?} is not in: {said}");

@@ -123,3 +123,16 @@ fn the_crate_whose_timing_leaks_private_keys_is_no_dependency() {
     let rsa = lock["package"].as_array().unwrap().iter().find(|package| package["name"].as_str() == Some("rsa"));
     assert!(rsa.is_none(), "RUSTSEC-2023-0071: {rsa:?}");
 }
+
+/// `cargo metadata` describes the packages of one platform; the lock file has those of all.
+#[test]
+fn every_locked_package_of_any_platform_comes_from_the_registry() {
+    let lock: toml::Table = std::fs::read_to_string(root().join("Cargo.lock")).unwrap().parse().unwrap();
+    let packages = lock["package"].as_array().unwrap();
+    let source = |package: &toml::Value| package.get("source").and_then(toml::Value::as_str).map(str::to_owned);
+    let others: Vec<_> =
+        packages.iter().filter(|package| source(package).is_some_and(|from| from != REGISTRY)).collect();
+    assert!(packages.len() > 100 && others.is_empty(), "{others:?}");
+    let unchecked = packages.iter().filter(|package| source(package).is_some() && package.get("checksum").is_none());
+    assert_eq!(unchecked.count(), 0, "each has a checksum, which cargo compares");
+}

@@ -33,10 +33,10 @@ pub use catalogue::{Workflow, catalogue, find};
 pub use input::{InputError, InputFormat, parse_input, set_key};
 pub use keys::{LostKind, LostPart};
 pub use load::{DEFINITION_ENDINGS, DefinitionText, load_definition};
-pub use prepare::{StepSchema, prepare_input, schema_error, schema_problems, with_defaults};
+pub use prepare::{CompiledSchema, prepare_input, schema_error, schema_problems, with_defaults};
 pub use problem::InputProblem;
 pub use template::{MachineSource, TemplateMachine};
-pub use text::{read_text, read_text_file, read_text_up_to};
+pub use text::{open_text_file, read_text, read_text_file, read_text_up_to};
 
 /// The prices of the resources that the workflows create, by region, as JSON.
 pub const PRICES: &str = include_str!("endpoints-aws/prices.json");

@@ -39,9 +39,24 @@ pub fn read_text_up_to(bytes_max: u64, source: impl Read) -> io::Result<String> 
 /// Reads a file: see [`read_text`].
 ///
 /// # Errors
-/// As [`read_text`].
+/// As [`open_text_file`] and [`read_text`].
 pub fn read_text_file(path: impl AsRef<Path>) -> io::Result<String> {
-    File::open(path).and_then(read_text)
+    open_text_file(path).and_then(read_text)
+}
+
+/// Opens a file that a person names. Files that this process has open already, such as `<(command)` of a shell, may be pipes.
+///
+/// # Errors
+/// It does not exist, cannot be opened, or is a named pipe, a socket or a device: opening a named pipe would wait for its writer.
+pub fn open_text_file(path: impl AsRef<Path>) -> io::Result<File> {
+    let path = path.as_ref();
+    let kind = std::fs::metadata(path)?;
+    let is_open = ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|open| path.starts_with(open));
+    // Reading a folder fails with the system's own words.
+    if kind.is_file() || kind.is_dir() || is_open {
+        return File::open(path);
+    }
+    Err(io::Error::other("it is a named pipe, a socket or a device: write its content to a file, and name that"))
 }
 
 #[cfg(test)]
@@ -50,7 +65,7 @@ mod tests {
 
     use std::io::{self, Read};
 
-    use super::{TEXT_BYTES_MAX, read_text, read_text_up_to};
+    use super::{TEXT_BYTES_MAX, open_text_file, read_text, read_text_file, read_text_up_to};
 
     #[test]
     fn a_text_is_read_up_to_its_limit_and_without_a_byte_order_mark() {
@@ -61,5 +76,19 @@ mod tests {
         let refused = read_text_up_to(1 << 20, endless()).unwrap_err();
         assert_eq!(refused.to_string(), "it has more than 1 MiB");
         assert_eq!(read_text(&b"\xff"[..]).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_named_pipe_and_a_device_are_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [pipe.as_path(), std::path::Path::new("/dev/zero")] {
+            assert!(read_text_file(path).unwrap_err().to_string().starts_with("it is a named pipe"), "{path:?}");
+        }
+        let file = folder.path().join("file");
+        std::fs::write(&file, "text").unwrap();
+        assert_eq!(read_text_file(&file).unwrap(), "text");
+        assert_eq!(open_text_file(folder.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -1,5 +1,7 @@
 //! Plans to enter a state again: its recorded input and variables, and the calls made since.
 
+use std::collections::BTreeSet;
+
 use engine::{
     asl::{StateMachine, did_you_mean, nearest},
     journal::{self, Entered, Recorded},
@@ -9,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::entries::ENTRIES_MAX;
 use crate::{Api, Fault, Operation, STATE_DOES_NOT_EXIST, view::Made};
+
+/// The most paths that a fault proposes.
+const PATHS_MAX: usize = 3;
 
 /// Finds what an execution recorded when it entered a state, so that this or another execution can enter it again.
 /// Changes nothing.
@@ -85,7 +90,7 @@ impl Operation for PlanReentry {
 fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> Result<PlanReentryResponse, Fault> {
     let found = recorded.named(wanted);
     let entered = match found.as_slice() {
-        [] => return Err(never_entered(machine, id, wanted)),
+        [] => return Err(never_entered(recorded, machine, id, wanted)),
         [only] => *only,
         several => {
             let paths: Vec<String> = several.iter().map(|entered| format!("'{}'", path_of(entered))).collect();
@@ -126,17 +131,50 @@ fn repeated(recorded: &Recorded, sequence: u64) -> Vec<RepeatedCall> {
     calls
 }
 
-/// The fault for a state that was never entered, or that the definition does not have.
-fn never_entered(machine: &StateMachine, id: &str, wanted: &str) -> Fault {
-    let mut names = Vec::new();
+/// The fault for a state that was never entered, or that the execution does not have: neither its definition nor one of its iterations.
+fn never_entered(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> Fault {
+    let (mut names, mut paths) = (Vec::new(), Vec::new());
     state_names(machine, &mut names);
-    let last = wanted.rsplit('/').next().unwrap_or(wanted);
-    if names.contains(&last) {
+    state_paths(machine, "", &mut paths);
+    if names.contains(&wanted) || paths.iter().any(|path| path == wanted) {
         let message = format!("{id} never entered '{wanted}': only a state that was entered has a recorded input");
         return Fault::validation(message);
     }
-    let meant = did_you_mean(nearest(last, names.iter().copied()));
-    Fault::new(STATE_DOES_NOT_EXIST, format!("the definition of {id} has no state named '{wanted}'{meant}"))
+    // A state's name may contain a slash: the longest name at the end of the path is meant.
+    let ends = |path: &str, name: &str| path.strip_suffix(name).is_some_and(|above| above.ends_with('/'));
+    let last = names.iter().copied().filter(|name| ends(wanted, name)).max_by_key(|name| name.len());
+    let Some(last) = last else {
+        let last = wanted.rsplit('/').next().unwrap_or(wanted);
+        let plain = last.split('[').next().unwrap_or(last);
+        let named = names.iter().copied().find(|name| *name == plain);
+        let meant = did_you_mean(named.or_else(|| nearest(plain, names.iter().copied())));
+        return Fault::new(
+            STATE_DOES_NOT_EXIST,
+            format!("the definition of {id} has no state named '{wanted}'{meant}"),
+        );
+    };
+    let entered = recorded.named(last).into_iter().map(path_of);
+    let defined = paths.into_iter().filter(|path| path == last || ends(path, last));
+    let existing: BTreeSet<String> = entered.chain(defined).collect();
+    let existing: Vec<String> = existing.iter().take(PATHS_MAX).map(|path| format!("'{path}'")).collect();
+    let meant = if existing.is_empty() { String::new() } else { format!("; it has {}", existing.join(", ")) };
+    Fault::new(STATE_DOES_NOT_EXIST, format!("{id} has no state named '{wanted}'{meant}"))
+}
+
+/// The paths of all states, except those inside a Map: their number is known at run time only.
+fn state_paths(machine: &StateMachine, above: &str, paths: &mut Vec<String>) {
+    for state in machine.states.values() {
+        let path = journal::state_path(above, &state.name);
+        if let engine::asl::StateKind::Parallel { branches, .. } = &state.kind {
+            for (index, branch) in branches.iter().enumerate() {
+                match branches.len() {
+                    1 => state_paths(branch, &path, paths),
+                    _ => state_paths(branch, &format!("{path}[{index}]"), paths),
+                }
+            }
+        }
+        paths.push(path);
+    }
 }
 
 fn state_names<'m>(machine: &'m StateMachine, names: &mut Vec<&'m str>) {
@@ -172,5 +210,31 @@ mod tests {
                 .to_owned())
         );
         assert!(fault("Publish").is_err_and(|fault| fault.starts_with("ValidationException: r-1 never entered")));
+    }
+
+    #[test]
+    fn a_path_that_the_execution_does_not_have_is_not_found_and_the_existing_ones_are_named() {
+        let end = || json!({ "Type": "Pass", "End": true });
+        let branch = |name: &str| json!({ "StartAt": name, "States": { name: end() } });
+        let definition = json!({ "StartAt": "Sec", "States": {
+            "Sec": { "Type": "Parallel", "Branches": [branch("Y")], "Next": "Both" },
+            "Both": { "Type": "Parallel", "Branches": [branch("L"), branch("R/1")], "Next": "Each" },
+            "Each": { "Type": "Map", "ItemProcessor": branch("Z"), "End": true } } });
+        let Ok(machine) = engine::asl::parse(&definition) else { panic!("{definition}") };
+        for (wanted, kind, words) in [
+            ("Sec[9]/Y", "StateDoesNotExist", "r-1 has no state named 'Sec[9]/Y'; it has 'Sec/Y'"),
+            ("Both[2]/L", "StateDoesNotExist", "it has 'Both[0]/L'"),
+            ("Both[0]/R/1", "StateDoesNotExist", "it has 'Both[1]/R/1'"),
+            ("Each[7]/Z", "StateDoesNotExist", "r-1 has no state named 'Each[7]/Z'"),
+            ("Each[7]", "StateDoesNotExist", "did you mean"),
+            ("Sec/Y", "ValidationException", "never entered"),
+            ("Both[1]/R/1", "ValidationException", "never entered"),
+            ("R/1", "ValidationException", "never entered"),
+            ("Z", "ValidationException", "never entered"),
+        ] {
+            let Err(fault) = plan(&Recorded::default(), &machine, "r-1", wanted) else { panic!("{wanted}") };
+            let said = fault.to_string();
+            assert!(said.starts_with(kind) && said.contains(words), "{wanted}: {said}");
+        }
     }
 }

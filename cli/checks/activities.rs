@@ -37,7 +37,7 @@ fn named(definition: &Value) -> BTreeMap<String, String> {
 /// Keeps the warnings of activities that do not exist. Where no store says which exist, one warning names all of them.
 pub fn compare_with_store(found: &mut Vec<Diagnostic>, definition: &Value, missing: Option<&[String]>) {
     if let Some(missing) = missing {
-        let named = named(definition);
+        let (named, missing) = (named(definition), missing.iter().collect::<BTreeSet<_>>());
         let exists = |problem: &Diagnostic| named.get(&problem.location).is_some_and(|arn| !missing.contains(arn));
         return found.retain(|problem| problem.code != MUST_EXIST || !exists(problem));
     }

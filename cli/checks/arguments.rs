@@ -6,48 +6,71 @@ use engine::{
     asl::{Diagnostic, did_you_mean, each_state, nearest, pointer::escaped},
     step::Registry,
 };
-use serde_json::{Map, Value, json};
-use workflows::StepSchema;
+use serde_json::{Map, Value};
+use workflows::CompiledSchema;
 
 use super::placeholders;
 
 /// Reports each unknown argument, each missing argument, and each literal value that does not fit its schema.
 pub(super) fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let mut schemas = HashMap::new();
+    let mut schemas = Schemas::new(steps);
     each_state(definition, &mut |raw| {
         let (pointer, state) = (&raw.pointer, raw.json);
         let field = raw.arguments_field();
         let resource = state["Resource"].as_str().filter(|_| state["Type"] == "Task").unwrap_or_default();
-        let (Some(step), Some(arguments)) = (steps.find(resource), state[field].as_object()) else { return };
-        let schema = schemas.entry(resource).or_insert_with(|| ArgumentsSchema::new(step.description().input_schema));
+        let Some(arguments) = state[field].as_object() else { return };
+        let Some(schema) = schemas.of(resource) else { return };
         check(resource, schema, arguments, &format!("{pointer}/{field}"), &mut found);
     });
     found
 }
 
-/// The schema of a step's arguments, prepared once for all states that call the step.
-struct ArgumentsSchema {
-    schema: Value,
-    /// The schema of the arguments that are literals: none is required.
-    of_literals: StepSchema,
+/// The compiled input schemas of steps. A definition may call the same step thousands of times, and generating and compiling a schema
+/// takes longer than all checks of a state.
+struct Schemas<'r> {
+    steps: &'r Registry,
+    /// By resource; `None` if there is no such step.
+    compiled: HashMap<String, Option<StepSchema>>,
 }
 
-impl ArgumentsSchema {
-    fn new(schema: Value) -> Self {
-        let mut of_literals = schema.clone();
-        of_literals["required"] = json!([]);
-        ArgumentsSchema { schema, of_literals: StepSchema::new(of_literals) }
+/// The input schema of a step.
+struct StepSchema {
+    required: Vec<String>,
+    /// Without the required fields: they are reported apart, because a field may be given as an expression.
+    of_values: CompiledSchema,
+}
+
+impl<'r> Schemas<'r> {
+    fn new(steps: &'r Registry) -> Self {
+        Schemas { steps, compiled: HashMap::new() }
+    }
+
+    /// The input schema of a resource's step.
+    fn of(&mut self, resource: &str) -> Option<&StepSchema> {
+        let steps = self.steps;
+        let compile = || steps.find(resource).map(|step| StepSchema::new(step.description().input_schema));
+        self.compiled.entry(resource.to_owned()).or_insert_with(compile).as_ref()
+    }
+}
+
+impl StepSchema {
+    fn new(mut schema: Value) -> Self {
+        let required = schema.as_object_mut().and_then(|fields| fields.remove("required"));
+        let required = required.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let required = required.filter_map(|name| Some(name.as_str()?.to_owned())).collect();
+        StepSchema { required, of_values: CompiledSchema::of_step(schema) }
     }
 }
 
 fn check(
     resource: &str,
-    ArgumentsSchema { schema, of_literals }: &ArgumentsSchema,
+    step: &StepSchema,
     arguments: &Map<String, Value>,
     pointer: &str,
     found: &mut Vec<Diagnostic>,
 ) {
+    let schema = step.of_values.schema();
     let Some(properties) = schema["properties"].as_object() else { return };
     let mut wrong = |at: &str, message: String| {
         found.push(Diagnostic::error("INVALID_ARGUMENT", &format!("{pointer}{at}"), message));
@@ -70,11 +93,10 @@ fn check(
             wrong(&format!("/{}", escaped(name)), format!("{resource} has no argument '{plain}'{hint}"));
         }
     }
-    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    for name in required.filter(|name| !given.contains(name)) {
+    for name in step.required.iter().filter(|name| !given.contains(&name.as_str())) {
         wrong("", format!("{resource} needs the argument '{name}'."));
     }
-    for problem in of_literals.problems(&Value::Object(literals)) {
+    for problem in step.of_values.problems(&Value::Object(literals)) {
         wrong(&problem.pointer, format!("{resource}: {}.", problem.to_string().trim_end_matches('.')));
     }
 }
@@ -115,6 +137,17 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_is_called_a_thousand_times_has_its_schema_compiled_once() {
+        let steps = environments::described().unwrap();
+        let mut schemas = Schemas::new(&steps);
+        assert!(schemas.of("flow:wait:http").is_some() && schemas.of("flow:no:step").is_none());
+        let mut compiled = || schemas.of("flow:process:run").map(std::ptr::from_ref::<StepSchema>).unwrap();
+        let first = compiled();
+        assert!((0..1_000).all(|_| compiled() == first));
+        assert_eq!(schemas.of("flow:process:run").unwrap().required, ["Program"]);
+    }
+
+    #[test]
     fn what_is_known_only_at_run_time_is_not_judged() {
         assert_eq!(found(&json!({ "Program.$": "$.x", "Arguments.$": "$.y", "Input": { "a.$": "$" } })), []);
         assert_eq!(found(&json!({ "Program": "/bin/true", "Arguments": ["{% $x %}", "${Name}"] })), []);
@@ -150,7 +183,7 @@ mod tests {
 
     #[test]
     fn schemas_of_steps_are_valid_and_mean_the_same_in_draft_7() {
-        // `StepSchema` reads them by draft 7. Beside `$ref`, draft 7 ignores everything.
+        // `CompiledSchema::of_step` reads them by draft 7. Beside `$ref`, draft 7 ignores everything.
         const THE_SAME: [&str; 20] = [
             "$defs",
             "$ref",

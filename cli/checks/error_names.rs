@@ -1,6 +1,8 @@
 //! Error names in Retry and Catch that cannot occur: flow's own names that do not exist, and names that no step of the
 //! state fails with. All are warnings, and the names are those of `flow explain`.
 
+use std::collections::HashSet;
+
 use engine::asl::{Diagnostic, did_you_mean, each_state, nearest};
 use serde_json::Value;
 
@@ -22,15 +24,18 @@ const HEARTBEAT: &str = "States.HeartbeatTimeout";
 /// Warns of error names that cannot occur.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let mut raised = Vec::new();
-    each_state(definition, &mut |raw| raised.extend(raw.json["Error"].as_str().map(str::to_owned)));
+    let mut raised = HashSet::new();
+    each_state(definition, &mut |raw| raised.extend(raw.json["Error"].as_str()));
     each_state(definition, &mut |raw| {
+        if raw.json.get("Retry").or(raw.json.get("Catch")).is_none() {
+            return;
+        }
         let mut parts = Vec::new();
         collect(raw.json, &mut parts);
         for field in ["Retry", "Catch"] {
             for (index, rule) in raw.json[field].as_array().into_iter().flatten().enumerate() {
                 let names = rule["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                for (at, name) in names.enumerate().filter(|(_, name)| !raised.iter().any(|raised| raised == name)) {
+                for (at, name) in names.enumerate().filter(|(_, name)| !raised.contains(name)) {
                     let location = format!("{}/{field}[{index}]/ErrorEquals[{at}]", raw.pointer);
                     found.extend(problem(name, &parts, &location));
                 }

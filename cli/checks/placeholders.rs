@@ -2,7 +2,10 @@
 //! definition.
 //! Source: AWS SAM Developer Guide, "AWS::Serverless::StateMachine", DefinitionSubstitutions.
 
-use std::{collections::HashSet, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use engine::asl::{Diagnostic, each_state};
 use serde_json::Value;
@@ -16,18 +19,14 @@ const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ksh", "zsh"];
 
 /// Whether a Task's `Resource` contains a placeholder.
 pub fn is_placeholder(resource: &str) -> bool {
-    !names(&Value::String(resource.to_owned())).is_empty()
+    in_text(resource).next().is_some()
 }
 
 /// The names of all placeholders in a value, each once, in order.
 pub fn names(value: &Value) -> Vec<String> {
-    let mut found = Vec::new();
+    let (mut found, mut known) = (Vec::new(), HashSet::new());
     each_text(value, "", &mut |text, _| {
-        for name in in_text(text) {
-            if !found.iter().any(|known| known == name) {
-                found.push(name.to_owned());
-            }
-        }
+        found.extend(in_text(text).filter(|name| known.insert(*name)).map(str::to_owned));
     });
     found
 }
@@ -35,7 +34,8 @@ pub fn names(value: &Value) -> Vec<String> {
 /// Reports each placeholder at its first position: as an error in a `Resource`, elsewhere as a warning, because such a text may be
 /// intended. In what a shell of this machine runs, in the commands that an approval shows, and in comments, it is intended.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
-    let mut found: Vec<(String, Diagnostic)> = Vec::new();
+    let mut found: Vec<Diagnostic> = Vec::new();
+    let mut index_by_name: HashMap<&str, usize> = HashMap::new();
     let of_shells = texts_of_shells(definition);
     each_text(definition, "", &mut |text, pointer| {
         let is_comment = pointer.ends_with("/Comment") && !pointer.contains("/Arguments/");
@@ -44,16 +44,17 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
         }
         let is_resource = pointer.ends_with("/Resource");
         for name in in_text(text) {
-            let known = found.iter_mut().find(|(known, _)| known == name);
-            let problem = problem(name, pointer, is_resource);
-            match known {
-                Some((_, first)) if is_resource => *first = problem,
+            match index_by_name.get(name).and_then(|index| found.get_mut(*index)) {
+                Some(first) if is_resource => *first = problem(name, pointer, is_resource),
                 Some(_) => {}
-                None => found.push((name.to_owned(), problem)),
+                None => {
+                    index_by_name.insert(name, found.len());
+                    found.push(problem(name, pointer, is_resource));
+                }
             }
         }
     });
-    found.into_iter().map(|(_, problem)| problem).collect()
+    found
 }
 
 /// The JSON pointers of the lists of commands that a shell runs, or that an approval shows to a person.

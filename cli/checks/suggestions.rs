@@ -75,6 +75,9 @@ const FIELDS: &[&str] = &[
     "Version",
 ];
 
+/// The most transitions to states that do not exist for which a state is suggested: each is compared with every name of the definition.
+const COMPARED_TARGETS_MAX: usize = 100;
+
 /// Adds the most similar name to problems of misspelt fields, states and steps.
 pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry) {
     if found.is_empty() {
@@ -84,6 +87,7 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
     let steps: Vec<String> = steps.descriptions().map(|step| format!("flow:{}", step.name)).collect();
     let operators = Comparison::operators();
     let integrations: Vec<String> = optimized_integrations().map(|name| format!("arn:aws:states:::{name}")).collect();
+    let mut targets = 0;
     for problem in found {
         if let Some(hint) = written_otherwise(problem, definition) {
             problem.message.push_str(&hint);
@@ -96,7 +100,8 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
             }
             message if message.starts_with("Missing 'Next' target: ") => {
                 let name = message.split_once(": ").map_or("", |(_, name)| name);
-                nearest(name, states.iter().map(String::as_str))
+                targets += 1;
+                nearest(name, states.iter().map(String::as_str).filter(|_| targets <= COMPARED_TARGETS_MAX))
             }
             message if message.starts_with("The resource provided ") => {
                 let given = message.trim_start_matches("The resource provided ").split(' ').next().unwrap_or_default();
@@ -141,6 +146,15 @@ mod tests {
     use serde_json::json;
 
     use crate::{checks::problems, environments};
+
+    #[test]
+    fn the_first_hundred_wrong_transitions_have_a_suggestion() {
+        let state = |number: usize| (format!("Step {number}"), json!({ "Type": "Pass", "Next": "Stpe 1" }));
+        let states: serde_json::Map<String, serde_json::Value> = (0..150).map(state).collect();
+        let found = problems(&json!({ "StartAt": "Step 0", "States": states }), &environments::described().unwrap());
+        let with = |end: &str| found.iter().filter(|problem| problem.message.ends_with(end)).count();
+        assert_eq!((with("did you mean 'Step 1'?"), with("target: Stpe 1")), (100, 50), "{found:?}");
+    }
 
     #[test]
     fn a_misspelt_field_state_and_step_are_corrected() {

@@ -222,8 +222,26 @@ fn stamps(arguments: &DevArguments) -> Stamps {
 fn unwritten(stamps: &[Option<(SystemTime, u64)>]) -> Option<&'static str> {
     match stamps.first() {
         Some(Some((_, 1..))) => None,
-        Some(Some(_)) => Some("is empty"),
-        _ => Some("is missing"),
+        Some(Some(_)) => Some("is empty: waiting until it is written"),
+        _ => Some("is missing: waiting until it is written"),
+    }
+}
+
+/// Counts the polls at which the definition's file is missing or empty.
+#[derive(Default)]
+struct Unwritten {
+    ticks: usize,
+}
+
+impl Unwritten {
+    /// Counts a poll. Returns what is to be reported, once when the file stays away and once when it returns.
+    fn poll(&mut self, stamps: &[Option<(SystemTime, u64)>]) -> Option<&'static str> {
+        let Some(words) = unwritten(stamps) else {
+            let was_reported = std::mem::take(&mut self.ticks) >= UNWRITTEN_TICKS;
+            return was_reported.then_some("is written again");
+        };
+        self.ticks = self.ticks.saturating_add(1);
+        (self.ticks == UNWRITTEN_TICKS).then_some(words)
     }
 }
 
@@ -232,20 +250,19 @@ async fn until_changed(arguments: &DevArguments, seen: &Stamps) -> Option<Exit> 
     let _orderly = interrupt::Orderly::begin();
     let mut tick = tokio::time::interval(POLL_INTERVAL);
     let mut before = seen.clone();
-    let mut unwritten_ticks = 0_usize;
+    let mut absence = Unwritten::default();
     loop {
         tokio::select! {
             exit = interrupt::requested() => return Some(exit),
             _ = tick.tick() => {
                 let now = stamps(arguments);
+                if let Some(words) = absence.poll(&now) {
+                    report!("flow: {} {words}", arguments.file);
+                }
                 // An editor may delete or empty the old file first, and write the new one in several parts.
                 let is_written = now == before && matches!(now.first(), Some(Some((_, 1..))));
                 if is_written && now != *seen {
                     return None;
-                }
-                unwritten_ticks = unwritten(&now).map_or(0, |_| unwritten_ticks.saturating_add(1));
-                if let Some(words) = unwritten(&now).filter(|_| unwritten_ticks == UNWRITTEN_TICKS) {
-                    report!("flow: {} {words}: waiting until it is written", arguments.file);
                 }
                 before = now;
             }
@@ -261,7 +278,20 @@ mod tests {
     fn a_file_that_is_missing_or_empty_is_not_written() {
         let written = |bytes| vec![Some((SystemTime::UNIX_EPOCH, bytes)), None];
         assert_eq!(unwritten(&written(1)), None);
-        assert_eq!(unwritten(&written(0)), Some("is empty"));
-        assert_eq!(unwritten(&[None, None]), Some("is missing"));
+        assert!(unwritten(&written(0)).is_some_and(|words| words.starts_with("is empty")));
+        assert!(unwritten(&[None, None]).is_some_and(|words| words.starts_with("is missing")));
+    }
+
+    #[test]
+    fn a_file_that_vanishes_is_reported_once_and_its_return_too() {
+        let (there, gone) = ([Some((SystemTime::UNIX_EPOCH, 1))], [None]);
+        let mut absence = Unwritten::default();
+        let mut reported = |polls: &[&[Option<(SystemTime, u64)>]]| {
+            polls.iter().filter_map(|stamps| absence.poll(stamps)).collect::<Vec<_>>()
+        };
+        assert!(reported(&[&there, &gone, &gone, &there]).is_empty(), "an editor replaces it");
+        let long = [gone.as_slice(); UNWRITTEN_TICKS * 3];
+        assert_eq!(reported(&long), ["is missing: waiting until it is written"]);
+        assert_eq!(reported(&[&there, &there]), ["is written again"]);
     }
 }

@@ -21,8 +21,14 @@ use crate::{
 
 /// The largest document, in bytes.
 const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
-/// The most steps of a document.
-const STEPS_MAX: usize = 2_000;
+/// The most history events of one execution. Source: Step Functions Developer Guide, "Service quotas".
+const EVENTS_MAX: usize = 25_000;
+/// The events of a run that are not of its states: ExecutionStarted and ExecutionSucceeded.
+const EVENTS_OF_RUN: usize = 2;
+/// The events of a section, which is a Parallel: its state is entered and exited, and the Parallel starts and succeeds.
+const EVENTS_OF_SECTION: usize = 4;
+/// The fewest events of a step, which is a Task: its state is entered and exited, and the Task is scheduled, starts and succeeds.
+const EVENTS_OF_STEP: usize = 5;
 /// The placeholder in templates for the workflow's name.
 const NAME: &str = "NAME";
 
@@ -188,7 +194,7 @@ fn write_new(file: &str, text: &str) -> Result<(), CliError> {
 fn read(file: &Path) -> Result<Document, CliError> {
     let shown = file.display();
     let wrong = |error: std::io::Error| CliError::refused(format!("{shown} cannot be read: {error}"));
-    let text = fs::File::open(file).and_then(|open| workflows::read_text_up_to(DOCUMENT_BYTES_MAX, open));
+    let text = workflows::open_text_file(file).and_then(|open| workflows::read_text_up_to(DOCUMENT_BYTES_MAX, open));
     let document = Document::read(&text.map_err(wrong)?);
     if document.sections.is_empty() {
         let message = format!("{shown} has no steps: no numbered item, bullet, code block or table of steps");
@@ -198,14 +204,18 @@ fn read(file: &Path) -> Result<Document, CliError> {
     Ok(document)
 }
 
-/// Refuses a document whose workflow nobody could read, and no check would end soon.
+/// Refuses a document whose workflow could not run to its end.
 fn refuse_long(shown: &str, document: &Document) -> Result<(), CliError> {
+    let sections = document.sections.len();
     let steps: usize = document.sections.iter().map(|section| section.steps.len()).sum();
-    if steps <= STEPS_MAX {
+    let events = EVENTS_OF_RUN + EVENTS_OF_SECTION * sections + EVENTS_OF_STEP * steps;
+    if events <= EVENTS_MAX {
         return Ok(());
     }
-    let message =
-        format!("{shown} has {steps} steps, and a workflow is written of at most {STEPS_MAX}; nothing was written");
+    let message = format!(
+        "a run of the {steps} steps of {shown} writes at least {events} history events, and an execution has at most {EVENTS_MAX}; \
+         nothing was written"
+    );
     Err(CliError::refused(message).hint("split the document, and make a workflow of each part"))
 }
 
@@ -225,11 +235,12 @@ mod tests {
     }
 
     #[test]
-    fn a_document_of_too_many_steps_is_refused() {
+    fn a_document_whose_run_would_write_too_many_events_is_refused() {
         let document = |steps: usize| Document::read(&format!("# T\n\n{}", "1. Look\n".repeat(steps)));
-        assert!(refuse_long("t.md", &document(STEPS_MAX)).is_ok());
-        let refused = refuse_long("t.md", &document(STEPS_MAX + 1)).unwrap_err();
-        assert!(refused.message.starts_with("t.md has 2001 steps"), "{}", refused.message);
+        assert!(refuse_long("t.md", &document(4_998)).is_ok());
+        let refused = refuse_long("t.md", &document(4_999)).unwrap_err();
+        let words = "a run of the 4999 steps of t.md writes at least 25001 history events";
+        assert!(refused.message.starts_with(words), "{}", refused.message);
     }
 
     #[test]

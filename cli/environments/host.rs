@@ -7,7 +7,7 @@ use rehearsal::World;
 use serde_json::Value;
 use steps::LocalSettings;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
-use workflows::StepSchema;
+use workflows::CompiledSchema;
 
 use super::{Environments, Location, Pinned, VERIFIED_FOR, described, has_step, read};
 use crate::this_process;
@@ -69,7 +69,7 @@ impl Host for Environments {
             return Vec::new();
         }
         let Some(step) = described().ok().and_then(|steps| steps.find(resource)) else { return Vec::new() };
-        let problems = StepSchema::new(step.description().output_schema).problems(output);
+        let problems = CompiledSchema::of_step(step.description().output_schema).problems(output);
         problems.iter().map(|problem| problem.sentence("the output")).collect()
     }
 

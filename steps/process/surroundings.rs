@@ -57,7 +57,9 @@ pub(super) async fn request(settings: &LocalSettings, execution: &str, run: Run)
             return Err(invalid("Input and Stdin both name the standard input: set one of them".to_owned()));
         }
         (Some(text), _) if text.len() > INPUT_BYTES_MAX => {
-            return Err(invalid(format!("Stdin has {} bytes: {INPUT_BYTES_MAX} at most", text.len())));
+            let message =
+                format!("Stdin has {} bytes: all arguments together have {INPUT_BYTES_MAX} at most", text.len());
+            return Err(invalid(message));
         }
         (Some(text), _) => text,
     };

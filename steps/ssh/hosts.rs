@@ -9,7 +9,7 @@ use std::{
 
 use engine::step::{ErrorClass, StepError};
 use russh::keys::{PublicKey, known_hosts::check_known_hosts_path, parse_public_key_base64};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::{local::SSH_HOSTS, regular_file::refuse_other_than_file};
 
@@ -32,8 +32,8 @@ pub(super) struct SshHost {
     /// A private key without a passphrase.
     pub private_key_file: PathBuf,
     /// The host key, as OpenSSH writes it: `ssh-ed25519 AAAA…`.
-    #[serde(default)]
-    host_key: Option<String>,
+    #[serde(default, deserialize_with = "pinned_key")]
+    host_key: Option<PublicKey>,
     /// The file with the host key if none is pinned; default `~/.ssh/known_hosts`.
     #[serde(default)]
     known_hosts_file: Option<PathBuf>,
@@ -41,6 +41,18 @@ pub(super) struct SshHost {
 
 fn port() -> u16 {
     22
+}
+
+/// Reads a pinned host key with the file, so that a mistake in it is found at the start of a run, not when the step runs.
+fn pinned_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PublicKey>, D::Error> {
+    let Some(written) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let base64 = written.split_whitespace().nth(1).unwrap_or(&written);
+    let key = parse_public_key_base64(base64).map_err(|error| {
+        D::Error::custom(format!(
+            "hostKey is no public key ({error}): copy the first two words of /etc/ssh/ssh_host_ed25519_key.pub of the host"
+        ))
+    })?;
+    Ok(Some(key))
 }
 
 fn refuse(cause: String) -> StepError {
@@ -55,6 +67,8 @@ pub(super) fn declared_hosts(file: &Path) -> Result<BTreeMap<String, SshHost>, S
     let shown = file.display();
     let unreadable =
         |error: std::io::Error| refuse(format!("{shown}, the file of {SSH_HOSTS}, cannot be read: {error}"));
+    // Opening a named pipe would wait for its writer.
+    refuse_other_than_file(file).map_err(unreadable)?;
     let open = std::fs::File::open(file).map_err(unreadable)?;
     if open.metadata().map_err(unreadable)?.permissions().mode() & 0o022 != 0 {
         return Err(refuse(format!(
@@ -104,11 +118,9 @@ impl SshHost {
             Err(StepError::named("Ssh.HostKeyRefused", cause).hint(hint))
         };
         if let Some(pinned) = &self.host_key {
-            let base64 = pinned.split_whitespace().nth(1).unwrap_or(pinned);
-            return match parse_public_key_base64(base64) {
-                Ok(pinned) if pinned.key_data() == key.key_data() => Ok(()),
-                Ok(_) => refuse("the pinned key is another one".to_owned()),
-                Err(error) => refuse(format!("the pinned key cannot be read: {error}")),
+            return match pinned.key_data() == key.key_data() {
+                true => Ok(()),
+                false => refuse("the pinned key is another one".to_owned()),
             };
         }
         let Some(file) = self.known_hosts() else {
@@ -129,5 +141,38 @@ impl SshHost {
     fn known_hosts(&self) -> Option<PathBuf> {
         let home = || Some(Path::new(&std::env::var_os("HOME")?).join(".ssh/known_hosts"));
         self.known_hosts_file.clone().or_else(home)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{fs, fs::Permissions};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn a_host_key_that_is_no_key_is_refused_with_the_file_and_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hosts.json");
+        let declared = |key: Value| {
+            let host = json!({ "host": "web.example.com", "user": "deploy", "privateKeyFile": "/k", "hostKey": key });
+            fs::write(&file, format!("{:#}", json!({ "web": host }))).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+            declared_hosts(&file)
+        };
+        let key = "AAAAC3NzaC1lZDI1NTE5AAAAIIfC5rkQhZ1l7w0aHuGLx3cUO3vzcCSxjyrYBGXy4uaR";
+        for good in [json!(key), json!(format!("ssh-ed25519 {key}")), Value::Null] {
+            assert!(declared(good.clone()).is_ok(), "{good}");
+        }
+        for wrong in ["", "ssh-ed25519", "ssh-ed25519 AAAA…", &key[..40]] {
+            let refused = declared(json!(wrong)).unwrap_err().cause;
+            for words in ["hosts.json", "hostKey is no public key", "ssh_host_ed25519_key.pub", " at line "] {
+                assert!(refused.contains(words), "{words:?} is not in: {refused}");
+            }
+        }
     }
 }

@@ -53,9 +53,26 @@ pub(super) struct Answered {
     status: u16,
 }
 
+/// Why a text cannot be `BodyMatches`; `None` if it can.
+pub fn refused_body_pattern(pattern: &str) -> Option<String> {
+    body_pattern(pattern).err()
+}
+
+fn body_pattern(pattern: &str) -> Result<Regex, String> {
+    Regex::new(pattern).map_err(|error| {
+        // The error shows the pattern over several lines, and the reason in the last one.
+        let drawn = error.to_string();
+        let reason = drawn.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        format!(
+            "BodyMatches is no regular expression: {reason}. A backslash makes a character such as ( or [ literal, and look-around and \
+             backreferences do not exist"
+        )
+    })
+}
+
 pub(super) async fn wait(_: Arc<LocalSettings>, context: StepContext, input: WaitForHttp) -> StepResult<Answered> {
     let pattern = match &input.body_matches {
-        Some(pattern) => Some(Regex::new(pattern).map_err(|error| invalid(format!("BodyMatches: {error}")))?),
+        Some(pattern) => Some(body_pattern(pattern).map_err(invalid)?),
         None => None,
     };
     match within(&context, "no answer", poll(&input, pattern.as_ref())).await {

@@ -9,6 +9,10 @@ pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     let distance_max = (wanted.len() / 3).clamp(1, 4);
     let measured = candidates.into_iter().filter(|candidate| *candidate != name).filter_map(|candidate| {
         let characters: Vec<char> = candidate.to_lowercase().chars().take(NAME_CHARACTERS_MAX).collect();
+        // The distance is at least the difference of the lengths, which takes no time to compare.
+        if characters.len().abs_diff(wanted.len()) > distance_max {
+            return None;
+        }
         let distance = distance(&wanted, &characters);
         (distance <= distance_max && distance < wanted.len()).then_some((distance, candidate))
     });
