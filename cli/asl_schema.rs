@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_shipped_workflows_fit_and_a_misspelt_field_does_not() {
-        let schema = schema(&environments::described().unwrap());
+        let schema = schema(environments::described().unwrap());
         for workflow in workflows::catalogue() {
             let problems = workflows::schema_problems(&schema, &workflow.definition().unwrap());
             assert_eq!(problems, [], "{}", workflow.name);

@@ -165,7 +165,7 @@ mod tests {
         let definitions = ["endpoints-aws", "endpoints-aws-teardown"]
             .iter()
             .filter_map(|name| workflows::find(name)?.definition().ok());
-        let actions: BTreeSet<String> = definitions.flat_map(|definition| actions_of(&definition, &registry)).collect();
+        let actions: BTreeSet<String> = definitions.flat_map(|definition| actions_of(&definition, registry)).collect();
         let restriction = Restriction {
             partition: "aws-us-gov".to_owned(),
             account: "123456789012".to_owned(),
@@ -202,7 +202,7 @@ mod tests {
         let Ok(registry) = crate::environments::described() else { panic!("no registry") };
         for workflow in workflows::catalogue() {
             let Ok(definition) = workflow.definition() else { panic!("{} is broken", workflow.name) };
-            let statements = statements(&actions_of(&definition, &registry), &restriction());
+            let statements = statements(&actions_of(&definition, registry), &restriction());
             let others = statements.iter().find(|statement| statement.id == "Others");
             assert!(others.is_none(), "{others:?} is narrowed by nothing");
         }

@@ -304,7 +304,7 @@ mod tests {
             let file = folder.path().join("e.asl.yaml");
             std::fs::write(&file, format!("QueryLanguage: JSONata\n{text}\n")).unwrap();
             let definition = workflows::load_definition(&file).unwrap_or_else(|error| unreachable!("{error}\n{text}"));
-            let found = checks::problems(&definition, &steps);
+            let found = checks::problems(&definition, steps);
             let errors: Vec<_> = found.iter().filter(|found| found.severity == engine::asl::Severity::Error).collect();
             assert!(errors.is_empty(), "{}: {errors:?}\n{text}", step.name);
         }

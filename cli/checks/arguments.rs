@@ -122,7 +122,7 @@ mod tests {
     fn found(arguments: &Value) -> Vec<(String, String)> {
         let task = json!({ "Type": "Task", "Resource": "flow:process:run", "Parameters": arguments, "End": true });
         let definition = json!({ "StartAt": "A", "States": { "A": task } });
-        let found = problems(&definition, &environments::described().unwrap()).into_iter();
+        let found = problems(&definition, environments::described().unwrap()).into_iter();
         found.map(|problem| (problem.location.replace("/States/A/Parameters", ""), problem.message)).collect()
     }
 
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_step_that_is_called_a_thousand_times_has_its_schema_compiled_once() {
         let steps = environments::described().unwrap();
-        let mut schemas = Schemas::new(&steps);
+        let mut schemas = Schemas::new(steps);
         assert!(schemas.of("flow:wait:http").is_some() && schemas.of("flow:no:step").is_none());
         let mut compiled = || schemas.of("flow:process:run").map(std::ptr::from_ref::<StepSchema>).unwrap();
         let first = compiled();
@@ -157,7 +157,7 @@ mod tests {
     fn the_shipped_workflows_name_arguments_that_their_steps_have() {
         let steps = environments::described().unwrap();
         for workflow in workflows::catalogue() {
-            assert_eq!(problems(&workflow.definition().unwrap(), &steps), [], "{}", workflow.name);
+            assert_eq!(problems(&workflow.definition().unwrap(), steps), [], "{}", workflow.name);
         }
     }
 

@@ -67,7 +67,7 @@ mod tests {
     use crate::{checks::problems, environments};
 
     fn messages(definition: &serde_json::Value) -> Vec<(Severity, String)> {
-        let found = problems(definition, &environments::described().unwrap()).into_iter();
+        let found = problems(definition, environments::described().unwrap()).into_iter();
         found.map(|problem| (problem.severity, problem.message)).collect()
     }
 

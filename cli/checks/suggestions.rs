@@ -151,7 +151,7 @@ mod tests {
     fn the_first_hundred_wrong_transitions_have_a_suggestion() {
         let state = |number: usize| (format!("Step {number}"), json!({ "Type": "Pass", "Next": "Stpe 1" }));
         let states: serde_json::Map<String, serde_json::Value> = (0..150).map(state).collect();
-        let found = problems(&json!({ "StartAt": "Step 0", "States": states }), &environments::described().unwrap());
+        let found = problems(&json!({ "StartAt": "Step 0", "States": states }), environments::described().unwrap());
         let with = |end: &str| found.iter().filter(|problem| problem.message.ends_with(end)).count();
         assert_eq!((with("did you mean 'Step 1'?"), with("target: Stpe 1")), (100, 50), "{found:?}");
     }
@@ -161,7 +161,7 @@ mod tests {
         let definition = json!({ "StartAt": "Frist", "States": {
             "First": { "Type": "Task", "Resource": "flow:proces:run", "Nxt": "Second", "End": true },
         } });
-        let found = problems(&definition, &environments::described().unwrap());
+        let found = problems(&definition, environments::described().unwrap());
         let messages: Vec<_> = found.iter().map(|problem| problem.message.as_str()).collect();
         for expected in [
             "Field 'Nxt' is not supported; did you mean 'Next'?",
@@ -175,14 +175,14 @@ mod tests {
         let task = json!({ "Type": "Task", "Resource": "arn:aws:states:::sqs:sendMesage", "End": true });
         let found = problems(
             &json!({ "StartAt": "A", "States": { "A": choice, "B": task } }),
-            &environments::described().unwrap(),
+            environments::described().unwrap(),
         );
         let messages: Vec<_> = found.iter().map(|problem| problem.message.as_str()).collect();
         assert!(messages.iter().any(|message| message.ends_with("did you mean 'NumericGreaterThan'?")), "{messages:?}");
         let meant = "did you mean 'arn:aws:states:::sqs:sendMessage'?";
         assert!(messages.iter().any(|message| message.ends_with(meant)), "{messages:?}");
         let definition = json!({ "StartAt": "A", "States": { "A": { "type": "Wait", "Seconds": 1, "End": true } } });
-        let found = problems(&definition, &environments::described().unwrap());
+        let found = problems(&definition, environments::described().unwrap());
         assert_eq!(found[0].message, "These fields are required: [Type]; is 'type' meant as 'Type'?");
     }
 }

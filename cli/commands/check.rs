@@ -68,7 +68,7 @@ pub async fn run(global: &Global, arguments: CheckArguments) -> Result<Exit, Cli
     let found = match definition {
         Ok(definition) => {
             let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-            let mut found = checks::problems(&definition, &steps);
+            let mut found = checks::problems(&definition, steps);
             let named = activities::warned_of(&found, &definition);
             if !named.is_empty() {
                 let missing = missing_activities(global, named).await;
@@ -149,7 +149,7 @@ pub(super) fn read_file(path: &str, substitutions: &[String]) -> Result<(Readabl
                 // The value that a tag leaves is not the one that is meant.
                 let tags = parts.iter().filter(|part| matches!(part.kind, LostKind::Tag { .. }));
                 let tagged: Vec<String> = tags.map(location).collect();
-                let others = checks::problems(&definition, &steps).into_iter();
+                let others = checks::problems(&definition, steps).into_iter();
                 found.extend(others.filter(|problem| !tagged.contains(&problem.location)));
             }
             Err(found)

@@ -134,7 +134,7 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
     let name = name(&arguments)?;
     let is_server = arguments.template.is_none() && is_server(global, &arguments).await?;
     let options = CompileOptions { heartbeat_seconds: arguments.heartbeat, server_asks: is_server };
-    let source = DeploymentSource { definition: &definition, steps: &steps, options };
+    let source = DeploymentSource { definition: &definition, steps, options };
     let compiled = match compile(&source) {
         Ok(compiled) => compiled,
         Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),

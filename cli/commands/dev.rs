@@ -85,7 +85,7 @@ async fn turn(global: &Global, arguments: &DevArguments, last: &mut Option<Run>)
     let found = match &definition {
         Ok(definition) => {
             let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-            checks::problems(definition, &steps)
+            checks::problems(definition, steps)
         }
         Err(repeated) => repeated.clone(),
     };

@@ -111,9 +111,9 @@ pub fn run(global: &Global, arguments: &NewArguments) -> Result<Exit, CliError> 
         }
     };
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-    files.push((format!("{name}.asl.schema.json"), format!("{:#}\n", asl_schema::schema(&steps))));
+    files.push((format!("{name}.asl.schema.json"), format!("{:#}\n", asl_schema::schema(steps))));
     for (file, text) in files.iter().filter(|(file, _)| file.ends_with(".asl.yaml")) {
-        refuse_invalid(file, text, &steps)?;
+        refuse_invalid(file, text, steps)?;
     }
     if let Some((file, _)) = files.iter().find(|(file, _)| Path::new(file).exists()) {
         return Err(CliError::refused(format!("{file} exists already: nothing was written")));
@@ -248,7 +248,7 @@ mod tests {
         let steps = environments::described().unwrap();
         let long = "x".repeat(81);
         let text = format!("QueryLanguage: JSONata\nStartAt: {long}\nStates:\n  {long}:\n    Type: Succeed\n");
-        let refused = refuse_invalid("a.asl.yaml", &text, &steps).unwrap_err();
+        let refused = refuse_invalid("a.asl.yaml", &text, steps).unwrap_err();
         assert!(refused.message.contains("would not be valid"), "{}", refused.message);
     }
 
@@ -269,7 +269,7 @@ mod tests {
             let file = folder.path().join("own.asl.yaml");
             fs::write(&file, definition).unwrap();
             let definition = workflows::load_definition(&file).unwrap();
-            assert_eq!(checks::problems(&definition, &steps), [], "{template:?}");
+            assert_eq!(checks::problems(&definition, steps), [], "{template:?}");
             let schema: Value = serde_json::from_str(&schema).unwrap();
             assert_eq!(schema["type"], "object");
             let mocks: Value = serde_json::from_str(&mocks).unwrap();

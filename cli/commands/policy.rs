@@ -51,7 +51,7 @@ pub fn run(arguments: &PolicyArguments) -> Result<Exit, CliError> {
     }
     let mut actions = BTreeSet::new();
     for name in names {
-        actions.extend(policy::actions_of(&definition(&name)?, &registry));
+        actions.extend(policy::actions_of(&definition(&name)?, registry));
     }
     let restriction = Restriction {
         partition: arguments.partition.clone(),

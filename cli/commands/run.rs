@@ -244,7 +244,7 @@ fn check_faults(arguments: &RunArguments, plan: &Plan) -> Result<(), CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
     let teardown = teardown::workflow_of(arguments).and_then(|workflow| workflow.definition().ok());
     let definitions: Vec<_> = [Some(plan.definition.value()), teardown.as_ref()].into_iter().flatten().collect();
-    faults::check(&arguments.faults, &definitions, &steps)
+    faults::check(&arguments.faults, &definitions, steps)
 }
 
 /// The environment in which the workflow will act, and the caller's identity if it calls AWS.

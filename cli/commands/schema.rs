@@ -26,7 +26,7 @@ pub fn run(arguments: &SchemaArguments) -> Result<Exit, CliError> {
     let schema = match &arguments.workflow {
         None => {
             let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-            asl_schema::schema(&steps)
+            asl_schema::schema(steps)
         }
         Some(name) => match workflows::find(name) {
             Some(workflow) => workflow.input_schema(),

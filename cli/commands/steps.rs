@@ -30,7 +30,7 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
         .as_deref()
         .map(|name| name.strip_prefix("flow:").or_else(|| name.strip_prefix("arn:aws:states:::")).unwrap_or(name));
     if let Some(prefix) = wanted.filter(|wanted| wanted.ends_with(':')) {
-        return list(global, &steps, prefix);
+        return list(global, steps, prefix);
     }
     // An integration's name is also accepted as its Resource has it.
     let is_wanted = |name: &str, wanted: &str| name == wanted || name.strip_prefix("aws:") == Some(wanted);
@@ -56,7 +56,7 @@ pub fn run(global: &Global, arguments: StepsArguments) -> Result<Exit, CliError>
     }
     match wanted.filter(|_| !found) {
         None => Ok(Exit::Success),
-        Some(wanted) => not_a_step(global, &steps, wanted),
+        Some(wanted) => not_a_step(global, steps, wanted),
     }
 }
 

@@ -163,10 +163,10 @@ mod tests {
     #[test]
     fn patterns_choose_steps_and_one_that_matches_nothing_is_refused() {
         let steps = environments::described().unwrap();
-        let all = resources(&steps, &[]).unwrap();
+        let all = resources(steps, &[]).unwrap();
         assert!(all.len() > 50 && all.values().all(|resource| resource.starts_with("flow:")));
-        let of_process = resources(&steps, &["process:*".to_owned()]).unwrap();
+        let of_process = resources(steps, &["process:*".to_owned()]).unwrap();
         assert_eq!(of_process.values().collect::<Vec<_>>(), ["flow:process:run"]);
-        assert!(resources(&steps, &["none:none".to_owned()]).is_err());
+        assert!(resources(steps, &["none:none".to_owned()]).is_err());
     }
 }

@@ -107,7 +107,7 @@ mod tests {
             let written = workflow("w", &document, run_commands);
             let definition = DefinitionText::of("w.asl.yaml", &written).definition();
             let definition = definition.unwrap_or_else(|error| unreachable!("{error}\n{written}"));
-            let mut problems = checks::problems(&definition, &environments::described().unwrap());
+            let mut problems = checks::problems(&definition, environments::described().unwrap());
             // A section whose steps are all commands has no approval that could be rejected.
             problems.retain(|problem| problem.code != "ERROR_CANNOT_OCCUR");
             assert_eq!(problems, [], "{written}");

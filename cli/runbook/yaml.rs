@@ -292,7 +292,7 @@ mod tests {
     fn what_is_written_can_run_and_shows_texts_and_commands_as_they_were() {
         for run_commands in [false, true] {
             let (text, definition) = written(run_commands);
-            let found = checks::problems(&definition, &environments::described().unwrap());
+            let found = checks::problems(&definition, environments::described().unwrap());
             assert_eq!(found, [], "{text}");
         }
         let (text, definition) = written(false);
@@ -349,7 +349,7 @@ mod tests {
         let file = folder.path().join("w.asl.yaml");
         std::fs::write(&file, &text).unwrap();
         let definition = workflows::load_definition(&file).unwrap_or_else(|error| unreachable!("{error}\n{text}"));
-        assert_eq!(checks::problems(&definition, &environments::described().unwrap()), [], "{text}");
+        assert_eq!(checks::problems(&definition, environments::described().unwrap()), [], "{text}");
         let states = &definition["States"];
         let steps = &states["1. Renew"]["Branches"][0]["States"];
         assert_eq!(steps["1.1 Make a key"]["Resource"], "flow:process:run");

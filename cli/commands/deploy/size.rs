@@ -60,7 +60,7 @@ mod tests {
         let steps = environments::described().unwrap();
         let definition = workflows::find("endpoints-aws").unwrap().definition().unwrap();
         let options = CompileOptions { heartbeat_seconds: HEARTBEAT_SECONDS_DEFAULT, server_asks: false };
-        let source = DeploymentSource { definition: &definition, steps: &steps, options };
+        let source = DeploymentSource { definition: &definition, steps, options };
         let size = source.compile(&Default::default()).unwrap().size;
         let document = include_str!("../../../docs/scale.md");
         let rows =

@@ -136,7 +136,7 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
             format!("{deploy} --name NAME   deploys it under another name; flow run without --engine runs it here");
         return Err(CliError::refused(message).hint(hint));
     }
-    if deployed.definitions.iter().all(|found| is_compiled_from(found, definition, &steps, &deployed)) {
+    if deployed.definitions.iter().all(|found| is_compiled_from(found, definition, steps, &deployed)) {
         return Ok(deployed);
     }
     let message = format!("{name} is deployed from another definition than {file}: nothing was started");

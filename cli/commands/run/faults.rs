@@ -191,7 +191,7 @@ mod tests {
         let faults = parse(text).map(|fault| vec![fault]);
         let steps = environments::described().unwrap();
         match faults {
-            Ok(faults) => check(&faults, &[&definition], &steps).err().map_or_else(String::new, |error| error.message),
+            Ok(faults) => check(&faults, &[&definition], steps).err().map_or_else(String::new, |error| error.message),
             Err(problem) => problem,
         }
     }
@@ -255,7 +255,7 @@ mod tests {
     fn a_second_kill_is_refused_because_it_cannot_occur() {
         let definition = workflows::find("endpoints-aws").unwrap().definition().unwrap();
         let faults = ["kill@Create the database", "kill@Preflight"].map(|text| parse(text).unwrap());
-        let refused = check(&faults, &[&definition], &environments::described().unwrap()).unwrap_err();
+        let refused = check(&faults, &[&definition], environments::described().unwrap()).unwrap_err();
         assert!(refused.message.contains("given once"), "{}", refused.message);
     }
 }

@@ -191,13 +191,13 @@ impl Plan {
 /// It cannot run. All problems are reported at once.
 fn checked(definition: Value) -> Result<CheckedDefinition, CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-    let found = checks::problems(&definition, &steps);
+    let found = checks::problems(&definition, steps);
     let errors: Vec<_> = found
         .iter()
         .filter(|problem| problem.severity == Severity::Error)
         .map(|problem| format!("  {}: {} [{}]", problem.location, problem.message, problem.code))
         .collect();
-    let known = |resource: &str| environments::is_known(&steps, resource);
+    let known = |resource: &str| environments::is_known(steps, resource);
     let checked = CheckedDefinition::read(definition, false, &known).0.filter(|_| errors.is_empty());
     checked.ok_or_else(|| {
         CliError::refused(format!("the definition cannot run; nothing was changed\n{}", errors.join("\n")))
