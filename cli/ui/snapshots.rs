@@ -256,7 +256,7 @@ fn what_is_left_out_is_counted() {
     snapshot!("branches_of_forty", at_widths(|screen| draw(&forty_branches(), &Screen { rows: 12, ..*screen })));
     for rows in 1..60 {
         let shown = draw(&forty_branches(), &screen(80, rows));
-        let running = shown.iter().filter(|line| line.contains("└─● Check region")).count();
+        let running = shown.iter().filter(|line| line.contains("└─● [")).count();
         let is_counted = running == 40 || shown.last().unwrap().contains(&format!("{} ", 40 - running));
         assert!(is_counted, "{rows} rows: {shown:#?}");
     }

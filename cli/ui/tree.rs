@@ -329,7 +329,7 @@ fn group_row(shown: &Shown, depth: usize, group: &[&StateView]) -> Option<Row> {
     let (icon, tone, rank) = icon(first);
     let took_ms = Some(shown.view.active_ms(first.entered_ms, now_ms));
     let mut pieces = detail::pieces(first, shown.driven(), now_ms);
-    // The details and the time are those of one of them. The time of the next attempt speaks for itself.
+    // The details and the time are those of one of them. The time of the next attempt needs no more words.
     match &first.doing {
         Doing::Retrying { .. } => {}
         Doing::Failed { .. } => pieces.push((1, "the last of them".to_owned())),
