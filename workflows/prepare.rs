@@ -83,11 +83,6 @@ impl CompiledSchema {
         CompiledSchema { validator: validator.map_err(|error| wrong(&error)), schema }
     }
 
-    /// The schema.
-    pub fn schema(&self) -> &Value {
-        &self.schema
-    }
-
     /// The problems of a value, in plain words.
     pub fn problems(&self, input: &Value) -> Vec<InputProblem> {
         let validator = match &self.validator {

@@ -1,13 +1,13 @@
 //! Checks the arguments of Tasks against the input schemas of their steps, as far as they are known before a run.
 
-use std::collections::HashMap;
+use std::{cell::OnceCell, collections::HashMap};
 
 use engine::{
     asl::{Diagnostic, did_you_mean, each_state, nearest, pointer::escaped},
     step::Registry,
 };
 use serde_json::{Map, Value};
-use workflows::CompiledSchema;
+use workflows::{CompiledSchema, InputProblem};
 
 use super::placeholders;
 
@@ -38,7 +38,9 @@ struct Schemas<'r> {
 struct StepSchema {
     required: Vec<String>,
     /// Without the required fields: they are reported apart, because a field may be given as an expression.
-    of_values: CompiledSchema,
+    of_values: Value,
+    /// The same, compiled when the first value needs it.
+    compiled: OnceCell<CompiledSchema>,
 }
 
 impl<'r> Schemas<'r> {
@@ -59,7 +61,17 @@ impl StepSchema {
         let required = schema.as_object_mut().and_then(|fields| fields.remove("required"));
         let required = required.as_ref().and_then(Value::as_array).into_iter().flatten();
         let required = required.filter_map(|name| Some(name.as_str()?.to_owned())).collect();
-        StepSchema { required, of_values: CompiledSchema::of_step(schema) }
+        StepSchema { required, of_values: schema, compiled: OnceCell::new() }
+    }
+
+    fn problems(&self, values: Map<String, Value>) -> Vec<InputProblem> {
+        match values.is_empty() {
+            true => Vec::new(),
+            false => {
+                let compiled = self.compiled.get_or_init(|| CompiledSchema::of_step(self.of_values.clone()));
+                compiled.problems(&Value::Object(values))
+            }
+        }
     }
 }
 
@@ -70,7 +82,7 @@ fn check(
     pointer: &str,
     found: &mut Vec<Diagnostic>,
 ) {
-    let schema = step.of_values.schema();
+    let schema = &step.of_values;
     let Some(properties) = schema["properties"].as_object() else { return };
     let mut wrong = |at: &str, message: String| {
         found.push(Diagnostic::error("INVALID_ARGUMENT", &format!("{pointer}{at}"), message));
@@ -80,8 +92,8 @@ fn check(
     for (name, value) in arguments {
         let plain = name.strip_suffix(".$").unwrap_or(name);
         given.push(plain);
-        if properties.contains_key(plain) {
-            if plain == name && is_literal(value) {
+        if let Some(field) = properties.get(plain) {
+            if plain == name && is_literal(value) && !(value.is_string() && takes_any_text(field)) {
                 literals.insert(name.clone(), value.clone());
             }
         } else if schema["additionalProperties"] == false {
@@ -96,9 +108,17 @@ fn check(
     for name in step.required.iter().filter(|name| !given.contains(&name.as_str())) {
         wrong("", format!("{resource} needs the argument '{name}'."));
     }
-    for problem in step.of_values.problems(&Value::Object(literals)) {
+    for problem in step.problems(literals) {
         wrong(&problem.pointer, format!("{resource}: {}.", problem.to_string().trim_end_matches('.')));
     }
+}
+
+/// Whether any text fits the schema of a field. Most arguments are such texts, and compiling a schema takes longer than the other checks.
+fn takes_any_text(schema: &Value) -> bool {
+    let says_nothing_else = |fields: &Map<String, Value>| {
+        fields.keys().all(|key| matches!(key.as_str(), "type" | "description" | "default" | "title"))
+    };
+    schema["type"] == "string" && schema.as_object().is_some_and(says_nothing_else)
 }
 
 /// Whether a value is constant: it contains no path, expression or placeholder.
