@@ -41,13 +41,18 @@ pub struct LocalSettings {
     /// The file that declares the servers that `flow:ssh:run` may log in to: an absolute path (`FLOW_SSH_HOSTS`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssh_hosts: Option<PathBuf>,
+    /// The folder in which a program runs whose definition names none: where the person's command was, so that it is the same whichever
+    /// process drives the execution. An absolute path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub working_folder: Option<PathBuf>,
 }
 
 impl LocalSettings {
-    /// The settings in this process's environment variables. A relative path is resolved against the current folder. An
-    /// empty variable counts as unset.
+    /// The settings in this process's environment variables, and its current folder. A relative path is resolved against that. An empty
+    /// variable counts as unset.
     pub fn from_environment() -> Self {
-        Self::from_variables(|name| std::env::var_os(name))
+        let working_folder = std::env::current_dir().ok();
+        LocalSettings { working_folder, ..Self::from_variables(|name| std::env::var_os(name)) }
     }
 
     /// Checks the files that these `Resource`s read, so that a mistake is found at the start of a run.
@@ -106,6 +111,7 @@ impl LocalSettings {
             files: path(FILES),
             connections: path(CONNECTIONS),
             ssh_hosts: path(SSH_HOSTS),
+            working_folder: None,
         }
     }
 }
@@ -172,10 +178,12 @@ mod tests {
             files: Some("/srv/files".into()),
             connections: Some("/etc/flow/connections.json".into()),
             ssh_hosts: Some("/etc/flow/hosts.json".into()),
+            working_folder: Some("/srv/report".into()),
         };
         let json = serde_json::json!({
             "programs": ["/bin/true"], "programVariables": ["LEVEL"], "files": "/srv/files", "connections": "/etc/flow/connections.json",
             "sshHosts": "/etc/flow/hosts.json",
+            "workingFolder": "/srv/report",
         });
         assert_eq!(serde_json::to_value(&settings).unwrap(), json);
         assert_eq!(serde_json::from_value::<LocalSettings>(json).unwrap(), settings);

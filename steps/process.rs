@@ -76,7 +76,7 @@ pub(crate) struct Run {
     /// More variables, of those that FLOW_PROGRAM_VARIABLES allows. Their values are stored in the history: no secrets.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
-    /// Its working folder: an absolute path, below the folder in FLOW_FILES if that is set; else flow's own.
+    /// Its working folder: an absolute path, below the folder in FLOW_FILES if that is set; else where `flow run` was started.
     #[serde(default)]
     pub(crate) folder: Option<String>,
 }

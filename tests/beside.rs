@@ -395,6 +395,31 @@ fn a_run_beside_a_server_uses_the_programs_of_the_person_who_ran_it() {
     home.exits_with(&["run", &file, "--yes", "--id", "two"], &[("FLOW_PROGRAMS", &program)], 0);
 }
 
+/// Cron starts an execution in one folder and resumes it in another, with and without a server that was started in a third.
+#[test]
+fn a_program_runs_where_its_execution_was_started_whoever_drives_it() {
+    let (home, folder) = (Home::plain(), tempfile::tempdir().unwrap());
+    std::fs::write(folder.path().join("free-space"), "{\"percent\": 40}").unwrap();
+    let task = json!({ "Type": "Task", "Resource": "flow:process:run", "Parameters": { "Program": "/bin/cat", "Arguments": ["free-space"] }, "End": true });
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Measure" }, "Measure": task });
+    let file = home.definition("report", &json!({ "StartAt": "Rest", "States": states }));
+    let in_folder = |arguments: &[&str]| {
+        let mut command = home.command(arguments);
+        command.current_dir(folder.path()).env("FLOW_PROGRAMS", "/bin/cat").output().unwrap()
+    };
+    let server = Server::start(&home);
+    let beside = in_folder(&["run", &file, "--yes", "--id", "beside"]);
+    assert!(beside.status.success(), "{beside:?}");
+    drop(server);
+    assert_eq!(in_folder(&["run", &file, "--yes", "--no-wait=0", "--id", "resumed"]).status.code(), Some(75));
+    home.exits(&["resume", "--all"], 0);
+    assert_eq!(home.status_of("resumed"), "SUCCEEDED");
+    assert_eq!(in_folder(&["run", &file, "--yes", "--no-wait=0", "--id", "gone"]).status.code(), Some(75));
+    drop(folder);
+    let said = home.exits(&["resume", "gone"], 1);
+    assert!(said.contains("where this execution was started") && said.contains("Create it again"), "{said}");
+}
+
 /// An owner that begins between a resume and its watch drives what the resume asked for.
 #[test]
 fn commands_that_hand_the_store_to_each_other_all_end() {

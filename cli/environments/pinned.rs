@@ -87,9 +87,10 @@ impl Pinned {
         self
     }
 
-    /// Replaces the settings that the resuming person gives.
+    /// Replaces the settings that the resuming person gives. Programs stay in their folder: cron resumes from another one.
     pub fn with_settings(mut self, given: &LocalSettings) -> Self {
-        self.settings = merged(given, &self.settings);
+        let working_folder = self.settings.working_folder.clone();
+        self.settings = LocalSettings { working_folder, ..merged(given, &self.settings) };
         self
     }
 
@@ -109,7 +110,7 @@ impl Pinned {
 
 /// `first`, with `second` for what is not set.
 fn merged(first: &LocalSettings, second: &LocalSettings) -> LocalSettings {
-    let LocalSettings { programs, program_variables, files, connections, ssh_hosts } = first.clone();
+    let LocalSettings { programs, program_variables, files, connections, ssh_hosts, working_folder } = first.clone();
     LocalSettings {
         programs: if programs.is_empty() { second.programs.clone() } else { programs },
         program_variables: if program_variables.is_empty() {
@@ -120,6 +121,7 @@ fn merged(first: &LocalSettings, second: &LocalSettings) -> LocalSettings {
         files: files.or_else(|| second.files.clone()),
         connections: connections.or_else(|| second.connections.clone()),
         ssh_hosts: ssh_hosts.or_else(|| second.ssh_hosts.clone()),
+        working_folder: working_folder.or_else(|| second.working_folder.clone()),
     }
 }
 
@@ -147,5 +149,24 @@ mod tests {
         let json = serde_json::to_value(&pinned).unwrap();
         assert_eq!(json["accountId"], "111111111111");
         assert_eq!(serde_json::from_value::<Pinned>(json).unwrap(), pinned);
+    }
+
+    #[test]
+    fn a_resume_changes_what_is_allowed_and_not_the_folder_of_programs() {
+        let folder = |folder: &str| LocalSettings { working_folder: Some(folder.into()), ..LocalSettings::default() };
+        let pinned = Pinned {
+            location: Location::Aws { profile: None, region: None },
+            account: None,
+            settings: folder("/srv/report"),
+            has_own_settings: true,
+            definition_file: None,
+        };
+        assert_eq!(pinned.clone().with_settings(&folder("/root")), pinned);
+        let allowed = LocalSettings { programs: vec!["/bin/true".into()], ..folder("/root") };
+        let resumed = pinned.with_settings(&allowed).settings;
+        assert_eq!(
+            (resumed.programs, resumed.working_folder),
+            (allowed.programs, folder("/srv/report").working_folder)
+        );
     }
 }

@@ -63,9 +63,10 @@ pub(super) async fn request(settings: &LocalSettings, execution: &str, run: Run)
         }
         (Some(text), _) => text,
     };
-    let folder = match folder {
-        Some(folder) => Some(working_folder(settings, execution, folder).await?),
-        None => None,
+    let folder = match (folder, &settings.working_folder) {
+        (Some(folder), _) => Some(working_folder(settings, execution, folder).await?),
+        (None, Some(folder)) => Some(pinned_folder(folder).await?),
+        (None, None) => None,
     };
     Ok(Request { program, arguments, input, environment, folder })
 }
@@ -90,6 +91,22 @@ async fn working_folder(settings: &LocalSettings, execution: &str, folder: Strin
         return Err(StepError::new(ErrorClass::Permission, cause).hint(hint));
     }
     real.into_os_string().into_string().map_err(|_| cannot("its path is not UTF-8".to_owned()))
+}
+
+/// The folder that the execution pins. The supervisor of a program may have been started in another one.
+async fn pinned_folder(folder: &Path) -> Result<String, StepError> {
+    let cannot = |cause: String| {
+        StepError::named(
+            "Process.CannotStart",
+            format!("{}, where this execution was started: {cause}", folder.display()),
+        )
+        .hint("Create it again, or name a Folder in the definition.")
+    };
+    match tokio::fs::metadata(folder).await.map(|found| found.is_dir()) {
+        Ok(true) => folder.to_str().map(str::to_owned).ok_or_else(|| cannot("its path is not UTF-8".to_owned())),
+        Ok(false) => Err(cannot("it is not a folder".to_owned())),
+        Err(error) => Err(cannot(error.to_string())),
+    }
 }
 
 fn real_folder(folder: &Path) -> std::io::Result<PathBuf> {

@@ -24,7 +24,7 @@ pub(super) struct WaitForProgram {
     /// More variables, of those that FLOW_PROGRAM_VARIABLES allows. Their values are stored in the history: no secrets.
     #[serde(default)]
     environment: BTreeMap<String, String>,
-    /// Its working folder: an absolute path, below the folder in FLOW_FILES if that is set; else flow's own.
+    /// Its working folder: an absolute path, below the folder in FLOW_FILES if that is set; else where `flow run` was started.
     #[serde(default)]
     folder: Option<String>,
     /// The exit code that ends the wait.
