@@ -13,7 +13,11 @@ use std::{
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use aws_sdk_sfn::{Client, config::Builder, error::ProvideErrorMetadata};
+use aws_sdk_sfn::{
+    Client,
+    config::Builder,
+    error::{ProvideErrorMetadata, SdkError},
+};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -21,6 +25,7 @@ use aws_smithy_runtime_api::{
             Intercept,
             context::{BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
         },
+        orchestrator::HttpResponse,
         runtime_components::RuntimeComponents,
     },
 };
@@ -35,11 +40,10 @@ use crate::failure::{HEADER_OF_SERVER, failure};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a call may take. GetActivityTask answers after 60 s at the latest (API Reference), and AWS asks clients to
-/// wait for 65.
-const CALL_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long a service may take to answer the call that shows whether it is a `flow serve`.
-const KIND_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take: a person must not wait for longer without a reason on the screen.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long GetActivityTask may take. It answers after 60 s at the latest (API Reference), and AWS asks clients to wait for 65.
+const POLL_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The endpoint of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +73,8 @@ pub enum Endpoint {
 pub struct StepFunctions {
     client: Client,
     header: HeaderOfServer,
+    /// The URL of the endpoint, for messages; `None` for AWS's own.
+    url: Option<String>,
 }
 
 /// A task that a worker received.
@@ -119,18 +125,35 @@ impl StepFunctions {
         let builder = builder.retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         let header = HeaderOfServer::default();
         let client = Client::from_conf(builder.interceptor(header.clone()).build());
-        Ok(StepFunctions { client, header })
+        let url = match endpoint {
+            Endpoint::Aws { .. } => None,
+            Endpoint::Url { url, .. } => Some(url.clone()),
+        };
+        Ok(StepFunctions { client, header, url })
     }
 
-    /// Asks whether the service is a `flow serve`: each of its responses has a header that no other service has. A service that does not
-    /// answer in time counts as Step Functions.
+    /// The failure of a call. If nothing usable answered, it names the URL, which may be the mistake.
+    fn failed<E>(&self, action: &str, error: SdkError<E, HttpResponse>) -> StepError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let mut failure = failure(action, error);
+        if let (Some(url), ErrorClass::Unknown) = (&self.url, failure.class) {
+            failure.cause = format!("{url}: {}", failure.cause);
+        }
+        failure
+    }
+
+    /// Asks whether the service is a `flow serve`: each of its responses has a header that no other service has. Only an answer in the
+    /// form of the API decides: one of a proxy says nothing about the service behind it.
     ///
     /// # Errors
-    /// The service cannot be reached.
+    /// The service does not answer, or not in the form of the API.
     pub async fn is_flow_serve(&self) -> Result<bool, StepError> {
-        let call = self.client.list_activities().max_results(1).send();
-        match tokio::time::timeout(KIND_TIMEOUT, call).await {
-            Ok(Err(error)) if error.raw_response().is_none() => Err(failure("states:ListActivities", error)),
+        match self.client.list_activities().max_results(1).send().await {
+            Err(error) if !self.answered_as_flow_serve() && error.code().is_none() => {
+                Err(self.failed("states:ListActivities", error))
+            }
             _ => Ok(self.answered_as_flow_serve()),
         }
     }
@@ -148,7 +171,7 @@ impl StepFunctions {
         let mut pages = self.client.list_activities().into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| failure("states:ListActivities", error))?;
+            let item = item.map_err(|error| self.failed("states:ListActivities", error))?;
             found.push((item.name, item.activity_arn));
         }
         Ok(found)
@@ -159,13 +182,18 @@ impl StepFunctions {
     /// # Errors
     /// The API's; class `NotFound` if the activity does not exist.
     pub async fn activity_task(&self, arn: &str, worker: &str) -> Result<Option<ActivityTask>, StepError> {
-        let call = self.client.get_activity_task().activity_arn(arn).worker_name(worker);
-        let answer = call.send().await.map_err(|error| match error.code() {
-            Some("ActivityDoesNotExist") => {
-                StepError::new(ErrorClass::NotFound, format!("the activity {arn} does not exist"))
-            }
-            _ => failure("states:GetActivityTask", error),
-        })?;
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(POLL_TIMEOUT).build();
+        let call = self.client.get_activity_task().activity_arn(arn).worker_name(worker).customize();
+        let answer =
+            call.config_override(Builder::new().timeout_config(timeouts)).send().await.map_err(|error| match error
+                .code()
+            {
+                Some("ActivityDoesNotExist") => {
+                    StepError::new(ErrorClass::NotFound, format!("the activity {arn} does not exist"))
+                }
+                _ => self.failed("states:GetActivityTask", error),
+            })?;
         let task = answer
             .task_token
             .filter(|token| !token.is_empty())
@@ -179,7 +207,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn task_succeeded(&self, token: &str, output: &str) -> Result<Receipt, StepError> {
         let sent = self.client.send_task_success().task_token(token).output(output).send().await;
-        receipt(sent.map(drop), "states:SendTaskSuccess")
+        self.receipt(sent.map(drop), "states:SendTaskSuccess")
     }
 
     /// Answers a task with a failure.
@@ -188,7 +216,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn task_failed(&self, token: &str, error: &str, cause: &str) -> Result<Receipt, StepError> {
         let sent = self.client.send_task_failure().task_token(token).error(error).cause(cause).send().await;
-        receipt(sent.map(drop), "states:SendTaskFailure")
+        self.receipt(sent.map(drop), "states:SendTaskFailure")
     }
 
     /// Reports that a task's worker is alive.
@@ -197,7 +225,20 @@ impl StepFunctions {
     /// The API's.
     pub async fn heartbeat(&self, token: &str) -> Result<Receipt, StepError> {
         let sent = self.client.send_task_heartbeat().task_token(token).send().await;
-        receipt(sent.map(drop), "states:SendTaskHeartbeat")
+        self.receipt(sent.map(drop), "states:SendTaskHeartbeat")
+    }
+
+    fn receipt<E>(&self, sent: Result<(), SdkError<E, HttpResponse>>, action: &str) -> Result<Receipt, StepError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        match sent {
+            Ok(()) => Ok(Receipt::Accepted),
+            Err(error) if matches!(error.code(), Some("InvalidToken" | "TaskTimedOut" | "TaskDoesNotExist")) => {
+                Ok(Receipt::Over)
+            }
+            Err(error) => Err(self.failed(action, error)),
+        }
     }
 }
 
@@ -215,22 +256,6 @@ fn of_url(url: &str, region: &str, key: Option<&(String, String)>, token: Option
         builder = builder.interceptor(Bearer(token.to_owned()));
     }
     builder
-}
-
-fn receipt<E>(
-    sent: Result<(), aws_sdk_sfn::error::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>,
-    action: &str,
-) -> Result<Receipt, StepError>
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    match sent {
-        Ok(()) => Ok(Receipt::Accepted),
-        Err(error) if matches!(error.code(), Some("InvalidToken" | "TaskTimedOut" | "TaskDoesNotExist")) => {
-            Ok(Receipt::Over)
-        }
-        Err(error) => Err(failure(action, error)),
-    }
 }
 
 /// Replaces the signature of a request by a token.
@@ -305,6 +330,18 @@ mod tests {
         assert!(is_flow_serve((400, OF_FLOW, refused)).await, "also if it refuses the token");
         assert!(!is_flow_serve((200, OF_ANOTHER, r#"{"activities":[]}"#)).await);
         assert!(!is_flow_serve((400, OF_ANOTHER, refused)).await);
+    }
+
+    #[tokio::test]
+    async fn the_answer_of_a_proxy_does_not_say_what_is_behind_it() {
+        const PAGE: &str = "content-type: text/html\r\n";
+        for status in [200, 404, 502, 503] {
+            let server = TestServer::start((status, PAGE, "<html>")).await;
+            let url = server.endpoint();
+            let endpoint = Endpoint::Url { url: url.clone(), region: "us-east-1".to_owned(), key: None, token: None };
+            let error = StepFunctions::connect(&endpoint).await.unwrap().is_flow_serve().await.unwrap_err();
+            assert!(error.to_string().contains(&url), "{status}: {error}");
+        }
     }
 
     #[tokio::test]

@@ -1,13 +1,13 @@
 //! Executions at Step Functions: their descriptions, histories and changes.
 
 use aws_sdk_sfn::{
-    error::ProvideErrorMetadata,
+    error::{ProvideErrorMetadata, SdkError},
     types::{ExecutionListItem, HistoryEvent},
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use engine::step::{ErrorClass, StepError};
 
 use super::StepFunctions;
-use crate::failure::failure;
 
 /// The most events of one page (API Reference, GetExecutionHistory).
 const EVENTS_MAX: i32 = 1_000;
@@ -79,7 +79,7 @@ impl StepFunctions {
     /// The API's; class `NotFound` if it does not exist.
     pub async fn execution(&self, arn: &str) -> Result<RemoteExecution, StepError> {
         let described = self.client.describe_execution().execution_arn(arn).send().await;
-        let described = described.map_err(|error| failed("states:DescribeExecution", arn, error))?;
+        let described = described.map_err(|error| self.failed_for("states:DescribeExecution", arn, error))?;
         Ok(RemoteExecution {
             arn: described.execution_arn,
             name: described.name.unwrap_or_default(),
@@ -95,6 +95,19 @@ impl StepFunctions {
         })
     }
 
+    /// As `failed`. An execution that does not exist has the class `NotFound`.
+    fn failed_for<E>(&self, action: &str, arn: &str, error: SdkError<E, HttpResponse>) -> StepError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        match error.code() {
+            Some("ExecutionDoesNotExist") => {
+                StepError::new(ErrorClass::NotFound, format!("there is no execution named '{arn}'"))
+            }
+            _ => self.failed(action, error),
+        }
+    }
+
     /// The definition of an execution as JSON text.
     ///
     /// # Errors
@@ -103,7 +116,7 @@ impl StepFunctions {
         let call = self.client.describe_state_machine_for_execution().execution_arn(execution_arn);
         let described = call.send().await;
         Ok(described
-            .map_err(|error| failed("states:DescribeStateMachineForExecution", execution_arn, error))?
+            .map_err(|error| self.failed_for("states:DescribeStateMachineForExecution", execution_arn, error))?
             .definition)
     }
 
@@ -119,7 +132,7 @@ impl StepFunctions {
     ) -> Result<(Vec<RemoteEvent>, Option<String>), StepError> {
         let call = self.client.get_execution_history().execution_arn(arn).reverse_order(newest_first);
         let page = call.max_results(EVENTS_MAX).set_next_token(token).send().await;
-        let page = page.map_err(|error| failed("states:GetExecutionHistory", arn, error))?;
+        let page = page.map_err(|error| self.failed_for("states:GetExecutionHistory", arn, error))?;
         Ok((page.events.iter().map(event).collect(), page.next_token))
     }
 
@@ -129,7 +142,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn start(&self, state_machine_arn: &str, name: &str, input: &str) -> Result<String, StepError> {
         let call = self.client.start_execution().state_machine_arn(state_machine_arn).name(name).input(input);
-        Ok(call.send().await.map_err(|error| failure("states:StartExecution", error))?.execution_arn)
+        Ok(call.send().await.map_err(|error| self.failed("states:StartExecution", error))?.execution_arn)
     }
 
     /// Ends an execution as ABORTED.
@@ -138,7 +151,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn stop(&self, arn: &str, error: &str, cause: &str) -> Result<(), StepError> {
         let call = self.client.stop_execution().execution_arn(arn).error(error).cause(cause);
-        call.send().await.map(drop).map_err(|error| failure("states:StopExecution", error))
+        call.send().await.map(drop).map_err(|error| self.failed("states:StopExecution", error))
     }
 
     /// Redrives an execution: it continues at the state that failed.
@@ -147,7 +160,7 @@ impl StepFunctions {
     /// The API's, for instance after 14 days.
     pub async fn redrive(&self, arn: &str) -> Result<(), StepError> {
         let sent = self.client.redrive_execution().execution_arn(arn).send().await;
-        sent.map(drop).map_err(|error| failure("states:RedriveExecution", error))
+        sent.map(drop).map_err(|error| self.failed("states:RedriveExecution", error))
     }
 
     /// The name and ARN of up to `limit` state machines.
@@ -158,7 +171,7 @@ impl StepFunctions {
         let mut pages = self.client.list_state_machines().into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| failure("states:ListStateMachines", error))?;
+            let item = item.map_err(|error| self.failed("states:ListStateMachines", error))?;
             found.push((item.name, item.state_machine_arn));
             if found.len() >= limit {
                 break;
@@ -174,24 +187,9 @@ impl StepFunctions {
     pub async fn executions(&self, machine: &str, limit: usize) -> Result<Vec<RemoteExecution>, StepError> {
         let limit = i32::try_from(limit).unwrap_or(EVENTS_MAX).clamp(1, EVENTS_MAX);
         let call = self.client.list_executions().state_machine_arn(machine).max_results(limit);
-        let page = call.send().await.map_err(|error| failure("states:ListExecutions", error))?;
+        let page = call.send().await.map_err(|error| self.failed("states:ListExecutions", error))?;
         Ok(page.executions.into_iter().map(listed).collect())
     }
-}
-
-/// As [`failure`]. An execution that does not exist has the class `NotFound`.
-fn failed<E>(
-    action: &str,
-    arn: &str,
-    error: aws_sdk_sfn::error::SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>,
-) -> StepError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    if error.code() == Some("ExecutionDoesNotExist") {
-        return StepError::new(ErrorClass::NotFound, format!("there is no execution named '{arn}'"));
-    }
-    failure(action, error)
 }
 
 fn listed(item: ExecutionListItem) -> RemoteExecution {

@@ -12,7 +12,6 @@ use aws_sdk_sfn::{
 use engine::step::{ErrorClass, StepError};
 
 use super::StepFunctions;
-use crate::failure::failure;
 
 /// The most state machines that are read to find those that name an activity.
 const MACHINES_READ_MAX: usize = 2_000;
@@ -75,7 +74,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn create_activity(&self, name: &str, tags: &[(&str, &str)]) -> Result<String, StepError> {
         let call = self.client.create_activity().name(name).set_tags(Some(tags_of(tags)));
-        Ok(call.send().await.map_err(|error| failure("states:CreateActivity", error))?.activity_arn)
+        Ok(call.send().await.map_err(|error| self.failed("states:CreateActivity", error))?.activity_arn)
     }
 
     /// Deletes an activity, if it exists.
@@ -84,7 +83,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn delete_activity(&self, arn: &str) -> Result<(), StepError> {
         let deleted = self.client.delete_activity().activity_arn(arn).send().await;
-        deleted.map(drop).map_err(|error| failure("states:DeleteActivity", error))
+        deleted.map(drop).map_err(|error| self.failed("states:DeleteActivity", error))
     }
 
     /// The ARN of the state machine with this name.
@@ -94,7 +93,7 @@ impl StepFunctions {
     pub async fn state_machine_arn(&self, name: &str) -> Result<Option<String>, StepError> {
         let mut pages = self.client.list_state_machines().into_paginator().items().send();
         while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| failure("states:ListStateMachines", error))?;
+            let item = item.map_err(|error| self.failed("states:ListStateMachines", error))?;
             if item.name == name {
                 return Ok(Some(item.state_machine_arn));
             }
@@ -108,7 +107,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn state_machine(&self, arn: &str) -> Result<RemoteStateMachine, StepError> {
         let described = self.client.describe_state_machine().state_machine_arn(arn).send().await;
-        let described = described.map_err(|error| failure("states:DescribeStateMachine", error))?;
+        let described = described.map_err(|error| self.failed("states:DescribeStateMachine", error))?;
         let level = described.logging_configuration.and_then(|logging| logging.level);
         Ok(RemoteStateMachine {
             arn: described.state_machine_arn,
@@ -127,7 +126,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, StepError> {
         let answer = self.client.list_tags_for_resource().resource_arn(arn).send().await;
-        let answer = answer.map_err(|error| failure("states:ListTagsForResource", error))?;
+        let answer = answer.map_err(|error| self.failed("states:ListTagsForResource", error))?;
         let pair = |tag: Tag| Some((tag.key?, tag.value.unwrap_or_default()));
         Ok(answer.tags.unwrap_or_default().into_iter().filter_map(pair).collect())
     }
@@ -139,7 +138,7 @@ impl StepFunctions {
     pub async fn validate(&self, definition: &str) -> Result<Vec<DefinitionProblem>, StepError> {
         let call = self.client.validate_state_machine_definition().definition(definition);
         let call = call.severity(ValidateStateMachineDefinitionSeverity::Warning);
-        let answer = call.send().await.map_err(|error| failure("states:ValidateStateMachineDefinition", error))?;
+        let answer = call.send().await.map_err(|error| self.failed("states:ValidateStateMachineDefinition", error))?;
         let problem = |found: aws_sdk_sfn::types::ValidateStateMachineDefinitionDiagnostic| {
             let location = found.location.as_deref().unwrap_or("/");
             DefinitionProblem {
@@ -164,7 +163,7 @@ impl StepFunctions {
         let call = self.client.create_state_machine().name(name).definition(settings.definition);
         let call = call.role_arn(settings.role_arn).logging_configuration(settings.logging());
         let created = call.set_tags(Some(tags_of(tags))).publish(true).send().await;
-        Ok(created.map_err(|error| failure("states:CreateStateMachine", error))?.state_machine_arn)
+        Ok(created.map_err(|error| self.failed("states:CreateStateMachine", error))?.state_machine_arn)
     }
 
     /// Updates a state machine and publishes a version if it changed.
@@ -175,7 +174,7 @@ impl StepFunctions {
         let call = self.client.update_state_machine().state_machine_arn(arn).definition(settings.definition);
         let call = call.role_arn(settings.role_arn).logging_configuration(settings.logging());
         let updated = call.publish(true).send().await;
-        updated.map(drop).map_err(|error| failure("states:UpdateStateMachine", error))
+        updated.map(drop).map_err(|error| self.failed("states:UpdateStateMachine", error))
     }
 
     /// Publishes the current revision of a state machine, unless its newest version is that revision.
@@ -184,7 +183,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn publish(&self, arn: &str) -> Result<(), StepError> {
         let published = self.client.publish_state_machine_version().state_machine_arn(arn).send().await;
-        published.map(drop).map_err(|error| failure("states:PublishStateMachineVersion", error))
+        published.map(drop).map_err(|error| self.failed("states:PublishStateMachineVersion", error))
     }
 
     /// The ARN of a state machine's newest version.
@@ -193,7 +192,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn newest_version(&self, arn: &str) -> Result<Option<String>, StepError> {
         let versions = self.client.list_state_machine_versions().state_machine_arn(arn).max_results(1).send().await;
-        let versions = versions.map_err(|error| failure("states:ListStateMachineVersions", error))?;
+        let versions = versions.map_err(|error| self.failed("states:ListStateMachineVersions", error))?;
         Ok(versions.state_machine_versions.into_iter().next().map(|version| version.state_machine_version_arn))
     }
 
@@ -211,7 +210,7 @@ impl StepFunctions {
             Err(error) if error.code() == Some("ResourceNotFound") => Ok(None),
             // LocalStack 4.14 reports a missing alias so. Errors of AWS have a message.
             Err(error) if error.code() == Some("ValidationException") && error.message().is_none() => Ok(None),
-            Err(error) => Err(failure("states:DescribeStateMachineAlias", error)),
+            Err(error) => Err(self.failed("states:DescribeStateMachineAlias", error)),
         }
     }
 
@@ -225,10 +224,10 @@ impl StepFunctions {
         if exists {
             let update = self.client.update_state_machine_alias().state_machine_alias_arn(format!("{machine}:{alias}"));
             let updated = update.routing_configuration(route).send().await;
-            return updated.map(drop).map_err(|error| failure("states:UpdateStateMachineAlias", error));
+            return updated.map(drop).map_err(|error| self.failed("states:UpdateStateMachineAlias", error));
         }
         let create = self.client.create_state_machine_alias().name(alias).routing_configuration(route);
-        create.send().await.map(drop).map_err(|error| failure("states:CreateStateMachineAlias", error))
+        create.send().await.map(drop).map_err(|error| self.failed("states:CreateStateMachineAlias", error))
     }
 
     /// Deletes an alias, if it exists.
@@ -238,7 +237,7 @@ impl StepFunctions {
     pub async fn delete_alias(&self, arn: &str) -> Result<(), StepError> {
         match self.client.delete_state_machine_alias().state_machine_alias_arn(arn).send().await {
             Err(error) if error.code() != Some("ResourceNotFound") => {
-                Err(failure("states:DeleteStateMachineAlias", error))
+                Err(self.failed("states:DeleteStateMachineAlias", error))
             }
             _ => Ok(()),
         }
@@ -250,7 +249,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn delete_state_machine(&self, arn: &str) -> Result<(), StepError> {
         let deleted = self.client.delete_state_machine().state_machine_arn(arn).send().await;
-        deleted.map(drop).map_err(|error| failure("states:DeleteStateMachine", error))
+        deleted.map(drop).map_err(|error| self.failed("states:DeleteStateMachine", error))
     }
 
     /// The ARN of a running execution of a state machine, if there is one.
@@ -259,7 +258,7 @@ impl StepFunctions {
     /// The API's.
     pub async fn running_execution(&self, machine: &str) -> Result<Option<String>, StepError> {
         let call = self.client.list_executions().state_machine_arn(machine).status_filter(ExecutionStatus::Running);
-        let answer = call.max_results(1).send().await.map_err(|error| failure("states:ListExecutions", error))?;
+        let answer = call.max_results(1).send().await.map_err(|error| self.failed("states:ListExecutions", error))?;
         Ok(answer.executions.into_iter().next().map(|execution| execution.execution_arn))
     }
 
@@ -277,7 +276,7 @@ impl StepFunctions {
         let mut named: Vec<String> = Vec::new();
         let mut count = 0;
         while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| failure("states:ListStateMachines", error))?;
+            let item = item.map_err(|error| self.failed("states:ListStateMachines", error))?;
             count += 1;
             if count > MACHINES_READ_MAX {
                 return Ok(activities.keys().cloned().collect());
