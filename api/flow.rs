@@ -58,9 +58,8 @@ pub use verify::{StoreFindings, VerifyEnvironment, VerifyEnvironmentRequest, Ver
 
 pub(crate) use shown::shown_key;
 
-/// The operations that act for the user of this machine. They are served only over the store's socket, to processes of
-/// that user: they contain where an execution acts, who answered, or
-/// what the user has been shown, which a client of the network must not decide.
+/// The operations that act for the user of this machine. They are served only over the store's socket, to processes of that user: a
+/// client of the network must not decide where an execution acts, who answered, or what the user has been shown.
 pub const SOCKET_ONLY: [&str; 8] = [
     StartExecution::NAME,
     ResumeExecution::NAME,

@@ -63,10 +63,9 @@ pub enum Command {
     Bench(commands::bench::BenchArguments),
     /// Serve the Step Functions API on 127.0.0.1 until stopped; the next start continues what was running.
     Serve(commands::serve::ServeArguments),
-    /// Work on tasks of Step Functions, or of `flow serve` on another machine, until stopped.
+    /// Work on tasks of Step Functions, or of a `flow serve`, until stopped.
     Worker(commands::worker::WorkerArguments),
-    /// Deploy a workflow to AWS Step Functions, or to a `flow serve` on another machine; a repeated deployment changes only what
-    /// differs.
+    /// Deploy a workflow to AWS Step Functions, or to a `flow serve`; a repeated deployment changes only what differs.
     Deploy(commands::deploy::DeployArguments),
     /// Create a commented workflow of your own, with a schema of its input and mocked answers.
     New(commands::new::NewArguments),

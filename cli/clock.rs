@@ -28,6 +28,6 @@ pub fn behind(home: &Home, latest_start_ms: Option<u64>) -> Option<String> {
     let behind = Duration::from_millis(latest_start_ms?.saturating_sub(SystemClock::default().now_ms()));
     (behind > AHEAD_MAX).then(|| {
         let seconds = behind.as_secs();
-        format!("the clock is {seconds} s behind the last start: it went back, and waits take that much longer until it is set")
+        format!("the clock is {seconds} s earlier than the last start: it was set back. Until it is set, waits take that much longer")
     })
 }

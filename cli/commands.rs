@@ -1,4 +1,5 @@
-//! One file for each command: an arguments struct whose doc comments are the help, and one function.
+//! A file for each command, with an arguments struct whose doc comments are the help and a function `run`; `approve` has `flow reject` too.
+//! `watch`, `answered` and `not_allowed` are no commands: several commands share them.
 
 pub mod answered;
 pub mod approvals;

@@ -28,7 +28,8 @@ pub struct Global {
     /// Colours; auto, the default, shows them on a terminal, unless NO_COLOR is set.
     #[arg(long, global = true, value_enum, value_name = "WHEN", help_heading = OUTPUT)]
     color: Option<Color>,
-    /// The folder that stores executions; default FLOW_HOME, then $XDG_STATE_HOME/flow.
+    /// The folder that stores executions; default FLOW_HOME, then the configuration file's `home`, then
+    /// $XDG_STATE_HOME/flow, then ~/.local/state/flow.
     #[arg(long, global = true, value_name = "FOLDER", help_heading = WHERE)]
     pub home: Option<PathBuf>,
     /// The AWS profile; default AWS_PROFILE.

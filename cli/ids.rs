@@ -1,4 +1,4 @@
-//! The names of executions, and of new ones.
+//! Ids of new executions.
 
 use rand::Rng;
 

@@ -1,5 +1,5 @@
-//! The name of this process, for the lock and for the history: the program and its command, never its arguments. And what its command is
-//! about, for lines about errors.
+//! The command of this process. Its name, without arguments, is for the lock and the history. The execution and the state that it is about
+//! are for lines about errors.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 

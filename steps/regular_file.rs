@@ -1,4 +1,4 @@
-//! Files that a person names may be no regular files.
+//! Refuses pipes, sockets and devices where a person must name a regular file.
 
 use std::{
     io::{Error, Result},

@@ -1,4 +1,5 @@
-//! Finds everything that belongs to a deployment. Each service finds its own resources, and its own steps delete them.
+//! Finds everything that belongs to a deployment. Each service finds its own resources, and its own steps delete them. The order of
+//! deletes is that of the sections of `workflows/endpoints-aws-teardown`.
 
 mod first_check;
 mod last_check;

@@ -397,7 +397,7 @@ fn a_run_beside_a_server_uses_the_programs_of_the_person_who_ran_it() {
 
 /// Cron starts an execution in one folder and resumes it in another, with and without a server that was started in a third.
 #[test]
-fn a_program_runs_where_its_execution_was_started_whoever_drives_it() {
+fn a_program_runs_where_its_execution_was_started_whichever_process_drives_it() {
     let (home, folder) = (Home::plain(), tempfile::tempdir().unwrap());
     std::fs::write(folder.path().join("free-space"), "{\"percent\": 40}").unwrap();
     let task = json!({ "Type": "Task", "Resource": "flow:process:run", "Parameters": { "Program": "/bin/cat", "Arguments": ["free-space"] }, "End": true });

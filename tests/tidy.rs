@@ -124,7 +124,7 @@ fn arrows_point_one_way() {
         (
             "engine",
             &["api::", "steps::", "workflows::", "rehearsal::", "cli::", "aws_sdk", "aws_config", "clap::", "axum::"],
-            "the engine knows none of ours",
+            "the engine uses no other crate of flow",
         ),
         (
             "api",
@@ -157,7 +157,7 @@ fn arrows_point_one_way() {
         (
             "rehearsal",
             &["engine::", "steps::", "workflows::", "cli::", "aws_sdk", "sled::", "clap::"],
-            "the rehearsed world is nobody's friend",
+            "the world of a rehearsal uses no other crate of flow",
         ),
         ("cli", &["aws_sdk", "aws_config::", "sled::"], "AWS only below steps, sled only in the store"),
     ];

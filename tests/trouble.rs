@@ -259,7 +259,7 @@ fn a_clock_that_went_back_an_hour_is_reported_and_no_history_goes_back_with_it()
     let path = home.path().join("moved.jsonl");
     std::fs::write(&path, moved).unwrap();
     home.succeed(&["import", path.to_str().unwrap()]);
-    let words = "s behind the last start: it went back";
+    let words = "s earlier than the last start: it was set back";
     let doctor = home.flow(&["doctor"]);
     assert_eq!(doctor.status.code(), Some(1));
     assert!(text(&doctor.stdout).contains(words), "{}", text(&doctor.stdout));

@@ -1,4 +1,4 @@
-//! The time in which an execution is active: without the time between an end and the redrive that follows it.
+//! The idle times of an execution, between an end and the redrive that follows it, and its active time, which excludes them.
 
 use serde::{Deserialize, Serialize};
 

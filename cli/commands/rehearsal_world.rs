@@ -1,3 +1,5 @@
+//! `flow rehearsal-world`, which help texts hide: the process of a rehearsal's world.
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;

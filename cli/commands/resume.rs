@@ -43,7 +43,7 @@ pub struct ResumeArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     #[arg(required_unless_present = "all")]
     id: Option<String>,
-    /// Every execution that has not ended (except rehearsals), side by side, one line for each; for cron.
+    /// Continue every execution that has not ended (except rehearsals), side by side, with one line for each; for cron.
     #[arg(long, conflicts_with = "id")]
     all: bool,
     /// Continue at this state, which the execution has entered before, with the input that it had then; its name or

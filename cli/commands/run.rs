@@ -70,7 +70,7 @@ pub struct RunArguments {
     /// Replace a placeholder `${NAME}` in the definition's text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     pub substitute: Vec<String>,
-    /// The execution's id; the same id and input attach to the existing execution.
+    /// The execution's id. If an execution with this id, definition and input exists, attach to it.
     #[arg(long, value_name = "NAME")]
     pub id: Option<String>,
     /// Do not ask before the run.

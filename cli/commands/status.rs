@@ -57,7 +57,7 @@ pub struct StatusArguments {
     /// List all executions, not only the latest 100; with `-o json` all are listed anyway.
     #[arg(long, conflicts_with = "id")]
     all: bool,
-    /// Watch it until it ends, also while it waits; the exit code is the execution's.
+    /// Watch the execution until it ends, also while it waits; the exit code is that of its end.
     #[arg(long, requires = "id")]
     watch: bool,
     /// The engine.

@@ -43,7 +43,7 @@ pub struct TestArguments {
     /// Replace a placeholder `${NAME}` in the definition's text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
     substitute: Vec<String>,
-    /// Only these cases.
+    /// Run only these cases.
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<String>,
     /// The input: a file (JSON, YAML or TOML), or JSON. The schema beside the definition adds its defaults.

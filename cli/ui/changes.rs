@@ -30,7 +30,8 @@ pub fn kept(view: &View) -> Vec<String> {
     let mut kept: Vec<String> =
         billed.into_iter().map(|change| format!("{} ← billed while it exists", label(change))).collect();
     if !free.is_empty() {
-        kept.push(format!("{} that cost nothing", free.len()));
+        let verb = if free.len() == 1 { "costs" } else { "cost" };
+        kept.push(format!("{} that {verb} nothing", free.len()));
     }
     kept
 }

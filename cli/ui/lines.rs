@@ -11,6 +11,7 @@ use super::{
     text::{attempt_of, clock, duration, duration_range, indented, moment, one_line},
     tree::detail,
 };
+use crate::{proposed::OPTIONS, shell::quote_name};
 
 /// The most states that a heartbeat line names.
 const HEARTBEAT_STATES_MAX: usize = 5;
@@ -211,7 +212,11 @@ pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<
         .map(|state| {
             let since = duration(view.active_ms(state.entered_ms, now_ms));
             // The process that prints this drives the execution, or follows the one that does.
-            let detail = detail(state, true, now_ms);
+            let mut detail = detail(state, true, now_ms);
+            if state.doing.needs_person() {
+                let separator = if detail.is_empty() { "" } else { " · " };
+                detail.push_str(&format!("{separator}needs you: flow status {}{OPTIONS}", quote_name(&view.id)));
+            }
             let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
             format!("{} {since}{detail}", one_line(&state.name))
         })

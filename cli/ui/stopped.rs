@@ -3,7 +3,7 @@
 use api::view::{Doing, StateView, View};
 use engine::journal::StateType;
 
-use super::lines::title;
+use super::{lines::title, text::with_full_stop};
 use crate::{proposed::OPTIONS, shell::quote_name};
 
 /// The most states that are named of each kind.
@@ -31,7 +31,7 @@ pub fn message(view: &View, called: &[String]) -> String {
     let mut message = "stopped.".to_owned();
     for (what, names) in parts {
         if !names.is_empty() {
-            message.push_str(&format!(" {what}: {names}."));
+            message.push_str(&with_full_stop(&format!(" {what}: {names}")));
         }
     }
     format!("{message} To continue:   flow resume {}{OPTIONS}", quote_name(&view.id))
@@ -40,7 +40,8 @@ pub fn message(view: &View, called: &[String]) -> String {
 /// What becomes of the calls in flight if a second signal ends the process at once, and the command that continues.
 pub fn message_at_once(view: &View, called: &[String]) -> String {
     let calls = names(view, called.iter().map(String::as_str).collect());
-    let again = if calls.is_empty() { calls } else { format!(" The next resume calls again: {calls}.") };
+    let again =
+        if calls.is_empty() { calls } else { with_full_stop(&format!(" The next resume calls again: {calls}")) };
     format!("stopped at once.{again} To continue:   flow resume {}{OPTIONS}", quote_name(&view.id))
 }
 

@@ -1,4 +1,4 @@
-//! Remembers which steps answered at once in their last call.
+//! The steps that answered at once in their last call.
 
 use std::{
     collections::HashSet,

@@ -1,4 +1,4 @@
-//! Calls a step once and sends its answer to the dispatcher.
+//! Makes the calls of a runner's executions on the tokio runtime and sends each answer to the dispatcher.
 
 use std::{sync::Arc, task::Poll, time::Instant};
 

@@ -1,4 +1,4 @@
-//! Commits the changes of executions.
+//! Converts the changes of executions to one batch of records and commits it. `log.rs` makes the batch durable.
 
 use std::sync::Arc;
 

@@ -26,7 +26,7 @@ pub async fn plan(store: &Handle, header: &ExecutionHeader, state: &str) -> Resu
         ExecutionStatus::Running => {
             let message = format!("{id} has not ended: nothing was changed");
             Err(CliError::refused(message)
-                .hint(format!("flow cancel {}{OPTIONS}   ends it, then repeat this", quote_name(id))))
+                .hint(format!("flow cancel {}{OPTIONS}   ends it; then repeat the command", quote_name(id))))
         }
         ExecutionStatus::Succeeded => {
             let message = format!("{id} has succeeded: nothing was changed");

@@ -99,9 +99,10 @@ impl Columns {
         Columns { name, detail: cells.saturating_sub(name + TOOK_CELLS + GAPS), screen: *screen }
     }
 
-    /// Whether the column of details has room for what a section needs, beside what must be shown of the section itself.
+    /// Whether the column of details has room for what a section needs, beside the numbers of a Map: iterations and failures.
     pub fn has_room(&self, row: &Row, needs_you: &str) -> bool {
-        let always: Vec<&(u8, String)> = row.pieces.iter().filter(|(importance, _)| *importance == ALWAYS).collect();
+        let always: Vec<&(u8, String)> =
+            row.pieces.iter().filter(|(importance, _)| *importance >= ALWAYS - 1).collect();
         let lead = if always.is_empty() { 0 } else { width(&joined(&always)) + SEPARATOR_CELLS };
         lead + width(needs_you) <= self.detail
     }

@@ -1,4 +1,4 @@
-//! Tasks that wait for the end of another execution: they are polled at once when it ends or pauses.
+//! Which executions wait for which: when one ends or pauses, the Tasks that wait for it are polled at once.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Starts executions.
+//! The dispatcher's part of a start: subject, definition, first turn.
 
 use std::sync::Arc;
 
