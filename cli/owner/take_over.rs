@@ -91,7 +91,7 @@ impl Handle {
     pub(super) async fn reader_of_the_end(&self, refusal: CliError) -> Result<Arc<Backend>, CliError> {
         let concerns_watch = refusal.fault.as_deref().is_some_and(concerns_credentials);
         let Some(id) = self.watched.get().filter(|_| concerns_watch) else { return Err(refusal) };
-        let reader = backend::open(&self.environments, Purpose::Read, None).await?;
+        let reader = backend::open(&self.environments, Purpose::Read, &[]).await?;
         let request = DescribeExecutionRequest { id: id.clone(), as_shown: true };
         let described = match &reader {
             Backend::Idle(idle) => idle.api().respond::<DescribeExecution>(request).await.map_err(CliError::from)?,
