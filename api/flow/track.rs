@@ -127,9 +127,10 @@ impl Api {
         }
     }
 
-    /// Whether a person was shown the end of an execution.
+    /// Whether a person was shown the end of an execution, or its parent received it and reports it.
     fn end_was_shown(&self, header: &ExecutionHeader) -> Result<bool, Fault> {
-        Ok(self.shown(&header.id)? >= header.last_sequence)
+        let last_sequence = header.last_sequence;
+        Ok(self.shown(&header.id)? >= last_sequence || self.received(&header.id)? >= last_sequence)
     }
 }
 
