@@ -78,7 +78,7 @@ impl Handle {
         }
     }
 
-    /// Notes that this process watches an execution and begins nothing more in it.
+    /// Notes that this process watches an execution, and no other one, and begins nothing more in it.
     pub fn begin_watch(&self, id: &str) {
         let _ = self.watched.set(id.to_owned());
     }
