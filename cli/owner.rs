@@ -88,8 +88,8 @@ impl Handle {
     }
 
     /// Like [`Handle::drive`], for a command that has begun nothing: another owner may end slowly, so a signal ends the wait. If
-    /// environments are given, this process becomes the owner only if it can act in one of them: as the owner it would refuse a process that
-    /// can.
+    /// environments are given, this process becomes the owner only if it can act in one of them: as the owner it would refuse a
+    /// process that can.
     ///
     /// # Errors
     /// As [`Handle::drive`]; no process owns the store and this one can act in none of the environments; or a signal arrived.

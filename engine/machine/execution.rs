@@ -315,8 +315,8 @@ impl Execution {
         self.in_flight.contains(&frame) && self.is_current_task(frame, visit, Some(attempt))
     }
 
-    /// Whether [`super::Input::Withheld`] records of a call that it was not made. A repeated poll without an earlier answer follows a process
-    /// that has ended, which may have made the call.
+    /// Whether [`super::Input::Withheld`] records of a call that it was not made. A repeated poll without an earlier answer follows a
+    /// process that has ended, which may have made the call.
     pub fn can_withhold(&self, frame: FrameId, visit: u64, attempt: u32) -> bool {
         let is_known = |frame_state: &FrameState| match frame_state {
             FrameState::Task { poll, waiting, .. } => *poll == 1 || waiting.is_some(),

@@ -87,7 +87,7 @@ async fn unfinished(environments: &Environments) -> Result<Vec<ExecutionHeader>,
 fn needed(global: &Global, settings: &LocalSettings, executions: &[ExecutionHeader]) -> Vec<Value> {
     let mut needed = Vec::new();
     for header in executions {
-        // One of another region or profile than the options give is refused whoever owns the store.
+        // One of another region or profile than the options give is refused in any case.
         if pinned(header).is_some_and(|pinned| refuse_given_location(global, &pinned, false).is_err()) {
             continue;
         }
