@@ -86,7 +86,7 @@ async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
     }
 }
 
-/// Adds the executions that had not ended before the store was opened: those that have ended since are reported.
+/// Adds the executions that had not ended, and that nobody drove, before the store was opened: those that have ended since are reported.
 fn with(mut listed: ListResponse, known: Vec<ExecutionHeader>) -> ListResponse {
     let ids: HashSet<_> = listed.executions.iter().map(|header| header.id.clone()).collect();
     listed.executions.extend(known.into_iter().filter(|header| !ids.contains(&header.id)));

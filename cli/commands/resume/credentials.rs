@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use api::flow::{ListExecutions, ListRequest};
+use api::flow::{ListExecutions, ListRequest, ListResponse};
 use engine::machine::ExecutionHeader;
 use serde_json::Value;
 use steps::LocalSettings;
@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct Opened {
     /// What drives them; a reader if there are refusals.
     pub handle: Handle,
-    /// The executions that had not ended before it was opened.
+    /// The executions that had not ended and that no process drove before it was opened.
     pub known: Vec<ExecutionHeader>,
     /// Why this process can act in none of the environments of the executions. Empty if it can act in one of them, or if another process
     /// owns the store.
@@ -48,11 +48,13 @@ impl Refusals {
 /// # Errors
 /// The store cannot be opened or read, or a signal arrived.
 pub(super) async fn open(global: &Global, environments: Arc<Environments>) -> Result<Opened, CliError> {
-    let known = tokio::select! {
-        known = unfinished(&environments) => known?,
+    let ListResponse { executions: mut known, driven, .. } = tokio::select! {
+        listed = unfinished(&environments) => listed?,
         exit = interrupt::requested() => return Err(interrupt::nothing_begun(exit)),
     };
     let needed = needed(global, environments.settings(), &known);
+    // The process that drives an execution reports its end.
+    known.retain(|header| !driven.contains(&header.id));
     let refused = match Handle::drive_unless_stopped(environments.clone(), needed.clone()).await {
         Ok(handle) => return Ok(Opened { handle, known, refusals: Refusals::default() }),
         Err(error) if error.fault.as_deref().is_some_and(concerns_credentials) => error,
@@ -76,10 +78,10 @@ pub(super) async fn open(global: &Global, environments: Arc<Environments>) -> Re
 }
 
 /// The executions that have not ended. The lock is released before the credentials are compared, which may take long.
-async fn unfinished(environments: &Environments) -> Result<Vec<ExecutionHeader>, CliError> {
+async fn unfinished(environments: &Environments) -> Result<ListResponse, CliError> {
     let reader = Handle::read(environments.home()).await?;
     let request = ListRequest { unfinished: true, ..ListRequest::default() };
-    Ok(reader.call::<ListExecutions>(request).await?.executions)
+    reader.call::<ListExecutions>(request).await
 }
 
 /// The environments in one of which this process must be able to act, each once. Empty if it may be the owner in any case, because an
