@@ -25,10 +25,13 @@ fn a_server_finds_the_credentials_that_its_profile_gets_later_and_continues_what
     let variables = [("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()), endpoint, region];
     let _server = Server::start_with(&home, &variables);
     until(10, "it is left", || home.exits(&["status", "one"], 0).contains("INTERRUPTED"));
+    let said = home.exits(&["status", "one"], 0);
+    assert!(said.contains("not called yet"), "the server made no call: {said}");
     let keys = format!("[default]\naws_access_key_id = {STAGING}\naws_secret_access_key = s\n");
     std::fs::write(&file, keys).unwrap();
     until(20, "it continues", || home.exits(&["status", "one"], 0).contains("SUCCEEDED"));
-    assert!(!home.succeed(&["events", "one"]).contains("paused"), "it needed no person");
+    let events = home.succeed(&["events", "one"]).to_lowercase();
+    assert!(!events.contains("paused") && !events.contains("calledagain"), "no person, no second call: {events}");
 }
 
 #[test]
