@@ -219,8 +219,8 @@ struct Follow<'c> {
 }
 
 impl Follow<'_> {
-    /// Follows until there is a reason to stop. Returns `None` if the owner of the store has ended, or does not drive the execution any more
-    /// because it cannot act for it.
+    /// Follows until there is a reason to stop. Returns `None` if the owner of the store has ended, or does not drive the execution any
+    /// more because it cannot act for it.
     async fn until_stop(
         &mut self,
         handle: &Handle,

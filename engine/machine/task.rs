@@ -149,8 +149,8 @@ impl Turn<'_> {
         *next_poll_ms = Some(now);
     }
 
-    /// Notes that a call is made again of which nothing is known: its process has ended without recording an answer. The poll of a wait that
-    /// was answered earlier is none, and the iterations of a distributed Map have no notes.
+    /// Notes that a call is made again of which nothing is known: its process has ended without recording an answer. The poll of a wait
+    /// that was answered earlier is none, and the iterations of a distributed Map have no notes.
     pub(super) fn note_called_again(&mut self, id: FrameId) {
         let frame = self.frame(id);
         let is_unknown = matches!(frame.row.frame_state, FrameState::Task { waiting: None, resource: None, .. });
