@@ -284,6 +284,19 @@ impl Execution {
         execution
     }
 
+    /// Lets no heartbeat be due earlier than one HeartbeatSeconds after a time. Before it, no process served the holders of the tasks.
+    pub(crate) fn allow_beats_from(&mut self, from_ms: u64) {
+        let beats = |frame: &&Frame| matches!(frame.row.frame_state, FrameState::Task { heartbeat: Some(_), .. });
+        let ids: Vec<FrameId> = self.frames.in_order().filter(beats).map(|frame| frame.row.id).collect();
+        for id in ids {
+            let Some(frame) = self.frames.get_mut(id) else { continue };
+            if let FrameState::Task { heartbeat: Some(heartbeat), .. } = &mut frame.row.frame_state {
+                heartbeat.allow_from(from_ms);
+            }
+            self.arm(id);
+        }
+    }
+
     /// Sets a cost limit for each of the next turns, in events, below the limit of every turn.
     pub(crate) fn limit_turn(&mut self, cost_max: Option<u64>) {
         self.turn_cost_max = cost_max;

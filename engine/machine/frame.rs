@@ -340,6 +340,23 @@ pub struct Heartbeat {
     pub due_ms: Option<u64>,
 }
 
+impl Heartbeat {
+    /// Begins the time until the next heartbeat anew.
+    pub(super) fn beat(&mut self, now_ms: u64) {
+        self.due_ms = Some(self.due_after(now_ms));
+    }
+
+    /// Lets the next heartbeat be due one HeartbeatSeconds after a time at the earliest. One that is not awaited stays so.
+    pub(super) fn allow_from(&mut self, from_ms: u64) {
+        let earliest_ms = self.due_after(from_ms);
+        self.due_ms = self.due_ms.map(|due_ms| due_ms.max(earliest_ms));
+    }
+
+    fn due_after(&self, from_ms: u64) -> u64 {
+        from_ms.saturating_add(self.seconds.saturating_mul(1_000))
+    }
+}
+
 /// How many iterations of a distributed Map may fail before the Map fails.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tolerated {

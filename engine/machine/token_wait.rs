@@ -162,6 +162,6 @@ impl Turn<'_> {
 
 fn beat(heartbeat: &mut Option<Heartbeat>, now_ms: u64) {
     if let Some(heartbeat) = heartbeat {
-        heartbeat.due_ms = Some(now_ms.saturating_add(heartbeat.seconds.saturating_mul(1_000)));
+        heartbeat.beat(now_ms);
     }
 }

@@ -95,6 +95,8 @@ pub(super) struct Dispatcher {
     commits_under_way: usize,
     inline_commit: InlineCommit,
     draining: Draining,
+    /// When this process recovered all executions. Before, no holder of a task could reach it.
+    beats_from_ms: Option<u64>,
     makes_no_calls: bool,
     failed: Option<StoreError>,
 }
@@ -130,6 +132,7 @@ impl Dispatcher {
             commits_under_way: 0,
             inline_commit: InlineCommit::default(),
             draining: Draining::default(),
+            beats_from_ms: None,
             makes_no_calls: false,
             failed: None,
         }

@@ -312,6 +312,31 @@ fn a_missed_heartbeat_and_the_deadline_of_the_execution_end_the_time_to_answer_t
 }
 
 #[test]
+fn a_server_that_was_away_gives_the_holders_of_tasks_one_interval_to_report() {
+    let task = one(json!({ "HeartbeatSeconds": 10, "Resource": "arn:aws:states:us-east-1:111111111111:activity:a" }));
+    let mut trial = Trial::start(task, json!({}));
+    let (frame, visit, attempt) = {
+        let row = &trial.execution.frames.in_order().next().unwrap().row;
+        (row.id, row.visit, row.attempt)
+    };
+    trial.execution.allow_beats_from(2_000_000);
+    assert_eq!(trial.execution.timers.first(), None, "no worker has the task");
+    trial.give(Input::Fetched { frame, visit, attempt, worker: None });
+    let due_ms = |trial: &Trial| trial.execution.timers.first().map(|(due_ms, _)| *due_ms);
+    assert_eq!(due_ms(&trial), Some(1_010_000));
+    // The server was away from 1,003,000 to 1,060,000: every heartbeat in between was lost.
+    trial.now_ms = 1_060_000;
+    trial.execution.allow_beats_from(trial.now_ms);
+    assert_eq!(due_ms(&trial), Some(1_070_000));
+    trial.give(Input::TimeCame);
+    assert!(!trial.types().contains(&"TaskTimedOut".to_owned()));
+    trial.now_ms = 1_069_999;
+    assert!(trial.execution.awaits(&signal(&trial), trial.now_ms), "its worker answers after the restart");
+    trial.sleep();
+    assert!(trial.types().contains(&"TaskTimedOut".to_owned()), "{:?}", trial.types());
+}
+
+#[test]
 fn a_call_that_may_have_run_before_its_process_ended_is_noted_when_it_is_made_again() {
     let mut trial = Trial::start(one(json!({})), json!({}));
     trial.give(Input::Recover);

@@ -120,9 +120,12 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Recovers every execution that has not ended. One that only waits is not loaded until its due time.
+    /// Recovers every execution that has not ended. One that only waits is not loaded until its due time. The holders of tasks have one
+    /// HeartbeatSeconds from the first recovery on: while no process served them, no heartbeat could arrive.
     pub fn recover_all(&mut self) -> Result<usize, RunnerError> {
         self.check_running()?;
+        let now_ms = self.clock.now_ms();
+        self.beats_from_ms.get_or_insert(now_ms);
         let (mut count, mut last) = (0, None);
         loop {
             let page = self.store.active_after(last.as_deref(), RECOVERED_AT_ONCE)?;
@@ -258,7 +261,11 @@ impl Dispatcher {
                 })?
             }
         };
-        Ok(Execution::restore(header, machine, frames))
+        let mut execution = Execution::restore(header, machine, frames);
+        if let Some(from_ms) = self.beats_from_ms {
+            execution.allow_beats_from(from_ms);
+        }
+        Ok(execution)
     }
 }
 
