@@ -155,3 +155,38 @@ async fn a_call_learns_that_its_attempt_is_over() {
     handle.drain(DRAIN_MAX).await;
     assert_eq!(ended.load(Ordering::SeqCst), 3);
 }
+
+/// A clock that stands still: what is due later stays so.
+struct StillClock(u64);
+
+impl Clock for StillClock {
+    fn now_ms(&self) -> u64 {
+        self.0
+    }
+
+    fn real_duration_until(&self, due_ms: u64) -> Duration {
+        if due_ms > self.0 { Duration::from_secs(3_600) } else { Duration::ZERO }
+    }
+}
+
+#[tokio::test]
+async fn a_worker_answers_after_a_restart_that_took_longer_than_its_heartbeats_may() {
+    const ACTIVITY: &str = "arn:aws:states:us-east-1:111111111111:activity:a";
+    let records = MemoryRecords::new();
+    let runner_at = |now_ms| {
+        let store = Arc::new(Store::new(records.clone()).unwrap());
+        let clock = Arc::new(StillClock(now_ms));
+        start(store, Arc::new(registry(Arc::default())), clock, RunnerOptions::default())
+    };
+    let first = runner_at(1_000);
+    let task = json!({ "Type": "Task", "Resource": ACTIVITY, "HeartbeatSeconds": 5, "End": true });
+    first.start_execution(new("t-1", definition(json!({ "A": task })))).await.unwrap();
+    let task = first.fetch(ACTIVITY, None, DRAIN_MAX).await.unwrap().unwrap();
+    first.drain(DRAIN_MAX).await;
+    let second = runner_at(60_000);
+    assert_eq!(second.recover_all().await.unwrap(), 1);
+    assert!(second.heartbeat(&task.token).await.unwrap());
+    assert!(second.answer_task(&task.token, Ok(json!("done")), None).await.unwrap());
+    let header = until_settled(&second, "t-1").await;
+    assert_eq!(header.status, ExecutionStatus::Succeeded);
+}
