@@ -1,5 +1,5 @@
 //! A file for each command, with an arguments struct whose doc comments are the help and a function `run`; `approve` has `flow reject` too.
-//! `watch`, `answered` and `not_allowed` are no commands: several commands share them.
+//! `watch`, `answered`, `outage` and `not_allowed` are no commands: several commands share them.
 
 pub mod answered;
 pub mod approvals;
@@ -20,6 +20,7 @@ pub mod init;
 pub mod man;
 pub mod new;
 pub mod not_allowed;
+mod outage;
 pub mod policy;
 pub mod prune;
 pub mod rehearsal_world;

@@ -31,6 +31,7 @@ macro_rules! report {
 
 mod arguments;
 mod asl_schema;
+mod backoff;
 mod checks;
 mod clock;
 mod commands;

@@ -1,6 +1,5 @@
 //! A worker of activities: polls the Step Functions API for tasks and runs the steps that they name.
 
-mod backoff;
 mod counts;
 mod poller;
 mod task;
@@ -23,7 +22,16 @@ use tokio::{
 };
 
 pub use self::counts::TaskCounts;
-use self::{backoff::Backoff, poller::Poller};
+use self::poller::Poller;
+use crate::backoff::Backoff;
+
+/// An error with its repair, as one text of the log. The worker tries again until the repair is made.
+fn with_hint(error: &StepError) -> String {
+    match &error.hint {
+        Some(repair) => format!("{error}. {repair}"),
+        None => error.to_string(),
+    }
+}
 
 /// The most tasks that a worker holds at once. Most of them wait for their next poll.
 const TASKS_MAX: usize = 1_000;
@@ -91,7 +99,7 @@ impl Worker {
                 Err(error) if worker.once => return Err(error),
                 Err(error) => {
                     worker.counts.call_failed();
-                    tracing::warn!("the activities could not be listed: {error}");
+                    tracing::warn!("the activities could not be listed: {}", with_hint(&error));
                     backoff.pause()
                 }
             };

@@ -16,6 +16,7 @@ use engine::{
 
 use serde_json::Value;
 
+use super::outage::Outage;
 use crate::{
     clock,
     exit::{CliError, Exit, store_failed},
@@ -84,7 +85,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     if !watch.is_one_of_many {
         handle.begin_watch(id);
     }
-    let before = describe(handle, id, true).await?;
+    let mut outage = Outage::of(handle, id, watch.no_wait).await;
+    let before = outage.describe(handle, true).await?;
     let known_sequence = before.execution.last_sequence;
     let mut view = before.view.clone();
     let shown_before = view.last_sequence;
@@ -98,7 +100,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         let marked = (view.last_sequence, Instant::now());
         let mut follow =
             Follow { watch, proceeded_ms, known_sequence, frames_read: None, marked, clock: clock.as_ref() };
-        match follow.until_stop(handle, &mut view, display).await? {
+        match follow.until_stop(handle, (&mut view, &mut outage), display).await? {
             Some(stop) => break stop,
             None => handle.take_over(id, watch.no_wait).await?,
         }
@@ -119,7 +121,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         Stop::Settled | Stop::Asleep => None,
     };
     let displayed = asked.filter(|_| !watch.is_one_of_many).map(|_| view.last_sequence);
-    let DescribeExecutionResponse { execution, frames, view, driven, .. } = describe(handle, id, false).await?;
+    let DescribeExecutionResponse { execution, frames, view, driven, .. } = outage.describe(handle, false).await?;
     let exit = match ended(&view) {
         Some(exit) => exit,
         None => asked.unwrap_or(Exit::Waiting),
@@ -163,7 +165,7 @@ fn was_refused(view: &View) -> bool {
     view.changed_nothing() && view.was_refused()
 }
 
-async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {
+pub(super) async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {
     handle.call::<DescribeExecution>(DescribeExecutionRequest { id: id.to_owned(), as_shown }).await
 }
 
@@ -224,7 +226,7 @@ impl Follow<'_> {
     async fn until_stop(
         &mut self,
         handle: &Handle,
-        view: &mut View,
+        (view, outage): (&mut View, &mut Outage),
         display: &mut Display,
     ) -> Result<Option<Stop>, CliError> {
         let mut events = handle.follow(&view.id, view.last_sequence + 1, self.watch.no_wait).await?;
@@ -232,16 +234,25 @@ impl Follow<'_> {
         let mut mark = tokio::time::interval(MARK_INTERVAL);
         mark.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let began = Instant::now();
+        let mut again_at = None;
         loop {
             tokio::select! {
                 biased;
                 exit = interrupt::requested() => return Ok(Some(Stop::Asked(exit))),
-                event = events.next() => {
+                () = tokio::time::sleep_until(again_at.unwrap_or_else(tokio::time::Instant::now)), if again_at.is_some() => {
+                    again_at = None;
+                    events = handle.follow(&view.id, view.last_sequence + 1, self.watch.no_wait).await?;
+                }
+                event = events.next(), if again_at.is_none() => {
                     let event = match event {
                         Ok(None | Some(RunnerEvent::Released { .. })) | Err(StreamError::Gone(_)) => return Ok(None),
                         Ok(Some(event)) => event,
-                        Err(StreamError::Failed(error)) => return Err(error),
+                        Err(StreamError::Failed(error)) => {
+                            again_at = Some(outage.next_call_at(error)?);
+                            continue;
+                        }
                     };
+                    outage.end();
                     if let RunnerEvent::StoreFailed { message } = &event {
                         return Err(store_failed(message));
                     }

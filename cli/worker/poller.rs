@@ -12,7 +12,8 @@ use engine::step::{ErrorClass, StepError};
 use steps::step_functions::ActivityTask;
 use tokio::sync::Semaphore;
 
-use super::{Worker, backoff::Backoff, task::TaskJob};
+use super::{Worker, task::TaskJob, with_hint};
+use crate::backoff::Backoff;
 
 /// The most open polls of one activity while tasks arrive.
 const POLLS_MAX: usize = 8;
@@ -68,7 +69,7 @@ impl Poller {
                 Some(Err(error)) if error.class == ErrorClass::NotFound => break,
                 Some(Err(error)) => {
                     self.worker.counts.call_failed();
-                    tracing::warn!("{}: {error}", self.arn);
+                    tracing::warn!("{}: {}", self.arn, with_hint(&error));
                     if extra || self.worker.stops_within(backoff.pause()).await {
                         break;
                     }

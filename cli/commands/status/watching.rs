@@ -10,6 +10,7 @@ use engine::{
     machine::ExecutionStatus,
     runner::{Clock, RunnerEvent},
 };
+use tokio::time::Instant;
 
 use super::{
     environment_line, needs_of,
@@ -20,6 +21,7 @@ use crate::{
     clock,
     commands::{
         answered::end_was_shown,
+        outage::Outage,
         watch::{Watched, ended, show_end, show_output, typical},
     },
     exit::{CliError, Exit},
@@ -52,6 +54,7 @@ pub async fn watch(global: &Global, store: Handle, id: &str, state: Option<&str>
     // A signal ends the watch, not the process: the last line is recorded first.
     let _orderly = interrupt::Orderly::begin();
     interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
+    let mut outage = Outage::of(&store, id, None).await;
     let (mut kept, mut shown) = (Some(store), None::<DescribeExecutionResponse>);
     loop {
         let poll = async {
@@ -59,26 +62,38 @@ pub async fn watch(global: &Global, store: Handle, id: &str, state: Option<&str>
                 Some(store) => store,
                 None => Handle::read(&home).await?,
             };
-            let status = watching.poll(&store).await?;
+            let status = watching.poll(&store).await;
             Ok::<_, CliError>((store, status))
         };
-        let polled = interrupt::confirmed(poll, interrupt::nothing_begun).await;
+        let polled = match interrupt::confirmed(poll, interrupt::nothing_begun).await {
+            Ok((store, Ok(status))) => Ok((store, status)),
+            Ok((store, Err(error))) => Err((Some(store), error)),
+            Err(error) => Err((None, error)),
+        };
         let (store, status) = match (polled, shown.take()) {
             (Ok(polled), _) => polled,
-            // After a signal no owner answered in time, or at all: the watch ends with what was shown last.
-            (Err(error), Some(earlier)) => match interrupt::received() {
-                Some(exit) => return Ok(watching.stop(&earlier, exit)),
-                None => return Err(error),
-            },
-            (Err(error), None) => return Err(error),
+            (Err((store, error)), Some(earlier)) => {
+                // After a signal no owner answered in time, or at all: the watch ends with what was shown last.
+                if let Some(exit) = interrupt::received() {
+                    return Ok(watching.stop(&earlier, exit));
+                }
+                let again_at = outage.next_call_at(error)?;
+                if let Some(exit) = watching.pause(&earlier.view, again_at).await {
+                    return Ok(watching.stop(&earlier, exit));
+                }
+                (kept, shown) = (store, Some(earlier));
+                continue;
+            }
+            (Err((_, error)), None) => return Err(error),
         };
+        outage.end();
         if status.execution.stopped_ms.is_some() {
             return Ok(watching.end(&store, status).await);
         }
         // Closes a store that no process drives during the pause, so that another process can open it.
         let at_step_functions = store.at_step_functions().await.is_some();
         kept = at_step_functions.then_some(store);
-        if let Some(exit) = watching.pause(&status.view).await {
+        if let Some(exit) = watching.pause(&status.view, Instant::now() + POLL_INTERVAL).await {
             return Ok(watching.stop(&status, exit));
         }
         shown = Some(status);
@@ -178,10 +193,9 @@ impl Watching<'_> {
     }
 
     /// Waits until the next poll. Returns the exit code if a signal arrives.
-    async fn pause(&mut self, view: &View) -> Option<Exit> {
-        let until = tokio::time::Instant::now() + POLL_INTERVAL;
+    async fn pause(&mut self, view: &View, until: Instant) -> Option<Exit> {
         loop {
-            let next = (tokio::time::Instant::now() + self.display.tick_interval()).min(until);
+            let next = (Instant::now() + self.display.tick_interval()).min(until);
             tokio::select! {
                 biased;
                 exit = interrupt::requested() => return Some(exit),

@@ -7,11 +7,12 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Doubles the pause after each failure in a row.
-pub(super) struct Backoff {
+pub struct Backoff {
     longest: Duration,
 }
 
 impl Backoff {
+    /// Begins with the shortest pause.
     pub fn new() -> Self {
         Backoff { longest: PAUSE_MIN }
     }
