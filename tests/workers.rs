@@ -208,6 +208,7 @@ fn a_poll_whose_connection_was_closed_takes_no_task() {
 struct Door {
     is_open: Arc<AtomicBool>,
     closed: Arc<Mutex<Vec<Instant>>>,
+    through: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Door {
@@ -224,11 +225,22 @@ impl Door {
                 }
                 let Ok(inside) = TcpStream::connect(&address) else { return };
                 let (client_too, inside_too) = (client.try_clone().unwrap(), inside.try_clone().unwrap());
+                door.through.lock().unwrap().push(client.try_clone().unwrap());
                 std::thread::spawn(|| copy(client, inside));
                 std::thread::spawn(|| copy(inside_too, client_too));
             }
         });
         endpoint
+    }
+
+    fn open(&self) {
+        self.is_open.store(true, Ordering::SeqCst);
+    }
+
+    /// Also closes the connections that are open.
+    fn close(&self) {
+        self.is_open.store(false, Ordering::SeqCst);
+        self.through.lock().unwrap().drain(..).for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
     }
 }
 
@@ -247,7 +259,7 @@ fn a_worker_returns_to_a_server_that_was_away_after_longer_and_longer_pauses() {
     let door = Door::default();
     let worker = worker_at(&elsewhere, &door.start(&server), &program, &[]);
     until(30, "four attempts", || door.closed.lock().unwrap().len() >= 4);
-    door.is_open.store(true, Ordering::SeqCst);
+    door.open();
     until(30, "the execution", || status(&server, &execution)["status"] != "RUNNING");
     assert_eq!(status(&server, &execution)["output"], "[1,2]");
     let closed = door.closed.lock().unwrap().clone();
@@ -258,4 +270,40 @@ fn a_worker_returns_to_a_server_that_was_away_after_longer_and_longer_pauses() {
     let counters = counters(worker);
     assert!(counters["callsFailed"].as_u64().unwrap() >= 4, "{counters}");
     assert_eq!(counters["succeeded"], 2);
+}
+
+/// Reads lines until one has these words.
+fn read_until(lines: &mut impl BufRead, words: &str) {
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended without: {words}");
+    }
+}
+
+#[test]
+fn a_watch_outlives_a_server_that_is_away() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let server = Server::start(&home);
+    // No worker: it runs until it is stopped.
+    let machine = deployed(&server, &json!({ "StartAt": "A", "States": { "A": process("/bin/true") } }), 60);
+    let one = start(&server, &machine, "one");
+    let two = one.replace(":one", ":two");
+    let door = Door::default();
+    let endpoint = door.start(&server);
+    let watches = [(&one, &["status", &one, "--watch"][..]), (&two, &["run", "deployed", "--yes", "--id", "two"])];
+    for (execution, command) in watches {
+        door.open();
+        let options = ["--engine", "sfn", "--endpoint", &endpoint, "--region", "us-east-1", "-o", "json"];
+        let mut watch = elsewhere.spawn(&[command, &options[..]].concat());
+        let mut printed = BufReader::new(watch.stdout.take().unwrap());
+        let mut reported = BufReader::new(watch.stderr.take().unwrap());
+        read_until(&mut printed, "StateEntered");
+        door.close();
+        read_until(&mut reported, "waiting up to 5m");
+        door.open();
+        read_until(&mut reported, "can be reached again");
+        server.call("StopExecution", &json!({ "executionArn": execution }));
+        assert_eq!(watch.wait().unwrap().code(), Some(1), "{command:?}");
+    }
 }
