@@ -68,15 +68,14 @@ pub fn endpoint(global: &Global, given: Option<&str>) -> Result<Endpoint, CliErr
 /// Parses the endpoint of an option.
 ///
 /// # Errors
-/// It is neither `aws` nor a URL, or a key is incomplete.
+/// It is neither `aws` nor a URL that can be called, or a key is incomplete.
 pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
     if text == "aws" {
         return Ok(Endpoint::Aws { profile: global.profile.clone(), region: global.region.clone() });
     }
-    if !text.starts_with("http://") && !text.starts_with("https://") {
-        return Err(CliError::refused(format!(
-            "'{text}' is neither aws nor a URL that begins with http:// or https://"
-        )));
+    if let Some(problem) = url_problem(text) {
+        return Err(CliError::usage(format!("the endpoint '{text}' cannot be called: {problem}"))
+            .hint("--endpoint is aws, or a URL such as http://127.0.0.1:8083"));
     }
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let key = match (variable("FLOW_ACCESS_KEY_ID"), variable("FLOW_SECRET_ACCESS_KEY")) {
@@ -90,4 +89,54 @@ pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError>
     };
     let region = global.region.clone().unwrap_or_else(|| REGION_DEFAULT.to_owned());
     Ok(Endpoint::Url { url: text.to_owned(), region, key, token: variable("FLOW_TOKEN") })
+}
+
+/// Why a URL cannot be that of a service; `None` if it can.
+fn url_problem(url: &str) -> Option<&'static str> {
+    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
+        return Some("it is neither aws nor a URL that begins with http:// or https://");
+    };
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Some("it has a space");
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host_and_port = authority.rsplit('@').next().unwrap_or_default();
+    // An IPv6 address has colons of its own, within brackets.
+    let (host, port) = match host_and_port.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (host_and_port, None),
+    };
+    let is_number =
+        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    match (host, port) {
+        ("" | "[]", _) => Some("it has no host"),
+        (_, Some(port)) if !is_number(port) => Some("its port is not a number from 1 to 65535"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::url_problem;
+
+    #[test]
+    fn a_url_that_nothing_can_answer_is_a_mistake_on_the_command_line() {
+        for url in ["http://127.0.0.1:8083", "https://flow.example/", "http://[::1]:8083/x", "http://[::1]", "http://a"]
+        {
+            assert_eq!(url_problem(url), None, "{url}");
+        }
+        for (url, problem) in [
+            ("ftp://127.0.0.1", "neither aws nor a URL"),
+            ("awz", "neither aws nor a URL"),
+            ("http://127.0.0.1:99999", "1 to 65535"),
+            ("http://127.0.0.1:0", "1 to 65535"),
+            ("http://127.0.0.1:", "1 to 65535"),
+            ("http://127.0.0.1:80x", "1 to 65535"),
+            ("http://", "no host"),
+            ("http://:8083", "no host"),
+            ("http://a b", "a space"),
+        ] {
+            assert!(url_problem(url).is_some_and(|found| found.contains(problem)), "{url}");
+        }
+    }
 }

@@ -137,8 +137,16 @@ impl StepFunctions {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        let is_answer = error.code().is_some();
+        let is_page = matches!(error, SdkError::ServiceError(_) | SdkError::ResponseError(_)) && !is_answer;
         let mut failure = failure(action, error);
-        if let (Some(url), ErrorClass::Unknown) = (&self.url, failure.class) {
+        // A page of a proxy says nothing about the service behind it, whatever its status is.
+        if is_page && failure.class != ErrorClass::Throttled {
+            failure.class = ErrorClass::Unknown;
+            failure.hint = None;
+        }
+        let is_reached = is_answer && failure.class != ErrorClass::Unknown;
+        if let (Some(url), ErrorClass::Unknown | ErrorClass::Throttled, false) = (&self.url, failure.class, is_reached) {
             failure.cause = format!("{url}: {}", failure.cause);
         }
         failure
@@ -335,12 +343,14 @@ mod tests {
     #[tokio::test]
     async fn the_answer_of_a_proxy_does_not_say_what_is_behind_it() {
         const PAGE: &str = "content-type: text/html\r\n";
-        for status in [200, 404, 502, 503] {
+        for status in [200, 403, 404, 502, 503] {
             let server = TestServer::start((status, PAGE, "<html>")).await;
             let url = server.endpoint();
             let endpoint = Endpoint::Url { url: url.clone(), region: "us-east-1".to_owned(), key: None, token: None };
             let error = StepFunctions::connect(&endpoint).await.unwrap().is_flow_serve().await.unwrap_err();
             assert!(error.to_string().contains(&url), "{status}: {error}");
+            let is_unreachable = matches!(error.class, ErrorClass::Unknown | ErrorClass::Throttled);
+            assert!(is_unreachable, "{status}: {error:?}");
         }
     }
 

@@ -30,6 +30,7 @@ use crate::{
     proposed::{self, OPTIONS},
     question::question,
     shell::quote_word,
+    step_functions,
     target::endpoint,
     ui::{json, text::counted},
 };
@@ -198,12 +199,12 @@ async fn is_server(global: &Global, arguments: &DeployArguments) -> Result<bool,
     }
 }
 
+/// The error of a call before the first change. A service that cannot be reached has the same exit code as for every command.
 fn refused(error: StepError) -> CliError {
-    let refused = CliError::refused(error.to_string());
-    match error.hint {
-        Some(repair) => refused.hint(then_repeat(&repair)),
-        None => refused,
-    }
+    let refused = step_functions::refused(error);
+    // The name of the workflow is not the name of an execution: a resource that is missing is a refusal.
+    let exit = if refused.exit == Exit::Unreachable { Exit::Unreachable } else { Exit::Refused };
+    CliError { exit, ..refused }
 }
 
 /// The error of a change. Earlier changes were made.
@@ -217,11 +218,11 @@ fn name(arguments: &DeployArguments) -> Result<String, CliError> {
     let of_file = file.unwrap_or_default().split('.').next().unwrap_or_default();
     let name = arguments.name.clone().unwrap_or_else(|| of_file.to_owned());
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX && name.chars().all(is_allowed) && name != "-" {
+    if !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX && name.chars().all(is_allowed) && !name.starts_with('-') {
         return Ok(name);
     }
     Err(CliError::refused(format!(
-        "'{name}' cannot name a state machine and its role: 1 to {NAME_CHARACTERS_MAX} letters, digits, - and _"
+        "'{name}' cannot name a state machine and its role: 1 to {NAME_CHARACTERS_MAX} letters, digits, - and _, of which - is not the first"
     ))
     .hint("give another name with --name NAME"))
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use clap::Args;
-use engine::step::{Registry, StepError};
+use engine::step::Registry;
 use steps::step_functions::StepFunctions;
 use tokio::sync::{Semaphore, watch};
 
@@ -14,6 +14,7 @@ use crate::{
     global::{Global, Output, REHEARSAL, WHERE},
     home::Home,
     interrupt,
+    step_functions::refused,
     target::parse_endpoint,
     ui::{json, text::counted},
     worker::{TaskCounts, Worker},
@@ -24,6 +25,9 @@ use crate::{
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
 /// How long calls of steps may take to end after a signal, by default.
 const DRAIN_SECONDS_DEFAULT: u64 = 300;
+/// The message of a second signal.
+const STOPPED_AT_ONCE: &str =
+    "stopped. Another worker receives each task that this one had, after its HeartbeatSeconds";
 /// The most steps that may run at once.
 const CONCURRENCY_MAX: usize = 256;
 
@@ -55,10 +59,10 @@ pub struct WorkerArguments {
 /// are not done.
 pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, CliError> {
     let _orderly = interrupt::Orderly::begin();
+    interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
     if !(1..=CONCURRENCY_MAX).contains(&arguments.concurrency) {
         return Err(CliError::refused(format!("--concurrency must be a number from 1 to {CONCURRENCY_MAX}")));
     }
-    let refused = |error: engine::step::StepError| CliError::refused(error.to_string());
     let resources = resources(environments::described().map_err(refused)?, &arguments.activities)?;
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
     let location = match arguments.rehearse {
@@ -104,7 +108,7 @@ fn begin(global: &Global, worker: &Worker, endpoint: &str) {
     }
 }
 
-/// Runs the worker until it ends. The first signal drains it.
+/// Runs the worker until it ends. The first signal drains it, which is its ordinary end: nothing of an execution is lost.
 async fn work(
     global: &Global,
     worker: Worker,
@@ -113,16 +117,15 @@ async fn work(
 ) -> Result<Exit, CliError> {
     let mut running = std::pin::pin!(worker.run());
     let mut every = tokio::time::interval(COUNTS_EVERY);
-    let mut exit = Exit::Success;
+    let mut is_asked = false;
     let mut signalled = std::pin::pin!(interrupt::requested());
     loop {
         tokio::select! {
             ended = &mut running => {
-                let unreachable = |error: StepError| CliError::new(Exit::Unreachable, error.to_string());
-                return ended.map(|()| exit).map_err(unreachable);
+                return ended.map(|()| Exit::Success).map_err(refused);
             }
-            requested = &mut signalled, if exit == Exit::Success => {
-                exit = requested;
+            _ = &mut signalled, if !is_asked => {
+                is_asked = true;
                 stop.send_replace(true);
                 report!("flow: no new tasks are polled; those received end or are given back (a second signal stops now)");
             }
