@@ -123,7 +123,8 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "PAYLOAD_TOO_LARGE",
-        "flow deploy: a value in the definition is larger than a state's input and output may be (256 KiB).",
+        "flow deploy: a value in the definition is larger than a state's input and output may be (256 KiB; 255 KiB for the \
+         arguments of a step, beside which a worker receives the visit).",
         "Keep the value in a file or in S3 and read it in a step.",
     ),
     page(

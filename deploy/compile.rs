@@ -20,6 +20,8 @@ use crate::{
 const DEFINITION_BYTES_MAX: usize = 1 << 20;
 /// The largest input and output of a state, in bytes (Developer Guide, "Service quotas").
 const PAYLOAD_BYTES_MAX: usize = 256 << 10;
+/// How much longer the visit in a task's input may be than its expressions in the definition: the ARN of the execution is the longest.
+const VISIT_BYTES_ADDED_MAX: usize = 280;
 /// The beginning of the resources that ask a person.
 const APPROVALS: &str = "flow:approval:";
 /// The name of the state that the compiler adds to an outer Map.
@@ -185,6 +187,19 @@ impl Pass<'_> {
         }
     }
 
+    /// Reports arguments of a step that exceed the limit only together with the visit that its worker receives.
+    fn refuse_large_task(&mut self, wrapped_bytes: usize, own_bytes: usize, pointer: &str) {
+        let bytes = wrapped_bytes + VISIT_BYTES_ADDED_MAX;
+        if own_bytes <= PAYLOAD_BYTES_MAX && bytes > PAYLOAD_BYTES_MAX {
+            let message = format!(
+                "The arguments have {own_bytes} bytes, and up to {} more for the worker; the data of a state has at most \
+                 {PAYLOAD_BYTES_MAX}.",
+                bytes.saturating_sub(own_bytes)
+            );
+            self.refuse("PAYLOAD_TOO_LARGE", pointer, message);
+        }
+    }
+
     fn step(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &TaskScope, express: bool) {
         let resource = state["Resource"].as_str().unwrap_or_default().to_owned();
         let Some(step) = self.steps.find(&resource) else { return };
@@ -217,9 +232,11 @@ impl Pass<'_> {
         let description = step.description();
         let activity = activity_name(&description);
         let arn = (self.arn)(&activity);
+        let own_bytes = state.get(arguments).map_or(0, |value| value.to_string().len());
         if let Some(state) = state.as_object_mut() {
             wrap(state, name, scope, arn, self.options);
         }
+        self.refuse_large_task(state[arguments].to_string().len(), own_bytes, &format!("{pointer}/{arguments}"));
         let found = Activity { name: activity.clone(), step: description.name, actions: description.actions };
         self.activities.insert(activity, found);
     }

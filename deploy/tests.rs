@@ -150,6 +150,12 @@ fn what_step_functions_cannot_do_is_refused_where_it_is() {
     assert!(codes(&machine(long)).contains(&("DEFINITION_TOO_LARGE", String::new())));
     let large = json!({ "Type": "Pass", "Result": "x".repeat(257 << 10), "End": true });
     assert_eq!(codes(&machine(large)), [("PAYLOAD_TOO_LARGE", "/States/A/Result".to_owned())]);
+    // A worker receives the visit beside the arguments.
+    let literal = |bytes: usize| machine(task(json!({ "Parameters": { "a": "x".repeat(bytes - 8) } })));
+    let too_large = [("PAYLOAD_TOO_LARGE", "/States/A/Parameters".to_owned())];
+    assert_eq!(codes(&literal((256 << 10) - 350)), too_large);
+    assert_eq!(codes(&literal((256 << 10) + 1)), too_large, "reported once");
+    assert!(compiled(&literal(255 << 10)).is_ok());
     let approval = json!({ "Type": "Task", "Resource": "flow:approval:request", "End": true });
     assert_eq!(codes(&machine(approval)), [("APPROVAL_ON_WORKER", "/States/A".to_owned())]);
     let unknown = json!({ "Type": "Task", "Resource": "flow:none:none", "Parameters": { "Password": "hunter2hunter2" }, "End": true });

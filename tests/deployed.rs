@@ -190,6 +190,27 @@ fn the_command_that_a_deployment_proposes_works_when_pasted() {
 }
 
 #[test]
+fn a_mistyped_endpoint_and_a_service_that_is_away_have_the_same_exit_code_everywhere() {
+    let home = Home::plain();
+    let server = Server::start_with(&home, &[("FLOW_TOKEN", "secret-1")]);
+    let file = definition(&home, "/bin/true");
+    let away = "http://127.0.0.1:1";
+    for (endpoint, exit, words) in
+        [("http://127.0.0.1:99999", 2, "1 to 65535"), (away, 5, away), (&server.endpoint, 3, "FLOW_TOKEN")]
+    {
+        let worker = ["worker", "--once", "--endpoint", endpoint];
+        let deploy = ["deploy", &file, "--yes", "--endpoint", endpoint];
+        let status = ["status", "--engine", "sfn", "--endpoint", endpoint];
+        for command in [&worker[..], &deploy, &status] {
+            let printed = home.exits_with(command, &[("AWS_REGION", "us-east-1"), ("FLOW_TOKEN", "wrong")], exit);
+            assert!(printed.contains(words), "{command:?}: {printed}");
+        }
+    }
+    let refused = home.exits(&["deploy", &file, "--yes", "--name=-x", "--endpoint", away], 3);
+    assert!(refused.contains("- is not the first"), "{refused}");
+}
+
+#[test]
 fn the_question_in_the_document_runs_at_a_flow_serve() {
     let home = Home::plain();
     let server = Server::start(&home);

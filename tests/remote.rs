@@ -324,7 +324,9 @@ fn a_state_machine_of_another_name_runs_by_its_name_and_by_its_file() {
         there.serving.succeed(&[&arguments[..], &options].concat())
     };
     let file = with("first");
-    deploy(&file, "other");
+    let changes = deploy(&file, "other");
+    assert!(changes.lines().count() >= 4 && changes.lines().all(|line| line.starts_with("created ")), "{changes}");
+    assert_eq!(deploy(&file, "other"), "", "what does not change is not printed");
     let input = there.input();
     let run = |arguments: &[&str], exit| {
         there.at_server(&[&["run"][..], arguments, &["--yes", "--input", &input]].concat(), exit)

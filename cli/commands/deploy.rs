@@ -155,7 +155,7 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
         say_raw!("{}", serde_json::to_string_pretty(&template).unwrap_or_default());
         return Ok(Exit::Success);
     }
-    if !arguments.remove {
+    if !arguments.remove && !is_quiet(global) {
         check::show(global, &compiled.warnings, &arguments.workflow, text.as_ref());
     }
     let log_level = log_level(arguments.log_level, role_arn.is_some());
@@ -311,7 +311,10 @@ async fn deploy(
         return Err(CliError::refused("there is no terminal to ask on: nothing was changed")
             .hint("--yes changes without asking, --plan shows what would change"));
     }
-    show(global, &wanted, &caller, &changes, arguments.remove);
+    // A person who is asked must see the plan.
+    if !is_quiet(global) || arguments.plan || !arguments.yes {
+        show(global, &wanted, &caller, &changes, arguments.remove);
+    }
     let changed = changes.iter().filter(|change| change.action != Action::Unchanged).count();
     if arguments.plan || changed == 0 {
         return Ok(finish(
@@ -390,6 +393,11 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[DeploymentC
     changes.iter().for_each(|change| print(global, "change", change));
 }
 
+/// Whether a person sees only what is changed. A program reads every line.
+fn is_quiet(global: &Global) -> bool {
+    global.quiet && global.output == Output::Human
+}
+
 fn print(global: &Global, kind: &str, change: &DeploymentChange) {
     let DeploymentChange { action, kind: resource, name } = change;
     match global.output {
@@ -412,6 +420,7 @@ fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str) -> Ex
         (Output::Json, ..) => {
             json::print(json!({ "type": "end", "outcome": outcome, "stateMachineArn": arn, "message": outcome }));
         }
+        _ if global.quiet => {}
         (_, "plan", _) => say!("Nothing was changed."),
         (_, "kept", None) => say!("No changes."),
         (_, "kept", Some(alias)) => say!("No changes. {alias} is up to date."),

@@ -52,7 +52,7 @@ pub struct ResumeArguments {
     #[arg(long, value_name = "STATE", conflicts_with = "all", value_parser = shell::state_name)]
     from: Option<String>,
     /// Do not ask before --from calls steps again.
-    #[arg(long)]
+    #[arg(long, short)]
     yes: bool,
     /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,

@@ -74,7 +74,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "NAME")]
     pub id: Option<String>,
     /// Do not ask before the run.
-    #[arg(long)]
+    #[arg(long, short)]
     pub yes: bool,
     /// Show what would be done and stop: resources, waits, costs and permissions. Only reads are made.
     #[arg(long)]
