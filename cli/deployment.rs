@@ -1,6 +1,7 @@
 //! Deployments to AWS Step Functions: reads what exists, compares it with what is wanted, and changes it.
 
 mod apply;
+mod needed;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -54,11 +55,9 @@ impl Cloud {
     pub async fn find(&self, wanted: &Wanted) -> Result<ExistingResources, StepError> {
         let all = self.states.activities().await?;
         let own = |name: &String| wanted.compiled.activities.iter().any(|activity| activity.name == *name);
-        let mut found = ExistingResources {
-            activities: all.into_iter().filter(|(name, _)| own(name)).collect(),
-            machine: self.find_machine(&wanted.name).await?,
-            ..ExistingResources::default()
-        };
+        let (activities, others): (BTreeMap<_, _>, BTreeMap<_, _>) = all.into_iter().partition(|(name, _)| own(name));
+        let machine = self.find_machine(&wanted.name).await?;
+        let mut found = ExistingResources { activities, machine, others, ..ExistingResources::default() };
         if let Some(environment) = &self.environment {
             if wanted.role_arn.is_none() {
                 let role = steps::deployment::find_role(environment, &wanted.role_name()).await?;

@@ -5,6 +5,8 @@ use sha2::{Digest, Sha256};
 
 /// The longest name of an activity, in characters (API Reference, CreateActivity).
 const NAME_CHARACTERS_MAX: usize = 80;
+/// The beginning of the name of each activity.
+pub(crate) const ACTIVITY_PREFIX: &str = "flow-";
 /// The number of hexadecimal digits of the schemas' hash in a name.
 const HASH_DIGITS: usize = 8;
 
@@ -19,5 +21,5 @@ pub fn activity_name(step: &StepDescription) -> String {
     let digits = hex::encode(hash.finalize());
     let word = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = step.name.chars().map(word).take(NAME_CHARACTERS_MAX - HASH_DIGITS - 6).collect();
-    format!("flow-{name}-{}", &digits[..HASH_DIGITS])
+    format!("{ACTIVITY_PREFIX}{name}-{}", &digits[..HASH_DIGITS])
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::{Compiled, role_statements};
+use crate::{Compiled, activity::ACTIVITY_PREFIX, role_statements};
 
 /// The tag with the name of a resource's deployment.
 pub const DEPLOYMENT_TAG: &str = "flow:deployment";
 /// The alias through which executions start. It refers to the version that was deployed last.
 pub const ALIAS: &str = "deployed";
+/// The type of the state machines that can wait for activities.
+pub const STANDARD: &str = "STANDARD";
 /// The retention of the log group, in days.
 pub const LOG_RETENTION_DAYS: i32 = 90;
 
@@ -209,8 +211,10 @@ pub struct ExistingMachine {
 /// The existing resources.
 #[derive(Debug, Clone, Default)]
 pub struct ExistingResources {
-    /// The ARN of each activity, by name.
+    /// The ARN of each activity of the deployment, by name.
     pub activities: BTreeMap<String, String>,
+    /// The ARN of each other activity, by name.
+    pub others: BTreeMap<String, String>,
     /// The role, if the deployment creates one.
     pub role: Option<ExistingRole>,
     /// The log group.
@@ -279,7 +283,7 @@ fn refuse_others(wanted: &Wanted, found: &ExistingResources) -> Result<(), Strin
     let Some(machine) = &found.machine else { return Ok(()) };
     let refused = |why: String| format!("the state machine {} exists, and {why}", wanted.name);
     belongs(&machine.deployment).map_err(refused)?;
-    if machine.kind != "STANDARD" {
+    if machine.kind != STANDARD {
         return Err(refused(format!("it is of type {}: activities need STANDARD", machine.kind)));
     }
     if machine.status == "DELETING" {
@@ -296,7 +300,20 @@ fn is_as_wanted(wanted: &Wanted, found: &ExistingResources, machine: &ExistingMa
         && definition.is_ok_and(|definition| definition == wanted.compiled.definition)
 }
 
-/// The changes that remove a deployment, in order. `needed` are the activities that other state machines name.
+/// The activities of workers that the existing definition names and the wanted one does not. Executions of earlier versions may need them,
+/// so a deployment keeps them.
+pub fn unneeded<'a>(wanted: &Wanted, found: &'a ExistingResources) -> Vec<&'a str> {
+    let Some(machine) = &found.machine else { return Vec::new() };
+    let wanted = wanted.compiled.definition.to_string();
+    let is_unneeded = |name: &str, arn: &str| {
+        let named = format!("\"{arn}\"");
+        name.starts_with(ACTIVITY_PREFIX) && machine.definition.contains(&named) && !wanted.contains(&named)
+    };
+    let unneeded = found.others.iter().filter(|(name, arn)| is_unneeded(name, arn));
+    unneeded.map(|(name, _)| name.as_str()).collect()
+}
+
+/// The changes that remove a deployment, in order, with each activity that was found. `needed` are the activities that others need.
 ///
 /// # Errors
 /// A name belongs to another deployment or client.
@@ -319,8 +336,7 @@ pub fn removal(wanted: &Wanted, found: &ExistingResources, needed: &[String]) ->
         }
         add(ResourceKind::Role, wanted.role_name());
     }
-    let own = wanted.compiled.activities.iter().map(|activity| &activity.name);
-    let unused = own.filter(|name| found.activities.contains_key(*name) && !needed.contains(name));
+    let unused = found.activities.keys().filter(|name| !needed.contains(name));
     unused.for_each(|name| add(ResourceKind::Activity, name.clone()));
     Ok(all)
 }

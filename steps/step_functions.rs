@@ -34,7 +34,7 @@ use engine::step::{ErrorClass, StepError};
 
 pub use self::{
     executions::{RemoteEvent, RemoteExecution},
-    machines::{DefinitionProblem, RemoteStateMachine, StateMachineSettings},
+    machines::{DefinitionProblem, RemoteStateMachine, RunningExecution, StateMachineSettings},
 };
 use crate::failure::{HEADER_OF_SERVER, failure};
 

@@ -82,6 +82,30 @@ fn an_activity_that_another_deployment_names_outlives_a_removal() {
 }
 
 #[test]
+fn a_removal_deletes_what_earlier_versions_used_and_keeps_what_an_execution_waits_for() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = definition(&home, "/bin/true");
+    let pass = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } });
+    let pass = home.definition("pass", &pass);
+    let activities = || server.call("ListActivities", &json!({}))["activities"].as_array().unwrap().len();
+    deployed(&home, &server, &file, &["--yes", "--name", "x"]);
+    let machine = "arn:aws:states:us-east-1:111111111111:stateMachine:x:deployed";
+    let execution = server.call("StartExecution", &json!({ "stateMachineArn": machine }))["executionArn"].clone();
+    let options = ["--endpoint", &server.endpoint, "--role-arn", ROLE, "--region", "us-east-1"];
+    let printed = home.succeed(&[&["deploy", &pass, "--yes", "--name", "x"][..], &options].concat());
+    assert!(printed.contains("this definition does not need it"), "{printed}");
+    deployed(&home, &server, &file, &["--yes", "--name", "y"]);
+    let remove = ["deploy", &file, "--yes", "--name", "y", "--remove"];
+    let printed = home.succeed(&[&remove[..], &options].concat());
+    assert!(printed.contains("is running and may wait for it"), "{printed}");
+    assert_eq!(activities(), 1);
+    server.call("StopExecution", &json!({ "executionArn": execution }));
+    deployed(&home, &server, &pass, &["--yes", "--name", "x", "--remove"]);
+    assert_eq!(activities(), 0);
+}
+
+#[test]
 fn a_state_machine_of_another_origin_and_a_running_execution_are_left_alone() {
     let home = Home::plain();
     let server = Server::start(&home);

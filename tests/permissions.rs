@@ -17,8 +17,13 @@ const CLIENTS: [&str; 4] = [
 const EXECUTIONS: [&str; 3] =
     ["cli/step_functions.rs", "cli/step_functions/questions.rs", "cli/step_functions/following.rs"];
 const WORKER: [&str; 3] = ["cli/worker.rs", "cli/worker/poller.rs", "cli/worker/task.rs"];
-const DEPLOYMENT: [&str; 4] =
-    ["cli/commands/deploy.rs", "cli/commands/deploy/size.rs", "cli/deployment.rs", "cli/deployment/apply.rs"];
+const DEPLOYMENT: [&str; 5] = [
+    "cli/commands/deploy.rs",
+    "cli/commands/deploy/size.rs",
+    "cli/deployment.rs",
+    "cli/deployment/apply.rs",
+    "cli/deployment/needed.rs",
+];
 /// What AWS also asks for where a call sets tags or a role (Service Authorization Reference).
 const WITH_TAGS_AND_ROLE: [&str; 4] = ["states:TagResource", "iam:TagRole", "iam:PassRole", "logs:TagResource"];
 
@@ -122,7 +127,9 @@ fn the_documented_permissions_of_a_deployment_are_those_of_the_operations_that_t
     assert_eq!(*plan, reached(&DEPLOYMENT, &["is_server", "find", "deploy", "validate"]));
     let rows = [plan, &documented["`flow deploy`, in addition"], &documented["`flow deploy --remove`, in addition"]];
     let rows: Actions = rows.into_iter().flatten().cloned().collect();
-    let mut called = reached(&DEPLOYMENT, &["is_server", "find", "deploy", "validate", "apply", "removal", "remove"]);
+    let removing = ["removal", "former_activities", "needed_activities", "remove"];
+    let mut called =
+        reached(&DEPLOYMENT, &[&["is_server", "find", "deploy", "validate", "apply"][..], &removing].concat());
     called.extend(WITH_TAGS_AND_ROLE.map(str::to_owned));
     assert_eq!(rows, called);
 }

@@ -2,7 +2,7 @@
 
 mod size;
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{collections::BTreeMap, io::IsTerminal, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use deploy::{
@@ -16,7 +16,7 @@ use engine::{
 use serde_json::{Value, json};
 use steps::{
     Environment,
-    step_functions::{DefinitionProblem, Endpoint, StepFunctions},
+    step_functions::{DefinitionProblem, Endpoint, RunningExecution, StepFunctions},
 };
 
 use self::size::{map_words, size_fields, size_words};
@@ -295,15 +295,17 @@ async fn deploy(
     mut wanted: Wanted,
 ) -> Result<Exit, CliError> {
     let (cloud, caller) = connect(global, arguments, &wanted).await?;
-    let found = cloud.find(&wanted).await.map_err(refused)?;
+    let mut found = cloud.find(&wanted).await.map_err(refused)?;
     if let Ok(compiled) = source.compile(&found.activities) {
         wanted.compiled = compiled;
     }
-    let changes = match arguments.remove {
-        true => removal(&cloud, &wanted, &found).await?,
+    let (changes, kept) = match arguments.remove {
+        true => removal(&cloud, &wanted, &mut found).await?,
         false => {
             validate(&cloud, &wanted).await?;
-            plan::changes(&wanted, &found).map_err(|why| CliError::refused(why).hint(another_name(arguments)))?
+            let changes = plan::changes(&wanted, &found);
+            let changes = changes.map_err(|why| CliError::refused(why).hint(another_name(arguments)))?;
+            (changes, unneeded(&wanted, &found))
         }
     };
     // After the refusals of the plan: a person is not asked to agree to a deployment that is refused.
@@ -313,7 +315,7 @@ async fn deploy(
     }
     // A person who is asked must see the plan.
     if !is_quiet(global) || arguments.plan || !arguments.yes {
-        show(global, &wanted, &caller, &changes, arguments.remove);
+        show(global, &wanted, &caller, (&changes, &kept), arguments.remove);
     }
     let changed = changes.iter().filter(|change| change.action != Action::Unchanged).count();
     if arguments.plan || changed == 0 {
@@ -346,25 +348,43 @@ fn another_name(arguments: &DeployArguments) -> String {
     )
 }
 
+/// The changes of a removal, and why activities are kept, by name. Adds the activities of earlier versions to what was found.
 async fn removal(
     cloud: &Cloud,
     wanted: &Wanted,
-    found: &plan::ExistingResources,
-) -> Result<Vec<DeploymentChange>, CliError> {
-    if let Some(machine) = &found.machine
-        && let Some(running) = cloud.states.running_execution(&machine.arn).await.map_err(refused)?
-    {
-        return Err(CliError::refused(format!(
-            "{running} is running, and other executions may be running too: nothing was changed"
-        ))
-        .hint("wait until they have ended, or stop them"));
+    found: &mut plan::ExistingResources,
+) -> Result<(Vec<DeploymentChange>, BTreeMap<String, String>), CliError> {
+    // What belongs to another deployment is refused before its versions are read.
+    plan::removal(wanted, found, &[]).map_err(CliError::refused)?;
+    if let Some(machine) = &found.machine {
+        let running = cloud.states.running_executions(&machine.arn, 1).await.map_err(refused)?;
+        if let Some(RunningExecution { arn, .. }) = running.first() {
+            return Err(CliError::refused(format!(
+                "{arn} is running, and other executions may be running too: nothing was changed"
+            ))
+            .hint("wait until they have ended, or stop them"));
+        }
+        found.activities.extend(cloud.former_activities(machine, &found.others).await.map_err(refused)?);
     }
-    let needed = cloud.states.activities_named_by_others(&found.activities, &wanted.name).await.map_err(refused)?;
-    plan::removal(wanted, found, &needed).map_err(CliError::refused)
+    let kept = cloud.needed_activities(&found.activities, &wanted.name).await.map_err(refused)?;
+    let needed: Vec<String> = kept.keys().cloned().collect();
+    Ok((plan::removal(wanted, found, &needed).map_err(CliError::refused)?, kept))
+}
+
+/// The activities that a deployment does not need any more and keeps, with the reason.
+fn unneeded(wanted: &Wanted, found: &plan::ExistingResources) -> BTreeMap<String, String> {
+    let why = "this definition does not need it; executions of earlier versions may, and --remove deletes it";
+    plan::unneeded(wanted, found).into_iter().map(|name| (name.to_owned(), why.to_owned())).collect()
 }
 
 /// Shows the target, the price of a run, and the changes.
-fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[DeploymentChange], removes: bool) {
+fn show(
+    global: &Global,
+    wanted: &Wanted,
+    caller: &Value,
+    (changes, kept): (&[DeploymentChange], &BTreeMap<String, String>),
+    removes: bool,
+) {
     let size = &wanted.compiled.size;
     if global.output == Output::Json {
         let line = json!({ "type": "deployment", "name": wanted.name, "caller": caller, "roleArn": wanted.role_arn,
@@ -391,6 +411,9 @@ fn show(global: &Global, wanted: &Wanted, caller: &Value, changes: &[DeploymentC
         }
     }
     changes.iter().for_each(|change| print(global, "change", change));
+    if global.output == Output::Human && !global.quiet {
+        kept.iter().for_each(|(name, why)| say!("  {:<11}{name}   {why}", "keep"));
+    }
 }
 
 /// Whether a person sees only what is changed. A program reads every line.

@@ -18,7 +18,7 @@ const ROLE_TRIES: u32 = 12;
 const ROLE_PAUSE: Duration = Duration::from_secs(5);
 
 /// The tag of an activity with the name of its step. An activity belongs to every deployment that names its step.
-const STEP_TAG: &str = "flow:step";
+pub(super) const STEP_TAG: &str = "flow:step";
 
 impl Cloud {
     /// Makes the changes, and calls `made` after each.

@@ -14,6 +14,7 @@ fn deployed(wanted: &Wanted) -> ExistingResources {
     let version = Some("arn:m:1".to_owned());
     ExistingResources {
         activities: [("flow-a".to_owned(), "arn:a".to_owned())].into(),
+        others: [("flow-b", "arn:b"), ("own", "arn:c")].map(|(name, arn)| (name.to_owned(), arn.to_owned())).into(),
         role: Some(ExistingRole {
             arn: "arn:role".to_owned(),
             deployment: Some("m".to_owned()),
@@ -118,6 +119,15 @@ fn a_removal_deletes_what_was_made_and_keeps_activities_that_others_name() {
     assert_eq!(kinds(&[]), all);
     assert_eq!(kinds(&["flow-a".to_owned()]), all[..5]);
     assert_eq!(removal(&wanted, &ExistingResources::default(), &[]).unwrap(), []);
+}
+
+#[test]
+fn what_a_definition_names_no_longer_is_reported_and_the_activity_of_an_author_is_not() {
+    let earlier = json!({ "StartAt": "A", "States": { "A": { "Resource": "arn:b" }, "B": { "Resource": "arn:c" } } });
+    let found = deployed(&wanted(earlier.clone()));
+    assert_eq!(unneeded(&wanted(json!({ "StartAt": "A" })), &found), ["flow-b"]);
+    assert_eq!(unneeded(&wanted(earlier), &found), [""; 0]);
+    assert_eq!(unneeded(&wanted(json!({})), &ExistingResources::default()), [""; 0]);
 }
 
 #[test]

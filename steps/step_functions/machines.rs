@@ -13,8 +13,8 @@ use engine::step::{ErrorClass, StepError};
 
 use super::StepFunctions;
 
-/// The most state machines that are read to find those that name an activity.
-const MACHINES_READ_MAX: usize = 2_000;
+/// The most items of a page (API Reference, ListExecutions).
+const PAGE_MAX: i32 = 1_000;
 
 /// A state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,15 @@ pub struct RemoteStateMachine {
     pub log_level: String,
     /// The id of its current revision; `None` before its first update.
     pub revision: Option<String>,
+}
+
+/// A running execution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningExecution {
+    /// Its ARN.
+    pub arn: String,
+    /// The ARN of the version that it runs; `None` if it was not started with one, or the service does not say it.
+    pub version: Option<String>,
 }
 
 /// A problem of a definition.
@@ -186,6 +195,24 @@ impl StepFunctions {
         published.map(drop).map_err(|error| self.failed("states:PublishStateMachineVersion", error))
     }
 
+    /// The ARNs of a state machine's versions, newest first.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn versions(&self, arn: &str) -> Result<Vec<String>, StepError> {
+        let (mut all, mut token) = (Vec::new(), None);
+        loop {
+            let call = self.client.list_state_machine_versions().state_machine_arn(arn).max_results(PAGE_MAX);
+            let page = call.set_next_token(token).send().await;
+            let page = page.map_err(|error| self.failed("states:ListStateMachineVersions", error))?;
+            all.extend(page.state_machine_versions.into_iter().map(|version| version.state_machine_version_arn));
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
     /// The ARN of a state machine's newest version.
     ///
     /// # Errors
@@ -252,49 +279,19 @@ impl StepFunctions {
         deleted.map(drop).map_err(|error| self.failed("states:DeleteStateMachine", error))
     }
 
-    /// The ARN of a running execution of a state machine, if there is one.
+    /// The newest running executions of a state machine: up to `limit`, at most 1,000.
     ///
     /// # Errors
     /// The API's.
-    pub async fn running_execution(&self, machine: &str) -> Result<Option<String>, StepError> {
+    pub async fn running_executions(&self, machine: &str, limit: usize) -> Result<Vec<RunningExecution>, StepError> {
         let call = self.client.list_executions().state_machine_arn(machine).status_filter(ExecutionStatus::Running);
-        let answer = call.max_results(1).send().await.map_err(|error| self.failed("states:ListExecutions", error))?;
-        Ok(answer.executions.into_iter().next().map(|execution| execution.execution_arn))
-    }
-
-    /// The given activities that state machines other than `except` name. Returns all of them if there are more state
-    /// machines than are read.
-    ///
-    /// # Errors
-    /// The API's.
-    pub async fn activities_named_by_others(
-        &self,
-        activities: &BTreeMap<String, String>,
-        except: &str,
-    ) -> Result<Vec<String>, StepError> {
-        let mut pages = self.client.list_state_machines().into_paginator().items().send();
-        let mut named: Vec<String> = Vec::new();
-        let mut count = 0;
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| self.failed("states:ListStateMachines", error))?;
-            count += 1;
-            if count > MACHINES_READ_MAX {
-                return Ok(activities.keys().cloned().collect());
-            }
-            if item.name == except {
-                continue;
-            }
-            let definition = match self.state_machine(&item.state_machine_arn).await {
-                Ok(machine) => machine.definition,
-                Err(error) if error.class == ErrorClass::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            let found = activities.iter().filter(|(_, arn)| definition.contains(&format!("\"{arn}\"")));
-            named.extend(found.map(|(name, _)| name.clone()));
-        }
-        named.sort();
-        named.dedup();
-        Ok(named)
+        let limit = i32::try_from(limit).unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+        let page = call.max_results(limit).send().await;
+        let page = page.map_err(|error| self.failed("states:ListExecutions", error))?;
+        let running = page.executions.into_iter();
+        Ok(running
+            .map(|item| RunningExecution { arn: item.execution_arn, version: item.state_machine_version_arn })
+            .collect())
     }
 }
 
