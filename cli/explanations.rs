@@ -30,7 +30,7 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "ACTIVITY_MUST_EXIST",
-        "A Task names an activity that does not exist in the home, or the home has no store that says which exist. The execution fails with States.Runtime if it enters the state without it.",
+        "A Task names an activity that does not exist in the home or at the service of a deployment, or the home has no store that says which exist. The execution fails with States.Runtime if it enters the state without it.",
         "Create it with CreateActivity at the endpoint that runs the workflow, such as that of flow serve, before the execution starts.",
     ),
     page(

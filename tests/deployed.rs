@@ -118,6 +118,11 @@ fn a_state_machine_of_another_origin_and_a_running_execution_are_left_alone() {
     };
     let printed = refused(&["--yes"]);
     assert!(printed.contains("flow deploy did not create it"), "{printed}");
+    let elsewhere =
+        json!({ "Type": "Task", "Resource": "arn:aws:states:us-east-1:222222222222:activity:a", "End": true });
+    let elsewhere = home.definition("elsewhere", &json!({ "StartAt": "A", "States": { "A": elsewhere } }));
+    let lines = deployed(&home, &server, &elsewhere, &["--plan"]);
+    assert!(lines.iter().any(|line| line["code"] == "ACTIVITY_MUST_EXIST"), "{lines:?}");
     let printed = refused(&["--name", "other"]);
     assert!(printed.contains("--yes"), "{printed}");
     deployed(&home, &server, &file, &["--yes", "--name", "other"]);

@@ -58,6 +58,21 @@ pub fn compare_with_store(found: &mut Vec<Diagnostic>, definition: &Value, missi
     });
 }
 
+/// Warns once of each activity that does not exist at the service to which a definition is deployed.
+pub fn missing_at_service(definition: &Value, exists: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
+    let mut warned = BTreeSet::new();
+    let named = named(definition).into_iter();
+    let missing = named.filter(|(_, arn)| problem_of(arn).is_none() && !exists(arn) && warned.insert(arn.clone()));
+    let warning = |(at, arn): (String, String)| {
+        let message = format!(
+            "The service has no activity {arn} in the account and the region of the deployment: until it exists there, an execution \
+             that enters this state fails with States.Runtime."
+        );
+        Diagnostic::warning(MUST_EXIST, &at, message)
+    };
+    missing.map(warning).collect()
+}
+
 /// Reports ARNs that no activity can have, and warns once of each activity, which must be created before its Task.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let (mut found, mut warned) = (Vec::new(), BTreeSet::new());
@@ -120,6 +135,18 @@ mod tests {
             assert!(found.len() == 1 && found[0].0 == "ACTIVITY_ARN_INVALID", "{arn}: {found:?}");
             assert!(found[0].1.contains(problem), "{found:?}");
         }
+    }
+
+    #[test]
+    fn an_activity_of_another_account_does_not_exist_where_a_definition_is_deployed() {
+        let arn = |account: &str| format!("arn:aws:states:us-east-1:{account}:activity:work");
+        let (here, elsewhere) = (arn("111111111111"), arn("222222222222"));
+        let task = |resource: &str| json!({ "Type": "Task", "Resource": resource, "End": true });
+        let states =
+            json!({ "A": task(&here), "B": task(&elsewhere), "C": task(&elsewhere), "D": task("flow:test:make") });
+        let found = missing_at_service(&json!({ "StartAt": "A", "States": states }), |arn| arn == here);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].location == "/States/B/Resource" && found[0].message.contains(&elsewhere), "{found:?}");
     }
 
     #[test]

@@ -155,12 +155,15 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
         say_raw!("{}", serde_json::to_string_pretty(&template).unwrap_or_default());
         return Ok(Exit::Success);
     }
-    if !arguments.remove && !is_quiet(global) {
-        check::show(global, &compiled.warnings, &arguments.workflow, text.as_ref());
-    }
+    let warn = |warnings: &[Diagnostic]| {
+        if !arguments.remove && !is_quiet(global) {
+            check::show(global, warnings, &arguments.workflow, text.as_ref());
+        }
+    };
+    warn(&compiled.warnings);
     let log_level = log_level(arguments.log_level, role_arn.is_some());
     let wanted = Wanted { name, compiled, role_arn, log_level };
-    deploy(global, &arguments, &source, wanted).await
+    deploy(global, &arguments, (&source, &warn), wanted).await
 }
 
 /// Compiles a definition that workers can run.
@@ -291,7 +294,7 @@ async fn validate(cloud: &Cloud, wanted: &Wanted) -> Result<(), CliError> {
 async fn deploy(
     global: &Global,
     arguments: &DeployArguments,
-    source: &DeploymentSource<'_>,
+    (source, warn): (&DeploymentSource<'_>, &dyn Fn(&[Diagnostic])),
     mut wanted: Wanted,
 ) -> Result<Exit, CliError> {
     let (cloud, caller) = connect(global, arguments, &wanted).await?;
@@ -299,6 +302,8 @@ async fn deploy(
     if let Ok(compiled) = source.compile(&found.activities) {
         wanted.compiled = compiled;
     }
+    let exists = |arn: &str| found.activities.values().chain(found.others.values()).any(|found| found == arn);
+    warn(&checks::activities::missing_at_service(source.definition, exists));
     let (changes, kept) = match arguments.remove {
         true => removal(&cloud, &wanted, &mut found).await?,
         false => {
