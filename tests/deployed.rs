@@ -228,7 +228,7 @@ fn a_mistyped_endpoint_and_a_service_that_is_away_have_the_same_exit_code_everyw
         [("http://127.0.0.1:99999", 2, "1 to 65535"), (away, 5, away), (&server.endpoint, 3, "FLOW_TOKEN")]
     {
         let worker = ["worker", "--once", "--endpoint", endpoint];
-        let deploy = ["deploy", &file, "--yes", "--endpoint", endpoint];
+        let deploy = ["deploy", &file, "-y", "--endpoint", endpoint];
         let status = ["status", "--engine", "sfn", "--endpoint", endpoint];
         for command in [&worker[..], &deploy, &status] {
             let printed = home.exits_with(command, &[("AWS_REGION", "us-east-1"), ("FLOW_TOKEN", "wrong")], exit);

@@ -225,7 +225,8 @@ fn name(arguments: &DeployArguments) -> Result<String, CliError> {
         return Ok(name);
     }
     Err(CliError::refused(format!(
-        "'{name}' cannot name a state machine and its role: 1 to {NAME_CHARACTERS_MAX} letters, digits, - and _, of which - is not the first"
+        "'{name}' cannot name a state machine and its role: 1 to {NAME_CHARACTERS_MAX} letters, digits, - and _, \
+         of which - is not the first"
     ))
     .hint("give another name with --name NAME"))
 }

@@ -156,7 +156,7 @@ async fn a_call_learns_that_its_attempt_is_over() {
     assert_eq!(ended.load(Ordering::SeqCst), 3);
 }
 
-/// A clock that stands still: what is due later stays so.
+/// A clock that does not move: what is due later stays so.
 struct StillClock(u64);
 
 impl Clock for StillClock {
