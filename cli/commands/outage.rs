@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use api::flow::DescribeExecutionResponse;
+use api::flow::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
 use tokio::time::Instant;
 
-use super::watch::describe;
 use crate::{
     backoff::Backoff,
     exit::{CliError, Exit},
@@ -18,6 +17,14 @@ use crate::{
 
 /// How long a watch waits for the service, unless `--no-wait` allows less.
 const OUTAGE_MAX: Duration = Duration::from_secs(300);
+
+/// An execution as it is now, or as it was shown last.
+///
+/// # Errors
+/// As [`Handle::call`].
+pub async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {
+    handle.call::<DescribeExecution>(DescribeExecutionRequest { id: id.to_owned(), as_shown }).await
+}
 
 /// The calls that a watch repeats until the service answers again.
 pub struct Outage {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use api::{
     flow::{
-        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EntriesRequest, EstimateTimeLeft,
-        ExecutionIdRequest, GetEntries, MarkShown, MarkShownRequest, Needs,
+        DescribeExecutionResponse, EntriesRequest, EstimateTimeLeft, ExecutionIdRequest, GetEntries, MarkShown,
+        MarkShownRequest, Needs,
     },
     view::{Typical, View},
 };
@@ -16,7 +16,7 @@ use engine::{
 
 use serde_json::Value;
 
-use super::outage::Outage;
+use super::outage::{Outage, describe};
 use crate::{
     clock,
     exit::{CliError, Exit, store_failed},
@@ -163,10 +163,6 @@ pub fn ended(view: &View) -> Option<Exit> {
 /// Whether the execution ended because a step refused its input, without any change.
 fn was_refused(view: &View) -> bool {
     view.changed_nothing() && view.was_refused()
-}
-
-pub(super) async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {
-    handle.call::<DescribeExecution>(DescribeExecutionRequest { id: id.to_owned(), as_shown }).await
 }
 
 /// How long the states took in earlier executions. An owner of an earlier version and Step Functions do not say.
