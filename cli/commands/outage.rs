@@ -79,6 +79,20 @@ impl Outage {
         }
     }
 
+    /// Calls the service again. Returns when to repeat that, or `None` if the service has answered.
+    ///
+    /// # Errors
+    /// As [`Outage::next_call_at`].
+    pub async fn call_again(&mut self, handle: &Handle) -> Result<Option<Instant>, CliError> {
+        match describe(handle, &self.id, true).await {
+            Ok(_) => {
+                self.end();
+                Ok(None)
+            }
+            Err(error) => self.next_call_at(error).map(Some),
+        }
+    }
+
     /// The execution as it is now, or as it was shown last. Waits until the service can be reached.
     ///
     /// # Errors

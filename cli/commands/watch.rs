@@ -236,8 +236,14 @@ impl Follow<'_> {
                 biased;
                 exit = interrupt::requested() => return Ok(Some(Stop::Asked(exit))),
                 () = tokio::time::sleep_until(again_at.unwrap_or_else(tokio::time::Instant::now)), if again_at.is_some() => {
-                    again_at = None;
-                    events = handle.follow(&view.id, view.last_sequence + 1, self.watch.no_wait).await?;
+                    again_at = tokio::select! {
+                        biased;
+                        exit = interrupt::requested() => return Ok(Some(Stop::Asked(exit))),
+                        again_at = outage.call_again(handle) => again_at?,
+                    };
+                    if again_at.is_none() {
+                        events = handle.follow(&view.id, view.last_sequence + 1, self.watch.no_wait).await?;
+                    }
                 }
                 event = events.next(), if again_at.is_none() => {
                     let event = match event {
@@ -248,7 +254,6 @@ impl Follow<'_> {
                             continue;
                         }
                     };
-                    outage.end();
                     if let RunnerEvent::StoreFailed { message } = &event {
                         return Err(store_failed(message));
                     }
