@@ -230,7 +230,7 @@ impl Follow<'_> {
         let mut mark = tokio::time::interval(MARK_INTERVAL);
         mark.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let began = Instant::now();
-        let mut again_at = None;
+        let mut again_at: Option<tokio::time::Instant> = None;
         loop {
             tokio::select! {
                 biased;
