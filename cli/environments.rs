@@ -28,7 +28,7 @@ use self::{
     rehearsed::Rehearsed,
     reopened::{Declined, Opened},
 };
-use crate::home::Home;
+use crate::{home::Home, this_process};
 pub use steps::Account;
 
 /// The region in ARNs if none is configured.
@@ -108,7 +108,7 @@ impl Environments {
         let open = async || {
             let environment = match location {
                 Location::Aws { profile, region } => {
-                    Environment::for_aws(profile.as_deref(), region.as_deref()).await?
+                    Environment::for_aws(profile.as_deref(), region.as_deref()).await.map_err(of_this_process)?
                 }
                 Location::Rehearsal { world } => Environment::for_rehearsal(self.addresses(world)?)?,
             };
@@ -292,6 +292,15 @@ impl Registries for Environments {
         limited(&mut *registries).insert(key, registry.clone());
         Ok(registry.find(resource))
     }
+}
+
+/// Adds to a missing region which process needs it: the error is also in the history, for readers on other machines.
+fn of_this_process(error: StepError) -> StepError {
+    if error.cause != steps::NO_REGION {
+        return error;
+    }
+    let cause = format!("{} for the process that calls AWS, {}", steps::NO_REGION, this_process::command());
+    StepError { cause, ..error }
 }
 
 /// All steps with their schemas, for checks and lists. Their environment cannot make calls.

@@ -169,8 +169,11 @@ async fn resume_and_watch(
     let mut display = Display::new(global, clock::of(handle.home()));
     let watched = watch(handle, &header.id, watching, &mut display).await?;
     show_end(global, handle, &watched, &mut display);
+    // Step Functions continues an execution by itself: the caller says so.
+    let continues_itself = handle.at_step_functions().await.is_some();
     if global.output == Output::Human && !global.quiet {
         match watched.exit {
+            Exit::Waiting if continues_itself => {}
             Exit::Waiting => show_how_to_continue(&watched.view, clock::of(handle.home()).now_ms()),
             _ => show_output(&watched.view),
         }
