@@ -338,3 +338,20 @@ pub fn has_step(steps: &Registry, resource: &str) -> bool {
     let nested = |called: &&str| resource.ends_with(&format!(":{called}"));
     api::INTEGRATIONS.iter().any(nested) || steps.find(resource).is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_region_names_the_process_that_needs_it() {
+        let missing = StepError::new(ErrorClass::Invalid, steps::NO_REGION).hint("Give --region.");
+        let named = of_this_process(missing);
+        assert_eq!(
+            named.cause,
+            format!("no AWS region is set for the process that calls AWS, {}", this_process::command())
+        );
+        assert_eq!(named.hint.as_deref(), Some("Give --region."));
+        assert_eq!(of_this_process(StepError::new(ErrorClass::Invalid, "other")).cause, "other");
+    }
+}

@@ -40,8 +40,8 @@ enum How {
     TimedOut,
 }
 
-/// The refusal of an answer to the Tasks of a name or path, or to any Task without one. None of them waits; `waiting` are the paths of those
-/// that do.
+/// The refusal of an answer to the Tasks of a name or path, or to any Task without one. None of them waits; `waiting` has the quoted
+/// paths of those that do.
 pub(super) fn refusal(known: &Known, state: Option<&str>, waiting: &[String]) -> CliError {
     let id = header(&known.arn, &RemoteExecution::default()).id;
     let entries = known.history.entries();
@@ -158,4 +158,76 @@ fn author(output: &Value) -> Option<String> {
 fn moment(time_ms: u64) -> String {
     let seconds = i64::try_from(time_ms / 1_000).unwrap_or_default();
     jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use steps::step_functions::RemoteEvent;
+
+    use super::*;
+    use crate::step_functions::history::History;
+
+    /// An execution that was asked at `Ask` and got these events then.
+    fn asked(more: &[(&str, &str)]) -> Known {
+        let definition = json!({ "StartAt": "Ask", "States": { "Ask": { "Type": "Task", "End": true } } });
+        let asked = [("TaskStateEntered", ""), ("TaskScheduled", ""), ("TaskSubmitted", "")];
+        let event = |(id, (kind, data)): (u64, &(&str, &str))| RemoteEvent {
+            id,
+            previous_id: id - 1,
+            timestamp_ms: id * 1_000,
+            kind: (*kind).to_owned(),
+            name: kind.starts_with("TaskState").then(|| "Ask".to_owned()),
+            resource: kind.starts_with("Task").then(|| "invoke.waitForTaskToken".to_owned()),
+            data: kind.ends_with("Succeeded").then(|| (*data).to_owned()),
+            error: kind.ends_with("Failed").then(|| "Approval.Rejected".to_owned()),
+            cause: kind.ends_with("Failed").then(|| (*data).to_owned()),
+            ..RemoteEvent::default()
+        };
+        let mut history = History::new(&definition);
+        let events: Vec<RemoteEvent> = (1..).zip(asked.iter().chain(more)).map(event).collect();
+        history.add(&events);
+        let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
+        Known { arn, definition, history, shown: 0 }
+    }
+
+    fn refused(known: &Known, state: Option<&str>) -> (Exit, String) {
+        let error = refusal(known, state, &[]);
+        (error.exit, error.message)
+    }
+
+    #[test]
+    fn a_second_answer_is_refused_with_the_first_one_and_its_author() {
+        let by_ann = ("TaskSucceeded", r#"{"Choice": "now", "User": "ann", "Host": "desk"}"#);
+        let answered = "\"Ask\" of r-1 was answered by ann on desk at 1970-01-01T00:00:04Z";
+        let running = asked(&[by_ann]);
+        for state in [None, Some("Ask")] {
+            assert_eq!(refused(&running, state), (Exit::Failed, format!("{answered}; nothing was changed")));
+        }
+        let ended = asked(&[by_ann, ("TaskStateExited", ""), ("ExecutionSucceeded", "1")]);
+        let message = format!("{answered}; r-1 has ended: SUCCEEDED at 1970-01-01T00:00:06Z; nothing was changed");
+        assert_eq!(refused(&ended, Some("Ask")), (Exit::Failed, message));
+        let rejected = asked(&[("TaskFailed", "\"Ask\" was rejected by bob on desk")]);
+        let message = "\"Ask\" of r-1 was answered at 1970-01-01T00:00:04Z: \"Ask\" was rejected by bob on desk; nothing was changed";
+        assert_eq!(refused(&rejected, Some("Ask")), (Exit::Failed, message.to_owned()));
+        let signalled = asked(&[("TaskSucceeded", "{}")]);
+        assert!(refused(&signalled, None).1.starts_with("\"Ask\" of r-1 was answered at "));
+        let timed_out = asked(&[("TaskTimedOut", "")]);
+        let (exit, message) = refused(&timed_out, Some("Ask"));
+        assert!(exit == Exit::Failed && message.contains("timed out at 1970-01-01T00:00:04Z"), "{message}");
+    }
+
+    #[test]
+    fn a_task_that_is_called_again_was_not_answered_yet() {
+        let again = asked(&[("TaskFailed", "no"), ("TaskScheduled", "")]);
+        let (exit, message) = refused(&again, Some("Ask"));
+        assert_eq!((exit, message.contains("was answered")), (Exit::Refused, false), "{message}");
+    }
+
+    #[test]
+    fn a_state_that_does_not_exist_is_named() {
+        let waits = asked(&[]);
+        let message = refusal(&waits, Some("None"), &["\"Ask\"".to_owned()]).message;
+        assert_eq!(message, "r-1 has no state named \"None\"; these wait: \"Ask\"; nothing was answered");
+    }
 }

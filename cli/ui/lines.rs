@@ -267,4 +267,31 @@ mod tests {
         assert!(shown.contains("first\n    12:00:00 Completed"), "{shown}");
         assert_eq!(shown.lines().filter(|line| !line.starts_with(' ')).count(), 2, "{shown}");
     }
+
+    #[test]
+    fn a_line_about_a_failure_has_a_reason_and_no_empty_place() {
+        let mut story = Story::new("job-7k3f", &sections(&["Deploy"]));
+        let failure = |cause: &str| engine::journal::StepFailure {
+            error: "States.Timeout".to_owned(),
+            cause: cause.to_owned(),
+            details: None,
+        };
+        let state_path = || "Deploy".to_owned();
+        let (attempt, attempts_max, next_attempt_ms) = (2, Some(7), 2_000);
+        let failed = failure("");
+        story.note(
+            1.0,
+            Note::RetryScheduled { state_path: state_path(), attempt, attempts_max, next_attempt_ms, failure: failed },
+        );
+        for next in ["", "Repair"] {
+            let failure = failure("Lost.");
+            story.note(2.0, Note::Caught { state_path: state_path(), next: next.to_owned(), failure });
+        }
+        let shown: Vec<String> = story.entries.iter().flat_map(|entry| lines(&story.view, entry)).collect();
+        assert!(shown[0].ends_with(": States.Timeout"), "{shown:?}");
+        assert!(
+            shown[1].ends_with("Deploy: Lost") && shown[2].ends_with("Deploy: Lost; continues at Repair"),
+            "{shown:?}"
+        );
+    }
 }
