@@ -132,3 +132,59 @@ fn questions(view: &View) -> Vec<RunnerEvent> {
     };
     view.active().filter_map(question).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::{
+        journal::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry},
+        step::Instructions,
+    };
+    use serde_json::json;
+    use steps::step_functions::RemoteExecution;
+
+    use super::*;
+
+    /// A view in which these Tasks do something.
+    fn view(all: Vec<(&str, Doing)>) -> View {
+        let header = header("arn:aws:states:us-east-1:111111111111:execution:job:r-1", &RemoteExecution::default());
+        let mut view = View::new(&header, &json!({ "StartAt": "A", "States": {} }));
+        for (id, (name, doing)) in (1..).zip(all) {
+            let details = HistoryEventDetails::StateEntered {
+                state_type: StateType::Task,
+                name: name.into(),
+                input: Arc::default(),
+            };
+            let event = HistoryEvent { id, previous_event_id: 0, frame: "".into(), details };
+            view.fold(&JournalEntry { sequence: id, timestamp_ms: id, content: EntryContent::Event(event) });
+            if let Some(state) = view.states.get_mut(name) {
+                state.doing = doing;
+            }
+        }
+        view
+    }
+
+    #[test]
+    fn a_watch_sleeps_until_the_first_wait_ends() {
+        let sleeping = |due_ms| Doing::Sleeping { due_ms };
+        assert_eq!(sleeps_until(&view(vec![("A", sleeping(7)), ("B", sleeping(5))])), Some(5));
+        assert_eq!(sleeps_until(&view(vec![("A", Doing::Parked { deadline_ms: None })])), None);
+    }
+
+    #[test]
+    fn a_question_of_the_history_reaches_the_view_of_a_watch() {
+        let instructions = Some(Instructions {
+            sentence: "Go?".to_owned(),
+            values: Vec::new(),
+            answer: None,
+            approval: Some(Box::default()),
+        });
+        let (reason, deadline_ms) = ("waits for an answer".to_owned(), Some(9));
+        let asked = Doing::Waiting(Wait { reason, polled_ms: 1, next_poll_ms: 0, deadline_ms, instructions });
+        let marked = view(vec![("A", asked), ("B", Doing::Parked { deadline_ms: None })]);
+        let mut watched = view(vec![("A", Doing::Parked { deadline_ms: None })]);
+        let events = questions(&marked);
+        assert_eq!(events.len(), 1, "{events:?}");
+        events.iter().for_each(|event| watched.see(event));
+        assert_eq!(watched.states["A"].doing, marked.states["A"].doing);
+    }
+}
