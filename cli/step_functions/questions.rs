@@ -102,7 +102,7 @@ fn scheduled(known: &Known) -> Vec<Scheduled> {
 /// The Task to answer, by its state's name or path; without one, the only Task whose token is known.
 ///
 /// # Errors
-/// None or several match, or only its server's home answers it.
+/// None or several match, only its server's home answers it, or its question is malformed.
 fn the_task(known: &Known, state: Option<&str>) -> Result<Asking, CliError> {
     let mut all = scheduled(known);
     let is_approval = |task: &Scheduled| known.history.is_approval(&task.path);
@@ -132,6 +132,11 @@ fn the_task(known: &Known, state: Option<&str>) -> Result<Asking, CliError> {
         let hint = "whatever received the token answers with   aws stepfunctions send-task-success";
         return Err(CliError::refused(message).hint(hint));
     };
+    // Without its choices and fields, every answer would be accepted.
+    if let Some(problem) = steps::problem_of_question_in(beside) {
+        let message = format!("the question of \"{}\" is malformed: {problem}; nothing was answered", task.path);
+        return Err(CliError::refused(message).hint("correct the definition, then start a new execution"));
+    }
     let (token, beside) = (token.to_owned(), beside.clone());
     Ok(Asking { path: task.path, token, beside })
 }
@@ -319,7 +324,49 @@ impl Executions {
 
 #[cfg(test)]
 mod tests {
-    use super::is_or_is_inside;
+    use serde_json::json;
+    use steps::step_functions::RemoteEvent;
+
+    use super::*;
+    use crate::step_functions::history::History;
+
+    /// An execution whose Task has these fields beside its token.
+    fn asking(fields: Value) -> Known {
+        let parameters = |token: &str, value: &str| {
+            let mut payload = fields.clone();
+            payload[token] = json!(value);
+            json!({ "Payload": payload })
+        };
+        let task = json!({ "Type": "Task", "Parameters": parameters("token.$", "$$.Task.Token"), "End": true });
+        let definition = json!({ "StartAt": "Ask", "States": { "Ask": task } });
+        let event = |id: u64, kind: &str| RemoteEvent {
+            id,
+            previous_id: id - 1,
+            kind: kind.to_owned(),
+            name: Some("Ask".to_owned()),
+            data: Some(parameters("token", "T").to_string()),
+            ..RemoteEvent::default()
+        };
+        let mut history = History::new(&definition);
+        history.add(&[event(1, "TaskStateEntered"), event(2, "TaskScheduled"), event(3, "TaskSubmitted")]);
+        Known { arn: String::new(), definition, history, shown: 0 }
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_read_is_not_answered_unchecked() {
+        for (fields, problem) in [
+            (json!({}), None),
+            (json!({ "Choices": "now" }), None),
+            (json!({ "Prompt": "Go?", "Choices": ["now"] }), None),
+            (json!({ "Prompt": "Go?", "Choices": "now" }), Some("the question of \"Ask\" is malformed: ")),
+        ] {
+            let refused = the_task(&asking(fields.clone()), Some("Ask")).err().map(|error| error.message);
+            match problem {
+                None => assert_eq!(refused, None, "{fields}"),
+                Some(problem) => assert!(refused.is_some_and(|message| message.starts_with(problem)), "{fields}"),
+            }
+        }
+    }
 
     #[test]
     fn a_state_is_inside_the_state_whose_branch_or_iteration_has_it() {
