@@ -23,11 +23,10 @@ pub fn end(said: Error) -> Exit {
         return Exit::Success;
     }
     let said = without_hidden(said);
-    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    if !asks_for_json(words) {
+    if !is_asked_for_json() {
         said.exit();
     }
-    say_raw!("{}", json::complete(json::version()));
+    json::begin(true);
     error::set_json(true);
     error::print(&error_of(&said.to_string()));
     Exit::Usage
@@ -51,6 +50,11 @@ fn error_of(text: &str) -> CliError {
     let (message, usage) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
     let error = CliError::usage(message.trim_start_matches("error: "));
     if usage.is_empty() { error } else { error.hint(usage) }
+}
+
+/// Whether the command line of this process asks for JSON lines, before it is parsed or if it cannot be.
+pub fn is_asked_for_json() -> bool {
+    asks_for_json(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()))
 }
 
 /// Whether the words of a command line have the option `-o json`, in one of the forms that the parser reads.

@@ -118,7 +118,7 @@ fn lines(
             "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
             "timeLeft": view.time_left(typical, now_ms), "owner": holder,
         });
-        return vec![json::complete(line).to_string()];
+        return vec![json::text(&json::complete(line))];
     }
     let environment_line = environment_line(view, display_status, owner);
     let detail = Detail {
