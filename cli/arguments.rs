@@ -108,6 +108,15 @@ impl Command {
         }
     }
 
+    /// Whether the command watches executions.
+    pub fn watches(&self) -> bool {
+        match self {
+            Command::Run(_) | Command::Resume(_) => true,
+            Command::Status(arguments) => arguments.watches(),
+            _ => false,
+        }
+    }
+
     /// The command's name.
     pub fn verb(&self) -> &'static str {
         match self {
@@ -146,6 +155,16 @@ impl Command {
     }
 }
 
+/// Refuses to record what a command watches if it watches nothing.
+///
+/// # Errors
+/// An option names a file for events or a report.
+fn refuse_without_watch(global: &Global, command: &Command) -> Result<(), CliError> {
+    let Some(option) = global.recording_option().filter(|_| !command.watches()) else { return Ok(()) };
+    let message = format!("{option} is for the commands run, resume and status ID --watch");
+    Err(CliError::usage(message).hint(format!("repeat the command without {option}; nothing was written")))
+}
+
 /// Runs the command of a command line.
 pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let global = arguments.global;
@@ -153,6 +172,10 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     if !matches!(arguments.command, Command::Run(_) | Command::Resume(_)) {
         interrupt::begun();
     }
+    if !arguments.command.prints_lines() {
+        json::leave_to_file();
+    }
+    refuse_without_watch(&global, &arguments.command)?;
     record::open(&global)?;
     if global.output == Output::Json && arguments.command.prints_lines() {
         // All that a resume prints for programs goes through `json::print`.
@@ -213,6 +236,34 @@ mod tests {
         }
         for words in [&["check", "a.yaml"][..], &["deploy", "a.yaml", "--plan"], &["status"]] {
             assert_eq!(prints_lines(words), Some(true), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_watches_records() {
+        let refused = |words: &[&str]| {
+            let words = ["flow"].into_iter().chain(words.iter().copied());
+            let arguments = Arguments::try_parse_from(words).ok()?;
+            refuse_without_watch(&arguments.global, &arguments.command).err()
+        };
+        for words in [
+            &["status", "--events-file", "a"][..],
+            &["status", "one", "--events-file", "a"],
+            &["status", "one", "--progress", "lines,junit=a"],
+            &["explain", "--progress", "junit=a"],
+            &["check", "a.yaml", "--events-file", "a"],
+        ] {
+            let error = refused(words);
+            assert_eq!(error.as_ref().map(|error| error.exit), Some(Exit::Usage), "{words:?}");
+            assert!(error.is_some_and(|error| error.message.contains("status ID --watch")), "{words:?}");
+        }
+        for words in [
+            &["status", "one", "--watch", "--events-file", "a"][..],
+            &["run", "a.yaml", "--progress", "lines,junit=a"],
+            &["resume", "one", "--events-file", "a"],
+            &["explain", "--progress", "none"],
+        ] {
+            assert!(refused(words).is_none(), "{words:?}");
         }
     }
 

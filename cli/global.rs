@@ -18,11 +18,11 @@ pub struct Global {
     #[arg(short, long, global = true, value_enum, default_value = "human", help_heading = OUTPUT)]
     pub output: Output,
     /// Progress display: auto (a tree on a terminal, lines elsewhere; the default), tree, lines or none; for CI also
-    /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE.
+    /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE; for run, resume and status --watch.
     #[arg(long, global = true, value_name = "DISPLAY", value_parser = progress, help_heading = OUTPUT)]
     progress: Option<Progress>,
-    /// Also add what is watched as JSON lines to the end of this file, beside the display; for run, resume and status
-    /// --watch.
+    /// Also add what is watched as JSON lines to the end of this file, beside the display; - is standard output; for run,
+    /// resume and status --watch.
     #[arg(long, global = true, value_name = "FILE", help_heading = OUTPUT)]
     pub events_file: Option<PathBuf>,
     /// Colours; auto, the default, shows them on a terminal, unless NO_COLOR is set.
@@ -69,6 +69,13 @@ impl Global {
     /// The progress display, and the report beside it.
     pub fn progress(&self) -> Progress {
         self.progress.clone().unwrap_or(Progress { display: ProgressDisplay::Auto, junit: None })
+    }
+
+    /// The option that names a file for what is watched, if one is given.
+    pub fn recording_option(&self) -> Option<&'static str> {
+        let events = self.events_file.as_ref().map(|_| "--events-file");
+        let report = self.progress.as_ref().and_then(|progress| progress.junit.as_ref());
+        events.or(report.map(|_| "--progress junit="))
     }
 
     /// When to show colours.

@@ -65,6 +65,13 @@ pub struct StatusArguments {
     target: Target,
 }
 
+impl StatusArguments {
+    /// Whether it watches an execution.
+    pub fn watches(&self) -> bool {
+        self.watch
+    }
+}
+
 /// Shows the status of executions. Never drives one.
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
     let Some(wanted) = &arguments.id else { return list_all(global, &arguments).await };
