@@ -83,6 +83,11 @@ use crate::exit::{CliError, Exit};
 /// The file handles that a command needs in addition to its standard streams.
 const FILE_HANDLES_MIN: usize = 24;
 
+/// Notes which standard streams the process was started without. It may run before Rust's own start.
+pub fn note_streams() {
+    out::note_missing();
+}
+
 /// Runs the command line and returns its exit code.
 pub fn main() -> ExitCode {
     match std::env::args_os().nth(1) {
@@ -116,10 +121,11 @@ pub fn main() -> ExitCode {
         }
     };
     arguments.global = arguments.global.with_defaults(defaults);
-    let prints_lines = arguments.command.prints_lines();
+    // The last line of a worker has its counters.
+    let ends_with_end = arguments.command.prints_lines() && !matches!(arguments.command, arguments::Command::Worker(_));
     let code = match runtime.block_on(arguments::run(arguments)) {
         Ok(exit) => {
-            if prints_lines && ui::error::is_json() && matches!(exit, Exit::Interrupted | Exit::Terminated) {
+            if ends_with_end && ui::error::is_json() && matches!(exit, Exit::Interrupted | Exit::Terminated) {
                 ui::error::print_last(&interrupt::stopped(exit), None);
             }
             exit

@@ -224,7 +224,8 @@ mod tests {
 
     #[test]
     fn characters_that_act_on_a_terminal_are_escaped_and_the_json_is_the_same() {
-        let line = json!({ "message": "a\u{9b}31m\u{7f} \u{202e}b\u{2066} \u{2028}\n\u{1b} ü 漢 🎉", "\u{85}": "\"\\u" });
+        let line =
+            json!({ "message": "a\u{9b}31m\u{7f} \u{202e}b\u{2066} \u{2028}\n\u{1b} ü 漢 🎉", "\u{85}": "\"\\u" });
         let text = text(&line);
         assert!(!text.contains(acts_on_terminal), "{text}");
         assert!(text.contains(r"a\u009b31m\u007f \u202eb\u2066 \u2028\n\u001b ü 漢 🎉"), "{text}");

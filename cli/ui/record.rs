@@ -120,7 +120,9 @@ impl Recorder {
         let Err(error) = written else { return };
         let mut failure = locked(&self.failure);
         if failure.is_none() {
-            report!("flow: the events or the report cannot be written: {error}. The command continues, and exits with 1");
+            report!(
+                "flow: the events or the report cannot be written: {error}. The command continues, and exits with 1"
+            );
             *failure = Some(error.to_string());
         }
     }
