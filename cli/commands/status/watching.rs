@@ -183,18 +183,19 @@ impl Watching<'_> {
     /// Waits until the next poll, or until nobody reads any more. Returns the exit code if a signal arrives.
     async fn pause(&mut self, view: &View) -> Option<Exit> {
         let until = tokio::time::Instant::now() + POLL_INTERVAL;
-        loop {
+        while !is_for_nobody() {
             let next = (tokio::time::Instant::now() + self.display.tick_interval()).min(until);
             tokio::select! {
                 biased;
                 exit = interrupt::requested() => return Some(exit),
                 () = tokio::time::sleep_until(next) => {}
             }
-            if next == until || is_for_nobody() {
-                return None;
+            if next == until {
+                break;
             }
             self.display.tick(view);
         }
+        None
     }
 
     /// Ends the watch after a signal, with the line that says so. Returns the signal's exit code.
