@@ -5,8 +5,8 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Runs before Rust's own start, which opens `/dev/null` in place of a standard output that is closed: nothing could tell it later from one
-/// that a parent process has opened.
+/// Runs before Rust's own start, which opens `/dev/null` in place of a standard output that is closed. Afterwards that cannot be
+/// distinguished from a `/dev/null` that a parent process has opened.
 #[cfg(target_os = "linux")]
 #[used]
 #[allow(unsafe_code)]

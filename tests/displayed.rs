@@ -1,6 +1,6 @@
 //! What is displayed while an execution runs: JSON lines beside the display, JUnit reports, colours, the time left.
 
-use std::process::Stdio;
+use std::{io::Read, os::unix::fs::OpenOptionsExt, process::Stdio};
 
 use serde_json::{Value, json};
 
@@ -132,6 +132,24 @@ fn events_and_a_report_are_written_beside_the_display() {
     home.exits(&["run", &fails(&home), "--yes", "-o", "json", "--events-file", "-"], 2);
     let said = home.exits(&["run", &fails(&home), "--yes", "--id", "two", "--progress", "none,junit=-"], 1);
     assert!(said.matches("<testsuites ").count() == 1 && said.contains("tests=\"4\" failures=\"1\""), "{said}");
+}
+
+/// The command may have hours to go: who watches it learns at once that its record is not complete.
+#[test]
+fn a_failure_to_record_is_reported_when_it_happens() {
+    let home = Home::plain();
+    let pipe = home.path().join("pipe").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let no_wait = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let mut reader = std::fs::OpenOptions::new().read(true).custom_flags(no_wait).open(&pipe).unwrap();
+    let child = home.spawn(&["run", &home.waits("short", 1), "--yes", "--progress", "none", "--events-file", &pipe]);
+    let mut byte = [0];
+    crate::support::until(10, "a line is recorded", || reader.read(&mut byte).is_ok_and(|read| read > 0));
+    drop(reader);
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("The command continues") && text(&output.stdout).contains("SUCCEEDED"), "{said}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub fn is_standard_output(file: &Path) -> bool {
     STANDARD_OUTPUT.iter().any(|name| file == Path::new(name))
 }
 
-/// Whether a path names an open file of this process. A rename would not reach whoever reads it.
+/// Whether a path names an open file of this process. Its reader would not see a renamed file.
 fn is_descriptor(file: &Path) -> bool {
     DESCRIPTORS.iter().any(|folder| file.starts_with(folder))
 }
