@@ -56,7 +56,7 @@ pub use time_left::{EstimateTimeLeft, EstimateTimeLeftResponse};
 pub use track::{TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse};
 pub use verify::{StoreFindings, VerifyEnvironment, VerifyEnvironmentRequest, VerifyStore, VerifyStoreRequest};
 
-pub(crate) use shown::shown_key;
+pub(crate) use shown::{received_key, shown_key};
 
 /// The operations that act for the user of this machine. They are served only over the store's socket, to processes of that user: a
 /// client of the network must not decide where an execution acts, who answered, or what the user has been shown.

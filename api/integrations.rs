@@ -61,8 +61,13 @@ impl Api {
         let arn = self.execution_arn(&nested_id(context, input)?);
         let request = json!({ "executionArn": arn }).to_string();
         let response = step_functions::checked::<DescribeExecution>(self, request.as_bytes()).await.map_err(failed)?;
-        match response["status"].as_str() {
-            Some("RUNNING") => self.await_nested(context, nested_id(context, input)?).await,
+        let id = nested_id(context, input)?;
+        let status = response["status"].as_str();
+        if status == Some("RUNNING") {
+            return self.await_nested(context, id).await;
+        }
+        self.note_received(&id).await.map_err(failed)?;
+        match status {
             Some("SUCCEEDED") => Ok(Answer::done(shown(&response, version))),
             _ => Err(StepError::named("States.TaskFailed", shown(&response, 1).to_string())),
         }

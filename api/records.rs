@@ -250,6 +250,6 @@ pub(crate) fn set<T: Into<Value>>(answer: &mut Value, field: &str, value: Option
 }
 
 /// The names of the documents of an execution. They are deleted when it is pruned.
-pub fn documents_of(id: &str) -> [String; 3] {
-    [execution_key(id), input_key(id), crate::flow::shown_key(id)]
+pub fn documents_of(id: &str) -> [String; 4] {
+    [execution_key(id), input_key(id), crate::flow::shown_key(id), crate::flow::received_key(id)]
 }

@@ -26,13 +26,13 @@ use self::{
     backend::{Backend, Purpose, RETRY_AFTER},
     holder::{ending, unreachable},
     retry_limit::RetryLimit,
-    verification::concerns_credentials,
 };
 pub use self::{
     holder::owned_elsewhere,
     local::{Local, no_new_calls},
     opening::{exclusive, open_store, repair_hint, salvage, save_hint},
     stream::{Stream, StreamError},
+    verification::{concerns_credentials, verify_own},
 };
 use crate::{
     environments::Environments,
@@ -52,8 +52,9 @@ pub struct Handle {
     backend: Mutex<Arc<Backend>>,
     /// The owner whose end this process waits for, once that was reported.
     awaited_owner: Mutex<Option<String>>,
-    /// Where this process drives an execution: it becomes the owner only if it can act there.
-    environment: Option<Value>,
+    /// Where this process drives executions: it becomes the owner only if it can act in one of these environments. Empty where it may
+    /// become the owner in any case.
+    acts_in: Vec<Value>,
     /// The execution that this process watches.
     watched: OnceLock<String>,
     /// How long this process still waits for owners that are about to end, over all its calls.
@@ -83,20 +84,18 @@ impl Handle {
     /// # Errors
     /// The store cannot be opened, or its owner does not answer.
     pub async fn drive(environments: Arc<Environments>) -> Result<Self, CliError> {
-        Self::open(environments, Purpose::Drive, None).await
+        Self::open(environments, Purpose::Drive, Vec::new()).await
     }
 
     /// Like [`Handle::drive`], for a command that has begun nothing: another owner may end slowly, so a signal ends the wait. If
-    /// `environment` is given, this process becomes the owner only if it can act there: as the owner it would refuse a process that can.
+    /// environments are given, this process becomes the owner only if it can act in one of them: as the owner it would refuse a
+    /// process that can.
     ///
     /// # Errors
-    /// As [`Handle::drive`]; no process owns the store and this one cannot act there; or a signal arrived.
-    pub async fn drive_unless_stopped(
-        environments: Arc<Environments>,
-        environment: Option<Value>,
-    ) -> Result<Self, CliError> {
+    /// As [`Handle::drive`]; no process owns the store and this one can act in none of the environments; or a signal arrived.
+    pub async fn drive_unless_stopped(environments: Arc<Environments>, acts_in: Vec<Value>) -> Result<Self, CliError> {
         tokio::select! {
-            handle = Self::open(environments, Purpose::Drive, environment) => handle,
+            handle = Self::open(environments, Purpose::Drive, acts_in) => handle,
             exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
         }
     }
@@ -106,7 +105,7 @@ impl Handle {
     /// # Errors
     /// As [`Handle::drive`].
     pub async fn answer(environments: Arc<Environments>) -> Result<Self, CliError> {
-        Self::open(environments, Purpose::Answer, None).await
+        Self::open(environments, Purpose::Answer, Vec::new()).await
     }
 
     /// Opens the store for reading, through its owner if it has one. Without a store, an empty one in memory.
@@ -114,13 +113,13 @@ impl Handle {
     /// # Errors
     /// As [`Handle::drive`].
     pub async fn read(home: &Home) -> Result<Self, CliError> {
-        Self::open(Environments::new(home.clone()), Purpose::Read, None).await
+        Self::open(Environments::new(home.clone()), Purpose::Read, Vec::new()).await
     }
 
     /// A handle to the executions at Step Functions. Opens nothing in the home.
     pub fn step_functions(home: Home, executions: Arc<Executions>) -> Self {
         let environments = Environments::new(home);
-        Self::with(environments, Purpose::Read, None, Backend::StepFunctions(executions))
+        Self::with(environments, Purpose::Read, Vec::new(), Backend::StepFunctions(executions))
     }
 
     /// The executions at Step Functions, if this is a handle to them.
@@ -131,23 +130,19 @@ impl Handle {
         }
     }
 
-    async fn open(
-        environments: Arc<Environments>,
-        purpose: Purpose,
-        environment: Option<Value>,
-    ) -> Result<Self, CliError> {
-        let backend = backend::open(&environments, purpose, environment.as_ref()).await?;
-        Ok(Self::with(environments, purpose, environment, backend))
+    async fn open(environments: Arc<Environments>, purpose: Purpose, acts_in: Vec<Value>) -> Result<Self, CliError> {
+        let backend = backend::open(&environments, purpose, &acts_in).await?;
+        Ok(Self::with(environments, purpose, acts_in, backend))
     }
 
-    fn with(environments: Arc<Environments>, purpose: Purpose, environment: Option<Value>, backend: Backend) -> Self {
+    fn with(environments: Arc<Environments>, purpose: Purpose, acts_in: Vec<Value>, backend: Backend) -> Self {
         Handle {
             home: environments.home().clone(),
             purpose,
             environments,
             backend: Mutex::new(Arc::new(backend)),
             awaited_owner: Mutex::default(),
-            environment,
+            acts_in,
             watched: OnceLock::new(),
             passing_wait_left: Mutex::new(passing::WAIT_MAX),
         }
@@ -339,7 +334,7 @@ impl Handle {
         }
         // An owner that is ending answers immediately each time, so there is always a pause.
         tokio::time::sleep(RETRY_AFTER).await;
-        *current = match backend::open(&self.environments, self.purpose, self.environment.as_ref()).await {
+        *current = match backend::open(&self.environments, self.purpose, &self.acts_in).await {
             Ok(opened) => Arc::new(opened),
             Err(refusal) => self.reader_of_the_end(refusal).await?,
         };

@@ -31,7 +31,8 @@ fn collect(definition: &Value, registry: &Registry, actions: &mut BTreeSet<Strin
     }
 }
 
-/// The most characters of a managed policy without white space (IAM User Guide, "IAM and AWS STS quotas"). A role may have ten such policies.
+/// The most characters of a managed policy without white space (IAM User Guide, "IAM and AWS STS quotas"). A role may have ten such
+/// policies.
 pub const MANAGED_POLICY_MAX: usize = 6_144;
 
 /// The number of characters that IAM counts: those of the document without white space.
@@ -39,8 +40,8 @@ pub fn character_count(document: &Value) -> usize {
     document.to_string().chars().filter(|c| !c.is_whitespace()).count()
 }
 
-/// Distributes the statements among as few documents as fit, in their order. Each document is within the limit of a managed policy, unless a
-/// single statement is not.
+/// Distributes the statements among as few documents as fit, in their order. Each document is within the limit of a managed policy,
+/// unless a single statement is not.
 pub fn parts(statements: &[Statement]) -> Vec<Value> {
     let mut parts: Vec<Vec<Statement>> = vec![Vec::new()];
     for statement in statements {

@@ -137,8 +137,9 @@ impl StepFunctions {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        let has_no_code = error.code().is_none();
         let mut failure = failure(action, error);
-        if let (Some(url), ErrorClass::Unknown) = (&self.url, failure.class) {
+        if let (Some(url), true) = (&self.url, has_no_code) {
             failure.cause = format!("{url}: {}", failure.cause);
         }
         failure

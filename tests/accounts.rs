@@ -48,10 +48,12 @@ fn a_run_pins_what_it_showed_and_asks_sts_once() {
 #[test]
 fn a_resume_with_another_account_or_region_is_refused_and_names_both() {
     let (home, sts) = (Home::plain(), Sts::start());
-    let run = ["run", &asks_twice_after(&home, 4), "--yes", "--no-wait=0", "--id", "one"];
+    let file = asks_twice_after(&home, 4);
+    let run = ["run", &file, "--yes", "--no-wait=0", "--id", "one"];
     home.exits_with(&run, &sts.credentials(STAGING), 75);
-    for resume in [&["resume", "one"][..], &["resume", "--all"]] {
-        let said = home.exits_with(resume, &sts.credentials(PRODUCTION), 3);
+    let again = ["run", &file, "--yes", "--id", "one"];
+    for command in [&["resume", "one"][..], &["resume", "--all"], &again] {
+        let said = home.exits_with(command, &sts.credentials(PRODUCTION), 3);
         assert!(said.contains(STAGING) && said.contains(PRODUCTION), "{said}");
     }
     let elsewhere = ["resume", "one", "--region", "eu-west-1"];
@@ -65,7 +67,7 @@ fn a_resume_with_another_account_or_region_is_refused_and_names_both() {
     assert!(said.contains("second: 111111111111"), "{said}");
 }
 
-/// Runs `flow resume --all` with these credentials, and calls `meanwhile` while it asks STS: an execution is listed then, and not resumed yet.
+/// Runs `flow resume --all` with these credentials, and calls `meanwhile` while it asks STS: executions are listed then, and not resumed.
 fn resume_of_all_during(home: &Home, account: &str, meanwhile: impl FnOnce()) -> (Option<i32>, String) {
     let slow = Sts::start_slow(std::time::Duration::from_secs(4));
     let mut all = home.command(&["resume", "--all", "--no-wait=0"]);
@@ -149,6 +151,11 @@ fn a_reason_that_several_executions_share_is_printed_once() {
             "each line is complete: {json}"
         );
     }
+    // One that needs no account continues.
+    home.exits(&["run", &home.waits("local", 3600), "--yes", "--no-wait=0", "--id", "local"], 75);
+    let said = home.exits_with(&all, &other, 3);
+    assert!(said.contains("local   ") && !said.contains("local   not resumed"), "{said}");
+    assert_eq!(said.matches("   not resumed, for the reason above").count(), 3, "{said}");
 }
 
 #[test]

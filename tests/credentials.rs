@@ -24,11 +24,15 @@ fn a_server_finds_the_credentials_that_its_profile_gets_later_and_continues_what
     let [.., endpoint, region] = sts.credentials(STAGING);
     let variables = [("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap()), endpoint, region];
     let _server = Server::start_with(&home, &variables);
-    until(10, "it is left", || home.exits(&["status", "one"], 0).contains("INTERRUPTED"));
+    until(10, "it is left, and no call was made", || {
+        let said = home.exits(&["status", "one"], 0);
+        said.contains("INTERRUPTED") && said.contains("Who") && said.contains("not called yet")
+    });
     let keys = format!("[default]\naws_access_key_id = {STAGING}\naws_secret_access_key = s\n");
     std::fs::write(&file, keys).unwrap();
     until(20, "it continues", || home.exits(&["status", "one"], 0).contains("SUCCEEDED"));
-    assert!(!home.succeed(&["events", "one"]).contains("paused"), "it needed no person");
+    let events = home.succeed(&["events", "one"]).to_lowercase();
+    assert!(!events.contains("paused") && !events.contains("calledagain"), "no person, no second call: {events}");
 }
 
 #[test]
@@ -57,18 +61,42 @@ fn a_resume_that_cannot_act_does_not_disturb_the_one_that_can() {
 }
 
 #[test]
-fn the_right_client_waits_for_an_owner_that_is_refused() {
+fn a_resume_of_all_that_can_act_nowhere_does_not_own_the_store() {
     let (home, sts) = (Home::plain(), Sts::start());
     home.exits_with(&["run", &asks_once(&home), "--yes", "--no-wait=0", "--id", "one"], &sts.credentials(STAGING), 75);
-    // It owns the store, because it may act for other executions, and is refused for this one.
     let slow = Sts::start_slow(std::time::Duration::from_secs(2));
     let mut all = home.command(&["resume", "--all"]);
-    all.envs(slow.credentials(PRODUCTION)).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let mut all = all.spawn().unwrap();
+    all.envs(slow.credentials(PRODUCTION)).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let all = all.spawn().unwrap();
     until(10, "the wrong account is asked for", || slow.asked() > 0);
     let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 0);
-    assert!(said.contains("account: 111111111111") && !said.contains("kill "), "{said}");
-    assert_eq!(all.wait().unwrap().code(), Some(3));
+    assert!(said.contains("account: 111111111111"), "{said}");
+    assert!(!said.contains("waiting") && !said.contains("kill "), "no owner refuses it: {said}");
+    // It reports what it listed: the execution has ended meanwhile, or is driven by the one that can.
+    let all = all.wait_with_output().unwrap();
+    let said = format!("{}{}", text(&all.stdout), text(&all.stderr));
+    assert!(matches!(all.status.code(), Some(0 | 75)) && !said.contains("not resumed"), "{said}");
+}
+
+/// The credentials of the process that acts are compared with the pin.
+#[test]
+fn a_resume_beside_an_owner_that_can_act_needs_no_credentials_of_its_own() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let file = asks_once(&home);
+    for id in ["one", "two"] {
+        home.exits_with(&["run", &file, "--yes", "--no-wait=0", "--id", id], &sts.credentials(STAGING), 75);
+    }
+    home.exits(&["cancel", "one"], 0);
+    let _server = Server::start_with(&home, &sts.credentials(STAGING));
+    // Nobody drives the cancelled one: this command begins what the server does.
+    let said = home.exits_with(&["resume", "one"], &sts.credentials(PRODUCTION), 0);
+    assert!(said.contains("account: 111111111111"), "the pinned account acts: {said}");
+    home.exits(&["resume", "two"], 0);
+    home.exits_with(&["resume", "--all"], &sts.credentials(PRODUCTION), 0);
+    // The consent of a run shows where it acts: that must be where the execution is pinned.
+    let run = ["run", &file, "--yes", "--id", "one"];
+    let said = home.exits_with(&run, &sts.credentials(PRODUCTION), 3);
+    assert!(said.contains(STAGING) && said.contains(PRODUCTION), "{said}");
 }
 
 /// Nothing is left to continue, so nobody's credentials matter.

@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::support::{Home, until};
+use crate::{
+    serve::Server,
+    support::{Home, until},
+};
 
 /// A workflow that starts an execution of `child` and waits for its end.
 fn parent(home: &Home) -> String {
@@ -58,4 +61,26 @@ fn cancelling_a_child_that_waits_for_hours_fails_its_parent_at_once() {
     home.exits(&["cancel", "child:inner"], 0);
     assert_eq!(run.wait().unwrap().code(), Some(1));
     assert_eq!(home.status_of("outer"), "FAILED");
+}
+
+/// Nothing waits for an execution that is only started, so nothing else reports its failure.
+#[test]
+fn a_failed_child_is_reported_by_the_parent_that_waits_for_it_and_not_twice() {
+    let home = Home::plain();
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Fail" }, "Fail": { "Type": "Fail", "Error": "Broken" } });
+    let file = home.definition("child", &json!({ "StartAt": "Rest", "States": states }));
+    home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", "first"], 75);
+    home.exits(&["cancel", "first"], 0);
+    home.exits(&["run", &parent(&home), "--yes", "--no-wait=0", "--id", "outer"], 75);
+    let _server = Server::start(&home);
+    let machine = "arn:aws:states:us-east-1:111111111111:stateMachine:child";
+    let starts = json!({ "Type": "Task", "Resource": "arn:aws:states:::states:startExecution",
+        "Arguments": { "StateMachineArn": machine, "Name": "alone", "Input": {} }, "End": true });
+    home.exits(&["run", &home.one("starts", &starts), "--yes", "--id", "starter"], 0);
+    for id in ["outer", "child:alone"] {
+        until(20, "it fails", || home.status_of(id) == "FAILED");
+    }
+    let said = home.exits(&["resume", "--all", "--no-wait=0", "--quiet"], 1);
+    let lines_of = |id: &str| said.lines().filter(|line| line.starts_with(&format!("{id} "))).count();
+    assert_eq!((lines_of("outer"), lines_of("child:inner"), lines_of("child:alone")), (1, 0, 1), "{said}");
 }

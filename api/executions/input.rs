@@ -17,10 +17,16 @@ pub(crate) fn read(text: &str) -> Result<Value, Fault> {
         return Err(invalid(&format!("The input is longer than {BYTES_MAX} bytes")));
     }
     let input = serde_json::from_str(text).map_err(|error| invalid(&malformed::complaint(text, &error)))?;
-    if too_deep(&input) {
-        return Err(invalid(&format!("The input is nested deeper than {NESTING_LEVELS_MAX} levels")));
-    }
+    refuse_deep(&input)?;
     Ok(input)
+}
+
+/// Refuses an input that the store could write and not read again: each record adds levels, and the parser has a limit.
+pub(crate) fn refuse_deep(input: &Value) -> Result<(), Fault> {
+    match too_deep(input) {
+        true => Err(invalid(&format!("The input is nested deeper than {NESTING_LEVELS_MAX} levels"))),
+        false => Ok(()),
+    }
 }
 
 /// Reads a task's output.

@@ -28,7 +28,28 @@ pub(crate) fn shown_key(id: &str) -> String {
     format!("shown/{id}")
 }
 
+/// The document `received/ID` of a nested execution: the sequence of the end that its parent received.
+pub(crate) fn received_key(id: &str) -> String {
+    format!("received/{id}")
+}
+
 impl Api {
+    /// Records that the parent of a nested execution, which waits for it, has received its end: the parent reports what follows from it, so
+    /// that `flow resume --all` does not report the nested one too.
+    pub(crate) async fn note_received(&self, id: &str) -> Result<(), Fault> {
+        let header = self.header_of(id)?;
+        // A success is reported only where the execution is tracked.
+        if header.status != ExecutionStatus::Succeeded && self.received(id)? < header.last_sequence {
+            self.put(&received_key(id), &header.last_sequence)?;
+        }
+        self.end_tracking(id).await
+    }
+
+    /// The sequence of the end that the parent of a nested execution received; 0 where it received none.
+    pub(super) fn received(&self, id: &str) -> Result<u64, Fault> {
+        Ok(self.runner.store().document(&received_key(id))?.unwrap_or_default())
+    }
+
     /// The sequence of the last journal entry that was shown; 0 where none was.
     pub(crate) fn shown(&self, id: &str) -> Result<u64, Fault> {
         Ok(self.runner.store().document(&shown_key(id))?.unwrap_or_default())

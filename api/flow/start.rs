@@ -13,7 +13,7 @@ use tokio::sync::MutexGuard;
 
 use crate::{
     Api, CheckedDefinition, Fault, Operation,
-    executions::{PreparedStart, new_uuid},
+    executions::{PreparedStart, input::refuse_deep, new_uuid},
     records::{Creation, StateMachineRecord, StateMachineType, machine_key},
     state_machines::{Resolved, settings},
 };
@@ -98,6 +98,7 @@ impl Api {
             let message = format!("'{id}' cannot be the id of an execution: {problem}");
             return Err(Fault::new("InvalidName", message));
         }
+        refuse_deep(&input)?;
         let name = state_machine_name(&workflow);
         let qualified_name = format!("{name}:{id}");
         let _starting = self.starting.lock(&qualified_name).await;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
-    store::{ListFilter, ListPosition, Store, StoreError},
+    store::{ListFilter, ListPosition, StoreError},
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +21,8 @@ const REPORTED: &str = "resume-all/reported";
 const IDS_MAX: usize = 10_000;
 /// The most executions of a response. The others are left to the next request.
 const ENDED_MAX: usize = 1_000;
-/// How many ends are read at once.
-const PAGE: usize = 1_000;
+/// How the ends of a workflow with one status are read.
+const LIMITS: Limits = Limits { page: 1_000, found_max: IDS_MAX, read_max: 1_000_000 };
 /// Before the last request: ends are read again from this time on, because a clock may be set back, and a command may be killed before
 /// it prints them. Those that were shown are not reported again.
 const READ_AGAIN_MS: u64 = 3_600_000;
@@ -31,6 +31,17 @@ const FIRST_READ_MS: u64 = 7 * 24 * 3_600_000;
 /// The ends that are reported although nobody saw the execution unfinished. Who aborts an execution knows of its end.
 const REPORTED_ENDS: [ExecutionStatus; 3] =
     [ExecutionStatus::Succeeded, ExecutionStatus::Failed, ExecutionStatus::TimedOut];
+
+/// The limits of [`ended_since`].
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// How many ends are read at once.
+    page: usize,
+    /// The most executions that are found.
+    found_max: usize,
+    /// The most ends that are read, approximately: the last page is complete.
+    read_max: usize,
+}
 
 /// Replaces the stored list of unfinished executions.
 pub struct TrackUnfinished;
@@ -96,43 +107,59 @@ impl Api {
         let mut unseen = Vec::new();
         for workflow in store.workflows()? {
             for status in REPORTED_ENDS {
-                let ids = ended_since(store, &workflow, status, since_ms)?;
-                for id in ids.iter().filter(|id| concerns_a_person(id, status)) {
-                    let Some(header) = store.summary(id)?.filter(|header| header.status == status) else { continue };
-                    if !self.end_was_shown(&header)? {
-                        unseen.push(header);
-                    }
-                }
+                let filter = ListFilter { status: Some(status), redriven: None };
+                let page = |after: Option<&ListPosition>| store.list_page(&workflow, filter, after, LIMITS.page);
+                unseen.extend(ended_since(since_ms, LIMITS, page, |id| self.unseen(id, status))?);
             }
         }
         Ok(unseen)
     }
 
-    /// Whether a person was shown the end of an execution.
+    /// The execution, if it has ended with this status, the end concerns a person, and nobody was shown it.
+    fn unseen(&self, id: &str, status: ExecutionStatus) -> Result<Option<ExecutionHeader>, Fault> {
+        if !concerns_a_person(id, status) {
+            return Ok(None);
+        }
+        let header = self.runner.store().summary(id)?.filter(|header| header.status == status);
+        match header {
+            Some(header) if !self.end_was_shown(&header)? => Ok(Some(header)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a person was shown the end of an execution, or its parent received it and reports it.
     fn end_was_shown(&self, header: &ExecutionHeader) -> Result<bool, Fault> {
-        Ok(self.shown(&header.id)? >= header.last_sequence)
+        let last_sequence = header.last_sequence;
+        Ok(self.shown(&header.id)? >= last_sequence || self.received(&header.id)? >= last_sequence)
     }
 }
 
-/// The executions of a workflow that have ended with a status at `since_ms` or later, the latest first.
-fn ended_since(
-    store: &Store,
-    workflow: &str,
-    status: ExecutionStatus,
+/// What `wanted` returns for the executions that have ended at `since_ms` or later, the latest first. Only these count towards
+/// [`Limits::found_max`]: the successes of a client of the API, however many, do not hide another end.
+fn ended_since<T>(
     since_ms: u64,
-) -> Result<Vec<String>, StoreError> {
-    let filter = ListFilter { status: Some(status), redriven: None };
-    let mut ids = Vec::new();
+    limits: Limits,
+    page_after: impl Fn(Option<&ListPosition>) -> Result<Vec<ListPosition>, StoreError>,
+    wanted: impl Fn(&str) -> Result<Option<T>, Fault>,
+) -> Result<Vec<T>, Fault> {
+    let (mut found, mut read) = (Vec::new(), 0);
     let mut after: Option<ListPosition> = None;
-    loop {
-        let page = store.list_page(workflow, filter, after.as_ref(), PAGE)?;
-        let Some(last) = page.last().cloned() else { return Ok(ids) };
-        ids.extend(page.into_iter().filter(|position| position.at_ms >= since_ms).map(|position| position.id));
-        if last.at_ms < since_ms || ids.len() >= IDS_MAX {
-            return Ok(ids);
+    while read < limits.read_max {
+        let page = page_after(after.as_ref())?;
+        let Some(last) = page.last().cloned() else { break };
+        read += page.len();
+        for position in page.iter().filter(|position| position.at_ms >= since_ms) {
+            found.extend(wanted(&position.id)?);
+            if found.len() >= limits.found_max {
+                return Ok(found);
+            }
+        }
+        if last.at_ms < since_ms {
+            break;
         }
         after = Some(last);
     }
+    Ok(found)
 }
 
 /// Whether an end that no command saw coming is reported: every end of an execution that `flow run` began, whose id has no colon, and
@@ -198,5 +225,35 @@ impl Operation for TrackUnfinished {
             api.put(SAID_NEEDS, &said_needs_ms)?;
         }
         Ok(TrackUnfinishedResponse { ended, said_needs_ms: before })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ids that are found among successes in order of their ends, the latest first, one a millisecond.
+    fn found(ids: &[String], since_ms: u64, limits: Limits) -> Vec<String> {
+        let at_ms = |index: usize| (ids.len() - index) as u64;
+        let positions: Vec<_> =
+            ids.iter().enumerate().map(|(index, id)| ListPosition { at_ms: at_ms(index), id: id.clone() }).collect();
+        let page_after = |after: Option<&ListPosition>| {
+            let rest = positions.iter().filter(|position| after.is_none_or(|after| position.at_ms < after.at_ms));
+            Ok(rest.take(limits.page).cloned().collect())
+        };
+        let wanted = |id: &str| Ok(concerns_a_person(id, ExecutionStatus::Succeeded).then(|| id.to_owned()));
+        ended_since(since_ms, limits, page_after, wanted).unwrap()
+    }
+
+    #[test]
+    fn successes_of_clients_do_not_hide_an_end_that_is_reported() {
+        let mut ids: Vec<_> = (0..IDS_MAX + 5_000).map(|index| format!("api:{index}")).collect();
+        ids.push("nightly-1".to_owned());
+        assert_eq!(found(&ids, 0, LIMITS), ["nightly-1"]);
+        assert!(found(&ids, 2, LIMITS).is_empty(), "it ended before");
+        let ids: Vec<_> = (0..10).map(|index| format!("nightly-{index}")).collect();
+        assert_eq!(found(&ids, 0, Limits { page: 4, found_max: 6, read_max: 100 }).len(), 6);
+        assert_eq!(found(&ids, 0, Limits { page: 4, found_max: 9, read_max: 5 }).len(), 8, "two pages are read");
+        assert_eq!(found(&ids, 4, Limits { page: 4, found_max: 9, read_max: 100 }).len(), 7);
     }
 }

@@ -25,8 +25,8 @@ impl Answered {
 }
 
 impl Api {
-    /// The fault of an answer to an execution of which no Task with that name or path waits, or no Task at all without a name. `otherwise` is
-    /// its message if the execution has not ended, the state's call is not running and nobody has answered it.
+    /// The fault of an answer to an execution of which no Task with that name or path waits, or no Task at all without a name.
+    /// `otherwise` is its message if the execution has not ended, the state's call is not running and nobody has answered it.
     pub(super) async fn unanswerable(&self, id: &str, state: Option<&str>, otherwise: String) -> Result<Fault, Fault> {
         let header = self.header_of(id)?;
         if let Some(fault) = self.ended(&header, state)? {
@@ -82,8 +82,8 @@ impl Api {
         Some(Fault::new(TASK_TIMED_OUT, message))
     }
 
-    /// The last answer from outside to a state with that name or path, or to any state. An answer to an earlier attempt or visit does not count: the
-    /// state was called again since. An answer with a task token has no author and is not recorded as one.
+    /// The last answer from outside to a state with that name or path, or to any state. An answer to an earlier attempt or visit does not
+    /// count: the state was called again since. An answer with a task token has no author and is not recorded as one.
     fn last_answer(&self, id: &str, state: Option<&str>) -> Result<Option<Answered>, Fault> {
         let (mut last, mut from_sequence): (Option<Answered>, u64) = (None, 1);
         loop {

@@ -87,6 +87,23 @@ async fn one_name_is_one_execution_for_every_caller() {
     }
 }
 
+/// The store writes records that it can read again, so that one deep input does not stop every list.
+#[tokio::test]
+async fn an_input_that_the_store_could_not_read_again_is_refused() {
+    let world = World::new();
+    let nested = |levels: usize| (0..levels).fold(json!(1), |value, _| json!([value]));
+    let request = |levels: usize| StartExecutionRequest {
+        input: nested(levels),
+        ..workflow(&format!("nested-{levels}"), &pass())
+    };
+    for levels in [101, 125, 126, 127, 1_000] {
+        let refused = world.api.start_workflow(request(levels)).await.unwrap_err();
+        assert!(refused.message.contains("deeper than 100 levels"), "{levels}: {}", refused.message);
+    }
+    let id = world.api.start_workflow(request(100)).await.unwrap().id;
+    assert_eq!(*world.api.header(&id).unwrap().0.input, nested(100));
+}
+
 #[tokio::test]
 async fn a_changed_workflow_updates_its_state_machine_and_no_other() {
     let world = World::new();

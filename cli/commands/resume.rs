@@ -2,6 +2,7 @@
 
 mod all;
 mod changed;
+mod credentials;
 mod from;
 mod reminders;
 
@@ -141,7 +142,7 @@ async fn one(
     let _orderly = interrupt::Orderly::begin();
     let environments = Environments::new(home);
     let given = GivenEnvironment::of(global, environments.settings(), header, pinned.as_ref());
-    let handle = Handle::drive_unless_stopped(environments, given.acts_in.clone()).await?;
+    let handle = Handle::drive_unless_stopped(environments, given.acts_in.clone().into_iter().collect()).await?;
     let watched = resume_and_watch(global, &handle, header, (given, from), watching).await;
     let closed = handle.close().await;
     let exit = watched.map_err(|error| if_pruned(&header.id, error))?;

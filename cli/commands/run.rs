@@ -325,8 +325,11 @@ async fn execute(
     let prefix = if rehearsal { REHEARSAL_PREFIX } else { "" };
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id(prefix, &plan.name));
     let environment = serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?;
+    let acts_in = match pinned.account.is_some() {
+        true => vec![existing::acts_in(environments.home(), arguments.id.as_deref(), &environment).await?],
+        false => Vec::new(),
+    };
     let _orderly = interrupt::Orderly::begin();
-    let acts_in = pinned.account.is_some().then(|| environment.clone());
     let handle = Handle::drive_unless_stopped(environments, acts_in).await.map_err(not_started)?;
     let start = StartExecutionRequest {
         id: id.clone(),

@@ -81,7 +81,9 @@ const SHORT_EXECUTION_MAX: Duration = Duration::from_millis(500);
 /// # Errors
 /// The store fails, or its owner does not answer.
 pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Display) -> Result<Watched, CliError> {
-    handle.begin_watch(id);
+    if !watch.is_one_of_many {
+        handle.begin_watch(id);
+    }
     let before = describe(handle, id, true).await?;
     let known_sequence = before.execution.last_sequence;
     let mut view = before.view.clone();
@@ -217,8 +219,8 @@ struct Follow<'c> {
 }
 
 impl Follow<'_> {
-    /// Follows until there is a reason to stop. Returns `None` if the owner of the store has ended, or does not drive the execution any more
-    /// because it cannot act for it.
+    /// Follows until there is a reason to stop. Returns `None` if the owner of the store has ended, or does not drive the execution any
+    /// more because it cannot act for it.
     async fn until_stop(
         &mut self,
         handle: &Handle,

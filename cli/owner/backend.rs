@@ -11,7 +11,7 @@ use super::{
     holder::{described, only_reads},
     local::{Idle, Local},
     retry_limit::{OWNER_WAIT_MAX, RetryLimit},
-    verification::verify_own,
+    verification::verify_any,
 };
 use crate::{
     environments::Environments,
@@ -42,12 +42,12 @@ pub(super) enum Backend {
     StepFunctions(Arc<Executions>),
 }
 
-/// Becomes the owner of the store, or a client of its owner. If an environment is given, this process compares its credentials before it
-/// takes the lock: an owner that cannot act there refuses a process that can.
+/// Becomes the owner of the store, or a client of its owner. If environments are given, this process compares its credentials before it
+/// takes the lock, and does not take it if it can act in none of them: such an owner refuses a process that can.
 pub(super) async fn open(
     environments: &Arc<Environments>,
     purpose: Purpose,
-    environment: Option<&Value>,
+    acts_in: &[Value],
 ) -> Result<Backend, CliError> {
     let home = environments.home();
     if purpose == Purpose::Read && !home.has_store()? {
@@ -55,8 +55,8 @@ pub(super) async fn open(
     }
     let client = Client::new(&home.socket());
     let mut limit = RetryLimit::begin();
-    // Without an answer of an owner: whether this process can act there.
-    let mut own = environment.is_none().then_some(Ok(()));
+    // Without an answer of an owner: whether this process can act in one of them.
+    let mut own = acts_in.is_empty().then_some(Ok(()));
     loop {
         if own.is_some()
             && let Some(lock) = acquire(home)?
@@ -80,8 +80,8 @@ pub(super) async fn open(
             }
             Err(error) => return Err(failed(home, error)),
         }
-        if let (None, Some(environment)) = (&own, environment) {
-            own = Some(verify_own(environments, environment).await);
+        if own.is_none() {
+            own = Some(verify_any(environments, acts_in).await);
             limit = RetryLimit::begin();
         }
     }

@@ -112,7 +112,8 @@ impl Local {
     }
 
     /// Stops. Drives other processes' executions until no call is in flight, so that no program is ended and started
-    /// again by the next owner. After a signal, calls in flight have a time limit. Then ends the listeners, removes the socket and closes the store, so that this process or another can open it again.
+    /// again by the next owner. After a signal, calls in flight have a time limit. Then ends the listeners, removes the socket and closes
+    /// the store, so that this process or another can open it again.
     ///
     /// # Errors
     /// The store could not be closed.

@@ -78,7 +78,7 @@ impl Handle {
         }
     }
 
-    /// Notes that this process watches an execution and begins nothing more in it.
+    /// Notes that this process watches an execution, and no other one, and begins nothing more in it.
     pub fn begin_watch(&self, id: &str) {
         let _ = self.watched.set(id.to_owned());
     }
@@ -91,7 +91,7 @@ impl Handle {
     pub(super) async fn reader_of_the_end(&self, refusal: CliError) -> Result<Arc<Backend>, CliError> {
         let concerns_watch = refusal.fault.as_deref().is_some_and(concerns_credentials);
         let Some(id) = self.watched.get().filter(|_| concerns_watch) else { return Err(refusal) };
-        let reader = backend::open(&self.environments, Purpose::Read, None).await?;
+        let reader = backend::open(&self.environments, Purpose::Read, &[]).await?;
         let request = DescribeExecutionRequest { id: id.clone(), as_shown: true };
         let described = match &reader {
             Backend::Idle(idle) => idle.api().respond::<DescribeExecution>(request).await.map_err(CliError::from)?,

@@ -17,7 +17,7 @@ use crate::{
 const SHORT_VERIFICATION_MAX: Duration = Duration::from_secs(2);
 
 /// Whether a fault of this kind says that the credentials of a process are not those that are needed, or could not be compared.
-pub(super) fn concerns_credentials(kind: &str) -> bool {
+pub fn concerns_credentials(kind: &str) -> bool {
     matches!(kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED | api::ENVIRONMENT_UNREACHABLE)
 }
 
@@ -34,11 +34,26 @@ pub(super) fn stopped(exit: Exit) -> CliError {
 ///
 /// # Errors
 /// It cannot. The message names the pinned account and the one in use. Or a signal arrived.
-pub(super) async fn verify_own(environments: &Environments, environment: &Value) -> Result<(), CliError> {
+pub async fn verify_own(environments: &Environments, environment: &Value) -> Result<(), CliError> {
     tokio::select! {
         verified = environments.verify(environment) => verified.map_err(CliError::from),
         exit = interrupt::requested() => Err(stopped(exit)),
     }
+}
+
+/// Verifies that this process can act in one of these environments.
+///
+/// # Errors
+/// It can act in none: the error is that of the first one. Or a signal arrived.
+pub(super) async fn verify_any(environments: &Environments, acts_in: &[Value]) -> Result<(), CliError> {
+    let mut refusal = None;
+    for environment in acts_in {
+        match verify_own(environments, environment).await {
+            Ok(()) => return Ok(()),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    refusal.map_or(Ok(()), Err)
 }
 
 impl Handle {

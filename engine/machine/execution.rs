@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{EarlySignal, Frame, FrameId, FrameRow, Frames, Part, frame::AT_ONCE_MS};
+use super::{EarlySignal, Frame, FrameId, FrameRow, FrameState, Frames, Part, frame::AT_ONCE_MS};
 use crate::{asl::StateMachine, journal::ErrorAndCause};
 
 /// The status of an execution, in Step Functions' words.
@@ -313,6 +313,17 @@ impl Execution {
     /// Whether the call of an attempt is in flight.
     pub fn is_calling(&self, frame: FrameId, visit: u64, attempt: u32) -> bool {
         self.in_flight.contains(&frame) && self.is_current_task(frame, visit, Some(attempt))
+    }
+
+    /// Whether [`super::Input::Withheld`] records of a call that it was not made. A repeated poll without an earlier answer follows a
+    /// process that has ended, which may have made the call.
+    pub fn can_withhold(&self, frame: FrameId, visit: u64, attempt: u32) -> bool {
+        let is_known = |frame_state: &FrameState| match frame_state {
+            FrameState::Task { poll, waiting, .. } => *poll == 1 || waiting.is_some(),
+            _ => false,
+        };
+        self.is_calling(frame, visit, attempt)
+            && self.frames.get(frame).is_some_and(|frame| is_known(&frame.row.frame_state))
     }
 
     /// Whether the last turn left work for the next one, which needs [`super::Input::TimeCame`] at once.

@@ -57,8 +57,8 @@ pub enum Input {
     /// A person continues an execution that did not succeed at a state that it entered earlier; in another `environment` if one is given.
     /// Ignored if `check_reentry` refuses the path.
     ResumeFrom { path: Vec<Reentry>, environment: Option<Arc<Value>> },
-    /// The runner stops and does not make this call, which the last turn requested: the next process makes it. Ignored unless the call is in
-    /// flight, and if an earlier process may have made it.
+    /// The runner does not make this call, which the last turn requested, because it stops or cannot act for the execution: the next
+    /// process makes it. Ignored unless the call is in flight, and if an earlier process may have made it.
     Withheld { frame: FrameId, visit: u64, attempt: u32 },
     /// A process loaded the execution from the store: poll again the tasks that were in flight when the previous process ended.
     Recover,

@@ -140,20 +140,17 @@ impl Turn<'_> {
 
     /// Records that the requested poll was not made: it is due at once, so that the next process makes it as if it were requested then.
     pub fn withheld(&mut self, id: FrameId, visit: u64, attempt: u32) {
-        if !self.execution.is_calling(id, visit, attempt) {
+        if !self.execution.can_withhold(id, visit, attempt) {
             return;
         }
         let now = self.now_ms();
-        let FrameState::Task { poll, next_poll_ms, waiting, .. } = &mut self.row(id).frame_state else { return };
-        // A repeated poll without an earlier answer follows a process that has ended, which may have made the call.
-        if *poll == 1 || waiting.is_some() {
-            *poll -= 1;
-            *next_poll_ms = Some(now);
-        }
+        let FrameState::Task { poll, next_poll_ms, .. } = &mut self.row(id).frame_state else { return };
+        *poll -= 1;
+        *next_poll_ms = Some(now);
     }
 
-    /// Notes that a call is made again of which nothing is known: its process has ended without recording an answer. The poll of a wait that
-    /// was answered earlier is none, and the iterations of a distributed Map have no notes.
+    /// Notes that a call is made again of which nothing is known: its process has ended without recording an answer. The poll of a wait
+    /// that was answered earlier is none, and the iterations of a distributed Map have no notes.
     pub(super) fn note_called_again(&mut self, id: FrameId) {
         let frame = self.frame(id);
         let is_unknown = matches!(frame.row.frame_state, FrameState::Task { waiting: None, resource: None, .. });

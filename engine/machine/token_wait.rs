@@ -29,8 +29,8 @@ impl Execution {
         }
     }
 
-    /// Whether a frame is in an attempt of a Task that has not timed out at a time. A deadline is a moment in the store: it passes also while
-    /// no process drives the execution.
+    /// Whether a frame is in an attempt of a Task that has not timed out at a time. A deadline is a moment in the store: it passes also
+    /// while no process drives the execution.
     pub(super) fn is_answerable(&self, id: FrameId, visit: u64, attempt: Option<u32>, now_ms: u64) -> bool {
         let timed_out_ms = |frame: &Frame| frame.row.timed_out_ms(self.header.deadline_ms, now_ms);
         self.is_current_task(id, visit, attempt) && self.frames.get(id).and_then(timed_out_ms).is_none()
@@ -108,7 +108,8 @@ impl Turn<'_> {
         self.run();
     }
 
-    /// Marks a task as fetched by a worker, which now has the task token, and starts its heartbeat. A task that has timed out is not fetched.
+    /// Marks a task as fetched by a worker, which now has the task token, and starts its heartbeat. A task that has timed out is not
+    /// fetched.
     pub fn fetched(&mut self, id: FrameId, visit: u64, attempt: u32, worker: Option<String>) {
         let now = self.now_ms();
         if !self.execution.is_answerable(id, visit, Some(attempt), now) {

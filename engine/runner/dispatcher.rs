@@ -237,7 +237,9 @@ impl Dispatcher {
             if let Some(driven) = self.driven.get_mut(&id) {
                 driven.due_ms = NEVER_MS;
             }
-            self.advance(&id, Input::TimeCame, None, None);
+            if !self.declined.releases(&id) {
+                self.advance(&id, Input::TimeCame, None, None);
+            }
         }
     }
 
@@ -337,8 +339,8 @@ impl Dispatcher {
             driven.uncommitted -= 1;
         }
         self.carry_out(committed);
-        self.show_asleep(&id);
         self.release_declined(&id);
+        self.show_asleep(&id);
         self.let_go(&id);
     }
 
@@ -361,7 +363,9 @@ impl Dispatcher {
             match command {
                 Command::CallStep(call) if self.accepts_work() => {
                     self.calls_in_flight += 1;
-                    self.declined.forget(&id, call.frame);
+                    if self.declined.forget(&id, call.frame) {
+                        self.wake_at(&id, self.clock.now_ms());
+                    }
                     self.calls.call(&id, environment.clone(), *call);
                 }
                 // The turn was in progress when the drain began: in a lane, or its commit was being written.

@@ -152,7 +152,8 @@ impl RunnerHandle {
         self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
     }
 
-    /// Recovers every execution that has not ended. Returns their number. An execution that only waits for a time is loaded when that comes.
+    /// Recovers every execution that has not ended. Returns their number. An execution that only waits for a time is loaded when that
+    /// comes.
     ///
     /// # Errors
     /// The store fails.
@@ -160,15 +161,16 @@ impl RunnerHandle {
         self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
-    /// When something of a sleeping execution is due next, as in [`super::RunnerEvent::Asleep`]. The outer `None`: it does not sleep, or this
-    /// process does not drive it.
+    /// When something of a sleeping execution is due next, as in [`super::RunnerEvent::Asleep`]. The outer `None`: it does not sleep, or
+    /// this process does not drive it.
     pub async fn asleep(&self, id: &str) -> Option<Option<u64>> {
         let (reply, answer) = oneshot::channel();
         self.threads.messages.send(Message::Asleep { id: id.to_owned(), reply }).ok()?;
         answer.await.ok()?.map(|asleep| asleep.next_wake_ms)
     }
 
-    /// Answers a Task, also one that does not wait yet. A Task that waits receives the answer at once. Otherwise the answer is stored with the
+    /// Answers a Task, also one that does not wait yet. A Task that waits receives the answer at once. Otherwise the answer is stored
+    /// with the
     /// execution until a Task of that name or path waits: its call is pending, its token is awaited, or a worker can fetch it. The stored
     /// answer is deleted when the state or the execution ends without it. The same answer again changes nothing. Returns whether the
     /// answer was stored.
@@ -309,8 +311,8 @@ impl RunnerHandle {
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 
-    /// Makes no more calls for an execution, and cancels it when those in flight have answered. An execution that this runner does not drive is
-    /// cancelled at once.
+    /// Makes no more calls for an execution, and cancels it when those in flight have answered. An execution that this runner does not
+    /// drive is cancelled at once.
     ///
     /// # Errors
     /// There is no such execution, or the store fails.

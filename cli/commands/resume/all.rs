@@ -1,11 +1,12 @@
 //! `flow resume --all`: drives every unfinished execution side by side through one owner, and prints one line for each.
 
-use std::pin::pin;
+mod elsewhere;
+
+use std::{collections::HashSet, pin::pin};
 
 use api::flow::{
-    DescribeExecution, DescribeExecutionRequest, ExecutionIdRequest, ListExecutions, ListPersonTasks,
-    ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, ListResponse, MarkShown, MarkShownRequest,
-    RecoverExecution, TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse,
+    DescribeExecution, DescribeExecutionRequest, ExecutionIdRequest, ListExecutions, ListRequest, ListResponse,
+    MarkShown, MarkShownRequest, RecoverExecution, TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse,
 };
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
@@ -14,13 +15,16 @@ use engine::{
 use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
-use super::{GivenEnvironment, pinned, refuse_given_location, reminders::Reminders, resume};
+use super::{
+    GivenEnvironment,
+    credentials::{self, Opened, Refusals},
+    pinned, refuse_given_location,
+    reminders::Reminders,
+    resume,
+};
 use crate::{
     clock,
-    commands::{
-        approvals::show_truncated,
-        watch::{Watch, Watched, watch},
-    },
+    commands::watch::{Watch, Watched, watch},
     environments::Environments,
     exit::{CliError, Exit},
     global::{Global, Output},
@@ -30,9 +34,6 @@ use crate::{
     proposed::OPTIONS,
     ui::{display::Display, display_status::display_status, json, screen::Screen, stopped, summary, text::counted},
 };
-
-/// The most executions driven by another process that are named.
-const DRIVEN_SHOWN_MAX: usize = 20;
 
 /// The outcome of one execution.
 struct Outcome {
@@ -54,13 +55,13 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
         return Ok(Exit::Success);
     }
     let _orderly = interrupt::Orderly::begin();
-    let handle = Handle::drive_unless_stopped(Environments::new(home), None).await?;
+    let Opened { handle, known, refusals } = credentials::open(global, Environments::new(home)).await?;
     let listed = tokio::select! {
         listed = list(&handle) => listed,
         exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
     };
     let exit = match listed {
-        Ok(listed) => all(global, &handle, listed, watching).await,
+        Ok(listed) => all(global, &handle, (with(listed, known), &refusals), watching).await,
         Err(error) => Err(error),
     };
     let closed = handle.close().await;
@@ -85,7 +86,19 @@ async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
     }
 }
 
-async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: Watch) -> Result<Exit, CliError> {
+/// Adds the executions that had not ended, and that nobody drove, before the store was opened: those that have ended since are reported.
+fn with(mut listed: ListResponse, known: Vec<ExecutionHeader>) -> ListResponse {
+    let ids: HashSet<_> = listed.executions.iter().map(|header| header.id.clone()).collect();
+    listed.executions.extend(known.into_iter().filter(|header| !ids.contains(&header.id)));
+    listed
+}
+
+async fn all(
+    global: &Global,
+    handle: &Handle,
+    (listed, refusals): (ListResponse, &Refusals),
+    watching: Watch,
+) -> Result<Exit, CliError> {
     let ListResponse { executions, driven, .. } = listed;
     let mut report = Report::new(global);
     report_ended(&mut report, handle, &executions).await?;
@@ -94,16 +107,7 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
     let listed = ids(&executions);
     let (theirs, ours): (Vec<_>, Vec<_>) = executions.into_iter().partition(is_driven);
     if let Some(owner) = &elsewhere {
-        for header in &theirs {
-            report.refuse_other_region(header, true);
-        }
-        let shown = show_needs(&mut report, handle, &theirs).await?;
-        let others: Vec<_> = theirs.iter().filter(|header| !shown.contains(&header.id)).collect();
-        show_driven(global, &others, owner);
-        if !theirs.is_empty() {
-            report.worst = report.worst.worse(Exit::Waiting);
-            report.has_others = true;
-        }
+        elsewhere::show(&mut report, handle, &theirs, owner).await?;
     }
     let mut running = FuturesUnordered::new();
     // All are resumed before any is awaited, so that a long Wait of one does not delay another.
@@ -116,7 +120,12 @@ async fn all(global: &Global, handle: &Handle, listed: ListResponse, watching: W
             report.unfinished.extend(ids(&ours[index..]));
             break;
         }
-        if !report.refuse_other_region(header, false) && resume_one(&mut report, handle, header, watching).await? {
+        if report.refuse_other_region(header, false) {
+            continue;
+        }
+        if let Some(error) = refusals.of(global, handle, header) {
+            not_resumed(&mut report, handle, header, error).await?;
+        } else if resume_one(&mut report, handle, header, watching).await? {
             running.push(one(handle, header, watching));
         }
     }
@@ -176,7 +185,17 @@ async fn resume_one(
         }
         Err(error) => error,
     };
-    // The execution may have been cancelled or pruned since it was listed.
+    not_resumed(report, handle, header, error).await?;
+    Ok(false)
+}
+
+/// Reports that an execution is not resumed, or how it has ended: it may have been cancelled or pruned since it was listed.
+async fn not_resumed(
+    report: &mut Report<'_>,
+    handle: &Handle,
+    header: &ExecutionHeader,
+    error: CliError,
+) -> Result<(), CliError> {
     let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: true };
     match handle.call::<DescribeExecution>(request).await {
         Ok(described) if described.execution.status != ExecutionStatus::Running => {
@@ -185,7 +204,7 @@ async fn resume_one(
         Err(gone) if gone.exit == Exit::NotFound => report.show(&pruned_meanwhile(&header.id)),
         _ => report.refuse(&header.id, error),
     }
-    Ok(false)
+    Ok(())
 }
 
 /// What a `flow resume --all` has reported.
@@ -242,7 +261,8 @@ impl<'r> Report<'r> {
         if interrupt::received().is_some() && !unfinished.is_empty() && !is_driven_elsewhere {
             report!("flow: {}", stopped::message_of_all(&unfinished));
         }
-        // Executions whose end was just reported are not tracked. An end that another command has left meanwhile is reported by the next one.
+        // Executions whose end was just reported are not tracked. An end that another command has left meanwhile is reported by the next
+        // one.
         let said_needs_ms = Some(reminders.into_said_ms());
         let request = TrackUnfinishedRequest { ids: listed, reported, keeps_ended: true, said_needs_ms };
         handle.call::<TrackUnfinished>(request).await?;
@@ -407,67 +427,7 @@ fn show(global: &Global, outcome: &Outcome, is_news: bool) {
     }
 }
 
-/// Reports what another process's executions need of a person; with `--quiet` when it is new, and once a day while they wait. Returns the
-/// executions of which it said that.
-async fn show_needs(
-    report: &mut Report<'_>,
-    handle: &Handle,
-    theirs: &[ExecutionHeader],
-) -> Result<Vec<String>, CliError> {
-    let mut shown = Vec::new();
-    if theirs.is_empty() {
-        return Ok(shown);
-    }
-    let global = report.global;
-    let ListPersonTasksResponse { tasks, truncated } =
-        handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
-    if truncated && (global.output == Output::Json || !global.quiet) {
-        show_truncated(global);
-    }
-    for header in theirs {
-        if !tasks.iter().any(|task| task.execution == header.id) {
-            // Of a list that is cut off it is not known whether this one still waits.
-            if !truncated {
-                report.reminders.forget(&header.id);
-            }
-            continue;
-        }
-        let describe = |as_shown| DescribeExecutionRequest { id: header.id.clone(), as_shown };
-        let before = handle.call::<DescribeExecution>(describe(true)).await?.view;
-        let view = handle.call::<DescribeExecution>(describe(false)).await?.view;
-        let is_news = view.needs_more_than(&before);
-        if !report.reminders.is_due(&header.id, is_news || !global.quiet) {
-            continue;
-        }
-        let message = summary::display_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
-        let (id, exit) = (header.id.clone(), Exit::Success);
-        let outcome = Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news, needs_person: true };
-        show(global, &outcome, true);
-        shown.push(id.clone());
-        if is_news {
-            let request = MarkShownRequest { id, sequence: view.last_sequence, continues: false };
-            handle.call::<MarkShown>(request).await?;
-        }
-    }
-    Ok(shown)
-}
-
 /// The JSON line about an execution.
 pub fn line(id: &str, display_status: &str, message: &str) -> Value {
     json!({ "type": "execution", "execution": id, "displayStatus": display_status, "message": message })
-}
-
-/// Lists the executions that another process drives. This process does nothing for them.
-fn show_driven(global: &Global, headers: &[&ExecutionHeader], owner: &str) {
-    for header in headers.iter().take(DRIVEN_SHOWN_MAX) {
-        let message = format!("RUNNING in {owner}");
-        match global.output {
-            _ if global.quiet => {}
-            Output::Json => json::print(line(&header.id, "RUNNING", &message)),
-            Output::Human => say!("{}   {message}", leading(global, &header.id)),
-        }
-    }
-    if headers.len() > DRIVEN_SHOWN_MAX && global.output == Output::Human && !global.quiet {
-        say!("and {} more that this owner drives", headers.len() - DRIVEN_SHOWN_MAX);
-    }
 }

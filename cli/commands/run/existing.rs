@@ -2,12 +2,13 @@
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest};
 use engine::machine::{ExecutionHeader, ExecutionStatus};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     clock,
     exit::{CliError, Exit},
     global::{Global, Output},
+    home::Home,
     owner::Handle,
     ui::{display::Display, json},
 };
@@ -25,12 +26,31 @@ pub(super) async fn find(handle: &Handle, id: &str) -> Result<Option<ExecutionHe
     }
 }
 
+/// Where this process must be able to act before it becomes the owner of the store: where an unfinished execution with this id is pinned,
+/// or else where the run acts. As an owner that is about to be refused, it would refuse a process that can act for the execution.
+///
+/// # Errors
+/// The execution cannot be read.
+pub(super) async fn acts_in(home: &Home, id: Option<&str>, environment: &Value) -> Result<Value, CliError> {
+    let existing = match id {
+        Some(id) => find(&Handle::read(home).await?, id).await?,
+        None => None,
+    };
+    let pinned = existing.filter(calls_steps).map(|header| (*header.environment).clone());
+    Ok(pinned.unwrap_or_else(|| environment.clone()))
+}
+
+/// Whether an execution is pinned to an account, and calls steps when a process drives it.
+fn calls_steps(header: &ExecutionHeader) -> bool {
+    !header.environment["accountId"].is_null() && !header.recovers_without_calls()
+}
+
 /// Refuses an owner that cannot act for an execution that has not ended, as `flow resume` does.
 ///
 /// # Errors
 /// The owner cannot act where the execution is pinned: the message names both accounts.
 pub(super) async fn refuse_other_owner(handle: &Handle, header: &ExecutionHeader) -> Result<(), CliError> {
-    if header.environment["accountId"].is_null() || header.recovers_without_calls() {
+    if !calls_steps(header) {
         return Ok(());
     }
     handle.verify_acting(&header.environment).await

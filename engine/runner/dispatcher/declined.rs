@@ -1,25 +1,39 @@
 //! Executions for which this process cannot act: it stops driving them, so that a process that can act continues them.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
 use super::{Dispatcher, NEVER_MS};
 use crate::{
-    machine::{Execution, FrameId},
+    machine::{Execution, ExecutionStatus, FrameId, Input},
     runner::{RunnerEvent, message::CallKey},
 };
 
-/// The calls that were declined, by execution: no step was called, and the store has them as in flight.
+/// The calls that were declined, by execution: no step was called. The store has them as in flight until the execution is released.
 #[derive(Debug, Default)]
 pub(super) struct Declined(HashMap<Arc<str>, DeclinedCalls>);
 
 #[derive(Debug, Default)]
 struct DeclinedCalls {
-    frames: BTreeSet<FrameId>,
+    /// The visit and the attempt of each call.
+    frames: BTreeMap<FrameId, (u64, u32)>,
     /// The reason of the last one.
     reason: String,
+    /// Whether it is being recorded that they were not made. The execution is released then.
+    releases: bool,
+}
+
+impl DeclinedCalls {
+    /// The inputs that record that these calls were not made. A call that an earlier process may have made stays in flight.
+    fn withheld(&self, execution: &Execution) -> Vec<Input> {
+        let withheld = |(frame, (visit, attempt)): (&FrameId, &(u64, u32))| {
+            let (frame, visit, attempt) = (*frame, *visit, *attempt);
+            execution.can_withhold(frame, visit, attempt).then_some(Input::Withheld { frame, visit, attempt })
+        };
+        self.frames.iter().filter_map(withheld).collect()
+    }
 }
 
 impl Declined {
@@ -28,11 +42,21 @@ impl Declined {
         !self.0.is_empty()
     }
 
-    /// Removes the declined call of a frame, because the frame makes another call.
-    pub fn forget(&mut self, id: &str, frame: FrameId) {
-        if let Some(calls) = self.0.get_mut(id) {
-            calls.frames.remove(&frame);
+    /// Whether an execution is about to be released: its due times are not for this process.
+    pub fn releases(&self, id: &str) -> bool {
+        self.0.get(id).is_some_and(|calls| calls.releases)
+    }
+
+    /// Removes the declined call of a frame, because the frame makes another call. Returns whether the execution was about to be released:
+    /// it stays, and its declined calls are due.
+    pub fn forget(&mut self, id: &str, frame: FrameId) -> bool {
+        let Some(calls) = self.0.get_mut(id) else { return false };
+        if calls.releases {
+            self.0.remove(id);
+            return true;
         }
+        calls.frames.remove(&frame);
+        false
     }
 }
 
@@ -46,15 +70,15 @@ impl Dispatcher {
         }
         let key = key.clone();
         let declined = self.declined.0.entry(key.clone()).or_default();
-        declined.frames.insert(call.frame);
+        declined.frames.insert(call.frame, (call.visit, call.attempt));
         declined.reason = reason;
         self.release_declined(&key);
     }
 
-    /// Stops driving an execution once all its calls in flight are declined ones. Nothing is recorded: the store has it as after a crash,
-    /// and the next process that drives it makes the calls. Calls that were made end first.
+    /// Stops driving an execution once all its calls in flight are declined ones. It is recorded that they were not made and are due, so
+    /// that the next process that drives it makes them as first calls. Calls that were made end first.
     pub(super) fn release_declined(&mut self, id: &Arc<str>) {
-        let Some(declined) = self.declined.0.get(id) else { return };
+        let Some(declined) = self.declined.0.get_mut(id) else { return };
         let Some(driven) = self.driven.get(id) else {
             self.declined.0.remove(id);
             return;
@@ -62,16 +86,27 @@ impl Dispatcher {
         if driven.uncommitted > 0 || driven.away.is_some() {
             return;
         }
-        let in_flight = driven.execution.as_deref().map(Execution::frames_in_flight);
+        let execution = driven.execution.as_deref();
+        let runs = execution.is_some_and(|execution| execution.header.status == ExecutionStatus::Running);
+        let in_flight = execution.map(Execution::frames_in_flight);
         let is_idle = in_flight.is_none_or(BTreeSet::is_empty);
-        if !is_idle && !in_flight.is_some_and(|frames| frames.is_subset(&declined.frames)) {
+        // The execution has ended, or the attempts of the declined calls have: it continues with what comes next.
+        if !runs || (is_idle && !declined.releases) {
+            self.declined.0.remove(id);
             return;
+        }
+        if in_flight.is_some_and(|frames| frames.iter().any(|frame| !declined.frames.contains_key(frame))) {
+            return;
+        }
+        if !declined.releases {
+            declined.releases = true;
+            let withheld = execution.map_or_else(Vec::new, |execution| declined.withheld(execution));
+            if !withheld.is_empty() {
+                // Once this is durable, the execution is released.
+                return withheld.into_iter().for_each(|input| self.advance(id, input, None, None));
+            }
         }
         let reason = self.declined.0.remove(id).map(|declined| declined.reason).unwrap_or_default();
-        // The attempts of the declined calls have ended: it continues with what comes next.
-        if is_idle {
-            return;
-        }
         self.wake_at(id, NEVER_MS);
         self.driven.remove(id);
         self.show(RunnerEvent::Released { execution: id.to_string(), reason });

@@ -137,12 +137,15 @@ async fn an_execution_for_which_this_process_cannot_act_is_left_and_not_paused()
         assert_eq!(released(&mut follow).await, "no credentials");
         assert!(handle.driven(vec!["t-1".to_owned()]).await.is_empty());
         let header = handle.store().header("t-1").unwrap().unwrap();
-        assert!(!header.paused && header.awake && header.status == ExecutionStatus::Running, "as after a crash");
+        assert!(!header.paused && header.status == ExecutionStatus::Running);
+        assert!(!header.awake && header.next_wake_ms.is_some(), "its call was not made, and is due");
         handle.recover("t-1").await.unwrap();
     }
     released(&mut follow).await;
     handle.resume("t-1", Some(json!({ "region": "new" }))).await.unwrap();
     assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!("new")));
+    let entries = serde_json::to_string(&handle.store().entries("t-1", 1, 100).unwrap()).unwrap();
+    assert!(!entries.to_lowercase().contains("calledagain"), "no attempt may have run before: {entries}");
 }
 
 #[tokio::test]

@@ -1,0 +1,100 @@
+//! The executions that another process drives: `flow resume --all` does nothing for them, and says what they need.
+
+use api::flow::{
+    DescribeExecution, DescribeExecutionRequest, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse,
+    MarkShown, MarkShownRequest,
+};
+use engine::machine::ExecutionHeader;
+
+use super::{Outcome, Report, leading, line};
+use crate::{
+    clock,
+    commands::approvals::show_truncated,
+    exit::{CliError, Exit},
+    global::{Global, Output},
+    owner::Handle,
+    ui::{json, summary},
+};
+
+/// The most executions driven by another process that are named.
+const DRIVEN_SHOWN_MAX: usize = 20;
+
+/// Reports the executions that another process drives, and refuses those of another region or profile than the options give.
+pub(super) async fn show(
+    report: &mut Report<'_>,
+    handle: &Handle,
+    theirs: &[ExecutionHeader],
+    owner: &str,
+) -> Result<(), CliError> {
+    for header in theirs {
+        report.refuse_other_region(header, true);
+    }
+    let shown = show_needs(report, handle, theirs).await?;
+    let others: Vec<_> = theirs.iter().filter(|header| !shown.contains(&header.id)).collect();
+    show_driven(report.global, &others, owner);
+    if !theirs.is_empty() {
+        report.worst = report.worst.worse(Exit::Waiting);
+        report.has_others = true;
+    }
+    Ok(())
+}
+
+/// Reports what another process's executions need of a person; with `--quiet` when it is new, and once a day while they wait. Returns the
+/// executions of which it said that.
+async fn show_needs(
+    report: &mut Report<'_>,
+    handle: &Handle,
+    theirs: &[ExecutionHeader],
+) -> Result<Vec<String>, CliError> {
+    let mut shown = Vec::new();
+    if theirs.is_empty() {
+        return Ok(shown);
+    }
+    let global = report.global;
+    let ListPersonTasksResponse { tasks, truncated } =
+        handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
+    if truncated && (global.output == Output::Json || !global.quiet) {
+        show_truncated(global);
+    }
+    for header in theirs {
+        if !tasks.iter().any(|task| task.execution == header.id) {
+            // Of a list that is cut off it is not known whether this one still waits.
+            if !truncated {
+                report.reminders.forget(&header.id);
+            }
+            continue;
+        }
+        let describe = |as_shown| DescribeExecutionRequest { id: header.id.clone(), as_shown };
+        let before = handle.call::<DescribeExecution>(describe(true)).await?.view;
+        let view = handle.call::<DescribeExecution>(describe(false)).await?.view;
+        let is_news = view.needs_more_than(&before);
+        if !report.reminders.is_due(&header.id, is_news || !global.quiet) {
+            continue;
+        }
+        let message = summary::display_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
+        let (id, exit) = (header.id.clone(), Exit::Success);
+        let outcome = Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news, needs_person: true };
+        super::show(global, &outcome, true);
+        shown.push(id.clone());
+        if is_news {
+            let request = MarkShownRequest { id, sequence: view.last_sequence, continues: false };
+            handle.call::<MarkShown>(request).await?;
+        }
+    }
+    Ok(shown)
+}
+
+/// Lists the executions that another process drives. This process does nothing for them.
+fn show_driven(global: &Global, headers: &[&ExecutionHeader], owner: &str) {
+    for header in headers.iter().take(DRIVEN_SHOWN_MAX) {
+        let message = format!("RUNNING in {owner}");
+        match global.output {
+            _ if global.quiet => {}
+            Output::Json => json::print(line(&header.id, "RUNNING", &message)),
+            Output::Human => say!("{}   {message}", leading(global, &header.id)),
+        }
+    }
+    if headers.len() > DRIVEN_SHOWN_MAX && global.output == Output::Human && !global.quiet {
+        say!("and {} more that this owner drives", headers.len() - DRIVEN_SHOWN_MAX);
+    }
+}

@@ -1,0 +1,108 @@
+//! Compares the credentials of this process with the pins of the unfinished executions before `flow resume --all` takes the lock: as an
+//! owner that can act for none of them, it would refuse a process that can.
+
+use std::sync::Arc;
+
+use api::flow::{ListExecutions, ListRequest, ListResponse};
+use engine::machine::ExecutionHeader;
+use serde_json::Value;
+use steps::LocalSettings;
+
+use super::{GivenEnvironment, pinned, refuse_given_location};
+use crate::{
+    environments::Environments,
+    exit::CliError,
+    global::Global,
+    interrupt,
+    owner::{Handle, concerns_credentials, verify_own},
+};
+
+/// A store that is opened for all executions.
+pub(super) struct Opened {
+    /// What drives them; a reader if there are refusals.
+    pub handle: Handle,
+    /// The executions that had not ended and that no process drove before it was opened.
+    pub known: Vec<ExecutionHeader>,
+    /// Why this process can act in none of the environments of the executions. Empty if it can act in one of them, or if another process
+    /// owns the store.
+    pub refusals: Refusals,
+}
+
+/// Why this process cannot act, by environment.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(Vec<(Value, CliError)>);
+
+impl Refusals {
+    /// Why this process cannot act for an execution.
+    pub fn of(&self, global: &Global, handle: &Handle, header: &ExecutionHeader) -> Option<CliError> {
+        let environment = acts_in(global, handle.settings(), header)?;
+        let (_, error) = self.0.iter().find(|(refused, _)| *refused == environment)?;
+        let CliError { exit, message, hint, fault } = error;
+        Some(CliError { exit: *exit, message: message.clone(), hint: hint.clone(), fault: fault.clone() })
+    }
+}
+
+/// Opens the store to drive all executions that have not ended. If no process owns it and this one can act for none of them, opens it for
+/// reading.
+///
+/// # Errors
+/// The store cannot be opened or read, or a signal arrived.
+pub(super) async fn open(global: &Global, environments: Arc<Environments>) -> Result<Opened, CliError> {
+    let ListResponse { executions: mut known, driven, .. } = tokio::select! {
+        listed = unfinished(&environments) => listed?,
+        exit = interrupt::requested() => return Err(interrupt::nothing_begun(exit)),
+    };
+    let needed = needed(global, environments.settings(), &known);
+    // The process that drives an execution reports its end.
+    known.retain(|header| !driven.contains(&header.id));
+    let refused = match Handle::drive_unless_stopped(environments.clone(), needed.clone()).await {
+        Ok(handle) => return Ok(Opened { handle, known, refusals: Refusals::default() }),
+        Err(error) if error.fault.as_deref().is_some_and(concerns_credentials) => error,
+        Err(error) => return Err(error),
+    };
+    // The refusal is that of the first environment.
+    let mut needed = needed.into_iter();
+    let mut refusals: Vec<_> = needed.next().map(|first| (first, refused)).into_iter().collect();
+    for environment in needed {
+        if let Err(error) = verify_own(&environments, &environment).await {
+            interrupt::check()?;
+            refusals.push((environment, error));
+        }
+    }
+    let handle = Handle::read(environments.home()).await?;
+    // Another process has become the owner meanwhile: it acts with its own credentials.
+    if handle.is_remote().await {
+        refusals.clear();
+    }
+    Ok(Opened { handle, known, refusals: Refusals(refusals) })
+}
+
+/// The executions that have not ended. The lock is released before the credentials are compared, which may take long.
+async fn unfinished(environments: &Environments) -> Result<ListResponse, CliError> {
+    let reader = Handle::read(environments.home()).await?;
+    let request = ListRequest { unfinished: true, ..ListRequest::default() };
+    reader.call::<ListExecutions>(request).await
+}
+
+/// The environments in one of which this process must be able to act, each once. Empty if it may be the owner in any case, because an
+/// execution needs no account.
+fn needed(global: &Global, settings: &LocalSettings, executions: &[ExecutionHeader]) -> Vec<Value> {
+    let mut needed = Vec::new();
+    for header in executions {
+        // One of another region or profile than the options give is refused in any case.
+        if pinned(header).is_some_and(|pinned| refuse_given_location(global, &pinned, false).is_err()) {
+            continue;
+        }
+        match acts_in(global, settings, header) {
+            None => return Vec::new(),
+            Some(environment) if needed.contains(&environment) => {}
+            Some(environment) => needed.push(environment),
+        }
+    }
+    needed
+}
+
+/// The environment in which this command continues an execution, if it is in an account.
+fn acts_in(global: &Global, settings: &LocalSettings, header: &ExecutionHeader) -> Option<Value> {
+    GivenEnvironment::of(global, settings, header, pinned(header).as_ref()).acts_in
+}
