@@ -5,10 +5,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::{
     commands,
     exit::{CliError, Exit},
-    global::{Global, Output},
+    global::{Global, Output, WatchOptions},
     interrupt,
     ui::{json, record},
 };
+
+/// Which commands take an option that names a file for what is watched.
+pub const RECORDS: &str = "is for the commands run, resume and status ID --watch";
 
 /// A durable workflow engine: runbooks as resumable Amazon States Language workflows.
 #[derive(Debug, Parser)]
@@ -108,12 +111,13 @@ impl Command {
         }
     }
 
-    /// Whether the command watches executions.
-    pub fn watches(&self) -> bool {
+    /// The options of a command that can watch executions.
+    pub fn watch_options(&self) -> Option<&WatchOptions> {
         match self {
-            Command::Run(_) | Command::Resume(_) => true,
-            Command::Status(arguments) => arguments.watches(),
-            _ => false,
+            Command::Run(arguments) => Some(&arguments.watch_options),
+            Command::Resume(arguments) => Some(&arguments.watch_options),
+            Command::Status(arguments) => Some(&arguments.watch_options),
+            _ => None,
         }
     }
 
@@ -155,14 +159,15 @@ impl Command {
     }
 }
 
-/// Refuses to record what a command watches if it watches nothing.
+/// Refuses to record what `flow status` watches if it watches nothing.
 ///
 /// # Errors
 /// An option names a file for events or a report.
 fn refuse_without_watch(global: &Global, command: &Command) -> Result<(), CliError> {
-    let Some(option) = global.recording_option().filter(|_| !command.watches()) else { return Ok(()) };
-    let message = format!("{option} is for the commands run, resume and status ID --watch");
-    Err(CliError::usage(message).hint(format!("repeat the command without {option}; nothing was written")))
+    let is_without = matches!(command, Command::Status(arguments) if !arguments.watches());
+    let Some(option) = global.recording_option().filter(|_| is_without) else { return Ok(()) };
+    let hint = format!("repeat the command with --watch, or without {option}; nothing was written");
+    Err(CliError::usage(format!("{option} {RECORDS}")).hint(hint))
 }
 
 /// Runs the command of a command line.
@@ -244,14 +249,13 @@ mod tests {
         let refused = |words: &[&str]| {
             let words = ["flow"].into_iter().chain(words.iter().copied());
             let arguments = Arguments::try_parse_from(words).ok()?;
-            refuse_without_watch(&arguments.global, &arguments.command).err()
+            let global = arguments.global.with_watch(arguments.command.watch_options());
+            refuse_without_watch(&global, &arguments.command).err()
         };
         for words in [
             &["status", "--events-file", "a"][..],
             &["status", "one", "--events-file", "a"],
             &["status", "one", "--progress", "lines,junit=a"],
-            &["explain", "--progress", "junit=a"],
-            &["check", "a.yaml", "--events-file", "a"],
         ] {
             let error = refused(words);
             assert_eq!(error.as_ref().map(|error| error.exit), Some(Exit::Usage), "{words:?}");
@@ -261,9 +265,12 @@ mod tests {
             &["status", "one", "--watch", "--events-file", "a"][..],
             &["run", "a.yaml", "--progress", "lines,junit=a"],
             &["resume", "one", "--events-file", "a"],
-            &["explain", "--progress", "none"],
+            &["status", "one", "--progress", "none"],
         ] {
             assert!(refused(words).is_none(), "{words:?}");
+        }
+        for verb in ["explain", "approvals", "config", "cancel"] {
+            assert!(Arguments::try_parse_from(["flow", verb, "--progress", "none"]).is_err(), "{verb}");
         }
     }
 

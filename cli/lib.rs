@@ -120,7 +120,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(error.exit as u8);
         }
     };
-    arguments.global = arguments.global.with_defaults(defaults);
+    arguments.global = arguments.global.with_watch(arguments.command.watch_options()).with_defaults(defaults);
     // The last line of a worker has its counters.
     let ends_with_end = arguments.command.prints_lines() && !matches!(arguments.command, arguments::Command::Worker(_));
     let code = match runtime.block_on(arguments::run(arguments)) {

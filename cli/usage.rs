@@ -2,11 +2,12 @@
 
 use clap::{
     CommandFactory,
-    error::{ContextKind, ContextValue, Error},
+    builder::StyledStr,
+    error::{ContextKind, ContextValue, Error, ErrorKind},
 };
 
 use crate::{
-    arguments::Arguments,
+    arguments::{Arguments, RECORDS},
     exit::{CliError, Exit},
     global::Color,
     out,
@@ -22,7 +23,7 @@ pub fn end(said: Error) -> Exit {
         out::text(&if is_colored { text.ansi().to_string() } else { text.to_string() });
         return Exit::Success;
     }
-    let said = without_hidden(said);
+    let said = with_commands_that_record(without_hidden(said));
     if !is_asked_for_json() {
         said.exit();
     }
@@ -42,6 +43,18 @@ fn without_hidden(mut said: Error) -> Error {
         true => said.remove(ContextKind::SuggestedSubcommand),
         false => said.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(shown)),
     };
+    said
+}
+
+/// The parser's error with the commands that take an option of a watch, if another command has it.
+fn with_commands_that_record(mut said: Error) -> Error {
+    let Some(ContextValue::String(option)) = said.get(ContextKind::InvalidArg) else { return said };
+    let is_unknown = said.kind() == ErrorKind::UnknownArgument;
+    let Some(option) = ["--events-file", "--progress"].into_iter().find(|known| is_unknown && known == option) else {
+        return said;
+    };
+    let advice = StyledStr::from(format!("{option} {RECORDS}"));
+    said.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice]));
     said
 }
 
@@ -75,8 +88,8 @@ fn asks_for_json(words: impl Iterator<Item = String>) -> bool {
 mod tests {
     use clap::Parser;
 
-    use super::{asks_for_json, error_of, without_hidden};
-    use crate::arguments::Arguments;
+    use super::{asks_for_json, error_of, with_commands_that_record, without_hidden};
+    use crate::arguments::{Arguments, RECORDS};
 
     #[test]
     fn a_command_that_is_hidden_is_not_proposed() {
@@ -87,6 +100,15 @@ mod tests {
         let text = said("rehearse");
         assert!(text.contains("rehearse") && !text.contains("rehearsal-world"), "{text}");
         assert!(said("statsu").contains("'status'"), "{}", said("statsu"));
+    }
+
+    #[test]
+    fn an_option_of_a_watch_names_the_commands_that_take_it() {
+        for option in ["--events-file", "--progress"] {
+            let said = Arguments::try_parse_from(["flow", "explain", option, "a"]).map(drop);
+            let text = said.map_err(|error| with_commands_that_record(error).to_string()).err().unwrap_or_default();
+            assert!(text.contains(&format!("{option} {RECORDS}")), "{text}");
+        }
     }
 
     #[test]

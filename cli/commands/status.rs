@@ -24,7 +24,7 @@ use crate::{
     clock,
     environments::Pinned,
     exit::{CliError, Exit},
-    global::{Global, Output},
+    global::{Global, Output, WatchOptions},
     home::Home,
     locate::{Located, locate_at},
     owner::Handle,
@@ -63,6 +63,9 @@ pub struct StatusArguments {
     /// The engine.
     #[command(flatten)]
     target: Target,
+    /// The display, and what is recorded beside it.
+    #[command(flatten)]
+    pub watch_options: WatchOptions,
 }
 
 impl StatusArguments {
