@@ -25,7 +25,7 @@ use crate::{
     clock,
     environments::{Environments, Location, Pinned},
     exit::{CliError, Exit},
-    global::{Global, Output, Source, duration},
+    global::{Global, Output, Source, WatchOptions, duration},
     home::Home,
     interrupt,
     locate::{Located, if_pruned, locate_at},
@@ -61,6 +61,9 @@ pub struct ResumeArguments {
     /// The engine.
     #[command(flatten)]
     target: Target,
+    /// The display, and what is recorded beside it.
+    #[command(flatten)]
+    pub watch_options: WatchOptions,
 }
 
 /// Continues one execution, or all that have not ended.
