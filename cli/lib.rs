@@ -83,11 +83,6 @@ use crate::exit::{CliError, Exit};
 /// The file handles that a command needs in addition to its standard streams.
 const FILE_HANDLES_MIN: usize = 24;
 
-/// Notes which standard streams the process was started without. It may run before Rust's own start.
-pub fn note_streams() {
-    out::note_missing();
-}
-
 /// Runs the command line and returns its exit code.
 pub fn main() -> ExitCode {
     match std::env::args_os().nth(1) {

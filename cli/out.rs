@@ -10,10 +10,7 @@ use std::{
     },
 };
 
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::ui::{block, screen::printed};
 
@@ -21,14 +18,6 @@ use crate::ui::{block, screen::printed};
 static FAILURE: Mutex<Option<String>> = Mutex::new(None);
 /// Whether the pipe is closed.
 static CLOSED: AtomicBool = AtomicBool::new(false);
-/// Whether the process was started without standard output. Rust opens `/dev/null` in its place.
-static MISSING: AtomicBool = AtomicBool::new(false);
-
-/// Notes whether the process has a standard output. Called before Rust's own start, where the system permits that.
-pub fn note_missing() {
-    let is_missing = rustix::io::fcntl_getfd(rustix::stdio::stdout()) == Err(Errno::BADF);
-    MISSING.store(is_missing, Ordering::Relaxed);
-}
 
 /// Prints text for people and a line feed, as [`printed`] says.
 pub fn line(text: Arguments<'_>) {
@@ -61,9 +50,7 @@ pub fn text(text: &str) {
 }
 
 fn write(print: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) {
-    if MISSING.load(Ordering::Relaxed) {
-        note(Err(Errno::BADF.into()));
-    } else if !is_closed() {
+    if !is_closed() {
         note(print(&mut std::io::stdout().lock()));
     }
 }
