@@ -112,7 +112,7 @@ impl StepFunctions {
                 }
                 let config = loader.load().await;
                 if config.region().is_none() {
-                    return Err(StepError::new(ErrorClass::Invalid, "no AWS region is set")
+                    return Err(StepError::new(ErrorClass::Invalid, crate::NO_REGION)
                         .hint("Give --region, or set AWS_REGION, or a region in the profile."));
                 }
                 Builder::from(&config)
@@ -137,16 +137,15 @@ impl StepFunctions {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let is_answer = error.code().is_some();
-        let is_page = matches!(error, SdkError::ServiceError(_) | SdkError::ResponseError(_)) && !is_answer;
+        let has_no_code = error.code().is_none();
+        let is_page = matches!(error, SdkError::ServiceError(_) | SdkError::ResponseError(_)) && has_no_code;
         let mut failure = failure(action, error);
         // A page of a proxy says nothing about the service behind it, whatever its status is.
         if is_page && failure.class != ErrorClass::Throttled {
             failure.class = ErrorClass::Unknown;
             failure.hint = None;
         }
-        let is_reached = is_answer && failure.class != ErrorClass::Unknown;
-        if let (Some(url), ErrorClass::Unknown | ErrorClass::Throttled, false) = (&self.url, failure.class, is_reached) {
+        if let (Some(url), true) = (&self.url, has_no_code) {
             failure.cause = format!("{url}: {}", failure.cause);
         }
         failure

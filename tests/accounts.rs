@@ -67,8 +67,7 @@ fn a_resume_with_another_account_or_region_is_refused_and_names_both() {
     assert!(said.contains("second: 111111111111"), "{said}");
 }
 
-/// Runs `flow resume --all` with these credentials, and calls `meanwhile` while it asks STS: an execution is listed then, and not resumed
-/// yet.
+/// Runs `flow resume --all` with these credentials, and calls `meanwhile` while it asks STS: executions are listed then, and not resumed.
 fn resume_of_all_during(home: &Home, account: &str, meanwhile: impl FnOnce()) -> (Option<i32>, String) {
     let slow = Sts::start_slow(std::time::Duration::from_secs(4));
     let mut all = home.command(&["resume", "--all", "--no-wait=0"]);

@@ -4,24 +4,24 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use api::{
     flow::EntriesRequest,
-    view::{Doing, StateView, View},
+    view::{Doing, StateView, View, Wait},
 };
 use engine::{
-    asl::find_state,
     journal::StateType,
+    machine::Waiting,
     runner::{Clock, RunnerEvent, SystemClock},
 };
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use super::{Executions, header, internal};
+use super::{Executions, header, internal, waits};
 use crate::exit::CliError;
 
 /// The shortest and the longest pause between two polls. The pause grows while nothing happens.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(3);
-/// The assumed time until a worker takes a task, or until a Wait ends whose end is not in the definition, in milliseconds. More than
-/// zero, so that --no-wait=0s stops.
+/// The assumed time until a worker takes a task, or until a Wait ends whose end is not known, in milliseconds. More than zero, so that
+/// --no-wait=0s stops.
 const NEWS_EXPECTED_MS: u64 = 1_000;
 
 struct Following {
@@ -29,6 +29,8 @@ struct Following {
     request: EntriesRequest,
     ready: VecDeque<RunnerEvent>,
     pause: Duration,
+    /// Whether no poll was made yet.
+    is_first: bool,
     is_over: bool,
 }
 
@@ -39,7 +41,7 @@ pub fn follow(executions: Arc<Executions>, request: Value) -> BoxStream<'static,
         Err(error) => return futures::stream::once(async move { Err(internal(error)) }).boxed(),
     };
     let (ready, pause) = (VecDeque::new(), PAUSE_MIN);
-    let following = Following { executions, request, ready, pause, is_over: false };
+    let following = Following { executions, request, ready, pause, is_first: true, is_over: false };
     futures::stream::unfold(Some(following), async |following| {
         let mut following = following?;
         match following.next().await {
@@ -53,7 +55,6 @@ pub fn follow(executions: Arc<Executions>, request: Value) -> BoxStream<'static,
 
 impl Following {
     async fn next(&mut self) -> Result<Option<RunnerEvent>, CliError> {
-        let mut is_first = true;
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
@@ -61,7 +62,7 @@ impl Following {
             if self.is_over {
                 return Ok(None);
             }
-            if !std::mem::replace(&mut is_first, false) {
+            if !std::mem::replace(&mut self.is_first, false) {
                 tokio::time::sleep(self.pause).await;
             }
             self.poll().await?;
@@ -80,7 +81,7 @@ impl Following {
         let execution = &header.id;
         self.ready.extend(new.map(|entry| RunnerEvent::Entry { execution: execution.clone(), entry: entry.clone() }));
         let has_news = !self.ready.is_empty();
-        self.request.from_sequence = self.request.from_sequence.max(known.history.last_id() + 1);
+        self.request.from_sequence = self.request.from_sequence.max(known.history.last_sequence() + 1);
         self.pause = if has_news { PAUSE_MIN } else { (self.pause * 2).min(PAUSE_MAX) };
         if header.is_quiescent() {
             self.is_over = true;
@@ -88,8 +89,8 @@ impl Following {
         } else if !has_news {
             let mut view = View::new(&header, &known.definition);
             entries.iter().for_each(|entry| view.fold(entry));
-            let waits_for_worker = known.history.mark_waits_for_workers(&mut view);
-            known.history.mark_approvals(&mut view, &known.arn);
+            let waits_for_worker = waits::mark(&known, &mut view);
+            self.ready.extend(questions(&view));
             // A called Task may end at any time. Only a token, a missing worker or a Wait is certain to take long.
             let waits =
                 |doing: &Doing| matches!(doing, Doing::Parked { .. } | Doing::Sleeping { .. } | Doing::Waiting(_));
@@ -97,9 +98,7 @@ impl Following {
                 // A worker may take the task at any time: a watch waits for it as long as --no-wait allows.
                 let now_ms = SystemClock::default().now_ms();
                 let of_worker = waits_for_worker.then_some(now_ms + NEWS_EXPECTED_MS);
-                let waits = view.active().filter(|state| state.state_type == StateType::Wait);
-                let next_wake_ms =
-                    waits.map(|state| wait_due_ms(&known.definition, state, now_ms)).chain(of_worker).min();
+                let next_wake_ms = sleeps_until(&view, now_ms).into_iter().chain(of_worker).min();
                 self.ready.push_back(RunnerEvent::Asleep { execution: header.id.clone(), next_wake_ms });
             }
         }
@@ -107,47 +106,95 @@ impl Following {
     }
 }
 
-/// When a Wait ends. Step Functions does not say it: it is known where the definition has a number of seconds or a time. Any other Wait
-/// may end at any time.
-fn wait_due_ms(definition: &Value, state: &StateView, now_ms: u64) -> u64 {
-    let found = find_state(definition, &state.name);
-    let of_seconds = || Some(state.entered_ms.saturating_add(found?["Seconds"].as_u64()?.saturating_mul(1_000)));
-    let of_time = || {
-        let time = found?["Timestamp"].as_str()?.parse::<jiff::Timestamp>().ok()?;
-        u64::try_from(time.as_millisecond()).ok()
+/// When the first Wait state ends; `None` without one. One whose end is not in the definition, or that should have ended already, may end at
+/// any time.
+fn sleeps_until(view: &View, now_ms: u64) -> Option<u64> {
+    let soon_ms = now_ms + NEWS_EXPECTED_MS;
+    let ends = view.active().filter_map(|state| match state.doing {
+        Doing::Sleeping { due_ms } => Some(due_ms.max(soon_ms)),
+        Doing::Running if state.state_type == StateType::Wait => Some(soon_ms),
+        _ => None,
+    });
+    ends.min()
+}
+
+/// The questions of a view, as the events that add them to the view of a watch: the history has no entries for them.
+fn questions(view: &View) -> Vec<RunnerEvent> {
+    let question = |state: &StateView| {
+        let Doing::Waiting(Wait { reason, polled_ms, next_poll_ms, deadline_ms, instructions: Some(asked) }) =
+            &state.doing
+        else {
+            return None;
+        };
+        let (reason, instructions) = (reason.clone(), Some(asked.clone()));
+        Some(RunnerEvent::Polled {
+            execution: view.id.clone(),
+            state_path: state.path.clone(),
+            waiting: Waiting { reason, polled_ms: *polled_ms, instructions, execution: None },
+            next_poll_ms: *next_poll_ms,
+            deadline_ms: *deadline_ms,
+        })
     };
-    of_seconds().or_else(of_time).unwrap_or_default().max(now_ms + NEWS_EXPECTED_MS)
+    view.active().filter_map(question).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use engine::{
+        journal::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry},
+        step::Instructions,
+    };
     use serde_json::json;
+    use steps::step_functions::RemoteExecution;
 
     use super::*;
 
+    /// A view in which these Tasks do something.
+    fn view(all: Vec<(&str, Doing)>) -> View {
+        let header = header("arn:aws:states:us-east-1:111111111111:execution:job:r-1", &RemoteExecution::default());
+        let mut view = View::new(&header, &json!({ "StartAt": "A", "States": {} }));
+        for (id, (name, doing)) in (1..).zip(all) {
+            let details = HistoryEventDetails::StateEntered {
+                state_type: StateType::Task,
+                name: name.into(),
+                input: Arc::default(),
+            };
+            let event = HistoryEvent { id, previous_event_id: 0, frame: "".into(), details };
+            view.fold(&JournalEntry { sequence: id, timestamp_ms: id, content: EntryContent::Event(event) });
+            if let Some(state) = view.states.get_mut(name) {
+                state.doing = doing;
+            }
+        }
+        view
+    }
+
     #[test]
-    fn the_end_of_a_wait_is_read_from_the_definition_where_it_is_there() {
-        let state = StateView {
-            path: "W".to_owned(),
-            name: "W".to_owned(),
-            state_type: StateType::Wait,
-            entered_ms: 5_000,
-            called: false,
-            called_ms: None,
-            answered: false,
-            abandoned: false,
-            attempt: 1,
-            attempts_max: None,
-            doing: Doing::Running,
-        };
-        let due_ms = |wait: Value| {
-            let definition = json!({ "StartAt": "W", "States": { "W": wait } });
-            wait_due_ms(&definition, &state, 6_000)
-        };
-        assert_eq!(due_ms(json!({ "Type": "Wait", "Seconds": 3, "End": true })), 8_000);
-        assert_eq!(due_ms(json!({ "Type": "Wait", "Timestamp": "1970-01-01T00:01:00Z", "End": true })), 60_000);
-        assert_eq!(due_ms(json!({ "Type": "Wait", "SecondsPath": "$.s", "End": true })), 7_000);
-        let late = json!({ "Type": "Wait", "Seconds": 0, "End": true });
-        assert_eq!(due_ms(late), 7_000, "the service's clock is behind: at any time");
+    fn a_watch_sleeps_until_the_first_wait_ends() {
+        let sleeping = |due_ms| Doing::Sleeping { due_ms };
+        assert_eq!(sleeps_until(&view(vec![("A", sleeping(7_000)), ("B", sleeping(5_000))]), 0), Some(5_000));
+        assert_eq!(sleeps_until(&view(vec![("A", sleeping(5_000))]), 6_000), Some(7_000), "it ends late");
+        assert_eq!(sleeps_until(&view(vec![("A", Doing::Parked { deadline_ms: None })]), 0), None);
+        let mut computed = view(vec![("A", Doing::Running)]);
+        assert_eq!(sleeps_until(&computed, 0), None, "a Task");
+        computed.states.get_mut("A").into_iter().for_each(|state| state.state_type = StateType::Wait);
+        assert_eq!(sleeps_until(&computed, 0), Some(1_000), "a Wait with an expression");
+    }
+
+    #[test]
+    fn a_question_of_the_history_reaches_the_view_of_a_watch() {
+        let instructions = Some(Instructions {
+            sentence: "Go?".to_owned(),
+            values: Vec::new(),
+            answer: None,
+            approval: Some(Box::default()),
+        });
+        let (reason, deadline_ms) = ("waits for an answer".to_owned(), Some(9));
+        let asked = Doing::Waiting(Wait { reason, polled_ms: 1, next_poll_ms: 0, deadline_ms, instructions });
+        let marked = view(vec![("A", asked), ("B", Doing::Parked { deadline_ms: None })]);
+        let mut watched = view(vec![("A", Doing::Parked { deadline_ms: None })]);
+        let events = questions(&marked);
+        assert_eq!(events.len(), 1, "{events:?}");
+        events.iter().for_each(|event| watched.see(event));
+        assert_eq!(watched.states["A"].doing, marked.states["A"].doing);
     }
 }

@@ -26,9 +26,9 @@ use crate::{
     },
     exit::{CliError, Exit},
     global::{Global, Output},
-    interrupt,
+    interrupt, out,
     owner::Handle,
-    ui::{display::Display, display_status::display_status, status::continues, summary},
+    ui::{display::Display, display_status::display_status, record, status::continues, summary},
 };
 
 /// The pause between two polls.
@@ -81,6 +81,9 @@ pub async fn watch(global: &Global, store: Handle, id: &str, state: Option<&str>
                 if let Some(exit) = watching.pause(&earlier.view, again_at).await {
                     return Ok(watching.stop(&earlier, exit));
                 }
+                if is_for_nobody() {
+                    return Ok(Exit::Failed);
+                }
                 (kept, shown) = (store, Some(earlier));
                 continue;
             }
@@ -95,6 +98,9 @@ pub async fn watch(global: &Global, store: Handle, id: &str, state: Option<&str>
         kept = at_step_functions.then_some(store);
         if let Some(exit) = watching.pause(&status.view, Instant::now() + POLL_INTERVAL).await {
             return Ok(watching.stop(&status, exit));
+        }
+        if is_for_nobody() {
+            return Ok(Exit::Failed);
         }
         shown = Some(status);
     }
@@ -192,9 +198,9 @@ impl Watching<'_> {
         display_status(execution, *driven, needs_of(execution, frames).as_ref(), self.clock.now_ms())
     }
 
-    /// Waits until the next poll. Returns the exit code if a signal arrives.
+    /// Waits until the next poll, or until nobody reads any more. Returns the exit code if a signal arrives.
     async fn pause(&mut self, view: &View, until: Instant) -> Option<Exit> {
-        loop {
+        while !is_for_nobody() {
             let next = (Instant::now() + self.display.tick_interval()).min(until);
             tokio::select! {
                 biased;
@@ -202,10 +208,11 @@ impl Watching<'_> {
                 () = tokio::time::sleep_until(next) => {}
             }
             if next == until {
-                return None;
+                break;
             }
             self.display.tick(view);
         }
+        None
     }
 
     /// Ends the watch after a signal, with the line that says so. Returns the signal's exit code.
@@ -234,6 +241,11 @@ impl Watching<'_> {
         let _ = end_was_shown(store, &status.execution).await;
         exit
     }
+}
+
+/// Whether nobody reads what is shown, and nothing is recorded beside it.
+fn is_for_nobody() -> bool {
+    out::has_no_reader() && !record::is_beside_the_display()
 }
 
 /// Whether the definition has a state with this name, or with the last part of this path.
