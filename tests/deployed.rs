@@ -225,7 +225,7 @@ fn a_mistyped_endpoint_and_a_service_that_is_away_have_the_same_exit_code_everyw
     let file = definition(&home, "/bin/true");
     let away = "http://127.0.0.1:1";
     for (endpoint, exit, words) in
-        [("http://127.0.0.1:99999", 2, "1 to 65535"), (away, 5, away), (&server.endpoint, 3, "FLOW_TOKEN")]
+        [("http://127.0.0.1:99999", 2, "1 to 65535"), (away, 5, away), (server.endpoint.as_str(), 3, "FLOW_TOKEN")]
     {
         let worker = ["worker", "--once", "--endpoint", endpoint];
         let deploy = ["deploy", &file, "-y", "--endpoint", endpoint];

@@ -296,7 +296,7 @@ fn a_watch_outlives_a_server_that_is_away() {
     let two = one.replace(":one", ":two");
     let door = Door::default();
     let endpoint = door.start(&server);
-    let watches = [(&one, &["status", &one, "--watch"][..]), (&two, &["run", "deployed", "-y", "--id", "two"])];
+    let watches = [(&one, &["status", &one, "--watch"][..]), (&two, &["run", "deployed", "-y", "--id", "two"][..])];
     for (execution, command) in watches {
         door.open();
         let options = ["--engine", "sfn", "--endpoint", &endpoint, "--region", "us-east-1", "-o", "json"];
