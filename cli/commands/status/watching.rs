@@ -72,22 +72,21 @@ pub async fn watch(global: &Global, store: Handle, id: &str, state: Option<&str>
         };
         let (store, status) = match (polled, shown.take()) {
             (Ok(polled), _) => polled,
-            (Err((store, error)), Some(earlier)) => {
+            (Err((store, error)), earlier) => {
                 // After a signal no owner answered in time, or at all: the watch ends with what was shown last.
-                if let Some(exit) = interrupt::received() {
-                    return Ok(watching.stop(&earlier, exit));
+                if let (Some(exit), Some(earlier)) = (interrupt::received(), &earlier) {
+                    return Ok(watching.stop(earlier, exit));
                 }
                 let again_at = outage.next_call_at(error)?;
-                if let Some(exit) = watching.pause(&earlier.view, again_at).await {
-                    return Ok(watching.stop(&earlier, exit));
+                if let Some(exit) = watching.wait_for_service(earlier.as_ref(), again_at).await {
+                    return Ok(earlier.map_or(exit, |earlier| watching.stop(&earlier, exit)));
                 }
                 if is_for_nobody() {
                     return Ok(Exit::Failed);
                 }
-                (kept, shown) = (store, Some(earlier));
+                (kept, shown) = (store, earlier);
                 continue;
             }
-            (Err((_, error)), None) => return Err(error),
         };
         outage.end();
         if status.execution.stopped_ms.is_some() {
@@ -196,6 +195,18 @@ impl Watching<'_> {
     fn display_status(&self, status: &DescribeExecutionResponse) -> &'static str {
         let DescribeExecutionResponse { execution, frames, driven, .. } = status;
         display_status(execution, *driven, needs_of(execution, frames).as_ref(), self.clock.now_ms())
+    }
+
+    /// Waits until a service that cannot be reached is called again. Returns the exit code if a signal arrives.
+    async fn wait_for_service(&mut self, earlier: Option<&DescribeExecutionResponse>, until: Instant) -> Option<Exit> {
+        match earlier {
+            Some(earlier) => self.pause(&earlier.view, until).await,
+            None => tokio::select! {
+                biased;
+                exit = interrupt::requested() => Some(exit),
+                () = tokio::time::sleep_until(until) => None,
+            },
+        }
     }
 
     /// Waits until the next poll, or until nobody reads any more. Returns the exit code if a signal arrives.
