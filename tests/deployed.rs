@@ -235,6 +235,7 @@ fn a_mistyped_endpoint_and_a_service_that_is_away_have_the_same_exit_code_everyw
             assert!(printed.contains(words), "{command:?}: {printed}");
         }
     }
+    home.exits(&["worker", "--concurrency", "0", "--endpoint", away], 2);
     let refused = home.exits(&["deploy", &file, "--yes", "--name=-x", "--endpoint", away], 3);
     assert!(refused.contains("- is not the first"), "{refused}");
 }

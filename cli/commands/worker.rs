@@ -61,7 +61,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     let _orderly = interrupt::Orderly::begin();
     interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
     if !(1..=CONCURRENCY_MAX).contains(&arguments.concurrency) {
-        return Err(CliError::refused(format!("--concurrency must be a number from 1 to {CONCURRENCY_MAX}")));
+        return Err(CliError::usage(format!("--concurrency must be a number from 1 to {CONCURRENCY_MAX}")));
     }
     let resources = resources(environments::described().map_err(refused)?, &arguments.activities)?;
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
