@@ -7,6 +7,8 @@ use crate::{CompileOptions, WORKER_STOPPED};
 /// The number of retries that the compiler adds for workers that end. A rule of the author for `States.ALL` with more
 /// attempts raises it.
 const WORKER_ATTEMPTS: u64 = 6;
+/// The error of a task whose worker sends no heartbeats.
+const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 /// The longest interval between these retries, in seconds.
 const WORKER_DELAY_SECONDS_MAX: u32 = 30;
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
@@ -127,16 +129,16 @@ fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64) {
     state.insert("HeartbeatSeconds".to_owned(), seconds.into());
 }
 
-/// Adds a first rule for workers that end. It leaves out timeouts if the author's own rules name them. It allows at least as many
-/// attempts as the author allows for every error: an error never reaches a second rule.
+/// Adds a first rule for workers that end: those that give a task back, and those that send no more heartbeats, unless a rule of the
+/// author names missed heartbeats. It leaves out `States.Timeout`, which means that the author's TimeoutSeconds or a limit of the step
+/// has passed: the state then ends as it does without workers. The rule allows at least as many attempts as the author allows for every
+/// error: an error never reaches a second rule.
 fn add_retry(state: &mut Map<String, Value>) {
     let own = state.get("Retry").and_then(Value::as_array).cloned().unwrap_or_default();
-    let timeouts = ["States.HeartbeatTimeout", "States.Timeout"];
     let names = |rule: &Value| rule["ErrorEquals"].as_array().cloned().unwrap_or_default();
-    let named = own.iter().flat_map(names).any(|name| timeouts.iter().any(|timeout| name == *timeout));
     let mut errors = vec![WORKER_STOPPED];
-    if !named {
-        errors.extend(timeouts);
+    if !own.iter().flat_map(names).any(|name| name == HEARTBEAT_TIMEOUT) {
+        errors.push(HEARTBEAT_TIMEOUT);
     }
     let is_for_all = |rule: &&Value| names(rule).contains(&json!("States.ALL"));
     let attempts = |rule: &Value| rule.get("MaxAttempts").map_or(Some(MAX_ATTEMPTS_DEFAULT), Value::as_u64);
