@@ -147,7 +147,13 @@ fn an_attempt_on_a_worker_has_its_own_time_and_ends_as_it_does_locally() {
     assert_eq!(output["both"], json!([2, "late"]), "{output}");
     assert_eq!(output["refused"]["Error"], "States.DataLimitExceeded", "{output}");
     let runs = |kind: &str| std::fs::read_to_string(elsewhere.path().join(kind)).unwrap_or_default().lines().count();
-    assert!(runs("once") > 1 && runs("slow") <= 1 && runs("deep") == 1, "{} {} {}", runs("once"), runs("slow"), runs("deep"));
+    assert!(
+        runs("once") > 1 && runs("slow") <= 1 && runs("deep") == 1,
+        "{} {} {}",
+        runs("once"),
+        runs("slow"),
+        runs("deep")
+    );
     counters(worker);
 }
 

@@ -252,7 +252,9 @@ fn may_pass(error: &StepError) -> bool {
 fn output(state: &str, value: &Value) -> Outcome {
     match refuse_result(state, value) {
         Ok(()) => Outcome::Output(value.to_string()),
-        Err(failure) => Outcome::Failure { error: failure.error, cause: shortened(&failure.cause, CAUSE_CHARACTERS_MAX) },
+        Err(failure) => {
+            Outcome::Failure { error: failure.error, cause: shortened(&failure.cause, CAUSE_CHARACTERS_MAX) }
+        }
     }
 }
 
@@ -391,7 +393,8 @@ mod tests {
 
     #[test]
     fn a_wait_that_times_out_reports_what_its_last_poll_found() {
-        let Outcome::Failure { error, cause } = timed_out("A", &Pending::new("no such name.", Duration::from_secs(5))) else {
+        let Outcome::Failure { error, cause } = timed_out("A", &Pending::new("no such name.", Duration::from_secs(5)))
+        else {
             panic!("no failure")
         };
         assert_eq!(error, "States.Timeout");

@@ -45,9 +45,7 @@ pub(super) fn matches(error_equals: &[String], failure: &StepFailure) -> bool {
         || failure.details.as_ref().is_some_and(|details| details.name.as_deref() == Some(HEARTBEAT_TIMEOUT));
     error_equals.iter().any(|name| match name.as_str() {
         "States.ALL" => !is_terminal,
-        "States.TaskFailed" => {
-            !matches!(error, "States.Timeout" | HEARTBEAT_TIMEOUT | "States.DataLimitExceeded")
-        }
+        "States.TaskFailed" => !matches!(error, "States.Timeout" | HEARTBEAT_TIMEOUT | "States.DataLimitExceeded"),
         "States.Timeout" => matches!(error, "States.Timeout" | HEARTBEAT_TIMEOUT),
         HEARTBEAT_TIMEOUT => is_missed_heartbeat,
         name => name == error,
