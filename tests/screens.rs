@@ -208,6 +208,12 @@ fn a_full_device_is_a_failure_and_a_reader_that_goes_is_none() {
         assert_eq!(output.status.code(), Some(0), "{command:?}: {}", text(&output.stderr));
         assert_eq!(text(&output.stderr), "", "{command:?}");
     }
+    for command in ["--help", "steps"].into_iter().filter(|_| cfg!(target_os = "linux")) {
+        let words = ["-c", "exec \"$0\" \"$1\" >&-", env!("CARGO_BIN_EXE_flow"), command];
+        let output = std::process::Command::new("sh").args(words).env("FLOW_HOME", home.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        assert!(text(&output.stderr).contains("standard output cannot be written"), "{command}");
+    }
 }
 
 #[test]

@@ -15,8 +15,8 @@ use crate::{
 /// name in its details.
 const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 
-/// The failure of a Task whose worker has sent no heartbeat in time.
-pub(super) fn missed_heartbeat(failure: StepFailure) -> StepFailure {
+/// A time-out as that of a Task whose worker has sent no heartbeat in time, which rules for `States.HeartbeatTimeout` match.
+pub fn missed_heartbeat(failure: StepFailure) -> StepFailure {
     StepFailure { details: Some(StepError::named(HEARTBEAT_TIMEOUT, failure.cause.clone())), ..failure }
 }
 
@@ -34,7 +34,7 @@ pub(super) fn missed_heartbeat(failure: StepFailure) -> StepFailure {
 ///
 /// The guide is the Step Functions Developer Guide, "Handling errors in Step Functions workflows". It denies the second row, which a
 /// recording of AWS shows.
-pub(super) fn matches(error_equals: &[String], failure: &StepFailure) -> bool {
+pub fn matches(error_equals: &[String], failure: &StepFailure) -> bool {
     let error = failure.error.as_str();
     if error == "States.Runtime" {
         return false;
