@@ -80,6 +80,10 @@ fn a_heartbeat_is_shorter_than_the_timeout_and_the_authors_own_stays() {
         (json!({ "TimeoutSeconds": 30 }), json!(29)),
         (json!({ "TimeoutSeconds": 1 }), Value::Null),
         (json!({ "TimeoutSeconds": 600, "HeartbeatSeconds": 7 }), json!(7)),
+        (
+            json!({ "QueryLanguage": "JSONata", "TimeoutSeconds": "{% $states.input.limit %}" }),
+            json!("{% $min([60, ($states.input.limit) - 1]) %}"),
+        ),
     ] {
         let found = compiled(&machine(task(given))).unwrap();
         assert_eq!(found.definition["States"]["A"]["HeartbeatSeconds"], expected);

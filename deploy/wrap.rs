@@ -78,7 +78,7 @@ pub(crate) fn wrap(
     options: &CompileOptions,
 ) {
     state.insert("Resource".to_owned(), Value::String(arn));
-    add_heartbeat(state, options.heartbeat_seconds);
+    add_heartbeat(state, options.heartbeat_seconds, scope.jsonata);
     add_retry(state);
     let mut flow = visit(name, scope);
     copy_seconds(state, "HeartbeatSeconds", "heartbeatSeconds", &mut flow);
@@ -116,17 +116,21 @@ fn visit(name: &str, scope: &TaskScope) -> Map<String, Value> {
     flow
 }
 
-/// Adds HeartbeatSeconds if the author gave none. It must be less than TimeoutSeconds.
-fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64) {
+/// Adds HeartbeatSeconds if the author gave none. It must be less than TimeoutSeconds, which may be an expression.
+fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64, jsonata: bool) {
     if state.contains_key("HeartbeatSeconds") || state.contains_key("HeartbeatSecondsPath") {
         return;
     }
-    let seconds = match state.get("TimeoutSeconds").and_then(Value::as_u64) {
-        Some(0 | 1) => return,
-        Some(timeout) => seconds.min(timeout - 1),
-        None => seconds,
+    let timeout = state.get("TimeoutSeconds");
+    let expression = timeout.and_then(Value::as_str).filter(|_| jsonata);
+    let expression = expression.and_then(|text| text.trim().strip_prefix("{%")?.strip_suffix("%}"));
+    let seconds: Value = match (timeout.and_then(Value::as_u64), expression) {
+        (Some(0 | 1), _) => return,
+        (Some(timeout), _) => seconds.min(timeout - 1).into(),
+        (None, Some(expression)) => json!(format!("{{% $min([{seconds}, ({}) - 1]) %}}", expression.trim())),
+        (None, None) => seconds.into(),
     };
-    state.insert("HeartbeatSeconds".to_owned(), seconds.into());
+    state.insert("HeartbeatSeconds".to_owned(), seconds);
 }
 
 /// Adds a first rule for workers that end: those that give a task back, and those that send no more heartbeats, unless a rule of the
