@@ -57,7 +57,8 @@ impl TaskJob {
                 }
             }
             Err(error) => {
-                Outcome::Failure { error: ErrorClass::Invalid.error_name().to_owned(), cause: error.to_string() }
+                let cause = shortened(&error.to_string(), CAUSE_CHARACTERS_MAX);
+                Outcome::Failure { error: ErrorClass::Invalid.error_name().to_owned(), cause }
             }
         };
         let ending = self.answer(outcome).await;
