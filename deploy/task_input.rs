@@ -37,7 +37,7 @@ pub struct Visit {
     /// The state's HeartbeatSeconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat_seconds: Option<u64>,
-    /// The state's TimeoutSeconds.
+    /// The state's TimeoutSeconds. They limit one attempt, which begins anew with each task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
 }
@@ -78,6 +78,11 @@ impl Visit {
         format!("{}[{}]", self.state_path, index.join(","))
     }
 
+    /// The state's name.
+    pub fn state_name(&self) -> &str {
+        self.state_path.rsplit('/').next().unwrap_or_default()
+    }
+
     /// The idempotency token: the same for every attempt of a visit, different for every other visit.
     pub fn token(&self) -> String {
         idempotency_token(&self.execution, &self.indexed_path(), self.entered_ms())
@@ -91,12 +96,6 @@ impl Visit {
     /// When the execution was started, in milliseconds since the Unix epoch.
     pub fn started_ms(&self) -> u64 {
         milliseconds(&self.started_at).unwrap_or(0)
-    }
-
-    /// The deadline of the visit, in milliseconds since the Unix epoch. It counts from entering the state, so that an
-    /// attempt by another worker does not restart the wait.
-    pub fn deadline_ms(&self) -> Option<u64> {
-        Some(self.entered_ms().saturating_add(self.timeout_seconds?.saturating_mul(1_000)))
     }
 }
 

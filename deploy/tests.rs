@@ -80,6 +80,10 @@ fn a_heartbeat_is_shorter_than_the_timeout_and_the_authors_own_stays() {
         (json!({ "TimeoutSeconds": 30 }), json!(29)),
         (json!({ "TimeoutSeconds": 1 }), Value::Null),
         (json!({ "TimeoutSeconds": 600, "HeartbeatSeconds": 7 }), json!(7)),
+        (
+            json!({ "QueryLanguage": "JSONata", "TimeoutSeconds": "{% $states.input.limit %}" }),
+            json!("{% $min([60, ($states.input.limit) - 1]) %}"),
+        ),
     ] {
         let found = compiled(&machine(task(given))).unwrap();
         assert_eq!(found.definition["States"]["A"]["HeartbeatSeconds"], expected);
@@ -88,14 +92,23 @@ fn a_heartbeat_is_shorter_than_the_timeout_and_the_authors_own_stays() {
 }
 
 #[test]
-fn the_rule_for_workers_comes_first_and_leaves_timeouts_to_an_author_who_names_them() {
+fn the_rule_for_workers_comes_first_and_leaves_time_outs_to_the_author() {
+    let rules = |more: Value| {
+        let found = compiled(&machine(task(more))).unwrap();
+        found.definition["States"]["A"]["Retry"].as_array().unwrap().clone()
+    };
     let own = |error: &str| json!({ "Retry": [{ "ErrorEquals": [error] }] });
-    let found = compiled(&machine(task(own("States.ALL")))).unwrap();
-    let rules = &found.definition["States"]["A"]["Retry"];
-    assert_eq!(rules[0]["ErrorEquals"], json!([WORKER_STOPPED, "States.HeartbeatTimeout", "States.Timeout"]));
-    assert_eq!(rules[1]["ErrorEquals"], json!(["States.ALL"]));
-    let found = compiled(&machine(task(own("States.Timeout")))).unwrap();
-    assert_eq!(found.definition["States"]["A"]["Retry"][0]["ErrorEquals"], json!([WORKER_STOPPED]));
+    let for_workers = json!([WORKER_STOPPED, "States.HeartbeatTimeout"]);
+    for more in [json!({}), json!({ "TimeoutSeconds": 30 }), json!({ "TimeoutSecondsPath": "$.seconds" })] {
+        let rules = rules(more);
+        assert_eq!((rules.len(), &rules[0]["ErrorEquals"]), (1, &for_workers), "a time-out is not retried");
+    }
+    for error in ["States.ALL", "States.Timeout"] {
+        let rules = rules(own(error));
+        assert_eq!((&rules[0]["ErrorEquals"], &rules[1]["ErrorEquals"]), (&for_workers, &json!([error])));
+    }
+    let rules = rules(own("States.HeartbeatTimeout"));
+    assert_eq!(rules[0]["ErrorEquals"], json!([WORKER_STOPPED]), "the author's own rule for missed heartbeats decides");
 }
 
 #[test]
@@ -197,7 +210,6 @@ fn a_token_is_the_same_for_every_attempt_and_another_for_every_visit() {
     assert_eq!(first.token(), input("2026-01-01T00:00:00.001Z", 3, &[1]).token());
     assert_ne!(first.token(), input("2026-01-01T00:00:00.002Z", 0, &[1]).token());
     assert_ne!(first.token(), input("2026-01-01T00:00:00.001Z", 0, &[1, 0]).token());
-    assert_eq!(first.deadline_ms(), Some(first.entered_ms() + 5_000));
     assert!(TaskInput::read(r#"{"a": 1}"#).is_err());
 }
 

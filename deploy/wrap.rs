@@ -7,6 +7,8 @@ use crate::{CompileOptions, WORKER_STOPPED};
 /// The number of retries that the compiler adds for workers that end. A rule of the author for `States.ALL` with more
 /// attempts raises it.
 const WORKER_ATTEMPTS: u64 = 6;
+/// The error of a task whose worker sends no heartbeats.
+const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 /// The longest interval between these retries, in seconds.
 const WORKER_DELAY_SECONDS_MAX: u32 = 30;
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
@@ -76,7 +78,7 @@ pub(crate) fn wrap(
     options: &CompileOptions,
 ) {
     state.insert("Resource".to_owned(), Value::String(arn));
-    add_heartbeat(state, options.heartbeat_seconds);
+    add_heartbeat(state, options.heartbeat_seconds, scope.jsonata);
     add_retry(state);
     let mut flow = visit(name, scope);
     copy_seconds(state, "HeartbeatSeconds", "heartbeatSeconds", &mut flow);
@@ -114,29 +116,33 @@ fn visit(name: &str, scope: &TaskScope) -> Map<String, Value> {
     flow
 }
 
-/// Adds HeartbeatSeconds if the author gave none. It must be less than TimeoutSeconds.
-fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64) {
+/// Adds HeartbeatSeconds if the author gave none. It must be less than TimeoutSeconds, which may be an expression.
+fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64, jsonata: bool) {
     if state.contains_key("HeartbeatSeconds") || state.contains_key("HeartbeatSecondsPath") {
         return;
     }
-    let seconds = match state.get("TimeoutSeconds").and_then(Value::as_u64) {
-        Some(0 | 1) => return,
-        Some(timeout) => seconds.min(timeout - 1),
-        None => seconds,
+    let timeout = state.get("TimeoutSeconds");
+    let expression = timeout.and_then(Value::as_str).filter(|_| jsonata);
+    let expression = expression.and_then(|text| text.trim().strip_prefix("{%")?.strip_suffix("%}"));
+    let seconds: Value = match (timeout.and_then(Value::as_u64), expression) {
+        (Some(0 | 1), _) => return,
+        (Some(timeout), _) => seconds.min(timeout - 1).into(),
+        (None, Some(expression)) => json!(format!("{{% $min([{seconds}, ({}) - 1]) %}}", expression.trim())),
+        (None, None) => seconds.into(),
     };
-    state.insert("HeartbeatSeconds".to_owned(), seconds.into());
+    state.insert("HeartbeatSeconds".to_owned(), seconds);
 }
 
-/// Adds a first rule for workers that end. It leaves out timeouts if the author's own rules name them. It allows at least as many
-/// attempts as the author allows for every error: an error never reaches a second rule.
+/// Adds a first rule for workers that end: those that give a task back, and those that send no more heartbeats, unless a rule of the
+/// author names missed heartbeats. It leaves out `States.Timeout`, which means that the author's TimeoutSeconds or a limit of the step
+/// has passed: the state then ends as it does without workers. The rule allows at least as many attempts as the author allows for every
+/// error: an error never reaches a second rule.
 fn add_retry(state: &mut Map<String, Value>) {
     let own = state.get("Retry").and_then(Value::as_array).cloned().unwrap_or_default();
-    let timeouts = ["States.HeartbeatTimeout", "States.Timeout"];
     let names = |rule: &Value| rule["ErrorEquals"].as_array().cloned().unwrap_or_default();
-    let named = own.iter().flat_map(names).any(|name| timeouts.iter().any(|timeout| name == *timeout));
     let mut errors = vec![WORKER_STOPPED];
-    if !named {
-        errors.extend(timeouts);
+    if !own.iter().flat_map(names).any(|name| name == HEARTBEAT_TIMEOUT) {
+        errors.push(HEARTBEAT_TIMEOUT);
     }
     let is_for_all = |rule: &&Value| names(rule).contains(&json!("States.ALL"));
     let attempts = |rule: &Value| rule.get("MaxAttempts").map_or(Some(MAX_ATTEMPTS_DEFAULT), Value::as_u64);

@@ -41,7 +41,7 @@ pub use frame::{Frame, FrameId, FrameRow, FrameState, FrameWrite, Heartbeat, Par
 pub(crate) use frame::{TOP_FRAME, is_long};
 pub use frames::Frames;
 pub use input::{Input, StepAnswer};
-pub use limits::{NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX, too_deep};
+pub use limits::{NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX, refuse_result, too_deep};
 pub(crate) use map_run::uuid_prefix;
 pub use map_run::{
     Child, ChildEntries, ChildId, ChildStatus, Counts, MapRun, MapRunChanges, MapRunLimits, MapRunStatus, child_index,
@@ -49,4 +49,4 @@ pub use map_run::{
 };
 pub(crate) use reentry::check_reentry;
 pub use reentry::{Reentry, reentry_path};
-pub use retry::matches as error_matches;
+pub use retry::{matches as error_matches, missed_heartbeat};

@@ -5,6 +5,11 @@ import json
 import jsonata
 from localstack.aws.api.stepfunctions import ActivityDoesNotExist
 from localstack.runtime.main import main
+from localstack.services.stepfunctions.asl.component.common.error_name.states_error_name import StatesErrorName
+from localstack.services.stepfunctions.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from localstack.services.stepfunctions.asl.component.state.state_execution.state_task.state_task_activitiy import (
+    StateTaskActivity,
+)
 from localstack.services.stepfunctions.asl.eval import states, variable_store
 from localstack.services.stepfunctions.asl.eval.callback import callback
 from localstack.services.stepfunctions.asl.eval.environment import Environment
@@ -63,6 +68,19 @@ def heartbeat_after_answer(self, heartbeat_seconds):
     return endpoint
 
 
+failure_of = StateTaskActivity._from_error
+
+
+def failure_with_name(self, env, ex):
+    """Lets rules for States.HeartbeatTimeout match a missed heartbeat, which LocalStack 4.14 names States.Timeout, and the
+    end of the 60 s that it gives a task without TimeoutSeconds."""
+    failure = failure_of(self, env, ex)
+    is_of_worker = isinstance(ex, callback.HeartbeatTimeoutError) or self.timeout.is_default_value()
+    if isinstance(ex, TimeoutError) and is_of_worker:
+        failure.error_name = StatesErrorName(typ=StatesErrorNameType.StatesHeartbeatTimeout)
+    return failure
+
+
 all_executions = StepFunctionsProvider._get_executions
 
 
@@ -79,6 +97,7 @@ for user in (states, variable_store):
 Environment.as_inner_frame_of = classmethod(frame_with_map)
 callback.CallbackPoolManager.add_activity_task = add_activity_task
 callback.CallbackEndpoint.setup_heartbeat_endpoint = heartbeat_after_answer
+StateTaskActivity._from_error = failure_with_name
 StepFunctionsProvider._get_executions = begun_executions
 
 if __name__ == "__main__":

@@ -110,6 +110,58 @@ fn the_task_of_a_killed_worker_is_done_by_another() {
     assert!(printed.matches(cause).count() >= 2, "{printed}");
 }
 
+#[test]
+fn an_attempt_on_a_worker_has_its_own_time_and_ends_as_it_does_locally() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let deep = format!("{}{}", "[".repeat(101), "]".repeat(101));
+    let script = format!(
+        "echo >> {0}/$1\ncase $1 in\ndeep) echo '{deep}' ;;\nslow) sleep 600 ;;\n\
+         once) [ $(wc -l < {0}/once) -gt 1 ] || sleep 600; echo 2 ;;\nesac",
+        elsewhere.path().display()
+    );
+    let program = elsewhere.program("by-kind", &script);
+    let state = |kind: &str, more: Value| {
+        let mut state = process(&program);
+        state["Parameters"]["Arguments"] = json!([kind]);
+        state.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        state
+    };
+    let rule = |error: &str, more: Value| {
+        let mut rule = json!({ "ErrorEquals": [error] });
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([rule])
+    };
+    let refused = rule("States.ALL", json!({ "Next": "Both", "ResultPath": "$.refused" }));
+    let again = rule("States.Timeout", json!({ "IntervalSeconds": 1, "MaxAttempts": 5 }));
+    let late = rule("States.Timeout", json!({ "Next": "Late" }));
+    let branches = json!([
+        { "StartAt": "Once", "States": { "Once": state("once", json!({ "TimeoutSeconds": 1, "Retry": again })) } },
+        { "StartAt": "Slow", "States": { "Slow": state("slow", json!({ "TimeoutSeconds": 1, "Catch": late })),
+            "Late": { "Type": "Pass", "Result": "late", "End": true } } },
+    ]);
+    let definition = json!({ "StartAt": "Deep", "States": { "Deep": state("deep", json!({ "Catch": refused })),
+        "Both": { "Type": "Parallel", "Branches": branches, "ResultPath": "$.both", "End": true } } });
+    let server = Server::start(&home);
+    let execution = start(&server, &deployed(&server, &definition, 60), "one");
+    let worker = worker(&elsewhere, &server, &program);
+    // A minute is the time of the attempts that are added for workers that end.
+    until(30, "the execution", || status(&server, &execution)["status"] != "RUNNING");
+    let found = status(&server, &execution);
+    assert_eq!(found["status"], "SUCCEEDED", "{found}");
+    let output: Value = serde_json::from_str(found["output"].as_str().unwrap()).unwrap();
+    assert_eq!(output["both"], json!([2, "late"]), "{output}");
+    assert_eq!(output["refused"]["Error"], "States.DataLimitExceeded", "{output}");
+    let runs = |kind: &str| std::fs::read_to_string(elsewhere.path().join(kind)).unwrap_or_default().lines().count();
+    assert!(
+        runs("once") > 1 && runs("slow") <= 1 && runs("deep") == 1,
+        "{} {} {}",
+        runs("once"),
+        runs("slow"),
+        runs("deep")
+    );
+    counters(worker);
+}
+
 /// A Map that runs the program for both items of the input.
 fn both(program: &str) -> Value {
     json!({ "StartAt": "All", "States": { "All": { "Type": "Map", "End": true, "ItemsPath": "$.items",

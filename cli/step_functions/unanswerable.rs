@@ -221,7 +221,7 @@ mod tests {
     fn a_task_that_is_called_again_was_not_answered_yet() {
         let again = asked(&[("TaskFailed", "no"), ("TaskScheduled", "")]);
         let (exit, message) = refused(&again, Some("Ask"));
-        assert_eq!((exit, message.contains("was answered")), (Exit::Refused, false), "{message}");
+        assert_eq!((exit, message.contains("r-1 was answered")), (Exit::Refused, false), "{message}");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use deploy::{TaskInput, Visit, WORKER_STOPPED};
 use engine::{
-    runner::{Clock, SystemClock},
+    machine::refuse_result,
+    runner::Clock,
     step::{self, Answer, ErrorClass, Pending, StepContext, StepError},
 };
 use serde_json::Value;
@@ -13,11 +14,14 @@ use steps::step_functions::{ActivityTask, Receipt};
 use super::{Worker, counts::Ending};
 use crate::ui::text::one_line;
 
-/// The longest output of a task, in bytes (Developer Guide, "Service quotas").
-const OUTPUT_BYTES_MAX: usize = 256 << 10;
+/// The error of an output that Step Functions does not accept.
+const DATA_LIMIT: &str = "States.DataLimitExceeded";
 /// The longest error name and cause, in characters (API Reference, SendTaskFailure).
 const ERROR_CHARACTERS_MAX: usize = 256;
 const CAUSE_CHARACTERS_MAX: usize = 32_768;
+/// The same for a failure that was refused with these lengths, in bytes of ASCII: a service may count in another way.
+const ERROR_BYTES_OF_REFUSED: usize = 128;
+const CAUSE_BYTES_OF_REFUSED: usize = 4_096;
 /// The number of heartbeats within HeartbeatSeconds, so that some may be lost.
 const HEARTBEATS_WITHIN_LIMIT: u32 = 3;
 /// How long an answer is repeated while the API cannot be reached, and the longest pause between attempts.
@@ -53,10 +57,11 @@ impl TaskJob {
                 }
             }
             Err(error) => {
-                Outcome::Failure { error: ErrorClass::Invalid.error_name().to_owned(), cause: error.to_string() }
+                let cause = shortened(&error.to_string(), CAUSE_CHARACTERS_MAX);
+                Outcome::Failure { error: ErrorClass::Invalid.error_name().to_owned(), cause }
             }
         };
-        let ending = self.answer(&outcome).await;
+        let ending = self.answer(outcome).await;
         self.worker.counts.ended(ending);
     }
 
@@ -87,15 +92,19 @@ impl TaskJob {
                     for change in &done.changes {
                         tracing::info!(change = ?change.action, id = %change.id, "{}", change.resource_type);
                     }
-                    return output(&done.output);
+                    return output(input.flow.state_name(), &done.output);
                 }
                 Ok(Answer::Pending(pending)) => {
                     log_wait(&context, &pending, &mut logged);
-                    let until_ms = context.now_ms.saturating_add(pending.check_again_after.as_millis() as u64);
+                    let next_ms = context.now_ms.saturating_add(pending.check_again_after.as_millis() as u64);
+                    let deadline_ms = context.deadline_ms.filter(|deadline_ms| *deadline_ms < next_ms);
                     tokio::select! {
                         biased;
                         _ = stopping.wait_for(|stopping| *stopping) => return Outcome::GivenBack,
-                        () = self.sleep_until(until_ms) => {}
+                        () = self.sleep_until(deadline_ms.unwrap_or(next_ms)) => {}
+                    }
+                    if deadline_ms.is_some() {
+                        return timed_out(input.flow.state_name(), &pending);
                     }
                 }
                 Err(error) => return failed(&error),
@@ -109,6 +118,7 @@ impl TaskJob {
 
     fn context(&self, input: &TaskInput) -> StepContext {
         let visit = &input.flow;
+        // Each task is an attempt of its own, whose time begins when the worker receives it.
         let now_ms = self.worker.clock.now_ms();
         StepContext {
             execution: visit.execution.rsplit(':').next().unwrap_or_default().to_owned(),
@@ -120,22 +130,11 @@ impl TaskJob {
             poll: 0,
             token: visit.token(),
             now_ms,
-            // The steps' clock may run faster and start later than the server's, so the time of entering may be in its
-            // future.
-            first_poll_ms: visit.entered_ms().min(now_ms),
-            deadline_ms: self.deadline_ms(visit, now_ms),
+            first_poll_ms: now_ms,
+            deadline_ms: deadline_ms(visit, now_ms, self.worker.clock.as_ref()),
             abandonment: Default::default(),
             created: Arc::new(perhaps_created(&input.input, visit.started_ms())),
         }
-    }
-
-    /// The deadline of the visit on the steps' clock. A rehearsal's clock runs faster than the server's.
-    fn deadline_ms(&self, visit: &Visit, now_ms: u64) -> Option<u64> {
-        const SPAN_MS: u64 = 1_000_000;
-        let left_ms = visit.deadline_ms()?.saturating_sub(SystemClock::default().now_ms());
-        let real_ms = self.worker.clock.real_duration_until(now_ms + SPAN_MS).as_millis().max(1);
-        let left_ms = u128::from(left_ms) * u128::from(SPAN_MS) / real_ms;
-        Some(now_ms.saturating_add(u64::try_from(left_ms).unwrap_or(u64::MAX)))
     }
 
     /// Sends heartbeats. Returns when the task has ended.
@@ -153,13 +152,13 @@ impl TaskJob {
     }
 
     /// Answers the task. Repeats the answer for a while if the API cannot be reached; after that another worker
-    /// receives the task.
-    async fn answer(&self, outcome: &Outcome) -> Ending {
+    /// receives the task. Answers with a failure if the API refuses the output.
+    async fn answer(&self, mut outcome: Outcome) -> Ending {
         let until = tokio::time::Instant::now() + ANSWER_MAX;
         let mut pause = Duration::from_millis(100);
         loop {
             let (Worker { api, .. }, token) = (&*self.worker, &self.task.token);
-            let (sent, ending) = match outcome {
+            let (sent, ending) = match &outcome {
                 Outcome::Output(output) => (api.task_succeeded(token, output).await, Ending::Succeeded),
                 Outcome::Failure { error, cause } => (api.task_failed(token, error, cause).await, Ending::Failed),
                 Outcome::GivenBack => {
@@ -177,11 +176,50 @@ impl TaskJob {
                 }
                 Err(error) => {
                     tracing::error!("an answer was refused: {error}");
-                    return Ending::AnswerRefused;
+                    let Some(next) = outcome.after_refusal(&error) else { return Ending::AnswerRefused };
+                    outcome = next;
                 }
             }
         }
     }
+}
+
+impl Outcome {
+    /// The answer after the service refused this one for what it contains, so that the step is not called again in vain. `None` if
+    /// another answer would be refused too.
+    fn after_refusal(&self, error: &StepError) -> Option<Outcome> {
+        if error.class != ErrorClass::Invalid {
+            return None;
+        }
+        let next = match self {
+            Outcome::Output(_) => Outcome::Failure {
+                error: DATA_LIMIT.to_owned(),
+                cause: shortened(&format!("The output was refused: {error}"), CAUSE_CHARACTERS_MAX),
+            },
+            Outcome::Failure { error, cause } => Outcome::Failure {
+                error: plain(error, ERROR_BYTES_OF_REFUSED),
+                cause: plain(cause, CAUSE_BYTES_OF_REFUSED),
+            },
+            Outcome::GivenBack | Outcome::Over => return None,
+        };
+        (next != *self).then_some(next)
+    }
+}
+
+/// The deadline of an attempt that begins now, on the steps' clock. A rehearsal's clock runs faster than the server's.
+fn deadline_ms(visit: &Visit, now_ms: u64, clock: &dyn Clock) -> Option<u64> {
+    const SPAN_MS: u64 = 1_000_000;
+    let limit_ms = visit.timeout_seconds?.saturating_mul(1_000);
+    let real_ms = clock.real_duration_until(now_ms + SPAN_MS).as_millis().max(1);
+    let limit_ms = u128::from(limit_ms) * u128::from(SPAN_MS) / real_ms;
+    Some(now_ms.saturating_add(u64::try_from(limit_ms).unwrap_or(u64::MAX)))
+}
+
+/// The failure of a step that still waits at its deadline, as the local engine reports it.
+fn timed_out(state: &str, pending: &Pending) -> Outcome {
+    let reason = pending.reason.trim_end_matches('.');
+    let cause = format!("The state '{state}' did not end within its TimeoutSeconds. The last poll found: {reason}.");
+    Outcome::Failure { error: "States.Timeout".to_owned(), cause: shortened(&cause, CAUSE_CHARACTERS_MAX) }
 }
 
 /// Logs why a step waits, unless that was logged last. Only the worker knows it: Step Functions has no record of a poll. What a person must
@@ -211,22 +249,36 @@ fn may_pass(error: &StepError) -> bool {
     matches!(error.class, ErrorClass::Throttled | ErrorClass::Unknown | ErrorClass::Credentials | ErrorClass::Busy)
 }
 
-fn output(value: &Value) -> Outcome {
-    let text = value.to_string();
-    if text.len() <= OUTPUT_BYTES_MAX {
-        return Outcome::Output(text);
+/// The answer with the output of a state's step: a failure, as locally, if the output is too large or nested too deep.
+fn output(state: &str, value: &Value) -> Outcome {
+    match refuse_result(state, value) {
+        Ok(()) => Outcome::Output(value.to_string()),
+        Err(failure) => {
+            Outcome::Failure { error: failure.error, cause: shortened(&failure.cause, CAUSE_CHARACTERS_MAX) }
+        }
     }
-    let cause = format!("The output has {} bytes; Step Functions accepts at most {OUTPUT_BYTES_MAX}.", text.len());
-    Outcome::Failure { error: "States.DataLimitExceeded".to_owned(), cause }
 }
 
 fn failed(error: &StepError) -> Outcome {
     let cause = if error.name.is_some() { error.cause.clone() } else { error.to_string() };
-    let shortened = |text: &str, max| text.chars().take(max).collect::<String>();
     Outcome::Failure {
         error: shortened(error.error_name(), ERROR_CHARACTERS_MAX),
         cause: shortened(&cause, CAUSE_CHARACTERS_MAX),
     }
+}
+
+fn shortened(text: &str, characters_max: usize) -> String {
+    text.chars().take(characters_max).collect()
+}
+
+/// The beginning of a text in printable ASCII.
+fn plain(text: &str, bytes_max: usize) -> String {
+    let printable = |c: char| match c {
+        ' '..='~' => c,
+        c if c.is_whitespace() => ' ',
+        _ => '?',
+    };
+    text.chars().map(printable).take(bytes_max).collect()
 }
 
 /// Every text of a step's arguments that may be an id that this execution created. A worker does not know what other
@@ -258,7 +310,12 @@ fn is_id(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use engine::step::Instructions;
+    #![allow(clippy::unwrap_used)]
+    use engine::{
+        machine::{NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX},
+        runner::{ScaledClock, SystemClock},
+        step::Instructions,
+    };
     use serde_json::json;
 
     use super::*;
@@ -291,10 +348,58 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_is_too_long_is_a_failure_that_names_the_limit() {
-        assert_eq!(output(&json!({ "a": 1 })), Outcome::Output(r#"{"a":1}"#.to_owned()));
-        let Outcome::Failure { error, .. } = output(&json!("x".repeat(OUTPUT_BYTES_MAX))) else { panic!("no failure") };
+    fn an_output_that_is_too_long_or_too_deep_is_a_failure_that_names_the_limit() {
+        assert_eq!(output("A", &json!({ "a": 1 })), Outcome::Output(r#"{"a":1}"#.to_owned()));
+        let deep = (0..=NESTING_LEVELS_MAX).fold(json!(1), |inner, _| json!([inner]));
+        for (value, words) in
+            [(json!("x".repeat(PAYLOAD_BYTES_MAX)), "maximum number of bytes"), (deep, "deeper than 100 levels")]
+        {
+            let Outcome::Failure { error, cause } = output("A", &value) else { panic!("no failure") };
+            assert_eq!(error, "States.DataLimitExceeded");
+            assert!(cause.starts_with("The state/task 'A' ") && cause.contains(words), "{cause}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_refused_for_what_it_contains_becomes_a_failure_that_is_accepted() {
+        let refusal = StepError::new(ErrorClass::Invalid, "Invalid Output: 'nested'");
+        let refused = Outcome::Output("[]".to_owned()).after_refusal(&refusal).unwrap();
+        let Outcome::Failure { error, cause } = &refused else { panic!("no failure") };
         assert_eq!(error, "States.DataLimitExceeded");
+        assert!(cause.contains("Invalid Output: 'nested'"), "{cause}");
+        assert_eq!(refused.after_refusal(&refusal), None, "it cannot be shortened");
+        let long = Outcome::Failure { error: "é".repeat(256), cause: "é\n".repeat(16_384) };
+        let Some(Outcome::Failure { error, cause }) = long.after_refusal(&refusal) else { panic!("no failure") };
+        assert_eq!((error.len(), cause.len()), (ERROR_BYTES_OF_REFUSED, CAUSE_BYTES_OF_REFUSED));
+        assert_eq!(Outcome::Failure { error, cause }.after_refusal(&refusal), None);
+        assert_eq!(Outcome::GivenBack.after_refusal(&refusal), None);
+        let forbidden = StepError::new(ErrorClass::Permission, "not authorized");
+        assert_eq!(Outcome::Output("[]".to_owned()).after_refusal(&forbidden), None, "its content is not the reason");
+    }
+
+    #[test]
+    fn an_attempt_has_its_complete_time_whenever_its_state_was_entered() {
+        let flow = json!({ "execution": "arn:e", "startedAt": "2020-01-01T00:00:00.000Z", "statePath": "A/B",
+            "enteredAt": "2020-01-01T00:00:01.000Z", "retryCount": 3, "timeoutSeconds": 5 });
+        let visit = TaskInput::read(&json!({ "flow": flow, "input": 1 }).to_string()).unwrap().flow;
+        for (speed, expected_ms) in [(1.0, 5_000), (10.0, 50_000)] {
+            let clock = ScaledClock::new(SystemClock::default().now_ms(), speed);
+            let now_ms = clock.now_ms();
+            let limit_ms = deadline_ms(&visit, now_ms, &clock).unwrap() - now_ms;
+            assert!(limit_ms.abs_diff(expected_ms) <= expected_ms / 10, "{limit_ms} at speed {speed}");
+        }
+        let without = Visit { timeout_seconds: None, ..visit };
+        assert_eq!(deadline_ms(&without, 7, &SystemClock::default()), None);
+    }
+
+    #[test]
+    fn a_wait_that_times_out_reports_what_its_last_poll_found() {
+        let Outcome::Failure { error, cause } = timed_out("A", &Pending::new("no such name.", Duration::from_secs(5)))
+        else {
+            panic!("no failure")
+        };
+        assert_eq!(error, "States.Timeout");
+        assert_eq!(cause, "The state 'A' did not end within its TimeoutSeconds. The last poll found: no such name.");
     }
 
     #[test]

@@ -54,7 +54,10 @@ pub(super) fn refuse(state: &str, value: &Value) -> Result<(), StepFailure> {
 
 /// Fails the state if the result of its call is too large or nested too deep. Unlike other values that are too large, `States.ALL`
 /// matches this failure, because it is the failure of a call.
-pub(super) fn refuse_result(called: &str, result: &Value) -> Result<(), StepFailure> {
+///
+/// # Errors
+/// `States.DataLimitExceeded`.
+pub fn refuse_result(called: &str, result: &Value) -> Result<(), StepFailure> {
     refuse(called, result).map_err(|failure| StepFailure {
         details: Some(StepError::named(failure.error.clone(), failure.cause.clone())),
         ..failure

@@ -8,7 +8,17 @@ use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
 use crate::{
     asl::{JitterStrategy, Retrier},
     journal::StepFailure,
+    step::StepError,
 };
+
+/// The name by which rules match a missed heartbeat. The failure itself is named `States.Timeout`, as AWS records it, and has this
+/// name in its details.
+const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
+
+/// A time-out as that of a Task whose worker has sent no heartbeat in time, which rules for `States.HeartbeatTimeout` match.
+pub fn missed_heartbeat(failure: StepFailure) -> StepFailure {
+    StepFailure { details: Some(StepError::named(HEARTBEAT_TIMEOUT, failure.cause.clone())), ..failure }
+}
 
 /// Whether `ErrorEquals` matches the failure.
 ///
@@ -17,7 +27,9 @@ use crate::{
 /// | `States.Runtime` | no | no | no | guide: "will always cause the execution to fail" |
 /// | `States.DataLimitExceeded`: the result of a call | yes | yes | no | recorded, March 2024: caught by `States.ALL` |
 /// | `States.DataLimitExceeded`: arguments, output, variables | yes | no | no | guide: "a terminal error that can't be caught by `States.ALL`" |
-/// | `States.Timeout`, `States.HeartbeatTimeout` | yes, by either name | yes | no | guide; a missed heartbeat is recorded as `States.Timeout` |
+/// | `States.Timeout`: TimeoutSeconds have passed | yes | yes | no | guide |
+/// | `States.Timeout`: a heartbeat was missed | yes, also by `States.HeartbeatTimeout` | yes | no | specification, "Error names"; recorded as `States.Timeout` |
+/// | `States.HeartbeatTimeout` | yes, also by `States.Timeout` | yes | no | specification |
 /// | every other error, such as `States.QueryEvaluationError` | yes | yes | yes | guide: `States.TaskFailed` "matches any known error name except for `States.Timeout`" |
 ///
 /// The guide is the Step Functions Developer Guide, "Handling errors in Step Functions workflows". It denies the second row, which a
@@ -29,12 +41,13 @@ pub fn matches(error_equals: &[String], failure: &StepFailure) -> bool {
     }
     // Only the failure of a call has details.
     let is_terminal = error == "States.DataLimitExceeded" && failure.details.is_none();
+    let is_missed_heartbeat = error == HEARTBEAT_TIMEOUT
+        || failure.details.as_ref().is_some_and(|details| details.name.as_deref() == Some(HEARTBEAT_TIMEOUT));
     error_equals.iter().any(|name| match name.as_str() {
         "States.ALL" => !is_terminal,
-        "States.TaskFailed" => {
-            !matches!(error, "States.Timeout" | "States.HeartbeatTimeout" | "States.DataLimitExceeded")
-        }
-        "States.Timeout" | "States.HeartbeatTimeout" => matches!(error, "States.Timeout" | "States.HeartbeatTimeout"),
+        "States.TaskFailed" => !matches!(error, "States.Timeout" | HEARTBEAT_TIMEOUT | "States.DataLimitExceeded"),
+        "States.Timeout" => matches!(error, "States.Timeout" | HEARTBEAT_TIMEOUT),
+        HEARTBEAT_TIMEOUT => is_missed_heartbeat,
         name => name == error,
     })
 }
@@ -74,7 +87,6 @@ fn mix(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::step::StepError;
 
     fn rule() -> Retrier {
         Retrier {
@@ -140,7 +152,18 @@ mod tests {
             assert_eq!(found, expected, "{error}, the failure of a call: {of_call}");
             assert!(!matched("Other", error, of_call), "{error}");
         }
-        assert!(matched("States.HeartbeatTimeout", "States.Timeout", false));
         assert!(matched("States.Timeout", "States.HeartbeatTimeout", false));
+        for of_call in [false, true] {
+            assert!(!matched("States.HeartbeatTimeout", "States.Timeout", of_call), "TimeoutSeconds have passed");
+        }
+    }
+
+    #[test]
+    fn a_missed_heartbeat_is_matched_by_both_names_of_a_time_out() {
+        let timed_out = StepFailure { error: "States.Timeout".to_owned(), cause: String::new(), details: None };
+        let failure = missed_heartbeat(timed_out);
+        assert_eq!(failure.error, "States.Timeout");
+        let found = ["States.HeartbeatTimeout", "States.Timeout", "States.ALL", "States.TaskFailed"];
+        assert_eq!(found.map(|rule| matches(&[rule.to_owned()], &failure)), [true, true, true, false]);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Command, FrameId, FrameState, Heartbeat, Parked, StepAnswer, StepCall, Waiting, limits, scope::Extra,
+    Command, FrameId, FrameState, Heartbeat, Parked, StepAnswer, StepCall, Waiting, limits, retry, scope::Extra,
     state::Leaving, turn::Turn, wait::shown,
 };
 use crate::{
@@ -181,6 +181,7 @@ impl Turn<'_> {
     }
 
     fn task_timed_out(&mut self, id: FrameId) {
+        let is_missed_heartbeat = self.has_missed_heartbeat(id);
         self.abandon(id);
         let row = &self.frame(id).row;
         let reason = match &row.frame_state {
@@ -199,7 +200,17 @@ impl Turn<'_> {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
             self.event(Some(id), HistoryEventDetails::TaskTimedOut { name, resource, failure });
         }
-        self.fail_state(id, failure);
+        self.fail_state(id, if is_missed_heartbeat { retry::missed_heartbeat(failure) } else { failure });
+    }
+
+    /// Whether a Task that has timed out has missed a heartbeat before its TimeoutSeconds had passed.
+    fn has_missed_heartbeat(&self, id: FrameId) -> bool {
+        match &self.frame(id).row.frame_state {
+            FrameState::Task { parked: Some(_), deadline_ms, heartbeat: Some(heartbeat), .. } => heartbeat
+                .due_ms
+                .is_some_and(|due_ms| due_ms <= self.now_ms() && deadline_ms.is_none_or(|deadline| due_ms < deadline)),
+            _ => false,
+        }
     }
 
     pub(super) fn name_and_resource(&self, id: FrameId) -> Option<(Arc<str>, Arc<str>)> {
@@ -271,7 +282,12 @@ impl Turn<'_> {
     pub(super) fn answer_from_outside(&mut self, id: FrameId, answer: Result<Value, ErrorAndCause>) {
         match answer {
             Ok(output) => self.task_done(id, output, Vec::new()),
-            Err(ErrorAndCause { error, cause }) => self.task_failed_as(id, StepFailure { error, cause, details: None }),
+            Err(ErrorAndCause { error, cause }) => {
+                // The failure of a call: `States.ALL` matches it, also if the result of the call was too large.
+                let is_limit = error == "States.DataLimitExceeded";
+                let details = is_limit.then(|| StepError::named(error.clone(), cause.clone()));
+                self.task_failed_as(id, StepFailure { error, cause, details });
+            }
         }
     }
 

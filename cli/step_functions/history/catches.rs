@@ -2,8 +2,14 @@
 
 use std::collections::HashMap;
 
-use engine::{asl::each_state, journal::StepFailure, machine::error_matches};
+use engine::{
+    asl::each_state,
+    journal::StepFailure,
+    machine::{error_matches, missed_heartbeat},
+};
 use serde_json::Value;
+
+use super::time_limits::HEARTBEAT_MARK;
 
 /// A rule of a `Catch`.
 #[derive(Debug)]
@@ -37,7 +43,12 @@ impl Catches {
         let matching = match rules {
             // It was caught, so by this one.
             [only] => Some(only),
-            several => several.iter().find(|rule| error_matches(&rule.error_equals, failure)),
+            several => {
+                // The history has the same error for a missed heartbeat and for the end of TimeoutSeconds.
+                let is_heartbeat = failure.cause.ends_with(HEARTBEAT_MARK);
+                let failure = if is_heartbeat { missed_heartbeat(failure.clone()) } else { failure.clone() };
+                several.iter().find(|rule| error_matches(&rule.error_equals, &failure))
+            }
         };
         matching.map(|rule| rule.next.clone()).unwrap_or_default()
     }
@@ -48,5 +59,25 @@ fn rule(json: &Value) -> Rule {
     Rule {
         error_equals: names.map(str::to_owned).collect(),
         next: json["Next"].as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_rule_for_missed_heartbeats_is_that_of_no_other_time_out() {
+        let rule = |error: &str, next: &str| json!({ "ErrorEquals": [error], "Next": next });
+        let catch = json!([rule("States.HeartbeatTimeout", "Missed"), rule("States.ALL", "Late")]);
+        let catches =
+            Catches::of(&json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "Catch": catch, "End": true } } }));
+        let next = |cause: String| {
+            catches.next_of("A", &StepFailure { error: "States.Timeout".to_owned(), cause, details: None })
+        };
+        assert_eq!(next(format!("no heartbeat arrived for HeartbeatSeconds, 2 s {HEARTBEAT_MARK}")), "Missed");
+        assert_eq!(next("the call did not end within TimeoutSeconds, 20 s".to_owned()), "Late");
     }
 }

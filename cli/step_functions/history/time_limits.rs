@@ -6,6 +6,8 @@ use steps::step_functions::RemoteEvent;
 
 /// The error of every time-out, also after a missed heartbeat.
 const TIMEOUT: &str = "States.Timeout";
+/// The end of the cause of a missed heartbeat.
+pub(super) const HEARTBEAT_MARK: &str = "(States.HeartbeatTimeout)";
 
 /// The limits of a call that is scheduled.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Call {
         let is_before_end = self.timeout_seconds.is_none_or(|seconds| elapsed_ms < seconds.saturating_mul(1_000));
         match (self.heartbeat_seconds.filter(|_| is_before_end), self.timeout_seconds) {
             (Some(seconds), _) => {
-                Some(format!("no heartbeat arrived for HeartbeatSeconds, {seconds} s (States.HeartbeatTimeout)"))
+                Some(format!("no heartbeat arrived for HeartbeatSeconds, {seconds} s {HEARTBEAT_MARK}"))
             }
             (None, Some(seconds)) => Some(format!("the call did not end within TimeoutSeconds, {seconds} s")),
             (None, None) => None,

@@ -337,6 +337,28 @@ fn a_server_that_was_away_gives_the_holders_of_tasks_one_interval_to_report() {
 }
 
 #[test]
+fn a_rule_for_missed_heartbeats_does_not_match_the_end_of_the_time() {
+    let state = one(json!({ "TimeoutSeconds": 30, "HeartbeatSeconds": 10,
+        "Resource": "arn:aws:states:us-east-1:111111111111:activity:a",
+        "Retry": [{ "ErrorEquals": ["States.HeartbeatTimeout"], "MaxAttempts": 5 }] }));
+    let ends = |is_fetched: bool| {
+        let mut trial = Trial::start(state.clone(), json!({}));
+        let (frame, visit, attempt) = {
+            let row = &trial.execution.frames.in_order().next().unwrap().row;
+            (row.id, row.visit, row.attempt)
+        };
+        if is_fetched {
+            trial.give(Input::Fetched { frame, visit, attempt, worker: None });
+        }
+        trial.sleep();
+        let retries = trial.notes().iter().filter(|note| matches!(note, Note::RetryScheduled { .. })).count();
+        (trial.status(), retries)
+    };
+    assert_eq!(ends(true), (ExecutionStatus::Running, 1), "its worker sent no heartbeat");
+    assert_eq!(ends(false), (ExecutionStatus::Failed, 0), "no worker has it");
+}
+
+#[test]
 fn a_call_that_may_have_run_before_its_process_ended_is_noted_when_it_is_made_again() {
     let mut trial = Trial::start(one(json!({})), json!({}));
     trial.give(Input::Recover);
