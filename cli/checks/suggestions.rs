@@ -1,8 +1,9 @@
 //! Adds suggestions to problems whose messages are Step Functions' own.
 
 use engine::{
-    asl::{Diagnostic, did_you_mean, each_state, nearest},
+    asl::{Diagnostic, each_state},
     query::Comparison,
+    spelling::{did_you_mean, nearest},
     step::{Registry, optimized_integrations},
 };
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! `flow explain`.
 
 use clap::Args;
-use engine::asl::{did_you_mean, nearest};
+use engine::spelling::{did_you_mean, nearest};
 use serde_json::json;
 
 use crate::{

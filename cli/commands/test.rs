@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, path::Path};
 
 use clap::Args;
 use engine::{
-    asl::{did_you_mean, nearest},
     machine::{ExecutionHeader, ExecutionStatus},
+    spelling::{did_you_mean, nearest},
 };
 use serde_json::{Value, json};
 

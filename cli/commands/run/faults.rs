@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, convert::Infallible, time::Duration};
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest};
 use engine::{
-    asl::{did_you_mean, nearest},
+    spelling::{did_you_mean, nearest},
     step::Registry,
 };
 use rehearsal::{DATABASE_STATUSES, InjectedFault, World};
