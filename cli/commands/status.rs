@@ -14,7 +14,7 @@ use api::{
 use clap::Args;
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus, FrameRow},
-    store::Holder,
+    store::LockOwner,
 };
 use serde_json::json;
 
@@ -91,7 +91,7 @@ async fn show(global: &Global, store: Handle, id: &str, state: Option<&str>) -> 
         None => {
             let runs = status.execution.status == ExecutionStatus::Running;
             let typical = if runs { typical(&store, id).await } else { Typical::default() };
-            let owner = (store.owner_elsewhere().await, store.holder_elsewhere().await);
+            let owner = (store.owner_elsewhere().await, store.lock_owner_elsewhere().await);
             lines(global, &status, &typical, (owner.0.as_deref(), owner.1.as_ref()), now_ms)
         }
     };
@@ -100,12 +100,12 @@ async fn show(global: &Global, store: Handle, id: &str, state: Option<&str>) -> 
     Ok(Exit::Success)
 }
 
-/// The lines of one execution. `owner` and `holder`: the owner of the store, if it is another process, for people and for programs.
+/// The lines of one execution. The owner of the store, if it is another process: `owner` for people, `lock_owner` for programs.
 fn lines(
     global: &Global,
     status: &DescribeExecutionResponse,
     typical: &Typical,
-    (owner, holder): (Option<&str>, Option<&Holder>),
+    (owner, lock_owner): (Option<&str>, Option<&LockOwner>),
     now_ms: u64,
 ) -> Vec<String> {
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
@@ -116,7 +116,7 @@ fn lines(
         let line = json!({
             "type": "status", "execution": view.id, "message": message, "displayStatus": display_status, "header": execution,
             "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
-            "timeLeft": view.time_left(typical, now_ms), "owner": holder,
+            "timeLeft": view.time_left(typical, now_ms), "owner": lock_owner,
         });
         return vec![json::complete(line).to_string()];
     }
