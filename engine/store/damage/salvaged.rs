@@ -2,8 +2,14 @@
 
 use std::path::Path;
 
-use super::{checkpoint, log_files, memtable, memtable::Memtable};
-use crate::store::{Batch, DiskIndex, MemoryRecords, Mirror, Records, StoreError, log, payload, records::Record};
+use crate::store::{
+    Batch, DiskIndex, MemoryRecords, Mirror, Records, StoreError, batch_codec, log,
+    logged::{
+        checkpoint, log_files,
+        memtable::{self, Memtable},
+    },
+    records::Record,
+};
 
 /// Refuses writes.
 pub(in crate::store) struct SalvagedRecords {
@@ -33,7 +39,7 @@ impl SalvagedRecords {
         problems.extend(damage);
         let mut memtable = Memtable::default();
         for (_, bytes) in found.iter().flat_map(log::FoundFile::frames) {
-            match payload::decode(bytes) {
+            match batch_codec::decode(bytes) {
                 Ok(changes) => memtable.extend(changes),
                 Err(problem) => problems.push(problem),
             }
