@@ -2,6 +2,7 @@
 //! owner.
 
 mod approval;
+mod before_driving;
 mod cancel;
 mod describe;
 mod entries;
@@ -22,8 +23,8 @@ mod start;
 mod time_left;
 mod track;
 mod unanswerable;
-mod verified;
-mod verify;
+mod verify_environment;
+mod verify_store;
 mod waiting_tasks;
 
 use futures::{StreamExt, stream::BoxStream};
@@ -54,7 +55,8 @@ pub use signal::{SignalTask, SignalTaskRequest, TaskOutcome};
 pub use start::{StartExecution, StartExecutionRequest, state_machine_name};
 pub use time_left::{EstimateTimeLeft, EstimateTimeLeftResponse};
 pub use track::{TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse};
-pub use verify::{StoreFindings, VerifyEnvironment, VerifyEnvironmentRequest, VerifyStore, VerifyStoreRequest};
+pub use verify_environment::{VerifyEnvironment, VerifyEnvironmentRequest};
+pub use verify_store::{StoreFindings, VerifyStore, VerifyStoreRequest};
 
 pub(crate) use shown::{received_key, shown_key};
 
