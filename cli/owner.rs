@@ -10,6 +10,7 @@ mod retry_limit;
 mod stream;
 mod take_over;
 mod verification;
+mod verified_call;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -188,6 +189,11 @@ impl Handle {
             Backend::Remote(_) => OwnerLock::owner(self.home.folder()),
             Backend::Local(_) | Backend::Idle(_) | Backend::StepFunctions(_) => None,
         }
+    }
+
+    /// Notes that this process watches an execution, and no other one, and begins nothing more in it.
+    pub fn begin_watch(&self, id: &str) {
+        let _ = self.watched.set(id.to_owned());
     }
 
     async fn backend(&self) -> Arc<Backend> {
