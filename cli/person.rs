@@ -1,5 +1,8 @@
 //! The person who runs a command, as recorded in the history.
 
+pub mod question;
+pub mod token_file;
+
 use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
 
 use engine::{journal::Signaller, store::LockOwner};

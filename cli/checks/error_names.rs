@@ -9,7 +9,7 @@ use engine::{
 };
 use serde_json::Value;
 
-use crate::explanations;
+use crate::checks::explanations;
 
 /// The prefixes of flow's own error names, each with the resources that fail with them. Any resource can fail with an
 /// error of the prefix `Flow.`.

@@ -8,7 +8,7 @@ use engine::{
 };
 use serde_json::Value;
 
-use crate::source::pointer_of;
+use crate::definition::source::pointer_of;
 
 /// The fields of a state machine, a state and its parts. Source: states-language.net, and the Developer Guide's pages
 /// on each type of state.

@@ -16,10 +16,10 @@ use engine::{
 use serde_json::Value;
 
 use crate::{
+    execution::locate::{Located, locate_at},
     exit::{CliError, Exit},
     global::{Global, Output},
     ids::REHEARSAL_PREFIX,
-    locate::{Located, locate_at},
     out,
     owner::{Handle, Stream, StreamError},
     target::Target,

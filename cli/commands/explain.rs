@@ -5,8 +5,8 @@ use engine::spelling::{did_you_mean, nearest};
 use serde_json::json;
 
 use crate::{
+    checks::explanations::{self, Explanation},
     exit::{CliError, Exit},
-    explanations::{self, Explanation},
     global::{Global, Output},
     ui::json,
 };

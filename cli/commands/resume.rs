@@ -24,11 +24,11 @@ use super::{
 use crate::{
     clock,
     environments::{Environments, Location, Pinned},
+    execution::locate::{Located, if_pruned, locate_at},
     exit::{CliError, Exit},
     global::{Global, Output, Source, duration},
     home::Home,
     interrupt,
-    locate::{Located, if_pruned, locate_at},
     owner::Handle,
     proposed::{OPTIONS, run_options},
     shell::{self, option, quote_name},

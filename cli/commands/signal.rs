@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::answered;
 use crate::{
+    execution::locate::{if_pruned, locate_signalled},
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::{if_pruned, locate_signalled},
     person,
     proposed::OPTIONS,
     shell::{quote_name, state_name},

@@ -23,10 +23,10 @@ use super::{approvals, watch::typical};
 use crate::{
     clock,
     environments::Pinned,
+    execution::locate::{Located, locate_at},
     exit::{CliError, Exit},
     global::{Global, Output},
     home::Home,
-    locate::{Located, locate_at},
     owner::Handle,
     proposed::OPTIONS,
     shell::state_name,

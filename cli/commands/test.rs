@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 
 use crate::{
     checks::DefinitionFile,
+    execution::input,
     exit::{CliError, Exit},
     global::{Global, Output},
-    input,
-    mocks::{self, MockConfig, mocked},
-    trial,
+    trial::{
+        self,
+        mocks::{self, MockConfig, mocked},
+    },
     ui::{json, text},
 };
 

@@ -6,13 +6,13 @@ use api::flow::PlanReentryResponse;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use crate::{
+    execution::reentry,
     exit::CliError,
     global::Global,
     ids::REHEARSAL_PREFIX,
     owner::Handle,
+    person::question::question,
     proposed::{OPTIONS, again_from},
-    question::question,
-    reentry,
     shell::quote_name,
 };
 

@@ -7,8 +7,13 @@ use serde_json::Value;
 
 use super::RunArguments;
 use crate::{
-    exit::CliError, global::Global, locate::locate_at, proposed::run_options, reentry, shell::quote_name,
-    target::Engine, this_process,
+    execution::{locate::locate_at, reentry},
+    exit::CliError,
+    global::Global,
+    proposed::run_options,
+    shell::quote_name,
+    target::Engine,
+    this_process,
 };
 
 /// The workflow of an earlier execution.

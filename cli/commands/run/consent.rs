@@ -6,7 +6,7 @@ use super::{Plan, RunArguments};
 use crate::{
     exit::CliError,
     global::{Global, Output},
-    question::question,
+    person::question::question,
     ui::text::visible,
 };
 

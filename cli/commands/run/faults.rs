@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::{
     checks::state_names,
+    definition::policy,
     exit::CliError,
     global::{Global, Output},
     home::Home,
     owner::Handle,
-    policy,
     ui::{block, json},
 };
 

@@ -23,15 +23,14 @@ use workflows::DEFINITION_ENDINGS;
 
 use crate::{
     arguments::Arguments,
-    checks::state_names,
+    checks::{explanations, state_names},
     clock,
     commands::completions::VARIABLE,
     configuration, environments,
+    execution::locate::{LATEST, Located, locate},
     exit::{CliError, Exit},
-    explanations,
     global::Global,
     home::Home,
-    locate::{LATEST, Located, locate},
     owner::Handle,
     runtime, step_manual, this_process,
 };
