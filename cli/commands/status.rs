@@ -149,37 +149,20 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         }
     };
     let (mut any, mut more) = (false, false);
+    let is_local = arguments.target.engine == Engine::Local;
     // At Step Functions it takes one history for each execution: flow approvals reads them.
-    for handle in handles.iter().filter(|_| arguments.target.engine == Engine::Local) {
+    for handle in handles.iter().filter(|_| is_local) {
         show_needs(global, handle).await?;
     }
     for handle in handles {
         // A program that reads the lines needs all of them.
-        if global.output == Output::Json && arguments.target.engine == Engine::Local {
+        if global.output == Output::Json && is_local {
             rows::print_all(&handle).await?;
-            handle.leave();
-            continue;
-        }
-        let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request.clone()).await?;
-        let limit = if all { usize::MAX } else { LISTED_MAX };
-        more |= executions.len() > limit;
-        let now_ms = clock::of(handle.home()).now_ms();
-        any |= !executions.is_empty();
-        let listed = executions.into_iter().take(limit).map(|header| {
-            let driven = driven.contains(&header.id);
-            let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
-            Listed { header, driven, needs }
-        });
-        let listed: Vec<Listed> = listed.collect();
-        match global.output {
-            Output::Json => listed.iter().for_each(|listed| json::print(rows::row(listed, now_ms))),
-            Output::Human => {
-                let screen = Screen::of_stdout(global.color());
-                if handle.home().rehearsal && !listed.is_empty() {
-                    say!("{}", screen.plain(REHEARSALS));
-                }
-                list(&listed, now_ms, &screen).iter().for_each(|line| say_raw!("{line}"));
-            }
+        } else {
+            let found =
+                list_latest(global, &handle, request.clone(), if all { usize::MAX } else { LISTED_MAX }).await?;
+            any |= found > 0;
+            more |= !all && found > LISTED_MAX;
         }
         handle.leave();
     }
@@ -197,6 +180,30 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         }
     }
     Ok(Exit::Success)
+}
+
+/// Lists the latest executions of a home or an engine, at most `limit`. Returns how many were found.
+async fn list_latest(global: &Global, handle: &Handle, request: ListRequest, limit: usize) -> Result<usize, CliError> {
+    let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request).await?;
+    let found = executions.len();
+    let now_ms = clock::of(handle.home()).now_ms();
+    let listed = executions.into_iter().take(limit).map(|header| {
+        let driven = driven.contains(&header.id);
+        let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
+        Listed { header, driven, needs }
+    });
+    let listed: Vec<Listed> = listed.collect();
+    match global.output {
+        Output::Json => listed.iter().for_each(|listed| json::print(rows::row(listed, now_ms))),
+        Output::Human => {
+            let screen = Screen::of_stdout(global.color());
+            if handle.home().rehearsal && !listed.is_empty() {
+                say!("{}", screen.plain(REHEARSALS));
+            }
+            list(&listed, now_ms, &screen).iter().for_each(|line| say_raw!("{line}"));
+        }
+    }
+    Ok(found)
 }
 
 /// Shows what waits for a person, with the command to paste.
