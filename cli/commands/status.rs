@@ -69,34 +69,34 @@ pub struct StatusArguments {
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
     let Some(wanted) = &arguments.id else { return list_all(global, &arguments).await };
     this_process::is_about_state(arguments.state.as_deref());
-    let Located { header: ExecutionHeader { id, .. }, store } = locate_at(global, &arguments.target, wanted).await?;
+    let Located { header: ExecutionHeader { id, .. }, handle } = locate_at(global, &arguments.target, wanted).await?;
     let state = arguments.state.as_deref();
     match arguments.watch {
-        true => watching::watch(global, store, &id, state).await,
-        false => show(global, store, &id, state).await,
+        true => watching::watch(global, handle, &id, state).await,
+        false => show(global, handle, &id, state).await,
     }
 }
 
 /// Shows one execution, or its states with a name or path.
-async fn show(global: &Global, store: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
+async fn show(global: &Global, handle: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-    let status = store.call::<DescribeExecution>(request).await?;
-    let now_ms = clock::of(store.home()).now_ms();
+    let status = handle.call::<DescribeExecution>(request).await?;
+    let now_ms = clock::of(handle.home()).now_ms();
     let lines = match state {
         Some(name) => {
             let mut visits = Visits::default();
-            visits.update(&store, id, name).await?;
+            visits.update(&handle, id, name).await?;
             state::lines(global, &status, name, &visits, now_ms)?
         }
         None => {
             let runs = status.execution.status == ExecutionStatus::Running;
-            let typical = if runs { typical(&store, id).await } else { Typical::default() };
-            let owner = (store.owner_elsewhere().await, store.lock_owner_elsewhere().await);
+            let typical = if runs { typical(&handle, id).await } else { Typical::default() };
+            let owner = (handle.owner_elsewhere().await, handle.lock_owner_elsewhere().await);
             lines(global, &status, &typical, (owner.0.as_deref(), owner.1.as_ref()), now_ms)
         }
     };
     lines.iter().for_each(|line| say_raw!("{line}"));
-    store.leave();
+    handle.leave();
     Ok(Exit::Success)
 }
 
