@@ -8,10 +8,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::{
     commands,
     exit::{CliError, Exit},
-    global::{Global, Output},
+    global::{Global, Output, WatchOptions},
     interrupt,
     ui::{json, record},
 };
+
+/// Which commands take an option that names a file for what is watched.
+pub const RECORDS: &str = "is for the commands run, resume and status ID --watch";
 
 /// A durable workflow engine: runbooks as resumable Amazon States Language workflows.
 #[derive(Debug, Parser)]
@@ -111,6 +114,16 @@ impl Command {
         }
     }
 
+    /// The options of a command that can watch executions.
+    pub fn watch_options(&self) -> Option<&WatchOptions> {
+        match self {
+            Command::Run(arguments) => Some(&arguments.watch_options),
+            Command::Resume(arguments) => Some(&arguments.watch_options),
+            Command::Status(arguments) => Some(&arguments.watch_options),
+            _ => None,
+        }
+    }
+
     /// The command's name.
     pub fn verb(&self) -> &'static str {
         match self {
@@ -149,6 +162,17 @@ impl Command {
     }
 }
 
+/// Refuses to record what `flow status` watches if it watches nothing.
+///
+/// # Errors
+/// An option names a file for events or a report.
+fn refuse_without_watch(global: &Global, command: &Command) -> Result<(), CliError> {
+    let is_without = matches!(command, Command::Status(arguments) if !arguments.watches());
+    let Some(option) = global.recording_option().filter(|_| is_without) else { return Ok(()) };
+    let hint = format!("repeat the command with --watch, or without {option}; nothing was written");
+    Err(CliError::usage(format!("{option} {RECORDS}")).hint(hint))
+}
+
 /// Runs the command of a command line.
 pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let global = arguments.global;
@@ -156,6 +180,10 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
     if !matches!(arguments.command, Command::Run(_) | Command::Resume(_)) {
         interrupt::begun();
     }
+    if !arguments.command.prints_lines() {
+        json::leave_to_file();
+    }
+    refuse_without_watch(&global, &arguments.command)?;
     record::open(&global)?;
     if global.output == Output::Json && arguments.command.prints_lines() {
         // All that a resume prints for programs goes through `json::print`.
@@ -216,6 +244,36 @@ mod tests {
         }
         for words in [&["check", "a.yaml"][..], &["deploy", "a.yaml", "--plan"], &["status"]] {
             assert_eq!(prints_lines(words), Some(true), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_watches_records() {
+        let refused = |words: &[&str]| {
+            let words = ["flow"].into_iter().chain(words.iter().copied());
+            let arguments = Arguments::try_parse_from(words).ok()?;
+            let global = arguments.global.with_watch(arguments.command.watch_options());
+            refuse_without_watch(&global, &arguments.command).err()
+        };
+        for words in [
+            &["status", "--events-file", "a"][..],
+            &["status", "one", "--events-file", "a"],
+            &["status", "one", "--progress", "lines,junit=a"],
+        ] {
+            let error = refused(words);
+            assert_eq!(error.as_ref().map(|error| error.exit), Some(Exit::Usage), "{words:?}");
+            assert!(error.is_some_and(|error| error.message.contains("status ID --watch")), "{words:?}");
+        }
+        for words in [
+            &["status", "one", "--watch", "--events-file", "a"][..],
+            &["run", "a.yaml", "--progress", "lines,junit=a"],
+            &["resume", "one", "--events-file", "a"],
+            &["status", "one", "--progress", "none"],
+        ] {
+            assert!(refused(words).is_none(), "{words:?}");
+        }
+        for verb in ["explain", "approvals", "config", "cancel"] {
+            assert!(Arguments::try_parse_from(["flow", verb, "--progress", "none"]).is_err(), "{verb}");
         }
     }
 

@@ -28,7 +28,7 @@ use self::{
     rehearsed::Rehearsed,
     reopened::{Declined, Opened},
 };
-use crate::home::Home;
+use crate::{home::Home, this_process};
 pub use steps::Account;
 
 /// The region in ARNs if none is configured.
@@ -108,7 +108,7 @@ impl Environments {
         let open = async || {
             let environment = match location {
                 Location::Aws { profile, region } => {
-                    Environment::for_aws(profile.as_deref(), region.as_deref()).await?
+                    Environment::for_aws(profile.as_deref(), region.as_deref()).await.map_err(of_this_process)?
                 }
                 Location::Rehearsal { world } => Environment::for_rehearsal(self.addresses(world)?)?,
             };
@@ -294,6 +294,15 @@ impl Registries for Environments {
     }
 }
 
+/// Adds to a missing region which process needs it: the error is also in the history, for readers on other machines.
+fn of_this_process(error: StepError) -> StepError {
+    if error.cause != steps::NO_REGION {
+        return error;
+    }
+    let cause = format!("{} for the process that calls AWS, {}", steps::NO_REGION, this_process::command());
+    StepError { cause, ..error }
+}
+
 /// All steps with their schemas, for checks and lists. Their environment cannot make calls.
 ///
 /// # Errors
@@ -328,4 +337,21 @@ pub fn is_known(steps: &Registry, resource: &str) -> bool {
 pub fn has_step(steps: &Registry, resource: &str) -> bool {
     let nested = |called: &&str| resource.ends_with(&format!(":{called}"));
     api::INTEGRATIONS.iter().any(nested) || steps.find(resource).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_region_names_the_process_that_needs_it() {
+        let missing = StepError::new(ErrorClass::Invalid, steps::NO_REGION).hint("Give --region.");
+        let named = of_this_process(missing);
+        assert_eq!(
+            named.cause,
+            format!("no AWS region is set for the process that calls AWS, {}", this_process::command())
+        );
+        assert_eq!(named.hint.as_deref(), Some("Give --region."));
+        assert_eq!(of_this_process(StepError::new(ErrorClass::Invalid, "other")).cause, "other");
+    }
 }

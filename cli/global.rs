@@ -17,13 +17,11 @@ pub struct Global {
     /// Output format: for people, or one JSON object per line.
     #[arg(short, long, global = true, value_enum, default_value = "human", help_heading = OUTPUT)]
     pub output: Output,
-    /// Progress display: auto (a tree on a terminal, lines elsewhere; the default), tree, lines or none; for CI also
-    /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE.
-    #[arg(long, global = true, value_name = "DISPLAY", value_parser = progress, help_heading = OUTPUT)]
+    /// Of a command that watches; see [`WatchOptions`].
+    #[arg(skip)]
     progress: Option<Progress>,
-    /// Also add what is watched as JSON lines to the end of this file, beside the display; for run, resume and status
-    /// --watch.
-    #[arg(long, global = true, value_name = "FILE", help_heading = OUTPUT)]
+    /// Of a command that watches; see [`WatchOptions`].
+    #[arg(skip)]
     pub events_file: Option<PathBuf>,
     /// Colours; auto, the default, shows them on a terminal, unless NO_COLOR is set.
     #[arg(long, global = true, value_enum, value_name = "WHEN", help_heading = OUTPUT)]
@@ -49,7 +47,27 @@ pub struct Global {
     pub quiet: bool,
 }
 
+/// Options of the commands that watch executions.
+#[derive(Debug, Clone, Args)]
+pub struct WatchOptions {
+    /// Progress display: auto (a tree on a terminal, lines elsewhere; the default), tree, lines or none; for CI also
+    /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE.
+    #[arg(long, value_name = "DISPLAY", value_parser = progress, help_heading = OUTPUT)]
+    progress: Option<Progress>,
+    /// Also add what is watched as JSON lines to the end of this file, beside the display; - is standard output.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    events_file: Option<PathBuf>,
+}
+
 impl Global {
+    /// Takes the options of a command that watches.
+    pub fn with_watch(mut self, options: Option<&WatchOptions>) -> Self {
+        if let Some(WatchOptions { progress, events_file }) = options {
+            (self.progress, self.events_file) = (progress.clone(), events_file.clone());
+        }
+        self
+    }
+
     /// Fills options that are not given from environment variables, then from the configuration file. The parser does not read the
     /// variables, because it would report an option from the environment as if it had been given.
     pub fn with_defaults(mut self, defaults: Defaults) -> Self {
@@ -69,6 +87,13 @@ impl Global {
     /// The progress display, and the report beside it.
     pub fn progress(&self) -> Progress {
         self.progress.clone().unwrap_or(Progress { display: ProgressDisplay::Auto, junit: None })
+    }
+
+    /// The option that names a file for what is watched, if one is given.
+    pub fn recording_option(&self) -> Option<&'static str> {
+        let events = self.events_file.as_ref().map(|_| "--events-file");
+        let report = self.progress.as_ref().and_then(|progress| progress.junit.as_ref());
+        events.or(report.map(|_| "--progress junit="))
     }
 
     /// When to show colours.

@@ -28,6 +28,9 @@ const SIGXFSZ: i32 = 25;
 /// The message of a command that a signal ends before it begins something.
 const NOTHING_BEGUN: &str = "stopped; nothing was begun";
 
+/// The message, for programs, of a command that the first signal ends.
+const STOPPED: &str = "stopped by a signal before the command ended";
+
 /// How long the last line of a process that a signal ends may take to be printed.
 const PRINT_MAX: Duration = Duration::from_millis(500);
 
@@ -74,17 +77,15 @@ pub fn install() -> std::io::Result<()> {
             };
             let again = asked().send_replace(Some(exit)).is_some();
             let is_orderly = ORDERLY.load(Ordering::SeqCst) > 0;
-            let last_words = match (again, is_orderly || BEGUN.load(Ordering::SeqCst)) {
-                (true, _) => Some(stopped_at_once()),
-                (false, false) => Some(NOTHING_BEGUN.to_owned()),
-                (false, true) => None,
-            };
-            match last_words {
-                Some(words) if ui::error::is_json() => print_briefly(CliError::new(exit, words)),
-                Some(words) => report!("{}flow: {words}", if again { "" } else { "\n" }),
-                None => {}
-            }
             if again || !is_orderly {
+                let (words, above) = match (again, BEGUN.load(Ordering::SeqCst)) {
+                    (true, _) => (stopped_at_once(), Some("")),
+                    // The terminal shows `^C`.
+                    (false, false) => (NOTHING_BEGUN.to_owned(), Some("\n")),
+                    // People see at the prompt that the command was stopped.
+                    (false, true) => (STOPPED.to_owned(), None),
+                };
+                print_briefly(CliError::new(exit, words), above);
                 std::process::exit(i32::from(exit as u8));
             }
         }
@@ -102,11 +103,12 @@ fn stopped_at_once() -> String {
     given.unwrap_or_else(|| STOPPED_AT_ONCE.to_owned())
 }
 
-/// Prints an error as a JSON line. A reader that does not read standard output must not keep the process from ending.
-fn print_briefly(error: CliError) {
+/// Prints the last line and writes the last report. A reader that does not read must not keep the process from ending.
+fn print_briefly(error: CliError, above: Option<&'static str>) {
     let (done, printed) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        ui::error::print(&error);
+        ui::error::print_last(&error, above);
+        ui::record::finish();
         let _ = done.send(());
     });
     let _ = printed.recv_timeout(PRINT_MAX);
@@ -167,6 +169,11 @@ pub async fn confirmed<T>(
 /// The exit code of a received signal.
 pub fn received() -> Option<Exit> {
     *asked().borrow()
+}
+
+/// The error of a command that a signal has ended in order.
+pub fn stopped(exit: Exit) -> CliError {
+    CliError::new(exit, STOPPED)
 }
 
 /// The error of a command that a signal ends before it begins something.

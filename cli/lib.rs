@@ -82,6 +82,9 @@ pub fn main() -> ExitCode {
     if let Some(exit) = arguments::completion::complete() {
         return ExitCode::from(with_output(exit) as u8);
     }
+    // A signal may arrive before the command line is parsed.
+    ui::error::set_json(usage::is_asked_for_json());
+    ui::json::begin(true);
     let runtime = start_runtime();
     engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = match arguments::Arguments::try_parse() {
@@ -101,9 +104,16 @@ pub fn main() -> ExitCode {
             return ExitCode::from(error.exit as u8);
         }
     };
-    arguments.global = arguments.global.with_defaults(defaults);
+    arguments.global = arguments.global.with_watch(arguments.command.watch_options()).with_defaults(defaults);
+    // The last line of a worker has its counters.
+    let ends_with_end = arguments.command.prints_lines() && !matches!(arguments.command, arguments::Command::Worker(_));
     let code = match runtime.block_on(arguments::run(arguments)) {
-        Ok(exit) => exit,
+        Ok(exit) => {
+            if ends_with_end && ui::error::is_json() && matches!(exit, Exit::Interrupted | Exit::Terminated) {
+                ui::error::print_last(&interrupt::stopped(exit), None);
+            }
+            exit
+        }
         Err(error) => {
             ui::error::print(&error);
             error.exit
@@ -136,6 +146,7 @@ pub fn understand<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<(), cl
 
 /// Turns success into failure if output could not be printed or recorded.
 fn with_output(code: Exit) -> Exit {
+    ui::record::finish();
     out::flush();
     let code = match ui::record::failure() {
         Some(failure) => {

@@ -9,6 +9,8 @@ mod history;
 mod pace;
 mod questions;
 mod token;
+mod unanswerable;
+mod waits;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -61,7 +63,7 @@ struct Known {
     arn: String,
     definition: Value,
     history: History,
-    /// The last event that was shown. Earlier events are not shown again.
+    /// The sequence of the last entry that was shown. Earlier entries are not shown again.
     shown: u64,
 }
 
@@ -366,14 +368,13 @@ impl Executions {
         let remote = self.remote(&known.arn).await?;
         self.read(&mut known).await?;
         let mut execution = header(&known.arn, &remote);
-        execution.last_sequence = known.history.last_id();
-        execution.last_event_id = execution.last_sequence;
+        execution.last_sequence = known.history.last_sequence();
+        execution.last_event_id = known.history.last_id();
         let mut view = View::new(&execution, &known.definition);
         let last = if request.as_shown { known.shown } else { u64::MAX };
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
         if !request.as_shown {
-            known.history.mark_waits_for_workers(&mut view);
-            known.history.mark_approvals(&mut view, &known.arn);
+            waits::mark(&known, &mut view);
         }
         Ok(flow::DescribeExecutionResponse {
             // AWS drives it.
@@ -388,7 +389,7 @@ impl Executions {
     async fn entries(&self, request: flow::EntriesRequest) -> Result<flow::EntriesResponse, CliError> {
         let known = self.of(&request.id).await?;
         let mut known = known.lock().await;
-        if request.from_sequence > known.history.last_id() || known.history.last_id() == 0 {
+        if request.from_sequence > known.history.last_sequence() || known.history.last_id() == 0 {
             self.read(&mut known).await?;
         }
         let entries = known.history.entries().iter().filter(|entry| entry.sequence >= request.from_sequence);
@@ -405,7 +406,7 @@ impl Executions {
         let known = self.of(&request.id).await?;
         let mut known = known.lock().await;
         self.read(&mut known).await?;
-        known.shown = known.history.last_id();
+        known.shown = known.history.last_sequence();
         if self.remote(&known.arn).await?.status != "RUNNING" {
             self.api.redrive(&known.arn).await.map_err(refused)?;
         }

@@ -129,9 +129,21 @@ const FIELDS: [&str; 9] =
 /// The question of an object that has the fields of an approval's request among others, such as the payload with a task token;
 /// `None` if it has no `Prompt`, or a field is malformed.
 pub fn question_in(object: &Value) -> Option<Instructions> {
+    request_in(object)?.ok().map(instructions)
+}
+
+/// Why the question of an object cannot be read: a field beside its `Prompt` is malformed. `None` if it can be read, or the object has no
+/// `Prompt` that is text.
+pub fn problem_of_question_in(object: &Value) -> Option<String> {
+    object.get("Prompt").filter(|prompt| prompt.is_string())?;
+    request_in(object)?.err().map(|error| error.to_string())
+}
+
+/// The request in an object with other fields.
+fn request_in(object: &Value) -> Option<Result<Request, serde_json::Error>> {
     let named = object.as_object()?.iter().filter(|(name, _)| FIELDS.contains(&name.as_str()));
     let fields: Map<String, Value> = named.map(|(name, value)| (name.clone(), value.clone())).collect();
-    serde_json::from_value(Value::Object(fields)).ok().map(instructions)
+    Some(serde_json::from_value(Value::Object(fields)))
 }
 
 fn instructions(input: Request) -> Instructions {
@@ -201,7 +213,11 @@ mod tests {
         assert_eq!((question.sentence.as_str(), question.approval.unwrap().choices.len()), ("Go?", 2));
         for other in [json!({ "token": "T" }), json!({ "Prompt": 1 }), json!(["Prompt"]), json!("Prompt")] {
             assert!(question_in(&other).is_none(), "{other}");
+            assert!(problem_of_question_in(&other).is_none(), "{other} asks nothing");
         }
+        assert!(problem_of_question_in(&payload).is_none());
+        let malformed = json!({ "Prompt": "Go?", "Choices": "now" });
+        assert!(question_in(&malformed).is_none() && problem_of_question_in(&malformed).is_some());
     }
 
     async fn asked(poll: u32, input: Value) -> Pending {

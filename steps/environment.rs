@@ -33,6 +33,9 @@ use identity::Identities;
 const AWS_READ_BACKOFF: Duration = Duration::from_secs(1);
 const REHEARSAL_READ_BACKOFF: Duration = Duration::from_millis(20);
 
+/// The cause of an environment without a region.
+pub const NO_REGION: &str = "no AWS region is set";
+
 /// The environment of a step.
 pub struct Environment {
     region: String,
@@ -64,7 +67,7 @@ impl Environment {
         }
         let config = loader.load().await;
         let Some(region) = config.region().map(|region| region.as_ref().to_owned()) else {
-            return Err(StepError::new(ErrorClass::Invalid, "no AWS region is set")
+            return Err(StepError::new(ErrorClass::Invalid, NO_REGION)
                 .hint("Give --region, or set AWS_REGION, or a region in the profile."));
         };
         Ok(Environment {

@@ -74,8 +74,8 @@ use service::Service;
 /// The most bytes that one step reads for a Map: the content is in memory as text and as the Map's items.
 pub(crate) const READ_BYTES_MAX: u64 = 128 << 20;
 
-pub use approval::question_in;
-pub use environment::{Account, CallerIdentity, Environment, RehearsalAddresses};
+pub use approval::{problem_of_question_in, question_in};
+pub use environment::{Account, CallerIdentity, Environment, NO_REGION, RehearsalAddresses};
 pub use local::{LocalSettings, needs_account, register_local};
 pub use process::{
     ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, refused_variable, supervise,

@@ -112,7 +112,7 @@ impl StepFunctions {
                 }
                 let config = loader.load().await;
                 if config.region().is_none() {
-                    return Err(StepError::new(ErrorClass::Invalid, "no AWS region is set")
+                    return Err(StepError::new(ErrorClass::Invalid, crate::NO_REGION)
                         .hint("Give --region, or set AWS_REGION, or a region in the profile."));
                 }
                 Builder::from(&config)

@@ -1,5 +1,7 @@
 //! What is displayed while an execution runs: JSON lines beside the display, JUnit reports, colours, the time left.
 
+use std::{io::Read, os::unix::fs::OpenOptionsExt, process::Stdio};
+
 use serde_json::{Value, json};
 
 use crate::support::{Home, text, valid};
@@ -118,7 +120,36 @@ fn events_and_a_report_are_written_beside_the_display() {
     let missing = file("none/events.jsonl");
     let refused = home.flow(&["run", &fails(&home), "--yes", "--id", "two", "--events-file", &missing]);
     assert_eq!(refused.status.code(), Some(3), "{}", text(&refused.stderr));
+    let pipe = file("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for more in [["--events-file", &pipe], ["--progress", &format!("junit={pipe}")]] {
+        let said = home.exits(&[&["run", &fails(&home), "--yes", "--id", "two"][..], &more].concat(), 3);
+        assert!(said.contains("nobody reads it"), "{said}");
+    }
     home.exits(&["status", "two"], 4);
+    let said = home.exits(&["explain", "--events-file", &missing], 2);
+    assert!(said.contains("run, resume and status ID --watch"), "{said}");
+    home.exits(&["run", &fails(&home), "--yes", "-o", "json", "--events-file", "-"], 2);
+    let said = home.exits(&["run", &fails(&home), "--yes", "--id", "two", "--progress", "none,junit=-"], 1);
+    assert!(said.matches("<testsuites ").count() == 1 && said.contains("tests=\"4\" failures=\"1\""), "{said}");
+}
+
+/// The command may have hours to go: who watches it learns at once that its record is not complete.
+#[test]
+fn a_failure_to_record_is_reported_when_it_happens() {
+    let home = Home::plain();
+    let pipe = home.path().join("pipe").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let no_wait = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let mut reader = std::fs::OpenOptions::new().read(true).custom_flags(no_wait).open(&pipe).unwrap();
+    let child = home.spawn(&["run", &home.waits("short", 1), "--yes", "--progress", "none", "--events-file", &pipe]);
+    let mut byte = [0];
+    crate::support::until(10, "a line is recorded", || reader.read(&mut byte).is_ok_and(|read| read > 0));
+    drop(reader);
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("The command continues") && text(&output.stdout).contains("SUCCEEDED"), "{said}");
 }
 
 #[test]
@@ -195,6 +226,41 @@ fn a_watch_that_a_signal_ends_has_its_last_line() {
         let lines = valid(&written());
         let last = lines.last().unwrap();
         assert_eq!((&last["type"], &last["status"]), (&json!("end"), &json!("RUNNING")), "{signal}: {lines:?}");
+    }
+    for more in [&["-o", "json"][..], &["--state", "Rest"]] {
+        let mut unread = home.spawn(&[&["status", "one", "--watch"][..], more].concat());
+        drop(unread.stdout.take());
+        assert_eq!(unread.wait().unwrap().code(), Some(1), "{more:?}: nobody reads it");
+    }
+}
+
+/// A signal ends a command with one last line, also while it still connects: in the first moments, and after the first line.
+#[test]
+fn an_early_signal_ends_a_command_with_one_last_line() {
+    let home = Home::plain();
+    let file = home.waits("long", 3600);
+    home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", "one"], 75);
+    let out = home.path().join("out");
+    for (command, lines_min) in [
+        (&["status", "one", "--watch"][..], 0),
+        (&["status", "one", "--watch"][..], 1),
+        (&["resume", "--all"][..], 1),
+        (&["run", &file, "--yes"][..], 1),
+        (&["approvals"][..], 0),
+    ] {
+        let printed = std::fs::File::create(&out).unwrap();
+        let command = [command, &["-o", "json"]].concat();
+        let mut child = home.command(&command).stdout(printed).stderr(Stdio::piped()).spawn().unwrap();
+        let written = || std::fs::read_to_string(&out).unwrap();
+        crate::support::until(10, "lines", || written().lines().count() >= lines_min);
+        crate::support::send("-TERM", child.id());
+        // A process that has no handler yet, or that has ended, is not ended by its own code.
+        if child.wait().unwrap().code() == Some(143) {
+            let lines = valid(&written());
+            let is_last = |line: &&Value| line["type"] == "end" || line["type"] == "error";
+            assert_eq!(lines.iter().filter(is_last).count(), 1, "{command:?}: {lines:?}");
+            assert!(lines.first().unwrap()["type"] == "version" && is_last(&lines.last().unwrap()), "{lines:?}");
+        }
     }
 }
 

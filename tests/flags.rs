@@ -11,18 +11,7 @@ use crate::{
 };
 
 /// Options of every command. The tests of some commands use them.
-const GLOBAL: [&str; 10] = [
-    "--output",
-    "--progress",
-    "--events-file",
-    "--color",
-    "--home",
-    "--profile",
-    "--region",
-    "--verbose",
-    "--quiet",
-    "--help",
-];
+const GLOBAL: [&str; 8] = ["--output", "--color", "--home", "--profile", "--region", "--verbose", "--quiet", "--help"];
 
 /// The headings of options in a help text.
 const OPTIONS: [&str; 4] = ["Options:", "Where it acts:", "Output:", "Rehearsal:"];

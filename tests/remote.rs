@@ -170,21 +170,21 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
         &[("AWS_ENDPOINT_URL_LAMBDA", &functions), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")],
     );
     let ask = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": true,
-        "Parameters": { "FunctionName": "echo", "Payload": { "token.$": "$$.Task.Token", "Prompt": "Which day?",
+        "TimeoutSeconds": 86_400, "Parameters": { "FunctionName": "echo", "Payload": { "token.$": "$$.Task.Token", "Prompt": "Which day?",
             "Choices": ["today", "tomorrow"], "Fields": { "required": ["ticket"], "properties": { "ticket": { "type": "string" } } } } } });
     let file = there.person.definition("asking", &json!({ "StartAt": "Ask", "States": { "Ask": ask } }));
     deploy(&there.serving, &there.server.endpoint, &file, 20);
     for id in ["asking-1", "asking-2", "asking-3", "asking-4"] {
         let printed = there.at_server(&["run", &file, "--yes", "--id", id, "--no-wait=0"], 75);
-        let endpoint = &there.server.endpoint;
-        let answer =
-            format!("flow signal {id} Ask --success '{{}}' --engine sfn --endpoint {endpoint} --region us-east-1");
-        assert!(printed.contains(&answer), "a proposed command works when pasted: {printed}");
+        shows_the_question(&there, id, &printed);
     }
-    there.at_server(&["signal", "asking-1", "None", "--success", "1"], 3);
-    there.at_server(&["signal", "asking-1", "Ask", "--success", "{\"answer\": 7}"], 0);
-    until(20, "the end", || there.at_server(&["status", "asking-1"], 0).contains("SUCCEEDED"));
+    for shown in [&["status", "asking-1"][..], &["resume", "asking-1", "--no-wait=0"]] {
+        let exit = if shown[0] == "resume" { 75 } else { 0 };
+        shows_the_question(&there, "asking-1", &there.at_server(shown, exit));
+    }
+    refuses_a_signal(&there);
     answers_as_a_person(&there);
+    answers_without_a_question(&there);
     there.at_server(&["cancel", "asking-2"], 0);
     there.at_server(&["cancel", "asking-2"], 1);
     let output = there
@@ -200,6 +200,55 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
     stub.wait().unwrap();
 }
 
+/// What is printed of an execution shows the question with the commands that answer it, and one line about how it continues.
+fn shows_the_question(there: &Elsewhere, id: &str, printed: &str) {
+    let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
+    let approve = format!("flow approve {id} Ask --choice today --set ticket=… {options}");
+    for words in ["Which day?", "Times out", &approve] {
+        assert!(printed.contains(words), "{words:?} is not in: {printed}");
+    }
+    assert!(!printed.contains("flow signal") && !printed.contains("After the answer"), "{printed}");
+    assert!(printed.matches("Nothing is lost").count() <= 1, "{printed}");
+}
+
+/// A signal answers no approval, and its comment is not dropped. An answer to an execution that has ended says so.
+fn refuses_a_signal(there: &Elsewhere) {
+    let signal = |more: &[&str], exit| {
+        there.at_server(&[&["signal", "asking-1"][..], more, &["--success", "{\"Choice\": \"never\"}"]].concat(), exit)
+    };
+    assert!(signal(&["None"], 3).contains("asking-1 has no state named \"None\""));
+    let refused = signal(&["Ask"], 3);
+    assert!(refused.contains("is an approval") && refused.contains("flow approve asking-1"), "{refused}");
+    assert!(signal(&["Ask", "--comment", "hello"], 3).contains("records no comment"));
+    let approve = ["approve", "asking-1", "--choice", "today", "--set", "ticket=17"];
+    there.at_server(&approve, 0);
+    until(20, "the end", || there.at_server(&["status", "asking-1"], 0).contains("SUCCEEDED"));
+    for refused in [there.at_server(&approve, 1), signal(&["Ask"], 1)] {
+        assert!(refused.contains("\"Ask\" of asking-1 was answered by "), "{refused}");
+        assert!(refused.contains("asking-1 has ended: SUCCEEDED at "), "{refused}");
+    }
+}
+
+/// A Task whose parameters have only the token is answered by a signal.
+fn answers_without_a_question(there: &Elsewhere) {
+    let ask = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "Next": "Pause",
+        "Parameters": { "FunctionName": "echo", "Payload": { "token.$": "$$.Task.Token" } } });
+    let pause = json!({ "Type": "Wait", "Seconds": 600, "End": true });
+    let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask, "Pause": pause } });
+    let file = there.person.definition("plain", &definition);
+    deploy(&there.serving, &there.server.endpoint, &file, 20);
+    let printed = there.at_server(&["run", &file, "--yes", "--id", "plain-1", "--no-wait=0"], 75);
+    let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
+    let answer = format!("flow signal plain-1 Ask --success '{{}}' {options}");
+    assert!(printed.contains(&answer), "a proposed command works when pasted: {printed}");
+    let signal = ["signal", "plain-1", "Ask", "--success", "{}"];
+    there.at_server(&signal, 0);
+    let refused = there.at_server(&signal, 1);
+    assert!(refused.contains("\"Ask\" of plain-1 was answered at "), "{refused}");
+    let paused = there.at_server(&["resume", "plain-1", "--no-wait=0"], 75);
+    assert!(paused.contains("… Pause: until ") && !paused.contains("runs"), "{paused}");
+}
+
 /// Approves `asking-3` and rejects `asking-4`, with the checks and the output of an approval.
 fn answers_as_a_person(there: &Elsewhere) {
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
@@ -210,6 +259,8 @@ fn answers_as_a_person(there: &Elsewhere) {
         assert!(listed.contains(words), "{words:?} is not in: {listed}");
     }
     assert!(!listed.contains("asking-1"), "it has ended: {listed}");
+    let json = there.at_server(&["approvals", "-o", "json"], 0);
+    assert!(json.contains("\"deadlineMs\":1") && !json.contains("\"deadlineMs\":null"), "{json}");
     let day = ["approve", "asking-3", "--choice"];
     for (more, why) in [
         (&["never", "--set", "ticket=1"][..], "choose one of today, tomorrow"),
@@ -230,8 +281,11 @@ fn answers_as_a_person(there: &Elsewhere) {
     until(20, "the end", || there.at_server(&["status", "asking-4"], 0).contains("FAILED"));
     let failed = there.at_server(&["status", "asking-4"], 0);
     assert!(failed.contains("Approval.Rejected") && failed.contains("too late"), "{failed}");
-    let refused = there.at_server(&["approve", "asking-4"], 3);
-    assert!(refused.contains("no task waits for an answer with its token"), "{refused}");
+    let refused = there.at_server(&["approve", "asking-4"], 1);
+    assert!(
+        refused.contains("\"Ask\" was rejected by ") && refused.contains("asking-4 has ended: FAILED"),
+        "{refused}"
+    );
 }
 
 #[test]

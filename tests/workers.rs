@@ -103,6 +103,11 @@ fn the_task_of_a_killed_worker_is_done_by_another() {
     assert_eq!((&found["status"], &found["output"]), (&json!("SUCCEEDED"), &json!("2")), "{found}");
     send("-TERM", second.id());
     second.wait_with_output().unwrap();
+    let events = ["events", &execution, "--engine", "sfn", "--endpoint", &server.endpoint, "--region", "us-east-1"];
+    let printed = elsewhere.succeed(&events);
+    let cause = "A: States.Timeout: no heartbeat arrived for HeartbeatSeconds, 2 s (States.HeartbeatTimeout)";
+    // The event, and the note of the retry.
+    assert!(printed.matches(cause).count() >= 2, "{printed}");
 }
 
 /// A Map that runs the program for both items of the input.

@@ -230,6 +230,7 @@ impl Operation for TrackUnfinished {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     /// The ids that are found among successes in order of their ends, the latest first, one a millisecond.

@@ -76,6 +76,16 @@ impl View {
         runs && self.distributed.contains(path)
     }
 
+    /// Takes the due times of Waits from a later view: Step Functions has no frames.
+    pub fn see_due_times_of(&mut self, later: &View) {
+        for (path, state) in &mut self.states {
+            let Some(Doing::Sleeping { due_ms }) = later.states.get(path).map(|state| &state.doing) else { continue };
+            if is_wait_without_due_time(&state.doing, state.state_type) {
+                state.doing = Doing::Sleeping { due_ms: *due_ms };
+            }
+        }
+    }
+
     /// Adds the state of a frame that no event in this execution's history names.
     fn enter_from_frame(&mut self, row: &FrameRow) {
         let state_type = match row.frame_state {

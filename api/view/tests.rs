@@ -322,3 +322,22 @@ fn the_state_before_a_fail_is_the_last_one_that_calls_something_and_can_be_enter
     assert_eq!(ended_after(&[both, task("Both[1]/Check"), (StateType::Fail, "Both[1]/Stop")]).as_deref(), Some("Both"));
     assert_eq!(ended_after(&[both, task("Both/Check"), (StateType::Fail, "Both/Stop")]).as_deref(), Some("Both/Check"));
 }
+
+#[test]
+fn the_end_of_a_wait_is_taken_from_a_later_view() {
+    let definition =
+        json!({ "StartAt": "Pause", "States": { "Pause": { "Type": "Wait", "Seconds": 3, "End": true } } });
+    let mut earlier = view(&definition);
+    let (state_type, name, input) = (StateType::Wait, "Pause".into(), Default::default());
+    earlier.fold(&event(1, HistoryEventDetails::StateEntered { state_type, name, input }));
+    let mut later = earlier.clone();
+    later.set("Pause", Doing::Sleeping { due_ms: 4_000 });
+    assert!(earlier.lacks_frames());
+    earlier.see_due_times_of(&later);
+    assert_eq!(earlier.states["Pause"].doing, Doing::Sleeping { due_ms: 4_000 });
+    assert!(!earlier.lacks_frames());
+    earlier.fold(&event(2, HistoryEventDetails::ExecutionSucceeded { output: Default::default() }));
+    let ended = earlier.clone();
+    earlier.see_due_times_of(&later);
+    assert_eq!(earlier, ended, "a state that ended keeps its end");
+}

@@ -58,8 +58,7 @@ pub fn complete() -> Option<Exit> {
 
 /// The command line with the candidates of its arguments.
 fn command() -> clap::Command {
-    let arguments = Arguments::command().mut_arg("progress", |arg| arg.add(ArgValueCandidates::new(displays)));
-    arguments.mut_subcommands(|command| {
+    Arguments::command().mut_subcommands(|command| {
         let verb = command.get_name().to_owned();
         command.mut_args(|arg| with_candidates(&verb, arg))
     })
@@ -70,6 +69,7 @@ fn with_candidates(verb: &str, arg: Arg) -> Arg {
     match (verb, name.as_str()) {
         // The id of a new execution.
         ("run", "id") => arg,
+        (_, "progress") => arg.add(ArgValueCandidates::new(displays)),
         ("approve" | "reject", "id") => arg.add(ArgValueCandidates::new(awaiting_people)),
         ("cancel" | "signal", "id") => {
             arg.add(ArgValueCandidates::new(|| executions(|status| status == ExecutionStatus::Running)))

@@ -2,11 +2,12 @@
 
 use clap::{
     CommandFactory,
-    error::{ContextKind, ContextValue, Error},
+    builder::StyledStr,
+    error::{ContextKind, ContextValue, Error, ErrorKind},
 };
 
 use crate::{
-    arguments::Arguments,
+    arguments::{Arguments, RECORDS},
     exit::{CliError, Exit},
     global::Color,
     out,
@@ -22,12 +23,11 @@ pub fn end(said: Error) -> Exit {
         out::text(&if is_colored { text.ansi().to_string() } else { text.to_string() });
         return Exit::Success;
     }
-    let said = without_hidden(said);
-    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
-    if !asks_for_json(words) {
+    let said = with_commands_that_record(without_hidden(said));
+    if !is_asked_for_json() {
         said.exit();
     }
-    say_raw!("{}", json::complete(json::version()));
+    json::begin(true);
     error::set_json(true);
     error::print(&error_of(&said.to_string()));
     Exit::Usage
@@ -46,11 +46,28 @@ fn without_hidden(mut said: Error) -> Error {
     said
 }
 
+/// The parser's error with the commands that take an option of a watch, if another command has it.
+fn with_commands_that_record(mut said: Error) -> Error {
+    let Some(ContextValue::String(option)) = said.get(ContextKind::InvalidArg) else { return said };
+    let is_unknown = said.kind() == ErrorKind::UnknownArgument;
+    let Some(option) = ["--events-file", "--progress"].into_iter().find(|known| is_unknown && known == option) else {
+        return said;
+    };
+    let advice = StyledStr::from(format!("{option} {RECORDS}"));
+    said.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![advice]));
+    said
+}
+
 /// The error of the parser's text: its first paragraph, and the usage below it as the hint.
 fn error_of(text: &str) -> CliError {
     let (message, usage) = text.trim().split_once("\n\n").unwrap_or((text.trim(), ""));
     let error = CliError::usage(message.trim_start_matches("error: "));
     if usage.is_empty() { error } else { error.hint(usage) }
+}
+
+/// Whether the command line of this process asks for JSON lines, before it is parsed or if it cannot be.
+pub fn is_asked_for_json() -> bool {
+    asks_for_json(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()))
 }
 
 /// Whether the words of a command line have the option `-o json`, in one of the forms that the parser reads.
@@ -71,8 +88,8 @@ fn asks_for_json(words: impl Iterator<Item = String>) -> bool {
 mod tests {
     use clap::Parser;
 
-    use super::{asks_for_json, error_of, without_hidden};
-    use crate::arguments::Arguments;
+    use super::{asks_for_json, error_of, with_commands_that_record, without_hidden};
+    use crate::arguments::{Arguments, RECORDS};
 
     #[test]
     fn a_command_that_is_hidden_is_not_proposed() {
@@ -83,6 +100,15 @@ mod tests {
         let text = said("rehearse");
         assert!(text.contains("rehearse") && !text.contains("rehearsal-world"), "{text}");
         assert!(said("statsu").contains("'status'"), "{}", said("statsu"));
+    }
+
+    #[test]
+    fn an_option_of_a_watch_names_the_commands_that_take_it() {
+        for option in ["--events-file", "--progress"] {
+            let said = Arguments::try_parse_from(["flow", "explain", option, "a"]).map(drop);
+            let text = said.map_err(|error| with_commands_that_record(error).to_string()).err().unwrap_or_default();
+            assert!(text.contains(&format!("{option} {RECORDS}")), "{text}");
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
             Template::Cloudformation => deploy::cloudformation(&stack),
             Template::Terraform => deploy::terraform(&stack),
         };
-        say_raw!("{}", serde_json::to_string_pretty(&template).unwrap_or_default());
+        say_raw!("{}", json::escaped(serde_json::to_string_pretty(&template).unwrap_or_default()));
         return Ok(Exit::Success);
     }
     if !arguments.remove {

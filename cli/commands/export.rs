@@ -10,6 +10,7 @@ use crate::{
     home::Home,
     out,
     owner::{Handle, StreamError, repair_hint, salvage},
+    ui::json,
 };
 
 /// Arguments of `flow export`.
@@ -88,7 +89,7 @@ fn salvaged(home: &Home, ids: Vec<String>) -> Result<bool, CliError> {
 fn print(item: ExportItem) -> bool {
     match item {
         ExportItem::Line(line) => {
-            say_raw!("{line}");
+            say_raw!("{}", json::escaped(line));
             false
         }
         ExportItem::LeftOut(why) => {

@@ -26,7 +26,7 @@ use crate::{
     environments::{Environments, Location, Pinned},
     execution::locate::{Located, if_pruned, locate_at},
     exit::{CliError, Exit},
-    global::{Global, Output, Source, duration},
+    global::{Global, Output, Source, WatchOptions, duration},
     home::Home,
     interrupt,
     owner::Handle,
@@ -61,6 +61,9 @@ pub struct ResumeArguments {
     /// The engine.
     #[command(flatten)]
     target: Target,
+    /// The display, and what is recorded beside it.
+    #[command(flatten)]
+    pub watch_options: WatchOptions,
 }
 
 /// Continues one execution, or all that have not ended.
@@ -169,8 +172,11 @@ async fn resume_and_watch(
     let mut display = Display::new(global, clock::of(handle.home()));
     let watched = watch(handle, &header.id, watching, &mut display).await?;
     show_end(global, handle, &watched, &mut display);
+    // Step Functions continues an execution by itself: the caller says so.
+    let continues_itself = handle.at_step_functions().await.is_some();
     if global.output == Output::Human && !global.quiet {
         match watched.exit {
+            Exit::Waiting if continues_itself => {}
             Exit::Waiting => show_how_to_continue(&watched.view, clock::of(handle.home()).now_ms()),
             _ => show_output(&watched.view),
         }

@@ -29,7 +29,7 @@ use crate::{
     environments::{self, Account, Environments, Location, Pinned},
     execution::{locate::LATEST, reentry},
     exit::{CliError, Exit, then_repeat},
-    global::{Global, Output, REHEARSAL, Source, WHERE, duration},
+    global::{Global, Output, REHEARSAL, Source, WHERE, WatchOptions, duration},
     home::Home,
     ids::{self, REHEARSAL_PREFIX},
     interrupt,
@@ -107,6 +107,9 @@ pub struct RunArguments {
     /// The engine.
     #[command(flatten)]
     pub target: Target,
+    /// The display, and what is recorded beside it.
+    #[command(flatten)]
+    pub watch_options: WatchOptions,
 }
 
 /// Checks the workflow, shows it, asks for consent, starts it and watches it.

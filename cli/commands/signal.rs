@@ -35,7 +35,7 @@ pub struct SignalArguments {
     /// Why it failed.
     #[arg(long, value_name = "TEXT", requires = "failure")]
     cause: Option<String>,
-    /// Why you answer; recorded in the history with your user name and this machine's.
+    /// Why you answer; recorded in the history with your user name and this machine's. Not with --engine sfn.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
     /// Keep the answer until the state waits; not for approvals.

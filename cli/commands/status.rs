@@ -25,7 +25,7 @@ use crate::{
     environments::Pinned,
     execution::locate::{Located, locate_at},
     exit::{CliError, Exit},
-    global::{Global, Output},
+    global::{Global, Output, WatchOptions},
     home::Home,
     owner::Handle,
     proposed::OPTIONS,
@@ -63,6 +63,16 @@ pub struct StatusArguments {
     /// The engine.
     #[command(flatten)]
     target: Target,
+    /// The display, and what is recorded beside it.
+    #[command(flatten)]
+    pub watch_options: WatchOptions,
+}
+
+impl StatusArguments {
+    /// Whether it watches an execution.
+    pub fn watches(&self) -> bool {
+        self.watch
+    }
 }
 
 /// Shows the status of executions. Never drives one.
@@ -118,7 +128,7 @@ fn lines(
             "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
             "timeLeft": view.time_left(typical, now_ms), "owner": lock_owner,
         });
-        return vec![json::complete(line).to_string()];
+        return vec![json::text(&json::complete(line))];
     }
     let environment_line = environment_line(view, display_status, owner);
     let detail = Detail {

@@ -185,6 +185,16 @@ async fn stop_driving(
     Ok(())
 }
 
+/// Whether Step Functions has entries that the stream, which polls every few seconds, has not returned yet.
+async fn is_behind(handle: &Handle, view: &View) -> bool {
+    if handle.at_step_functions().await.is_none() {
+        return false;
+    }
+    let described = tokio::time::timeout(READ_MAX, describe(handle, &view.id, false)).await;
+    // Without an answer the display shows what it has.
+    described.is_ok_and(|described| described.is_ok_and(|described| described.view.last_sequence > view.last_sequence))
+}
+
 /// Shows the entries that were recorded after the last one that is shown: those of the calls that were in flight at a signal.
 async fn show_rest(handle: &Handle, view: &mut View, display: &mut Display) -> Result<(), CliError> {
     loop {
@@ -279,7 +289,10 @@ impl Follow<'_> {
                         }
                         let _ = tokio::time::timeout(READ_MAX, self.read_frames(handle, view)).await;
                     }
-                    display.tick(view);
+                    // The lines of the entries that follow come first.
+                    if !(display.is_heartbeat_due() && is_behind(handle, view).await) {
+                        display.tick(view);
+                    }
                 }
             }
         }
@@ -308,6 +321,7 @@ impl Follow<'_> {
         // Without an answer the display shows what the journal records until the next read.
         if let Ok(described) = describe(handle, &view.id, false).await {
             view.see_due_times(&described.frames);
+            view.see_due_times_of(&described.view);
         }
     }
 

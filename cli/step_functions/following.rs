@@ -4,13 +4,17 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use api::{
     flow::EntriesRequest,
-    view::{Doing, View},
+    view::{Doing, StateView, View, Wait},
 };
-use engine::runner::{Clock, RunnerEvent, SystemClock};
+use engine::{
+    journal::StateType,
+    machine::Waiting,
+    runner::{Clock, RunnerEvent, SystemClock},
+};
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use super::{Executions, header, internal};
+use super::{Executions, header, internal, waits};
 use crate::exit::CliError;
 
 /// The shortest and the longest pause between two polls. The pause grows while nothing happens.
@@ -24,6 +28,8 @@ struct Following {
     request: EntriesRequest,
     ready: VecDeque<RunnerEvent>,
     pause: Duration,
+    /// Whether no poll was made yet.
+    is_first: bool,
     is_over: bool,
 }
 
@@ -34,7 +40,7 @@ pub fn follow(executions: Arc<Executions>, request: Value) -> BoxStream<'static,
         Err(error) => return futures::stream::once(async move { Err(internal(error)) }).boxed(),
     };
     let (ready, pause) = (VecDeque::new(), PAUSE_MIN);
-    let following = Following { executions, request, ready, pause, is_over: false };
+    let following = Following { executions, request, ready, pause, is_first: true, is_over: false };
     futures::stream::unfold(Some(following), async |following| {
         let mut following = following?;
         match following.next().await {
@@ -48,7 +54,6 @@ pub fn follow(executions: Arc<Executions>, request: Value) -> BoxStream<'static,
 
 impl Following {
     async fn next(&mut self) -> Result<Option<RunnerEvent>, CliError> {
-        let mut is_first = true;
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
@@ -56,7 +61,7 @@ impl Following {
             if self.is_over {
                 return Ok(None);
             }
-            if !std::mem::replace(&mut is_first, false) {
+            if !std::mem::replace(&mut self.is_first, false) {
                 tokio::time::sleep(self.pause).await;
             }
             self.poll().await?;
@@ -75,7 +80,7 @@ impl Following {
         let execution = &header.id;
         self.ready.extend(new.map(|entry| RunnerEvent::Entry { execution: execution.clone(), entry: entry.clone() }));
         let has_news = !self.ready.is_empty();
-        self.request.from_sequence = self.request.from_sequence.max(known.history.last_id() + 1);
+        self.request.from_sequence = self.request.from_sequence.max(known.history.last_sequence() + 1);
         self.pause = if has_news { PAUSE_MIN } else { (self.pause * 2).min(PAUSE_MAX) };
         if header.is_quiescent() {
             self.is_over = true;
@@ -83,17 +88,103 @@ impl Following {
         } else if !has_news {
             let mut view = View::new(&header, &known.definition);
             entries.iter().for_each(|entry| view.fold(entry));
-            let waits_for_worker = known.history.mark_waits_for_workers(&mut view);
-            known.history.mark_approvals(&mut view, &known.arn);
+            let waits_for_worker = waits::mark(&known, &mut view);
+            self.ready.extend(questions(&view));
             // A called Task may end at any time. Only a token, a missing worker or a Wait is certain to take long.
             let waits =
                 |doing: &Doing| matches!(doing, Doing::Parked { .. } | Doing::Sleeping { .. } | Doing::Waiting(_));
-            if view.active().all(|state| waits(&state.doing) || state.state_type == engine::journal::StateType::Wait) {
+            if view.active().all(|state| waits(&state.doing) || state.state_type == StateType::Wait) {
                 // A worker may take the task at any time: a watch waits for it as long as --no-wait allows.
-                let next_wake_ms = waits_for_worker.then(|| SystemClock::default().now_ms() + WORKER_EXPECTED_MS);
+                let of_worker = waits_for_worker.then(|| SystemClock::default().now_ms() + WORKER_EXPECTED_MS);
+                let next_wake_ms = sleeps_until(&view).into_iter().chain(of_worker).min();
                 self.ready.push_back(RunnerEvent::Asleep { execution: header.id.clone(), next_wake_ms });
             }
         }
         Ok(())
+    }
+}
+
+/// When the first Wait state ends; `None` if no end is known.
+fn sleeps_until(view: &View) -> Option<u64> {
+    let ends = view.active().filter_map(|state| match state.doing {
+        Doing::Sleeping { due_ms } => Some(due_ms),
+        _ => None,
+    });
+    ends.min()
+}
+
+/// The questions of a view, as the events that add them to the view of a watch: the history has no entries for them.
+fn questions(view: &View) -> Vec<RunnerEvent> {
+    let question = |state: &StateView| {
+        let Doing::Waiting(Wait { reason, polled_ms, next_poll_ms, deadline_ms, instructions: Some(asked) }) =
+            &state.doing
+        else {
+            return None;
+        };
+        let (reason, instructions) = (reason.clone(), Some(asked.clone()));
+        Some(RunnerEvent::Polled {
+            execution: view.id.clone(),
+            state_path: state.path.clone(),
+            waiting: Waiting { reason, polled_ms: *polled_ms, instructions, execution: None },
+            next_poll_ms: *next_poll_ms,
+            deadline_ms: *deadline_ms,
+        })
+    };
+    view.active().filter_map(question).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::{
+        journal::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry},
+        step::Instructions,
+    };
+    use serde_json::json;
+    use steps::step_functions::RemoteExecution;
+
+    use super::*;
+
+    /// A view in which these Tasks do something.
+    fn view(all: Vec<(&str, Doing)>) -> View {
+        let header = header("arn:aws:states:us-east-1:111111111111:execution:job:r-1", &RemoteExecution::default());
+        let mut view = View::new(&header, &json!({ "StartAt": "A", "States": {} }));
+        for (id, (name, doing)) in (1..).zip(all) {
+            let details = HistoryEventDetails::StateEntered {
+                state_type: StateType::Task,
+                name: name.into(),
+                input: Arc::default(),
+            };
+            let event = HistoryEvent { id, previous_event_id: 0, frame: "".into(), details };
+            view.fold(&JournalEntry { sequence: id, timestamp_ms: id, content: EntryContent::Event(event) });
+            if let Some(state) = view.states.get_mut(name) {
+                state.doing = doing;
+            }
+        }
+        view
+    }
+
+    #[test]
+    fn a_watch_sleeps_until_the_first_wait_ends() {
+        let sleeping = |due_ms| Doing::Sleeping { due_ms };
+        assert_eq!(sleeps_until(&view(vec![("A", sleeping(7)), ("B", sleeping(5))])), Some(5));
+        assert_eq!(sleeps_until(&view(vec![("A", Doing::Parked { deadline_ms: None })])), None);
+    }
+
+    #[test]
+    fn a_question_of_the_history_reaches_the_view_of_a_watch() {
+        let instructions = Some(Instructions {
+            sentence: "Go?".to_owned(),
+            values: Vec::new(),
+            answer: None,
+            approval: Some(Box::default()),
+        });
+        let (reason, deadline_ms) = ("waits for an answer".to_owned(), Some(9));
+        let asked = Doing::Waiting(Wait { reason, polled_ms: 1, next_poll_ms: 0, deadline_ms, instructions });
+        let marked = view(vec![("A", asked), ("B", Doing::Parked { deadline_ms: None })]);
+        let mut watched = view(vec![("A", Doing::Parked { deadline_ms: None })]);
+        let events = questions(&marked);
+        assert_eq!(events.len(), 1, "{events:?}");
+        events.iter().for_each(|event| watched.see(event));
+        assert_eq!(watched.states["A"].doing, marked.states["A"].doing);
     }
 }

@@ -3,9 +3,11 @@
 //! AWS's events name neither their frame nor, for a Task's call, the state. Both follow from the definition, in which
 //! state names are unique, and from `previousEventId`, which leads back to the event that entered the state.
 
+mod catches;
 mod details;
 #[cfg(test)]
 mod tests;
+mod time_limits;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,7 +22,7 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
-use self::details::details;
+use self::{catches::Catches, details::details, time_limits::TimeLimits};
 use crate::shell::quote_name;
 
 /// The state that the compiler adds to an outer Map; it is not shown.
@@ -52,6 +54,8 @@ pub struct History {
     approvals: BTreeSet<String>,
     /// The number of the last attempt of each state that has exactly one `Retry` rule, by its name. AWS's events do not have it.
     attempts_max: BTreeMap<String, u32>,
+    catches: Catches,
+    time_limits: TimeLimits,
     /// The position of each event.
     positions: HashMap<u64, EventPosition>,
     /// The number of calls in the current visit of each state, by its path.
@@ -95,12 +99,17 @@ impl History {
                 attempts_max.insert(state.name.to_owned(), last);
             }
         });
-        History { ways, approvals, attempts_max, ..History::default() }
+        History { ways, approvals, attempts_max, catches: Catches::of(definition), ..History::default() }
     }
 
     /// The id of the last event.
     pub fn last_id(&self) -> u64 {
         self.last_id
+    }
+
+    /// The sequence of the last entry.
+    pub fn last_sequence(&self) -> u64 {
+        self.entries.len() as u64
     }
 
     /// The entries of all events.
@@ -185,6 +194,8 @@ impl History {
         }
         let frame = self.frame(&position);
         let path = state_path(&frame, &position.state);
+        let explained = self.time_limits.explain(event, &path);
+        let event = explained.as_ref().unwrap_or(event);
         self.note(event, &path);
         self.count(event, &path);
         // The engine's event of an iteration is in the iteration's frame.
@@ -196,11 +207,17 @@ impl History {
         let details = details(event, &position);
         self.positions.insert(event.id, position);
         if !is_hidden {
-            let (sequence, timestamp_ms) = (event.id, event.timestamp_ms);
+            let timestamp_ms = event.timestamp_ms;
             let event =
-                HistoryEvent { id: sequence, previous_event_id: event.previous_id, frame: frame.into(), details };
-            self.entries.push(JournalEntry { sequence, timestamp_ms, content: EntryContent::Event(event) });
+                HistoryEvent { id: event.id, previous_event_id: event.previous_id, frame: frame.into(), details };
+            self.push(timestamp_ms, EntryContent::Event(event));
         }
+    }
+
+    /// Adds an entry. Its sequence counts the notes too, so it differs from the id of an event, as in the local engine's journal.
+    fn push(&mut self, timestamp_ms: u64, content: EntryContent) {
+        let sequence = self.last_sequence() + 1;
+        self.entries.push(JournalEntry { sequence, timestamp_ms, content });
     }
 
     /// The path of a position's frame in the engine's form: `Section`, `Both[1]`, `Each[0]/Inner[2]`.
@@ -246,8 +263,7 @@ impl History {
             && let Some(state_path) = self.fail_states.remove(&event.previous_id)
         {
             let note = Note::Failure { state_path, attempt: 1, failure: failure_of(event) };
-            let content = EntryContent::Note(Box::new(note));
-            self.entries.push(JournalEntry { sequence: event.id, timestamp_ms: event.timestamp_ms, content });
+            self.push(event.timestamp_ms, EntryContent::Note(Box::new(note)));
         }
         let is_exit = event.kind.ends_with("StateExited");
         // The events of a composite's failure do not name it; its exit does.
@@ -262,15 +278,12 @@ impl History {
             let attempts_max = self.attempts_max_of(&state_path).filter(|most| *most >= attempt);
             Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure }
         } else if is_exit {
-            Note::Caught { state_path, next: String::new(), failure }
+            let next = self.catches.next_of(event.name.as_deref().unwrap_or_default(), &failure);
+            Note::Caught { state_path, next, failure }
         } else {
             Note::Failure { state_path, attempt, failure }
         };
-        self.entries.push(JournalEntry {
-            sequence: event.id,
-            timestamp_ms: failed_ms,
-            content: EntryContent::Note(Box::new(note)),
-        });
+        self.push(failed_ms, EntryContent::Note(Box::new(note)));
     }
 }
 

@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use api::{flow, view::is_inside};
+use api::{
+    Fault, flow,
+    view::{Doing, View, Wait, is_inside},
+};
 use engine::{
     journal::{EntryContent, HistoryEventDetails as Details, state_path},
     runner::{Clock, SystemClock},
@@ -15,13 +18,18 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::{Receipt, RemoteExecution};
 
-use super::{Executions, Known, MACHINES_MAX, header, refused, token};
-use crate::{exit::CliError, shell::quote_name};
+use super::{Executions, Known, MACHINES_MAX, header, refused, token, unanswerable};
+use crate::{
+    exit::{CliError, Exit},
+    shell::quote_name,
+};
 
 /// The most running executions whose histories are read for a list: one takes a tenth of a second or more.
 const READ_MAX: usize = 100;
 /// The question of a Task that has none.
 const NO_PROMPT: &str = "The task waits for an answer with its token.";
+/// Why a state that asks a person waits.
+const WAITS_FOR_ANSWER: &str = "waits for an answer";
 
 /// A Task whose call was scheduled and has not ended.
 struct Scheduled {
@@ -29,12 +37,19 @@ struct Scheduled {
     name: Arc<str>,
     parameters: Arc<Value>,
     since_ms: u64,
+    /// The end of its `TimeoutSeconds`. A heartbeat of its receiver is in no history, so the end of `HeartbeatSeconds` is not known.
+    deadline_ms: Option<u64>,
 }
 
 impl Scheduled {
     /// The task token, and the object with the token; `None` if the Task's parameters do not contain its token.
     fn token<'t>(&'t self, definition: &Value) -> Option<(&'t str, &'t Value)> {
         token::find(token::arguments_of(definition, &self.name)?, &self.parameters)
+    }
+
+    /// The question in the object with the task token; `None` if the Task asks none.
+    fn question(&self, definition: &Value) -> Option<Instructions> {
+        self.token(definition).and_then(|(_, beside)| steps::question_in(beside))
     }
 }
 
@@ -57,11 +72,13 @@ fn scheduled(known: &Known) -> Vec<Scheduled> {
     for entry in known.history.entries() {
         let EntryContent::Event(event) = &entry.content else { continue };
         match &event.details {
-            Details::TaskScheduled { name, parameters, .. } => {
+            Details::TaskScheduled { name, parameters, timeout_seconds, .. } => {
                 let path = state_path(&event.frame, name);
                 all.retain(|task| task.path != path);
                 let (name, parameters, since_ms) = (name.clone(), parameters.clone(), entry.timestamp_ms);
-                all.push(Scheduled { path, name, parameters, since_ms });
+                let end_ms = |seconds: u64| since_ms.saturating_add(seconds.saturating_mul(1_000));
+                let deadline_ms = timeout_seconds.map(end_ms);
+                all.push(Scheduled { path, name, parameters, since_ms, deadline_ms });
             }
             Details::StateExited { name, .. }
             | Details::StateAborted { name, .. }
@@ -85,25 +102,23 @@ fn scheduled(known: &Known) -> Vec<Scheduled> {
 /// The Task to answer, by its state's name or path; without one, the only Task whose token is known.
 ///
 /// # Errors
-/// None or several match, or only its server's home answers it.
+/// None or several match, only its server's home answers it, or its question is malformed.
 fn the_task(known: &Known, state: Option<&str>) -> Result<Asking, CliError> {
     let mut all = scheduled(known);
     let is_approval = |task: &Scheduled| known.history.is_approval(&task.path);
+    let is_answerable = |task: &Scheduled| is_approval(task) || task.token(&known.definition).is_some();
+    let answerable = all.iter().filter(|task| is_answerable(task));
+    let waiting: Vec<String> = answerable.map(|task| format!("\"{}\"", task.path)).collect();
     match state {
         Some(state) => all.retain(|task| task.path == state || *task.name == *state),
-        None => all.retain(|task| is_approval(task) || task.token(&known.definition).is_some()),
+        None => all.retain(is_answerable),
     }
     if all.len() > 1 {
         let paths: Vec<_> = all.iter().map(|task| format!("\"{}\"", task.path)).collect();
         let message = format!("{} tasks wait: {}; nothing was answered", paths.len(), paths.join(", "));
         return Err(CliError::refused(message).hint("name the state of the task to answer, after the execution"));
     }
-    let Some(task) = all.pop() else {
-        return Err(CliError::refused(match state {
-            Some(state) => format!("no task of a state named \"{state}\" waits; nothing was answered"),
-            None => "no task waits for an answer with its token; nothing was answered".to_owned(),
-        }));
-    };
+    let Some(task) = all.pop() else { return Err(unanswerable::refusal(known, state, &waiting)) };
     if is_approval(&task) {
         let message =
             format!("\"{}\" asks a person, and only its server's home answers it; nothing was answered", task.path);
@@ -117,6 +132,11 @@ fn the_task(known: &Known, state: Option<&str>) -> Result<Asking, CliError> {
         let hint = "whatever received the token answers with   aws stepfunctions send-task-success";
         return Err(CliError::refused(message).hint(hint));
     };
+    // Without its choices and fields, every answer would be accepted.
+    if let Some(problem) = steps::problem_of_question_in(beside) {
+        let message = format!("the question of \"{}\" is malformed: {problem}; nothing was answered", task.path);
+        return Err(CliError::refused(message).hint("correct the definition, then start a new execution"));
+    }
     let (token, beside) = (token.to_owned(), beside.clone());
     Ok(Asking { path: task.path, token, beside })
 }
@@ -147,17 +167,44 @@ fn asks(known: &Known, task: &Scheduled) -> Option<Instructions> {
     task.token(&known.definition).map(|(_, beside)| question(beside))
 }
 
-/// Refuses an answer for which the Task no longer waits.
-fn verify_accepted(receipt: Receipt, path: &str) -> Result<(), CliError> {
-    match receipt {
-        Receipt::Accepted => Ok(()),
-        Receipt::Over => Err(CliError::refused(format!(
-            "\"{path}\" does not wait any more: it was answered, timed out or ended; nothing was answered now"
-        ))),
+/// Marks the states of a complete view that wait for an answer with their task token: until when, and what they ask of a person.
+pub(super) fn mark(known: &Known, view: &mut View) {
+    for task in scheduled(known) {
+        let Some(state) = view.states.get_mut(&task.path) else { continue };
+        if !matches!(state.doing, Doing::Parked { .. }) {
+            continue;
+        }
+        let deadline_ms = task.deadline_ms;
+        state.doing = match task.question(&known.definition) {
+            Some(question) => Doing::Waiting(Wait {
+                reason: WAITS_FOR_ANSWER.to_owned(),
+                polled_ms: task.since_ms,
+                // Nothing polls it.
+                next_poll_ms: 0,
+                deadline_ms,
+                instructions: Some(question),
+            }),
+            None => Doing::Parked { deadline_ms },
+        };
     }
 }
 
 impl Executions {
+    /// Refuses an answer for which the Task no longer waits. The history has the reason, unless the Task waits again or the history is
+    /// late.
+    async fn verify_accepted(&self, known: &mut Known, receipt: Receipt, path: &str) -> Result<(), CliError> {
+        match receipt {
+            Receipt::Accepted => return Ok(()),
+            Receipt::Over => self.read(known).await?,
+        }
+        if !scheduled(known).iter().any(|task| task.path == path) {
+            return Err(unanswerable::refusal(known, Some(path), &[]));
+        }
+        let message =
+            format!("\"{path}\" does not wait any more: it was answered, timed out or ended; nothing was answered now");
+        Err(CliError::new(Exit::Failed, message))
+    }
+
     /// The Tasks that ask a person, longest wait first, of one execution or of those that run.
     pub(super) async fn person_tasks(
         &self,
@@ -189,7 +236,7 @@ impl Executions {
                 workflow: header.workflow.clone(),
                 state: task.path,
                 since_ms: task.since_ms,
-                deadline_ms: None,
+                deadline_ms: task.deadline_ms,
                 timed_out_ms: None,
                 instructions,
             }));
@@ -234,7 +281,7 @@ impl Executions {
             Ok(output) => self.api.task_succeeded(&token, &output.to_string()).await,
             Err(failure) => self.api.task_failed(&token, &failure.error, &failure.cause).await,
         };
-        verify_accepted(receipt.map_err(refused)?, &path)?;
+        self.verify_accepted(&mut known, receipt.map_err(refused)?, &path).await?;
         Ok(flow::AnswerApprovalResponse { state: path, user: by.user })
     }
 
@@ -243,7 +290,7 @@ impl Executions {
         &self,
         request: flow::SignalTaskRequest,
     ) -> Result<<flow::SignalTask as api::Operation>::Response, CliError> {
-        let flow::SignalTaskRequest { id, state, outcome, early, .. } = request;
+        let flow::SignalTaskRequest { id, state, outcome, by, early } = request;
         let keeps_none = || {
             CliError::refused(
                 "--early and --withdraw are for this machine's engine: Step Functions takes an answer only while its task waits",
@@ -252,23 +299,74 @@ impl Executions {
         if early {
             return Err(keeps_none());
         }
+        if by.comment.is_some() {
+            let message = "Step Functions records no comment with an answer; nothing was answered";
+            return Err(CliError::refused(message).hint("answer without --comment; --cause is recorded with a failure"));
+        }
         let known = self.of(&id).await?;
         let mut known = known.lock().await;
         self.read(&mut known).await?;
-        let Asking { path, token, .. } = the_task(&known, Some(&state))?;
+        let Asking { path, token, beside } = the_task(&known, Some(&state))?;
+        if steps::question_in(&beside).is_some() {
+            let message =
+                format!("\"{path}\" of {id} is an approval, which a signal does not answer; nothing was answered");
+            return Err(Fault::new(api::IS_APPROVAL, message).into());
+        }
         let receipt = match outcome {
             flow::TaskOutcome::Success(output) => self.api.task_succeeded(&token, &output).await,
             flow::TaskOutcome::Failure { error, cause } => self.api.task_failed(&token, &error, &cause).await,
             flow::TaskOutcome::Withdraw => return Err(keeps_none()),
         };
-        verify_accepted(receipt.map_err(refused)?, &path)?;
+        self.verify_accepted(&mut known, receipt.map_err(refused)?, &path).await?;
         Ok(Default::default())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_or_is_inside;
+    use serde_json::json;
+    use steps::step_functions::RemoteEvent;
+
+    use super::*;
+    use crate::step_functions::history::History;
+
+    /// An execution whose Task has these fields beside its token.
+    fn asking(fields: Value) -> Known {
+        let parameters = |token: &str, value: &str| {
+            let mut payload = fields.clone();
+            payload[token] = json!(value);
+            json!({ "Payload": payload })
+        };
+        let task = json!({ "Type": "Task", "Parameters": parameters("token.$", "$$.Task.Token"), "End": true });
+        let definition = json!({ "StartAt": "Ask", "States": { "Ask": task } });
+        let event = |id: u64, kind: &str| RemoteEvent {
+            id,
+            previous_id: id - 1,
+            kind: kind.to_owned(),
+            name: Some("Ask".to_owned()),
+            data: Some(parameters("token", "T").to_string()),
+            ..RemoteEvent::default()
+        };
+        let mut history = History::new(&definition);
+        history.add(&[event(1, "TaskStateEntered"), event(2, "TaskScheduled"), event(3, "TaskSubmitted")]);
+        Known { arn: String::new(), definition, history, shown: 0 }
+    }
+
+    #[test]
+    fn a_question_that_cannot_be_read_is_not_answered_unchecked() {
+        for (fields, problem) in [
+            (json!({}), None),
+            (json!({ "Choices": "now" }), None),
+            (json!({ "Prompt": "Go?", "Choices": ["now"] }), None),
+            (json!({ "Prompt": "Go?", "Choices": "now" }), Some("the question of \"Ask\" is malformed: ")),
+        ] {
+            let refused = the_task(&asking(fields.clone()), Some("Ask")).err().map(|error| error.message);
+            match problem {
+                None => assert_eq!(refused, None, "{fields}"),
+                Some(problem) => assert!(refused.is_some_and(|message| message.starts_with(problem)), "{fields}"),
+            }
+        }
+    }
 
     #[test]
     fn a_state_is_inside_the_state_whose_branch_or_iteration_has_it() {

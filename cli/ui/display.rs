@@ -178,6 +178,11 @@ impl Display {
         }
     }
 
+    /// Whether the next [`Display::tick`] prints a heartbeat line.
+    pub fn is_heartbeat_due(&self) -> bool {
+        self.kind == Kind::Lines && !self.quiet && self.last_output.elapsed() >= self.heartbeat
+    }
+
     /// Updates what depends on time: redraws the tree, or prints a heartbeat line.
     pub fn tick(&mut self, view: &View) {
         let now_ms = self.clock.now_ms();
@@ -186,7 +191,7 @@ impl Display {
                 let display_status = self.display_status.unwrap_or(if view.paused { "PAUSED" } else { "RUNNING" });
                 block::draw(&self.live_tree(view, display_status, now_ms));
             }
-            Kind::Lines if !self.quiet && self.last_output.elapsed() >= self.heartbeat => {
+            Kind::Lines if self.is_heartbeat_due() => {
                 if let Some(line) = lines::heartbeat(view, self.typical.as_ref(), now_ms) {
                     self.head(NOTHING_NEW);
                     self.print_date(now_ms);

@@ -32,6 +32,18 @@ pub fn print(error: &CliError) {
     }
 }
 
+/// Prints the error of a command that a signal ends: for programs, unless a line that ends the command was printed, and nothing follows it;
+/// for people below what is in `above`, if that is given.
+pub fn print_last(error: &CliError, above: Option<&str>) {
+    if is_json() {
+        return json::print_last(line(error));
+    }
+    record::event(&json::complete(line(error)));
+    if let Some(above) = above {
+        report!("{above}flow: {}", visible(&error.message));
+    }
+}
+
 /// The line of an error, with what the command is about.
 fn line(error: &CliError) -> Value {
     json!({

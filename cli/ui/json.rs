@@ -1,13 +1,18 @@
 //! JSON lines for programs; `docs/json-lines.md` describes them, and `docs/json-lines.schema.json` has a rule for each type. A reader
 //! ignores what it does not know if the minor version is newer, and must reject another major version.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use api::view::View;
 use engine::runner::RunnerEvent;
 use serde_json::{Map, Value, json};
 
-use super::{changes::changes, lines, record, summary::end, text::rfc3339};
+use super::{
+    changes::changes,
+    lines, record,
+    summary::end,
+    text::{acts_on_terminal, rfc3339},
+};
 
 /// The fields that every line begins with, in this order.
 const COMMON: [&str; 5] = ["type", "time", "execution", "state", "message"];
@@ -40,25 +45,91 @@ pub fn version() -> Value {
     json!({ "type": "version", "ui": "1.2", "message": "JSON lines of flow, version 1.2" })
 }
 
-/// Whether the first line is not printed yet.
-static IS_FIRST: AtomicBool = AtomicBool::new(false);
+/// What standard output has of JSON lines.
+struct Printed {
+    /// Whether the first line is printed above the next line.
+    is_first_due: bool,
+    /// Whether the last line that was printed is of a type that ends a command.
+    is_at_end: bool,
+    /// Whether a signal ends the process: no line follows.
+    is_closed: bool,
+}
+
+static PRINTED: Mutex<Printed> = Mutex::new(Printed { is_first_due: false, is_at_end: false, is_closed: false });
+
+fn printed() -> MutexGuard<'static, Printed> {
+    PRINTED.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Prints the first line; with `is_deferred` above the next line, so that a command with nothing to say prints nothing.
 pub fn begin(is_deferred: bool) {
-    match is_deferred {
-        true => IS_FIRST.store(true, Ordering::Relaxed),
-        false => say_raw!("{}", complete(version())),
+    let mut printed = printed();
+    printed.is_first_due = true;
+    if !is_deferred {
+        printed.first();
     }
+}
+
+/// Standard output gets a file that has no first line of this kind.
+pub fn leave_to_file() {
+    printed().is_first_due = false;
 }
 
 /// Prints a line, and records it if events are recorded.
 pub fn print(line: Value) {
-    if IS_FIRST.swap(false, Ordering::Relaxed) {
-        begin(false);
+    printed().add(line);
+}
+
+/// Prints the last line of a command that a signal ends, unless the last line that was printed ends the command. No line follows.
+pub fn print_last(line: Value) {
+    let mut printed = printed();
+    if !printed.is_at_end {
+        printed.add(line);
     }
-    let line = complete(line);
-    record::event(&line);
-    say_raw!("{line}");
+    printed.is_closed = true;
+}
+
+impl Printed {
+    fn first(&mut self) {
+        if self.is_first_due && !self.is_closed {
+            self.is_first_due = false;
+            say_raw!("{}", text(&complete(version())));
+        }
+    }
+
+    fn add(&mut self, line: Value) {
+        if self.is_closed {
+            return;
+        }
+        self.first();
+        let line = complete(line);
+        self.is_at_end = matches!(line["type"].as_str(), Some("end" | "error"));
+        record::event(&line);
+        say_raw!("{}", text(&line));
+    }
+}
+
+/// The text of a line, as [`escaped`] says.
+pub fn text(line: &Value) -> String {
+    escaped(line.to_string())
+}
+
+/// The text of a JSON value in which characters that act on a terminal are escaped: the same JSON.
+pub fn escaped(json: String) -> String {
+    // A line feed separates the lines of an indented text; strings have none.
+    let acts = |c: char| c != '\n' && acts_on_terminal(c);
+    if !json.contains(acts) {
+        return json;
+    }
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            // Such characters are in strings only, and each is one unit of UTF-16.
+            c if acts(c) => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 /// A line with the fields that every line has, and all keys in one casing. Execution and state are null for a line that is about none;
@@ -150,6 +221,24 @@ pub fn watch_end(view: &View, driven: bool, now_ms: u64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn characters_that_act_on_a_terminal_are_escaped_and_the_json_is_the_same() {
+        let line =
+            json!({ "message": "a\u{9b}31m\u{7f} \u{202e}b\u{2066} \u{2028}\n\u{1b} ü 漢 🎉", "\u{85}": "\"\\u" });
+        let text = text(&line);
+        assert!(!text.contains(acts_on_terminal), "{text}");
+        assert!(text.contains(r"a\u009b31m\u007f \u202eb\u2066 \u2028\n\u001b ü 漢 🎉"), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap_or_default(), line);
+        assert_eq!(escaped("{\n  \"a\u{9b}\": 1\n}".to_owned()), "{\n  \"a\\u009b\": 1\n}");
+    }
+
+    #[test]
+    fn no_line_follows_the_last_one() {
+        let mut printed = Printed { is_first_due: true, is_at_end: false, is_closed: true };
+        printed.add(json!({ "type": "end" }));
+        assert!(printed.is_first_due && !printed.is_at_end, "nothing was printed");
+    }
 
     #[test]
     fn every_line_begins_with_the_same_fields_and_has_one_casing() {

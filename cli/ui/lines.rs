@@ -8,7 +8,7 @@ use engine::{
 
 use super::{
     changes::id_and_name,
-    text::{attempt_of, clock, duration, duration_range, indented, moment, one_line},
+    text::{attempt_of, cause_or_error, clock, duration, duration_range, indented, moment, one_line},
     tree::detail,
 };
 use crate::{proposed::OPTIONS, shell::quote_name};
@@ -137,11 +137,13 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
         }
         Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure } => {
             let (next, attempt) = (moment(*next_attempt_ms, at_ms), attempt_of(*attempt, *attempts_max));
-            line("Retry", state_path, format!("{attempt}, next at {next}: {}", failure.cause))
+            line("Retry", state_path, format!("{attempt}, next at {next}: {}", cause_or_error(failure)))
         }
         Note::Caught { state_path, next, failure } => {
-            let cause = failure.cause.trim_end_matches('.');
-            line("Caught", state_path, format!("{cause}; continues at {next}"))
+            let cause = cause_or_error(failure).trim_end_matches('.');
+            // Step Functions' history does not name the next state, and several rules of the definition may lead to it.
+            let continues = if next.is_empty() { String::new() } else { format!("; continues at {next}") };
+            line("Caught", state_path, format!("{cause}{continues}"))
         }
         Note::ResourceChanged { change, .. } if change.action == ChangeAction::Unchanged => return None,
         Note::ResourceChanged { state_path, change } => {
@@ -149,7 +151,7 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
             what[..1].make_ascii_uppercase();
             line(&what, state_path, id_and_name(change))
         }
-        Note::Paused { state_path, failure } => line("Paused", state_path, failure.cause.clone()),
+        Note::Paused { state_path, failure } => line("Paused", state_path, cause_or_error(failure).to_owned()),
         Note::Continued { state_path } => line("Continued", state_path, String::new()),
         Note::ResumedFrom { state_path } => line("Re-entered", state_path, "with its recorded input".to_owned()),
         Note::Signalled { state_path, by, succeeded } => {
@@ -172,7 +174,7 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
             line("Repeated", state_path, format!("{reason}; it is called again"))
         }
         Note::Unknown => return None,
-        Note::Failure { state_path, failure, .. } => line("Failed", state_path, failure.cause.clone()),
+        Note::Failure { state_path, failure, .. } => line("Failed", state_path, cause_or_error(failure).to_owned()),
     })
 }
 
@@ -264,5 +266,32 @@ mod tests {
         assert!(shown.contains(r"by ann\nbob on desk (fine\n12:00:00 Completed ( 1/1) Deploy\u{1b}[31m)"), "{shown}");
         assert!(shown.contains("first\n    12:00:00 Completed"), "{shown}");
         assert_eq!(shown.lines().filter(|line| !line.starts_with(' ')).count(), 2, "{shown}");
+    }
+
+    #[test]
+    fn a_line_about_a_failure_has_a_reason_and_no_empty_place() {
+        let mut story = Story::new("job-7k3f", &sections(&["Deploy"]));
+        let failure = |cause: &str| engine::journal::StepFailure {
+            error: "States.Timeout".to_owned(),
+            cause: cause.to_owned(),
+            details: None,
+        };
+        let state_path = || "Deploy".to_owned();
+        let (attempt, attempts_max, next_attempt_ms) = (2, Some(7), 2_000);
+        let failed = failure("");
+        story.note(
+            1.0,
+            Note::RetryScheduled { state_path: state_path(), attempt, attempts_max, next_attempt_ms, failure: failed },
+        );
+        for next in ["", "Repair"] {
+            let failure = failure("Lost.");
+            story.note(2.0, Note::Caught { state_path: state_path(), next: next.to_owned(), failure });
+        }
+        let shown: Vec<String> = story.entries.iter().flat_map(|entry| lines(&story.view, entry)).collect();
+        assert!(shown[0].ends_with(": States.Timeout"), "{shown:?}");
+        assert!(
+            shown[1].ends_with("Deploy: Lost") && shown[2].ends_with("Deploy: Lost; continues at Repair"),
+            "{shown:?}"
+        );
     }
 }

@@ -133,6 +133,8 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
             none if none.is_empty() && state.state_type == StateType::Task && !state.called => {
                 "not called yet".to_owned()
             }
+            // Its end is an expression at Step Functions.
+            none if none.is_empty() && state.state_type == StateType::Wait => "waits".to_owned(),
             none if none.is_empty() => "runs".to_owned(),
             detail => detail,
         };

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use engine::journal::StepFailure;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
@@ -171,6 +172,11 @@ pub fn attempt_of(attempt: u32, attempts_max: Option<u32>) -> String {
 /// An error with its cause, which may be empty.
 pub fn error_and_cause(error: &str, cause: &str) -> String {
     if cause.trim().is_empty() { error.to_owned() } else { format!("{error}: {cause}") }
+}
+
+/// The cause of a failure; its error if the cause is empty, as AWS's cause of a time-out is.
+pub fn cause_or_error(failure: &StepFailure) -> &str {
+    if failure.cause.trim().is_empty() { &failure.error } else { &failure.cause }
 }
 
 /// A text with a full stop at its end, unless it ends a sentence already, as a cause may.

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// The guide is the Step Functions Developer Guide, "Handling errors in Step Functions workflows". It denies the second row, which a
 /// recording of AWS shows.
-pub(super) fn matches(error_equals: &[String], failure: &StepFailure) -> bool {
+pub fn matches(error_equals: &[String], failure: &StepFailure) -> bool {
     let error = failure.error.as_str();
     if error == "States.Runtime" {
         return false;

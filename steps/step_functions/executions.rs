@@ -11,6 +11,8 @@ use super::StepFunctions;
 
 /// The most events of one page (API Reference, GetExecutionHistory).
 const EVENTS_MAX: i32 = 1_000;
+/// The seconds that a history may name for a Task without a time limit (Developer Guide, `TimeoutSeconds` of a Task: the default).
+const WITHOUT_LIMIT: u64 = 99_999_999;
 
 /// An execution.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -66,6 +68,10 @@ pub struct RemoteEvent {
     pub count: Option<u64>,
     /// The name of an activity's worker.
     pub worker: Option<String>,
+    /// `TimeoutSeconds` of a call that is scheduled.
+    pub timeout_seconds: Option<u64>,
+    /// `HeartbeatSeconds` of a call that is scheduled.
+    pub heartbeat_seconds: Option<u64>,
 }
 
 fn milliseconds(time: &aws_smithy_types::DateTime) -> u64 {
@@ -242,6 +248,11 @@ fn of_states(event: &HistoryEvent, found: &mut RemoteEvent) {
     }
 }
 
+/// A time limit; `None` for that of a Task without one.
+fn seconds(limit: Option<i64>) -> Option<u64> {
+    limit.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds < WITHOUT_LIMIT)
+}
+
 /// Copies the fields that several types of details have in common.
 macro_rules! copy {
     ($event:ident, $found:ident, $($details:ident: $($field:ident = $from:ident),*;)*) => {
@@ -251,18 +262,22 @@ macro_rules! copy {
     };
     (@ $details:ident, resource) => { Some($details.resource.clone()) };
     (@ $details:ident, parameters) => { Some($details.parameters.clone()) };
+    (@ $details:ident, timeout_in_seconds) => { seconds($details.timeout_in_seconds) };
+    (@ $details:ident, heartbeat_in_seconds) => { seconds($details.heartbeat_in_seconds) };
     (@ $details:ident, $from:ident) => { $details.$from.clone() };
 }
 
 fn of_tasks(event: &HistoryEvent, found: &mut RemoteEvent) {
     copy!(event, found,
-        activity_scheduled_event_details: resource = resource, data = input;
+        activity_scheduled_event_details: resource = resource, data = input,
+            timeout_seconds = timeout_in_seconds, heartbeat_seconds = heartbeat_in_seconds;
         activity_started_event_details: worker = worker_name;
         activity_succeeded_event_details: data = output;
         activity_failed_event_details: error = error, cause = cause;
         activity_schedule_failed_event_details: error = error, cause = cause;
         activity_timed_out_event_details: error = error, cause = cause;
-        task_scheduled_event_details: resource = resource, data = parameters;
+        task_scheduled_event_details: resource = resource, data = parameters,
+            timeout_seconds = timeout_in_seconds, heartbeat_seconds = heartbeat_in_seconds;
         task_started_event_details: resource = resource;
         task_submitted_event_details: resource = resource, data = output;
         task_succeeded_event_details: resource = resource, data = output;
@@ -270,7 +285,7 @@ fn of_tasks(event: &HistoryEvent, found: &mut RemoteEvent) {
         task_start_failed_event_details: resource = resource, error = error, cause = cause;
         task_submit_failed_event_details: resource = resource, error = error, cause = cause;
         task_timed_out_event_details: resource = resource, error = error, cause = cause;
-        lambda_function_scheduled_event_details: resource = resource, data = input;
+        lambda_function_scheduled_event_details: resource = resource, data = input, timeout_seconds = timeout_in_seconds;
         lambda_function_succeeded_event_details: data = output;
         lambda_function_failed_event_details: error = error, cause = cause;
         lambda_function_schedule_failed_event_details: error = error, cause = cause;

@@ -266,7 +266,7 @@ pub fn lines(
     let json_line = |shown: ShownState| {
         let mut line = shown.line;
         (line["type"], line["execution"]) = ("state".into(), id.as_str().into());
-        json::complete(line).to_string()
+        json::text(&json::complete(line))
     };
     Ok(match global.output {
         Output::Json => shown.into_iter().map(json_line).collect(),

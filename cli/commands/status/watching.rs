@@ -24,9 +24,9 @@ use crate::{
     },
     exit::{CliError, Exit},
     global::{Global, Output},
-    interrupt,
+    interrupt, out,
     owner::Handle,
-    ui::{display::Display, display_status::display_status, status::continues, summary},
+    ui::{display::Display, display_status::display_status, record, status::continues, summary},
 };
 
 /// The pause between two polls.
@@ -80,6 +80,9 @@ pub async fn watch(global: &Global, handle: Handle, id: &str, state: Option<&str
         kept = at_step_functions.then_some(handle);
         if let Some(exit) = watching.pause(&status.view).await {
             return Ok(watching.stop(&status, exit));
+        }
+        if is_for_nobody() {
+            return Ok(Exit::Failed);
         }
         shown = Some(status);
     }
@@ -177,10 +180,10 @@ impl Watching<'_> {
         display_status(execution, *driven, needs_of(execution, frames).as_ref(), self.clock.now_ms())
     }
 
-    /// Waits until the next poll. Returns the exit code if a signal arrives.
+    /// Waits until the next poll, or until nobody reads any more. Returns the exit code if a signal arrives.
     async fn pause(&mut self, view: &View) -> Option<Exit> {
         let until = tokio::time::Instant::now() + POLL_INTERVAL;
-        loop {
+        while !is_for_nobody() {
             let next = (tokio::time::Instant::now() + self.display.tick_interval()).min(until);
             tokio::select! {
                 biased;
@@ -188,10 +191,11 @@ impl Watching<'_> {
                 () = tokio::time::sleep_until(next) => {}
             }
             if next == until {
-                return None;
+                break;
             }
             self.display.tick(view);
         }
+        None
     }
 
     /// Ends the watch after a signal, with the line that says so. Returns the signal's exit code.
@@ -220,6 +224,11 @@ impl Watching<'_> {
         let _ = end_was_shown(handle, &status.execution).await;
         exit
     }
+}
+
+/// Whether nobody reads what is shown, and nothing is recorded beside it.
+fn is_for_nobody() -> bool {
+    out::has_no_reader() && !record::is_beside_the_display()
 }
 
 /// Whether the definition has a state with this name, or with the last part of this path.

@@ -130,18 +130,102 @@ fn a_failed_attempt_is_repeated_or_fails_for_good() {
     // In two pages: the first ends with an event that the second page resolves.
     history.add(&all[..5]);
     history.add(&all);
-    let notes: Vec<&Note> = history
-        .entries()
-        .iter()
-        .filter_map(|entry| match &entry.content {
-            EntryContent::Note(note) => Some(&**note),
-            EntryContent::Event(_) => None,
-        })
-        .collect();
+    let notes = notes(&history);
     assert!(matches!(notes[0], Note::RetryScheduled { attempt: 2, attempts_max: Some(2), .. }), "{notes:?}");
     assert!(matches!(notes[1], Note::Failure { attempt: 2, .. }), "{notes:?}");
     let mut view = View::new(&super::super::header("arn:a:b:c:d:execution:m:e", &Default::default()), &definition);
     history.entries().iter().for_each(|entry| view.fold(entry));
     assert!(matches!(view.states["A"].doing, Doing::Failed { attempt: 2, .. }), "{:?}", view.states);
     assert_eq!(view.failure, Some(("Lost".to_owned(), String::new())));
+}
+
+/// The notes of a history.
+fn notes<'h>(history: &'h History) -> Vec<&'h Note> {
+    let note = |entry: &'h JournalEntry| match &entry.content {
+        EntryContent::Note(note) => Some(&**note),
+        EntryContent::Event(_) => None,
+    };
+    history.entries().iter().filter_map(note).collect()
+}
+
+#[test]
+fn a_caught_failure_continues_at_the_state_of_the_rule_that_matches() {
+    let failing = |catch: serde_json::Value| {
+        let state = json!({ "Type": "Task", "Catch": catch, "End": true });
+        let mut history = History::new(&json!({ "StartAt": "A", "States": { "A": state } }));
+        history.add(&events(&[
+            ("ExecutionStarted", 0, None, None),
+            ("TaskStateEntered", 0, Some("A"), None),
+            ("ActivityScheduled", 2, None, None),
+            ("ActivityFailed", 3, None, None),
+            ("TaskStateExited", 4, Some("A"), None),
+        ]));
+        match notes(&history).as_slice() {
+            [Note::Caught { next, .. }] => next.clone(),
+            others => panic!("{others:?}"),
+        }
+    };
+    let rule = |error: &str, next: &str| json!({ "ErrorEquals": [error], "Next": next });
+    assert_eq!(failing(json!([rule("States.ALL", "G")])), "G");
+    assert_eq!(failing(json!([rule("Other", "F"), rule("Lost", "G"), rule("States.ALL", "H")])), "G");
+    assert_eq!(failing(json!([rule("Other", "F"), rule("Another", "G")])), "", "the history does not say");
+}
+
+#[test]
+fn each_entry_has_a_sequence_of_its_own() {
+    let catch = json!([{ "ErrorEquals": ["States.ALL"], "Next": "G" }]);
+    let state = json!({ "Type": "Task", "Catch": catch, "End": true });
+    let mut history = History::new(&json!({ "StartAt": "A", "States": { "A": state } }));
+    let all = events(&[
+        ("ExecutionStarted", 0, None, None),
+        ("TaskStateEntered", 0, Some("A"), None),
+        ("ActivityScheduled", 2, None, None),
+        ("ActivityFailed", 3, None, None),
+        ("TaskStateExited", 4, Some("A"), None),
+    ]);
+    // The second page overlaps the first.
+    history.add(&all[..4]);
+    history.add(&all);
+    let sequences: Vec<u64> = history.entries().iter().map(|entry| entry.sequence).collect();
+    assert_eq!(sequences, [1, 2, 3, 4, 5, 6]);
+    assert_eq!((history.last_sequence(), history.last_id()), (6, 5));
+    let ids = history.entries().iter().filter_map(|entry| match &entry.content {
+        EntryContent::Event(event) => Some(event.id),
+        EntryContent::Note(_) => None,
+    });
+    assert_eq!(ids.collect::<Vec<_>>(), [1, 2, 3, 4, 5], "an event keeps the id of Step Functions");
+}
+
+#[test]
+fn a_time_out_names_the_limit_that_has_passed() {
+    let retry = json!([{ "ErrorEquals": ["States.Timeout"] }]);
+    let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "Retry": retry, "End": true } } });
+    let cause = |timeout_seconds, heartbeat_seconds, timed_out_ms| {
+        let mut history = History::new(&definition);
+        let mut all = events(&[
+            ("ExecutionStarted", 0, None, None),
+            ("TaskStateEntered", 0, Some("A"), None),
+            ("ActivityScheduled", 2, None, None),
+            ("ActivityStarted", 3, None, None),
+            ("ActivityTimedOut", 4, None, None),
+            ("ActivityScheduled", 5, None, None),
+        ]);
+        (all[2].timeout_seconds, all[2].heartbeat_seconds) = (timeout_seconds, heartbeat_seconds);
+        (all[4].error, all[4].timestamp_ms) = (Some("States.Timeout".to_owned()), timed_out_ms);
+        history.add(&all);
+        match notes(&history).as_slice() {
+            [Note::RetryScheduled { failure, .. }] => {
+                assert_eq!(failure.error, "States.Timeout", "as in the history");
+                failure.cause.clone()
+            }
+            others => panic!("{others:?}"),
+        }
+    };
+    let heartbeat = "no heartbeat arrived for HeartbeatSeconds, 2 s (States.HeartbeatTimeout)";
+    assert_eq!(cause(None, Some(2), 5_000), heartbeat);
+    assert_eq!(cause(Some(20), Some(2), 5_000), heartbeat);
+    let end = "the call did not end within TimeoutSeconds, 20 s";
+    assert_eq!(cause(Some(20), Some(2), 20_030), end);
+    assert_eq!(cause(Some(20), None, 20_030), end);
+    assert_eq!(cause(None, None, 20_030), "");
 }

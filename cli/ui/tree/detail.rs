@@ -3,7 +3,7 @@
 use api::view::{Doing, StateView, Wait};
 use engine::{journal::StateType, step::Instructions};
 
-use crate::ui::text::{attempt_of, duration, moment, one_line};
+use crate::ui::text::{attempt_of, cause_or_error, duration, moment, one_line};
 
 /// What a state waits for, and until when, in full. `driven`: a process drives its execution.
 pub fn detail(state: &StateView, driven: bool, now_ms: u64) -> String {
@@ -59,10 +59,10 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
         Doing::Retrying { attempt, attempts_max, next_attempt_ms, failure } => {
             pieces.push((3, attempt_of(*attempt, *attempts_max)));
             pieces.push((4, due("next at", "was due", *next_attempt_ms)));
-            pieces.extend(Some((2, failure.cause.clone())).filter(|(_, cause)| !cause.trim().is_empty()));
+            pieces.extend(Some((2, cause_or_error(failure).to_owned())).filter(|(_, cause)| !cause.is_empty()));
         }
         Doing::Failed { failure, .. } | Doing::Caught { failure, .. } | Doing::Paused { failure } => {
-            pieces.push((3, failure.cause.clone()));
+            pieces.push((3, cause_or_error(failure).to_owned()));
         }
         Doing::Running => {
             if state.attempt > 1 {
