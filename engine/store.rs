@@ -6,7 +6,7 @@
 mod batch_codec;
 mod close;
 mod codec;
-mod commit;
+mod commit_log;
 mod damage;
 mod documents;
 mod error;
@@ -19,7 +19,6 @@ mod id;
 mod keys;
 mod listing;
 mod lock;
-mod log;
 mod logged;
 mod lookup;
 mod map_runs;
@@ -30,6 +29,7 @@ mod sled_records;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod write;
 
 use std::{
     collections::HashSet,
@@ -37,7 +37,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub use commit::{Definition, StartData, Write};
+pub use commit_log::{DiskFile, LogFile, synchronizations};
 pub use damage::{Findings, rebuild};
 pub use documents::DocumentChanges;
 pub use error::StoreError;
@@ -46,7 +46,6 @@ pub use free_space::check_free_space;
 pub use id::{ExecutionId, InvalidId, is_name, name_problem};
 pub use listing::{ListFilter, ListPosition};
 pub use lock::{LockOwner, OwnerLock};
-pub use log::{DiskFile, LogFile, synchronizations};
 #[cfg(test)]
 pub(crate) use logged::ByHand;
 pub use logged::LoggedRecords;
@@ -56,6 +55,7 @@ pub use replace::{compact, complete_replacement};
 use sled_records::Mirror;
 pub use sled_records::SledRecords;
 pub use transfer::{EXPORT_VERSION, ExportLine, Exported, FIRST_VERSION_WITH_AN_END};
+pub use write::{Definition, StartData, Write};
 
 /// The index of a store on disk. Another one implements [`Index`], has a function `open`, and is named here.
 type DiskIndex = SledRecords;

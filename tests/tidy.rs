@@ -373,7 +373,7 @@ fn every_test_that_the_documents_name_exists() {
     );
 }
 
-/// The paths of a text in backticks: `engine/store/log.rs`, `tests/{kill,crashed}.rs`.
+/// The paths of a text in backticks: `engine/store/commit_log.rs`, `tests/{kill,crashed}.rs`.
 fn named_paths(text: &str) -> Vec<String> {
     let rooms =
         ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal", "tests", "docs", "packaging"];

@@ -7,7 +7,7 @@ mod existing;
 mod faults;
 pub(super) mod plan;
 mod planned;
-mod teardown;
+mod rehearsal_teardown;
 
 use std::{sync::Arc, time::Duration};
 
@@ -201,9 +201,9 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
         consent::ask(&plan, &arguments).await?;
     }
     let path = from.map_or_else(Vec::new, |from| from.path);
-    let teardown = teardown::of(&arguments, &plan.input);
+    let teardown = rehearsal_teardown::of(&arguments, &plan.input);
     let exit = execute(global, environments, (&arguments, teardown.as_ref()), (plan, path), pinned).await?;
-    teardown::tear_down(global, &arguments, teardown, exit).await
+    rehearsal_teardown::tear_down(global, &arguments, teardown, exit).await
 }
 
 /// Refuses the options that choose an account or a region in a rehearsal, which has its own. Environment variables are ignored.
@@ -244,7 +244,7 @@ fn check_faults(arguments: &RunArguments, plan: &Plan) -> Result<(), CliError> {
         return Ok(());
     }
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-    let teardown = teardown::workflow_of(arguments).and_then(|workflow| workflow.definition().ok());
+    let teardown = rehearsal_teardown::workflow_of(arguments).and_then(|workflow| workflow.definition().ok());
     let definitions: Vec<_> = [Some(plan.definition.value()), teardown.as_ref()].into_iter().flatten().collect();
     faults::check(&arguments.faults, &definitions, steps)
 }
@@ -426,6 +426,6 @@ fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), teardown: Option
     }
     show_output(view);
     if let Some(teardown) = teardown {
-        say!("\nTear it down with   {}", teardown::command(teardown));
+        say!("\nTear it down with   {}", rehearsal_teardown::command(teardown));
     }
 }

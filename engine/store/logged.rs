@@ -25,7 +25,7 @@ use self::{
 };
 use super::{
     Batch, DiskIndex, Records, StoreError, batch_codec,
-    log::{CommitLog, DiskFile, LogFile},
+    commit_log::{CommitLog, DiskFile, LogFile},
     records::{Index, Record},
 };
 

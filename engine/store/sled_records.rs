@@ -24,8 +24,9 @@ use self::{
     tree::LongTree,
 };
 use super::{
-    Batch, Records, StoreError, free_space,
-    log::count_synchronization,
+    Batch, Records, StoreError,
+    commit_log::count_synchronization,
+    free_space,
     records::{ChangeRef, Index, Record, all_in_parts},
 };
 

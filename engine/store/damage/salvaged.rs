@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::store::{
-    Batch, DiskIndex, MemoryRecords, Mirror, Records, StoreError, batch_codec, log,
+    Batch, DiskIndex, MemoryRecords, Mirror, Records, StoreError, batch_codec, commit_log,
     logged::{
         checkpoint, log_files,
         memtable::{self, Memtable},
@@ -35,10 +35,10 @@ impl SalvagedRecords {
             problems.push(problem);
             None
         });
-        let (found, damage) = log::salvage(log_files(folder)?, checkpoint);
+        let (found, damage) = commit_log::salvage(log_files(folder)?, checkpoint);
         problems.extend(damage);
         let mut memtable = Memtable::default();
-        for (_, bytes) in found.iter().flat_map(log::FoundFile::frames) {
+        for (_, bytes) in found.iter().flat_map(commit_log::FoundFile::frames) {
             match batch_codec::decode(bytes) {
                 Ok(changes) => memtable.extend(changes),
                 Err(problem) => problems.push(problem),

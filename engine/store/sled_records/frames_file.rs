@@ -2,7 +2,7 @@
 
 use crate::store::{
     StoreError,
-    log::{
+    commit_log::{
         LogFile, frame,
         header::{self, Header},
         read_error, write_error,

@@ -12,7 +12,7 @@ use std::{
 use super::frames_file::FramesFile;
 use crate::store::{
     Batch, StoreError, batch_codec,
-    log::{DiskFile, LogFile},
+    commit_log::{DiskFile, LogFile},
     records::{Change, ChangeRef},
 };
 
