@@ -90,3 +90,44 @@ pub(super) fn synchronize(folder: &Path) -> io::Result<()> {
     }
     File::open(folder)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// The folders after [`complete_replacement`], each with the folder that it was.
+    fn completed(existing: &[&str]) -> Vec<(String, String)> {
+        let home = tempfile::tempdir().unwrap();
+        for name in existing {
+            fs::create_dir(home.path().join(name)).unwrap();
+            fs::write(home.path().join(name).join("was"), name).unwrap();
+        }
+        complete_replacement(&home.path().join("store")).unwrap();
+        let left = fs::read_dir(home.path()).unwrap().map(|folder| folder.unwrap());
+        let mut left: Vec<_> = left
+            .map(|folder| {
+                let was = fs::read_to_string(folder.path().join("was")).unwrap();
+                (folder.file_name().into_string().unwrap(), was)
+            })
+            .collect();
+        left.sort();
+        left
+    }
+
+    #[test]
+    fn an_interrupted_replacement_leaves_the_only_copy_as_the_store() {
+        for (existing, left) in [
+            (&["store"][..], &[("store", "store")][..]),
+            (&["store", "store.new"], &[("store", "store")]),
+            (&["store", "store.old"], &[("store", "store")]),
+            (&["store.old", "store.new"], &[("store", "store.old")]),
+            (&["store.damaged", "store.new"], &[("store", "store.damaged")]),
+            (&["store", "store.damaged"], &[("store", "store"), ("store.damaged", "store.damaged")]),
+            (&["store.damaged"], &[("store.damaged", "store.damaged")]),
+        ] {
+            let left: Vec<_> = left.iter().map(|(name, was)| ((*name).to_owned(), (*was).to_owned())).collect();
+            assert_eq!(completed(existing), left, "{existing:?}");
+        }
+    }
+}
