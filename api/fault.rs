@@ -13,8 +13,7 @@ pub const CREDENTIALS_UNUSABLE: &str = "CredentialsUnusable";
 pub const ENVIRONMENT_REFUSED: &str = "EnvironmentRefused";
 /// The kind of the fault of an environment of which the credentials could not be compared: AWS did not answer.
 pub const ENVIRONMENT_UNREACHABLE: &str = "EnvironmentUnreachable";
-/// The kind of the fault of a start or a resume whose subject has an execution that has not ended. The message begins
-/// with the id of that execution.
+/// The kind of the fault of a start or a resume whose subject has an execution that has not ended, which [`Fault::execution`] names.
 pub const SUBJECT_BUSY: &str = "SubjectBusy";
 /// The kind of the fault of a state that the definition of an execution does not have.
 pub const STATE_DOES_NOT_EXIST: &str = "StateDoesNotExist";
@@ -41,12 +40,19 @@ pub struct Fault {
     pub kind: &'static str,
     /// The message, for people.
     pub message: String,
+    /// The id of the existing execution because of which a start or a resume is refused.
+    pub execution: Option<String>,
 }
 
 impl Fault {
     /// A fault of a kind of the service model or of flow's own operations.
     pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        Fault { kind, message: message.into() }
+        Fault { kind, message: message.into(), execution: None }
+    }
+
+    /// The fault of a start whose id an execution of flow's own operations has.
+    pub(crate) fn execution_exists(id: &str, message: String) -> Self {
+        Fault { execution: Some(id.to_owned()), ..Fault::new("ExecutionAlreadyExists", message) }
     }
 
     /// The fault for an id that no execution has.
@@ -106,6 +112,12 @@ impl From<RunnerError> for Fault {
             RunnerError::Store(_) => INTERNAL_FAILURE,
             RunnerError::Stopped => UNAVAILABLE,
         };
-        Fault::new(kind, error.to_string())
+        let message = error.to_string();
+        let execution = match error {
+            RunnerError::ExecutionAlreadyExists { id } => Some(id),
+            RunnerError::SubjectBusy { other, .. } => Some(other),
+            _ => None,
+        };
+        Fault { kind, message, execution }
     }
 }

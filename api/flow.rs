@@ -2,6 +2,7 @@
 //! owner.
 
 mod approval;
+mod before_driving;
 mod cancel;
 mod describe;
 mod entries;
@@ -18,12 +19,13 @@ mod reentry;
 mod resume;
 mod shown;
 mod signal;
+mod socket_only;
 mod start;
 mod time_left;
 mod track;
 mod unanswerable;
-mod verified;
-mod verify;
+mod verify_environment;
+mod verify_store;
 mod waiting_tasks;
 
 use futures::{StreamExt, stream::BoxStream};
@@ -51,25 +53,14 @@ pub use reentry::{PlanReentry, PlanReentryRequest, PlanReentryResponse, Repeated
 pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRequest, ResumeResponse};
 pub use shown::{MarkShown, MarkShownRequest};
 pub use signal::{SignalTask, SignalTaskRequest, TaskOutcome};
+pub use socket_only::SOCKET_ONLY;
 pub use start::{StartExecution, StartExecutionRequest, state_machine_name};
 pub use time_left::{EstimateTimeLeft, EstimateTimeLeftResponse};
 pub use track::{TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse};
-pub use verify::{StoreFindings, VerifyEnvironment, VerifyEnvironmentRequest, VerifyStore, VerifyStoreRequest};
+pub use verify_environment::{VerifyEnvironment, VerifyEnvironmentRequest};
+pub use verify_store::{StoreFindings, VerifyStore, VerifyStoreRequest};
 
 pub(crate) use shown::{received_key, shown_key};
-
-/// The operations that act for the user of this machine. They are served only over the store's socket, to processes of that user: a
-/// client of the network must not decide where an execution acts, who answered, or what the user has been shown.
-pub const SOCKET_ONLY: [&str; 8] = [
-    StartExecution::NAME,
-    ResumeExecution::NAME,
-    SignalTask::NAME,
-    AnswerApproval::NAME,
-    VerifyEnvironment::NAME,
-    MarkShown::NAME,
-    TrackUnfinished::NAME,
-    <PruneExecutions as StreamOperation>::NAME,
-];
 
 /// The answer of an operation, as JSON.
 pub enum Reply {

@@ -1,5 +1,8 @@
 //! The command line: its arguments, and the function of each command.
 
+pub mod completion;
+pub mod usage;
+
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{

@@ -8,6 +8,7 @@ mod consequences;
 mod deadlines;
 mod definition_file;
 mod error_names;
+pub mod explanations;
 mod inside;
 mod name_characters;
 mod patterns;

@@ -92,14 +92,14 @@ impl CliError {
 
 impl From<api::Fault> for CliError {
     fn from(fault: api::Fault) -> Self {
-        of_fault(fault.kind, fault.message)
+        of_fault(fault.kind, fault.message, fault.execution)
     }
 }
 
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         match error {
-            ClientError::Fault(fault) => of_fault(&fault.kind, fault.message),
+            ClientError::Fault(fault) => of_fault(&fault.kind, fault.message, fault.execution),
             ClientError::Absent(_)
             | ClientError::Gone(_)
             | ClientError::Ending(_)
@@ -110,8 +110,9 @@ impl From<ClientError> for CliError {
     }
 }
 
-/// The exit code and the hint of a fault, by its name.
-fn of_fault(kind: &str, message: String) -> CliError {
+/// The exit code and the hint of a fault, by its name. `existing` is the execution because of which a start or a resume is refused.
+fn of_fault(kind: &str, message: String, existing: Option<String>) -> CliError {
+    let existing = existing.map_or_else(|| "ID".to_owned(), |id| quote_name(&id));
     let error = match kind {
         api::STATE_DOES_NOT_EXIST => CliError::not_found(message),
         "ExecutionDoesNotExist" => CliError::not_found(message).hint(format!("flow status{OPTIONS} lists all")),
@@ -128,17 +129,13 @@ fn of_fault(kind: &str, message: String) -> CliError {
         api::ENVIRONMENT_UNREACHABLE => CliError::new(Exit::Waiting, message),
         api::UNAVAILABLE => CliError::new(Exit::Unreachable, message),
         api::SUBJECT_BUSY => {
-            let other = quote_name(message.split(' ').next().unwrap_or_default());
-            let hint =
-                format!("flow resume {other}{OPTIONS}   continues it, and   flow cancel {other}{OPTIONS}   ends it");
-            CliError::refused(message).hint(hint)
-        }
-        "ExecutionAlreadyExists" => {
-            let id = quote_name(message.split('\'').nth(1).unwrap_or("ID"));
             CliError::refused(message).hint(format!(
-                "flow status {id}{OPTIONS} shows that execution; flow run with another --id starts a new one; nothing was run"
+                "flow resume {existing}{OPTIONS}   continues it, and   flow cancel {existing}{OPTIONS}   ends it"
             ))
         }
+        "ExecutionAlreadyExists" => CliError::refused(message).hint(format!(
+            "flow status {existing}{OPTIONS} shows that execution; flow run with another --id starts a new one; nothing was run"
+        )),
         _ => CliError::refused(message),
     };
     CliError { fault: Some(kind.to_owned()), ..error }
@@ -169,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_state_that_does_not_exist_is_not_found() {
-        let error = of_fault(api::STATE_DOES_NOT_EXIST, "the definition of r-1 has no state named 'Tow'".to_owned());
+        let error =
+            of_fault(api::STATE_DOES_NOT_EXIST, "the definition of r-1 has no state named 'Tow'".to_owned(), None);
         assert_eq!((error.exit, error.fault.as_deref()), (Exit::NotFound, Some("StateDoesNotExist")));
     }
 
@@ -181,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_busy_subject_is_refused_with_the_commands_for_its_execution() {
-        let error = of_fault(api::SUBJECT_BUSY, "shop-1 works on endpoints-aws/shop and has not ended".to_owned());
+        let error = of_fault(api::SUBJECT_BUSY, "the subject is busy".to_owned(), Some("shop-1".to_owned()));
         assert_eq!((error.exit, error.fault.as_deref()), (Exit::Refused, Some(api::SUBJECT_BUSY)));
         let hint = error.hint.unwrap_or_default();
         assert!(hint.contains("flow resume shop-1 ") && hint.contains("flow cancel shop-1 "), "{hint}");

@@ -30,47 +30,36 @@ macro_rules! report {
 }
 
 mod arguments;
-mod asl_schema;
 mod backoff;
 mod checks;
 mod clock;
 mod commands;
-mod completion;
 mod configuration;
+mod definition;
 mod deployment;
 mod dev;
 mod environments;
 mod evaluator;
+mod execution;
 mod exit;
-mod explanations;
 mod global;
-mod graph;
 mod home;
 mod ids;
-mod input;
 mod interrupt;
-mod locate;
-mod mocks;
 mod out;
 mod owner;
 mod person;
 mod planning;
-mod policy;
 mod proposed;
-mod question;
-mod reentry;
 mod runbook;
 mod runtime;
 mod shell;
-mod source;
 mod step_functions;
 mod step_manual;
 mod target;
 mod this_process;
-mod token_file;
 mod trial;
 mod ui;
-mod usage;
 mod wire;
 mod worker;
 mod world;
@@ -91,17 +80,17 @@ pub fn main() -> ExitCode {
         Some(argument) if argument == steps::SUPERVISOR_ARGUMENT => return steps::supervise(),
         _ => {}
     }
-    if let Some(exit) = completion::complete() {
+    if let Some(exit) = arguments::completion::complete() {
         return ExitCode::from(with_output(exit) as u8);
     }
     // A signal may arrive before the command line is parsed.
-    ui::error::set_json(usage::is_asked_for_json());
+    ui::error::set_json(arguments::usage::is_asked_for_json());
     ui::json::begin(true);
     let runtime = start_runtime();
     engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = match arguments::Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return ExitCode::from(with_output(usage::end(error)) as u8),
+        Err(error) => return ExitCode::from(with_output(arguments::usage::end(error)) as u8),
     };
     proposed::remember(&arguments.global);
     // A failure is reported when the output format is known.

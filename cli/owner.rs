@@ -2,7 +2,7 @@
 //! others call them over its socket; when it ends, one of them becomes the owner.
 
 mod backend;
-mod holder;
+mod description;
 mod local;
 mod opening;
 mod passing;
@@ -10,6 +10,7 @@ mod retry_limit;
 mod stream;
 mod take_over;
 mod verification;
+mod verified_call;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -17,18 +18,18 @@ use std::{
 };
 
 use api::{Operation, StreamOperation, flow};
-use engine::store::{Holder, OwnerLock};
+use engine::store::{LockOwner, OwnerLock};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
 use self::{
     backend::{Backend, Purpose, RETRY_AFTER},
-    holder::{ending, unreachable},
+    description::{ending, unreachable},
     retry_limit::RetryLimit,
 };
 pub use self::{
-    holder::owned_elsewhere,
+    description::owned_elsewhere,
     local::{Local, no_new_calls},
     opening::{exclusive, open_store, repair_hint, salvage, save_hint},
     stream::{Stream, StreamError},
@@ -176,18 +177,23 @@ impl Handle {
     /// The process or service that drives what this handle starts, if it is not this process; for messages.
     pub async fn owner_elsewhere(&self) -> Option<String> {
         match &*self.backend().await {
-            Backend::Remote(_) => Some(holder::described(self.home.folder())),
+            Backend::Remote(_) => Some(description::described(self.home.folder())),
             Backend::StepFunctions(executions) => Some(executions.service().to_owned()),
             Backend::Local(_) | Backend::Idle(_) => None,
         }
     }
 
     /// The owner of the store, if it is another process; for programs.
-    pub async fn holder_elsewhere(&self) -> Option<Holder> {
+    pub async fn lock_owner_elsewhere(&self) -> Option<LockOwner> {
         match &*self.backend().await {
-            Backend::Remote(_) => OwnerLock::holder(self.home.folder()),
+            Backend::Remote(_) => OwnerLock::owner(self.home.folder()),
             Backend::Local(_) | Backend::Idle(_) | Backend::StepFunctions(_) => None,
         }
+    }
+
+    /// Notes that this process watches an execution, and no other one, and begins nothing more in it.
+    pub fn begin_watch(&self, id: &str) {
+        let _ = self.watched.set(id.to_owned());
     }
 
     async fn backend(&self) -> Arc<Backend> {

@@ -1,8 +1,11 @@
 //! The person who runs a command, as recorded in the history.
 
+pub mod question;
+pub mod token_file;
+
 use std::{env, fs, os::unix::fs::MetadataExt, path::Path};
 
-use engine::{journal::Signaller, store::Holder};
+use engine::{journal::Signaller, store::LockOwner};
 
 use crate::{
     shell::{option, quote_word},
@@ -11,7 +14,7 @@ use crate::{
 
 /// The user of this process. With sudo it is the user who called sudo, which distinguishes people who share an account.
 pub fn signaller(comment: Option<String>) -> Signaller {
-    let Holder { user, host, .. } = Holder::this_process(this_process::command());
+    let LockOwner { user, host, .. } = LockOwner::this_process(this_process::command());
     let user = variable("SUDO_USER").unwrap_or(user);
     let host = match variable("SSH_CONNECTION").as_deref().and_then(|connection| connection.split(' ').next()) {
         Some(address) => format!("{host} (over SSH from {address})"),

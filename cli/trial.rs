@@ -1,5 +1,7 @@
 //! Runs a definition against mocked answers, in memory, without calls and without waiting.
 
+pub mod mocks;
+
 use std::sync::Arc;
 
 use engine::{
@@ -12,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     exit::CliError,
-    mocks::{MockedSteps, Mocks},
+    trial::mocks::{MockedSteps, Mocks},
 };
 
 /// The execution's id: it is the only one in its store.
@@ -26,7 +28,7 @@ pub struct Trial {
     pub entries: Vec<JournalEntry>,
 }
 
-/// Runs a definition to its end. [`crate::mocks::mocked`] must have replaced its calls. `from` is the state at which it
+/// Runs a definition to its end. [`crate::trial::mocks::mocked`] must have replaced its calls. `from` is the state at which it
 /// starts; empty for `StartAt`.
 ///
 /// # Errors

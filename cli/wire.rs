@@ -26,10 +26,13 @@ pub struct WireFault {
     /// The message, for people.
     #[serde(default)]
     pub message: String,
+    /// The id of the existing execution because of which a start or a resume is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
 }
 
 impl WireFault {
     fn of(fault: &api::Fault) -> Self {
-        WireFault { kind: fault.kind.to_owned(), message: fault.message.clone() }
+        WireFault { kind: fault.kind.to_owned(), message: fault.message.clone(), execution: fault.execution.clone() }
     }
 }

@@ -7,5 +7,6 @@ pub mod journal;
 pub mod machine;
 pub mod query;
 pub mod runner;
+pub mod spelling;
 pub mod step;
 pub mod store;

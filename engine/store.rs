@@ -3,33 +3,33 @@
 //! The records are in any sorted map with a durable batch ([`Records`]): on disk a commit log in front of sled ([`LoggedRecords`]),
 //! in memory a map. One conformance suite tests them all.
 
+mod batch_codec;
 mod close;
 mod codec;
-mod commit;
+mod commit_log;
+mod damage;
 mod documents;
 mod error;
 mod execution_records;
 mod executions;
 mod forget;
 mod frames;
+mod free_space;
 mod id;
 mod keys;
 mod listing;
 mod lock;
-mod log;
 mod logged;
 mod lookup;
 mod map_runs;
 mod memory;
-mod payload;
 mod records;
 mod replace;
-mod room;
 mod sled_records;
 #[cfg(test)]
 mod tests;
 mod transfer;
-mod verify;
+mod write;
 
 use std::{
     collections::HashSet,
@@ -37,25 +37,25 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub use commit::{Definition, StartData, Write};
+pub use commit_log::{DiskFile, LogFile, synchronizations};
+pub use damage::{Findings, rebuild};
 pub use documents::DocumentChanges;
 pub use error::StoreError;
 pub use executions::{Active, StartPosition, StoredExecution};
+pub use free_space::check_free_space;
 pub use id::{ExecutionId, InvalidId, is_name, name_problem};
 pub use listing::{ListFilter, ListPosition};
-pub use lock::{Holder, OwnerLock};
-pub use log::{DiskFile, LogFile, synchronizations};
+pub use lock::{LockOwner, OwnerLock};
 #[cfg(test)]
 pub(crate) use logged::ByHand;
 pub use logged::LoggedRecords;
 pub use memory::MemoryRecords;
 pub use records::{Batch, Change, ChangeRef, Index, Record, Records};
-pub use replace::{compact, complete_replacement, rebuild};
-pub use room::has_room;
+pub use replace::{compact, complete_replacement};
 use sled_records::Mirror;
 pub use sled_records::SledRecords;
 pub use transfer::{EXPORT_VERSION, ExportLine, Exported, FIRST_VERSION_WITH_AN_END};
-pub use verify::Findings;
+pub use write::{Definition, StartData, Write};
 
 /// The index of a store on disk. Another one implements [`Index`], has a function `open`, and is named here.
 type DiskIndex = SledRecords;
@@ -113,7 +113,7 @@ impl Store {
     /// # Errors
     /// Its files cannot be opened at all.
     pub fn salvage(folder: &Path) -> Result<(Self, Vec<StoreError>), StoreError> {
-        let (records, problems) = logged::SalvagedRecords::open(folder)?;
+        let (records, problems) = damage::SalvagedRecords::open(folder)?;
         Ok((Store::over(Box::new(records)), problems))
     }
 

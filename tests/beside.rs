@@ -120,8 +120,8 @@ fn owner(home: &Home, version: &'static str, answer: fn(&str) -> String) -> (std
     std::fs::create_dir_all(home.path().join("store")).unwrap();
     let mut lock = std::fs::File::create(home.path().join("owner.lock")).unwrap();
     lock.try_lock().unwrap();
-    let holder = json!({ "pid": std::process::id(), "host": "here", "user": "me", "command": "flow serve" });
-    lock.write_all(holder.to_string().as_bytes()).unwrap();
+    let owner = json!({ "pid": std::process::id(), "host": "here", "user": "me", "command": "flow serve" });
+    lock.write_all(owner.to_string().as_bytes()).unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
     let (listener, count) = (UnixListener::bind(home.path().join("flow.sock")).unwrap(), asked.clone());
     std::thread::spawn(move || {

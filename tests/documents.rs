@@ -255,7 +255,7 @@ const VARIABLE_TYPES: [(&str, &str, &[&str]); 3] = [
     ("cli/commands/status/state.rs", "line", &["state"]),
 ];
 /// The files that write JSON schemas, whose types are not those of lines.
-const SCHEMA_FILES: [&str; 2] = ["cli/asl_schema.rs", "cli/step_manual.rs"];
+const SCHEMA_FILES: [&str; 2] = ["cli/definition/asl_schema.rs", "cli/step_manual.rs"];
 
 /// The types of the JSON lines that a source file prints: the literals, and the variables.
 fn line_types(source: &str) -> (BTreeSet<String>, BTreeSet<String>) {

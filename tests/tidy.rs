@@ -11,7 +11,7 @@ use std::{
 
 use syn::{spanned::Spanned, visit::Visit};
 
-use self::modules::{Modules, circles};
+use self::modules::{CRATES, Modules, circles};
 
 const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
@@ -25,8 +25,9 @@ const CIRCLE_FILES_MAX: usize = 7;
 fn sources() -> Vec<(PathBuf, String)> {
     // Read at run time: a target folder in a cache may have been built by another clone.
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
-    ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal", "tests"]
+    CRATES
         .iter()
+        .chain(&["tests"])
         .flat_map(|folder| walkdir::WalkDir::new(root.join(folder)))
         .filter_map(Result::ok)
         .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "rs"))
@@ -220,23 +221,55 @@ fn names(line: &str, word: &str) -> bool {
     })
 }
 
-/// The arrows of the code map: which room of the engine may use which.
+/// The arrows of the code map: which room may use which.
 fn drawn_arrows() -> BTreeMap<String, Vec<String>> {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
     let map = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
-    let rows = map.lines().filter_map(|line| line.strip_prefix("| `engine/"));
+    let table = map.split("## Code map").nth(1).unwrap().split("## ").next().unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('|').collect();
         let room = cells[0].trim().trim_end_matches('`').to_owned();
-        let arrows = cells[2].split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let arrows = cells[2].split(|c: char| !c.is_alphanumeric() && c != '/').filter(|word| !word.is_empty());
         (room, arrows.map(str::to_owned).collect())
     })
     .collect()
 }
 
+/// A crate that uses all rooms of another one draws an arrow to the crate: `→ engine`.
+#[test]
+fn the_crates_use_each_other_as_drawn() {
+    let (drawn, sources) = (drawn_arrows(), sources());
+    let mut problems = Vec::new();
+    for name in CRATES.iter().filter(|name| **name != "engine") {
+        let arrows =
+            drawn.get(*name).unwrap_or_else(|| panic!("the code map of ARCHITECTURE.md has no row for {name}"));
+        if arrows == &["all"] {
+            continue;
+        }
+        let arrows: BTreeSet<&str> = arrows.iter().map(String::as_str).filter(|arrow| *arrow != "nothing").collect();
+        let used = Modules::read(&sources, name).other_rooms;
+        let used: BTreeSet<&str> = used
+            .iter()
+            .map(|room| {
+                room.split_once('/')
+                    .map_or(room.as_str(), |(of, _)| if arrows.contains(of) { of } else { room.as_str() })
+            })
+            .collect();
+        if used != arrows {
+            problems.push(format!(
+                "{name} uses {used:?}, the code map of ARCHITECTURE.md draws {arrows:?}: remove the use, or draw the arrow and \
+                 say in the commit why it is right"
+            ));
+        }
+    }
+    report(&problems);
+}
+
 #[test]
 fn the_rooms_of_the_engine_use_each_other_as_drawn() {
-    let mut drawn = drawn_arrows();
+    let of_engine = |(room, arrows): (String, Vec<String>)| Some((room.strip_prefix("engine/")?.to_owned(), arrows));
+    let mut drawn: BTreeMap<String, Vec<String>> = drawn_arrows().into_iter().filter_map(of_engine).collect();
     let mut problems = Vec::new();
     for (room, mut used) in Modules::read(&sources(), "engine").rooms() {
         used.remove("lib");
@@ -281,8 +314,7 @@ fn the_rooms_of_the_command_line_use_each_other_one_way() {
 #[test]
 fn only_tests_import_everything_from_their_parent() {
     let sources = sources();
-    let crates = ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal"];
-    let files = crates.iter().flat_map(|folder| Modules::read(&sources, folder).globs_of_parent);
+    let files = CRATES.iter().flat_map(|folder| Modules::read(&sources, folder).globs_of_parent);
     report(&files.map(|file| format!("{}: use super::*: name what it uses", file.display())).collect::<Vec<_>>());
 }
 
@@ -341,7 +373,7 @@ fn every_test_that_the_documents_name_exists() {
     );
 }
 
-/// The paths of a text in backticks: `engine/store/log.rs`, `tests/{kill,crashed}.rs`.
+/// The paths of a text in backticks: `engine/store/commit_log.rs`, `tests/{kill,crashed}.rs`.
 fn named_paths(text: &str) -> Vec<String> {
     let rooms =
         ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal", "tests", "docs", "packaging"];

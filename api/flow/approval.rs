@@ -238,33 +238,11 @@ pub fn outcome_of(
 ) -> Result<Result<Value, ErrorAndCause>, Fault> {
     let ApprovalAnswer { decision, by, proof, now_ms } = answer;
     refuse_others(approval, state_path, &by.user, proof)?;
-    let invalid = |message: String| Fault::new(INVALID, format!("{message}; nothing was answered"));
     let (choice, fields) = match decision {
         Decision::Approve { choice, fields } => (choice, fields),
-        Decision::Reject => {
-            let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
-            let cause = format!("\"{state_path}\" was rejected by {} on {}{comment}", by.user, by.host);
-            // The history has the beginning of a longer cause only.
-            let characters = cause.chars().count();
-            if characters > CAUSE_CHARACTERS_MAX {
-                return Err(invalid(format!(
-                    "the cause of the rejection has {characters} characters, and a task's cause at most {CAUSE_CHARACTERS_MAX}: \
-                     shorten the comment"
-                )));
-            }
-            return Ok(Err(ErrorAndCause { error: REJECTED.to_owned(), cause }));
-        }
+        Decision::Reject => return rejection(state_path, by).map(Err),
     };
-    let choice = match (choice, approval.choices.as_slice()) {
-        (None, []) => "approve".to_owned(),
-        (Some(choice), choices) if choices.contains(&choice) => choice,
-        (Some(choice), []) => {
-            return Err(invalid(format!(
-                "the approval has no choices, so '{choice}' cannot be chosen: approve it without --choice"
-            )));
-        }
-        (_, choices) => return Err(invalid(format!("choose one of {}", choices.join(", ")))),
-    };
+    let choice = valid_choice(approval, choice)?;
     let fields = Value::Object(fields);
     let problems = match &approval.fields {
         Some(schema) => {
@@ -291,6 +269,37 @@ pub fn outcome_of(
         return Err(invalid(format!("the answer has {bytes} bytes, and a task's output at most {OUTPUT_BYTES_MAX}")));
     }
     Ok(Ok(output))
+}
+
+/// The error with which a rejected approval fails.
+fn rejection(state_path: &str, by: &Signaller) -> Result<ErrorAndCause, Fault> {
+    let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
+    let cause = format!("\"{state_path}\" was rejected by {} on {}{comment}", by.user, by.host);
+    // The history has the beginning of a longer cause only.
+    let characters = cause.chars().count();
+    if characters > CAUSE_CHARACTERS_MAX {
+        return Err(invalid(format!(
+            "the cause of the rejection has {characters} characters, and a task's cause at most {CAUSE_CHARACTERS_MAX}: \
+             shorten the comment"
+        )));
+    }
+    Ok(ErrorAndCause { error: REJECTED.to_owned(), cause })
+}
+
+/// The choice of an answer, or `approve` where the approval has none.
+fn valid_choice(approval: &Approval, choice: Option<String>) -> Result<String, Fault> {
+    match (choice, approval.choices.as_slice()) {
+        (None, []) => Ok("approve".to_owned()),
+        (Some(choice), choices) if choices.contains(&choice) => Ok(choice),
+        (Some(choice), []) => Err(invalid(format!(
+            "the approval has no choices, so '{choice}' cannot be chosen: approve it without --choice"
+        ))),
+        (_, choices) => Err(invalid(format!("choose one of {}", choices.join(", ")))),
+    }
+}
+
+fn invalid(message: String) -> Fault {
+    Fault::new(INVALID, format!("{message}; nothing was answered"))
 }
 
 /// Refuses an answer by a user or with a token that the approval does not name.

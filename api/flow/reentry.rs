@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use engine::{
-    asl::{StateMachine, did_you_mean, nearest},
+    asl::StateMachine,
     journal::{self, Entered, Recorded},
     machine::{Reentry, reentry_path},
+    spelling::{did_you_mean, nearest},
 };
 use serde::{Deserialize, Serialize};
 

@@ -115,7 +115,7 @@ impl Api {
                     format!("an execution named '{id}' exists already and acts in {pinned}, not in {shown}")
                 }
             };
-            return Err(Fault::new("ExecutionAlreadyExists", message));
+            return Err(Fault::execution_exists(&id, message));
         }
         self.verify_environment(&environment).await?;
         let (machine, documents, _changing) = self.deployed(&name, &definition).await?;

@@ -70,7 +70,7 @@ async fn one_name_is_one_execution_for_every_caller() {
     let other = StartExecutionRequest { input: json!({ "a": 2 }), ..workflow("w-1", &wait()) };
     assert_eq!(world.api.start_workflow(other).await.unwrap_err().kind, "ExecutionAlreadyExists");
     let edited = world.api.start_workflow(workflow("w-1", &pass())).await.unwrap_err();
-    assert_eq!(edited.kind, "ExecutionAlreadyExists");
+    assert_eq!((edited.kind, edited.execution.as_deref()), ("ExecutionAlreadyExists", Some("w-1")));
     assert!(edited.message.ends_with("with another definition"), "{}", edited.message);
     let machine = format!("{PREFIX}:stateMachine:work");
     let again = |input: &str| json!({ "stateMachineArn": machine, "name": "w-1", "input": input });
@@ -159,6 +159,7 @@ async fn a_busy_subject_is_a_fault_of_its_own() {
     let busy = world.api.start_workflow(on_subject("w-2")).await.unwrap_err();
     assert_eq!((busy.kind, busy.http_status()), (crate::SUBJECT_BUSY, 400));
     assert_eq!(busy.message, "w-1 works on shop and has not ended");
+    assert_eq!(busy.execution.as_deref(), Some("w-1"));
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use std::{cell::OnceCell, collections::HashMap};
 
 use engine::{
-    asl::{Diagnostic, did_you_mean, each_state, nearest, pointer::escaped},
+    asl::{Diagnostic, each_state, pointer::escaped},
+    spelling::{did_you_mean, nearest},
     step::Registry,
 };
 use serde_json::{Map, Value};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use engine::asl::{did_you_mean, nearest};
+use engine::spelling::{did_you_mean, nearest};
 use serde_json::Value;
 use workflows::{DefinitionText, LostPart, MachineSource, TemplateMachine, WorkflowError};
 

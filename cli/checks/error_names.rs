@@ -3,10 +3,13 @@
 
 use std::collections::HashSet;
 
-use engine::asl::{Diagnostic, did_you_mean, each_state, nearest};
+use engine::{
+    asl::{Diagnostic, each_state},
+    spelling::{did_you_mean, nearest},
+};
 use serde_json::Value;
 
-use crate::explanations;
+use crate::checks::explanations;
 
 /// The prefixes of flow's own error names, each with the resources that fail with them. Any resource can fail with an
 /// error of the prefix `Flow.`.

@@ -4,8 +4,9 @@
 use std::sync::LazyLock;
 
 use engine::{
-    asl::{Diagnostic, did_you_mean, nearest},
+    asl::Diagnostic,
     query::{Expression, Intrinsic, Query},
+    spelling::{did_you_mean, nearest},
 };
 use regex::Regex;
 

@@ -1,6 +1,6 @@
 //! The values of `--substitute`.
 
-use engine::asl::{did_you_mean, nearest};
+use engine::spelling::{did_you_mean, nearest};
 use serde_json::Value;
 
 use super::placeholders;

@@ -1,13 +1,14 @@
 //! Adds suggestions to problems whose messages are Step Functions' own.
 
 use engine::{
-    asl::{Diagnostic, did_you_mean, each_state, nearest},
+    asl::{Diagnostic, each_state},
     query::Comparison,
+    spelling::{did_you_mean, nearest},
     step::{Registry, optimized_integrations},
 };
 use serde_json::Value;
 
-use crate::source::pointer_of;
+use crate::definition::source::pointer_of;
 
 /// The fields of a state machine, a state and its parts. Source: states-language.net, and the Developer Guide's pages
 /// on each type of state.

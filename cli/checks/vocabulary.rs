@@ -3,7 +3,10 @@
 
 use std::sync::LazyLock;
 
-use engine::asl::{Diagnostic, did_you_mean, each_state, nearest};
+use engine::{
+    asl::{Diagnostic, each_state},
+    spelling::{did_you_mean, nearest},
+};
 use regex_lite::Regex;
 use serde_json::Value;
 

@@ -16,11 +16,11 @@ use crate::{
     global::{Global, Output},
     home::Home,
     owner::Handle,
+    person::token_file,
     proposed::OPTIONS,
     runbook::scalar,
     shell::{quote_name, quote_word},
     target::Target,
-    token_file,
     ui::{json, next, screen::Screen, status::Listed, summary, text},
 };
 

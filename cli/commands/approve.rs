@@ -12,14 +12,14 @@ use serde_json::{Map, Value, json};
 
 use super::answered;
 use crate::{
+    execution::locate::{if_pruned, locate_asking, locate_at},
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::{if_pruned, locate_asking, locate_at},
     owner::Handle,
-    person,
+    person::{self, token_file},
     shell::state_name,
     target::{Engine, Target},
-    this_process, token_file,
+    this_process,
     ui::{json, next::FILL_IN},
 };
 

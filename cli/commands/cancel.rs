@@ -11,10 +11,10 @@ use engine::{machine::ExecutionStatus, runner::RunnerEvent};
 use serde_json::json;
 
 use crate::{
+    execution::locate::{if_pruned, locate_at},
     exit::{CliError, Exit},
     global::{Global, Output},
     interrupt,
-    locate::{if_pruned, locate_at},
     owner::{Answered, Handle},
     proposed::OPTIONS,
     shell::quote_name,

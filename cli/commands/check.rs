@@ -10,14 +10,16 @@ use workflows::{LostKind, LostPart};
 use super::not_allowed;
 use crate::{
     checks::{self, DefinitionFile, Inside, Unreadable, activities, inside, is_about_a_name, named_field},
+    definition::{
+        graph::{self, Graph},
+        source::{Position, Source},
+    },
     environments,
     exit::{CliError, Exit},
     global::{Global, Output},
-    graph::{self, Graph},
     home::Home,
     out,
     owner::Handle,
-    source::{Position, Source},
     ui::{json, screen::Screen, text::visible},
 };
 

@@ -27,8 +27,8 @@ use crate::{
     environments,
     exit::{CliError, Exit, then_repeat},
     global::{Global, Output, WHERE},
+    person::question::question,
     proposed::{self, OPTIONS},
-    question::question,
     shell::quote_word,
     step_functions,
     target::endpoint,
@@ -163,7 +163,7 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
     warn(&compiled.warnings);
     let log_level = log_level(arguments.log_level, role_arn.is_some());
     let wanted = Wanted { name, compiled, role_arn, log_level };
-    deploy(global, &arguments, (&source, &warn), wanted).await
+    deploy(global, &arguments, (&source, warn), wanted).await
 }
 
 /// Compiles a definition that workers can run.
@@ -295,7 +295,7 @@ async fn validate(cloud: &Cloud, wanted: &Wanted) -> Result<(), CliError> {
 async fn deploy(
     global: &Global,
     arguments: &DeployArguments,
-    (source, warn): (&DeploymentSource<'_>, &dyn Fn(&[Diagnostic])),
+    (source, warn): (&DeploymentSource<'_>, impl Fn(&[Diagnostic])),
     mut wanted: Wanted,
 ) -> Result<Exit, CliError> {
     let (cloud, caller) = connect(global, arguments, &wanted).await?;

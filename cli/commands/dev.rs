@@ -12,14 +12,17 @@ use serde_json::{Value, json};
 use super::{check, test};
 use crate::{
     checks,
+    definition::graph::Graph,
     dev::{Automation, Begin, Prepared, Run, StateOutcome, tree},
     environments,
+    execution::input,
     exit::{CliError, Exit},
     global::{Global, Output},
-    graph::Graph,
-    input, interrupt,
-    mocks::{self, MockConfig, Mocks, mocked},
-    trial,
+    interrupt,
+    trial::{
+        self,
+        mocks::{self, MockConfig, Mocks, mocked},
+    },
     ui::{self, json, text},
 };
 

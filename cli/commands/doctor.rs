@@ -4,7 +4,7 @@ use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use api::flow::{StoreFindings, VerifyStore, VerifyStoreRequest};
 use clap::Args;
-use engine::store::{has_room, rebuild};
+use engine::store::{check_free_space, rebuild};
 
 use crate::{
     clock,
@@ -95,7 +95,7 @@ fn permissions(report: &mut Report, home: &Home) {
 
 fn disk(report: &mut Report, home: &Path) {
     let rate = bench::probe_disk(home, PROBE);
-    if let Err(error) = has_room(home) {
+    if let Err(error) = check_free_space(home) {
         return report.add("disk", Verdict::Bad, &error.to_string());
     }
     match rate {

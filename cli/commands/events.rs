@@ -16,10 +16,10 @@ use engine::{
 use serde_json::Value;
 
 use crate::{
+    execution::locate::{Located, locate_at},
     exit::{CliError, Exit},
     global::{Global, Output},
     ids::REHEARSAL_PREFIX,
-    locate::{Located, locate_at},
     out,
     owner::{Handle, Stream, StreamError},
     target::Target,
@@ -50,7 +50,7 @@ pub struct EventsArguments {
 
 /// Shows the journal, oldest first.
 pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, CliError> {
-    let Located { header: ExecutionHeader { id, .. }, store } =
+    let Located { header: ExecutionHeader { id, .. }, handle } =
         locate_at(global, &arguments.target, &arguments.id).await?;
     if id.starts_with(REHEARSAL_PREFIX) && global.output == Output::Human && !global.quiet {
         report!("flow: the times are of the rehearsal's own clock");
@@ -59,12 +59,12 @@ pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, Cl
     let mut next = arguments.since.max(1);
     if global.output == Output::Json {
         let request = DescribeExecutionRequest { id: id.clone(), as_shown: true };
-        entries.view = Some(store.call::<DescribeExecution>(request).await?.view.emptied());
+        entries.view = Some(handle.call::<DescribeExecution>(request).await?.view.emptied());
         next = 1;
     }
     loop {
         let request = EntriesRequest { id: id.clone(), from_sequence: next };
-        let page = store.call::<GetEntries>(request).await?.entries;
+        let page = handle.call::<GetEntries>(request).await?.entries;
         let Some(last) = page.last() else { break };
         next = last.sequence + 1;
         page.iter().for_each(|entry| entries.show(entry));
@@ -72,19 +72,19 @@ pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, Cl
             return Ok(Exit::Success);
         }
     }
-    if arguments.follow && store.is_remote().await {
-        follow(&mut entries, &store, &id, next).await?;
+    if arguments.follow && handle.is_remote().await {
+        follow(&mut entries, &handle, &id, next).await?;
     }
-    store.leave();
+    handle.leave();
     Ok(Exit::Success)
 }
 
 /// Shows entries from a sequence on, until the execution ends or pauses, or no process drives it. If its owner ends,
 /// the next owner is called.
-async fn follow(entries: &mut Entries<'_>, store: &Handle, id: &str, mut from_sequence: u64) -> Result<(), CliError> {
+async fn follow(entries: &mut Entries<'_>, handle: &Handle, id: &str, mut from_sequence: u64) -> Result<(), CliError> {
     loop {
-        let mut events = store.stream::<FollowExecution>(EntriesRequest { id: id.to_owned(), from_sequence }).await?;
-        let mut lines = store.stream::<FollowProgramLines>(ExecutionIdRequest { id: id.to_owned() }).await.ok();
+        let mut events = handle.stream::<FollowExecution>(EntriesRequest { id: id.to_owned(), from_sequence }).await?;
+        let mut lines = handle.stream::<FollowProgramLines>(ExecutionIdRequest { id: id.to_owned() }).await.ok();
         while !out::is_closed() {
             let event = tokio::select! {
                 biased;
@@ -107,7 +107,7 @@ async fn follow(entries: &mut Entries<'_>, store: &Handle, id: &str, mut from_se
                 Ok(None) | Err(StreamError::Gone(_)) => break,
             }
         }
-        if out::is_closed() || !store.is_remote().await {
+        if out::is_closed() || !handle.is_remote().await {
             return Ok(());
         }
     }

@@ -1,12 +1,12 @@
 //! `flow explain`.
 
 use clap::Args;
-use engine::asl::{did_you_mean, nearest};
+use engine::spelling::{did_you_mean, nearest};
 use serde_json::json;
 
 use crate::{
+    checks::explanations::{self, Explanation},
     exit::{CliError, Exit},
-    explanations::{self, Explanation},
     global::{Global, Output},
     ui::json,
 };

@@ -4,10 +4,10 @@ use api::flow::{ExportExecutions, ExportItem, ExportRequest, FindExecutions, Fin
 use clap::Args;
 
 use crate::{
+    execution::locate::{named, no_single},
     exit::{CliError, Exit},
     global::Global,
     home::Home,
-    locate::{named, no_single},
     out,
     owner::{Handle, StreamError, repair_hint, salvage},
     ui::json,

@@ -12,7 +12,9 @@ use serde_json::json;
 use workflows::DefinitionText;
 
 use crate::{
-    asl_schema, checks, environments,
+    checks,
+    definition::asl_schema,
+    environments,
     exit::{CliError, Exit},
     global::{Global, Output},
     runbook::{self, Document},

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::{
     checks::DefinitionFile,
+    definition::policy::{self, Restriction, Statement},
     environments,
     exit::{CliError, Exit},
-    policy::{self, Restriction, Statement},
 };
 
 /// The value of an option that restricts nothing.

@@ -24,11 +24,11 @@ use super::{
 use crate::{
     clock,
     environments::{Environments, Location, Pinned},
+    execution::locate::{Located, if_pruned, locate_at},
     exit::{CliError, Exit},
     global::{Global, Output, Source, WatchOptions, duration},
     home::Home,
     interrupt,
-    locate::{Located, if_pruned, locate_at},
     owner::Handle,
     proposed::{OPTIONS, run_options},
     shell::{self, option, quote_name},
@@ -79,7 +79,7 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     };
     this_process::is_about_state(arguments.from.as_deref());
     let located = locate_at(global, &arguments.target, wanted).await?;
-    if let Some(executions) = located.store.at_step_functions().await {
+    if let Some(executions) = located.handle.at_step_functions().await {
         if arguments.from.is_some() {
             return Err(CliError::refused(
                 "--from is for this machine's engine: Step Functions redrives where it failed",
@@ -89,20 +89,20 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
         say_how_to_watch(global, &executions, &located.header.id, exit);
         return Ok(exit);
     }
-    let home = located.store.home().clone();
+    let home = located.handle.home().clone();
     let request = DescribeExecutionRequest { id: located.header.id, as_shown: true };
-    let described = located.store.call::<DescribeExecution>(request).await;
+    let described = located.handle.call::<DescribeExecution>(request).await;
     let described = described.map_err(|error| if_pruned(wanted, error))?;
     let changed = changed::note(&described).filter(|_| described.execution.status != ExecutionStatus::Succeeded);
     let header = described.execution;
     let planned = match &arguments.from {
-        Some(state) => Some(from::plan(&located.store, &header, state).await?),
+        Some(state) => Some(from::plan(&located.handle, &header, state).await?),
         None => {
-            refuse_after_fail(&located.store, &header).await?;
+            refuse_after_fail(&located.handle, &header).await?;
             None
         }
     };
-    drop(located.store);
+    drop(located.handle);
     if let Some(changed) = changed.filter(|_| global.output == Output::Human && !global.quiet) {
         say!("{changed}");
     }
@@ -113,12 +113,12 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
 }
 
 /// Refuses an execution that its own Fail state ended: Step Functions' redrive runs that state again, and it fails again at once.
-async fn refuse_after_fail(store: &Handle, header: &ExecutionHeader) -> Result<(), CliError> {
+async fn refuse_after_fail(handle: &Handle, header: &ExecutionHeader) -> Result<(), CliError> {
     if header.status != ExecutionStatus::Failed {
         return Ok(());
     }
     let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: false };
-    let described = store.call::<DescribeExecution>(request).await?;
+    let described = handle.call::<DescribeExecution>(request).await?;
     match after_fail::refusal(&described.view) {
         Some((message, hint)) => Err(CliError::refused(message).hint(hint)),
         None => Ok(()),
@@ -154,11 +154,11 @@ async fn one(
 
 /// Redrives an execution at Step Functions and watches it. Its environment is Step Functions' own.
 async fn redrive(global: &Global, located: &Located, watching: Watch) -> Result<Exit, CliError> {
-    let Located { header, store } = located;
+    let Located { header, handle } = located;
     if header.status == ExecutionStatus::Succeeded {
         return Ok(nothing_to_resume(global, &header.id));
     }
-    resume_and_watch(global, store, header, Default::default(), watching).await
+    resume_and_watch(global, handle, header, Default::default(), watching).await
 }
 
 async fn resume_and_watch(

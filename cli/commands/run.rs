@@ -7,7 +7,7 @@ mod existing;
 mod faults;
 pub(super) mod plan;
 mod planned;
-mod teardown;
+mod rehearsal_teardown;
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,16 +27,15 @@ use super::{
 use crate::{
     clock,
     environments::{self, Account, Environments, Location, Pinned},
+    execution::{locate::LATEST, reentry},
     exit::{CliError, Exit, then_repeat},
     global::{Global, Output, REHEARSAL, Source, WHERE, WatchOptions, duration},
     home::Home,
     ids::{self, REHEARSAL_PREFIX},
     interrupt,
-    locate::LATEST,
     owner::Handle,
     planning,
     proposed::OPTIONS,
-    reentry,
     shell::{self, quote_name},
     target::Target,
     this_process,
@@ -154,17 +153,7 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
     let saved = planned::read_file(&mut arguments)?;
     let again::Again { earlier, from } = again::read(global, &mut arguments).await?;
     let at_step_functions = arguments.target.handle(global).await?;
-    let earlier = match &at_step_functions {
-        Some(handle) if earlier.is_none() => deployed::named(handle, &arguments).await?,
-        None if arguments.name.is_some() => {
-            return Err(CliError::refused("--name is for another engine").hint("add --engine sfn"));
-        }
-        _ => earlier,
-    };
-    let plan = match earlier {
-        Some(earlier) => Plan::again(earlier, &arguments)?,
-        None => Plan::make(&arguments)?,
-    };
+    let plan = read_plan(&arguments, earlier, at_step_functions.as_ref()).await?;
     check_faults(&arguments, &plan)?;
     if let Some(handle) = at_step_functions {
         return deployed::run(global, &handle, &arguments, &plan).await;
@@ -178,15 +167,7 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
         plan.show(global, None, None);
         return Ok(Exit::Success);
     }
-    let (location, caller) = match arguments.rehearse {
-        true => (rehearsed(global, &environments, &arguments, &plan).await?, None),
-        false => where_it_acts(global, &environments, &plan).await?,
-    };
-    let account = caller.as_ref().map(|caller| caller.account.clone());
-    let settings = environments.settings().clone();
-    check_settings(global, &plan, &settings)?;
-    let definition_file = plan.definition_file.clone().filter(|file| file.to_str().is_some());
-    let pinned = Pinned { location, account, settings, has_own_settings: true, definition_file };
+    let (pinned, caller) = environment(global, &environments, &arguments, &plan).await?;
     let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
     if arguments.plan || !arguments.rehearse {
         plan.show(global, caller.as_ref(), made.as_ref());
@@ -202,9 +183,46 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
         consent::ask(&plan, &arguments).await?;
     }
     let path = from.map_or_else(Vec::new, |from| from.path);
-    let teardown = teardown::of(&arguments, &plan.input);
+    let teardown = rehearsal_teardown::of(&arguments, &plan.input);
     let exit = execute(global, environments, (&arguments, teardown.as_ref()), (plan, path), pinned).await?;
-    teardown::tear_down(global, &arguments, teardown, exit).await
+    rehearsal_teardown::tear_down(global, &arguments, teardown, exit).await
+}
+
+/// Definition and input: those of an earlier execution, of a state machine at Step Functions, of a file, or of a workflow of flow.
+async fn read_plan(
+    arguments: &RunArguments,
+    earlier: Option<again::Earlier>,
+    at_step_functions: Option<&Handle>,
+) -> Result<Plan, CliError> {
+    let earlier = match at_step_functions {
+        Some(handle) if earlier.is_none() => deployed::named(handle, arguments).await?,
+        None if arguments.name.is_some() => {
+            return Err(CliError::refused("--name is for another engine").hint("add --engine sfn"));
+        }
+        _ => earlier,
+    };
+    match earlier {
+        Some(earlier) => Plan::again(earlier, arguments),
+        None => Plan::make(arguments),
+    }
+}
+
+/// The environment that the execution pins, and who calls there; `None` where it calls no AWS or is rehearsed.
+async fn environment(
+    global: &Global,
+    environments: &Arc<Environments>,
+    arguments: &RunArguments,
+    plan: &Plan,
+) -> Result<(Pinned, Option<Caller>), CliError> {
+    let (location, caller) = match arguments.rehearse {
+        true => (rehearsed(global, environments, arguments, plan).await?, None),
+        false => where_it_acts(global, environments, plan).await?,
+    };
+    let account = caller.as_ref().map(|caller| caller.account.clone());
+    let settings = environments.settings().clone();
+    check_settings(global, plan, &settings)?;
+    let definition_file = plan.definition_file.clone().filter(|file| file.to_str().is_some());
+    Ok((Pinned { location, account, settings, has_own_settings: true, definition_file }, caller))
 }
 
 /// Refuses the options that choose an account or a region in a rehearsal, which has its own. Environment variables are ignored.
@@ -245,7 +263,7 @@ fn check_faults(arguments: &RunArguments, plan: &Plan) -> Result<(), CliError> {
         return Ok(());
     }
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
-    let teardown = teardown::workflow_of(arguments).and_then(|workflow| workflow.definition().ok());
+    let teardown = rehearsal_teardown::workflow_of(arguments).and_then(|workflow| workflow.definition().ok());
     let definitions: Vec<_> = [Some(plan.definition.value()), teardown.as_ref()].into_iter().flatten().collect();
     faults::check(&arguments.faults, &definitions, steps)
 }
@@ -427,6 +445,6 @@ fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), teardown: Option
     }
     show_output(view);
     if let Some(teardown) = teardown {
-        say!("\nTear it down with   {}", teardown::command(teardown));
+        say!("\nTear it down with   {}", rehearsal_teardown::command(teardown));
     }
 }

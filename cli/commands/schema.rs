@@ -6,11 +6,11 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::{
-    asl_schema,
     checks::DefinitionFile,
+    definition::asl_schema,
     environments,
+    execution::input,
     exit::{CliError, Exit},
-    input,
 };
 
 /// Arguments of `flow schema`.

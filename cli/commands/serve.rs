@@ -21,8 +21,8 @@ use crate::{
     home::Home,
     interrupt,
     owner::{self, Handle, Local},
+    person::token_file,
     proposed::OPTIONS,
-    token_file,
     ui::{
         json,
         text::{counted, one_or},

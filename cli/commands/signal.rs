@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::answered;
 use crate::{
+    execution::locate::{if_pruned, locate_signalled},
     exit::{CliError, Exit},
     global::{Global, Output},
-    locate::{if_pruned, locate_signalled},
     person,
     proposed::OPTIONS,
     shell::{quote_name, state_name},
@@ -75,26 +75,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         Err(_) => Ok(answered::Afterwards::default()),
     };
     let closed = handle.close().await;
-    let quoted_id = quote_name(&id);
-    let answer = answer.map_err(|error| match (error.fault.as_deref(), error.exit) {
-        (Some(api::IS_APPROVAL), _) => {
-            error.hint(format!("flow approve {quoted_id}{OPTIONS}, or flow reject {quoted_id}{OPTIONS}, answers it"))
-        }
-        (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
-            error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
-        }
-        // The refusals of answers at Step Functions have no fault, and hints of their own.
-        (None, _) if error.hint.is_some() => error,
-        (Some(api::HAS_ENDED), _) => error.hint(answered::hint_of_ended(&id)),
-        (Some(api::TASK_TIMED_OUT), _) => error.hint(answered::hint_of_timeout(&id)),
-        (Some(api::CALL_RUNS), _) => error.hint(format!(
-            "flow status {quoted_id}{OPTIONS} shows whether a process runs it;   flow cancel {quoted_id}{OPTIONS}   ends the call and the execution"
-        )),
-        (_, Exit::Refused) | (Some(api::ALREADY_ANSWERED), _) => {
-            error.hint(format!("flow status {quoted_id}{OPTIONS} shows what waits, and with which answer it can continue"))
-        }
-        _ => if_pruned(&id, error),
-    })?;
+    let answer = answer.map_err(|error| refusal(&id, error))?;
     closed?;
     let afterwards = afterwards?;
     let what = match (withdraw, answer.is_kept) {
@@ -116,4 +97,28 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
         ),
     }
     Ok(Exit::Success)
+}
+
+/// The error of an answer that was refused, with what the person can do instead.
+fn refusal(id: &str, error: CliError) -> CliError {
+    let quoted_id = quote_name(id);
+    match (error.fault.as_deref(), error.exit) {
+        (Some(api::IS_APPROVAL), _) => {
+            error.hint(format!("flow approve {quoted_id}{OPTIONS}, or flow reject {quoted_id}{OPTIONS}, answers it"))
+        }
+        (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
+            error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
+        }
+        // The refusals of answers at Step Functions have no fault, and hints of their own.
+        (None, _) if error.hint.is_some() => error,
+        (Some(api::HAS_ENDED), _) => error.hint(answered::hint_of_ended(id)),
+        (Some(api::TASK_TIMED_OUT), _) => error.hint(answered::hint_of_timeout(id)),
+        (Some(api::CALL_RUNS), _) => error.hint(format!(
+            "flow status {quoted_id}{OPTIONS} shows whether a process runs it;   flow cancel {quoted_id}{OPTIONS}   ends the call and the execution"
+        )),
+        (_, Exit::Refused) | (Some(api::ALREADY_ANSWERED), _) => {
+            error.hint(format!("flow status {quoted_id}{OPTIONS} shows what waits, and with which answer it can continue"))
+        }
+        _ => if_pruned(id, error),
+    }
 }

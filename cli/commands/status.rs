@@ -14,7 +14,7 @@ use api::{
 use clap::Args;
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus, FrameRow},
-    store::Holder,
+    store::LockOwner,
 };
 use serde_json::json;
 
@@ -23,10 +23,10 @@ use super::{approvals, watch::typical};
 use crate::{
     clock,
     environments::Pinned,
+    execution::locate::{Located, locate_at},
     exit::{CliError, Exit},
     global::{Global, Output, WatchOptions},
     home::Home,
-    locate::{Located, locate_at},
     owner::Handle,
     proposed::OPTIONS,
     shell::state_name,
@@ -79,43 +79,43 @@ impl StatusArguments {
 pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, CliError> {
     let Some(wanted) = &arguments.id else { return list_all(global, &arguments).await };
     this_process::is_about_state(arguments.state.as_deref());
-    let Located { header: ExecutionHeader { id, .. }, store } = locate_at(global, &arguments.target, wanted).await?;
+    let Located { header: ExecutionHeader { id, .. }, handle } = locate_at(global, &arguments.target, wanted).await?;
     let state = arguments.state.as_deref();
     match arguments.watch {
-        true => watching::watch(global, store, &id, state).await,
-        false => show(global, store, &id, state).await,
+        true => watching::watch(global, handle, &id, state).await,
+        false => show(global, handle, &id, state).await,
     }
 }
 
 /// Shows one execution, or its states with a name or path.
-async fn show(global: &Global, store: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
+async fn show(global: &Global, handle: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
     let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-    let status = store.call::<DescribeExecution>(request).await?;
-    let now_ms = clock::of(store.home()).now_ms();
+    let status = handle.call::<DescribeExecution>(request).await?;
+    let now_ms = clock::of(handle.home()).now_ms();
     let lines = match state {
         Some(name) => {
             let mut visits = Visits::default();
-            visits.update(&store, id, name).await?;
+            visits.update(&handle, id, name).await?;
             state::lines(global, &status, name, &visits, now_ms)?
         }
         None => {
             let runs = status.execution.status == ExecutionStatus::Running;
-            let typical = if runs { typical(&store, id).await } else { Typical::default() };
-            let owner = (store.owner_elsewhere().await, store.holder_elsewhere().await);
+            let typical = if runs { typical(&handle, id).await } else { Typical::default() };
+            let owner = (handle.owner_elsewhere().await, handle.lock_owner_elsewhere().await);
             lines(global, &status, &typical, (owner.0.as_deref(), owner.1.as_ref()), now_ms)
         }
     };
     lines.iter().for_each(|line| say_raw!("{line}"));
-    store.leave();
+    handle.leave();
     Ok(Exit::Success)
 }
 
-/// The lines of one execution. `owner` and `holder`: the owner of the store, if it is another process, for people and for programs.
+/// The lines of one execution. The owner of the store, if it is another process: `owner` for people, `lock_owner` for programs.
 fn lines(
     global: &Global,
     status: &DescribeExecutionResponse,
     typical: &Typical,
-    (owner, holder): (Option<&str>, Option<&Holder>),
+    (owner, lock_owner): (Option<&str>, Option<&LockOwner>),
     now_ms: u64,
 ) -> Vec<String> {
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
@@ -126,7 +126,7 @@ fn lines(
         let line = json!({
             "type": "status", "execution": view.id, "message": message, "displayStatus": display_status, "header": execution,
             "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
-            "timeLeft": view.time_left(typical, now_ms), "owner": holder,
+            "timeLeft": view.time_left(typical, now_ms), "owner": lock_owner,
         });
         return vec![json::text(&json::complete(line))];
     }
@@ -159,37 +159,20 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         }
     };
     let (mut any, mut more) = (false, false);
+    let is_local = arguments.target.engine == Engine::Local;
     // At Step Functions it takes one history for each execution: flow approvals reads them.
-    for handle in handles.iter().filter(|_| arguments.target.engine == Engine::Local) {
+    for handle in handles.iter().filter(|_| is_local) {
         show_needs(global, handle).await?;
     }
     for handle in handles {
         // A program that reads the lines needs all of them.
-        if global.output == Output::Json && arguments.target.engine == Engine::Local {
+        if global.output == Output::Json && is_local {
             rows::print_all(&handle).await?;
-            handle.leave();
-            continue;
-        }
-        let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request.clone()).await?;
-        let limit = if all { usize::MAX } else { LISTED_MAX };
-        more |= executions.len() > limit;
-        let now_ms = clock::of(handle.home()).now_ms();
-        any |= !executions.is_empty();
-        let listed = executions.into_iter().take(limit).map(|header| {
-            let driven = driven.contains(&header.id);
-            let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
-            Listed { header, driven, needs }
-        });
-        let listed: Vec<Listed> = listed.collect();
-        match global.output {
-            Output::Json => listed.iter().for_each(|listed| json::print(rows::row(listed, now_ms))),
-            Output::Human => {
-                let screen = Screen::of_stdout(global.color());
-                if handle.home().rehearsal && !listed.is_empty() {
-                    say!("{}", screen.plain(REHEARSALS));
-                }
-                list(&listed, now_ms, &screen).iter().for_each(|line| say_raw!("{line}"));
-            }
+        } else {
+            let found =
+                list_latest(global, &handle, request.clone(), if all { usize::MAX } else { LISTED_MAX }).await?;
+            any |= found > 0;
+            more |= !all && found > LISTED_MAX;
         }
         handle.leave();
     }
@@ -207,6 +190,30 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
         }
     }
     Ok(Exit::Success)
+}
+
+/// Lists the latest executions of a home or an engine, at most `limit`. Returns how many were found.
+async fn list_latest(global: &Global, handle: &Handle, request: ListRequest, limit: usize) -> Result<usize, CliError> {
+    let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request).await?;
+    let found = executions.len();
+    let now_ms = clock::of(handle.home()).now_ms();
+    let listed = executions.into_iter().take(limit).map(|header| {
+        let driven = driven.contains(&header.id);
+        let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
+        Listed { header, driven, needs }
+    });
+    let listed: Vec<Listed> = listed.collect();
+    match global.output {
+        Output::Json => listed.iter().for_each(|listed| json::print(rows::row(listed, now_ms))),
+        Output::Human => {
+            let screen = Screen::of_stdout(global.color());
+            if handle.home().rehearsal && !listed.is_empty() {
+                say!("{}", screen.plain(REHEARSALS));
+            }
+            list(&listed, now_ms, &screen).iter().for_each(|line| say_raw!("{line}"));
+        }
+    }
+    Ok(found)
 }
 
 /// Shows what waits for a person, with the command to paste.

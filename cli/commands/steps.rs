@@ -2,7 +2,7 @@
 
 use clap::Args;
 use engine::{
-    asl::{did_you_mean, nearest},
+    spelling::{did_you_mean, nearest},
     step::{Registry, StepDescription},
 };
 use serde_json::{Value, json};

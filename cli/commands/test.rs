@@ -4,18 +4,20 @@ use std::{collections::BTreeMap, path::Path};
 
 use clap::Args;
 use engine::{
-    asl::{did_you_mean, nearest},
     machine::{ExecutionHeader, ExecutionStatus},
+    spelling::{did_you_mean, nearest},
 };
 use serde_json::{Value, json};
 
 use crate::{
     checks::DefinitionFile,
+    execution::input,
     exit::{CliError, Exit},
     global::{Global, Output},
-    input,
-    mocks::{self, MockConfig, mocked},
-    trial,
+    trial::{
+        self,
+        mocks::{self, MockConfig, mocked},
+    },
     ui::{json, text},
 };
 

@@ -108,14 +108,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let called = stopped::in_flight(&view);
     let asked = match stop {
         Stop::Asked(exit) => {
-            if !watch.is_one_of_many {
-                display.clear();
-                say_that_it_stops(handle, &view, &called).await;
-            }
-            handle.drain().await;
-            if !watch.is_one_of_many && !handle.is_remote().await {
-                show_rest(handle, &mut view, display).await?;
-            }
+            stop_driving(handle, watch, &mut view, &called, display).await?;
             Some(exit)
         }
         Stop::Settled | Stop::Asleep => None,
@@ -169,6 +162,25 @@ fn was_refused(view: &View) -> bool {
 pub async fn typical(handle: &Handle, id: &str) -> Typical {
     let request = ExecutionIdRequest { id: id.to_owned() };
     handle.call::<EstimateTimeLeft>(request).await.map_or_else(|_| Typical::default(), |estimate| estimate.typical)
+}
+
+/// After a signal, waits for the calls in flight and shows what they recorded. `called`: the states of these calls.
+async fn stop_driving(
+    handle: &Handle,
+    watch: Watch,
+    view: &mut View,
+    called: &[String],
+    display: &mut Display,
+) -> Result<(), CliError> {
+    if !watch.is_one_of_many {
+        display.clear();
+        say_that_it_stops(handle, view, called).await;
+    }
+    handle.drain().await;
+    if !watch.is_one_of_many && !handle.is_remote().await {
+        show_rest(handle, view, display).await?;
+    }
+    Ok(())
 }
 
 /// Whether Step Functions has entries that the stream, which polls every few seconds, has not returned yet.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::graph::Graph;
+use crate::definition::graph::Graph;
 
 /// The outcome of a state in a run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{drawing::StateOutcome, states::state_at};
 use crate::{
-    mocks::Mocks,
+    trial::mocks::Mocks,
     ui::text::{error_and_cause, shortened},
 };
 

@@ -7,8 +7,9 @@ use engine::store::OwnerLock;
 use serde_json::Value;
 
 use super::{
-    acquire, failed,
-    holder::{described, only_reads},
+    acquire,
+    description::{described, only_reads},
+    failed,
     local::{Idle, Local},
     retry_limit::{OWNER_WAIT_MAX, RetryLimit},
     verification::verify_any,

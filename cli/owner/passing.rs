@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     Backend, Handle, RETRY_AFTER,
-    holder::described,
+    description::described,
     verification::{lacks_credentials, stopped},
 };
 use crate::{exit::CliError, interrupt};
@@ -29,8 +29,8 @@ impl Handle {
     pub(super) async fn has_passed(&self, refused: &CliError, environment: &Value) -> Result<bool, CliError> {
         let backend = self.backend().await;
         let Backend::Remote(client) = &*backend else { return Ok(false) };
-        let holder = OwnerLock::holder(self.home().folder());
-        if !lacks_credentials(refused) || holder.as_ref().is_none_or(|holder| holder.command == SERVER) {
+        let refusing = OwnerLock::owner(self.home().folder());
+        if !lacks_credentials(refused) || refusing.as_ref().is_none_or(|owner| owner.command == SERVER) {
             return Ok(false);
         }
         let mut left = self.passing_wait_left.lock().await;
@@ -40,7 +40,7 @@ impl Handle {
         let (began, mut is_announced) = (Instant::now(), false);
         let has_ended = loop {
             let owner = client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await;
-            if owner.ok().map(|owner| owner.pid) != holder.as_ref().map(|holder| holder.pid) {
+            if owner.ok().map(|owner| owner.pid) != refusing.as_ref().map(|owner| owner.pid) {
                 break true;
             }
             if began.elapsed() >= *left {

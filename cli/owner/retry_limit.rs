@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::holder;
+use super::description;
 use crate::{
     home::Home,
     wire::client::{ClientError, SILENCE_MAX},
@@ -31,7 +31,7 @@ impl RetryLimit {
     /// Whether to keep waiting for an owner that only reads.
     pub fn allows_for_reader(&mut self, home: &Home) -> bool {
         if self.began.elapsed() > SILENCE_MAX && !std::mem::replace(&mut self.is_announced, true) {
-            report!("flow: waiting for {}, which reads the store", holder::described(home.folder()));
+            report!("flow: waiting for {}, which reads the store", description::described(home.folder()));
         }
         self.began.elapsed() < OWNER_END_MAX
     }
@@ -44,7 +44,7 @@ impl RetryLimit {
             _ => return false,
         };
         if matches!(error, ClientError::Ending(_)) && !std::mem::replace(&mut self.is_announced, true) {
-            let (who, seconds) = (holder::described(home.folder()), DRAIN_MAX.as_secs());
+            let (who, seconds) = (description::described(home.folder()), DRAIN_MAX.as_secs());
             report!("flow: waiting until {who} has ended, which may take {seconds} s");
         }
         self.began.elapsed() < limit

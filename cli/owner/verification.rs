@@ -129,6 +129,6 @@ impl Handle {
 
     /// The command that ends the owner of the store.
     pub(super) fn command_that_ends_the_owner(&self) -> Option<String> {
-        OwnerLock::holder(self.home().folder()).map(|holder| format!("kill {}", holder.pid))
+        OwnerLock::owner(self.home().folder()).map(|owner| format!("kill {}", owner.pid))
     }
 }

@@ -7,8 +7,8 @@ use steps::plan::PermissionQuestion;
 
 use super::Question;
 use crate::{
+    definition::policy::{self, Restriction},
     environments::Environments,
-    policy::{self, Restriction},
 };
 
 /// The actions that a run needs.

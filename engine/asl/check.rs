@@ -6,7 +6,6 @@ mod graph;
 mod integrations;
 mod keys;
 mod names;
-mod nearest;
 mod scopes;
 mod types;
 
@@ -23,7 +22,6 @@ pub(super) use graph::targets;
 pub use integrations::without_step;
 pub use keys::repeated_keys;
 pub use names::unknown_names;
-pub use nearest::{did_you_mean, nearest};
 
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

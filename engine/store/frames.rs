@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Batch, Store, StoreError, codec, commit::put, keys};
+use super::{Batch, Store, StoreError, codec, keys, write::put};
 use crate::machine::{FrameId, FrameRow, FrameWrite, Part, TOP_FRAME};
 
 /// A frame's row, and a letter for each [`Part`] that has a record of its own.

@@ -7,7 +7,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use super::{
-    Batch, Store, StoreError, Write, commit::put, execution_records::ExecutionRecord, keys, records::all_in_parts,
+    Batch, Store, StoreError, Write, execution_records::ExecutionRecord, keys, records::all_in_parts, write::put,
 };
 use crate::machine::{ExecutionHeader, ExecutionStatus};
 

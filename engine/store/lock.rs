@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// Write permission of the group and of others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
-/// The maximum length of a lock file, in bytes: it contains one [`Holder`].
-const HOLDER_BYTES_MAX: u64 = 4_096;
+/// The maximum length of a lock file, in bytes: it contains one [`LockOwner`].
+const LOCK_BYTES_MAX: u64 = 4_096;
 
 /// The one process that may open the store of a home folder, for as long as this value lives.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct OwnerLock {
 
 /// The process that holds the lock, as it wrote it into the lock file; for messages only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+pub struct LockOwner {
     /// Its process id.
     pub pid: u32,
     /// Its machine; empty if an earlier version wrote the file.
@@ -36,12 +36,12 @@ pub struct Holder {
     pub command: String,
 }
 
-impl Holder {
+impl LockOwner {
     /// This process. `command` is the program's name and its subcommand.
     pub fn this_process(command: &str) -> Self {
         let named =
             ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
-        Holder {
+        LockOwner {
             pid: std::process::id(),
             host: uname().nodename().to_string_lossy().into_owned(),
             user: named
@@ -78,17 +78,17 @@ impl OwnerLock {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        let holder = serde_json::to_vec(&Holder::this_process(command))?;
-        let mut write = || file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&holder));
+        let owner = serde_json::to_vec(&LockOwner::this_process(command))?;
+        let mut write = || file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&owner));
         write().map_err(in_home)?;
         Ok(Some(OwnerLock { _file: file }))
     }
 
     /// The process that last took the lock.
-    pub fn holder(home: &Path) -> Option<Holder> {
+    pub fn owner(home: &Path) -> Option<LockOwner> {
         let mut text = String::new();
         let file = open_unlinked(OpenOptions::new().read(true), home).ok()?;
-        file.take(HOLDER_BYTES_MAX).read_to_string(&mut text).ok()?;
+        file.take(LOCK_BYTES_MAX).read_to_string(&mut text).ok()?;
         serde_json::from_str(&text).ok()
     }
 }
@@ -143,22 +143,22 @@ mod tests {
     }
 
     #[test]
-    fn the_holder_says_who_it_is_without_its_arguments() {
+    fn the_owner_says_who_it_is_without_its_arguments() {
         let home = tempfile::tempdir().unwrap();
         let _lock = OwnerLock::try_acquire(home.path(), "flow run").unwrap().unwrap();
         assert!(OwnerLock::try_acquire(home.path(), "flow run").unwrap().is_none());
-        let holder = OwnerLock::holder(home.path()).unwrap();
-        assert_eq!(holder, Holder::this_process("flow run"));
-        assert!(!holder.host.is_empty() && !holder.user.is_empty() && holder.pid == std::process::id());
-        assert_eq!(holder.command, "flow run");
+        let owner = OwnerLock::owner(home.path()).unwrap();
+        assert_eq!(owner, LockOwner::this_process("flow run"));
+        assert!(!owner.host.is_empty() && !owner.user.is_empty() && owner.pid == std::process::id());
+        assert_eq!(owner.command, "flow run");
     }
 
     #[test]
     fn a_lock_file_of_an_earlier_version_is_read() {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(path(home.path()), r#"{"pid":7,"command":"flow serve --port 80"}"#).unwrap();
-        let holder = OwnerLock::holder(home.path()).unwrap();
-        assert_eq!((holder.pid, holder.host.as_str(), holder.user.as_str()), (7, "", ""));
+        let owner = OwnerLock::owner(home.path()).unwrap();
+        assert_eq!((owner.pid, owner.host.as_str(), owner.user.as_str()), (7, "", ""));
     }
 
     /// The fear: a link in a shared folder lets this process overwrite a file that its user may write.
@@ -171,7 +171,7 @@ mod tests {
         let refused = OwnerLock::try_acquire(home.path(), "flow").unwrap_err().to_string();
         assert!(refused.contains("owner.lock is a symbolic link"), "{refused}");
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
-        assert!(OwnerLock::holder(home.path()).is_none());
+        assert!(OwnerLock::owner(home.path()).is_none());
         // A link to nothing creates nothing.
         std::fs::remove_file(&target).unwrap();
         assert!(OwnerLock::try_acquire(home.path(), "flow").is_err());

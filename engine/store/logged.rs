@@ -3,9 +3,8 @@
 
 #[cfg(test)]
 mod by_hand;
-mod checkpoint;
-mod memtable;
-mod salvaged;
+pub(super) mod checkpoint;
+pub(super) mod memtable;
 #[cfg(test)]
 mod tests;
 
@@ -20,15 +19,13 @@ use std::{
 
 #[cfg(test)]
 pub(crate) use self::by_hand::ByHand;
-pub(super) use self::{checkpoint::CHECKPOINT, salvaged::SalvagedRecords};
 use self::{
     checkpoint::{Checkpointer, Shared},
     memtable::Memtable,
 };
 use super::{
-    Batch, DiskIndex, Records, StoreError,
-    log::{CommitLog, DiskFile, LogFile},
-    payload,
+    Batch, DiskIndex, Records, StoreError, batch_codec,
+    commit_log::{CommitLog, DiskFile, LogFile},
     records::{Index, Record},
 };
 
@@ -44,7 +41,7 @@ const LOG_BYTES_LEFT_MAX: u64 = 256 * 1024;
 /// The names of a log's files.
 pub(super) const LOG_NAMES: [&str; 2] = ["commits-0.log", "commits-1.log"];
 
-fn log_files(folder: &Path) -> Result<[Box<dyn LogFile>; 2], StoreError> {
+pub(super) fn log_files(folder: &Path) -> Result<[Box<dyn LogFile>; 2], StoreError> {
     let file = |name: &str| -> Result<Box<dyn LogFile>, StoreError> {
         let path = folder.join(name);
         let file = DiskFile::open(&path).map_err(|error| StoreError::open_error(&path, &error))?;
@@ -111,7 +108,7 @@ impl LoggedRecords {
         let active = found.len().saturating_sub(1);
         for (file, number) in found.into_iter().zip(0..) {
             for (_, bytes) in file.frames() {
-                shared.memtable_mut().extend(payload::decode(bytes)?);
+                shared.memtable_mut().extend(batch_codec::decode(bytes)?);
             }
             // The other file is not used again before its frames are in the index, as when the last process ended.
             if let Some(last) = file.last_sequence().filter(|_| number < active)
@@ -130,7 +127,7 @@ impl LoggedRecords {
 
     fn switch(&self, log: &mut CommitLog) -> Result<(), StoreError> {
         // Check the room first: acknowledged commits stay in the log until there is room.
-        self.shared.index.ensure_room(log.used_bytes()).map_err(|error| self.shared.fail(error))?;
+        self.shared.index.ensure_space(log.used_bytes()).map_err(|error| self.shared.fail(error))?;
         // Synchronize first: if only the system's cache had the checkpoint, a power failure would lose the commits of a file that
         // is overwritten.
         if !self.is_checkpoint_durable.swap(true, Ordering::Relaxed) {
@@ -174,7 +171,7 @@ impl Records for LoggedRecords {
         }
         // After a failure nothing more is written: whether that commit is durable is unknown.
         let changes = batch.changes.iter().map(|(key, value)| (&key[..], value.as_deref()));
-        log.append(|bytes| payload::encode(changes, bytes)).map_err(|error| self.shared.fail(error))?;
+        log.append(|bytes| batch_codec::encode(changes, bytes)).map_err(|error| self.shared.fail(error))?;
         self.shared.memtable_mut().extend(batch.changes);
         Ok(())
     }

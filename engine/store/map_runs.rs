@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Batch, Store, StoreError, codec, commit::RECORD_ENTRIES_MAX, keys, records::Record};
+use super::{Batch, Store, StoreError, codec, keys, records::Record, write::RECORD_ENTRIES_MAX};
 use crate::{
     journal::{JournalEntry, write_entries},
     machine::{Child, ChildId, MapRun, MapRunChanges, uuid_prefix},

@@ -60,7 +60,7 @@ impl Index for MemoryRecords {
         Ok(())
     }
 
-    fn ensure_room(&self, _bytes: u64) -> Result<(), StoreError> {
+    fn ensure_space(&self, _bytes: u64) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -111,7 +111,7 @@ pub trait Index: Records {
     ///
     /// # Errors
     /// There is no room.
-    fn ensure_room(&self, bytes: u64) -> Result<(), StoreError>;
+    fn ensure_space(&self, bytes: u64) -> Result<(), StoreError>;
 }
 
 /// Passes all records under a prefix to `part`, ordered by key, at most [`RECORDS_AT_ONCE`] at a time.

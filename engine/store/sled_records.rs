@@ -1,5 +1,6 @@
 //! Records in sled, with a mirror beside it.
 
+mod frames_file;
 mod mirror;
 mod opening;
 mod panics;
@@ -24,9 +25,9 @@ use self::{
 };
 use super::{
     Batch, Records, StoreError,
-    log::count_synchronization,
+    commit_log::count_synchronization,
+    free_space,
     records::{ChangeRef, Index, Record, all_in_parts},
-    room,
 };
 
 /// An upper bound for how many times sled and the mirror write each byte.
@@ -63,7 +64,7 @@ impl SledRecords {
             .mode(0o700)
             .create(folder)
             .map_err(|error| StoreError::open_error(folder, &error))?;
-        room::ensure(folder, room::ROOM_BYTES_MIN)?;
+        free_space::ensure(folder, free_space::FREE_BYTES_MIN)?;
         let Opened { tree, log, was_recovered } = opening::open(folder)?;
         let damaged = |error: StoreError| opening::damaged(folder, error.to_string());
         let end = tree.note(MIRROR_END).map_err(damaged)?.as_deref().and_then(End::decode);
@@ -232,8 +233,11 @@ impl Index for SledRecords {
         self.is_doubtful
     }
 
-    fn ensure_room(&self, bytes: u64) -> Result<(), StoreError> {
-        room::ensure(&self.folder, bytes.saturating_mul(WRITTEN_TIMES_MAX).saturating_add(room::ROOM_BYTES_MIN))
+    fn ensure_space(&self, bytes: u64) -> Result<(), StoreError> {
+        free_space::ensure(
+            &self.folder,
+            bytes.saturating_mul(WRITTEN_TIMES_MAX).saturating_add(free_space::FREE_BYTES_MIN),
+        )
     }
 }
 

@@ -237,7 +237,7 @@ fn two_owners_are_impossible() {
     let first = OwnerLock::try_acquire(home.path(), "flow test").unwrap();
     assert!(first.is_some());
     assert!(OwnerLock::try_acquire(home.path(), "flow test").unwrap().is_none());
-    assert_eq!(OwnerLock::holder(home.path()).unwrap().pid, std::process::id());
+    assert_eq!(OwnerLock::owner(home.path()).unwrap().pid, std::process::id());
     drop(first);
     assert!(OwnerLock::try_acquire(home.path(), "flow test").unwrap().is_some(), "the lock dies with its owner");
 }

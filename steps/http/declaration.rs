@@ -3,7 +3,7 @@
 //! Messages contain names of fields only, because values are secrets.
 //! Source: Amazon EventBridge API Reference, CreateConnection.
 
-use engine::asl::{did_you_mean, nearest};
+use engine::spelling::{did_you_mean, nearest};
 use serde_json::{Map, Value};
 
 /// A file with one connection.

@@ -1,7 +1,7 @@
 //! Parses the arguments of an HTTP task and builds its request.
 
 use engine::{
-    asl::{did_you_mean, nearest},
+    spelling::{did_you_mean, nearest},
     step::StepError,
 };
 use reqwest::{

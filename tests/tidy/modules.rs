@@ -8,6 +8,9 @@ use std::{
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{UseTree, visit::Visit};
 
+/// The crates of this project.
+pub const CRATES: [&str; 8] = ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal"];
+
 /// The path of a module inside its crate; empty for the crate itself.
 pub type ModulePath = Vec<String>;
 
@@ -16,6 +19,8 @@ pub struct Modules {
     uses: BTreeMap<ModulePath, BTreeSet<ModulePath>>,
     /// The modules that import everything from their parent.
     pub globs_of_parent: Vec<PathBuf>,
+    /// The rooms of other crates that the modules use, such as `engine/step`.
+    pub other_rooms: BTreeSet<String>,
 }
 
 impl Modules {
@@ -41,12 +46,12 @@ impl Modules {
             })
             .collect();
         let known: BTreeSet<ModulePath> = parsed.iter().map(|(_, module, _)| module.clone()).collect();
-        // Integration tests and benchmarks are crates of their own.
+        // Integration tests, benchmarks and examples are crates of their own.
         let is_other_crate =
-            |module: &ModulePath| matches!(module.first().map(String::as_str), Some("tests" | "benches"));
+            |module: &ModulePath| matches!(module.first().map(String::as_str), Some("tests" | "benches" | "examples"));
         let is_for_tests = |module: &ModulePath| for_tests.iter().any(|test| module.starts_with(test));
 
-        let mut modules = Modules { uses: BTreeMap::new(), globs_of_parent: Vec::new() };
+        let mut modules = Modules { uses: BTreeMap::new(), globs_of_parent: Vec::new(), other_rooms: BTreeSet::new() };
         for (path, module, file) in
             parsed.iter().filter(|(_, module, _)| !is_other_crate(module) && !is_for_tests(module))
         {
@@ -55,6 +60,7 @@ impl Modules {
             if paths.glob {
                 modules.globs_of_parent.push((*path).clone());
             }
+            modules.other_rooms.extend(paths.other_rooms(&known));
             let used = paths.resolved(&known).into_iter().map(|named| longest_known(&named, &known));
             modules.uses.insert(module.clone(), used.filter(|used| used != module).collect());
         }
@@ -136,6 +142,18 @@ impl Paths {
     /// The paths inside this crate, from its root.
     fn resolved(&self, known: &BTreeSet<ModulePath>) -> BTreeSet<ModulePath> {
         self.found.iter().filter_map(|(base, path)| self.resolve(base, path, known, true)).collect()
+    }
+
+    /// The first two names of the paths into other crates of the project, joined by a slash.
+    fn other_rooms(&self, known: &BTreeSet<ModulePath>) -> BTreeSet<String> {
+        let room = |(base, path): &(ModulePath, Vec<String>)| {
+            let [first, second, ..] = path.as_slice() else { return None };
+            let is_module = known.contains(&[base.as_slice(), std::slice::from_ref(first)].concat());
+            let is_imported = self.imported.get(first).is_some_and(|(_, path)| path.first() != Some(first));
+            let is_crate = CRATES.contains(&first.as_str()) && !is_module && !is_imported;
+            is_crate.then(|| format!("{first}/{second}"))
+        };
+        self.found.iter().filter_map(room).collect()
     }
 
     fn resolve(

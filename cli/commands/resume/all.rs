@@ -109,7 +109,7 @@ async fn all(
     if let Some(owner) = &elsewhere {
         elsewhere::show(&mut report, handle, &theirs, owner).await?;
     }
-    let mut running = FuturesUnordered::new();
+    let running = FuturesUnordered::new();
     // All are resumed before any is awaited, so that a long Wait of one does not delay another.
     for (index, header) in ours.iter().enumerate() {
         if let Some(exit) = interrupt::received() {
@@ -136,13 +136,24 @@ async fn all(
             counted(running.len(), "execution")
         );
     }
+    show_ends(&mut report, running, &ours, elsewhere.as_deref()).await;
+    report.end(handle, listed, elsewhere.is_some()).await
+}
+
+/// Reports how executions end. A signal is answered once, with what continues; then the calls in flight end.
+async fn show_ends(
+    report: &mut Report<'_>,
+    mut running: FuturesUnordered<impl Future<Output = Outcome>>,
+    ours: &[ExecutionHeader],
+    elsewhere: Option<&str>,
+) {
     let mut stops = pin!(interrupt::requested().fuse());
     loop {
         tokio::select! {
             biased;
             _ = &mut stops, if !stops.is_terminated() => {
                 let left = ours.iter().filter(|header| !report.reported.contains(&header.id));
-                say_that_all_stop(elsewhere.as_deref(), left.map(|header| header.id.clone()).collect());
+                say_that_all_stop(elsewhere, left.map(|header| header.id.clone()).collect());
             }
             outcome = running.next() => match outcome {
                 Some(outcome) => report.show(&outcome),
@@ -150,8 +161,6 @@ async fn all(
             },
         }
     }
-    drop(running);
-    report.end(handle, listed, elsewhere.is_some()).await
 }
 
 /// Resumes an execution. Returns whether it runs; if not, why is reported.

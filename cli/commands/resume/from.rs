@@ -6,13 +6,13 @@ use api::flow::PlanReentryResponse;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use crate::{
+    execution::reentry,
     exit::CliError,
     global::Global,
     ids::REHEARSAL_PREFIX,
     owner::Handle,
+    person::question::question,
     proposed::{OPTIONS, again_from},
-    question::question,
-    reentry,
     shell::quote_name,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 ///
 /// # Errors
 /// The execution has not failed, never entered the state, or cannot enter it on its own.
-pub async fn plan(store: &Handle, header: &ExecutionHeader, state: &str) -> Result<PlanReentryResponse, CliError> {
+pub async fn plan(handle: &Handle, header: &ExecutionHeader, state: &str) -> Result<PlanReentryResponse, CliError> {
     let id = &header.id;
     match header.status {
         ExecutionStatus::Running => {
@@ -33,7 +33,7 @@ pub async fn plan(store: &Handle, header: &ExecutionHeader, state: &str) -> Resu
             let place = if id.starts_with(REHEARSAL_PREFIX) { "at its beginning" } else { "there" };
             Err(CliError::refused(message).hint(format!("{}   starts a new one {place}", again_from(None, id, state))))
         }
-        _ => reentry::plan(store, id, state).await,
+        _ => reentry::plan(handle, id, state).await,
     }
 }
 

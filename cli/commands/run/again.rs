@@ -7,8 +7,13 @@ use serde_json::Value;
 
 use super::RunArguments;
 use crate::{
-    exit::CliError, global::Global, locate::locate_at, proposed::run_options, reentry, shell::quote_name,
-    target::Engine, this_process,
+    execution::{locate::locate_at, reentry},
+    exit::CliError,
+    global::Global,
+    proposed::run_options,
+    shell::quote_name,
+    target::Engine,
+    this_process,
 };
 
 /// The workflow of an earlier execution.
@@ -47,19 +52,19 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
     }
     this_process::is_about_state(arguments.from.as_deref());
     let located = locate_at(global, &arguments.target, wanted).await?;
-    if located.store.home().rehearsal && !arguments.rehearse {
+    if located.handle.home().rehearsal && !arguments.rehearse {
         let id = &located.header.id;
         let message = format!("{id} is a rehearsal, and this would run for real: nothing was changed");
         return Err(CliError::refused(message).hint(format!("flow run --again {}{}", quote_name(id), run_options(id))));
     }
     let request = DescribeExecutionRequest { id: located.header.id.clone(), as_shown: false };
-    let described = located.store.call::<DescribeExecution>(request).await?;
+    let described = located.handle.call::<DescribeExecution>(request).await?;
     let from = match &arguments.from {
-        Some(state) => Some(reentry::plan(&located.store, &located.header.id, state).await?),
+        Some(state) => Some(reentry::plan(&located.handle, &located.header.id, state).await?),
         None => None,
     };
     // Closes the store, because this process opens it again to drive it.
-    drop(located.store);
+    drop(located.handle);
     if arguments.input.is_none() {
         arguments.input = Some(described.execution.input.to_string());
     }

@@ -6,7 +6,7 @@ use super::{Plan, RunArguments};
 use crate::{
     exit::CliError,
     global::{Global, Output},
-    question::question,
+    person::question::question,
     ui::text::visible,
 };
 
@@ -55,7 +55,7 @@ pub async fn tear_down(global: &Global, arguments: &RunArguments, teardown: &Run
     if let Some(wanted) = answered_within(TEAR_DOWN_TIME, asked).await? {
         return Ok(wanted);
     }
-    say!("\nWithout an answer it stays. Tear it down with   {}", super::teardown::command(teardown));
+    say!("\nWithout an answer it stays. Tear it down with   {}", super::rehearsal_teardown::command(teardown));
     Ok(false)
 }
 

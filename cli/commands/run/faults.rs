@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, convert::Infallible, time::Duration};
 
 use api::flow::{DescribeExecution, DescribeExecutionRequest};
 use engine::{
-    asl::{did_you_mean, nearest},
+    spelling::{did_you_mean, nearest},
     step::Registry,
 };
 use rehearsal::{DATABASE_STATUSES, InjectedFault, World};
@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::{
     checks::state_names,
+    definition::policy,
     exit::CliError,
     global::{Global, Output},
     home::Home,
     owner::Handle,
-    policy,
     ui::{block, json},
 };
 

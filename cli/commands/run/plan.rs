@@ -11,9 +11,9 @@ use super::{RunArguments, again::Earlier, planned::MadePlan};
 use crate::{
     checks::{self, DefinitionFile},
     environments::{self, Account},
+    execution::input,
     exit::CliError,
     global::{Global, Output},
-    input,
     ui::{json, text::visible},
 };
 

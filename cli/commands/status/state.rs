@@ -51,10 +51,10 @@ impl Visits {
     ///
     /// # Errors
     /// No owner answers.
-    pub async fn update(&mut self, store: &Handle, id: &str, name: &str) -> Result<(), CliError> {
+    pub async fn update(&mut self, handle: &Handle, id: &str, name: &str) -> Result<(), CliError> {
         loop {
             let request = EntriesRequest { id: id.to_owned(), from_sequence: self.last_sequence + 1 };
-            let entries = store.call::<GetEntries>(request).await?.entries;
+            let entries = handle.call::<GetEntries>(request).await?.entries;
             let Some(newest) = entries.last() else { return Ok(()) };
             self.last_sequence = newest.sequence;
             entries.iter().for_each(|entry| self.fold(name, entry));

@@ -42,8 +42,8 @@ const STOPPED_AT_ONCE: &str = "stopped watching; the execution is not affected";
 ///
 /// # Errors
 /// No owner answers, or the execution has no such state.
-pub async fn watch(global: &Global, store: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
-    let home = store.home().clone();
+pub async fn watch(global: &Global, handle: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
+    let home = handle.home().clone();
     let clock = clock::of(&home);
     let display = match state {
         Some(_) => Display::none(clock.clone()),
@@ -54,25 +54,25 @@ pub async fn watch(global: &Global, store: Handle, id: &str, state: Option<&str>
     // A signal ends the watch, not the process: the last line is recorded first.
     let _orderly = interrupt::Orderly::begin();
     interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
-    let mut outage = Outage::of(&store, id, None).await;
-    let (mut kept, mut shown) = (Some(store), None::<DescribeExecutionResponse>);
+    let mut outage = Outage::of(&handle, id, None).await;
+    let (mut kept, mut shown) = (Some(handle), None::<DescribeExecutionResponse>);
     loop {
         let poll = async {
-            let store = match kept.take() {
-                Some(store) => store,
+            let handle = match kept.take() {
+                Some(handle) => handle,
                 None => Handle::read(&home).await?,
             };
-            let status = watching.poll(&store).await;
-            Ok::<_, CliError>((store, status))
+            let status = watching.poll(&handle).await;
+            Ok::<_, CliError>((handle, status))
         };
         let polled = match interrupt::confirmed(poll, interrupt::nothing_begun).await {
-            Ok((store, Ok(status))) => Ok((store, status)),
-            Ok((store, Err(error))) => Err((Some(store), error)),
+            Ok((handle, Ok(status))) => Ok((handle, status)),
+            Ok((handle, Err(error))) => Err((Some(handle), error)),
             Err(error) => Err((None, error)),
         };
-        let (store, status) = match (polled, shown.take()) {
+        let (handle, status) = match (polled, shown.take()) {
             (Ok(polled), _) => polled,
-            (Err((store, error)), earlier) => {
+            (Err((handle, error)), earlier) => {
                 // After a signal no owner answered in time, or at all: the watch ends with what was shown last.
                 if let (Some(exit), Some(earlier)) = (interrupt::received(), &earlier) {
                     return Ok(watching.stop(earlier, exit));
@@ -84,17 +84,17 @@ pub async fn watch(global: &Global, store: Handle, id: &str, state: Option<&str>
                 if is_for_nobody() {
                     return Ok(Exit::Failed);
                 }
-                (kept, shown) = (store, earlier);
+                (kept, shown) = (handle, earlier);
                 continue;
             }
         };
         outage.end();
         if status.execution.stopped_ms.is_some() {
-            return Ok(watching.end(&store, status).await);
+            return Ok(watching.end(&handle, status).await);
         }
         // Closes a store that no process drives during the pause, so that another process can open it.
-        let at_step_functions = store.at_step_functions().await.is_some();
-        kept = at_step_functions.then_some(store);
+        let at_step_functions = handle.at_step_functions().await.is_some();
+        kept = at_step_functions.then_some(handle);
         if let Some(exit) = watching.pause(&status.view, Instant::now() + POLL_INTERVAL).await {
             return Ok(watching.stop(&status, exit));
         }
@@ -122,18 +122,18 @@ struct Watching<'w> {
 
 impl Watching<'_> {
     /// Shows what is new.
-    async fn poll(&mut self, store: &Handle) -> Result<DescribeExecutionResponse, CliError> {
+    async fn poll(&mut self, handle: &Handle) -> Result<DescribeExecutionResponse, CliError> {
         let request = DescribeExecutionRequest { id: self.id.to_owned(), as_shown: false };
-        let status = store.call::<DescribeExecution>(request).await?;
-        self.show_entries(store, &status).await?;
+        let status = handle.call::<DescribeExecution>(request).await?;
+        self.show_entries(handle, &status).await?;
         if let Some(state) = self.state {
-            self.show_state(store, &status, state).await?;
+            self.show_state(handle, &status, state).await?;
         } else if status.execution.stopped_ms.is_none() {
             if self.display.wants_time_left() {
-                self.display.set_typical(typical(store, self.id).await);
+                self.display.set_typical(typical(handle, self.id).await);
             }
             let display_status = self.display_status(&status);
-            let owner = store.owner_elsewhere().await;
+            let owner = handle.owner_elsewhere().await;
             let last_lines = self.last_lines(&status, display_status, owner.as_deref());
             self.display.set_status(display_status, last_lines);
             self.display.tick(&status.view);
@@ -142,11 +142,11 @@ impl Watching<'_> {
     }
 
     /// Shows the entries that are new.
-    async fn show_entries(&mut self, store: &Handle, status: &DescribeExecutionResponse) -> Result<(), CliError> {
+    async fn show_entries(&mut self, handle: &Handle, status: &DescribeExecutionResponse) -> Result<(), CliError> {
         let view = self.folded.get_or_insert_with(|| View::new(&status.execution, &status.definition));
         loop {
             let request = EntriesRequest { id: self.id.to_owned(), from_sequence: view.last_sequence + 1 };
-            let entries = store.call::<GetEntries>(request).await?.entries;
+            let entries = handle.call::<GetEntries>(request).await?.entries;
             if entries.is_empty() {
                 return Ok(());
             }
@@ -161,11 +161,11 @@ impl Watching<'_> {
     /// Shows the states with a name or path, if that has changed.
     async fn show_state(
         &mut self,
-        store: &Handle,
+        handle: &Handle,
         status: &DescribeExecutionResponse,
         state: &str,
     ) -> Result<(), CliError> {
-        self.visits.update(store, self.id, state).await?;
+        self.visits.update(handle, self.id, state).await?;
         let waits = status.execution.stopped_ms.is_none() && is_state(status, state);
         let lines = match state::lines(self.global, status, state, &self.visits, self.clock.now_ms()) {
             Err(error) if error.exit == Exit::NotFound && waits => not_entered(self.global, self.id, state),
@@ -234,7 +234,7 @@ impl Watching<'_> {
     }
 
     /// Shows the end of the execution, and records that it was shown.
-    async fn end(&mut self, store: &Handle, status: DescribeExecutionResponse) -> Exit {
+    async fn end(&mut self, handle: &Handle, status: DescribeExecutionResponse) -> Exit {
         let display_status = self.display_status(&status);
         let succeeded = status.execution.status == ExecutionStatus::Succeeded;
         let view = status.view;
@@ -244,12 +244,12 @@ impl Watching<'_> {
             self.display.record_end(&watched.view, display_status, self.clock.now_ms());
             return exit;
         }
-        show_end(self.global, store, &watched, &mut self.display);
+        show_end(self.global, handle, &watched, &mut self.display);
         if exit == Exit::Success && self.global.output == Output::Human && !self.global.quiet {
             show_output(&watched.view);
         }
         // Without the record, the next `flow resume --all` reports the end once more.
-        let _ = end_was_shown(store, &status.execution).await;
+        let _ = end_was_shown(handle, &status.execution).await;
         exit
     }
 }

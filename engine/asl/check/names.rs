@@ -5,15 +5,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{
-    Diagnostic, below,
-    expressions::templates,
-    graph::inner_machines,
-    nearest::{did_you_mean, nearest},
-};
+use super::{Diagnostic, below, expressions::templates, graph::inner_machines};
 use crate::{
     asl::{StateKind, StateMachine, Template, parse::parse_all},
     query::{JSONATA_FUNCTIONS, References},
+    spelling::{did_you_mean, nearest},
 };
 
 /// A problem for each function and variable that nothing defines: an error if it is called, else a warning.

@@ -17,7 +17,7 @@ const NICE: i32 = 10;
 const CHANGES_AT_ONCE: usize = 2_048;
 
 /// The last sequence in the index; `None` for a new index.
-pub(super) fn last(index: &dyn Records) -> Result<Option<u64>, StoreError> {
+pub(in crate::store) fn last(index: &dyn Records) -> Result<Option<u64>, StoreError> {
     let Some(bytes) = index.get(CHECKPOINT)? else { return Ok(None) };
     let damaged = |_| StoreError::Damaged { key: "m/checkpoint".to_owned(), message: "it is not a number".to_owned() };
     bytes.try_into().map(|bytes| Some(u64::from_le_bytes(bytes))).map_err(damaged)

@@ -10,11 +10,11 @@ use crate::store::{
 /// The minimum number of records in a read that follows a read of deleted records: a log may have thousands of adjacent deletions.
 const SCAN_RECORDS_MIN: usize = 64;
 
-pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+pub(in crate::store) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// The active memtable has the changes since the last switch of the log; the immutable one is written by a checkpoint.
 #[derive(Default)]
-pub(super) struct Memtable {
+pub(in crate::store) struct Memtable {
     active: Changes,
     immutable: Option<Arc<Changes>>,
 }
@@ -78,7 +78,7 @@ impl Memtable {
 }
 
 /// The records of an index under a prefix, merged with changes of [`Memtable::range`].
-pub(super) fn scan_under(
+pub(in crate::store) fn scan_under(
     changes: Changes,
     index: &dyn Records,
     prefix: &[u8],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{checkpoint::CHECKPOINT, *};
 use crate::store::{ChangeRef, MemoryRecords};
 
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ impl Index for Cached {
         self.durable.commit(Batch { changes })
     }
 
-    fn ensure_room(&self, _bytes: u64) -> Result<(), StoreError> {
+    fn ensure_space(&self, _bytes: u64) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -9,10 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::frames_file::FramesFile;
 use crate::store::{
-    Batch, StoreError,
-    log::{DiskFile, FramedFile, LogFile},
-    payload,
+    Batch, StoreError, batch_codec,
+    commit_log::{DiskFile, LogFile},
     records::{Change, ChangeRef},
 };
 
@@ -53,7 +53,7 @@ impl End {
 
 /// The file.
 pub struct Mirror {
-    file: FramedFile,
+    file: FramesFile,
     length_bytes: u64,
     sequence: u64,
 }
@@ -66,7 +66,7 @@ impl Mirror {
             |error: io::Error| StoreError::Write { message: format!("{}: {error}", new.display()), kind: error.kind() };
         let mut file = DiskFile::open(&new).map_err(failed)?;
         file.shorten(0).map_err(failed)?;
-        let file = FramedFile::begin(Box::new(file))?;
+        let file = FramesFile::begin(Box::new(file))?;
         let mut mirror = Mirror { length_bytes: file.begins_bytes(), file, sequence: 0 };
         fill(&mut mirror)?;
         mirror.synchronize()?;
@@ -184,7 +184,7 @@ impl Mirror {
 fn packed(changes: &[ChangeRef<'_>]) -> Vec<u8> {
     let is_long = |(_, value): &&ChangeRef<'_>| value.is_some_and(|value| value.len() > LONG_BYTES_MIN);
     let mut bytes = vec![PLAIN];
-    payload::encode(changes.iter().copied(), &mut bytes);
+    batch_codec::encode(changes.iter().copied(), &mut bytes);
     match changes.iter().filter(is_long).count() * 4 > changes.len() {
         true => bytes,
         false => [&[PACKED], &lz4_flex::compress_prepend_size(&bytes[1..])[..]].concat(),
@@ -194,23 +194,23 @@ fn packed(changes: &[ChangeRef<'_>]) -> Vec<u8> {
 fn unpacked(packed: &[u8], number: u64) -> Result<Vec<Change>, StoreError> {
     let wrong = |message: String| damaged(format!("part {number}: {message}"));
     match packed.split_first() {
-        Some((&PLAIN, bytes)) => payload::decode(bytes),
+        Some((&PLAIN, bytes)) => batch_codec::decode(bytes),
         Some((&PACKED, bytes)) => {
             let bytes = lz4_flex::decompress_size_prepended(bytes).map_err(|error| wrong(error.to_string()))?;
-            payload::decode(&bytes)
+            batch_codec::decode(&bytes)
         }
         _ => Err(wrong("it is written in a way that this program does not know".to_owned())),
     }
 }
 
-fn existing(path: &Path) -> Result<Option<FramedFile>, StoreError> {
+fn existing(path: &Path) -> Result<Option<FramesFile>, StoreError> {
     if !path.exists() {
         return Ok(None);
     }
     let unreadable =
         |error: io::Error| StoreError::Read { message: format!("{}: {error}", path.display()), kind: error.kind() };
     let file = DiskFile::open(path).map_err(unreadable)?;
-    FramedFile::open(Box::new(file))
+    FramesFile::open(Box::new(file))
 }
 
 fn damaged(message: String) -> StoreError {

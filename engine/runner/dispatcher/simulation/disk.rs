@@ -247,7 +247,7 @@ impl Index for Disk {
         done.map_err(write_error)
     }
 
-    fn ensure_room(&self, _bytes: u64) -> Result<(), StoreError> {
+    fn ensure_space(&self, _bytes: u64) -> Result<(), StoreError> {
         Ok(())
     }
 }

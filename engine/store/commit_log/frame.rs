@@ -9,17 +9,17 @@ use super::{
 };
 
 const SEQUENCE_BYTES: usize = 8;
-pub(super) const HEAD_BYTES: usize = 4 + 4 + SEQUENCE_BYTES;
+pub(in crate::store) const HEAD_BYTES: usize = 4 + 4 + SEQUENCE_BYTES;
 /// How many bytes are compared with zero at once.
 const ZEROS_AT_ONCE: usize = 64;
 
-pub(super) fn damaged(message: String) -> StoreError {
+pub(in crate::store) fn damaged(message: String) -> StoreError {
     StoreError::Damaged { key: "commit log".to_owned(), message }
 }
 
 /// Encodes a frame into `bytes`; `write` appends the payload. An empty payload makes an acknowledgement marker: if the frame that
 /// it follows is unreadable, that frame is damaged, not torn.
-pub(super) fn encode(
+pub(in crate::store) fn encode(
     header: &Header,
     sequence: u64,
     write: impl FnOnce(&mut Vec<u8>),
@@ -46,13 +46,13 @@ fn checksum(header: &Header, sequence: u64, payload: &[u8]) -> u32 {
 }
 
 /// The length of the payload, as the head of a frame has it.
-pub(super) fn payload_length(head: [u8; HEAD_BYTES]) -> u32 {
+pub(in crate::store) fn payload_length(head: [u8; HEAD_BYTES]) -> u32 {
     let [first, second, third, fourth, ..] = head;
     u32::from_le_bytes([first, second, third, fourth])
 }
 
 /// The sequence of the frame at an offset, and the range of its payload.
-pub(super) fn decode(header: &Header, bytes: &[u8], at: usize) -> Option<FrameAt> {
+pub(in crate::store) fn decode(header: &Header, bytes: &[u8], at: usize) -> Option<FrameAt> {
     let head: [u8; HEAD_BYTES] = bytes.get(at..at + HEAD_BYTES)?.try_into().ok()?;
     let length = payload_length(head) as usize;
     let stored = u32::from_le_bytes(head[4..8].try_into().ok()?);
@@ -67,14 +67,14 @@ pub(super) fn decode(header: &Header, bytes: &[u8], at: usize) -> Option<FrameAt
 }
 
 /// The frames of a file, the offset of the next one, and the damage if one of them is missing.
-pub(super) struct FoundFrames {
+pub(in crate::store) struct FoundFrames {
     pub places: Vec<FrameAt>,
     pub end_bytes: u64,
     pub damage: Option<StoreError>,
 }
 
 /// Finds the frames of a file up to the first unreadable one.
-pub(super) fn find_all(header: &Header, bytes: &[u8]) -> FoundFrames {
+pub(in crate::store) fn find_all(header: &Header, bytes: &[u8]) -> FoundFrames {
     let mut places = Vec::new();
     let mut at = header::BYTES as usize;
     while let Some((sequence, range)) = decode(header, bytes, at) {
@@ -94,7 +94,7 @@ pub(super) fn find_all(header: &Header, bytes: &[u8]) -> FoundFrames {
 
 /// The sequence that proves that the unreadable commit `next` was acknowledged: of its acknowledgement marker, or of a complete
 /// later frame.
-pub(super) fn later_sequence(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
+pub(in crate::store) fn later_sequence(header: &Header, bytes: &[u8], from: usize, next: u64) -> Option<u64> {
     let bytes = &bytes[..written_bytes(bytes).saturating_add(HEAD_BYTES).min(bytes.len())];
     // Even the shortest command reads the files. Searching the upper half of a sequence is faster than searching a sequence, which
     // may be any that fits into the file.

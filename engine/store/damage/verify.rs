@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Record, Store, StoreError, StoredExecution, codec,
-    execution_records::{ExecutionRecord, StartRecord, StoredStart, WakeRecord},
-    frames::StoredFrame,
-    keys,
-    records::all_in_parts,
-};
 use crate::{
     journal::Entries,
     machine::{EarlySignal, ExecutionHeader, ExecutionStatus},
+    store::{
+        Record, Store, StoreError, StoredExecution, codec,
+        execution_records::{ExecutionRecord, StartRecord, StoredStart, WakeRecord},
+        frames::StoredFrame,
+        keys,
+        records::all_in_parts,
+    },
 };
 
 /// The result of a verification.

@@ -27,15 +27,15 @@ const SEARCHED_MAX: usize = 1_000;
 pub struct Located {
     /// Its header, without its input.
     pub header: ExecutionHeader,
-    /// The store in which it was found.
-    pub store: Handle,
+    /// The handle to the store or the engine in which it was found.
+    pub handle: Handle,
 }
 
 impl Located {
     /// An execution that a command is about.
-    fn new(header: ExecutionHeader, store: Handle) -> Self {
+    fn new(header: ExecutionHeader, handle: Handle) -> Self {
         this_process::is_about(&header.id);
-        Located { header, store }
+        Located { header, handle }
     }
 
     /// The execution's id, and a handle to record an answer in its store.
@@ -43,13 +43,13 @@ impl Located {
     /// # Errors
     /// As [`Handle::answer`].
     pub async fn answer(self) -> Result<(String, Handle), CliError> {
-        let Located { header, store } = self;
-        if store.at_step_functions().await.is_some() {
-            return Ok((header.id, store));
+        let Located { header, handle } = self;
+        if handle.at_step_functions().await.is_some() {
+            return Ok((header.id, handle));
         }
-        let home = store.home().clone();
+        let home = handle.home().clone();
         // Closed first: a process can open a store only once.
-        drop(store);
+        drop(handle);
         Ok((header.id, Handle::answer(Environments::new(home)).await?))
     }
 }
@@ -59,11 +59,11 @@ impl Located {
 /// # Errors
 /// As [`locate`].
 pub async fn locate_at(global: &Global, target: &Target, wanted: &str) -> Result<Located, CliError> {
-    let Some(store) = target.handle(global).await? else { return locate(global, wanted).await };
+    let Some(handle) = target.handle(global).await? else { return locate(global, wanted).await };
     let wanted = named(wanted)?;
-    let mut found = store.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
+    let mut found = handle.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
     match found.matches.len() {
-        1 => Ok(Located::new(found.matches.remove(0), store)),
+        1 => Ok(Located::new(found.matches.remove(0), handle)),
         _ => Err(no_single(wanted, found.matches.iter())),
     }
 }

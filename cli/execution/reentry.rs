@@ -18,9 +18,9 @@ const INPUT_CHARACTERS_MAX: usize = 200;
 ///
 /// # Errors
 /// The execution never entered the state, or the state cannot be entered on its own.
-pub async fn plan(store: &Handle, id: &str, state: &str) -> Result<PlanReentryResponse, CliError> {
+pub async fn plan(handle: &Handle, id: &str, state: &str) -> Result<PlanReentryResponse, CliError> {
     let request = PlanReentryRequest { id: id.to_owned(), state: state.to_owned() };
-    let planned = store.call::<PlanReentry>(request).await;
+    let planned = handle.call::<PlanReentry>(request).await;
     planned.map_err(|error| CliError {
         message: format!("{}; nothing was changed", error.message.trim_end_matches('.')),
         ..error

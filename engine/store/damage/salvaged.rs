@@ -2,8 +2,14 @@
 
 use std::path::Path;
 
-use super::{checkpoint, log_files, memtable, memtable::Memtable};
-use crate::store::{Batch, DiskIndex, MemoryRecords, Mirror, Records, StoreError, log, payload, records::Record};
+use crate::store::{
+    Batch, DiskIndex, MemoryRecords, Mirror, Records, StoreError, batch_codec, commit_log,
+    logged::{
+        checkpoint, log_files,
+        memtable::{self, Memtable},
+    },
+    records::Record,
+};
 
 /// Refuses writes.
 pub(in crate::store) struct SalvagedRecords {
@@ -29,11 +35,11 @@ impl SalvagedRecords {
             problems.push(problem);
             None
         });
-        let (found, damage) = log::salvage(log_files(folder)?, checkpoint);
+        let (found, damage) = commit_log::salvage(log_files(folder)?, checkpoint);
         problems.extend(damage);
         let mut memtable = Memtable::default();
-        for (_, bytes) in found.iter().flat_map(log::FoundFile::frames) {
-            match payload::decode(bytes) {
+        for (_, bytes) in found.iter().flat_map(commit_log::FoundFile::frames) {
+            match batch_codec::decode(bytes) {
                 Ok(changes) => memtable.extend(changes),
                 Err(problem) => problems.push(problem),
             }

@@ -1,4 +1,4 @@
-//! Converts the changes of executions to one batch of records and commits it. `log.rs` makes the batch durable.
+//! Converts the changes of executions to one batch of records and commits it. `commit_log.rs` makes the batch durable.
 
 use std::sync::Arc;
 

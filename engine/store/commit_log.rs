@@ -8,9 +8,8 @@
 
 mod file;
 mod found;
-mod frame;
-mod framed;
-mod header;
+pub(super) mod frame;
+pub(super) mod header;
 mod salvage;
 #[cfg(test)]
 mod tests;
@@ -18,7 +17,6 @@ mod tests;
 pub(super) use file::count_synchronization;
 pub use file::{DiskFile, LogFile, synchronizations};
 pub use found::FoundFile;
-pub(super) use framed::FramedFile;
 use header::Header;
 pub(super) use salvage::salvage;
 
@@ -210,10 +208,10 @@ fn begin(files: &mut [Box<dyn LogFile>; 2], next_sequence: u64) -> Result<Header
     header::begin(files[0].as_mut(), &header)
 }
 
-fn write_error(error: std::io::Error) -> StoreError {
+pub(super) fn write_error(error: std::io::Error) -> StoreError {
     StoreError::write_error(&error)
 }
 
-fn read_error(error: std::io::Error) -> StoreError {
+pub(super) fn read_error(error: std::io::Error) -> StoreError {
     StoreError::read_error(&error)
 }

@@ -3,14 +3,14 @@
 use super::{LogFile, StoreError, read_error, write_error};
 
 /// The offset of the first frame.
-pub(super) const BYTES: u64 = 2 * COPY_BYTES;
+pub(in crate::store) const BYTES: u64 = 2 * COPY_BYTES;
 const COPY_BYTES: u64 = 512;
 const MAGIC: &[u8; 8] = b"flow-log";
 /// Magic, four numbers, checksum.
 const USED_BYTES: usize = 8 + 4 * 8 + 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
+pub(in crate::store) struct Header {
     /// Counts the writes of headers: the later copy is valid.
     pub turn: u64,
     /// Part of every frame's checksum.
@@ -56,7 +56,7 @@ impl Header {
 }
 
 /// Writes a header over the older of the two copies.
-pub(super) fn write(file: &mut dyn LogFile, header: &Header) -> Result<(), StoreError> {
+pub(in crate::store) fn write(file: &mut dyn LogFile, header: &Header) -> Result<(), StoreError> {
     let mut bytes = header.encode();
     bytes.resize(COPY_BYTES as usize, 0);
     file.write(header.turn % 2 * COPY_BYTES, &bytes).map_err(write_error)?;
@@ -65,7 +65,7 @@ pub(super) fn write(file: &mut dyn LogFile, header: &Header) -> Result<(), Store
 
 /// Writes both copies of the header of a file that is used anew, and returns the later one. If only one were written, the copy of
 /// an earlier use would be valid once that one is damaged.
-pub(super) fn begin(file: &mut dyn LogFile, header: &Header) -> Result<Header, StoreError> {
+pub(in crate::store) fn begin(file: &mut dyn LogFile, header: &Header) -> Result<Header, StoreError> {
     write(file, header)?;
     let second = Header { turn: header.turn + 1, ..*header };
     write(file, &second)?;
@@ -73,7 +73,7 @@ pub(super) fn begin(file: &mut dyn LogFile, header: &Header) -> Result<Header, S
 }
 
 /// The header of a file; `None` if the file was never used.
-pub(super) fn read(file: &mut dyn LogFile) -> Result<Option<Header>, StoreError> {
+pub(in crate::store) fn read(file: &mut dyn LogFile) -> Result<Option<Header>, StoreError> {
     let length_bytes = file.length().map_err(read_error)?;
     let mut bytes = vec![0; length_bytes.min(BYTES) as usize];
     file.read(0, &mut bytes).map_err(read_error)?;

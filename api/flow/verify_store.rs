@@ -1,11 +1,9 @@
-//! Verifies the records of a store, and that this process can act in an environment.
+//! Verifies the records of a store.
 
 use engine::store::Store;
 use futures::{StreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::Empty;
 use crate::{Api, Fault, StreamOperation};
 
 /// Reads every record of the store. The only item of the stream has the findings.
@@ -55,27 +53,5 @@ impl StreamOperation for VerifyStore {
         let store = api.runner.shared_store();
         let verify = tokio::task::spawn_blocking(move || StoreFindings::of(&store));
         futures::stream::once(async move { verify.await.map_err(Fault::internal) }).boxed()
-    }
-}
-
-/// Verifies that the owner can act in an environment with its own credentials. The only item of the stream is empty.
-pub struct VerifyEnvironment;
-
-/// A request of [`VerifyEnvironment`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct VerifyEnvironmentRequest {
-    /// The environment.
-    pub environment: Value,
-}
-
-impl StreamOperation for VerifyEnvironment {
-    const NAME: &'static str = "Flow.VerifyEnvironment";
-    type Request = VerifyEnvironmentRequest;
-    type Item = Empty;
-
-    fn answer(api: &Api, request: VerifyEnvironmentRequest) -> BoxStream<'static, Result<Empty, Fault>> {
-        let host = api.options.host.clone();
-        let verify = async move { host.verify(&request.environment).await.map(|()| Empty {}) };
-        futures::stream::once(verify).boxed()
     }
 }

@@ -11,10 +11,10 @@ use crate::{
 
 /// Describes the owner of the store in a folder.
 pub fn described(folder: &Path) -> String {
-    match OwnerLock::holder(folder) {
+    match OwnerLock::owner(folder) {
         None => "another process".to_owned(),
-        Some(holder) => {
-            let (pid, host, user, command) = (holder.pid, holder.host, holder.user, holder.command);
+        Some(owner) => {
+            let (pid, host, user, command) = (owner.pid, owner.host, owner.user, owner.command);
             format!("process {pid} on {host} (user {user}, {command})")
         }
     }
@@ -23,9 +23,9 @@ pub fn described(folder: &Path) -> String {
 /// The error of a command that needs exclusive access to the store.
 pub fn owned_elsewhere(home: &Home) -> CliError {
     let who = described(home.folder());
-    let end = match OwnerLock::holder(home.folder()) {
+    let end = match OwnerLock::owner(home.folder()) {
         None => "end that process".to_owned(),
-        Some(holder) => format!("on {}:   kill {}   ends it", holder.host, holder.pid),
+        Some(owner) => format!("on {}:   kill {}   ends it", owner.host, owner.pid),
     };
     CliError::new(
         Exit::Unreachable,
@@ -46,10 +46,10 @@ pub fn ending(home: &Home) -> CliError {
 pub fn unreachable(home: &Home) -> CliError {
     let who = described(home.folder());
     let message = format!("the store in {} is owned by {who}, which does not answer", home.folder().display());
-    let hint = match OwnerLock::holder(home.folder()) {
+    let hint = match OwnerLock::owner(home.folder()) {
         None => "end that process, then repeat the command".to_owned(),
-        Some(holder) => {
-            let (pid, host) = (holder.pid, holder.host);
+        Some(owner) => {
+            let (pid, host) = (owner.pid, owner.host);
             format!(
                 "on {host}:   kill -CONT {pid}   continues it if it is stopped,   kill -9 {pid}   ends it. \
                  Nothing is lost either way"

@@ -23,15 +23,14 @@ use workflows::DEFINITION_ENDINGS;
 
 use crate::{
     arguments::Arguments,
-    checks::state_names,
+    checks::{explanations, state_names},
     clock,
     commands::completions::VARIABLE,
     configuration, environments,
+    execution::locate::{LATEST, Located, locate},
     exit::{CliError, Exit},
-    explanations,
     global::Global,
     home::Home,
-    locate::{LATEST, Located, locate},
     owner::Handle,
     runtime, step_manual, this_process,
 };
@@ -246,11 +245,11 @@ fn states_to_signal() -> Vec<CompletionCandidate> {
 fn states_of(select: impl Fn(&DescribeExecutionResponse, u64) -> Vec<String>) -> Vec<CompletionCandidate> {
     let Some(id) = execution(&typed()) else { return Vec::new() };
     let found = ask(async {
-        let Located { header, store } = locate(&global()?, &id).await?;
+        let Located { header, handle } = locate(&global()?, &id).await?;
         let request = DescribeExecutionRequest { id: header.id, as_shown: false };
-        let described = store.call::<DescribeExecution>(request).await?;
-        let now_ms = clock::of(store.home()).now_ms();
-        store.leave();
+        let described = handle.call::<DescribeExecution>(request).await?;
+        let now_ms = clock::of(handle.home()).now_ms();
+        handle.leave();
         Ok(select(&described, now_ms))
     });
     found.iter().map(|path| candidate(path, "")).collect()

@@ -5,15 +5,15 @@ use std::{io, path::Path};
 use super::StoreError;
 
 /// The bytes that must be free when a store is opened or its log is emptied.
-pub(super) const ROOM_BYTES_MIN: u64 = 16 * 1024 * 1024;
+pub(super) const FREE_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
-/// Checks that the disk of a store's folder has room for the store.
+/// Checks that the disk of a store's folder has space for the store.
 ///
 /// # Errors
 /// The disk has less than a store needs, or its free space cannot be read.
-pub fn has_room(folder: &Path) -> Result<(), StoreError> {
+pub fn check_free_space(folder: &Path) -> Result<(), StoreError> {
     // A full log, and what its checkpoint writes.
-    ensure(folder, 4 * ROOM_BYTES_MIN)
+    ensure(folder, 4 * FREE_BYTES_MIN)
 }
 
 /// Refuses if a folder's disk has less than `needed` bytes for this user.

@@ -1,32 +1,35 @@
 //! A file of frames that grows at its end and is read frame by frame, because it may be larger than memory.
 
-use super::{
-    LogFile, StoreError, frame,
-    header::{self, Header},
-    read_error, write_error,
+use crate::store::{
+    StoreError,
+    commit_log::{
+        LogFile, frame,
+        header::{self, Header},
+        read_error, write_error,
+    },
 };
 
 /// The sequence of a frame that was read, the offset of the next one, and the payload.
-pub(in crate::store) type FrameRead = (u64, u64, Vec<u8>);
+pub(super) type FrameRead = (u64, u64, Vec<u8>);
 
 /// A file of frames. The caller knows their offsets.
-pub(in crate::store) struct FramedFile {
+pub(super) struct FramesFile {
     file: Box<dyn LogFile>,
     header: Header,
 }
 
-impl FramedFile {
+impl FramesFile {
     /// Prepares an empty file.
     pub fn begin(mut file: Box<dyn LogFile>) -> Result<Self, StoreError> {
         file.write(0, &[0; header::BYTES as usize]).map_err(write_error)?;
         let header = header::begin(file.as_mut(), &Header::new(1, 1))?;
-        Ok(FramedFile { file, header })
+        Ok(FramesFile { file, header })
     }
 
     /// Opens a file; `None` if it was never prepared.
     pub fn open(mut file: Box<dyn LogFile>) -> Result<Option<Self>, StoreError> {
         let header = header::read(file.as_mut())?;
-        Ok(header.map(|header| FramedFile { file, header }))
+        Ok(header.map(|header| FramesFile { file, header }))
     }
 
     /// The offset of the first frame.

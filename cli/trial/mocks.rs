@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use engine::{
-    asl::{did_you_mean, nearest},
+    spelling::{did_you_mean, nearest},
     step::{Answer, Registries, Registry, Step, StepContext, StepDescription, StepError, StepResult},
 };
 use serde::Deserialize;

@@ -1,0 +1,70 @@
+//! Calls an operation that begins to act in an environment, at an owner that can act there.
+
+use std::sync::Arc;
+
+use api::Operation;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{
+    Backend, Handle, failed, may_have_been_carried_out, retry_limit::RetryLimit, verification::concerns_credentials,
+};
+use crate::{exit::CliError, interrupt, wire::client::ClientError};
+
+impl Handle {
+    /// Like [`Handle::call`], for an operation that begins to act in an environment, at an owner that can act there. The operation verifies
+    /// it too, so that a process that becomes the owner after the verification does not act unverified. If the owner ends meanwhile, the
+    /// next one is verified before it receives the call.
+    ///
+    /// # Errors
+    /// The owner cannot act there: the message names it, the pinned account and the one in use. As [`Handle::call`].
+    pub async fn call_verified<O: Operation>(
+        &self,
+        request: O::Request,
+        environment: &Value,
+    ) -> Result<O::Response, CliError>
+    where
+        O::Request: Serialize,
+        O::Response: DeserializeOwned,
+    {
+        // After a call that may have been carried out, an error does not say that nothing was.
+        let said = |error, is_repeated| match is_repeated {
+            true => CliError { fault: None, ..may_have_been_carried_out(error) },
+            false => error,
+        };
+        let mut limit = RetryLimit::begin();
+        let (mut is_repeated, mut was_refused) = (false, false);
+        loop {
+            let backend = self.backend().await;
+            let stopped = match self.verify_acting(environment).await {
+                Ok(()) => interrupt::received(),
+                Err(error) => return Err(said(error, is_repeated)),
+            };
+            if let Some(exit) = stopped {
+                return Err(said(CliError::new(exit, "stopped before the first call"), is_repeated));
+            }
+            // The owner ended during the verification: verify the next one.
+            if !Arc::ptr_eq(&backend, &self.backend().await) {
+                continue;
+            }
+            let Backend::Remote(client) = &*backend else {
+                return self.call::<O>(request).await.map_err(|error| said(error, is_repeated));
+            };
+            match client.call::<O>(&request).await {
+                Ok(response) => return Ok(response),
+                // Another process became the owner after the verification and refused the call: verify that one.
+                Err(ClientError::Fault(fault)) if !was_refused && concerns_credentials(&fault.kind) => {
+                    was_refused = true;
+                }
+                Err(error) if limit.allows(self.home(), &error) => {
+                    is_repeated |= matches!(error, ClientError::Gone(_));
+                    self.reopen(&backend).await.map_err(|error| said(error, is_repeated))?;
+                }
+                Err(error) => {
+                    let error = self.of_owner(failed(self.home(), error), environment).await;
+                    return Err(said(error, is_repeated));
+                }
+            }
+        }
+    }
+}

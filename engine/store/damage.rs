@@ -1,0 +1,18 @@
+//! Damage to a store's files: where it is found, and what repairs it.
+//!
+//! - **The commit log.** A torn last frame was not acknowledged and is ignored, a damaged one is an error of the opening
+//!   (`commit_log/frame.rs`, `commit_log.rs`). Its changes have no second copy: `salvaged.rs` reads what is readable, for an export.
+//! - **The index.** sled reports damage by errors or panics (`sled_records/opening.rs`, `sled_records/panics.rs`), both become
+//!   [`super::StoreError::Index`]. `rebuild.rs` makes a new index from the mirror.
+//! - **The mirror.** `sled_records/mirror.rs` finds damage by checksums; the store makes a new mirror from the index.
+//! - **Records.** `verify.rs` decodes all records and reports those that are unreadable or missing.
+//!
+//! `cli/owner/opening.rs` decides at the opening of a store, and `flow doctor` on request.
+
+mod rebuild;
+mod salvaged;
+mod verify;
+
+pub use rebuild::rebuild;
+pub(super) use salvaged::SalvagedRecords;
+pub use verify::Findings;

@@ -1,0 +1,57 @@
+//! Rebuilds an index from its mirror.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::store::{
+    Batch, DiskIndex, Mirror, StoreError, complete_replacement,
+    logged::LOG_NAMES,
+    records::{Index, RECORDS_AT_ONCE},
+    replace::{bytes, failed, sibling, swap, synchronize},
+};
+
+/// Rebuilds a store's index from its mirror. Returns the folder that keeps the damaged one; an earlier one is deleted.
+///
+/// # Errors
+/// There is no mirror, it is damaged too, or the folders cannot be written or moved. Then the store is unchanged.
+pub fn rebuild(folder: &Path) -> Result<PathBuf, StoreError> {
+    complete_replacement(folder)?;
+    let (new, damaged) = (sibling(folder, "new"), sibling(folder, "damaged"));
+    rebuild_index(folder, &new).inspect_err(|_| drop(fs::remove_dir_all(&new)))?;
+    let replace = || -> io::Result<()> {
+        if damaged.exists() {
+            fs::remove_dir_all(&damaged)?;
+        }
+        swap(folder, &damaged, &new)
+    };
+    replace().map_err(failed(folder))?;
+    Ok(damaged)
+}
+
+/// Creates an index from the mirror in `from`, and copies the log, which continues after it.
+fn rebuild_index(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let index = |message: &str| StoreError::Index { folder: from.display().to_string(), message: message.to_owned() };
+    let mut mirror = Mirror::found(from)?.ok_or_else(|| index("it has no mirror"))?;
+    let target = DiskIndex::open(to)?;
+    target.ensure_space(bytes(from) / 2)?;
+    let mut batch = Batch::default();
+    mirror.records(|change| {
+        batch.changes.push(change);
+        match batch.changes.len() < RECORDS_AT_ONCE {
+            true => Ok(()),
+            false => target.write(&std::mem::take(&mut batch).by_reference()),
+        }
+    })?;
+    target.write(&batch.by_reference())?;
+    target.synchronize()?;
+    drop(target);
+    let copy_log = || -> io::Result<()> {
+        for name in LOG_NAMES.iter().filter(|name| from.join(name).exists()) {
+            fs::copy(from.join(name), to.join(name))?;
+        }
+        synchronize(to)
+    };
+    copy_log().map_err(failed(to))
+}
