@@ -43,7 +43,7 @@ pub use error::StoreError;
 pub use executions::{Active, StartPosition, StoredExecution};
 pub use id::{ExecutionId, InvalidId, is_name, name_problem};
 pub use listing::{ListFilter, ListPosition};
-pub use lock::{Holder, OwnerLock};
+pub use lock::{Holder, OwnerLock, refuse_shared};
 pub use log::{DiskFile, LogFile, synchronizations};
 #[cfg(test)]
 pub(crate) use logged::ByHand;
