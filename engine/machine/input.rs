@@ -69,6 +69,12 @@ impl Input {
     pub(crate) fn ends_execution(&self) -> bool {
         matches!(self, Input::Cancel { .. } | Input::CancelWhenIdle { .. } | Input::EndNext { .. })
     }
+
+    /// Whether this continues an execution that has ended or is paused. No input precedes an earlier one of these: a cancel before it
+    /// would be undone.
+    pub(crate) fn resumes_execution(&self) -> bool {
+        matches!(self, Input::Resume { .. } | Input::ResumeFrom { .. })
+    }
 }
 
 /// The answer of a call to a step.

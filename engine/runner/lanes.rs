@@ -97,9 +97,9 @@ impl Lanes {
         Ok(())
     }
 
-    /// Takes back the turn of an execution that no thread has begun.
+    /// Takes back the turn of an execution that no thread has begun, unless it resumes the execution.
     pub fn take_back(&self, id: &str) -> Option<LaneTurn> {
-        self.shared.queue().remove(|job| *job.id == *id)
+        self.shared.queue().remove(|job| *job.id == *id && !job.input.resumes_execution())
     }
 }
 

@@ -238,7 +238,7 @@ fn ends_of_evaluations(is_interrupted: bool) -> (ExecutionStatus, u64, Execution
 #[test]
 fn a_turn_that_evaluates_for_long_ends_and_the_next_one_continues() {
     let (status, events, end) = ends_of_evaluations(false);
-    assert!(status == ExecutionStatus::Running && (5..20).contains(&events), "{events} events");
+    assert!(status == ExecutionStatus::Running && events < 40, "{events} events");
     assert_eq!(end, ExecutionStatus::Succeeded);
 }
 

@@ -28,7 +28,7 @@ const START_COST_MAX: u64 = 1;
 pub(super) struct Away {
     /// Set if the turn must end after the current state.
     is_interrupted: Arc<AtomicBool>,
-    /// Inputs that arrived during the turn, in order; those that end the execution are first.
+    /// Inputs that arrived during the turn, in order; one that ends the execution precedes those that do not resume it.
     inputs: VecDeque<(Input, Option<Replies>)>,
     /// Messages that need the execution in memory.
     messages: Vec<Message>,
@@ -58,7 +58,8 @@ impl Dispatcher {
         if !ends {
             return away.inputs.push_back((input, reply));
         }
-        let index = away.inputs.iter().take_while(|(earlier, _)| earlier.ends_execution()).count();
+        let precedes = |earlier: &Input| earlier.ends_execution() || earlier.resumes_execution();
+        let index = away.inputs.iter().rposition(|(earlier, _)| precedes(earlier)).map_or(0, |last| last + 1);
         away.inputs.insert(index, (input, reply));
         away.is_interrupted.store(true, Ordering::Relaxed);
         let Some(turn) = self.lanes.as_ref().and_then(|lanes| lanes.take_back(id)) else { return };

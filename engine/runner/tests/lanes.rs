@@ -43,6 +43,30 @@ async fn an_execution_starts_and_ends_while_others_evaluate() {
     assert!(handle.drain(DRAIN_MAX).await.has_ended);
 }
 
+/// The cancel must not precede the resume, which would continue the cancelled execution.
+#[tokio::test]
+async fn a_stop_after_a_resume_that_waits_for_a_lane_is_not_undone() {
+    let (records, calls) = (MemoryRecords::new(), Arc::default());
+    let handle = runner(&records, &calls);
+    let wait = json!({ "Type": "Wait", "Seconds": 1_000_000, "End": true });
+    let states = json!({ "A": { "Type": "Pass", "Output": LONG, "Next": "W" }, "W": wait });
+    handle.start_execution(new("one", definition(states))).await.unwrap();
+    handle.cancel("one", "Stopped", "").await.unwrap();
+    let rest = json!({ "Type": "Map", "Items": (0..100).collect::<Vec<_>>(),
+        "ItemProcessor": definition(json!({ "A": { "Type": "Pass", "Output": LONG, "End": true } })), "End": true });
+    for number in 0..6 {
+        handle.start_execution(new(&format!("long-{number}"), definition(json!({ "A": rest.clone() })))).await.unwrap();
+    }
+    let (resumed, cancelled) = tokio::join!(handle.resume("one", None), handle.cancel("one", "Stopped", ""));
+    resumed.unwrap();
+    cancelled.unwrap();
+    for number in 0..6 {
+        handle.cancel(&format!("long-{number}"), "Stopped", "").await.unwrap();
+    }
+    assert_eq!(handle.store().header("one").unwrap().unwrap().status, ExecutionStatus::Aborted);
+    assert!(handle.drain(DRAIN_MAX).await.has_ended);
+}
+
 #[tokio::test]
 async fn what_reaches_an_execution_during_its_turn_is_done_after_it() {
     let (records, calls) = (MemoryRecords::new(), Arc::default());
