@@ -38,7 +38,8 @@ pub fn read(file: &Path) -> Result<String, CliError> {
     }
 }
 
-/// The secret in an environment variable. White space around it is no part of it, as in a file; without more, the variable counts as unset.
+/// The secret in an environment variable. White space around it is no part of it, as in a file. A variable without more counts as
+/// unset.
 pub fn of_variable(name: &str) -> Option<String> {
     of_text(&std::env::var(name).ok()?)
 }

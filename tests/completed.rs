@@ -100,7 +100,8 @@ fn a_command_completes_only_executions_that_it_accepts() {
     assert_eq!(sorted(&["resume", "--all", "--progress", ""]), ["auto", "junit=", "lines", "none", "tree"]);
 }
 
-/// bash splits words at colons and at signs, also those before the last one, and replaces the last part: with the at sign, without the colon.
+/// bash splits words at colons and at signs, also those before the last one. It replaces the last part: with the at
+/// sign, without the colon.
 #[test]
 fn bash_joins_a_word_with_colons_and_keeps_its_beginning() {
     let home = home_with_two();

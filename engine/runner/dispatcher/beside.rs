@@ -11,7 +11,7 @@ use std::{
 
 use super::{Dispatcher, Replies};
 use crate::{
-    machine::Input,
+    machine::{ExecutionStatus, Input},
     runner::{
         lanes::{FinishedTurn, LaneTurn, Lanes},
         message::Message,
@@ -96,7 +96,10 @@ impl Dispatcher {
             (true, false) => None,
             (false, _) => Some(INLINE_COST_MAX),
         });
-        if !is_long || starts || input.ends_execution() {
+        // These evaluate nothing.
+        let is_short = input.ends_execution()
+            || (execution.header.status != ExecutionStatus::Running && !input.resumes_execution());
+        if !is_long || starts || is_short {
             return Some((input, reply));
         }
         let execution = driven.execution.take()?;
