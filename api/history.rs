@@ -2,7 +2,10 @@
 
 mod details;
 
-use engine::journal::{EntryContent, JournalEntry};
+use engine::{
+    journal::{EntryContent, JournalEntry},
+    machine::ChildId,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -42,6 +45,21 @@ struct Source {
     last_sequence: u64,
 }
 
+impl Source {
+    /// The key in the token of a page that ended with a sequence. It names the execution.
+    fn key(&self, sequence: u64) -> String {
+        let child = self.child.as_ref().map(|child| child.row.id);
+        let child = child.map(|ChildId { run, index }| format!("{run}:{index}")).unwrap_or_default();
+        format!("{sequence} {child} {}", self.id)
+    }
+
+    /// The sequence in a key of this execution.
+    fn sequence_of(&self, key: &str) -> Option<u64> {
+        let sequence = key.split(' ').next()?.parse().ok()?;
+        (self.key(sequence) == key).then_some(sequence)
+    }
+}
+
 impl Api {
     fn history_of(&self, arn: &str) -> Result<Source, Fault> {
         if let arn::Resource::Child(name) = arn::parse(arn)? {
@@ -67,7 +85,7 @@ impl Api {
         let source = self.history_of(&request.execution_arn)?;
         let started = &source.started;
         let (size, after) = (request.page.size(), request.page.after()?);
-        let after: Option<u64> = after.map(|after| after.parse().map_err(|_| paging::invalid_token())).transpose()?;
+        let after = after.map(|after| source.sequence_of(&after).ok_or_else(paging::invalid_token)).transpose()?;
         let mut events: Vec<(u64, Value)> = Vec::new();
         let event_of = |entry: &JournalEntry| {
             let EntryContent::Event(event) = &entry.content else { return None };
@@ -102,7 +120,7 @@ impl Api {
         }
         let more = events.len() > size;
         events.truncate(size);
-        let last = events.last().map(|(sequence, _)| sequence.to_string());
+        let last = events.last().map(|(sequence, _)| source.key(*sequence));
         let events: Vec<Value> = events.into_iter().map(|(_, event)| event).collect();
         let mut answer = json!({ "events": events });
         if let Some(last) = last.filter(|_| more) {

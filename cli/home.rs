@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use engine::store::refuse_shared;
+
 use crate::{exit::CliError, global::Global, person, shell::quote_word};
 
 /// A home folder: a store, its lock, its socket, its keys.
@@ -83,11 +85,11 @@ impl Home {
     /// Whether the home has a store.
     ///
     /// # Errors
-    /// The folder cannot be read: it belongs to another user, or is not a folder.
+    /// The folder belongs to another user, others may write to it, it cannot be read, or it is not a folder.
     pub fn has_store(&self) -> Result<bool, CliError> {
         match std::fs::metadata(self.store()) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Ok(_) => self.refuse_shared().map(|()| true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.refuse_shared().map(|()| false),
             // The owner of a folder may read it; nobody can use a path that the system does not accept.
             Err(error) if error.kind() != std::io::ErrorKind::PermissionDenied => {
                 self.refuse_file()?;
@@ -101,6 +103,17 @@ impl Home {
                 };
                 Err(CliError::refused(format!("{} cannot be read: {error}", self.folder.display())).hint(hint))
             }
+        }
+    }
+
+    /// Refuses an existing folder of another user, or one that others may write to, as the lock of the store does.
+    ///
+    /// # Errors
+    /// It is one. The message says what to do.
+    pub fn refuse_shared(&self) -> Result<(), CliError> {
+        match refuse_shared(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
         }
     }
 
@@ -194,7 +207,7 @@ fn described(file_type: &FileType) -> &'static str {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -257,6 +270,23 @@ mod tests {
             let message = refused(folder.path());
             assert!(message.contains(name) && message.contains(words), "{message}");
         }
+    }
+
+    #[test]
+    fn a_home_that_others_may_write_to_is_refused_also_without_a_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let set_mode = |mode| std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let home = Home::checked(folder.path().to_owned(), false).unwrap();
+        set_mode(0o755);
+        assert!(!home.has_store().unwrap(), "others may read it");
+        set_mode(0o777);
+        let error = home.has_store().unwrap_err();
+        assert_eq!(error.exit, crate::exit::Exit::Refused);
+        assert!(error.message.contains("may be written by other users (mode 777): run chmod 700"), "{}", error.message);
+        std::fs::create_dir(home.store()).unwrap();
+        assert_eq!(home.has_store().unwrap_err().message, error.message);
+        set_mode(0o700);
+        assert!(home.has_store().unwrap());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::{
     owner::Handle,
     proposed,
     step_functions::{Executions, refused},
+    token_file,
 };
 
 /// The environment variable with the URL of an API in place of AWS's.
@@ -77,8 +78,7 @@ pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError>
         return Err(CliError::usage(format!("the endpoint '{text}' cannot be called: {problem}"))
             .hint("--endpoint is aws, or a URL such as http://127.0.0.1:8083"));
     }
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let key = match (variable("FLOW_ACCESS_KEY_ID"), variable("FLOW_SECRET_ACCESS_KEY")) {
+    let key = match (token_file::of_variable("FLOW_ACCESS_KEY_ID"), token_file::of_variable("FLOW_SECRET_ACCESS_KEY")) {
         (Some(id), Some(secret)) => Some((id, secret)),
         (None, None) => None,
         _ => {
@@ -88,7 +88,7 @@ pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError>
         }
     };
     let region = global.region.clone().unwrap_or_else(|| REGION_DEFAULT.to_owned());
-    Ok(Endpoint::Url { url: text.to_owned(), region, key, token: variable("FLOW_TOKEN") })
+    Ok(Endpoint::Url { url: text.to_owned(), region, key, token: token_file::of_variable("FLOW_TOKEN") })
 }
 
 /// Why a URL cannot be that of a service; `None` if it can.

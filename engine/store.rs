@@ -45,7 +45,7 @@ pub use executions::{Active, StartPosition, StoredExecution};
 pub use free_space::check_free_space;
 pub use id::{ExecutionId, InvalidId, is_name, name_problem};
 pub use listing::{ListFilter, ListPosition};
-pub use lock::{LockOwner, OwnerLock};
+pub use lock::{LockOwner, OwnerLock, refuse_shared};
 #[cfg(test)]
 pub(crate) use logged::ByHand;
 pub use logged::LoggedRecords;

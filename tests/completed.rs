@@ -100,7 +100,8 @@ fn a_command_completes_only_executions_that_it_accepts() {
     assert_eq!(sorted(&["resume", "--all", "--progress", ""]), ["auto", "junit=", "lines", "none", "tree"]);
 }
 
-/// bash splits words at colons and at signs, and replaces the last part: with the at sign, without the colon.
+/// bash splits words at colons and at signs, also those before the last one. It replaces the last part: with the at
+/// sign, without the colon.
 #[test]
 fn bash_joins_a_word_with_colons_and_keeps_its_beginning() {
     let home = home_with_two();
@@ -117,11 +118,15 @@ fn bash_joins_a_word_with_colons_and_keeps_its_beginning() {
         COMP_POINT=${#COMP_LINE}
         _clap_complete_flow flow @l status 2> /dev/null
         printf '%s\n' "${COMPREPLY[@]}"
+        COMP_LINE='flow status @latest --state F' COMP_WORDS=(flow status @ latest --state F) COMP_CWORD=5
+        COMP_POINT=${#COMP_LINE}
+        _clap_complete_flow flow F --state 2> /dev/null
+        printf '%s\n' "${COMPREPLY[@]}"
     "#;
     let mut bash = std::process::Command::new("bash");
     bash.args(["--norc", "-c", ask, "bash", script.to_str().unwrap()]).env("FLOW_HOME", home.path());
     let output = bash.env("FLOW", env!("CARGO_BIN_EXE_flow")).output().unwrap();
-    assert_eq!(text(&output.stdout), "http\n@latest\n", "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "http\n@latest\nFirst\n", "{}", text(&output.stderr));
 }
 
 #[test]

@@ -229,8 +229,12 @@ fn an_end_that_nobody_watched_is_reported_by_the_next_resume_of_all_once() {
     assert_eq!(home.exits(&all, 75), "");
     let server = Server::start(&home);
     until(10, "the server drives it to its end", || home.status_of("one") == "FAILED");
-    let said = home.exits(&all, 1);
+    let events = home.path().join("nights.jsonl").to_str().unwrap().to_owned();
+    let said = home.exits(&[&all[..], &["--events-file", &events]].concat(), 1);
     assert!(said.contains("one") && said.contains("FAILED") && said.contains("at night"), "{said}");
+    let recorded = std::fs::read_to_string(&events).unwrap();
+    let ends: Vec<&str> = recorded.lines().filter(|line| line.contains(r#""type":"end""#)).collect();
+    assert!(ends.len() == 1 && ends[0].contains(r#""status":"FAILED""#), "the file has the end: {recorded}");
     assert_eq!(home.exits(&all, 0), "", "it is reported once");
     drop(server);
     assert_eq!(home.exits(&all, 0), "");

@@ -222,8 +222,10 @@ fn the_configuration_file_sets_defaults_that_variables_and_options_replace() {
     );
     assert_eq!((&setting("color")["value"], &setting("color")["source"]), (&"never".into(), &"option".into()));
     assert_eq!(setting("region")["value"], Value::Null);
-    let decided = home.exits_with(&["config", "--color", "auto"], &[("NO_COLOR", "1")], 0);
+    let variables = [("NO_COLOR", "1"), ("FLOW_PROGRAMS", "/bin/sh"), ("FLOW_TOKEN", "hunter2")];
+    let decided = home.exits_with(&["config", "--color", "auto"], &variables, 0);
     assert!(decided.contains("environment variable NO_COLOR"), "{decided}");
+    assert!(decided.contains("/bin/sh") && decided.contains("FLOW_TOKEN") && !decided.contains("hunter2"), "{decided}");
     let quiet = home.definition("pass", &json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } }));
     assert!(!home.succeed(&["run", &quiet, "--yes"]).contains("Entered"), "the file's display is used");
     std::fs::write(&file, "region = 'eu-central-1'\n").unwrap();

@@ -85,6 +85,7 @@ fn a_token_from_a_file_or_a_variable_opens_and_an_empty_one_is_none() {
     home.exits(&["serve", "--listen", "127.0.0.1:0", "--token-file", file.to_str().unwrap()], 3);
     home.exits(&["serve", "--listen", "127.0.0.1:0", "--token-file", "/nonexistent"], 3);
     home.exits(&["serve", "--listen", "0.0.0.0:0"], 3);
+    home.exits_with(&["serve", "--listen", "0.0.0.0:0"], &[("FLOW_TOKEN", " ")], 3);
 }
 
 #[test]

@@ -92,6 +92,21 @@ async fn a_task_says_what_it_calls_and_where() {
 }
 
 #[tokio::test]
+async fn a_token_of_another_execution_is_refused() {
+    let world = World::new();
+    let machine = world.machine("m", &pass()).await;
+    let (first, second) = (world.start(&machine, "e").await, world.start(&machine, "f").await);
+    world.ended(&first).await;
+    world.ended(&second).await;
+    let page = world.ask("GetExecutionHistory", json!({ "executionArn": first, "maxResults": 1 })).await;
+    let request = json!({ "executionArn": first, "nextToken": page["nextToken"] });
+    assert_eq!(world.ask("GetExecutionHistory", request).await["events"][0]["id"], 2);
+    let request = json!({ "executionArn": second, "nextToken": page["nextToken"] });
+    let refused = world.refused("GetExecutionHistory", request).await;
+    assert_eq!(refused, pair("InvalidToken", "Invalid Token: 'Invalid token'"));
+}
+
+#[tokio::test]
 async fn a_token_of_nobodys_is_refused() {
     let world = World::new();
     let machine = world.machine("m", &pass()).await;

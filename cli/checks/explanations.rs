@@ -161,6 +161,12 @@ pub const ALL: &[Explanation] = &[
         "Use an integration with .waitForTaskToken in place of the step.",
     ),
     page(
+        "TOLERANCE_WITHOUT_EFFECT",
+        "An inline Map has ToleratedFailureCount or ToleratedFailurePercentage, which only a distributed Map uses.",
+        "Give the Map's ItemProcessor the ProcessorConfig { \"Mode\": \"DISTRIBUTED\", \"ExecutionType\": \"STANDARD\" }, or let a Catch \
+         inside the ItemProcessor end an item that failed.",
+    ),
+    page(
         "TOO_MANY_EVENTS",
         "flow deploy: a run writes more events than the 25,000 that an execution of Step Functions may have.",
         "Use a distributed Map, whose items have histories of their own, or start an execution for each part with states:startExecution.sync.",

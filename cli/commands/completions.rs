@@ -48,13 +48,13 @@ impl Shell {
 const CALL: &str = "    COMPREPLY=( $( \\\n";
 const END: &str = "        compopt -o nospace\n    fi\n";
 
-/// bash splits a word at `:` and `@`, which names of steps, ARNs and `@latest` contain. These lines join the word again. bash replaces
+/// bash splits a word at `:` and `@`, which names of steps, ARNs and `@latest` contain. These lines join the words again. bash replaces
 /// what follows the last break; of an `@` also the `@` itself (readline's `rl_special_prefixes`).
 const JOIN: &str = r#"    local flow_line="${COMP_LINE:0:COMP_POINT}" flow_prefix="" flow_breaks=""
     local flow_word="${flow_line##*[[:space:]]}"
     [[ "$COMP_WORDBREAKS" == *:* ]] && flow_breaks+=":"
     [[ "$COMP_WORDBREAKS" == *@* ]] && flow_breaks+="@"
-    if [[ -n "$flow_breaks" && "$flow_word" == *["$flow_breaks"]* ]]; then
+    if [[ -n "$flow_breaks" && "$flow_line" == *["$flow_breaks"]* ]]; then
         flow_prefix="${flow_word%"${flow_word##*["$flow_breaks"]}"}"
         flow_prefix="${flow_prefix%@}"
         IFS=$' \t' read -ra words <<< "${flow_line%"$flow_word"}"

@@ -1,5 +1,7 @@
 //! `flow config`.
 
+use std::ffi::OsString;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -28,7 +30,7 @@ pub fn run(global: &Global) -> Result<Exit, CliError> {
             let state = if found { "" } else { " (does not exist)" };
             say!("Configuration file: {path}{state}");
             for Setting { name, value, source } in settings {
-                say!("  {name:<10} {:<40} {source}", value.as_deref().unwrap_or("-"));
+                say!("  {name:<22} {:<40} {source}", value.as_deref().unwrap_or("-"));
             }
         }
         Output::Json => {
@@ -60,14 +62,41 @@ fn settings(global: &Global) -> Result<Vec<Setting>, CliError> {
     };
     let (color, color_source) =
         color(global.color(), global.sources.color, |name| std::env::var(name).ok().filter(|value| !value.is_empty()));
-    Ok(vec![
+    let mut settings = vec![
         setting("home", Some(home), global.sources.home),
         setting("progress", Some(progress.to_owned()), global.sources.progress),
         setting("color", Some(color.to_owned()), color_source),
         setting("profile", global.profile.clone(), global.sources.profile),
         setting("region", global.region.clone(), global.sources.region),
-    ])
+    ];
+    settings.extend(VARIABLES.map(|(name, is_secret)| variable(name, is_secret, std::env::var_os(name))));
+    Ok(settings)
 }
+
+/// The environment variables that decide what executions may do and who may call a server, and whether the value is a secret.
+const VARIABLES: [(&str, bool); 10] = [
+    ("FLOW_PROGRAMS", false),
+    ("FLOW_PROGRAM_VARIABLES", false),
+    ("FLOW_FILES", false),
+    ("FLOW_SSH_HOSTS", false),
+    ("FLOW_CONNECTIONS", false),
+    ("FLOW_TOKEN", true),
+    ("FLOW_ACCESS_KEY_ID", false),
+    ("FLOW_SECRET_ACCESS_KEY", true),
+    ("FLOW_ACCOUNT_ID", false),
+    ("FLOW_LOG", false),
+];
+
+/// The setting of a variable, which counts as unset if it is empty. A secret is not shown.
+fn variable(name: &'static str, is_secret: bool, value: Option<OsString>) -> Setting {
+    let value = value.filter(|value| !value.is_empty());
+    let source = if value.is_some() { Source::Variable(name) } else { Source::Default };
+    let shown = |value: OsString| if is_secret { SECRET.to_owned() } else { value.to_string_lossy().into_owned() };
+    Setting { name, value: value.map(shown), source }
+}
+
+/// What is shown of a secret.
+const SECRET: &str = "(set; not shown)";
 
 /// The colours in use, and what decides about them: the environment decides of `auto`.
 fn color(chosen: Color, source: Source, variable: impl Fn(&str) -> Option<String>) -> (&'static str, Source) {
@@ -84,6 +113,16 @@ fn color(chosen: Color, source: Source, variable: impl Fn(&str) -> Option<String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_not_shown_and_an_empty_variable_is_unset() {
+        let token = variable("FLOW_TOKEN", true, Some("hunter2".into()));
+        assert_eq!((token.value.as_deref(), token.source), (Some(SECRET), Source::Variable("FLOW_TOKEN")));
+        let programs = variable("FLOW_PROGRAMS", false, Some("/bin/sh".into()));
+        assert_eq!(programs.value.as_deref(), Some("/bin/sh"));
+        let empty = variable("FLOW_FILES", false, Some(OsString::new()));
+        assert_eq!((empty.value, empty.source), (None, Source::Default));
+    }
 
     #[test]
     fn a_variable_decides_of_auto_and_of_nothing_else() {

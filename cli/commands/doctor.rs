@@ -1,6 +1,10 @@
 //! `flow doctor`.
 
-use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use api::flow::{StoreFindings, VerifyStore, VerifyStoreRequest};
 use clap::Args;
@@ -71,7 +75,9 @@ pub async fn run(global: &Global, arguments: DoctorArguments) -> Result<Exit, Cl
             report.add("home", Verdict::Note, &format!("{}: nothing yet", home.folder().display()));
             continue;
         }
-        permissions(&mut report, &home);
+        if !permissions(&mut report, &home) {
+            continue;
+        }
         disk(&mut report, home.folder());
         if arguments.repair {
             repair(&mut report, &home)?;
@@ -82,7 +88,15 @@ pub async fn run(global: &Global, arguments: DoctorArguments) -> Result<Exit, Cl
     Ok(if report.bad { Exit::Failed } else { Exit::Success })
 }
 
-fn permissions(report: &mut Report, home: &Home) {
+/// Write permission of the group and of others.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// Checks who may use the home and what is in it. Returns whether other commands use the home.
+fn permissions(report: &mut Report, home: &Home) -> bool {
+    if let Err(error) = home.refuse_shared() {
+        report.add("home", Verdict::Bad, &error.message);
+        return false;
+    }
     let shown = home.folder().display();
     match std::fs::metadata(home.folder()).map(|data| data.permissions().mode() & 0o777) {
         Ok(mode) if mode & 0o077 == 0 => report.add("home", Verdict::Good, &format!("{shown}, mode {mode:o}")),
@@ -91,6 +105,29 @@ fn permissions(report: &mut Report, home: &Home) {
         }
         Err(error) => report.add("home", Verdict::Bad, &format!("{shown}: {error}")),
     }
+    let store = home.store();
+    let writable = writable_by_others(&store);
+    if let Some(first) = writable.first() {
+        let more = if writable.len() > 1 { format!(" and {} more", writable.len() - 1) } else { String::new() };
+        let found = format!("{}{more}: others may write: chmod -R go= '{}'", first.display(), store.display());
+        report.add("store", Verdict::Bad, &found);
+    }
+    true
+}
+
+/// The store's folder and the entries in it that the group or others may write. The index creates its snapshots with the mode of the
+/// umask; they hold no data of executions.
+fn writable_by_others(store: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(store).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_snapshot = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"snap."));
+    let is_writable = |path: &PathBuf| {
+        if is_snapshot(path) {
+            return false;
+        }
+        let found = path.symlink_metadata().ok().filter(|found| !found.is_symlink());
+        found.is_some_and(|found| found.permissions().mode() & WRITABLE_BY_OTHERS != 0)
+    };
+    [store.to_owned()].into_iter().chain(entries).filter(is_writable).collect()
 }
 
 fn disk(report: &mut Report, home: &Path) {
@@ -206,4 +243,30 @@ async fn credentials(report: &mut Report, global: &Global, ask: bool) -> Result<
         Err(error) => report.add("credentials", Verdict::Bad, &format!("{source}: {error}")),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_others_may_write_in_a_store_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store");
+        std::fs::create_dir(&store).unwrap();
+        let set_mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for (name, mode) in [("conf", 0o644), ("db", 0o666), ("snap.0000", 0o664)] {
+            std::fs::write(store.join(name), "").unwrap();
+            set_mode(&store.join(name), mode);
+        }
+        set_mode(&store, 0o700);
+        assert_eq!(writable_by_others(&store), [store.join("db")]);
+        set_mode(&store, 0o777);
+        assert_eq!(writable_by_others(&store), [store.clone(), store.join("db")]);
+        assert!(writable_by_others(&folder.path().join("none")).is_empty());
+    }
 }

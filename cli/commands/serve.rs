@@ -214,16 +214,15 @@ fn permitted(listen: SocketAddr, guard: &Guard) -> Result<(), CliError> {
     Err(CliError::refused(message).hint(hint))
 }
 
-/// The token of the operator. An empty variable counts as unset.
+/// The token of the operator. An empty variable, or one of white space, counts as unset.
 fn token(file: Option<&Path>) -> Result<Option<String>, CliError> {
-    let Some(file) = file else { return Ok(std::env::var(TOKEN).ok().filter(|token| !token.is_empty())) };
+    let Some(file) = file else { return Ok(token_file::of_variable(TOKEN)) };
     token_file::read(file).map(Some)
 }
 
 /// The key of the operator, for requests that are signed for a region.
 fn key(region: &str) -> Result<Option<Key>, CliError> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    match (variable(ACCESS_KEY_ID), variable(SECRET_ACCESS_KEY)) {
+    match (token_file::of_variable(ACCESS_KEY_ID), token_file::of_variable(SECRET_ACCESS_KEY)) {
         (None, None) => Ok(None),
         (Some(id), Some(secret)) => Ok(Some(Key::new(&id, &secret, region))),
         (id, _) => {

@@ -1,4 +1,4 @@
-//! Files that hold a token: only their owner may read them.
+//! Files that hold a token, which only their owner may read, and environment variables that hold a secret.
 
 use std::{
     fs::{File, OpenOptions},
@@ -38,6 +38,16 @@ pub fn read(file: &Path) -> Result<String, CliError> {
     }
 }
 
+/// The secret in an environment variable. White space around it is no part of it, as in a file. A variable without more counts as
+/// unset.
+pub fn of_variable(name: &str) -> Option<String> {
+    of_text(&std::env::var(name).ok()?)
+}
+
+fn of_text(text: &str) -> Option<String> {
+    Some(text.trim()).filter(|secret| !secret.is_empty()).map(str::to_owned)
+}
+
 /// Writes a new random token to a file that does not exist, and returns the token.
 ///
 /// # Errors
@@ -62,6 +72,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn a_secret_of_white_space_counts_as_unset() {
+        assert_eq!((of_text(""), of_text(" \n\t")), (None, None));
+        assert_eq!(of_text(" secret\n").as_deref(), Some("secret"));
+    }
 
     #[test]
     fn a_new_token_is_readable_by_its_owner_only_and_replaces_no_file() {

@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        Arc, LazyLock, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -124,6 +124,8 @@ struct Open {
     max: usize,
     next: AtomicU64,
     left: Notify,
+    /// Whether it was logged that a busy connection was closed for a new one.
+    has_logged: Once,
 }
 
 /// The state of a connection that the listener sees.
@@ -138,7 +140,8 @@ struct State {
 
 impl Open {
     fn new(max: usize) -> Self {
-        Open { connections: Mutex::default(), max, next: AtomicU64::new(0), left: Notify::new() }
+        let (connections, next, left) = (Mutex::default(), AtomicU64::new(0), Notify::new());
+        Open { connections, max, next, left, has_logged: Once::new() }
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {
@@ -161,7 +164,11 @@ impl Open {
     fn try_enter(self: &Arc<Self>) -> Option<Entry> {
         let mut connections = self.connections();
         if connections.len() >= self.max {
-            let number = longest_idle(&connections).or_else(|| longest_busy(&connections, now_ms()))?;
+            let idle = longest_idle(&connections);
+            let number = idle.or_else(|| longest_busy(&connections, now_ms()))?;
+            if idle.is_none() {
+                self.has_logged.call_once(|| tracing::warn!("{}", full(self.max)));
+            }
             let state = connections.remove(&number)?;
             state.closed.notify_one();
         }
@@ -170,6 +177,18 @@ impl Open {
         connections.insert(number, state.clone());
         Some(Entry { open: self.clone(), number, state })
     }
+}
+
+/// What is logged when all connections are busy.
+fn full(max: usize) -> String {
+    let reason = match max {
+        CONNECTIONS_MAX => String::new(),
+        _ => format!(", one in {HANDLES_SHARE} of the files that this process may open (ulimit -n)"),
+    };
+    format!(
+        "all {max} connections are in use{reason}: from now on the one whose request is the oldest, such as a worker's poll, \
+         is closed for a new one"
+    )
 }
 
 type Connections = BTreeMap<u64, Arc<State>>;
@@ -291,6 +310,7 @@ mod tests {
         assert!(is_closed(&entries[1]) && !is_closed(&entries[0]) && !is_closed(&entries[2]));
         let _all_busy = [&entries[0], &fourth].map(|entry| InProgress::begin(&entry.state));
         assert!(open.enter().now_or_never().is_none(), "nothing is idle, and nothing has been busy for long");
+        assert!(!open.has_logged.is_completed(), "only an idle connection was closed");
         drop(busy);
         let fifth = open.enter().now_or_never().unwrap();
         let _busy = InProgress::begin(&fifth.state);
@@ -307,5 +327,11 @@ mod tests {
         assert!(state.is_idle_for(IDLE_TIME_MAX, later));
         let _request = InProgress::begin(&state);
         assert!(!state.is_idle_for(IDLE_TIME_MAX, later));
+    }
+
+    #[test]
+    fn the_log_names_the_number_of_connections_and_what_limits_it() {
+        assert!(full(341).starts_with("all 341 connections are in use, one in 3 of the files"));
+        assert!(full(CONNECTIONS_MAX).starts_with("all 4096 connections are in use: from now on"));
     }
 }

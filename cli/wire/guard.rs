@@ -74,7 +74,7 @@ impl Guard {
         // Checks first what needs no body, so that the body of a request with another key is not buffered.
         key.names_this_key(request.headers()).map_err(IntoResponse::into_response)?;
         let (parts, body) = request.into_parts();
-        let body = request_body::read(body).await?.bytes;
+        let body = request_body::read(&parts.headers, body).await?.bytes;
         let signed = Signed { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
         key.check(&signed, SystemTime::now()).map_err(IntoResponse::into_response)?;
         Ok(Request::from_parts(parts, Body::from(body)))
@@ -82,9 +82,15 @@ impl Guard {
 
     fn knows_token(&self, headers: &HeaderMap) -> bool {
         let sent = headers.get("authorization").and_then(|value| value.to_str().ok());
-        let sent = sent.and_then(|value| value.strip_prefix("Bearer "));
+        let sent = sent.and_then(bearer_token);
         sent.zip(self.token.as_deref()).is_some_and(|(sent, token)| same(sent.as_bytes(), token.as_bytes()))
     }
+}
+
+/// The token of an Authorization header with the scheme `Bearer`, in any case (RFC 9110, 11.1).
+fn bearer_token(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }
 
 /// Refuses a request without a secret, unless a program of this machine calls one of Step Functions' operations. A page
@@ -181,6 +187,17 @@ mod tests {
             "evillocalhost",
         ] {
             assert!(!is_this_machine(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_of_a_token_is_read_in_any_case() {
+        let guard = Guard { token: Some("secret".to_owned()), key: None };
+        for value in ["Bearer secret", "bearer secret", "BEARER  secret"] {
+            assert!(guard.knows_token(&headers(&[("authorization", value)])), "{value}");
+        }
+        for value in ["Bearer Secret", "Bearer", "Bearersecret", "Basic secret", "secret", "Bearer secret secret"] {
+            assert!(!guard.knows_token(&headers(&[("authorization", value)])), "{value}");
         }
     }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 use api::Fault;
 use axum::{
     body::{Body, Bytes},
+    http::{HeaderMap, header::EXPECT},
     response::Response,
 };
 use http_body_util::BodyExt;
+use hyper::body::Body as HttpBody;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::response::fault_response;
@@ -32,11 +34,17 @@ pub(super) struct RequestBody {
     _memory: Option<SemaphorePermit<'static>>,
 }
 
-/// Reads a body to its end.
+/// Reads a body to its end. One that is announced as too long is not read if its client waits for `100 Continue`, or if it would not be
+/// read to its end.
 ///
 /// # Errors
 /// The response to send instead: the body is too long, takes too long, or ended early.
-pub(super) async fn read(body: Body) -> Result<RequestBody, Response> {
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<RequestBody, Response> {
+    let announced = HttpBody::size_hint(&body).lower();
+    let read_max = if headers.contains_key(EXPECT) { REQUEST_BYTES_MAX } else { DISCARDED_BYTES_MAX };
+    if announced > read_max as u64 {
+        return Err(too_long());
+    }
     let read = tokio::time::timeout(TIME_MAX, read_to_end(body)).await;
     read.unwrap_or_else(|_| Err(malformed(&format!("the request's body took more than {} s", TIME_MAX.as_secs()))))
 }
@@ -59,11 +67,57 @@ async fn read_to_end(mut body: Body) -> Result<RequestBody, Response> {
         }
     }
     if length > REQUEST_BYTES_MAX {
-        return Err(malformed(&format!("the request is longer than {REQUEST_BYTES_MAX} bytes")));
+        return Err(too_long());
     }
     Ok(RequestBody { bytes: read.into(), _memory: memory })
 }
 
+fn too_long() -> Response {
+    malformed(&format!("the request is longer than {REQUEST_BYTES_MAX} bytes"))
+}
+
 fn malformed(message: &str) -> Response {
     fault_response(&Fault::new("SerializationException", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use futures::FutureExt;
+    use hyper::body::{Frame, SizeHint};
+
+    use super::*;
+
+    /// A body of an announced length, of which nothing arrives.
+    struct Announced(u64);
+
+    impl HttpBody for Announced {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Poll::Pending
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0)
+        }
+    }
+
+    #[tokio::test]
+    async fn an_announced_body_that_is_too_long_is_refused_before_it_arrives() {
+        let (plain, mut expecting) = (HeaderMap::new(), HeaderMap::new());
+        expecting.insert(EXPECT, axum::http::HeaderValue::from_static("100-continue"));
+        let refused = |headers: &HeaderMap, length: usize| {
+            let read = read(headers, Body::new(Announced(length as u64))).now_or_never();
+            read.is_some_and(|read| read.is_err())
+        };
+        assert!(refused(&expecting, REQUEST_BYTES_MAX + 1) && !refused(&expecting, REQUEST_BYTES_MAX));
+        assert!(refused(&plain, DISCARDED_BYTES_MAX + 1));
+        assert!(!refused(&plain, REQUEST_BYTES_MAX + 1), "a client that sends it must receive the answer");
+    }
 }

@@ -146,7 +146,7 @@ fn with_version(response: Response) -> Response {
 }
 
 async fn respond(served: &Served, headers: &HeaderMap, body: Body) -> Response {
-    let body = match request_body::read(body).await {
+    let body = match request_body::read(headers, body).await {
         Ok(body) => body,
         Err(refused) => return refused,
     };

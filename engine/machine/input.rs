@@ -64,6 +64,19 @@ pub enum Input {
     Recover,
 }
 
+impl Input {
+    /// Whether this ends the execution, or makes it end, from outside. Such an input evaluates nothing and precedes the inputs that wait.
+    pub(crate) fn ends_execution(&self) -> bool {
+        matches!(self, Input::Cancel { .. } | Input::CancelWhenIdle { .. } | Input::EndNext { .. })
+    }
+
+    /// Whether this continues an execution that has ended or is paused. No input precedes an earlier one of these: a cancel before it
+    /// would be undone.
+    pub(crate) fn resumes_execution(&self) -> bool {
+        matches!(self, Input::Resume { .. } | Input::ResumeFrom { .. })
+    }
+}
+
 /// The answer of a call to a step.
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq)]

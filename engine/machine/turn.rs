@@ -36,11 +36,17 @@ pub(super) struct Turn<'a> {
     /// Whether the history is full and an event was omitted. The execution then fails with the last event that fits.
     history_is_full: bool,
     evaluation_time: EvaluationTime,
+    /// Measures the turn from its first evaluation.
+    turn_time: EvaluationTime,
+    /// Whether the turn has evaluated for longer than one turn should.
+    evaluates_long: bool,
 }
 
 /// The most a turn may cost before it leaves the rest to the next one, so that an execution without pauses does not block the others.
 /// An event costs one. As many events as one history can have take 0.1 s.
 const COST_MAX: u64 = if cfg!(test) { 48 } else { 30_000 };
+/// The real time after which a turn that evaluates ends with its state, in milliseconds: others wait for its thread.
+const TURN_MS_MAX: u64 = 1_000;
 /// The evaluation work that costs as much as one event, in units of about 1 ns.
 const EVENT_WORK_UNITS: u64 = 3_000;
 
@@ -69,11 +75,14 @@ impl<'a> Turn<'a> {
             cost: 0,
             history_is_full: false,
             evaluation_time: EvaluationTime::new(),
+            turn_time: EvaluationTime::new(),
+            evaluates_long: false,
         }
     }
 
     /// Fails a state whose evaluations together have taken longer than they may.
     pub fn check_evaluation_time(&mut self, id: FrameId) -> Result<(), StepFailure> {
+        self.evaluates_long |= self.turn_time.exceeds(TURN_MS_MAX, self.evaluator);
         if self.evaluation_time.is_over(self.evaluator) {
             return Err(self.runtime_failure(id, "The evaluations of the state take longer than they may together."));
         }
@@ -82,12 +91,14 @@ impl<'a> Turn<'a> {
 
     /// Whether the turn must end as soon as possible.
     fn is_spent(&self) -> bool {
-        self.cost >= self.cost_max || self.history_is_full
+        self.cost >= self.cost_max || self.history_is_full || self.evaluates_long || self.evaluator.is_interrupted()
     }
 
     /// Adds the work of evaluations to the turn's cost.
     pub fn charge_work(&mut self, units: u64) {
-        self.cost += units / EVENT_WORK_UNITS;
+        let cost = units / EVENT_WORK_UNITS;
+        self.cost += cost;
+        self.evaluates_long |= cost > 0 && self.turn_time.exceeds(TURN_MS_MAX, self.evaluator);
     }
 
     pub fn now_ms(&self) -> u64 {

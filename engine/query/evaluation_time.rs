@@ -17,10 +17,15 @@ impl EvaluationTime {
         EvaluationTime(OnceCell::new())
     }
 
-    /// Whether the evaluations have taken longer than the limit.
+    /// Whether the evaluations have taken longer than the limit of a state.
     pub(crate) fn is_over(&self, evaluator: &dyn Evaluator) -> bool {
+        self.exceeds(TIME_MS_MAX, evaluator)
+    }
+
+    /// Whether the evaluations have taken longer than this.
+    pub(crate) fn exceeds(&self, ms_max: u64, evaluator: &dyn Evaluator) -> bool {
         let now_ms = evaluator.elapsed_ms();
-        now_ms.saturating_sub(*self.0.get_or_init(|| now_ms)) > TIME_MS_MAX
+        now_ms.saturating_sub(*self.0.get_or_init(|| now_ms)) > ms_max
     }
 }
 

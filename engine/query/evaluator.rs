@@ -11,6 +11,11 @@ pub trait Evaluator: Send + Sync {
     /// Evaluates in the sandbox an expression whose cost has no small bound; `None` if the process has no sandbox. Blocks until the
     /// sandbox answers or a limit is reached.
     fn sandboxed(&self, request: &SandboxRequest<'_>) -> Option<SandboxAnswer>;
+
+    /// Whether the turn must end after the state that it executes, because an input waits that ends the execution.
+    fn is_interrupted(&self) -> bool {
+        false
+    }
 }
 
 /// Evaluates every expression in the calling thread, without a limit on the time that several take together. For tests.

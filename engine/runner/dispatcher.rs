@@ -261,7 +261,7 @@ impl Dispatcher {
     /// Folds an input into an execution and sends the changes to the committer.
     fn advance(&mut self, id: &str, input: Input, start_write: Option<StartWrite>, reply: Option<Replies>) {
         if self.is_away(id) {
-            return self.put_off(id, input, reply);
+            return self.put_off(&Arc::from(id), input, reply);
         }
         if let Err(error) = self.load(id) {
             let error = RunnerError::from(error);

@@ -2,12 +2,16 @@
 //!
 //! A lane has a low priority: the dispatcher, the committer and the threads that serve clients come first. Lanes are shared fairly:
 //! among the state machines whose turns wait, the one that has used the least time is next, and none may use more than 50% of the
-//! lanes at a time. An execution has at most one turn here, so at most as many turns wait as executions run.
+//! lanes at a time. An execution has at most one turn here, so at most as many turns wait as executions run. An input that ends the
+//! execution takes back a turn that waits, and interrupts one that runs.
 
 mod queue;
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -21,7 +25,7 @@ use super::{
 };
 use crate::{
     machine::{Execution, Input, Transition, advance},
-    query::Moment,
+    query::{Evaluator, Moment, SandboxAnswer, SandboxRequest},
     store::StoreError,
 };
 
@@ -38,6 +42,8 @@ pub(super) struct LaneTurn {
     /// All randomness of the turn.
     pub entropy: u64,
     pub reply: Option<Replies>,
+    /// Set while the turn runs if it must end after the current state.
+    pub is_interrupted: Arc<AtomicBool>,
 }
 
 /// A finished turn.
@@ -90,6 +96,11 @@ impl Lanes {
         self.shared.changed.notify_one();
         Ok(())
     }
+
+    /// Takes back the turn of an execution that no thread has begun, unless it resumes the execution.
+    pub fn take_back(&self, id: &str) -> Option<LaneTurn> {
+        self.shared.queue().remove(|job| *job.id == *id && !job.input.resumes_execution())
+    }
 }
 
 impl Drop for Lanes {
@@ -122,9 +133,29 @@ fn serve(shared: &Shared) {
 }
 
 fn run(job: LaneTurn, clock: &dyn Clock) -> FinishedTurn {
-    let LaneTurn { id, mut execution, input, entropy, reply } = job;
-    let transition = advance(&mut execution, input, &Moment { now_ms: clock.now_ms(), entropy }, process_evaluator());
+    let LaneTurn { id, mut execution, input, entropy, reply, is_interrupted } = job;
+    let evaluator = LaneEvaluator { is_interrupted: &is_interrupted };
+    let transition = advance(&mut execution, input, &Moment { now_ms: clock.now_ms(), entropy }, &evaluator);
     FinishedTurn { id, execution, transition, reply }
+}
+
+/// The evaluator of this process for a turn that can be interrupted.
+struct LaneEvaluator<'l> {
+    is_interrupted: &'l AtomicBool,
+}
+
+impl Evaluator for LaneEvaluator<'_> {
+    fn elapsed_ms(&self) -> u64 {
+        process_evaluator().elapsed_ms()
+    }
+
+    fn sandboxed(&self, request: &SandboxRequest<'_>) -> Option<SandboxAnswer> {
+        process_evaluator().sandboxed(request)
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.is_interrupted.load(Ordering::Relaxed)
+    }
 }
 
 /// Reports a turn that panicked, because its execution is lost to this process.

@@ -95,7 +95,10 @@ impl OwnerLock {
 
 /// Refuses a home in which another user could replace the store, because the store decides what this user's credentials are used
 /// for.
-fn refuse_shared(home: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The folder belongs to another user, others may write to it, or it cannot be read.
+pub fn refuse_shared(home: &Path) -> io::Result<()> {
     let refused = |message: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
     let found = home.metadata()?;
     let (owner, user) = (found.uid(), geteuid().as_raw());

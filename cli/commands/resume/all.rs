@@ -366,6 +366,7 @@ async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliErro
     let now_ms = clock::of(handle.home()).now_ms();
     let display_status = display_status(&described.execution, false, None, now_ms);
     let message = summary::display_line(&described.view, display_status, now_ms);
+    Display::none(clock::of(handle.home())).record_end(&described.view, display_status, now_ms);
     let sequence = described.view.last_sequence;
     match handle.call::<MarkShown>(MarkShownRequest { id: id.to_owned(), sequence, continues: false }).await {
         Err(error) if error.exit == Exit::NotFound => return Ok(pruned_meanwhile(id)),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Diagnostic, below, item};
 use crate::{
-    asl::{State, StateKind, StateMachine},
+    asl::{Map, State, StateKind, StateMachine, Template},
     step::{Pattern, Resource},
 };
 
@@ -90,12 +90,25 @@ fn check_state(state: &State, pointer: &str, context: &Context<'_>, found: &mut 
             let message = "Express state machine does not support 'DISTRIBUTED' mode of Map";
             found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, message));
         }
+        // Step Functions accepts the fields (recorded) and uses them for distributed Maps only. Source: Developer Guide, "Using Map state
+        // in Inline mode", which does not have them.
+        StateKind::Map(map) if !map.distributed && tolerates(map) => {
+            let message = "An inline Map fails at its first failed item: only a distributed Map tolerates failures.";
+            found.push(Diagnostic::warning("TOLERANCE_WITHOUT_EFFECT", pointer, message));
+        }
         StateKind::Choice { default: None, .. } => {
             let message = "A Choice without Default fails with States.NoChoiceMatched where no rule matches.";
             found.push(Diagnostic::warning("CHOICE_WITHOUT_DEFAULT", pointer, message));
         }
         _ => {}
     }
+}
+
+/// Whether a Map has a threshold other than zero.
+fn tolerates(map: &Map) -> bool {
+    let is_zero = |template: &Template| matches!(template, Template::Literal(value) if value.as_f64() == Some(0.0));
+    let thresholds = [&map.tolerated_failure_count, &map.tolerated_failure_percentage];
+    thresholds.into_iter().flatten().any(|template| !is_zero(template))
 }
 
 /// The machines nested in a state, with their pointers.

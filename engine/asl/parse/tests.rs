@@ -54,6 +54,24 @@ fn a_wait_without_a_deadline_and_a_choice_without_default_are_warned_of_but_run(
 }
 
 #[test]
+fn an_inline_map_that_tolerates_failures_is_warned_of_but_runs() {
+    let found = |mode: &str, fields: Value| {
+        let pass = json!({ "Type": "Pass", "End": true });
+        let config = json!({ "Mode": mode, "ExecutionType": "STANDARD" });
+        let config = if mode == "INLINE" { json!({ "Mode": mode }) } else { config };
+        let processor = json!({ "ProcessorConfig": config, "StartAt": "P", "States": { "P": pass } });
+        let mut map = json!({ "Type": "Map", "ItemProcessor": processor, "End": true });
+        map.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        problems(json!({ "QueryLanguage": "JSONata", "StartAt": "M", "States": { "M": map } }))
+    };
+    let warned = [("TOLERANCE_WITHOUT_EFFECT", "/States/M".to_owned())];
+    assert_eq!(found("INLINE", json!({ "ToleratedFailurePercentage": 100 })), warned);
+    assert_eq!(found("INLINE", json!({ "ToleratedFailureCount": "{% 2 %}" })), warned);
+    assert!(found("INLINE", json!({ "ToleratedFailureCount": 0 })).is_empty());
+    assert!(found("DISTRIBUTED", json!({ "ToleratedFailurePercentage": 100 })).is_empty());
+}
+
+#[test]
 fn white_space_around_a_path_is_accepted() {
     let found = problems(json!({
         "StartAt": "A",

@@ -2,7 +2,10 @@
 //! that cannot be read back.
 
 use super::*;
-use crate::step::ErrorClass;
+use crate::{
+    query::{Evaluator, SandboxAnswer, SandboxRequest},
+    step::ErrorClass,
+};
 
 fn nested(levels: usize) -> Value {
     (0..levels).fold(json!("core"), |inner, _| json!([inner]))
@@ -192,4 +195,56 @@ fn an_expression_without_a_bound_ends_the_turn() {
     }
     assert_eq!(execution.header.status, ExecutionStatus::Succeeded);
     assert!((20..=21).contains(&turns), "{turns} turns");
+}
+
+/// An evaluator whose clock advances at every reading, and which can interrupt.
+struct SlowEvaluator {
+    elapsed_ms: std::sync::atomic::AtomicU64,
+    is_interrupted: bool,
+}
+
+impl Evaluator for SlowEvaluator {
+    fn elapsed_ms(&self) -> u64 {
+        self.elapsed_ms.fetch_add(600, std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn sandboxed(&self, _: &SandboxRequest<'_>) -> Option<SandboxAnswer> {
+        None
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.is_interrupted
+    }
+}
+
+/// The status and the events of a Map of ten evaluations after its first turn and after all turns.
+fn ends_of_evaluations(is_interrupted: bool) -> (ExecutionStatus, u64, ExecutionStatus) {
+    let pass = json!({ "Type": "Pass", "Output": "{% $states.input %}", "End": true });
+    let processor = json!({ "StartAt": "P", "States": { "P": pass } });
+    let map =
+        json!({ "Type": "Map", "Items": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], "ItemProcessor": processor, "End": true });
+    let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "M", "States": { "M": map } });
+    let mut execution = Execution::new("trial-0001", "trial", asl::parse(&definition).unwrap(), json!({}));
+    let moment = Moment { now_ms: 1_000, entropy: 1 };
+    let evaluator = SlowEvaluator { elapsed_ms: 0.into(), is_interrupted };
+    advance(&mut execution, Input::Start, &moment, &evaluator);
+    let (status, events) = (execution.header.status, execution.header.last_event_id);
+    while execution.has_more_to_do() {
+        advance(&mut execution, Input::TimeCame, &moment, &InThisThread);
+    }
+    (status, events, execution.header.status)
+}
+
+#[test]
+fn a_turn_that_evaluates_for_long_ends_and_the_next_one_continues() {
+    let (status, events, end) = ends_of_evaluations(false);
+    assert!(status == ExecutionStatus::Running && events < 40, "{events} events");
+    assert_eq!(end, ExecutionStatus::Succeeded);
+}
+
+#[test]
+fn an_interrupted_turn_executes_no_further_state_and_the_next_one_continues() {
+    let (status, events, end) = ends_of_evaluations(true);
+    assert!(status == ExecutionStatus::Running && events <= 2, "{events} events");
+    assert_eq!(end, ExecutionStatus::Succeeded);
 }

@@ -1,11 +1,17 @@
 //! Turns that run in a lane: those of executions whose evaluations may take long, and those of executions whose last turn reached its
 //! cost limit.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::{Dispatcher, Replies};
 use crate::{
-    machine::Input,
+    machine::{ExecutionStatus, Input},
     runner::{
         lanes::{FinishedTurn, LaneTurn, Lanes},
         message::Message,
@@ -20,7 +26,9 @@ const START_COST_MAX: u64 = 1;
 /// State of an execution whose turn runs in a lane.
 #[derive(Default)]
 pub(super) struct Away {
-    /// Inputs that arrived during the turn, in order.
+    /// Set if the turn must end after the current state.
+    is_interrupted: Arc<AtomicBool>,
+    /// Inputs that arrived during the turn, in order; one that ends the execution precedes those that do not resume it.
     inputs: VecDeque<(Input, Option<Replies>)>,
     /// Messages that need the execution in memory.
     messages: Vec<Message>,
@@ -42,11 +50,25 @@ impl Dispatcher {
         self.driven.get(id).is_some_and(|driven| driven.away.is_some())
     }
 
-    /// Keeps an input until the turn in the lane has ended.
-    pub(super) fn put_off(&mut self, id: &str, input: Input, reply: Option<Replies>) {
-        if let Some(away) = self.away(id) {
-            away.inputs.push_back((input, reply));
+    /// Keeps an input until the turn in the lane has ended. One that ends the execution does not wait for the evaluations of the
+    /// execution: a turn that no lane has begun is taken back, a running one ends after its current state.
+    pub(super) fn put_off(&mut self, id: &Arc<str>, input: Input, reply: Option<Replies>) {
+        let ends = input.ends_execution();
+        let Some(away) = self.away(id) else { return };
+        if !ends {
+            return away.inputs.push_back((input, reply));
         }
+        let precedes = |earlier: &Input| earlier.ends_execution() || earlier.resumes_execution();
+        let index = away.inputs.iter().rposition(|(earlier, _)| precedes(earlier)).map_or(0, |last| last + 1);
+        away.inputs.insert(index, (input, reply));
+        away.is_interrupted.store(true, Ordering::Relaxed);
+        let Some(turn) = self.lanes.as_ref().and_then(|lanes| lanes.take_back(id)) else { return };
+        let Some(driven) = self.driven.get_mut(id) else { return };
+        self.turns_beside = self.turns_beside.saturating_sub(1);
+        driven.execution = Some(turn.execution);
+        let mut away = driven.away.take().map(|away| *away).unwrap_or_default();
+        away.inputs.insert(index + 1, (turn.input, turn.reply));
+        self.apply_put_off(id, away);
     }
 
     /// Keeps a message until the turn in the lane has ended. The caller has checked that one runs.
@@ -74,14 +96,19 @@ impl Dispatcher {
             (true, false) => None,
             (false, _) => Some(INLINE_COST_MAX),
         });
-        if !is_long || starts {
+        // These evaluate nothing.
+        let is_short = input.ends_execution()
+            || (execution.header.status != ExecutionStatus::Running && !input.resumes_execution());
+        if !is_long || starts || is_short {
             return Some((input, reply));
         }
         let execution = driven.execution.take()?;
         let entropy = (self.rng)();
-        match lanes.run(LaneTurn { id: id.clone(), execution, input, entropy, reply }) {
+        let away = Box::<Away>::default();
+        let is_interrupted = away.is_interrupted.clone();
+        match lanes.run(LaneTurn { id: id.clone(), execution, input, entropy, reply, is_interrupted }) {
             Ok(()) => {
-                driven.away = Some(Box::default());
+                driven.away = Some(away);
                 self.turns_beside += 1;
                 None
             }
@@ -98,11 +125,16 @@ impl Dispatcher {
         self.turns_beside = self.turns_beside.saturating_sub(1);
         let Some(driven) = self.driven.get_mut(&id) else { return };
         driven.execution = Some(execution);
-        let Away { mut inputs, messages } = driven.away.take().map(|away| *away).unwrap_or_default();
+        let away = driven.away.take().map(|away| *away).unwrap_or_default();
         self.fold(&id, transition, None, reply);
+        self.apply_put_off(&id, away);
+    }
+
+    /// Applies what arrived during a turn in a lane.
+    fn apply_put_off(&mut self, id: &Arc<str>, Away { mut inputs, messages, .. }: Away) {
         while let Some((input, reply)) = inputs.pop_front() {
-            self.advance(&id, input, None, reply);
-            if let Some(away) = self.away(&id) {
+            self.advance(id, input, None, reply);
+            if let Some(away) = self.away(id) {
                 away.inputs = inputs;
                 away.messages = messages;
                 return;

@@ -165,7 +165,7 @@ impl Dispatcher {
                 self.advance(id, Input::Recover, None, None);
             }
         }
-        if self.is_away(id) {
+        if self.is_away(id) && !input.ends_execution() {
             return self.put_off_message(id, Message::Input { id: id.to_owned(), input, reply });
         }
         // Checked here: the stored frames may lag by one turn, and of two simultaneous answers the second must not be confirmed.

@@ -70,6 +70,16 @@ impl<T> Queue<T> {
         Some((name.clone(), job))
     }
 
+    /// Removes the first waiting turn that matches.
+    pub fn remove(&mut self, matches: impl Fn(&T) -> bool) -> Option<T> {
+        let job = self.machines.values_mut().find_map(|machine| {
+            let index = machine.jobs.iter().position(&matches)?;
+            machine.jobs.remove(index)
+        })?;
+        self.waiting -= 1;
+        Some(job)
+    }
+
     /// Records that a turn has ended, and the time that it took.
     pub fn ended(&mut self, name: &str, took: Duration) {
         self.running -= 1;
@@ -109,6 +119,18 @@ mod tests {
         queue.ended("other", Duration::from_millis(1));
         queue.push("other".to_owned(), 101);
         assert_eq!((popped(&mut queue), popped(&mut queue), popped(&mut queue)), (Some(101), Some(2), None));
+    }
+
+    #[test]
+    fn a_removed_turn_does_not_run() {
+        let mut queue = Queue::new(2);
+        (0..3).for_each(|job| queue.push("one".to_owned(), job));
+        queue.push("other".to_owned(), 10);
+        assert_eq!((queue.remove(|job| *job == 1), queue.remove(|job| *job == 1)), (Some(1), None));
+        assert_eq!(queue.remove(|job| *job == 10), Some(10));
+        assert_eq!((popped(&mut queue), popped(&mut queue), popped(&mut queue)), (Some(0), Some(2), None));
+        (0..2).for_each(|_| queue.ended("one", Duration::ZERO));
+        assert!(!queue.is_busy());
     }
 
     #[test]

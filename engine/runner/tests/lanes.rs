@@ -43,6 +43,30 @@ async fn an_execution_starts_and_ends_while_others_evaluate() {
     assert!(handle.drain(DRAIN_MAX).await.has_ended);
 }
 
+/// The cancel must not precede the resume, which would continue the cancelled execution.
+#[tokio::test]
+async fn a_stop_after_a_resume_that_waits_for_a_lane_is_not_undone() {
+    let (records, calls) = (MemoryRecords::new(), Arc::default());
+    let handle = runner(&records, &calls);
+    let wait = json!({ "Type": "Wait", "Seconds": 1_000_000, "End": true });
+    let states = json!({ "A": { "Type": "Pass", "Output": LONG, "Next": "W" }, "W": wait });
+    handle.start_execution(new("one", definition(states))).await.unwrap();
+    handle.cancel("one", "Stopped", "").await.unwrap();
+    let rest = json!({ "Type": "Map", "Items": (0..100).collect::<Vec<_>>(),
+        "ItemProcessor": definition(json!({ "A": { "Type": "Pass", "Output": LONG, "End": true } })), "End": true });
+    for number in 0..6 {
+        handle.start_execution(new(&format!("long-{number}"), definition(json!({ "A": rest.clone() })))).await.unwrap();
+    }
+    let (resumed, cancelled) = tokio::join!(handle.resume("one", None), handle.cancel("one", "Stopped", ""));
+    resumed.unwrap();
+    cancelled.unwrap();
+    for number in 0..6 {
+        handle.cancel(&format!("long-{number}"), "Stopped", "").await.unwrap();
+    }
+    assert_eq!(handle.store().header("one").unwrap().unwrap().status, ExecutionStatus::Aborted);
+    assert!(handle.drain(DRAIN_MAX).await.has_ended);
+}
+
 #[tokio::test]
 async fn what_reaches_an_execution_during_its_turn_is_done_after_it() {
     let (records, calls) = (MemoryRecords::new(), Arc::default());
@@ -55,4 +79,26 @@ async fn what_reaches_an_execution_during_its_turn_is_done_after_it() {
     cancelled.unwrap();
     asleep.unwrap();
     assert_eq!(until_settled(&handle, "one").await.status, ExecutionStatus::Aborted);
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_the_turns_of_other_executions() {
+    let (records, calls) = (MemoryRecords::new(), Arc::default());
+    let handle = runner(&records, &calls);
+    // Two lanes evaluate for the state machine, so the last executions wait for the first ones.
+    let each = definition(json!({ "A": { "Type": "Pass", "Output": LONG, "End": true } }));
+    let map = json!({ "Type": "Map", "Items": (0..200).collect::<Vec<_>>(), "ItemProcessor": each, "End": true });
+    for number in 0..12 {
+        handle.start_execution(new(&format!("long-{number}"), definition(json!({ "A": map.clone() })))).await.unwrap();
+    }
+    handle.cancel("long-11", "Stopped", "enough").await.unwrap();
+    let header = handle.store().header("long-11").unwrap().unwrap();
+    assert_eq!(header.status, ExecutionStatus::Aborted);
+    assert!(header.last_sequence <= 3, "the turn that waited was dropped: {} entries", header.last_sequence);
+    handle.cancel_when_idle("long-10", "Stopped", "enough").await.unwrap();
+    for number in 0..10 {
+        handle.cancel(&format!("long-{number}"), "Stopped", "enough").await.unwrap();
+    }
+    assert_eq!(until_settled(&handle, "long-10").await.status, ExecutionStatus::Aborted);
+    assert!(handle.drain(DRAIN_MAX).await.has_ended);
 }

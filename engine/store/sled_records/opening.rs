@@ -2,8 +2,9 @@
 
 use std::{
     ffi::OsString,
-    fs::File,
+    fs::{File, Permissions},
     io,
+    os::unix::fs::PermissionsExt,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
@@ -47,9 +48,23 @@ pub(super) fn open(folder: &Path) -> Result<Opened, StoreError> {
             Err(message) => return Err(damaged(folder, message)),
         }
     };
+    restrict(folder);
     let log = File::open(folder.join("db")).map_err(|error| StoreError::open_error(folder, &error))?;
     let was_recovered = snapshot_before.is_none() || snapshot(folder) != snapshot_before;
     Ok(Opened { tree, log, was_recovered })
+}
+
+/// Removes the access of others to the folder and to sled's files, which sled creates with the mode of the umask: a copy of the folder may
+/// be in a place that others can read. A file whose mode cannot be changed stays as it is.
+fn restrict(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    for path in entries.chain([folder.to_owned()]) {
+        let Some(found) = path.symlink_metadata().ok().filter(|found| !found.is_symlink()) else { continue };
+        let mode = found.permissions().mode();
+        if mode & 0o077 != 0 {
+            let _ = std::fs::set_permissions(&path, Permissions::from_mode(mode & 0o7700));
+        }
+    }
 }
 
 /// The name of sled's last snapshot, which contains the offset up to which it is valid.
@@ -106,4 +121,22 @@ fn on_one_processor<T>(act: impl FnOnce() -> T) -> T {
 fn threads() -> Vec<Pid> {
     let names = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten().map(|entry| entry.file_name());
     names.filter_map(|name| Pid::from_raw(name.to_str()?.parse().ok()?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_files_of_the_index_are_for_their_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        drop(open(folder.path()).unwrap());
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(folder.path()), 0o700);
+        assert_eq!(mode(&folder.path().join("db")), 0o600);
+        assert_eq!(mode(&folder.path().join("conf")), 0o600);
+    }
 }
