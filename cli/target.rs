@@ -9,9 +9,9 @@ use crate::{
     global::{Global, WHERE},
     home::Home,
     owner::Handle,
+    person::token_file,
     proposed,
     step_functions::{Executions, refused},
-    token_file,
 };
 
 /// The environment variable with the URL of an API in place of AWS's.
