@@ -81,7 +81,8 @@ pub fn install() -> std::io::Result<()> {
             };
             match last_words {
                 Some(words) if ui::error::is_json() => print_briefly(CliError::new(exit, words)),
-                Some(words) => report!("{}flow: {words}", if again { "" } else { "\n" }),
+                // The terminal may have shown `^C` on the line.
+                Some(words) => report!("\nflow: {words}"),
                 None => {}
             }
             if again || !is_orderly {

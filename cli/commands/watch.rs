@@ -110,7 +110,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
                 display.clear();
                 say_that_it_stops(handle, &view, &called).await;
             }
-            handle.drain().await;
+            let shown: &[String] = if watch.is_one_of_many { &[] } else { &called };
+            drain(handle, &view, shown, display).await;
             if !watch.is_one_of_many && !handle.is_remote().await {
                 show_rest(handle, &mut view, display).await?;
             }
@@ -202,6 +203,24 @@ async fn say_that_it_stops(handle: &Handle, view: &View, called: &[String]) {
             report!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quote_name(id))
         }
     }
+}
+
+/// Waits until the calls in flight at a signal have ended. Meanwhile the tree shows which they are, `called`; nothing without any.
+async fn drain(handle: &Handle, view: &View, called: &[String], display: &Display) {
+    let mut draining = std::pin::pin!(handle.drain());
+    if called.is_empty() {
+        return draining.await;
+    }
+    let last_line = stopped::awaited(view, called);
+    let mut tick = tokio::time::interval(display.tick_interval());
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut draining => break,
+            _ = tick.tick() => display.tick_stopping(view, &last_line),
+        }
+    }
+    display.clear();
 }
 
 struct Follow<'c> {

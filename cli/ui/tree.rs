@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use api::view::{Doing, Made, MapProgress, StateView, Typical, View, is_inside};
 use engine::{journal::StateType, step::Approval};
 
-pub use below::tree_with_questions;
+pub use below::{tree_with_last_line, tree_with_questions};
 use contents::Contents;
 pub use detail::detail;
 pub use groups::{foremost, groups, innermost_map};

@@ -46,6 +46,19 @@ pub fn tree_with_questions(
     drawn
 }
 
+/// The tree, and below it a line that is shown at every height.
+pub fn tree_with_last_line(shown: &Shown, last_line: &str, screen: &Screen) -> Vec<String> {
+    let mut last = screen.wrapped(last_line);
+    last.truncate(screen.rows);
+    let rows = screen.rows - last.len();
+    let mut drawn: Vec<String> = match rows {
+        0 => Vec::new(),
+        rows => tree(shown, &Screen { rows, ..*screen }).iter().map(|line| screen.paint(line)).collect(),
+    };
+    drawn.extend(last.iter().map(|line| screen.cut(line)));
+    drawn
+}
+
 /// The tree, and in the last row how many lines of questions are not shown, unless the tree names the command that shows them.
 fn announced(shown: &Shown, questions: &[Vec<String>], screen: &Screen) -> Vec<String> {
     let id = &shown.view.id;
@@ -146,6 +159,19 @@ mod tests {
         let question = "  The flow 公開する前に確認してください";
         let drawn = drawable(vec![question.to_owned()], 24, "p-1");
         assert_eq!(drawn.concat(), question, "a question that speaks of a flow is no command");
+    }
+
+    #[test]
+    fn what_a_stop_waits_for_is_below_the_tree_at_every_height() {
+        let story = crate::ui::story::running();
+        let now_ms = crate::ui::story::Story::at(124.0);
+        let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
+        for rows in 1..40 {
+            let screen = Screen { columns: 79, rows, color: false, ascii: false };
+            let lines = tree_with_last_line(&shown, "Stopping: waits for Build", &screen);
+            assert_eq!(lines.last().map(String::as_str), Some("Stopping: waits for Build"));
+            assert!(lines.len() <= rows && (rows < 2 || lines[0].contains("RUNNING")), "{rows} rows: {lines:?}");
+        }
     }
 
     #[test]
