@@ -70,11 +70,10 @@ pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     let wider = row::Columns::of(&rows, screen);
     let hides_command = rows.iter().any(|row| row.needs_you && !wider.has_room(row, &needs));
     let columns = if hides_command && !has_command_line { columns } else { wider };
-    let mut header = header(shown, screen);
-    if limit(has_command_line) == 0 {
-        // No row is left: the first line has what the only one would say.
-        header.push(Tone::Plain, fit::fit(all, 1).pop().map_or_else(String::new, |row| format!("   {}", row.name)));
-    }
+    let header = match limit(has_command_line) {
+        0 => only_row(shown, all, screen),
+        _ => header(shown, screen),
+    };
     let mut lines = vec![header];
     lines.extend(rows.iter().map(|row| columns.line(row, &needs)));
     if has_command_line {
@@ -82,6 +81,26 @@ pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     }
     lines.truncate(screen.rows);
     lines
+}
+
+/// The first line where it is the only one, beside a command: it has what the only row would say. If that does not fit while the
+/// execution runs, it has the numbers of what needs a person, failed and runs, and as much of the id as fits.
+fn only_row(shown: &Shown, all: Vec<Row>, screen: &Screen) -> Line {
+    let mut header = header(shown, screen);
+    let counts = fit::counts(&all);
+    let name = fit::fit(all, 1).pop().map_or_else(String::new, |row| format!("   {}", row.name));
+    header.push(Tone::Plain, name);
+    let cells = |line: &Line| line.0.iter().map(|(_, span)| width(span)).sum::<usize>();
+    if cells(&header) <= screen.columns || shown.view.stopped_ms.is_some() || counts.is_empty() {
+        return header;
+    }
+    let mut line = Line::default();
+    for (tone, count) in counts {
+        line.push(tone, format!("{count} "));
+    }
+    let id_cells = screen.columns.saturating_sub(cells(&line));
+    line.push(Tone::Plain, screen.fit_id(&shown.view.id, id_cells));
+    line
 }
 
 /// The command that answers the only approval that waits; the command that shows what a person must do if it is something else, or

@@ -35,6 +35,16 @@ pub fn fit(mut rows: Vec<Row>, limit: usize) -> Vec<Row> {
     rows
 }
 
+/// How many states need a person, failed and run, as signs with numbers; empty if there are none.
+pub fn counts(rows: &[Row]) -> Vec<(Tone, String)> {
+    let mut all = Hidden::default();
+    rows.iter().for_each(|row| all.count(row));
+    let numbers =
+        [(all.need_you, Tone::Attention, "⏸"), (all.failed, Tone::Bad, "✖"), (all.running, Tone::Active, "●")];
+    let numbers = numbers.into_iter().filter(|(number, ..)| *number > 0);
+    numbers.map(|(number, tone, icon)| (tone, format!("{icon} {number}"))).collect()
+}
+
 /// The numbers of states whose rows are left out.
 #[derive(Default)]
 struct Hidden {
@@ -56,16 +66,20 @@ impl Hidden {
             if !is_one(row) {
                 continue;
             }
-            let number = match (row.rank, row.tone) {
-                (Rank::Needs, Tone::Bad) => &mut self.failed,
-                (Rank::Needs, _) => &mut self.need_you,
-                _ => &mut self.running,
-            };
-            *number += row.states;
+            self.count(row);
             (*stays, left, removable) = (false, left - 1, removable - 1);
         }
         let mut stay = stay.into_iter();
         rows.retain(|_| stay.next().unwrap_or(true));
+    }
+
+    fn count(&mut self, row: &Row) {
+        let number = match (row.rank, row.tone) {
+            (Rank::Needs, Tone::Bad) => &mut self.failed,
+            (Rank::Needs, _) => &mut self.need_you,
+            _ => &mut self.running,
+        };
+        *number += row.states;
     }
 
     fn is_any(&self) -> bool {
@@ -169,6 +183,13 @@ mod tests {
         assert_eq!(names(2), ["Ask", "… and 3 more failed, 40 running"]);
         assert_eq!(names(5), ["All", "Ask", "Broken", "Call 0", "… and 38 more running"]);
         assert_eq!(names(23).len(), 23, "all fit");
+    }
+
+    #[test]
+    fn signs_with_numbers_count_each_state_once() {
+        let texts = |rows: &[Row]| counts(rows).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        assert_eq!(texts(&rows(20)), ["⏸ 1", "✖ 3", "● 40"]);
+        assert_eq!(texts(&[]), Vec::<String>::new());
     }
 
     #[test]
