@@ -14,8 +14,6 @@ use engine::{
     runner::{Clock, RunnerEvent},
 };
 
-use serde_json::Value;
-
 use crate::{
     clock,
     exit::{CliError, Exit, store_failed},
@@ -27,8 +25,7 @@ use crate::{
     ui::{
         display::Display,
         display_status::display_status,
-        stopped,
-        text::{field_lines, indented},
+        output, stopped,
     },
 };
 
@@ -360,16 +357,11 @@ pub fn show_how_to_continue(view: &View, now_ms: u64) {
     }
 }
 
-/// Shows the output of a successful execution; nothing if it is null.
+/// Shows the output of a successful execution; nothing if it is null or empty. Its lines are not wrapped, so that they can be copied.
 pub fn show_output(view: &View) {
-    match &view.output {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(output)) => {
-            say!();
-            let lines = output.iter().flat_map(|(name, value)| field_lines(name, value, 2));
-            lines.for_each(|line| say!("{line}"));
-        }
-        Some(Value::String(text)) => say!("\n  {}", indented(text, 2)),
-        Some(other) => say!("\n  {other}"),
+    let lines = output::lines(view);
+    if !lines.is_empty() {
+        say!();
     }
+    lines.iter().for_each(|line| say_raw!("{line}"));
 }
