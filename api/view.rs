@@ -307,6 +307,11 @@ pub fn is_inside(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['/', '[']))
 }
 
+/// The paths that a path is inside, as [`is_inside`] says, the shortest first. There may be no state with such a path.
+pub fn outer_paths(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices(['/', '[']).map(move |(at, _)| &path[..at])
+}
+
 fn weight(action: ChangeAction) -> u8 {
     match action {
         ChangeAction::Unchanged => 0,

@@ -79,7 +79,7 @@ pub fn install() -> std::io::Result<()> {
             let is_orderly = ORDERLY.load(Ordering::SeqCst) > 0;
             if again || !is_orderly {
                 let (words, above) = match (again, BEGUN.load(Ordering::SeqCst)) {
-                    (true, _) => (stopped_at_once(), Some("")),
+                    (true, _) => (stopped_at_once(), Some("\n")),
                     // The terminal shows `^C`.
                     (false, false) => (NOTHING_BEGUN.to_owned(), Some("\n")),
                     // People see at the prompt that the command was stopped.

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 
+use crate::ui::text::acts_on_terminal;
+
 /// The first characters of names that follow a backslash on a command line.
 const ESCAPED: [char; 3] = ['-', '@', '\\'];
 
@@ -35,19 +37,29 @@ pub fn option(name: &str, value: &str) -> String {
 
 /// A word of a command line, quoted if a shell requires it.
 pub fn quote_word(word: &str) -> String {
+    if word.contains(is_lost_on_a_screen) {
+        return escaped(word);
+    }
     // Letters of other scripts are plain too. zsh replaces a word that begins with an equals sign.
     let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
         return word.to_owned();
     }
-    if word.contains(char::is_control) {
-        return escaped(word);
-    }
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// A word with control characters as bash, zsh and ksh read it (POSIX.1-2024, "Dollar-Single-Quotes"). Screens show no control
-/// characters, so that quotes alone would not survive.
+/// Whether a character is not what a person copies from a screen: the screen shows another text for it, or nothing (Unicode's
+/// `Default_Ignorable_Code_Point`, without the variation selectors).
+fn is_lost_on_a_screen(c: char) -> bool {
+    let is_invisible = matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
+        || matches!(c, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}')
+        || matches!(c, '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}');
+    is_invisible || acts_on_terminal(c)
+}
+
+/// A word with such characters as bash, zsh and ksh read it (POSIX.1-2024, "Dollar-Single-Quotes"). Quotes alone would not
+/// survive a screen.
 fn escaped(word: &str) -> String {
     let mut escaped = String::from("$'");
     for character in word.chars() {
@@ -57,7 +69,7 @@ fn escaped(word: &str) -> String {
             '\r' => escaped.push_str(r"\r"),
             '\'' | '\\' => escaped.extend(['\\', character]),
             // Of each byte: \u is not in POSIX.
-            _ if character.is_control() => {
+            _ if is_lost_on_a_screen(character) => {
                 let mut bytes = [0; 4];
                 let encoded = character.encode_utf8(&mut bytes).bytes();
                 // Three octal digits, because a digit may follow.
@@ -73,7 +85,7 @@ fn escaped(word: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{option, quote_name, quote_word, unescape_name};
+    use super::{is_lost_on_a_screen, option, quote_name, quote_word, unescape_name};
 
     #[test]
     fn a_word_survives_a_shell() {
@@ -85,15 +97,31 @@ mod tests {
     }
 
     #[test]
-    fn a_word_with_control_characters_survives_a_screen_and_a_shell() {
-        for name in ["Two\nlines", "it's \\n\t\u{1b}[31m\r", "C1 \u{85}7", "\u{7}1", "-x\ny"] {
+    fn a_word_with_characters_that_no_screen_shows_survives_a_screen_and_a_shell() {
+        for name in [
+            "Two\nlines",
+            "it's \\n\t\u{1b}[31m\r",
+            "C1 \u{85}7",
+            "\u{7}1",
+            "-x\ny",
+            "E[0]/ask\u{202e}RTL's",
+            "\u{2066}a\u{2069}",
+            "ask\u{2028}sep",
+            "zero\u{200b}1",
+            "\u{feff}mark",
+            "soft\u{ad}hyphen",
+            "filler\u{3164}",
+            "tag\u{e0041}",
+        ] {
             let shown = quote_word(name);
-            assert!(!shown.contains(char::is_control), "{shown}");
+            assert_eq!(crate::ui::text::visible(&shown), shown, "a screen replaces a character of a command");
+            assert!(!shown.contains(is_lost_on_a_screen), "{shown}");
             let shell =
                 std::process::Command::new("bash").args(["-c", &format!("printf %s {shown}")]).output().unwrap();
             assert_eq!(String::from_utf8_lossy(&shell.stdout), name, "{shown}");
         }
         assert_eq!(quote_word("Two\nlines"), r"$'Two\nlines'");
+        assert_eq!(quote_word("a\u{202e}1"), r"$'a\342\200\2561'");
         assert_eq!(quote_name("-x\ny"), r"$'\\-x\ny'");
     }
 

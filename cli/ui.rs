@@ -11,6 +11,7 @@ pub mod json;
 mod junit;
 pub mod lines;
 pub mod next;
+pub mod output;
 pub mod record;
 pub mod screen;
 #[cfg(test)]

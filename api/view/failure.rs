@@ -156,7 +156,9 @@ impl View {
 
     /// A `Catch` of a state handles its failure. The states inside it that failed keep their failures.
     pub(super) fn catch(&mut self, path: &str, failure: &StepFailure, at_ms: u64) {
-        for (_, state) in self.states.iter_mut().filter(|(inner, _)| is_inside(inner, path)) {
+        let after: (Bound<&str>, Bound<&str>) = (Bound::Excluded(path), Bound::Unbounded);
+        let beginning = self.states.range_mut::<str, _>(after).take_while(|(inner, _)| inner.starts_with(path));
+        for (_, state) in beginning.filter(|(inner, _)| is_inside(inner, path)) {
             if let Doing::Failed { stopped_ms, attempt, failure } = &state.doing {
                 state.doing = Doing::Caught { stopped_ms: *stopped_ms, attempt: *attempt, failure: failure.clone() };
             }

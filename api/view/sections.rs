@@ -2,6 +2,8 @@
 //! several branches is a group: its sections are listed in its place. A definition without sections is outlined by its
 //! states.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -45,16 +47,16 @@ fn walk(machine: &Value, prefix: &str, found: &mut Vec<Section>, only_sections: 
 fn order(machine: &Value) -> Vec<&str> {
     let Some(states) = machine["States"].as_object() else { return Vec::new() };
     let mut order: Vec<&str> = Vec::new();
+    let mut known: HashSet<&str> = HashSet::new();
     let mut next = machine["StartAt"].as_str();
     while let Some((name, state)) = next.and_then(|name| states.get_key_value(name)) {
-        if order.contains(&name.as_str()) {
+        if !known.insert(name) {
             break;
         }
         order.push(name);
         next = state["Next"].as_str().or_else(|| state["Default"].as_str());
     }
-    let rest: Vec<&str> = states.keys().map(String::as_str).filter(|name| !order.contains(name)).collect();
-    order.extend(rest);
+    order.extend(states.keys().map(String::as_str).filter(|name| !known.contains(name)));
     order
 }
 

@@ -7,7 +7,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use engine::{
     journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, StateType, state_path},
@@ -222,7 +225,10 @@ impl<'e> Estimate<'e> {
         if let Some(Doing::Exited { .. } | Doing::Caught { .. }) = entered.map(|entered| &entered.doing) {
             return (0, 0);
         }
-        let branches: Vec<&str> = self.frames.keys().copied().filter(|frame| is_branch(frame, &state.path)).collect();
+        let from_path = (Bound::Included(state.path.as_str()), Bound::Unbounded);
+        let frames = self.frames.range::<str, _>(from_path).map(|(frame, _)| *frame);
+        let beginning = frames.take_while(|frame| frame.starts_with(&state.path));
+        let branches: Vec<&str> = beginning.filter(|frame| is_branch(frame, &state.path)).collect();
         if !branches.is_empty() {
             return branches.into_iter().fold((0, 0), |(low, high), branch| {
                 let (other_low, other_high) = self.frame_left(branch);

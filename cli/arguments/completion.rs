@@ -1,14 +1,14 @@
 //! Completion of command lines: the shell runs this program with [`VARIABLE`] set, and it prints the candidates. Some of them only this
 //! machine has: ids of executions, their states, shipped workflows, steps, codes.
 
-use std::{path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use api::{
     flow::{
         DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, ListExecutions, ListPersonTasks,
         ListPersonTasksRequest, ListRequest,
     },
-    view::{Doing, StateView, View},
+    view::{Doing, StateView, View, outer_paths},
 };
 use clap::{Arg, CommandFactory, Parser, ValueHint};
 use clap_complete::{
@@ -221,7 +221,19 @@ fn awaiting_people() -> Vec<CompletionCandidate> {
 
 /// The paths of the states that the execution on the command line has entered.
 fn states() -> Vec<CompletionCandidate> {
-    states_of(|described, _| described.view.order.clone())
+    states_of(|described, _| entered(&described.view))
+}
+
+/// The paths of the states that were entered; of those in iterations of a Map the names, each once.
+fn entered(view: &View) -> Vec<String> {
+    let mut known = HashSet::new();
+    let mut entered: Vec<&str> = Vec::with_capacity(view.order.len());
+    for state in view.order.iter().filter_map(|path| view.states.get(path)) {
+        let is_in_map = outer_paths(&state.path).any(|outer| view.maps.contains_key(outer));
+        entered.push(if is_in_map { state.name.as_str() } else { state.path.as_str() });
+    }
+    entered.retain(|name| known.insert(*name));
+    entered.into_iter().map(str::to_owned).collect()
 }
 
 /// The paths of the states whose approval waits.
@@ -308,6 +320,30 @@ fn ask<T: Default>(answer: impl Future<Output = Result<T, CliError>>) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[allow(clippy::unwrap_used)]
+    fn a_state_of_many_iterations_is_one_candidate() {
+        let state = |path: &str, name: &str, state_type: &str| {
+            let doing = serde_json::json!({ "doing": "running" });
+            serde_json::json!({ "path": path, "name": name, "stateType": state_type, "enteredMs": 0, "doing": doing })
+        };
+        let mut states = vec![("Each".to_owned(), state("Each", "Each", "Map"))];
+        for index in 0..200 {
+            let path = format!("Each[{index}]/Call");
+            states.push((path.clone(), state(&path, "Call", "Task")));
+        }
+        states.push(("All[1]/Ask".to_owned(), state("All[1]/Ask", "Ask", "Task")));
+        let order: Vec<&String> = states.iter().map(|(path, _)| path).collect();
+        let view = serde_json::json!({
+            "id": "x-1", "sections": [], "order": order, "maps": { "Each": { "total": 200, "succeeded": 0, "failed": 0 } },
+            "states": states.iter().cloned().collect::<serde_json::Map<_, _>>(), "made": [],
+            "status": ExecutionStatus::Running, "startedMs": 0, "stoppedMs": null, "failure": null, "output": null,
+            "paused": false, "lastSequence": 0,
+        });
+        let view: View = serde_json::from_value(view).unwrap();
+        assert_eq!(entered(&view), ["Each", "Call", "All[1]/Ask"]);
+    }
 
     fn words(line: &str) -> Vec<String> {
         line.split(' ').map(str::to_owned).collect()

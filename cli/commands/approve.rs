@@ -20,7 +20,7 @@ use crate::{
     shell::state_name,
     target::{Engine, Target},
     this_process,
-    ui::{json, next::FILL_IN},
+    ui::{json, next::FILL_IN, text::one_line},
 };
 
 /// Arguments of `flow approve`.
@@ -216,7 +216,7 @@ async fn answer(global: &Global, answered: Answered, answer: Answer, author: Aut
     let closed = handle.close().await;
     let (AnswerApprovalResponse { state, user }, afterwards) = answered?;
     closed?;
-    let message = format!("{id}: \"{state}\" is {word} by {user}");
+    let message = format!("{id}: \"{}\" is {word} by {}", one_line(&state), one_line(&user));
     match global.output {
         Output::Human if global.quiet && !afterwards.concerns_a_person => {}
         Output::Human => say!("{message}{}", afterwards.text),

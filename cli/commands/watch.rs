@@ -14,8 +14,6 @@ use engine::{
     runner::{Clock, RunnerEvent},
 };
 
-use serde_json::Value;
-
 use super::outage::{Outage, describe};
 use crate::{
     clock,
@@ -25,12 +23,7 @@ use crate::{
     owner::{self, Handle, StreamError},
     proposed::OPTIONS,
     shell::quote_name,
-    ui::{
-        display::Display,
-        display_status::display_status,
-        stopped,
-        text::{field_lines, indented},
-    },
+    ui::{display::Display, display_status::display_status, output, stopped},
 };
 
 /// The duration of a `--no-wait` without a value.
@@ -176,7 +169,8 @@ async fn stop_driving(
         display.clear();
         say_that_it_stops(handle, view, called).await;
     }
-    handle.drain().await;
+    let shown: &[String] = if watch.is_one_of_many { &[] } else { called };
+    drain(handle, view, shown, display).await;
     if !watch.is_one_of_many && !handle.is_remote().await {
         show_rest(handle, view, display).await?;
     }
@@ -222,6 +216,24 @@ async fn say_that_it_stops(handle: &Handle, view: &View, called: &[String]) {
             report!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quote_name(id))
         }
     }
+}
+
+/// Waits until the calls in flight at a signal have ended. Meanwhile the tree shows which they are, `called`; nothing without any.
+async fn drain(handle: &Handle, view: &View, called: &[String], display: &Display) {
+    let mut draining = std::pin::pin!(handle.drain());
+    if called.is_empty() {
+        return draining.await;
+    }
+    let last_line = stopped::awaited(view, called);
+    let mut tick = tokio::time::interval(display.tick_interval());
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut draining => break,
+            _ = tick.tick() => display.tick_stopping(view, &last_line),
+        }
+    }
+    display.clear();
 }
 
 struct Follow<'c> {
@@ -379,16 +391,11 @@ pub fn show_how_to_continue(view: &View, now_ms: u64) {
     }
 }
 
-/// Shows the output of a successful execution; nothing if it is null.
+/// Shows the output of a successful execution; nothing if it is null or empty. Its lines are not wrapped, so that they can be copied.
 pub fn show_output(view: &View) {
-    match &view.output {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(output)) => {
-            say!();
-            let lines = output.iter().flat_map(|(name, value)| field_lines(name, value, 2));
-            lines.for_each(|line| say!("{line}"));
-        }
-        Some(Value::String(text)) => say!("\n  {}", indented(text, 2)),
-        Some(other) => say!("\n  {other}"),
+    let lines = output::lines(view);
+    if !lines.is_empty() {
+        say!();
     }
+    lines.iter().for_each(|line| say_raw!("{line}"));
 }

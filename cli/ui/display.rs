@@ -204,6 +204,15 @@ impl Display {
         }
     }
 
+    /// Draws the tree while calls in flight end after a signal, with a line below it that says so.
+    pub fn tick_stopping(&self, view: &View, last_line: &str) {
+        if self.kind == Kind::Tree {
+            let (display_status, typical) = (self.display_status.unwrap_or("RUNNING"), self.typical.as_ref());
+            let shown = Shown { view, display_status, typical, now_ms: self.clock.now_ms() };
+            block::draw(&tree::tree_with_last_line(&shown, last_line, &drawing_screen(self.color)));
+        }
+    }
+
     /// Removes what is drawn, so that a message can be printed.
     pub fn clear(&self) {
         if self.kind == Kind::Tree {

@@ -1,5 +1,7 @@
 //! The display without a terminal: a line for each change, and heartbeat lines at growing intervals.
 
+use std::collections::BTreeMap;
+
 use api::view::{Doing, StateView, Typical, View, word};
 use engine::{
     journal::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry, Note, Signaller, StateType, state_path},
@@ -9,11 +11,11 @@ use engine::{
 use super::{
     changes::id_and_name,
     text::{attempt_of, cause_or_error, clock, duration, duration_range, indented, moment, one_line},
-    tree::detail,
+    tree::{detail, foremost, groups, innermost_map},
 };
 use crate::{proposed::OPTIONS, shell::quote_name};
 
-/// The most states that a heartbeat line names.
+/// The most states, or groups of them, that a heartbeat line names of each Map.
 const HEARTBEAT_STATES_MAX: usize = 5;
 
 /// The lines of an entry. The view has the entry folded in.
@@ -206,48 +208,78 @@ pub fn title(view: &View, path: &str) -> String {
     }
 }
 
-/// A line about what the execution waits for.
+/// A line about what the execution waits for: the states outside of Maps, then each Map with its iterations.
 pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<String> {
-    let waiting = || view.active().filter(|state| !matches!(state.doing, Doing::Failed { .. }));
-    let mut waits: Vec<String> = waiting()
-        .take(HEARTBEAT_STATES_MAX)
-        .map(|state| {
-            let since = duration(view.active_ms(state.entered_ms, now_ms));
-            // The process that prints this drives the execution, or follows the one that does.
-            let mut detail = detail(state, true, now_ms);
-            if state.doing.needs_person() {
-                let separator = if detail.is_empty() { "" } else { " · " };
-                detail.push_str(&format!("{separator}needs you: flow status {}{OPTIONS}", quote_name(&view.id)));
-            }
-            let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
-            format!("{} {since}{detail}", one_line(&state.name))
-        })
-        .collect();
-    let more = waiting().count().saturating_sub(HEARTBEAT_STATES_MAX);
-    if more > 0 {
-        waits.push(format!("and {more} more"));
+    let waiting: Vec<&StateView> = view.active().filter(|state| !matches!(state.doing, Doing::Failed { .. })).collect();
+    let mut of_map: BTreeMap<Option<&str>, Vec<&StateView>> = BTreeMap::new();
+    for state in waiting.iter().copied() {
+        of_map.entry(innermost_map(view, state)).or_default().push(state);
     }
-    let maps = view.maps.iter().filter(|(path, _)| view.states.get(*path).is_some_and(|state| !state.doing.is_left()));
-    waits.extend(maps.map(|(path, map)| {
+    let outside = of_map.remove(&None).unwrap_or_default();
+    // The section of the first state that is named, as in the lines of its events.
+    let section = outside.first().or(waiting.first()).and_then(|state| view.section_of(&state.path));
+    let number = section.map_or_else(|| view.sections_done(), |(index, _)| index + 1);
+    let mut waits = named(view, outside, now_ms);
+    let is_open = |path: &str| view.states.get(path).is_some_and(|state| !state.doing.is_left());
+    for (path, map) in view.maps.iter().filter(|(path, _)| is_open(path)) {
         let failed = if map.failed > 0 { format!(", {} failed", map.failed) } else { String::new() };
-        format!("{} {}/{}{failed}", title(view, path), map.ended(), map.total)
-    }));
+        let inside = named(view, of_map.remove(&Some(path.as_str())).unwrap_or_default(), now_ms);
+        let colon = if inside.is_empty() { "" } else { ": " };
+        let progress = format!("{} {}/{}{failed}", title(view, path), map.ended(), map.total);
+        waits.push(format!("{progress}{colon}{}", inside.join(", ")));
+    }
+    // A Map in an iteration of a distributed Map has no state in this view.
+    waits.extend(named(view, of_map.into_values().flatten().collect(), now_ms));
     let left = typical.and_then(|typical| view.time_left(typical, now_ms));
     waits.extend(left.map(|left| {
         let person = if left.needs_person { " + your answer" } else { "" };
         format!("{} left{person}", duration_range(left.low_ms, left.high_ms))
     }));
-    // The section of the first state that is named, as in the lines of its events.
-    let section = waiting().next().and_then(|state| view.section_of(&state.path));
-    let number = section.map_or_else(|| view.sections_done(), |(index, _)| index + 1);
     let total = view.sections.len();
     (!waits.is_empty()).then(|| format!("{} Still     ({number:>2}/{total}) {}", clock(now_ms), waits.join(", ")))
+}
+
+/// States in a heartbeat line: many iterations in the same state are one.
+fn named(view: &View, states: Vec<&StateView>, now_ms: u64) -> Vec<String> {
+    let groups = groups(view, states);
+    let mut names: Vec<String> = Vec::new();
+    for group in groups.iter().take(HEARTBEAT_STATES_MAX) {
+        let Some(state) = foremost(group) else { continue };
+        // The process that prints this drives the execution, or follows the one that does.
+        let mut detail = detail(state, true, now_ms);
+        if state.doing.needs_person() {
+            let separator = if detail.is_empty() { "" } else { " · " };
+            detail.push_str(&format!("{separator}needs you: flow status {}{OPTIONS}", quote_name(&view.id)));
+        }
+        let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
+        let name = one_line(&state.name);
+        let since = duration(view.active_ms(state.entered_ms, now_ms));
+        names.push(match (group.len(), &state.doing) {
+            (1, _) => format!("{name} {since}{detail}"),
+            // The time of the next attempt says more than that since the first one.
+            (number, Doing::Retrying { .. }) => format!("{number} × {name}{detail}"),
+            (number, _) => format!("{number} × {name} {since}{detail}"),
+        });
+    }
+    let more: usize = groups.iter().skip(HEARTBEAT_STATES_MAX).map(Vec::len).sum();
+    if more > 0 {
+        names.push(format!("and {more} more"));
+    }
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::story::{Story, sections};
+    use crate::ui::story::{Story, map, sections};
+
+    #[test]
+    fn a_heartbeat_names_iterations_in_the_same_state_once() {
+        let line = heartbeat(&map().view, None, Story::at(195.0)).unwrap_or_default();
+        assert!(line.contains("Process the items 123/200, 3 failed: 4 × Call the service ("), "{line}");
+        assert!(line.contains("), 36 × Call the service 1m"), "{line}");
+        assert_eq!(line.matches("Call the service").count(), 2, "{line}");
+    }
 
     #[test]
     fn a_comment_or_a_cause_with_a_line_feed_forges_no_line() {

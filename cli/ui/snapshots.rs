@@ -338,6 +338,16 @@ fn what_runs_is_shown_in_every_height() {
 }
 
 #[test]
+fn one_row_counts_what_needs_a_person_and_what_runs() {
+    let row = |columns| drawn(&map_that_asks(), "RUNNING", 195.0, None, &screen(columns, 1)).join("\n");
+    assert_eq!(row(19), "⏸ 6 ✖ 3 ● 40 imp…2e");
+    let mut long = forty();
+    long.view.id = "x".repeat(80);
+    let shown = drawn(&long, "RUNNING", 3.0, None, &screen(79, 1)).join("\n");
+    assert!(shown.starts_with("● 1 x"), "{shown}");
+}
+
+#[test]
 fn a_retry_says_how_many_attempts_are_allowed_and_when_the_next_begins() {
     let path = "Create the load balancer/Create listener";
     let mut story = Story::new("endpoints-aws-7k3f", &sections(&story::NAMES));

@@ -10,6 +10,7 @@ use super::{
     cells::filled,
     display_status::{display_status, is_driven},
     next::{Next, next, resume},
+    output,
     screen::{ID_CELLS_USUAL, Line, Screen, Tone},
     summary,
     text::{duration, moment, width},
@@ -148,7 +149,9 @@ impl Detail<'_> {
         lines.extend(summary::kept_answers(header));
         let awaits_answer = view.needs_person() || self.needs.is_some();
         lines.extend(continues(header, self.display_status, awaits_answer, now_ms));
-        lines.iter().flat_map(|line| screen.wrapped(line)).collect()
+        let mut rows: Vec<String> = lines.iter().flat_map(|line| screen.wrapped(line)).collect();
+        rows.extend(output::first_lines(view).iter().map(|line| screen.plain(line)));
+        rows
     }
 }
 

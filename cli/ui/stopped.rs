@@ -37,6 +37,12 @@ pub fn message(view: &View, called: &[String]) -> String {
     format!("{message} To continue:   flow resume {}{OPTIONS}", quote_name(&view.id))
 }
 
+/// The line below a tree while the calls that were in flight at a signal end.
+pub fn awaited(view: &View, called: &[String]) -> String {
+    let calls = names(view, called.iter().map(String::as_str).collect());
+    format!("Stopping: waits for {calls}; Ctrl-C again ends at once")
+}
+
 /// What becomes of the calls in flight if a second signal ends the process at once, and the command that continues.
 pub fn message_at_once(view: &View, called: &[String]) -> String {
     let calls = names(view, called.iter().map(String::as_str).collect());
@@ -87,6 +93,8 @@ mod tests {
         story.enter(0.0, "", StateType::Task, "Build").event(0.0, "", scheduled("Build"));
         let called = in_flight(&story.view);
         assert_eq!(called, ["Build"]);
+        let line = awaited(&story.view, &called);
+        assert_eq!(line, "Stopping: waits for Build; Ctrl-C again ends at once");
         let said = message(&story.view, &called);
         assert_eq!(said, "stopped. No answer yet: Build. To continue:   flow resume release-7k3f");
         let said = message_at_once(&story.view, &called);

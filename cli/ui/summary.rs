@@ -80,9 +80,9 @@ pub fn questions(view: &View, now_ms: u64) -> Vec<Vec<String>> {
                         format!("{} Next check {was_due}{next}.{deadline}", with_full_stop(&last))
                     }
                 });
-                lines.push(format!("  To cancel:    flow cancel {id}{OPTIONS}"));
                 let answers = next::answer_lines(&view.id, &state.path, instructions);
                 lines.extend(answers.into_iter().map(|command| format!("  {command}")));
+                lines.push(format!("  To cancel:    flow cancel {id}{OPTIONS}"));
             }
             Doing::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), indented(&failure.cause, 2)));
@@ -138,7 +138,7 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
             none if none.is_empty() => "runs".to_owned(),
             detail => detail,
         };
-        lines.push(format!("… {}: {detail}", title(view, &state.path)));
+        lines.push(format!("● {}: {detail}", title(view, &state.path)));
         if matches!(state.doing, Doing::Parked { .. }) {
             lines.push(match state.doing.timed_out_ms(now_ms) {
                 Some(_) => format!("  {}", next::after_timeout(&view.id)),

@@ -122,8 +122,20 @@ pub fn field_lines(name: &str, value: &Value, indent: usize) -> Vec<String> {
             lines
         }
         Value::String(text) => vec![format!("{:indent$}{name}: {}", "", indented(text, indent + 2))],
-        other => vec![format!("{:indent$}{name}: {}", "", visible(&other.to_string()))],
+        other => vec![format!("{:indent$}{name}: {}", "", json_text(other))],
     }
+}
+
+/// A value as JSON whose strings have no characters that act on a terminal: it is still the same JSON.
+pub fn json_text(value: &Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        match acts_on_terminal(c) {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}"))),
+            false => text.push(c),
+        }
+    }
+    text
 }
 
 /// Whether a character is a control character, or one of Unicode's directional formatting characters or separators of lines (UAX #9).

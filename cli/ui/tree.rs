@@ -1,15 +1,21 @@
 //! The tree of an execution: a line for each section, and below it what runs, waits or failed.
 
 mod below;
+mod contents;
 mod detail;
 mod fit;
+mod groups;
 mod row;
 
-use api::view::{Doing, MapProgress, StateView, Typical, View, is_inside};
+use std::collections::HashMap;
+
+use api::view::{Doing, Made, MapProgress, StateView, Typical, View, is_inside};
 use engine::{journal::StateType, step::Approval};
 
-pub use below::tree_with_questions;
+pub use below::{tree_with_last_line, tree_with_questions};
+use contents::Contents;
 pub use detail::detail;
+pub use groups::{foremost, groups, innermost_map};
 use row::{ALWAYS, Rank, Row};
 
 use super::{
@@ -20,9 +26,6 @@ use super::{
     text::{duration, duration_range, short_id, width},
 };
 use crate::{proposed::OPTIONS, shell::quote_name};
-
-/// So many states of a Map's iterations have lines of their own; more of them are one line with their number.
-const ALIKE_SHOWN_MAX: usize = 3;
 
 /// The cells between the parts of the first line.
 const GAP_CELLS: usize = 3;
@@ -67,11 +70,10 @@ pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     let wider = row::Columns::of(&rows, screen);
     let hides_command = rows.iter().any(|row| row.needs_you && !wider.has_room(row, &needs));
     let columns = if hides_command && !has_command_line { columns } else { wider };
-    let mut header = header(shown, screen);
-    if limit(has_command_line) == 0 {
-        // No row is left: the first line has what the only one would say.
-        header.push(Tone::Plain, fit::fit(all, 1).pop().map_or_else(String::new, |row| format!("   {}", row.name)));
-    }
+    let header = match limit(has_command_line) {
+        0 => only_row(shown, all, screen),
+        _ => header(shown, screen),
+    };
     let mut lines = vec![header];
     lines.extend(rows.iter().map(|row| columns.line(row, &needs)));
     if has_command_line {
@@ -79,6 +81,26 @@ pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     }
     lines.truncate(screen.rows);
     lines
+}
+
+/// The first line where it is the only one, beside a command: it has what the only row would say. If that does not fit while the
+/// execution runs, it has the numbers of what needs a person, failed and runs, and as much of the id as fits.
+fn only_row(shown: &Shown, all: Vec<Row>, screen: &Screen) -> Line {
+    let mut header = header(shown, screen);
+    let counts = fit::counts(&all);
+    let name = fit::fit(all, 1).pop().map_or_else(String::new, |row| format!("   {}", row.name));
+    header.push(Tone::Plain, name);
+    let cells = |line: &Line| line.0.iter().map(|(_, span)| width(span)).sum::<usize>();
+    if cells(&header) <= screen.columns || shown.view.stopped_ms.is_some() || counts.is_empty() {
+        return header;
+    }
+    let mut line = Line::default();
+    for (tone, count) in counts {
+        line.push(tone, format!("{count} "));
+    }
+    let id_cells = screen.columns.saturating_sub(cells(&line));
+    line.push(Tone::Plain, screen.fit_id(&shown.view.id, id_cells));
+    line
 }
 
 /// The command that answers the only approval that waits; the command that shows what a person must do if it is something else, or
@@ -155,16 +177,18 @@ fn header(shown: &Shown, screen: &Screen) -> Line {
 fn rows(shown: &Shown) -> Vec<Row> {
     let view = shown.view;
     let (mut rows, mut ahead) = (Vec::new(), Vec::new());
+    let (all, nothing) = (contents::by_section(view), Contents::default());
     for section in &view.sections {
+        let contents = all.get(section.path.as_str()).unwrap_or(&nothing);
         match view.states.get(&section.path) {
             None => ahead.push(section.name.as_str()),
             Some(state) => {
                 let inner = match state.doing {
                     Doing::Exited { .. } | Doing::Caught { .. } => Vec::new(),
-                    _ => inner_rows(shown, state),
+                    _ => inner_rows(shown, state, contents),
                 };
                 let states = usize::from(inner.is_empty() && !state.doing.is_left());
-                rows.push(Row { states, ..section_row(shown, state) });
+                rows.push(Row { states, ..section_row(shown, state, contents) });
                 rows.extend(inner);
             }
         }
@@ -176,14 +200,14 @@ fn rows(shown: &Shown) -> Vec<Row> {
     rows
 }
 
-fn section_row(shown: &Shown, state: &StateView) -> Row {
+fn section_row(shown: &Shown, state: &StateView, contents: &Contents<'_>) -> Row {
     let Shown { view, now_ms, .. } = *shown;
     let within = |path: &str| path == state.path || is_inside(path, &state.path);
-    let below = || view.active().filter(|active| within(&active.path));
-    let needs_you = below().any(|active| matches!(&active.doing, Doing::Waiting(wait) if wait.instructions.is_some()));
+    let asks = |active: &&StateView| matches!(&active.doing, Doing::Waiting(wait) if wait.instructions.is_some());
+    let needs_you = contents.active.iter().any(asks);
     let ended_it = view.failed_state().is_some_and(|failed| within(&failed.path));
-    let failed = view.failed().any(|(failed, _)| within(&failed.path));
-    let paused = below().any(|active| matches!(active.doing, Doing::Paused { .. }));
+    let failed = contents.has_failed;
+    let paused = contents.active.iter().any(|active| matches!(active.doing, Doing::Paused { .. }));
     let ended_ms = view.stopped_ms.unwrap_or(now_ms);
     let (icon, tone, until_ms) = match &state.doing {
         Doing::Exited { stopped_ms } => ("✔", Tone::Good, *stopped_ms),
@@ -196,7 +220,7 @@ fn section_row(shown: &Shown, state: &StateView) -> Row {
     };
     let mut pieces = view.maps.get(&state.path).map(map_pieces).unwrap_or_default();
     match &state.doing {
-        Doing::Exited { .. } => pieces.extend(made_in(view, &state.path).map(|made| (2, made))),
+        Doing::Exited { .. } => pieces.extend(made_in(contents).map(|made| (2, made))),
         Doing::Stopped { .. } if ended_it => {}
         Doing::Stopped { .. } => pieces.push((2, "stopped".to_owned())),
         _ => pieces.extend(detail::pieces(state, shown.driven(), now_ms)),
@@ -225,8 +249,8 @@ fn map_pieces(map: &MapProgress) -> Vec<(u8, String)> {
     pieces
 }
 
-fn made_in(view: &View, path: &str) -> Option<String> {
-    let mut made: Vec<_> = view.made.iter().filter(|made| is_inside(&made.state_path, path)).collect();
+fn made_in(contents: &Contents<'_>) -> Option<String> {
+    let mut made: Vec<&Made> = contents.made.clone();
     // What costs is what the section is about: the instance, not its key pair.
     made.sort_by_key(|made| !made.change.billed);
     match made.as_slice() {
@@ -237,73 +261,32 @@ fn made_in(view: &View, path: &str) -> Option<String> {
 }
 
 /// The rows of what is active inside a section: each Map followed by its iterations.
-fn inner_rows(shown: &Shown, section: &StateView) -> Vec<Row> {
+fn inner_rows(shown: &Shown, section: &StateView, contents: &Contents<'_>) -> Vec<Row> {
     let Shown { view, now_ms, .. } = *shown;
-    let inside: Vec<&StateView> = view.active().filter(|state| is_inside(&state.path, &section.path)).collect();
-    let map_of = |state: &StateView| {
-        let maps = view.maps.keys().filter(|map| is_inside(&state.path, map) && is_inside(map, &section.path));
-        maps.max_by_key(|map| map.len()).cloned()
-    };
-    let mut rows = states_rows(shown, section, 1, inside.iter().copied().filter(|state| map_of(state).is_none()));
-    for path in view.order.iter().filter(|path| is_inside(path, &section.path)) {
-        let Some(map) = view.states.get(path).filter(|map| map.state_type == StateType::Map) else { continue };
-        if map.doing.is_left() {
-            continue;
-        }
+    let mut of_map: HashMap<Option<&str>, Vec<&StateView>> = HashMap::new();
+    for state in contents.active.iter().copied().filter(|state| state.path != section.path) {
+        let map = innermost_map(view, state).filter(|map| is_inside(map, &section.path));
+        of_map.entry(map).or_default().push(state);
+    }
+    let mut rows = states_rows(shown, section, 1, of_map.remove(&None).unwrap_or_default());
+    for map in contents.maps.iter().copied() {
+        let path = map.path.as_str();
         let pieces = view.maps.get(path).map(map_pieces).unwrap_or_default();
         let took_ms = Some(view.active_ms(map.entered_ms, now_ms));
         let name = inside_name(map, section);
         rows.push(Row { rank: Rank::Section, tone: Tone::Active, took_ms, pieces, ..Row::new(1, "●", name) });
-        let iterations = inside.iter().copied().filter(|state| map_of(state).as_ref() == Some(path));
-        rows.extend(states_rows(shown, map, 2, iterations));
+        rows.extend(states_rows(shown, map, 2, of_map.remove(&Some(path)).unwrap_or_default()));
     }
     rows
 }
 
 /// The rows of states inside a section or a Map. Of many iterations in the same state the number is shown.
-fn states_rows<'v>(
-    shown: &Shown,
-    outer: &StateView,
-    depth: usize,
-    states: impl Iterator<Item = &'v StateView>,
-) -> Vec<Row> {
-    let mut groups: Vec<(Alike, Vec<&StateView>)> = Vec::new();
-    for state in states {
-        let alike = Alike::of(shown.view, state);
-        match groups.iter_mut().find(|(other, _)| *other == alike) {
-            Some((_, group)) => group.push(state),
-            None => groups.push((alike, vec![state])),
-        }
-    }
-    let mut rows = Vec::new();
-    for (alike, group) in groups {
-        if alike.is_iteration && group.len() > ALIKE_SHOWN_MAX {
-            rows.extend(group_row(shown, depth, &group));
-        } else {
-            rows.extend(group.into_iter().map(|state| state_row(shown, depth, state, outer)));
-        }
-    }
-    rows
-}
-
-/// What states of a group have in common.
-#[derive(PartialEq, Eq)]
-struct Alike {
-    name: String,
-    icon: &'static str,
-    retries: bool,
-    is_iteration: bool,
-}
-
-impl Alike {
-    fn of(view: &View, state: &StateView) -> Self {
-        Alike {
-            name: state.name.clone(),
-            icon: icon(state).0,
-            retries: matches!(state.doing, Doing::Retrying { .. }),
-            is_iteration: view.maps.keys().any(|map| is_inside(&state.path, map)),
-        }
-    }
+fn states_rows(shown: &Shown, outer: &StateView, depth: usize, states: Vec<&StateView>) -> Vec<Row> {
+    let rows = groups(shown.view, states).into_iter().filter_map(|group| match group.as_slice() {
+        [state] => Some(state_row(shown, depth, state, outer)),
+        several => group_row(shown, depth, several),
+    });
+    rows.collect()
 }
 
 fn state_row(shown: &Shown, depth: usize, state: &StateView, outer: &StateView) -> Row {
@@ -321,11 +304,7 @@ fn state_row(shown: &Shown, depth: usize, state: &StateView, outer: &StateView) 
 /// One row for many iterations: the one that takes longest, failed last, or is repeated next.
 fn group_row(shown: &Shown, depth: usize, group: &[&StateView]) -> Option<Row> {
     let now_ms = shown.now_ms;
-    let first = group.iter().min_by_key(|state| match &state.doing {
-        Doing::Retrying { next_attempt_ms, .. } => *next_attempt_ms,
-        Doing::Failed { stopped_ms, .. } => u64::MAX - stopped_ms,
-        _ => state.entered_ms,
-    })?;
+    let first = foremost(group)?;
     let (icon, tone, rank) = icon(first);
     let took_ms = Some(shown.view.active_ms(first.entered_ms, now_ms));
     let mut pieces = detail::pieces(first, shown.driven(), now_ms);
@@ -333,6 +312,7 @@ fn group_row(shown: &Shown, depth: usize, group: &[&StateView]) -> Option<Row> {
     match &first.doing {
         Doing::Retrying { .. } => {}
         Doing::Failed { .. } => pieces.push((1, "the last of them".to_owned())),
+        doing if doing.needs_person() => pieces.push((1, "the first of them".to_owned())),
         _ => pieces.push((1, "the longest of them".to_owned())),
     }
     let (states, name) = (group.len(), format!("{} × {}", group.len(), first.name));

@@ -6,6 +6,7 @@ use super::{Plan, RunArguments};
 use crate::{
     exit::CliError,
     global::{Global, Output},
+    interrupt,
     person::question::question,
     ui::text::visible,
 };
@@ -52,7 +53,14 @@ pub async fn tear_down(global: &Global, arguments: &RunArguments, teardown: &Run
     }
     let seconds = TEAR_DOWN_TIME.as_secs();
     let asked = question(format!("Tear down now? Without an answer within {seconds} s it stays. [y/N] "));
-    if let Some(wanted) = answered_within(TEAR_DOWN_TIME, asked).await? {
+    // The execution has succeeded: a signal answers the question, and is not the end of the command.
+    let _orderly = interrupt::Orderly::begin();
+    let answer = tokio::select! {
+        biased;
+        _ = interrupt::requested() => None,
+        answer = answered_within(TEAR_DOWN_TIME, asked) => answer?,
+    };
+    if let Some(wanted) = answer {
         return Ok(wanted);
     }
     say!("\nWithout an answer it stays. Tear it down with   {}", super::rehearsal_teardown::command(teardown));

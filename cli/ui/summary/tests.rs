@@ -138,7 +138,7 @@ fn a_redriven_execution_is_as_long_as_it_was_active_and_asks_at_the_new_time() {
     fails(&mut story, 10.0, "Deploy/Ask", &plain("Approval.Rejected", "rejected by ann on host"));
     story.event(3_600.0, "", HistoryEventDetails::ExecutionRedriven { redrive_count: 1 });
     let shown = waits(&story.view, false, Story::at(3_600.0)).join("\n");
-    assert_eq!(shown, "… Deploy › Ask: not called yet");
+    assert_eq!(shown, "● Deploy › Ask: not called yet");
     story.event(3_601.0, "Deploy", scheduled());
     story.waiting(3_601.0, "Deploy/Ask", "waits for an answer", Some(approval()));
     let shown = waits(&story.view, true, Story::at(3_620.0)).join("\n");
@@ -155,15 +155,15 @@ fn a_call_that_no_process_makes_does_not_run() {
     let mut story = Story::new("release-7k3f", &sections(&["Deploy"]));
     story.enter(0.0, "", StateType::Parallel, "Deploy").enter(0.0, "Deploy", StateType::Task, "Copy");
     let waits_for = |story: &Story, driven| waits(&story.view, driven, Story::at(9.0)).join("\n");
-    assert_eq!(waits_for(&story, true), "… Deploy › Copy: not called yet");
-    assert_eq!(waits_for(&story, false), "… Deploy › Copy: not called yet");
+    assert_eq!(waits_for(&story, true), "● Deploy › Copy: not called yet");
+    assert_eq!(waits_for(&story, false), "● Deploy › Copy: not called yet");
     let (name, resource, parameters) = ("Copy".into(), "flow:process:run".into(), Default::default());
     let (timeout_seconds, heartbeat_seconds, role_arn) = (None, None, None);
     let scheduled =
         HistoryEventDetails::TaskScheduled { name, resource, parameters, timeout_seconds, heartbeat_seconds, role_arn };
     story.event(1.0, "Deploy", scheduled);
-    assert_eq!(waits_for(&story, true), "… Deploy › Copy: runs");
-    assert_eq!(waits_for(&story, false), "… Deploy › Copy: no answer is recorded yet");
+    assert_eq!(waits_for(&story, true), "● Deploy › Copy: runs");
+    assert_eq!(waits_for(&story, false), "● Deploy › Copy: no answer is recorded yet");
     let line = display_line(&story.view, "INTERRUPTED", Story::at(9.0));
     assert_eq!(line, "INTERRUPTED: Deploy › Copy, no answer is recorded yet");
 }

@@ -16,6 +16,13 @@ const ROWS_MIN: usize = 8;
 /// The rows of an id, a question and the command that answers it.
 const ROWS_OF_NEED: usize = 3;
 
+/// The rows of one line, which are shown or left out together: a label and its command.
+type Unit = Vec<String>;
+
+fn rows_of(units: &[Unit]) -> usize {
+    units.iter().map(Vec::len).sum()
+}
+
 /// The tree, below it what people are asked, and then the last lines, such as the command that continues the execution. The tree has at
 /// least a part of the rows.
 pub fn tree_with_questions(
@@ -28,21 +35,40 @@ pub fn tree_with_questions(
     if !has_room && !questions.is_empty() {
         return announced(shown, questions, screen);
     }
-    let wrapped = |lines: &[String]| -> Vec<String> {
-        let rows = lines.iter().filter(|_| has_room).flat_map(|line| screen.wrapped(line));
-        drawable(rows.collect(), screen.columns, &shown.view.id)
+    let wrapped = |lines: &[String]| -> Vec<Unit> {
+        let units = lines.iter().filter(|_| has_room).map(|line| screen.wrapped(line));
+        drawable(units.collect(), screen.columns, &shown.view.id)
     };
-    let questions: Vec<Vec<String>> = questions.iter().map(|lines| wrapped(lines)).collect();
+    let questions: Vec<Vec<Unit>> = questions.iter().map(|lines| wrapped(lines)).collect();
     let last_lines = wrapped(last_lines);
-    let wanted = questions.iter().map(Vec::len).sum::<usize>() + last_lines.len();
+    let wanted = questions.iter().map(|question| rows_of(question)).sum::<usize>() + rows_of(&last_lines);
     let rows_of_tree = screen.rows.saturating_sub(wanted).max(screen.rows.div_ceil(3));
     let tree = tree(shown, &Screen { rows: rows_of_tree, ..*screen });
     let mut drawn: Vec<String> = tree.iter().map(|line| screen.paint(line)).collect();
     let left = screen.rows.saturating_sub(drawn.len());
-    let last_lines = &last_lines[..last_lines.len().min(left)];
-    let mut below = complete(&questions, left - last_lines.len(), &shown.view.id);
-    below.extend_from_slice(last_lines);
+    let mut last_rows: Vec<String> = Vec::new();
+    for unit in last_lines {
+        if last_rows.len() + unit.len() > left {
+            break;
+        }
+        last_rows.extend(unit);
+    }
+    let mut below = complete(&questions, left - last_rows.len(), &shown.view.id);
+    below.extend(last_rows);
     drawn.extend(below.iter().map(|line| screen.cut(line)));
+    drawn
+}
+
+/// The tree, and below it a line that is shown at every height.
+pub fn tree_with_last_line(shown: &Shown, last_line: &str, screen: &Screen) -> Vec<String> {
+    let mut last = screen.wrapped(last_line);
+    last.truncate(screen.rows);
+    let rows = screen.rows - last.len();
+    let mut drawn: Vec<String> = match rows {
+        0 => Vec::new(),
+        rows => tree(shown, &Screen { rows, ..*screen }).iter().map(|line| screen.paint(line)).collect(),
+    };
+    drawn.extend(last.iter().map(|line| screen.cut(line)));
     drawn
 }
 
@@ -70,38 +96,46 @@ fn more_lines(indent: &str, number: usize, id: &str) -> String {
     format!("{indent}… {}: flow status {}{OPTIONS}", counted(number, "more line"), quote_name(id))
 }
 
-/// Rows that the screen can draw. A command that is wider than the screen would be cut, and could not be pasted: in place of all such
-/// commands is one that shows them. Other words that are too long are continued in the next row.
-fn drawable(rows: Vec<String>, columns: usize, id: &str) -> Vec<String> {
-    let mut drawn = Vec::with_capacity(rows.len());
-    let mut hides_commands = false;
-    for row in rows {
-        if width(&row) > columns && cells::has_own_command(&row) {
-            hides_commands = true;
+/// Lines that the screen can draw. A command that is wider than the screen would be cut, and could not be pasted: in place of all such
+/// lines is one that shows them. Other words that are too long are continued in the next row.
+fn drawable(lines: Vec<Unit>, columns: usize, id: &str) -> Vec<Unit> {
+    let mut drawn = Vec::with_capacity(lines.len());
+    let mut hidden = 0;
+    for line in lines {
+        if line.iter().any(|row| width(row) > columns && cells::has_own_command(row)) {
+            hidden += 1;
             continue;
         }
-        let mut rest = row.as_str();
-        while width(rest) > columns {
-            let part = match cells::first(rest, columns) {
-                "" => break,
-                part => part,
-            };
-            drawn.push(part.to_owned());
-            rest = &rest[part.len()..];
-        }
-        drawn.push(rest.to_owned());
+        drawn.push(line.iter().flat_map(|row| continued(row, columns)).collect());
     }
-    if hides_commands {
-        drawn.push(format!("  The commands:   flow status {}{OPTIONS}", quote_name(id)));
+    if hidden > 0 {
+        let commands = counted(hidden, "more command");
+        drawn.push(vec![format!("  … {commands}:   flow status {}{OPTIONS}", quote_name(id))]);
     }
     drawn
 }
 
+/// A row in as many rows as it needs.
+fn continued(row: &str, columns: usize) -> Vec<String> {
+    let mut rows = Vec::new();
+    let mut rest = row;
+    while width(rest) > columns {
+        let part = match cells::first(rest, columns) {
+            "" => break,
+            part => part,
+        };
+        rows.push(part.to_owned());
+        rest = &rest[part.len()..];
+    }
+    rows.push(rest.to_owned());
+    rows
+}
+
 /// The first questions that fit completely, and the number of the others: a command must never be below the heading of another
-/// question. Of a first question that does not fit, the middle is left out.
-fn complete(questions: &[Vec<String>], most: usize, id: &str) -> Vec<String> {
-    if questions.iter().map(Vec::len).sum::<usize>() <= most {
-        return questions.concat();
+/// question. Of a first question that does not fit, a part is left out.
+fn complete(questions: &[Vec<Unit>], most: usize, id: &str) -> Vec<String> {
+    if questions.iter().map(|question| rows_of(question)).sum::<usize>() <= most {
+        return questions.concat().concat();
     }
     let [first, others @ ..] = questions else { return Vec::new() };
     // The last row has the number of the others.
@@ -109,10 +143,10 @@ fn complete(questions: &[Vec<String>], most: usize, id: &str) -> Vec<String> {
     let mut lines = shortened(first, most_lines, id);
     let mut left_out = others.len();
     for question in others {
-        if lines.len() + question.len() > most_lines {
+        if lines.len() + rows_of(question) > most_lines {
             break;
         }
-        lines.extend_from_slice(question);
+        lines.extend(question.concat());
         left_out -= 1;
     }
     if left_out > 0 && most > 0 {
@@ -121,57 +155,119 @@ fn complete(questions: &[Vec<String>], most: usize, id: &str) -> Vec<String> {
     lines
 }
 
-/// At most so many lines of a question: the first, the last, which are the commands, and the number of the others between them.
-fn shortened(lines: &[String], most: usize, id: &str) -> Vec<String> {
-    if lines.len() <= most {
-        return lines.to_vec();
+/// At most so many rows of a question: the heading, the first of its commands, then the first of what to know. The number of the other
+/// rows is in their place.
+fn shortened(question: &[Unit], most: usize, id: &str) -> Vec<String> {
+    let all = rows_of(question);
+    if all <= most {
+        return question.concat();
     }
-    let first = usize::from(most > 2) + usize::from(most > 6);
-    let last = most.saturating_sub(first + 1);
-    let more = more_lines("  ", lines.len() - first - last, id);
-    let (head, tail) = (lines.iter().take(first), lines.iter().skip(lines.len() - last));
-    head.chain(std::iter::once(&more)).chain(tail).take(most).cloned().collect()
+    let is_command = |unit: &Unit| unit.iter().any(|row| cells::has_own_command(row));
+    // In two rows there is room for a command or the heading.
+    let importance = |index: usize| match (index, question.get(index).is_some_and(is_command)) {
+        (0, _) if most > 2 => 0,
+        (_, true) => 1,
+        _ => 2,
+    };
+    let mut order: Vec<usize> = (0..question.len()).collect();
+    order.sort_by_key(|index| importance(*index));
+    let mut room = most.saturating_sub(1);
+    let mut is_shown = vec![false; question.len()];
+    for index in order {
+        let rows = question.get(index).map_or(0, Vec::len);
+        if rows > room {
+            break;
+        }
+        room -= rows;
+        is_shown[index] = true;
+    }
+    let shown = most.saturating_sub(1) - room;
+    let mut rows = Vec::with_capacity(most);
+    let mut more = Some(more_lines("  ", all - shown, id)).filter(|_| most > 0);
+    for (unit, is_shown) in question.iter().zip(is_shown) {
+        match is_shown {
+            true => rows.extend_from_slice(unit),
+            false => rows.extend(more.take()),
+        }
+    }
+    rows
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_command_is_never_cut_and_a_long_word_is_continued() {
-        let rows = ["  公開する前に確認してください".to_owned(), format!("    flow approve p-1 '{}'", "x".repeat(40))];
-        let drawn = drawable(rows.to_vec(), 24, "p-1");
-        assert_eq!(drawn, ["  公開する前に確認してく", "ださい", "  The commands:   flow status p-1"]);
-        assert_eq!(drawable(vec!["short".to_owned()], 24, "p-1"), ["short"]);
-        let question = "  The flow 公開する前に確認してください";
-        let drawn = drawable(vec![question.to_owned()], 24, "p-1");
-        assert_eq!(drawn.concat(), question, "a question that speaks of a flow is no command");
+    fn unit(rows: &[&str]) -> Unit {
+        rows.iter().map(|row| (*row).to_owned()).collect()
     }
 
     #[test]
-    fn the_commands_stay_where_the_lines_do_not_fit() {
-        let lines: Vec<String> = (1..=20).map(|number| format!("line {number}")).collect();
-        assert_eq!(shortened(&lines, 20, "r-1"), lines);
-        let few = shortened(&lines, 8, "r-1");
-        assert_eq!(few.len(), 8);
-        assert_eq!((few[0].as_str(), few[1].as_str(), few[7].as_str()), ("line 1", "line 2", "line 20"));
-        assert!(few[2].starts_with("  … 13 more lines: flow status r-1"), "{few:?}");
-        for most in 0..20 {
-            assert_eq!(shortened(&lines, most, "r-1").len(), most);
+    fn a_command_is_never_cut_and_a_long_word_is_continued() {
+        let command = format!("    flow approve p-1 '{}'", "x".repeat(40));
+        let lines = vec![unit(&["  公開する前に確認してください"]), unit(&["  To approve:", command.as_str()])];
+        let drawn = drawable(lines, 40, "p-1");
+        let expected = [unit(&["  公開する前に確認してください"]), unit(&["  … 1 more command:   flow status p-1"])];
+        assert_eq!(drawn, expected, "a label is not shown without its command");
+        assert_eq!(drawable(vec![unit(&["short"])], 24, "p-1"), [unit(&["short"])]);
+        let question = "  The flow 公開する前に確認してください";
+        let drawn = drawable(vec![unit(&[question])], 24, "p-1");
+        assert_eq!(drawn.concat().concat(), question, "a question that speaks of a flow is no command");
+    }
+
+    #[test]
+    fn what_a_stop_waits_for_is_below_the_tree_at_every_height() {
+        let story = crate::ui::story::running();
+        let now_ms = crate::ui::story::Story::at(124.0);
+        let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
+        for rows in 1..40 {
+            let screen = Screen { columns: 79, rows, color: false, ascii: false };
+            let lines = tree_with_last_line(&shown, "Stopping: waits for Build", &screen);
+            assert_eq!(lines.last().map(String::as_str), Some("Stopping: waits for Build"));
+            assert!(lines.len() <= rows && (rows < 2 || lines[0].contains("RUNNING")), "{rows} rows: {lines:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_commands_stay_with_their_labels_where_the_lines_do_not_fit() {
+        let mut lines: Vec<Unit> = (1..=10).map(|number| vec![format!("line {number}")]).collect();
+        for what in ["approve", "reject", "cancel"] {
+            lines.push(vec![format!("  To {what}:"), format!("    flow {what} r-1")]);
+        }
+        assert_eq!(shortened(&lines, 16, "r-1"), lines.concat());
+        let few = shortened(&lines, 9, "r-1");
+        let expected = [
+            "line 1",
+            "line 2",
+            "  … 8 more lines: flow status r-1",
+            "  To approve:",
+            "    flow approve r-1",
+            "  To reject:",
+            "    flow reject r-1",
+            "  To cancel:",
+            "    flow cancel r-1",
+        ];
+        assert_eq!(few, expected);
+        let four = shortened(&lines, 4, "r-1");
+        assert_eq!(four, ["line 1", "  … 13 more lines: flow status r-1", "  To approve:", "    flow approve r-1"]);
+        for most in 0..16 {
+            let shown = shortened(&lines, most, "r-1");
+            assert!(shown.len() <= most, "{most} rows: {shown:?}");
+            let number = |words: &str| shown.iter().filter(|row| row.starts_with(words)).count();
+            assert_eq!(number("  To "), number("    flow "), "{most} rows: {shown:?}");
         }
     }
 
     #[test]
     fn questions_are_left_out_completely() {
-        let question = |number: usize| -> Vec<String> {
+        let question = |number: usize| -> Vec<Unit> {
             vec![
-                format!("Ask {number} needs you:"),
-                format!("  To approve: {number}"),
-                format!("  To reject: {number}"),
+                vec![format!("Ask {number} needs you:")],
+                vec![format!("  To approve: {number}")],
+                vec![format!("  To reject: {number}")],
             ]
         };
-        let questions: Vec<Vec<String>> = (0..4).map(question).collect();
-        assert_eq!(complete(&questions, 12, "r-1"), questions.concat());
+        let questions: Vec<Vec<Unit>> = (0..4).map(question).collect();
+        assert_eq!(complete(&questions, 12, "r-1"), questions.concat().concat());
         for most in 0..12 {
             let lines = complete(&questions, most, "r-1");
             assert!(lines.len() <= most, "{most} rows: {lines:?}");

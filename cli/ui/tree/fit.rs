@@ -10,11 +10,12 @@ pub fn fit(mut rows: Vec<Row>, limit: usize) -> Vec<Row> {
     if rows.len() > limit {
         rows.retain(|row| row.rank != Rank::Ahead);
     }
-    while rows.len() > limit
-        && let Some(index) = rows.iter().position(|row| row.rank == Rank::Finished)
-    {
-        rows.remove(index);
-    }
+    let mut surplus = rows.len().saturating_sub(limit);
+    rows.retain(|row| {
+        let leaves_out = surplus > 0 && row.rank == Rank::Finished;
+        surplus -= usize::from(leaves_out);
+        !leaves_out
+    });
     if rows.len() <= limit {
         return rows;
     }
@@ -34,6 +35,16 @@ pub fn fit(mut rows: Vec<Row>, limit: usize) -> Vec<Row> {
     rows
 }
 
+/// How many states need a person, failed and run, as signs with numbers; empty if there are none.
+pub fn counts(rows: &[Row]) -> Vec<(Tone, String)> {
+    let mut all = Hidden::default();
+    rows.iter().for_each(|row| all.count(row));
+    let numbers =
+        [(all.need_you, Tone::Attention, "⏸"), (all.failed, Tone::Bad, "✖"), (all.running, Tone::Active, "●")];
+    let numbers = numbers.into_iter().filter(|(number, ..)| *number > 0);
+    numbers.map(|(number, tone, icon)| (tone, format!("{icon} {number}"))).collect()
+}
+
 /// The numbers of states whose rows are left out.
 #[derive(Default)]
 struct Hidden {
@@ -45,16 +56,30 @@ struct Hidden {
 impl Hidden {
     /// Leaves out the last of these rows until the others fit, with the row of the numbers; at least `kept` of them stay.
     fn take(&mut self, rows: &mut Vec<Row>, limit: usize, kept: usize, is_one: impl Fn(&Row) -> bool) {
-        while rows.len() + usize::from(self.is_any()) > limit && rows.iter().filter(|row| is_one(row)).count() > kept {
-            let Some(index) = rows.iter().rposition(&is_one) else { return };
-            let Row { rank, tone, states, .. } = rows.remove(index);
-            let number = match (rank, tone) {
-                (Rank::Needs, Tone::Bad) => &mut self.failed,
-                (Rank::Needs, _) => &mut self.need_you,
-                _ => &mut self.running,
-            };
-            *number += states;
+        let mut stay = vec![true; rows.len()];
+        let mut left = rows.len();
+        let mut removable = rows.iter().filter(|row| is_one(row)).count().saturating_sub(kept);
+        for (row, stays) in rows.iter().zip(&mut stay).rev() {
+            if left + usize::from(self.is_any()) <= limit || removable == 0 {
+                break;
+            }
+            if !is_one(row) {
+                continue;
+            }
+            self.count(row);
+            (*stays, left, removable) = (false, left - 1, removable - 1);
         }
+        let mut stay = stay.into_iter();
+        rows.retain(|_| stay.next().unwrap_or(true));
+    }
+
+    fn count(&mut self, row: &Row) {
+        let number = match (row.rank, row.tone) {
+            (Rank::Needs, Tone::Bad) => &mut self.failed,
+            (Rank::Needs, _) => &mut self.need_you,
+            _ => &mut self.running,
+        };
+        *number += row.states;
     }
 
     fn is_any(&self) -> bool {
@@ -85,33 +110,46 @@ impl Hidden {
 /// Replaces as many of the first finished sections as needed by one row with their number.
 fn count_finished(rows: &mut Vec<Row>, limit: usize) {
     let surplus = rows.len().saturating_sub(limit);
-    let finished: Vec<usize> = (0..rows.len()).filter(|index| rows[*index].rank == Rank::Finished).collect();
-    let removed = (surplus + 1).min(finished.len());
+    let is_finished = |row: &Row| row.rank == Rank::Finished;
+    let removed = (surplus + 1).min(rows.iter().filter(|row| is_finished(row)).count());
+    let Some(first) = rows.iter().position(is_finished) else { return };
     // One row would be replaced by one row.
     if surplus == 0 || removed < 2 {
         return;
     }
-    for index in finished[..removed].iter().rev() {
-        rows.remove(*index);
-    }
+    let mut left = removed;
+    rows.retain(|row| {
+        let leaves_out = left > 0 && is_finished(row);
+        left -= usize::from(leaves_out);
+        !leaves_out
+    });
     let count = Row::new(0, "✔", format!("{removed} finished"));
-    rows.insert(finished[0], Row { rank: Rank::Finished, tone: Tone::Good, ..count });
+    rows.insert(first, Row { rank: Rank::Finished, tone: Tone::Good, ..count });
 }
 
 /// Gives sections and their only row one line, the earliest first.
 fn merge(rows: &mut Vec<Row>, limit: usize) {
-    let mut at = 0;
-    while rows.len() > limit && at + 1 < rows.len() {
-        let is_inside = |index: usize| rows.get(index).is_some_and(|row: &Row| row.depth > rows[at].depth);
-        let is_only = rows[at].rank == Rank::Section && is_inside(at + 1) && !is_inside(at + 2);
-        if is_only && rows[at].pieces.is_empty() {
-            let section = rows.remove(at);
-            let row = &mut rows[at];
+    let mut surplus = rows.len().saturating_sub(limit);
+    let depths: Vec<usize> = rows.iter().map(|row| row.depth).collect();
+    let mut section: Option<Row> = None;
+    let mut merged = Vec::with_capacity(rows.len());
+    for (at, mut row) in std::mem::take(rows).into_iter().enumerate() {
+        if let Some(section) = section.take() {
             row.name = format!("{} › {}", section.name, row.name);
             (row.depth, row.needs_you) = (section.depth, section.needs_you);
+            merged.push(row);
+            continue;
         }
-        at += 1;
+        let is_inside = |index: usize| depths.get(index).is_some_and(|depth| *depth > row.depth);
+        let is_only = row.rank == Rank::Section && is_inside(at + 1) && !is_inside(at + 2);
+        if surplus > 0 && is_only && row.pieces.is_empty() {
+            surplus -= 1;
+            section = Some(row);
+        } else {
+            merged.push(row);
+        }
     }
+    *rows = merged;
 }
 
 #[cfg(test)]
@@ -145,6 +183,13 @@ mod tests {
         assert_eq!(names(2), ["Ask", "… and 3 more failed, 40 running"]);
         assert_eq!(names(5), ["All", "Ask", "Broken", "Call 0", "… and 38 more running"]);
         assert_eq!(names(23).len(), 23, "all fit");
+    }
+
+    #[test]
+    fn signs_with_numbers_count_each_state_once() {
+        let texts = |rows: &[Row]| counts(rows).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        assert_eq!(texts(&rows(20)), ["⏸ 1", "✖ 3", "● 40"]);
+        assert_eq!(texts(&[]), Vec::<String>::new());
     }
 
     #[test]
