@@ -184,7 +184,7 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
             let failure = failure
                 .map_or_else(String::new, |(error, cause)| format!(": {}", one_line(&error_and_cause(error, cause))));
             let ended = with_full_stop(&format!("{display_status} after {took}{failure}"));
-            format!("{ended} flow status {id}{OPTIONS}")
+            format!("{ended} To see why and how to continue:   flow status {id}{OPTIONS}")
         }
     }
 }
