@@ -67,7 +67,8 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: arguments.all };
     let Some(wanted) = &arguments.id else {
         if !arguments.all {
-            let message = "which execution? Give its id, a unique prefix or @latest; flow resume --all continues every one";
+            let message =
+                "which execution? Give its id, a unique prefix or @latest; flow resume --all continues every one";
             return Err(CliError::new(Exit::Usage, message).hint("flow status lists all"));
         }
         if arguments.target.engine != Engine::Local {

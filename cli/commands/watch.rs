@@ -22,11 +22,7 @@ use crate::{
     owner::{self, Handle, StreamError},
     proposed::OPTIONS,
     shell::quote_name,
-    ui::{
-        display::Display,
-        display_status::display_status,
-        output, stopped,
-    },
+    ui::{display::Display, display_status::display_status, output, stopped},
 };
 
 /// The duration of a `--no-wait` without a value.
