@@ -195,7 +195,10 @@ fn after_a_rejection_that_is_caught_the_state_that_ended_the_execution_is_named(
     let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "Deploy", "States": states });
     started(&home, &home.definition("deploy", &definition), "d-1");
     let said = home.exits(&["reject", "d-1", "--comment", "not on Friday"], 0);
-    assert!(said.contains("It was rolled back. flow status d-1") && !said.contains(".. "), "{said}");
+    assert!(
+        said.contains("It was rolled back. To see why and how to continue:   flow status d-1") && !said.contains(".. "),
+        "{said}"
+    );
     let shown = home.succeed(&["status", "d-1"]);
     assert!(shown.contains("FAILED at \"Not completed\"") && shown.contains("[NotCompleted]"), "{shown}");
     assert!(shown.contains("The workflow ended itself") && !shown.contains("Rejected"), "{shown}");

@@ -20,7 +20,11 @@ use crate::{
     home::Home,
     out,
     owner::Handle,
-    ui::{json, screen::Screen, text::visible},
+    ui::{
+        json,
+        screen::Screen,
+        text::{one_line, visible},
+    },
 };
 
 /// The most cells of a shown line of the file where the screen has no width. A definition may be one line.
@@ -190,7 +194,7 @@ fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Optio
 
 /// Prints a problem and its line of the file.
 fn print(problem: &Diagnostic, file: &str, source: Option<&Source>, screen: &Screen) {
-    let location = if problem.location.is_empty() { "/" } else { &problem.location };
+    let (location, file) = (location_of(problem), one_line(file));
     say!("{}[{}]: {}", severity_name(problem), problem.code, problem.message);
     let Some((source, (position, reason))) = source.and_then(|source| Some((source, position_of(problem, source)?)))
     else {
@@ -200,6 +204,14 @@ fn print(problem: &Diagnostic, file: &str, source: Option<&Source>, screen: &Scr
     let margin = " ".repeat(position.line.to_string().len());
     say!("{margin}--> {file}:{}:{}  {location}", position.line, position.column);
     say!("{}\n", excerpt(source.line(position.line), position, reason.as_deref(), screen));
+}
+
+/// The JSON pointer of a problem within a line: a name in it may have a line feed or a tab.
+fn location_of(problem: &Diagnostic) -> String {
+    match problem.location.is_empty() {
+        true => "/".to_owned(),
+        false => one_line(&problem.location).replace('\t', "\\t"),
+    }
 }
 
 /// The line of a position, cut to the screen's width around it, with a mark at the position and the reason beside the mark.
@@ -232,6 +244,13 @@ fn line(problem: &Diagnostic, source: Option<&Source>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_a_line_feed_or_a_tab_does_not_break_the_line_of_a_problem() {
+        let at = |pointer: &str| location_of(&Diagnostic::error("X", pointer, "wrong".to_owned()));
+        assert_eq!(at("/States/ask\nline\tend\u{1b}"), r"/States/ask\nline\tend\u{1b}");
+        assert_eq!((at(""), at("/States/a")), ("/".to_owned(), "/States/a".to_owned()));
+    }
 
     #[test]
     fn a_long_line_is_cut_to_the_screen_around_the_position() {

@@ -42,7 +42,6 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct ResumeArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
-    #[arg(required_unless_present = "all")]
     id: Option<String>,
     /// Continue every execution that has not ended (except rehearsals), side by side, with one line for each; for cron.
     #[arg(long, conflicts_with = "id")]
@@ -70,6 +69,11 @@ pub struct ResumeArguments {
 pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, CliError> {
     let watching = Watch { no_wait: arguments.no_wait, is_one_of_many: arguments.all };
     let Some(wanted) = &arguments.id else {
+        if !arguments.all {
+            let message =
+                "which execution? Give its id, a unique prefix or @latest; flow resume --all continues every one";
+            return Err(CliError::new(Exit::Usage, message).hint("flow status lists all"));
+        }
         if arguments.target.engine != Engine::Local {
             return Err(CliError::refused(
                 "--all is for this machine's engine: Step Functions drives its executions itself",

@@ -125,7 +125,8 @@ fn lines(
         let message = summary::display_line(view, display_status, now_ms);
         let line = json!({
             "type": "status", "execution": view.id, "message": message, "displayStatus": display_status, "header": execution,
-            "frames": frames, "view": view, "needs": summary::needs(view, now_ms), "keptAnswers": execution.early_signals,
+            "frames": frames, "view": view,
+            "needs": summary::needs(view, *driven, now_ms), "keptAnswers": execution.early_signals,
             "timeLeft": view.time_left(typical, now_ms), "owner": lock_owner,
         });
         return vec![json::text(&json::complete(line))];

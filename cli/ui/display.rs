@@ -229,7 +229,7 @@ impl Display {
     /// The tree while the execution runs: below it, what a person is asked, with the commands that answer.
     fn live_tree(&self, view: &View, display_status: &str, now_ms: u64) -> Vec<String> {
         let shown = Shown { view, display_status, typical: self.typical.as_ref(), now_ms };
-        let questions = summary::questions(view, now_ms);
+        let questions = summary::questions(view, is_driven(display_status), now_ms);
         tree::tree_with_questions(&shown, &questions, &self.last_lines, &drawing_screen(self.color))
     }
 
@@ -254,7 +254,7 @@ impl Display {
         self.record(view, driven, now_ms);
         match self.kind {
             Kind::Json => json::print(json::watch_end(view, driven, now_ms)),
-            _ => self.print_lines(&summary::needs(view, now_ms)),
+            _ => self.print_lines(&summary::needs(view, driven, now_ms)),
         }
     }
 

@@ -108,15 +108,17 @@ fn a_live_tree_shows_what_a_person_is_asked_and_the_commands_at_any_height() {
     let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
     for rows in 1..60 {
         let screen = screen(100, rows);
-        let lines = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen);
+        let lines = tree_with_questions(&shown, &summary::questions(&story.view, true, now_ms), &[], &screen);
         assert!(lines.len() <= rows, "{rows} rows: {lines:#?}");
         let all = lines.join("\n");
         assert!(rows < 3 || all.contains("flow approve release-7k3f"), "{rows} rows: {all}");
         assert!(rows < 12 || all.contains("flow reject release-7k3f"), "{rows} rows: {all}");
     }
-    let few = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen(100, 20)).join("\n");
+    let few =
+        tree_with_questions(&shown, &summary::questions(&story.view, true, now_ms), &[], &screen(100, 20)).join("\n");
     assert!(few.contains("Which stack") && few.contains("more lines: flow status release-7k3f"), "{few}");
-    let all = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen(100, 59)).join("\n");
+    let all =
+        tree_with_questions(&shown, &summary::questions(&story.view, true, now_ms), &[], &screen(100, 59)).join("\n");
     assert!(all.contains("Read page 30.") && all.contains("--set ticket="), "{all}");
 }
 
@@ -132,7 +134,8 @@ fn a_question_is_wrapped_at_words() {
     let now_ms = Story::at(60.0);
     let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
     for columns in [40, 60, 80] {
-        let lines = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen(columns, 60));
+        let lines =
+            tree_with_questions(&shown, &summary::questions(&story.view, true, now_ms), &[], &screen(columns, 60));
         assert!(lines.iter().all(|line| super::text::width(line) <= columns), "{lines:#?}");
         let words: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
         assert!(words.join(" ").contains(&sentence), "{columns} columns: {lines:#?}");
@@ -156,7 +159,7 @@ fn a_live_tree_shows_no_command_below_another_question() {
         }
         let now_ms = Story::at(60.0);
         let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
-        let lines = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen);
+        let lines = tree_with_questions(&shown, &summary::questions(&story.view, true, now_ms), &[], &screen);
         assert!(lines.len() <= screen.rows, "{lines:#?}");
         let mut asked: Vec<&str> = Vec::new();
         for line in &lines {
@@ -303,7 +306,8 @@ fn lines_of_a_question_that_are_not_shown_are_announced_on_few_rows() {
     let now_ms = Story::at(60.0);
     let shown = Shown { view: &story.view, display_status: "RUNNING", typical: None, now_ms };
     for rows in 4..30 {
-        let lines = tree_with_questions(&shown, &summary::questions(&story.view, now_ms), &[], &screen(100, rows));
+        let lines =
+            tree_with_questions(&shown, &summary::questions(&story.view, true, now_ms), &[], &screen(100, rows));
         let all = lines.join("\n");
         let is_complete = (1..=9).all(|number| all.contains(&format!("Read page {number}.")));
         assert!(is_complete || all.contains(" more lines: flow status release-7k3f"), "{rows} rows: {all}");
@@ -322,9 +326,11 @@ fn what_an_interrupted_execution_waits_for_was_due() {
     let interrupted = shown("INTERRUPTED");
     assert!(interrupted.contains("was due 12:08:30") && !interrupted.contains("until"), "{interrupted}");
     assert!(interrupted.contains("next check was due 12:08:31"), "{interrupted}");
-    let asked = |seconds| summary::needs(&running().view, Story::at(seconds)).join("\n");
+    let asked = |seconds| summary::needs(&running().view, true, Story::at(seconds)).join("\n");
     assert!(asked(3_600.0).contains(" Next check was due 12:10:30."), "{}", asked(3_600.0));
     assert!(asked(151.0).contains(" Next check 12:10:30."), "its poll is in flight: {}", asked(151.0));
+    let interrupted = summary::needs(&running().view, false, Story::at(151.0)).join("\n");
+    assert!(interrupted.contains(" Next check was due 12:10:30."), "no process makes it: {interrupted}");
 }
 
 #[test]

@@ -147,7 +147,7 @@ pub const NAMES: [&str; 8] = [
 pub fn running() -> Story {
     let mut story = Story::new("endpoints-aws-7k3f", &sections(&NAMES));
     story
-        .section(0.0, 0.8, NAMES[0])
+        .enter(0.0, "", StateType::Parallel, NAMES[0])
         .made(
             0.5,
             "Request the certificate/Request",
@@ -155,16 +155,18 @@ pub fn running() -> Story {
             "arn:aws:acm:eu-central-1:111122223333:certificate/9d1f4695-2b6c",
             false,
         )
-        .section(0.8, 6.2, NAMES[1])
+        .exit(0.8, "", StateType::Parallel, NAMES[0])
+        .enter(0.8, "", StateType::Parallel, NAMES[1])
         .made(2.0, "VPC and subnets/Create VPC", "AWS::EC2::VPC", "vpc-0a1b2c3d", false)
         .made(3.0, "VPC and subnets/Create NAT gateway", "AWS::EC2::NatGateway", "nat-0d4e5f", true)
+        .exit(6.2, "", StateType::Parallel, NAMES[1])
         .enter(6.2, "", StateType::Parallel, NAMES[2])
         .enter(6.2, NAMES[2], StateType::Task, "Create the load balancer")
+        .enter(6.2, "", StateType::Parallel, NAMES[3])
+        .enter(6.3, NAMES[3], StateType::Task, "Wait for the record")
         .exit(18.0, NAMES[2], StateType::Task, "Create the load balancer")
         .enter(18.0, NAMES[2], StateType::Task, "Wait until the load balancer is active")
         .waiting(120.0, "Create the load balancer/Wait until the load balancer is active", "provisioning", None)
-        .enter(6.2, "", StateType::Parallel, NAMES[3])
-        .enter(6.3, NAMES[3], StateType::Task, "Wait for the record")
         .waiting(120.0, "Prove that you own the domain/Wait for the record", "no such name", Some(record()));
     story
 }
@@ -200,9 +202,10 @@ pub fn failed() -> Story {
     error.request_id = Some("5d0e8a1c-31f4".to_owned());
     story
         .section(0.0, 0.8, NAMES[0])
-        .section(0.8, 6.2, NAMES[1])
+        .enter(0.8, "", StateType::Parallel, NAMES[1])
         .made(2.0, "VPC and subnets/Create VPC", "AWS::EC2::VPC", "vpc-0a1b2c3d", false)
         .made(3.0, "VPC and subnets/Create NAT gateway", "AWS::EC2::NatGateway", "nat-0d4e5f", true)
+        .exit(6.2, "", StateType::Parallel, NAMES[1])
         .enter(6.2, "", StateType::Parallel, NAMES[2])
         .enter(6.2, NAMES[2], StateType::Task, "Create listener")
         .retry(400.0, "Create the load balancer/Create listener", 2, "ThrottlingException: Rate exceeded")

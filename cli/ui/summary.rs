@@ -46,13 +46,13 @@ pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
     lines
 }
 
-/// The lines of everything that waits for a person.
-pub fn needs(view: &View, now_ms: u64) -> Vec<String> {
-    questions(view, now_ms).concat()
+/// The lines of everything that waits for a person. `driven`: a process drives the execution.
+pub fn needs(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
+    questions(view, driven, now_ms).concat()
 }
 
 /// What each state that waits for a person asks: its heading, what to know, and the commands that answer it.
-pub fn questions(view: &View, now_ms: u64) -> Vec<Vec<String>> {
+pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
     let mut questions = Vec::new();
     let id = quote_name(&view.id);
     for state in view.active() {
@@ -76,7 +76,9 @@ pub fn questions(view: &View, now_ms: u64) -> Vec<Vec<String>> {
                         let last =
                             format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
                         let next = moment(wait.next_poll_ms, now_ms);
-                        let was_due = if wait.next_poll_ms + CHECK_MS_MAX <= now_ms { "was due " } else { "" };
+                        let may_be_in_flight_ms = if driven { CHECK_MS_MAX } else { 0 };
+                        let is_overdue = wait.next_poll_ms + may_be_in_flight_ms <= now_ms;
+                        let was_due = if is_overdue { "was due " } else { "" };
                         format!("{} Next check {was_due}{next}.{deadline}", with_full_stop(&last))
                     }
                 });
@@ -125,7 +127,7 @@ pub fn end(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
 
 /// What an execution that has not ended waits for, people first.
 pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
-    let mut lines = needs(view, now_ms);
+    let mut lines = needs(view, driven, now_ms);
     let is_other = |state: &&StateView| !state.doing.needs_person() && state.failure().is_none();
     let others: Vec<_> = view.active().filter(is_other).collect();
     for state in others.iter().take(WAITS_SHOWN_MAX) {
@@ -186,7 +188,7 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
             let failure = failure
                 .map_or_else(String::new, |(error, cause)| format!(": {}", one_line(&error_and_cause(error, cause))));
             let ended = with_full_stop(&format!("{display_status} after {took}{failure}"));
-            format!("{ended} flow status {id}{OPTIONS}")
+            format!("{ended} To see why and how to continue:   flow status {id}{OPTIONS}")
         }
     }
 }

@@ -50,7 +50,8 @@ fn the_headline_names_the_failure_that_ended_the_execution_and_not_a_caught_one(
     assert!(lines[5].contains("run --again release-7k3f"), "{lines:?}");
     assert!(lines.iter().all(|line| !line.contains("Rejected")), "{lines:?}");
     let line = display_line(view, "FAILED", Story::at(60.0));
-    assert_eq!(line, "FAILED after 9.0s: NotCompleted: The release was rolled back. flow status release-7k3f");
+    let ended = "FAILED after 9.0s: NotCompleted: The release was rolled back.";
+    assert_eq!(line, format!("{ended} To see why and how to continue:   flow status release-7k3f"));
     let report = junit::report([view].into_iter());
     assert!(report.contains("failures=\"0\" errors=\"1\"") && report.contains("NotCompleted"), "{report}");
     assert!(
