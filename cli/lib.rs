@@ -31,6 +31,7 @@ macro_rules! report {
 
 mod arguments;
 mod backoff;
+mod characters;
 mod checks;
 mod clock;
 mod commands;

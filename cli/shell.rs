@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::ui::text::acts_on_terminal;
+use crate::characters::acts_on_terminal;
 
 /// The first characters of names that follow a backslash on a command line.
 const ESCAPED: [char; 3] = ['-', '@', '\\'];
@@ -114,7 +114,6 @@ mod tests {
             "tag\u{e0041}",
         ] {
             let shown = quote_word(name);
-            assert_eq!(crate::ui::text::visible(&shown), shown, "a screen replaces a character of a command");
             assert!(!shown.contains(is_lost_on_a_screen), "{shown}");
             let shell =
                 std::process::Command::new("bash").args(["-c", &format!("printf %s {shown}")]).output().unwrap();

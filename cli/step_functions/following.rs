@@ -106,8 +106,8 @@ impl Following {
     }
 }
 
-/// When the first Wait state ends; `None` without one. One whose end is not in the definition, or that should have ended already, may end at
-/// any time.
+/// When the first Wait state ends; `None` without one. One whose end is not in the definition, or that should have ended already, may end
+/// at any time.
 fn sleeps_until(view: &View, now_ms: u64) -> Option<u64> {
     let soon_ms = now_ms + NEWS_EXPECTED_MS;
     let ends = view.active().filter_map(|state| match state.doing {

@@ -2,7 +2,8 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use super::text::{acts_on_terminal, width};
+use super::text::width;
+use crate::characters::acts_on_terminal;
 
 /// The mark of a cut.
 const MARK: &str = "…";

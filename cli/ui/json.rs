@@ -7,12 +7,8 @@ use api::view::View;
 use engine::runner::RunnerEvent;
 use serde_json::{Map, Value, json};
 
-use super::{
-    changes::changes,
-    lines, record,
-    summary::end,
-    text::{acts_on_terminal, rfc3339},
-};
+use super::{changes::changes, lines, record, summary::end, text::rfc3339};
+use crate::characters::acts_on_terminal;
 
 /// The fields that every line begins with, in this order.
 const COMMON: [&str; 5] = ["type", "time", "execution", "state", "message"];

@@ -7,6 +7,8 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
+use crate::characters::acts_on_terminal;
+
 /// A duration: `0.8s`, `42s`, `2m04s`, `1h03m`, `2d05h`.
 pub fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
@@ -136,12 +138,6 @@ pub fn json_text(value: &Value) -> String {
         }
     }
     text
-}
-
-/// Whether a character is a control character, or one of Unicode's directional formatting characters or separators of lines (UAX #9).
-pub fn acts_on_terminal(c: char) -> bool {
-    let directs = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || directs || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 /// The number of terminal cells that a text takes: CJK characters take two.
