@@ -51,7 +51,7 @@ impl Fault {
     }
 
     /// The fault of a start whose id an execution of flow's own operations has.
-    pub(crate) fn execution_exists(id: &str, message: String) -> Self {
+    pub fn execution_exists(id: &str, message: String) -> Self {
         Fault { execution: Some(id.to_owned()), ..Fault::new("ExecutionAlreadyExists", message) }
     }
 

@@ -248,7 +248,7 @@ impl Executions {
             (true, false) => "definition",
         };
         let message = format!("an execution named '{id}' exists already, with another {other}");
-        Err(Fault::new(EXISTS, message).into())
+        Err(Fault::execution_exists(id, message).into())
     }
 
     /// Adds the execution of an ARN to the cache, by its name.

@@ -246,7 +246,7 @@ fn answers_without_a_question(there: &Elsewhere) {
     let refused = there.at_server(&signal, 1);
     assert!(refused.contains("\"Ask\" of plain-1 was answered at "), "{refused}");
     let paused = there.at_server(&["resume", "plain-1", "--no-wait=0"], 75);
-    assert!(paused.contains("… Pause: until ") && !paused.contains("runs"), "{paused}");
+    assert!(paused.contains("● Pause: until ") && !paused.contains("runs"), "{paused}");
 }
 
 /// Approves `asking-3` and rejects `asking-4`, with the checks and the output of an approval.

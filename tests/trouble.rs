@@ -74,7 +74,7 @@ fn exits(output: &Output) -> BTreeMap<String, i32> {
 fn a_full_disk_is_reported_and_nothing_acknowledged_is_lost() {
     let home = Home::plain();
     let script = r#"
-        run() { name=$1; shift; $FLOW "$@" --progress none 2>&1; echo "exit $name $?"; }
+        run() { name=$1; shift; $FLOW "$@" 2>&1; echo "exit $name $?"; }
         run first run $1 --yes --id first
         dd if=/dev/zero of=$DISK/ballast bs=1M count=470 2>/dev/null
         run full run $2 --yes --id long
@@ -104,7 +104,7 @@ fn a_full_disk_is_reported_and_nothing_acknowledged_is_lost() {
 fn a_read_only_folder_is_named_and_works_again_when_it_can_be_written() {
     let home = Home::plain();
     let script = r#"
-        run() { name=$1; shift; $FLOW "$@" --progress none 2>&1; echo "exit $name $?"; }
+        run() { name=$1; shift; $FLOW "$@" 2>&1; echo "exit $name $?"; }
         run first run $1 --yes --id first
         mount -o remount,ro $DISK
         run refused run $1 --yes --id second

@@ -74,6 +74,17 @@ async fn a_token_of_nobodys_is_refused() {
 }
 
 #[tokio::test]
+async fn an_activity_is_deleted_also_if_an_execution_that_waited_for_it_was_stopped() {
+    let world = World::new();
+    let activity = text(&world.ask("CreateActivity", json!({ "name": "a" })).await["activityArn"]);
+    let machine = world.machine("m", &task(&activity)).await;
+    let execution = world.start(&machine, "stopped").await;
+    world.ask("StopExecution", json!({ "executionArn": execution })).await;
+    assert_eq!(world.ended(&execution).await["status"], "ABORTED");
+    assert_eq!(world.ask("DeleteActivity", json!({ "activityArn": activity })).await, json!({}));
+}
+
+#[tokio::test]
 async fn a_task_of_an_activity_that_does_not_exist_fails_when_scheduled_and_when_it_is_deleted() {
     let world = World::new();
     let activity = text(&world.ask("CreateActivity", json!({ "name": "a" })).await["activityArn"]);

@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_name_with_a_line_feed_or_a_tab_does_not_break_the_line_of_a_problem() {
-        let at = |pointer: &str| location_of(&Diagnostic::error("X", pointer, "wrong".to_owned()));
+        let at = |pointer: &str| location_of(&Diagnostic::error("INVALID_ARGUMENT", pointer, "wrong".to_owned()));
         assert_eq!(at("/States/ask\nline\tend\u{1b}"), r"/States/ask\nline\tend\u{1b}");
         assert_eq!((at(""), at("/States/a")), ("/".to_owned(), "/States/a".to_owned()));
     }

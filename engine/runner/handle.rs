@@ -213,7 +213,11 @@ impl RunnerHandle {
     pub async fn withdraw_offers(&self, activity: &str) -> Result<(), RunnerError> {
         for Offer { token, .. } in self.offers.withdraw(activity) {
             let (id, input) = (token.execution.clone(), not_offered(activity, token));
-            self.ask(|reply| Message::Input { id, input, reply }).await?;
+            match self.ask(|reply| Message::Input { id, input, reply }).await {
+                // Its execution has ended.
+                Ok(()) | Err(RunnerError::NotWaiting { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

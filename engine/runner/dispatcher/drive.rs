@@ -164,6 +164,10 @@ impl Dispatcher {
             if !matches!(input, Input::Cancel { .. }) {
                 self.advance(id, Input::Recover, None, None);
             }
+            // An execution that has ended is not driven.
+            if !self.driven.contains_key(id) {
+                return drop(reply.send(Err(RunnerError::NotWaiting { message: not_waiting(id) })));
+            }
         }
         if self.is_away(id) && !input.ends_execution() {
             return self.put_off_message(id, Message::Input { id: id.to_owned(), input, reply });
