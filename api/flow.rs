@@ -57,6 +57,7 @@ pub use socket_only::SOCKET_ONLY;
 pub use start::{StartExecution, StartExecutionRequest, state_machine_name};
 pub use time_left::{EstimateTimeLeft, EstimateTimeLeftResponse};
 pub use track::{TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse};
+pub use unanswerable::{has_timed_out, moment, was_answered};
 pub use verify_environment::{VerifyEnvironment, VerifyEnvironmentRequest};
 pub use verify_store::{StoreFindings, VerifyStore, VerifyStoreRequest};
 

@@ -50,7 +50,7 @@ impl Exit {
 }
 
 /// An error that ends a command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct CliError {
     /// The exit code.
     pub exit: Exit,

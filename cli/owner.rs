@@ -17,7 +17,10 @@ use std::{
     time::Duration,
 };
 
-use api::{Operation, StreamOperation, flow};
+use api::{
+    Operation, StreamOperation,
+    flow::{self, DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse},
+};
 use engine::store::{LockOwner, OwnerLock};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -198,6 +201,14 @@ impl Handle {
 
     async fn backend(&self) -> Arc<Backend> {
         self.backend.lock().await.clone()
+    }
+
+    /// An execution as it is now, or as it was shown last.
+    ///
+    /// # Errors
+    /// As [`Handle::call`].
+    pub async fn describe(&self, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {
+        self.call::<DescribeExecution>(DescribeExecutionRequest { id: id.to_owned(), as_shown }).await
     }
 
     /// Calls an operation. If the owner ends meanwhile, calls the next owner, which may be this process.

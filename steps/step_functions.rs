@@ -119,10 +119,8 @@ impl StepFunctions {
             }
             Endpoint::Url { url, region, key, token } => of_url(url, region, key.as_ref(), token.as_deref()),
         };
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build();
         // A repeated GetActivityTask would lose the task that the first one received, so the caller decides.
-        let builder = builder.retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        let builder = builder.retry_config(RetryConfig::disabled()).timeout_config(within(CALL_TIMEOUT));
         let header = HeaderOfServer::default();
         let client = Client::from_conf(builder.interceptor(header.clone()).build());
         let url = match endpoint {
@@ -140,7 +138,7 @@ impl StepFunctions {
         let has_no_code = error.code().is_none();
         let is_page = matches!(error, SdkError::ServiceError(_) | SdkError::ResponseError(_)) && has_no_code;
         let mut failure = failure(action, error);
-        // A page of a proxy says nothing about the service behind it, whatever its status is.
+        // A page of a proxy says nothing about the service to which it forwards, whatever its status is.
         if is_page && failure.class != ErrorClass::Throttled {
             failure.class = ErrorClass::Unknown;
             failure.hint = None;
@@ -152,7 +150,7 @@ impl StepFunctions {
     }
 
     /// Asks whether the service is a `flow serve`: each of its responses has a header that no other service has. Only an answer in the
-    /// form of the API decides: one of a proxy says nothing about the service behind it.
+    /// form of the API decides: one of a proxy says nothing about the service to which it forwards.
     ///
     /// # Errors
     /// The service does not answer, or not in the form of the API.
@@ -189,18 +187,15 @@ impl StepFunctions {
     /// # Errors
     /// The API's; class `NotFound` if the activity does not exist.
     pub async fn activity_task(&self, arn: &str, worker: &str) -> Result<Option<ActivityTask>, StepError> {
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(POLL_TIMEOUT).build();
         let call = self.client.get_activity_task().activity_arn(arn).worker_name(worker).customize();
-        let answer =
-            call.config_override(Builder::new().timeout_config(timeouts)).send().await.map_err(|error| match error
-                .code()
-            {
+        let answer = call.config_override(Builder::new().timeout_config(within(POLL_TIMEOUT))).send().await.map_err(
+            |error| match error.code() {
                 Some("ActivityDoesNotExist") => {
                     StepError::new(ErrorClass::NotFound, format!("the activity {arn} does not exist"))
                 }
                 _ => self.failed("states:GetActivityTask", error),
-            })?;
+            },
+        )?;
         let task = answer
             .task_token
             .filter(|token| !token.is_empty())
@@ -247,6 +242,11 @@ impl StepFunctions {
             Err(error) => Err(self.failed(action, error)),
         }
     }
+}
+
+/// The limits of a call that may take this long.
+fn within(call: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_timeout(call).build()
 }
 
 fn of_url(url: &str, region: &str, key: Option<&(String, String)>, token: Option<&str>) -> Builder {
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_answer_of_a_proxy_does_not_say_what_is_behind_it() {
+    async fn the_answer_of_a_proxy_does_not_say_to_what_it_forwards() {
         const PAGE: &str = "content-type: text/html\r\n";
         for status in [200, 403, 404, 502, 503] {
             let server = TestServer::start((status, PAGE, "<html>")).await;

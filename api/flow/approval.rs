@@ -1,7 +1,7 @@
 //! Answers an approval, which a `flow:approval:request` state requests.
 
 use engine::{
-    journal::{ErrorAndCause, Signaller},
+    journal::{ErrorAndCause, Signaller, StepFailure},
     machine::FrameRow,
     step::Approval,
 };
@@ -24,8 +24,7 @@ pub const NEEDS_TOKEN: &str = "ApprovalNeedsToken";
 /// The kind of the fault of an answer with a choice or a field that the approval does not have.
 const INVALID: &str = "InvalidApproval";
 
-/// The longest cause of a task's failure (Step Functions API Reference, "SendTaskFailure").
-const CAUSE_CHARACTERS_MAX: usize = 32_768;
+const CAUSE_CHARACTERS_MAX: usize = StepFailure::CAUSE_CHARACTERS_MAX;
 
 /// The author of a refused answer with a token.
 const UNKNOWN_TOKEN: &str = "the holder of this token";

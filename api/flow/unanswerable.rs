@@ -19,8 +19,8 @@ struct Answered {
 
 impl Answered {
     fn sentence(&self, id: &str) -> String {
-        let by = self.by.as_ref().map_or_else(String::new, |by| format!(" by {} on {}", by.user, by.host));
-        format!("\"{}\" of {id} was answered{by} at {}", self.state_path, moment(self.timestamp_ms))
+        let by = self.by.as_ref().map(|by| format!("{} on {}", by.user, by.host));
+        was_answered(&self.state_path, id, by.as_deref(), self.timestamp_ms)
     }
 }
 
@@ -78,7 +78,7 @@ impl Api {
     pub(super) fn timed_out(&self, header: &ExecutionHeader, row: &FrameRow) -> Option<Fault> {
         let due_ms = row.timed_out_ms(header.deadline_ms, self.now_ms())?;
         let (path, id) = (row.state_path(), &header.id);
-        let message = format!("\"{path}\" of {id} timed out at {}; nothing was answered", moment(due_ms));
+        let message = format!("{}; nothing was answered", has_timed_out(&path, id, due_ms));
         Some(Fault::new(TASK_TIMED_OUT, message))
     }
 
@@ -126,8 +126,19 @@ pub(super) fn is_called(row: &FrameRow) -> bool {
     matches!(row.frame_state, FrameState::Task { next_poll_ms: None, parked: None, .. })
 }
 
-/// A time in UTC, to the second.
-fn moment(time_ms: u64) -> String {
+/// Says that a state was answered. `by` is the author, if one is recorded; `at_ms` is in milliseconds since the Unix epoch.
+pub fn was_answered(path: &str, id: &str, by: Option<&str>, at_ms: u64) -> String {
+    let by = by.map_or_else(String::new, |by| format!(" by {by}"));
+    format!("\"{path}\" of {id} was answered{by} at {}", moment(at_ms))
+}
+
+/// Says that a state timed out while it waited for an answer. `at_ms` is in milliseconds since the Unix epoch.
+pub fn has_timed_out(path: &str, id: &str, at_ms: u64) -> String {
+    format!("\"{path}\" of {id} timed out at {}", moment(at_ms))
+}
+
+/// A time in UTC, to the second. `time_ms` is in milliseconds since the Unix epoch.
+pub fn moment(time_ms: u64) -> String {
     let seconds = i64::try_from(time_ms / 1_000).unwrap_or_default();
     jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
 }

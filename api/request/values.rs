@@ -1,5 +1,7 @@
 //! Shapes that several operations share, with the limits of the service model (Step Functions, 2016-11-23).
 
+use engine::journal::StepFailure;
+
 use super::shapes::{Member, Shape, Text, TextPattern};
 
 pub(super) const fn text(min: usize, max: usize) -> Shape {
@@ -47,8 +49,8 @@ pub(super) const NAME: Shape = text(1, 80);
 pub(super) const ALIAS_NAME: Shape = matching(1, 80, r"^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$", is_alias_name);
 pub(super) const DEFINITION: Shape = secret(1, 1_048_576);
 pub(super) const DATA: Shape = secret(0, 262_144);
-pub(super) const ERROR: Shape = secret(0, 256);
-pub(super) const CAUSE: Shape = secret(0, 32_768);
+pub(super) const ERROR: Shape = secret(0, StepFailure::ERROR_CHARACTERS_MAX);
+pub(super) const CAUSE: Shape = secret(0, StepFailure::CAUSE_CHARACTERS_MAX);
 pub(super) const DESCRIPTION: Shape = secret(0, 256);
 pub(super) const TASK_TOKEN: Shape = secret(1, 2_048);
 pub(super) const TRACE_HEADER: Shape = matching(0, 256, r"\p{ASCII}*", str::is_ascii);

@@ -135,6 +135,13 @@ impl View {
         }
     }
 
+    /// The states inside a state. Paths are sorted, so that only those that begin with its path are visited.
+    fn states_inside(&mut self, path: &str) -> impl Iterator<Item = &mut StateView> {
+        let after: (Bound<&str>, Bound<&str>) = (Bound::Excluded(path), Bound::Unbounded);
+        let beginning = self.states.range_mut::<str, _>(after).take_while(move |(inner, _)| inner.starts_with(path));
+        beginning.filter(move |(inner, _)| is_inside(inner, path)).map(|(_, state)| state)
+    }
+
     /// Called when a `Retry` or `Catch` handles the failure of a state, or the state exits or starts again: the states inside it are
     /// abandoned.
     pub(super) fn abandon_inner_states(&mut self, path: &str, at_ms: u64) {
@@ -142,9 +149,8 @@ impl View {
         if self.unhandled_failure.as_ref().is_some_and(is_handled) {
             self.unhandled_failure = None;
         }
-        let after: (Bound<&str>, Bound<&str>) = (Bound::Excluded(path), Bound::Unbounded);
-        for (inner, state) in self.states.range_mut::<str, _>(after).take_while(|(inner, _)| inner.starts_with(path)) {
-            if !is_inside(inner, path) || matches!(state.doing, Doing::Exited { .. } | Doing::Caught { .. }) {
+        for state in self.states_inside(path) {
+            if matches!(state.doing, Doing::Exited { .. } | Doing::Caught { .. }) {
                 continue;
             }
             state.abandoned = true;
@@ -156,9 +162,7 @@ impl View {
 
     /// A `Catch` of a state handles its failure. The states inside it that failed keep their failures.
     pub(super) fn catch(&mut self, path: &str, failure: &StepFailure, at_ms: u64) {
-        let after: (Bound<&str>, Bound<&str>) = (Bound::Excluded(path), Bound::Unbounded);
-        let beginning = self.states.range_mut::<str, _>(after).take_while(|(inner, _)| inner.starts_with(path));
-        for (_, state) in beginning.filter(|(inner, _)| is_inside(inner, path)) {
+        for state in self.states_inside(path) {
             if let Doing::Failed { stopped_ms, attempt, failure } = &state.doing {
                 state.doing = Doing::Caught { stopped_ms: *stopped_ms, attempt: *attempt, failure: failure.clone() };
             }

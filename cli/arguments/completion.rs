@@ -4,10 +4,7 @@
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use api::{
-    flow::{
-        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, ListExecutions, ListPersonTasks,
-        ListPersonTasksRequest, ListRequest,
-    },
+    flow::{DescribeExecutionResponse, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest},
     view::{Doing, StateView, View, outer_paths},
 };
 use clap::{Arg, CommandFactory, Parser, ValueHint};
@@ -258,8 +255,7 @@ fn states_of(select: impl Fn(&DescribeExecutionResponse, u64) -> Vec<String>) ->
     let Some(id) = execution(&typed()) else { return Vec::new() };
     let found = ask(async {
         let Located { header, handle } = locate(&global()?, &id).await?;
-        let request = DescribeExecutionRequest { id: header.id, as_shown: false };
-        let described = handle.call::<DescribeExecution>(request).await?;
+        let described = handle.describe(&header.id, false).await?;
         let now_ms = clock::of(handle.home()).now_ms();
         handle.leave();
         Ok(select(&described, now_ms))

@@ -1,9 +1,6 @@
 //! The report after a task was answered.
 
-use api::flow::{
-    DescribeExecution, DescribeExecutionRequest, MarkShown, MarkShownRequest, NEEDS_TOKEN, NOT_ALLOWED, Needs,
-    approval_of,
-};
+use api::flow::{MarkShown, MarkShownRequest, NEEDS_TOKEN, NOT_ALLOWED, Needs, approval_of};
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use crate::{
@@ -51,8 +48,7 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
     if handle.at_step_functions().await.is_some() {
         return Ok(Afterwards { text: ".".to_owned(), status: None, concerns_a_person: false });
     }
-    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-    let described = handle.call::<DescribeExecution>(request).await?;
+    let described = handle.describe(id, false).await?;
     if described.execution.status == ExecutionStatus::Running {
         let is_driven = described.driven && !described.execution.paused;
         if let Some(owner) = handle.owner_elsewhere().await.filter(|_| is_driven) {
@@ -122,8 +118,7 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
     if handle.is_remote().await || at_step_functions {
         return Ok(listed);
     }
-    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-    let described = handle.call::<DescribeExecution>(request).await?;
+    let described = handle.describe(id, false).await?;
     let asks = described.frames.iter().any(|row| approval_of(row).is_some());
     Ok(match described.execution.status == ExecutionStatus::Running && !asks {
         true => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use api::flow::{
     AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest, Decision,
-    DescribeExecution, DescribeExecutionRequest, approval_of,
+    approval_of,
 };
 use clap::Args;
 use engine::{journal::Signaller, machine::FrameRow};
@@ -121,8 +121,7 @@ async fn schema_of(handle: &Handle, id: &str, state: Option<&str>) -> Result<Opt
     if let Some(executions) = handle.at_step_functions().await {
         return executions.schema_of_question(id, state).await;
     }
-    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-    let frames = handle.call::<DescribeExecution>(request).await?.frames;
+    let frames = handle.describe(id, false).await?.frames;
     let named = |row: &&FrameRow| state.is_none_or(|state| row.state_path() == state || *row.state == *state);
     let mut approvals = frames.iter().filter(named).filter_map(approval_of);
     match (approvals.next(), approvals.next()) {

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use api::flow::{
-    CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse, DescribeExecution,
-    DescribeExecutionRequest,
-};
+use api::flow::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 use clap::Args;
 use engine::{machine::ExecutionStatus, runner::RunnerEvent};
 use serde_json::json;
@@ -71,8 +68,7 @@ async fn end_is_known(handle: &Handle, id: &str) -> Result<(), CliError> {
     if handle.at_step_functions().await.is_some() {
         return Ok(());
     }
-    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
-    let execution = handle.call::<DescribeExecution>(request).await?.execution;
+    let execution = handle.describe(id, true).await?.execution;
     match execution.status {
         ExecutionStatus::Running => Ok(()),
         _ => super::answered::end_was_shown(handle, &execution).await,
@@ -137,8 +133,7 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool) -> Result
 async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
     let _orderly = interrupt::Orderly::begin();
     loop {
-        let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
-        let execution = handle.call::<DescribeExecution>(request).await?.execution;
+        let execution = handle.describe(id, true).await?.execution;
         if execution.status != ExecutionStatus::Running {
             return Ok(Exit::Success);
         }

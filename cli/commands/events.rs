@@ -1,10 +1,7 @@
 //! `flow events`.
 
 use api::{
-    flow::{
-        DescribeExecution, DescribeExecutionRequest, EntriesRequest, ExecutionIdRequest, FollowExecution,
-        FollowProgramLines, GetEntries, ProgramLine,
-    },
+    flow::{EntriesRequest, ExecutionIdRequest, FollowExecution, FollowProgramLines, GetEntries, ProgramLine},
     view::View,
 };
 use clap::Args;
@@ -58,8 +55,7 @@ pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, Cl
     let mut entries = Entries { global, arguments: &arguments, view: None };
     let mut next = arguments.since.max(1);
     if global.output == Output::Json {
-        let request = DescribeExecutionRequest { id: id.clone(), as_shown: true };
-        entries.view = Some(handle.call::<DescribeExecution>(request).await?.view.emptied());
+        entries.view = Some(handle.describe(&id, true).await?.view.emptied());
         next = 1;
     }
     loop {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::flow::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
+use api::flow::DescribeExecutionResponse;
 use tokio::time::Instant;
 
 use crate::{
@@ -17,14 +17,6 @@ use crate::{
 
 /// How long a watch waits for the service, unless `--no-wait` allows less.
 const OUTAGE_MAX: Duration = Duration::from_secs(300);
-
-/// An execution as it is now, or as it was shown last.
-///
-/// # Errors
-/// As [`Handle::call`].
-pub async fn describe(handle: &Handle, id: &str, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {
-    handle.call::<DescribeExecution>(DescribeExecutionRequest { id: id.to_owned(), as_shown }).await
-}
 
 /// The calls that a watch repeats until the service answers again.
 pub struct Outage {
@@ -84,7 +76,7 @@ impl Outage {
     /// # Errors
     /// As [`Outage::next_call_at`].
     pub async fn call_again(&mut self, handle: &Handle) -> Result<Option<Instant>, CliError> {
-        match describe(handle, &self.id, true).await {
+        match handle.describe(&self.id, true).await {
             Ok(_) => {
                 self.end();
                 Ok(None)
@@ -99,7 +91,7 @@ impl Outage {
     /// As [`Outage::next_call_at`]; after a signal, that the service cannot be reached.
     pub async fn describe(&mut self, handle: &Handle, as_shown: bool) -> Result<DescribeExecutionResponse, CliError> {
         loop {
-            let error = match describe(handle, &self.id, as_shown).await {
+            let error = match handle.describe(&self.id, as_shown).await {
                 Ok(described) => {
                     self.end();
                     return Ok(described);

@@ -8,7 +8,7 @@ mod reminders;
 
 use std::time::Duration;
 
-use api::flow::{DescribeExecution, DescribeExecutionRequest, ResumeExecution, ResumeRequest};
+use api::flow::{ResumeExecution, ResumeRequest};
 use clap::Args;
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus, Reentry},
@@ -94,8 +94,7 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
         return Ok(exit);
     }
     let home = located.handle.home().clone();
-    let request = DescribeExecutionRequest { id: located.header.id, as_shown: true };
-    let described = located.handle.call::<DescribeExecution>(request).await;
+    let described = located.handle.describe(&located.header.id, true).await;
     let described = described.map_err(|error| if_pruned(wanted, error))?;
     let changed = changed::note(&described).filter(|_| described.execution.status != ExecutionStatus::Succeeded);
     let header = described.execution;
@@ -121,8 +120,7 @@ async fn refuse_after_fail(handle: &Handle, header: &ExecutionHeader) -> Result<
     if header.status != ExecutionStatus::Failed {
         return Ok(());
     }
-    let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: false };
-    let described = handle.call::<DescribeExecution>(request).await?;
+    let described = handle.describe(&header.id, false).await?;
     match after_fail::refusal(&described.view) {
         Some((message, hint)) => Err(CliError::refused(message).hint(hint)),
         None => Ok(()),

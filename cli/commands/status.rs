@@ -6,8 +6,8 @@ mod watching;
 
 use api::{
     flow::{
-        DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, ListExecutions, ListPersonTasks,
-        ListPersonTasksRequest, ListRequest, ListResponse, Needs,
+        DescribeExecutionResponse, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest, ListResponse,
+        Needs,
     },
     view::{Typical, View},
 };
@@ -89,8 +89,7 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
 
 /// Shows one execution, or its states with a name or path.
 async fn show(global: &Global, handle: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
-    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-    let status = handle.call::<DescribeExecution>(request).await?;
+    let status = handle.describe(id, false).await?;
     let now_ms = clock::of(handle.home()).now_ms();
     let lines = match state {
         Some(name) => {

@@ -14,7 +14,7 @@ use engine::{
     runner::{Clock, RunnerEvent},
 };
 
-use super::outage::{Outage, describe};
+use super::outage::Outage;
 use crate::{
     clock,
     exit::{CliError, Exit, store_failed},
@@ -182,7 +182,7 @@ async fn is_behind(handle: &Handle, view: &View) -> bool {
     if handle.at_step_functions().await.is_none() {
         return false;
     }
-    let described = tokio::time::timeout(READ_MAX, describe(handle, &view.id, false)).await;
+    let described = tokio::time::timeout(READ_MAX, handle.describe(&view.id, false)).await;
     // Without an answer the display shows what it has.
     described.is_ok_and(|described| described.is_ok_and(|described| described.view.last_sequence > view.last_sequence))
 }
@@ -343,7 +343,7 @@ impl Follow<'_> {
         }
         self.frames_read = Some(tokio::time::Instant::now());
         // Without an answer the display shows what the journal records until the next read.
-        if let Ok(described) = describe(handle, &view.id, false).await {
+        if let Ok(described) = handle.describe(&view.id, false).await {
             view.see_due_times(&described.frames);
             view.see_due_times_of(&described.view);
         }

@@ -44,8 +44,7 @@ impl Handle {
         loop {
             // The watch of another execution may have taken over the store already.
             self.find_next_owner().await.map_err(|error| of_next_owner(id, error))?;
-            let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
-            let DescribeExecutionResponse { execution, driven, .. } = self.call::<DescribeExecution>(request).await?;
+            let DescribeExecutionResponse { execution, driven, .. } = self.describe(id, true).await?;
             let owner = self.owner_elsewhere().await;
             // An execution that another process drives is only followed.
             if execution.recovers_without_calls() || (owner.is_some() && driven) {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use api::{ALREADY_ANSWERED, Fault, HAS_ENDED};
+use api::{
+    ALREADY_ANSWERED, Fault, HAS_ENDED,
+    flow::{has_timed_out, moment, was_answered},
+};
 use engine::{
     asl::find_state,
     journal::{EntryContent, HistoryEventDetails as Details, JournalEntry, state_path},
@@ -81,12 +84,11 @@ fn nothing_waits(known: &Known, id: &str, state: Option<&str>, waiting: &[String
 
 impl Ended {
     fn sentence(&self, id: &str) -> String {
-        let (path, at) = (&self.path, moment(self.at_ms));
-        match &self.how {
-            How::Answered { by: Some(by) } => format!("\"{path}\" of {id} was answered by {by} at {at}"),
-            How::Answered { by: None } => format!("\"{path}\" of {id} was answered at {at}"),
-            How::Rejected { cause } => format!("\"{path}\" of {id} was answered at {at}: {cause}"),
-            How::TimedOut => format!("\"{path}\" of {id} timed out at {at}"),
+        let Ended { path, at_ms, how } = self;
+        match how {
+            How::Answered { by } => was_answered(path, id, by.as_deref(), *at_ms),
+            How::Rejected { cause } => format!("{}: {cause}", was_answered(path, id, None, *at_ms)),
+            How::TimedOut => has_timed_out(path, id, *at_ms),
         }
     }
 }
@@ -152,12 +154,6 @@ fn last_answer(entries: &[JournalEntry], state: Option<&str>) -> Option<Ended> {
 fn author(output: &Value) -> Option<String> {
     let text = |name: &str| output[name].as_str();
     Some(format!("{} on {}", text("User")?, text("Host")?))
-}
-
-/// A time in UTC, to the second.
-fn moment(time_ms: u64) -> String {
-    let seconds = i64::try_from(time_ms / 1_000).unwrap_or_default();
-    jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use deploy::{TaskInput, Visit, WORKER_STOPPED};
 use engine::{
-    machine::refuse_result,
+    journal::StepFailure,
+    machine::{cause_of_time_out, refuse_result},
     runner::Clock,
     step::{self, Answer, ErrorClass, Pending, StepContext, StepError},
 };
@@ -16,10 +17,8 @@ use crate::ui::text::one_line;
 
 /// The error of an output that Step Functions does not accept.
 const DATA_LIMIT: &str = "States.DataLimitExceeded";
-/// The longest error name and cause, in characters (API Reference, SendTaskFailure).
-const ERROR_CHARACTERS_MAX: usize = 256;
-const CAUSE_CHARACTERS_MAX: usize = 32_768;
-/// The same for a failure that was refused with these lengths, in bytes of ASCII: a service may count in another way.
+/// The longest error name and cause of a failure that was refused although it is within the limits of the API, in bytes of ASCII: a
+/// service may count in another way.
 const ERROR_BYTES_OF_REFUSED: usize = 128;
 const CAUSE_BYTES_OF_REFUSED: usize = 4_096;
 /// The number of heartbeats within HeartbeatSeconds, so that some may be lost.
@@ -56,10 +55,7 @@ impl TaskJob {
                     () = self.beat(every) => Outcome::Over,
                 }
             }
-            Err(error) => {
-                let cause = shortened(&error.to_string(), CAUSE_CHARACTERS_MAX);
-                Outcome::Failure { error: ErrorClass::Invalid.error_name().to_owned(), cause }
-            }
+            Err(error) => Outcome::failure(ErrorClass::Invalid.error_name(), error.to_string()),
         };
         let ending = self.answer(outcome).await;
         self.worker.counts.ended(ending);
@@ -185,6 +181,13 @@ impl TaskJob {
 }
 
 impl Outcome {
+    /// A failure within the limits of the API.
+    fn failure(error: &str, cause: String) -> Self {
+        let StepFailure { error, cause, .. } =
+            StepFailure { error: error.to_owned(), cause, details: None }.shortened();
+        Outcome::Failure { error, cause }
+    }
+
     /// The answer after the service refused this one for what it contains, so that the step is not called again in vain. `None` if
     /// another answer would be refused too.
     fn after_refusal(&self, error: &StepError) -> Option<Outcome> {
@@ -192,10 +195,7 @@ impl Outcome {
             return None;
         }
         let next = match self {
-            Outcome::Output(_) => Outcome::Failure {
-                error: DATA_LIMIT.to_owned(),
-                cause: shortened(&format!("The output was refused: {error}"), CAUSE_CHARACTERS_MAX),
-            },
+            Outcome::Output(_) => Outcome::failure(DATA_LIMIT, format!("The output was refused: {error}")),
             Outcome::Failure { error, cause } => Outcome::Failure {
                 error: plain(error, ERROR_BYTES_OF_REFUSED),
                 cause: plain(cause, CAUSE_BYTES_OF_REFUSED),
@@ -217,9 +217,7 @@ fn deadline_ms(visit: &Visit, now_ms: u64, clock: &dyn Clock) -> Option<u64> {
 
 /// The failure of a step that still waits at its deadline, as the local engine reports it.
 fn timed_out(state: &str, pending: &Pending) -> Outcome {
-    let reason = pending.reason.trim_end_matches('.');
-    let cause = format!("The state '{state}' did not end within its TimeoutSeconds. The last poll found: {reason}.");
-    Outcome::Failure { error: "States.Timeout".to_owned(), cause: shortened(&cause, CAUSE_CHARACTERS_MAX) }
+    Outcome::failure("States.Timeout", cause_of_time_out(state, Some(&pending.reason)))
 }
 
 /// Logs why a step waits, unless that was logged last. Only the worker knows it: Step Functions has no record of a poll. What a person must
@@ -253,22 +251,13 @@ fn may_pass(error: &StepError) -> bool {
 fn output(state: &str, value: &Value) -> Outcome {
     match refuse_result(state, value) {
         Ok(()) => Outcome::Output(value.to_string()),
-        Err(failure) => {
-            Outcome::Failure { error: failure.error, cause: shortened(&failure.cause, CAUSE_CHARACTERS_MAX) }
-        }
+        Err(failure) => Outcome::failure(&failure.error, failure.cause),
     }
 }
 
 fn failed(error: &StepError) -> Outcome {
     let cause = if error.name.is_some() { error.cause.clone() } else { error.to_string() };
-    Outcome::Failure {
-        error: shortened(error.error_name(), ERROR_CHARACTERS_MAX),
-        cause: shortened(&cause, CAUSE_CHARACTERS_MAX),
-    }
-}
-
-fn shortened(text: &str, characters_max: usize) -> String {
-    text.chars().take(characters_max).collect()
+    Outcome::failure(error.error_name(), cause)
 }
 
 /// The beginning of a text in printable ASCII.
@@ -406,6 +395,6 @@ mod tests {
     fn a_failure_keeps_its_name_and_fits_the_api() {
         let error = StepError::new(ErrorClass::Throttled, "x".repeat(40_000));
         let Outcome::Failure { error, cause } = failed(&error) else { panic!("no failure") };
-        assert_eq!((error.as_str(), cause.len()), ("Flow.Throttled", CAUSE_CHARACTERS_MAX));
+        assert_eq!((error.as_str(), cause.len()), ("Flow.Throttled", StepFailure::CAUSE_CHARACTERS_MAX));
     }
 }

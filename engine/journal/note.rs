@@ -79,12 +79,12 @@ pub struct StepFailure {
 
 impl StepFailure {
     /// The longest error name, in characters. Source: Step Functions API Reference, `SendTaskFailure`.
-    const ERROR_CHARACTERS_MAX: usize = 256;
+    pub const ERROR_CHARACTERS_MAX: usize = 256;
     /// The longest cause, in characters. Source: the same page.
-    const CAUSE_CHARACTERS_MAX: usize = 32_768;
+    pub const CAUSE_CHARACTERS_MAX: usize = 32_768;
 
     /// Truncates error and cause to AWS's limits: the texts of a step or an expression have no limit of their own.
-    pub(crate) fn shortened(mut self) -> Self {
+    pub fn shortened(mut self) -> Self {
         cut(&mut self.error, Self::ERROR_CHARACTERS_MAX);
         cut(&mut self.cause, Self::CAUSE_CHARACTERS_MAX);
         if let Some(details) = &mut self.details {

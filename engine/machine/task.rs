@@ -184,16 +184,14 @@ impl Turn<'_> {
         let is_missed_heartbeat = self.has_missed_heartbeat(id);
         self.abandon(id);
         let row = &self.frame(id).row;
-        let reason = match &row.frame_state {
-            FrameState::Task { waiting: Some(waiting), .. } => {
-                format!(" The last poll found: {}.", waiting.reason.trim_end_matches('.'))
-            }
-            _ => String::new(),
+        let last_poll = match &row.frame_state {
+            FrameState::Task { waiting: Some(waiting), .. } => Some(waiting.reason.as_str()),
+            _ => None,
         };
         // AWS gives no cause here. Our steps have a reason to report.
-        let cause = match reason.as_str() {
-            "" if !self.is_step(id) => String::new(),
-            _ => format!("The state '{}' did not end within its TimeoutSeconds.{reason}", row.state),
+        let cause = match last_poll {
+            None if !self.is_step(id) => String::new(),
+            last_poll => cause_of_time_out(&row.state, last_poll),
         };
         let failure = StepFailure { error: "States.Timeout".to_owned(), cause, details: None };
         if let Some((name, resource)) = self.name_and_resource(id) {
@@ -378,4 +376,10 @@ fn called(state: &State) -> &str {
         Resource::LambdaFunction { .. } | Resource::Activity => &task.resource,
         Resource::Step { .. } | Resource::Unknown => &state.name,
     }
+}
+
+/// The cause of `States.Timeout` of a step, with what its last poll reported.
+pub fn cause_of_time_out(state: &str, last_poll: Option<&str>) -> String {
+    let found = last_poll.map(|reason| format!(" The last poll found: {}.", reason.trim_end_matches('.')));
+    format!("The state '{state}' did not end within its TimeoutSeconds.{}", found.unwrap_or_default())
 }

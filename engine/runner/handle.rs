@@ -170,10 +170,9 @@ impl RunnerHandle {
     }
 
     /// Answers a Task, also one that does not wait yet. A Task that waits receives the answer at once. Otherwise the answer is stored
-    /// with the
-    /// execution until a Task of that name or path waits: its call is pending, its token is awaited, or a worker can fetch it. The stored
-    /// answer is deleted when the state or the execution ends without it. The same answer again changes nothing. Returns whether the
-    /// answer was stored.
+    /// with the execution until a Task of that name or path waits: its call is pending, its token is awaited, or a worker can fetch it.
+    /// The stored answer is deleted when the state or the execution ends without it. The same answer again changes nothing. Returns
+    /// whether the answer was stored.
     ///
     /// # Errors
     /// There is no such execution or it has ended, its definition has no Task of that name or path, several of that name wait, the

@@ -5,8 +5,8 @@ mod elsewhere;
 use std::{collections::HashSet, pin::pin};
 
 use api::flow::{
-    DescribeExecution, DescribeExecutionRequest, ExecutionIdRequest, ListExecutions, ListRequest, ListResponse,
-    MarkShown, MarkShownRequest, RecoverExecution, TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse,
+    ExecutionIdRequest, ListExecutions, ListRequest, ListResponse, MarkShown, MarkShownRequest, RecoverExecution,
+    TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse,
 };
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
@@ -205,8 +205,7 @@ async fn not_resumed(
     header: &ExecutionHeader,
     error: CliError,
 ) -> Result<(), CliError> {
-    let request = DescribeExecutionRequest { id: header.id.clone(), as_shown: true };
-    match handle.call::<DescribeExecution>(request).await {
+    match handle.describe(&header.id, true).await {
         Ok(described) if described.execution.status != ExecutionStatus::Running => {
             report.show(&ended_meanwhile(handle, &header.id, described.execution.status).await?);
         }
@@ -358,8 +357,7 @@ async fn ended_meanwhile(handle: &Handle, id: &str, status: ExecutionStatus) -> 
 /// The outcome of an execution that ended before this command watched it. It is recorded as shown, so that no later resume prints this
 /// end again.
 async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliError> {
-    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-    let described = match handle.call::<DescribeExecution>(request).await {
+    let described = match handle.describe(id, false).await {
         Err(error) if error.exit == Exit::NotFound => return Ok(pruned_meanwhile(id)),
         described => described?,
     };

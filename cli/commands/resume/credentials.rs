@@ -37,8 +37,7 @@ impl Refusals {
     pub fn of(&self, global: &Global, handle: &Handle, header: &ExecutionHeader) -> Option<CliError> {
         let environment = acts_in(global, handle.settings(), header)?;
         let (_, error) = self.0.iter().find(|(refused, _)| *refused == environment)?;
-        let CliError { exit, message, hint, fault } = error;
-        Some(CliError { exit: *exit, message: message.clone(), hint: hint.clone(), fault: fault.clone() })
+        Some(error.clone())
     }
 }
 

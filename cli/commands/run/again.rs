@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use api::flow::{DescribeExecution, DescribeExecutionRequest, PlanReentryResponse};
+use api::flow::PlanReentryResponse;
 use serde_json::Value;
 
 use super::RunArguments;
@@ -57,8 +57,7 @@ pub async fn read(global: &Global, arguments: &mut RunArguments) -> Result<Again
         let message = format!("{id} is a rehearsal, and this would run for real: nothing was changed");
         return Err(CliError::refused(message).hint(format!("flow run --again {}{}", quote_name(id), run_options(id))));
     }
-    let request = DescribeExecutionRequest { id: located.header.id.clone(), as_shown: false };
-    let described = located.handle.call::<DescribeExecution>(request).await?;
+    let described = located.handle.describe(&located.header.id, false).await?;
     let from = match &arguments.from {
         Some(state) => Some(reentry::plan(&located.handle, &located.header.id, state).await?),
         None => None,

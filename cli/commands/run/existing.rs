@@ -1,6 +1,5 @@
 //! `flow run --id` with the id of an execution that exists already.
 
-use api::flow::{DescribeExecution, DescribeExecutionRequest};
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde_json::{Value, json};
 
@@ -18,8 +17,7 @@ use crate::{
 /// # Errors
 /// The execution cannot be read.
 pub(super) async fn find(handle: &Handle, id: &str) -> Result<Option<ExecutionHeader>, CliError> {
-    let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-    match handle.call::<DescribeExecution>(request).await {
+    match handle.describe(id, false).await {
         Ok(described) => Ok(Some(described.execution)),
         Err(error) if error.exit == Exit::NotFound => Ok(None),
         Err(error) => Err(error),

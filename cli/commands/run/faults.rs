@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, convert::Infallible, time::Duration};
 
-use api::flow::{DescribeExecution, DescribeExecutionRequest};
 use engine::{
     spelling::{did_you_mean, nearest},
     step::Registry,
@@ -166,8 +165,7 @@ pub async fn kill_at(global: &Global, handle: &Handle, id: &str, faults: &[Injec
     }
     loop {
         tokio::time::sleep(CHECK_INTERVAL).await;
-        let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
-        let Ok(described) = handle.call::<DescribeExecution>(request).await else { continue };
+        let Ok(described) = handle.describe(id, false).await else { continue };
         // A state that exited between two checks counts as entered.
         if described.view.states.values().any(|entered| states.contains(&entered.name.as_str())) {
             block::leave();

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use api::{
-    flow::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse, EntriesRequest, GetEntries},
+    flow::{DescribeExecutionResponse, EntriesRequest, GetEntries},
     view::View,
 };
 use engine::{
@@ -123,8 +123,7 @@ struct Watching<'w> {
 impl Watching<'_> {
     /// Shows what is new.
     async fn poll(&mut self, handle: &Handle) -> Result<DescribeExecutionResponse, CliError> {
-        let request = DescribeExecutionRequest { id: self.id.to_owned(), as_shown: false };
-        let status = handle.call::<DescribeExecution>(request).await?;
+        let status = handle.describe(self.id, false).await?;
         self.show_entries(handle, &status).await?;
         if let Some(state) = self.state {
             self.show_state(handle, &status, state).await?;
