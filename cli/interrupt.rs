@@ -4,8 +4,8 @@
 
 use std::{
     sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -44,10 +44,35 @@ const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
 
 /// Whether this process may have begun something.
 static BEGUN: AtomicBool = AtomicBool::new(false);
-/// The number of [`Orderly`] values.
-static ORDERLY: AtomicUsize = AtomicUsize::new(0);
+/// How the process receives a signal.
+static RECEPTION: Mutex<Reception> = Mutex::new(Reception { orderly: 0, is_ended: false });
 /// The exit code of a received signal.
 static ASKED: OnceLock<watch::Sender<Option<Exit>>> = OnceLock::new();
+
+/// How the process receives a signal. Its lock is held while a signal is handled: a command that ends in order because of the signal would
+/// otherwise seem to have no [`Orderly`] value.
+struct Reception {
+    /// The number of [`Orderly`] values.
+    orderly: usize,
+    /// Whether the command has ended.
+    is_ended: bool,
+}
+
+impl Reception {
+    /// Records a signal with `record`, which returns whether there was an earlier one. Returns the same if the signal ends the process;
+    /// `None` if it is left to the command.
+    fn signal(&self, record: impl FnOnce() -> bool) -> Option<bool> {
+        if self.is_ended {
+            return None;
+        }
+        let again = record();
+        (again || self.orderly == 0).then_some(again)
+    }
+}
+
+fn reception() -> MutexGuard<'static, Reception> {
+    RECEPTION.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn asked() -> &'static watch::Sender<Option<Exit>> {
     ASKED.get_or_init(|| watch::Sender::new(None))
@@ -75,22 +100,32 @@ pub fn install() -> std::io::Result<()> {
                 _ = interrupt.recv() => Exit::Interrupted,
                 _ = terminate.recv() => Exit::Terminated,
             };
-            let again = asked().send_replace(Some(exit)).is_some();
-            let is_orderly = ORDERLY.load(Ordering::SeqCst) > 0;
-            if again || !is_orderly {
-                let (words, above) = match (again, BEGUN.load(Ordering::SeqCst)) {
-                    (true, _) => (stopped_at_once(), Some("\n")),
-                    // The terminal shows `^C`.
-                    (false, false) => (NOTHING_BEGUN.to_owned(), Some("\n")),
-                    // People see at the prompt that the command was stopped.
-                    (false, true) => (STOPPED.to_owned(), None),
-                };
-                print_briefly(CliError::new(exit, words), above);
-                std::process::exit(i32::from(exit as u8));
-            }
+            handle(exit);
         }
     });
     Ok(())
+}
+
+/// Leaves a signal to the command, or ends the process.
+fn handle(exit: Exit) {
+    // Locked until the process has ended: the command does not end it meanwhile with another exit code.
+    let reception = reception();
+    let Some(again) = reception.signal(|| asked().send_replace(Some(exit)).is_some()) else { return };
+    let (words, above) = match (again, BEGUN.load(Ordering::SeqCst)) {
+        (true, _) => (stopped_at_once(), Some("\n")),
+        // The terminal shows `^C`.
+        (false, false) => (NOTHING_BEGUN.to_owned(), Some("\n")),
+        // People see at the prompt that the command was stopped.
+        (false, true) => (STOPPED.to_owned(), None),
+    };
+    print_briefly(CliError::new(exit, words), above);
+    std::process::exit(i32::from(exit as u8));
+}
+
+/// Notes that the command has ended and its last line is printed: a signal changes neither its output nor its exit code. Does not return
+/// if a signal is ending the process.
+pub fn ended() {
+    reception().is_ended = true;
 }
 
 /// Sets the message of a second signal: which calls it breaks off, and how their execution continues.
@@ -125,7 +160,7 @@ pub struct Orderly(());
 impl Orderly {
     /// Leaves the first signal to [`requested`] from now on.
     pub fn begin() -> Self {
-        ORDERLY.fetch_add(1, Ordering::SeqCst);
+        reception().orderly += 1;
         begun();
         Orderly(())
     }
@@ -133,7 +168,7 @@ impl Orderly {
 
 impl Drop for Orderly {
     fn drop(&mut self) {
-        ORDERLY.fetch_sub(1, Ordering::SeqCst);
+        reception().orderly -= 1;
     }
 }
 
@@ -187,4 +222,39 @@ pub fn nothing_begun(exit: Exit) -> CliError {
 /// A signal was received.
 pub fn check() -> Result<(), CliError> {
     received().map_or(Ok(()), |exit| Err(nothing_begun(exit)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::{Arc, mpsc};
+
+    use super::*;
+
+    #[test]
+    fn a_signal_is_left_to_a_command_that_ends_while_the_signal_is_handled() {
+        let reception = Arc::new(Mutex::new(Reception { orderly: 1, is_ended: false }));
+        let mut command = None;
+        let ends = reception.lock().unwrap().signal(|| {
+            let (receives, received) = mpsc::channel();
+            let reception = reception.clone();
+            command = Some(std::thread::spawn(move || {
+                receives.send(()).unwrap();
+                reception.lock().unwrap().orderly -= 1;
+            }));
+            received.recv().unwrap();
+            false
+        });
+        assert_eq!(ends, None);
+        command.unwrap().join().unwrap();
+        assert_eq!(reception.lock().unwrap().signal(|| false), Some(false), "nothing handles it in order any more");
+    }
+
+    #[test]
+    fn a_second_signal_ends_the_process_and_none_follows_the_end_of_the_command() {
+        let mut reception = Reception { orderly: 1, is_ended: false };
+        assert_eq!(reception.signal(|| true), Some(true));
+        reception.is_ended = true;
+        assert_eq!(reception.signal(|| true), None);
+    }
 }

@@ -121,6 +121,7 @@ pub fn main() -> ExitCode {
             error.exit
         }
     };
+    interrupt::ended();
     // Calls in flight are not awaited here: commands that need their answers have drained the engine already.
     runtime.shutdown_background();
     ExitCode::from(with_output(code) as u8)
