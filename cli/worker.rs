@@ -1,7 +1,10 @@
 //! A worker of activities: polls the Step Functions API for tasks and runs the steps that they name.
 
+mod answer;
 mod counts;
 mod poller;
+mod slots;
+mod stop;
 mod task;
 
 use std::{
@@ -16,13 +19,14 @@ use engine::{
 };
 use serde_json::Value;
 use steps::step_functions::StepFunctions;
-use tokio::{
-    sync::{Semaphore, watch},
-    task::JoinSet,
-};
+use tokio::{sync::Semaphore, task::JoinSet};
 
-pub use self::counts::TaskCounts;
-use self::poller::Poller;
+use self::poller::{Limits, Poller, StepActivity};
+pub use self::{
+    counts::TaskCounts,
+    slots::Slots,
+    stop::{Stop, StopRequest},
+};
 use crate::backoff::Backoff;
 
 /// An error with its repair, as one text of the log. The worker tries again until the repair is made.
@@ -55,15 +59,15 @@ pub struct Worker {
     /// Its name in history events.
     pub name: String,
     /// The slots of concurrent steps.
-    pub slots: Arc<Semaphore>,
+    pub slots: Slots,
     /// Whether each activity is polled only once.
     pub once: bool,
     /// How long calls of steps may take to end when the worker stops.
     pub drain_max: Duration,
     /// Its counters.
     pub counts: Arc<TaskCounts>,
-    /// True once it must stop.
-    pub stopping: watch::Receiver<bool>,
+    /// Whether it must stop.
+    pub stop: Stop,
 }
 
 impl Worker {
@@ -75,18 +79,25 @@ impl Worker {
     pub async fn run(self) -> Result<(), StepError> {
         let worker = Arc::new(self);
         let in_hand = Arc::new(Semaphore::new(TASKS_MAX));
-        let mut pollers: HashMap<String, Arc<Poller>> = HashMap::new();
+        let limits = worker.limits(&in_hand);
+        let mut pollers: HashMap<String, Arc<Poller<StepActivity>>> = HashMap::new();
         let mut running = JoinSet::new();
         let (mut is_announced, mut backoff) = (false, Backoff::new());
         loop {
-            let pause = match worker.activities().await {
+            let listed = tokio::select! {
+                biased;
+                _ = worker.stop.requested() => break,
+                listed = worker.activities() => listed,
+            };
+            let pause = match listed {
                 Ok(activities) => {
                     pollers.retain(|_, poller| !poller.has_ended());
                     for (arn, resource) in activities {
                         if pollers.contains_key(&arn) {
                             continue;
                         }
-                        let poller = Poller::new(worker.clone(), in_hand.clone(), arn.clone(), resource);
+                        let activity = StepActivity { worker: worker.clone(), arn: arn.clone(), resource };
+                        let poller = Poller::new(activity, limits.clone());
                         running.spawn(poller.clone().run());
                         pollers.insert(arn, poller);
                     }
@@ -103,7 +114,7 @@ impl Worker {
                     backoff.pause()
                 }
             };
-            if worker.once || worker.stops_within(pause).await {
+            if worker.once || worker.stop.is_requested_within(pause).await {
                 break;
             }
             while running.try_join_next().is_some() {}
@@ -121,21 +132,13 @@ impl Worker {
         Ok(found.into_iter().filter_map(known).collect())
     }
 
-    /// Waits until the worker has been stopping for as long as calls of steps may take to end.
-    async fn drained(&self) {
-        let mut stopping = self.stopping.clone();
-        let is_closed = stopping.wait_for(|stopping| *stopping).await.is_err();
-        if is_closed {
-            // The sender ended without a request to stop.
-            std::future::pending::<()>().await;
+    fn limits(&self, in_hand: &Arc<Semaphore>) -> Limits {
+        Limits {
+            slots: self.slots.clone(),
+            in_hand: in_hand.clone(),
+            stop: self.stop.clone(),
+            once: self.once,
+            counts: self.counts.clone(),
         }
-        tokio::time::sleep(self.drain_max).await;
-    }
-
-    /// Waits. Returns whether the worker must stop.
-    async fn stops_within(&self, duration: Duration) -> bool {
-        let mut stopping = self.stopping.clone();
-        let stopped = stopping.wait_for(|stopping| *stopping);
-        tokio::time::timeout(duration, stopped).await.is_ok()
     }
 }

@@ -178,26 +178,34 @@ fn counters(worker: Child) -> Value {
 }
 
 #[test]
-fn a_worker_runs_as_many_steps_at_once_as_it_may() {
-    // With one slot, a program waits in vain for a second one, so it does not wait long.
-    for (concurrency, at_once, tries) in [("1", 1, 10), ("2", 2, 400)] {
+fn workers_run_as_many_steps_at_once_as_they_may() {
+    // With one slot, a program waits in vain for a second one, so it does not wait long. Three workers with two slots run six programs at
+    // once: none of them receives a third one while another worker has a free slot.
+    for (workers, concurrency, wanted, at_once, tries) in [(1, "1", 2, 1, 10), (3, "2", 6, 6, 400)] {
         let (home, elsewhere) = (Home::plain(), Home::plain());
         let folder = elsewhere.path().join("running");
         std::fs::create_dir(&folder).unwrap();
-        // Waits for a second program, prints how many run, and leaves the second one time to see this one.
+        // Waits for the other programs, and prints how many run.
         let script = format!(
-            "touch {0}/$$; n=0\nwhile [ $n -lt {tries} ] && [ \"$(ls {0} | wc -l)\" -lt 2 ]; do n=$((n + 1)); sleep 0.05; done\n\
-             ls {0} | wc -l; [ $n -lt {tries} ] && sleep 0.5\nrm {0}/$$",
+            "touch {0}/$$; n=0\nwhile [ $n -lt {tries} ] && [ \"$(ls {0} | wc -l)\" -lt {wanted} ]; do n=$((n + 1)); sleep 0.05; done\n\
+             ls {0} | wc -l; [ $n -lt {tries} ] || rm {0}/$$",
             folder.display()
         );
         let program = elsewhere.program("count", &script);
         let server = Server::start(&home);
-        let execution = start(&server, &deployed(&server, &both(&program), 60), "one");
-        let worker = worker_at(&elsewhere, &server.endpoint, &program, &["--concurrency", concurrency]);
+        let mut definition = both(&program);
+        definition["StartAt"] = json!("Items");
+        let items: Vec<usize> = (0..wanted).collect();
+        definition["States"]["Items"] = json!({ "Type": "Pass", "Result": { "items": items }, "Next": "All" });
+        let execution = start(&server, &deployed(&server, &definition, 60), "one");
+        let begin = |_| worker_at(&elsewhere, &server.endpoint, &program, &["--concurrency", concurrency]);
+        let workers: Vec<Child> = (0..workers).map(begin).collect();
         until(60, "the execution", || status(&server, &execution)["status"] != "RUNNING");
         let found = status(&server, &execution);
-        assert_eq!(found["output"], json!([at_once, at_once]).to_string(), "--concurrency {concurrency}: {found}");
-        assert_eq!(counters(worker)["succeeded"], 2);
+        assert_eq!(found["output"], json!(vec![at_once; wanted]).to_string(), "--concurrency {concurrency}: {found}");
+        for worker in workers {
+            assert_eq!(counters(worker)["succeeded"], 2);
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use clap::Args;
 use engine::step::Registry;
 use steps::step_functions::StepFunctions;
-use tokio::sync::{Semaphore, watch};
 
 use crate::{
     clock,
@@ -17,7 +16,7 @@ use crate::{
     step_functions::refused,
     target::parse_endpoint,
     ui::{json, text::counted},
-    worker::{TaskCounts, Worker},
+    worker::{Slots, Stop, StopRequest, TaskCounts, Worker},
     world,
 };
 
@@ -73,7 +72,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     let settings = environments.settings().clone();
     let pinned = Pinned { location, account: None, settings, has_own_settings: true, definition_file: None };
     let endpoint = parse_endpoint(global, &arguments.endpoint)?;
-    let (stop, stopping) = watch::channel(false);
+    let (request, stop) = Stop::new();
     let counts = Arc::new(TaskCounts::default());
     let worker = Worker {
         api: StepFunctions::connect(&endpoint).await.map_err(refused)?,
@@ -82,14 +81,14 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         environment: serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?,
         clock: clock::of(&home),
         name: name(),
-        slots: Arc::new(Semaphore::new(arguments.concurrency)),
+        slots: Slots::new(arguments.concurrency),
         once: arguments.once,
         drain_max: Duration::from_secs(arguments.drain),
         counts: counts.clone(),
-        stopping,
+        stop,
     };
     begin(global, &worker, &arguments.endpoint);
-    let exit = work(global, worker, &stop, &counts).await?;
+    let exit = work(global, worker, &request, &counts).await?;
     match global.output {
         Output::Json => json::print(counts.line()),
         Output::Human if global.quiet => {}
@@ -109,12 +108,7 @@ fn begin(global: &Global, worker: &Worker, endpoint: &str) {
 }
 
 /// Runs the worker until it ends. The first signal drains it, which is its ordinary end: nothing of an execution is lost.
-async fn work(
-    global: &Global,
-    worker: Worker,
-    stop: &watch::Sender<bool>,
-    counts: &TaskCounts,
-) -> Result<Exit, CliError> {
+async fn work(global: &Global, worker: Worker, stop: &StopRequest, counts: &TaskCounts) -> Result<Exit, CliError> {
     let mut running = std::pin::pin!(worker.run());
     let mut every = tokio::time::interval(COUNTS_EVERY);
     let mut is_asked = false;
@@ -126,7 +120,7 @@ async fn work(
             }
             _ = &mut signalled, if !is_asked => {
                 is_asked = true;
-                stop.send_replace(true);
+                stop.send();
                 report!("flow: no new tasks are polled; those received end or are given back (a second signal stops now)");
             }
             _ = every.tick(), if global.output == Output::Json => json::print(counts.line()),

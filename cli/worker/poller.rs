@@ -10,9 +10,16 @@ use std::{
 
 use engine::step::{ErrorClass, StepError};
 use steps::step_functions::ActivityTask;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Worker, task::TaskJob, with_hint};
+use super::{
+    Worker,
+    counts::TaskCounts,
+    slots::{Poll, Slot, Slots},
+    stop::Stop,
+    task::TaskJob,
+    with_hint,
+};
 use crate::backoff::Backoff;
 
 /// The most open polls of one activity while tasks arrive.
@@ -20,20 +27,83 @@ const POLLS_MAX: usize = 8;
 /// The longest time in which AWS may give a task to a poll whose connection is closed. A `flow serve` gives it none.
 const POLL_END_MAX: Duration = Duration::from_secs(65);
 
+/// An activity, and the work on its tasks.
+pub(super) trait Activity: Send + Sync + 'static {
+    /// A task.
+    type Task: Send;
+
+    /// Its ARN.
+    fn arn(&self) -> &str;
+
+    /// Makes one poll; `None` if the worker must stop and the poll did not end in time.
+    fn next_task(&self) -> impl Future<Output = Option<Result<Option<Self::Task>, StepError>>> + Send;
+
+    /// Begins to work on a task, in the slot if there is one, and drops `room` at the end.
+    fn begin(&self, task: Self::Task, slot: Option<Slot>, room: OwnedSemaphorePermit);
+}
+
+/// The activity of a step of a worker.
+pub(super) struct StepActivity {
+    pub worker: Arc<Worker>,
+    pub arn: String,
+    /// The resource of the step.
+    pub resource: String,
+}
+
+impl Activity for StepActivity {
+    type Task = ActivityTask;
+
+    fn arn(&self) -> &str {
+        &self.arn
+    }
+
+    async fn next_task(&self) -> Option<Result<Option<ActivityTask>, StepError>> {
+        let Worker { api, name, stop, .. } = &*self.worker;
+        let stopped = async {
+            stop.requested().await;
+            if !api.answered_as_flow_serve() {
+                tokio::time::sleep(POLL_END_MAX).await;
+            }
+        };
+        tokio::select! {
+            task = api.activity_task(&self.arn, name) => Some(task),
+            () = stopped => None,
+        }
+    }
+
+    fn begin(&self, task: ActivityTask, slot: Option<Slot>, room: OwnedSemaphorePermit) {
+        let job = TaskJob { worker: self.worker.clone(), task, resource: self.resource.clone() };
+        tokio::spawn(async move {
+            job.run(slot).await;
+            drop(room);
+        });
+    }
+}
+
+/// What the pollers of a worker share.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    /// The slots of concurrent steps.
+    pub slots: Slots,
+    /// A permit for each task that the worker may hold.
+    pub in_hand: Arc<Semaphore>,
+    pub stop: Stop,
+    /// Whether each activity is polled only once.
+    pub once: bool,
+    pub counts: Arc<TaskCounts>,
+}
+
 /// Polls one activity: with one poll while no task arrives, with up to [`POLLS_MAX`] while tasks do.
-pub(super) struct Poller {
-    worker: Arc<Worker>,
-    in_hand: Arc<Semaphore>,
-    arn: String,
-    resource: String,
+pub(super) struct Poller<A> {
+    activity: A,
+    limits: Limits,
     polls: AtomicUsize,
     ended: AtomicBool,
 }
 
-impl Poller {
-    pub fn new(worker: Arc<Worker>, in_hand: Arc<Semaphore>, arn: String, resource: String) -> Arc<Self> {
-        let (polls, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Arc::new(Poller { worker, in_hand, arn, resource, polls, ended })
+impl<A: Activity> Poller<A> {
+    pub fn new(activity: A, limits: Limits) -> Arc<Self> {
+        Arc::new(Poller { activity, limits, polls: AtomicUsize::new(0), ended: AtomicBool::new(false) })
     }
 
     /// Whether it has stopped polling, for instance because its activity was deleted.
@@ -49,33 +119,38 @@ impl Poller {
 
     /// Polls until the worker stops. An `extra` poll ends when no task arrives.
     async fn poll(self: Arc<Self>, extra: bool) {
+        let Limits { stop, once, counts, .. } = &self.limits;
         let mut backoff = Backoff::new();
-        while !*self.worker.stopping.borrow() {
-            let Some(room) = self.room().await else { break };
-            match self.next_task().await {
+        while !stop.is_requested() {
+            let Some((room, mut poll)) = self.next_poll().await else { break };
+            let answer = poll.answer(self.activity.next_task()).await;
+            match answer {
                 None => break,
                 Some(Ok(Some(task))) => {
                     backoff.reset();
-                    self.worker.counts.received();
-                    let job = TaskJob { worker: self.worker.clone(), task, resource: self.resource.clone() };
-                    tokio::spawn(async move {
-                        job.run().await;
-                        drop(room);
-                    });
+                    counts.received();
+                    // The slot is taken before the next poll may begin.
+                    self.activity.begin(task, poll.returned_task(), room);
                     self.add_poll();
                 }
-                Some(Ok(None)) if extra => break,
-                Some(Ok(None)) => backoff.reset(),
+                Some(Ok(None)) => {
+                    poll.returned_none();
+                    if extra {
+                        break;
+                    }
+                    backoff.reset();
+                }
                 Some(Err(error)) if error.class == ErrorClass::NotFound => break,
                 Some(Err(error)) => {
-                    self.worker.counts.call_failed();
-                    tracing::warn!("{}: {}", self.arn, with_hint(&error));
-                    if extra || self.worker.stops_within(backoff.pause()).await {
+                    drop((room, poll));
+                    counts.call_failed();
+                    tracing::warn!("{}: {}", self.activity.arn(), with_hint(&error));
+                    if extra || stop.is_requested_within(backoff.pause()).await {
                         break;
                     }
                 }
             }
-            if self.worker.once {
+            if *once {
                 break;
             }
         }
@@ -84,7 +159,7 @@ impl Poller {
 
     /// Adds a poll, because tasks arrive faster than one poll at a time returns them.
     fn add_poll(self: &Arc<Self>) {
-        if self.worker.once {
+        if self.limits.once {
             return;
         }
         let more = |polls| (polls < POLLS_MAX).then_some(polls + 1);
@@ -93,37 +168,25 @@ impl Poller {
         }
     }
 
-    /// Waits until the worker can take another task; `None` if it must stop.
-    async fn room(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        let mut stopping = self.worker.stopping.clone();
+    /// Waits until the worker can take another task, and a slot is free for it; `None` if the worker must stop.
+    async fn next_poll(&self) -> Option<(OwnedSemaphorePermit, Poll)> {
+        let Limits { slots, in_hand, stop, .. } = &self.limits;
         tokio::select! {
             biased;
-            _ = stopping.wait_for(|stopping| *stopping) => None,
-            room = async {
-                // Polls only if a step can run immediately.
-                drop(self.worker.slots.acquire().await.ok()?);
-                self.in_hand.clone().acquire_owned().await.ok()
-            } => room,
-        }
-    }
-
-    /// Makes one poll; `None` if the worker must stop and the poll did not end in time.
-    async fn next_task(&self) -> Option<Result<Option<ActivityTask>, StepError>> {
-        let mut stopping = self.worker.stopping.clone();
-        let stopped = async {
-            let _ = stopping.wait_for(|stopping| *stopping).await;
-            if !self.worker.api.answered_as_flow_serve() {
-                tokio::time::sleep(POLL_END_MAX).await;
-            }
-        };
-        tokio::select! {
-            task = self.worker.api.activity_task(&self.arn, &self.worker.name) => Some(task),
-            () = stopped => None,
+            _ = stop.requested() => None,
+            next = async {
+                // A slot may be held only by what ends soon, and a worker holds some tasks for hours.
+                let room = in_hand.clone().acquire_owned().await.ok()?;
+                Some((room, slots.begin_poll(self.activity.arn()).await))
+            } => next,
         }
     }
 }
 
 /// Boxes a poll, because the type of its future would contain itself.
-fn boxed(poller: Arc<Poller>) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+fn boxed<A: Activity>(poller: Arc<Poller<A>>) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(poller.poll(true))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use deploy::{TaskInput, Visit, WORKER_STOPPED};
 use engine::{
-    journal::StepFailure,
     machine::{cause_of_time_out, refuse_result},
     runner::Clock,
     step::{self, Answer, ErrorClass, Pending, StepContext, StepError},
@@ -12,20 +11,23 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::{ActivityTask, Receipt};
 
-use super::{Worker, counts::Ending};
+use super::{
+    Worker,
+    answer::{AnswerLimits, Outcome, SendAnswer, answer},
+    counts::Ending,
+    slots::Slot,
+};
 use crate::ui::text::one_line;
 
-/// The error of an output that Step Functions does not accept.
-const DATA_LIMIT: &str = "States.DataLimitExceeded";
-/// The longest error name and cause of a failure that was refused although it is within the limits of the API, in bytes of ASCII: a
-/// service may count in another way.
-const ERROR_BYTES_OF_REFUSED: usize = 128;
-const CAUSE_BYTES_OF_REFUSED: usize = 4_096;
 /// The number of heartbeats within HeartbeatSeconds, so that some may be lost.
 const HEARTBEATS_WITHIN_LIMIT: u32 = 3;
-/// How long an answer is repeated while the API cannot be reached, and the longest pause between attempts.
-const ANSWER_MAX: Duration = Duration::from_secs(300);
-const ANSWER_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long a task waits for its first slot before it is given back for another worker, and how often in its visit. The retries that are
+/// left are for workers that end.
+const FIRST_SLOT_MAX: Duration = Duration::from_secs(10);
+const FIRST_SLOT_RETRIES_MAX: u32 = 3;
+/// The causes of a task that is given back.
+const ENDED: &str = "The worker ended.";
+const NO_SLOT: &str = "The worker had no free slot for it. Its step was not called.";
 
 /// A task that a worker holds.
 pub(super) struct TaskJob {
@@ -35,42 +37,40 @@ pub(super) struct TaskJob {
     pub resource: String,
 }
 
-/// The answer of a task.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Outcome {
-    Output(String),
-    Failure { error: String, cause: String },
-    GivenBack,
-    Over,
-}
-
 impl TaskJob {
-    pub async fn run(self) {
+    /// Works on the task, in a slot if one was free when it arrived, and answers it.
+    pub async fn run(self, slot: Option<Slot>) {
         let outcome = match TaskInput::read(&self.task.input) {
             Ok(input) => {
                 let every =
                     input.flow.heartbeat_seconds.map(|seconds| Duration::from_secs(seconds) / HEARTBEATS_WITHIN_LIMIT);
                 tokio::select! {
-                    outcome = self.work(input) => outcome,
+                    outcome = self.work(input, slot) => outcome,
                     () = self.beat(every) => Outcome::Over,
                 }
             }
             Err(error) => Outcome::failure(ErrorClass::Invalid.error_name(), error.to_string()),
         };
-        let ending = self.answer(outcome).await;
-        self.worker.counts.ended(ending);
+        let Worker { stop, drain_max, counts, .. } = &*self.worker;
+        counts.ended(answer(&self, outcome, stop, &AnswerLimits::of(*drain_max)).await);
     }
 
     /// Calls the step until it is done.
-    async fn work(&self, input: TaskInput) -> Outcome {
+    async fn work(&self, input: TaskInput, mut first_slot: Option<Slot>) -> Outcome {
         let mut context = self.context(&input);
-        let mut stopping = self.worker.stopping.clone();
+        let Worker { stop, drain_max, slots, .. } = &*self.worker;
         let mut logged = String::new();
         loop {
             let slot = tokio::select! {
                 biased;
-                _ = stopping.wait_for(|stopping| *stopping) => return Outcome::GivenBack,
-                slot = self.worker.slots.acquire() => slot,
+                _ = stop.requested() => return Outcome::GivenBack(ENDED),
+                slot = async {
+                    match first_slot.take() {
+                        Some(slot) => slot,
+                        None => slots.take().await,
+                    }
+                } => slot,
+                () = no_first_slot(context.poll, input.flow.retry_count) => return Outcome::GivenBack(NO_SLOT),
             };
             context.poll += 1;
             context.now_ms = self.worker.clock.now_ms();
@@ -80,7 +80,7 @@ impl TaskJob {
                 biased;
                 answer = call => answer,
                 // Another worker calls the step again with the same token.
-                () = self.worker.drained() => return Outcome::GivenBack,
+                () = stop.lasts(*drain_max) => return Outcome::GivenBack(ENDED),
             };
             drop(slot);
             match answer {
@@ -96,7 +96,7 @@ impl TaskJob {
                     let deadline_ms = context.deadline_ms.filter(|deadline_ms| *deadline_ms < next_ms);
                     tokio::select! {
                         biased;
-                        _ = stopping.wait_for(|stopping| *stopping) => return Outcome::GivenBack,
+                        _ = stop.requested() => return Outcome::GivenBack(ENDED),
                         () = self.sleep_until(deadline_ms.unwrap_or(next_ms)) => {}
                     }
                     if deadline_ms.is_some() {
@@ -146,64 +146,26 @@ impl TaskJob {
             }
         }
     }
+}
 
-    /// Answers the task. Repeats the answer for a while if the API cannot be reached; after that another worker
-    /// receives the task. Answers with a failure if the API refuses the output.
-    async fn answer(&self, mut outcome: Outcome) -> Ending {
-        let until = tokio::time::Instant::now() + ANSWER_MAX;
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let (Worker { api, .. }, token) = (&*self.worker, &self.task.token);
-            let (sent, ending) = match &outcome {
-                Outcome::Output(output) => (api.task_succeeded(token, output).await, Ending::Succeeded),
-                Outcome::Failure { error, cause } => (api.task_failed(token, error, cause).await, Ending::Failed),
-                Outcome::GivenBack => {
-                    (api.task_failed(token, WORKER_STOPPED, "The worker ended.").await, Ending::GivenBack)
-                }
-                Outcome::Over => return Ending::Over,
-            };
-            match sent {
-                Ok(Receipt::Accepted) => return ending,
-                Ok(Receipt::Over) => return Ending::Over,
-                Err(error) if tokio::time::Instant::now() < until && may_pass(&error) => {
-                    tracing::warn!("an answer failed: {error}");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(ANSWER_PAUSE_MAX);
-                }
-                Err(error) => {
-                    tracing::error!("an answer was refused: {error}");
-                    let Some(next) = outcome.after_refusal(&error) else { return Ending::AnswerRefused };
-                    outcome = next;
-                }
-            }
+impl SendAnswer for TaskJob {
+    async fn send(&self, outcome: &Outcome) -> (Result<Receipt, StepError>, Ending) {
+        let (Worker { api, .. }, token) = (&*self.worker, &self.task.token);
+        match outcome {
+            Outcome::Output(output) => (api.task_succeeded(token, output).await, Ending::Succeeded),
+            Outcome::Failure { error, cause } => (api.task_failed(token, error, cause).await, Ending::Failed),
+            Outcome::GivenBack(cause) => (api.task_failed(token, WORKER_STOPPED, cause).await, Ending::GivenBack),
+            Outcome::Over => (Ok(Receipt::Over), Ending::Over),
         }
     }
 }
 
-impl Outcome {
-    /// A failure within the limits of the API.
-    fn failure(error: &str, cause: String) -> Self {
-        let StepFailure { error, cause, .. } =
-            StepFailure { error: error.to_owned(), cause, details: None }.shortened();
-        Outcome::Failure { error, cause }
+/// Waits until a task has waited too long for its first slot. A step that was polled keeps its task.
+async fn no_first_slot(poll: u32, retry_count: u32) {
+    if poll == 0 && retry_count < FIRST_SLOT_RETRIES_MAX {
+        return tokio::time::sleep(FIRST_SLOT_MAX).await;
     }
-
-    /// The answer after the service refused this one for what it contains, so that the step is not called again in vain. `None` if
-    /// another answer would be refused too.
-    fn after_refusal(&self, error: &StepError) -> Option<Outcome> {
-        if error.class != ErrorClass::Invalid {
-            return None;
-        }
-        let next = match self {
-            Outcome::Output(_) => Outcome::failure(DATA_LIMIT, format!("The output was refused: {error}")),
-            Outcome::Failure { error, cause } => Outcome::Failure {
-                error: plain(error, ERROR_BYTES_OF_REFUSED),
-                cause: plain(cause, CAUSE_BYTES_OF_REFUSED),
-            },
-            Outcome::GivenBack | Outcome::Over => return None,
-        };
-        (next != *self).then_some(next)
-    }
+    std::future::pending().await
 }
 
 /// The deadline of an attempt that begins now, on the steps' clock. A rehearsal's clock runs faster than the server's.
@@ -243,10 +205,6 @@ fn wait_words(context: &StepContext, pending: &Pending) -> String {
     one_line(&words)
 }
 
-fn may_pass(error: &StepError) -> bool {
-    matches!(error.class, ErrorClass::Throttled | ErrorClass::Unknown | ErrorClass::Credentials | ErrorClass::Busy)
-}
-
 /// The answer with the output of a state's step: a failure, as locally, if the output is too large or nested too deep.
 fn output(state: &str, value: &Value) -> Outcome {
     match refuse_result(state, value) {
@@ -258,16 +216,6 @@ fn output(state: &str, value: &Value) -> Outcome {
 fn failed(error: &StepError) -> Outcome {
     let cause = if error.name.is_some() { error.cause.clone() } else { error.to_string() };
     Outcome::failure(error.error_name(), cause)
-}
-
-/// The beginning of a text in printable ASCII.
-fn plain(text: &str, bytes_max: usize) -> String {
-    let printable = |c: char| match c {
-        ' '..='~' => c,
-        c if c.is_whitespace() => ' ',
-        _ => '?',
-    };
-    text.chars().map(printable).take(bytes_max).collect()
 }
 
 /// Every text of a step's arguments that may be an id that this execution created. A worker does not know what other
@@ -301,6 +249,7 @@ fn is_id(text: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use engine::{
+        journal::StepFailure,
         machine::{NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX},
         runner::{ScaledClock, SystemClock},
         step::Instructions,
@@ -347,23 +296,6 @@ mod tests {
             assert_eq!(error, "States.DataLimitExceeded");
             assert!(cause.starts_with("The state/task 'A' ") && cause.contains(words), "{cause}");
         }
-    }
-
-    #[test]
-    fn an_answer_that_is_refused_for_what_it_contains_becomes_a_failure_that_is_accepted() {
-        let refusal = StepError::new(ErrorClass::Invalid, "Invalid Output: 'nested'");
-        let refused = Outcome::Output("[]".to_owned()).after_refusal(&refusal).unwrap();
-        let Outcome::Failure { error, cause } = &refused else { panic!("no failure") };
-        assert_eq!(error, "States.DataLimitExceeded");
-        assert!(cause.contains("Invalid Output: 'nested'"), "{cause}");
-        assert_eq!(refused.after_refusal(&refusal), None, "it cannot be shortened");
-        let long = Outcome::Failure { error: "é".repeat(256), cause: "é\n".repeat(16_384) };
-        let Some(Outcome::Failure { error, cause }) = long.after_refusal(&refusal) else { panic!("no failure") };
-        assert_eq!((error.len(), cause.len()), (ERROR_BYTES_OF_REFUSED, CAUSE_BYTES_OF_REFUSED));
-        assert_eq!(Outcome::Failure { error, cause }.after_refusal(&refusal), None);
-        assert_eq!(Outcome::GivenBack.after_refusal(&refusal), None);
-        let forbidden = StepError::new(ErrorClass::Permission, "not authorized");
-        assert_eq!(Outcome::Output("[]".to_owned()).after_refusal(&forbidden), None, "its content is not the reason");
     }
 
     #[test]
