@@ -70,7 +70,7 @@ impl TaskJob {
                         None => slots.take().await,
                     }
                 } => slot,
-                () = no_first_slot(context.poll, input.flow.retry_count) => return Outcome::GivenBack(NO_SLOT),
+                () = passed(slot_wait_max(context.poll, input.flow.retry_count)) => return Outcome::GivenBack(NO_SLOT),
             };
             context.poll += 1;
             context.now_ms = self.worker.clock.now_ms();
@@ -160,12 +160,16 @@ impl SendAnswer for TaskJob {
     }
 }
 
-/// Waits until a task has waited too long for its first slot. A step that was polled keeps its task.
-async fn no_first_slot(poll: u32, retry_count: u32) {
-    if poll == 0 && retry_count < FIRST_SLOT_RETRIES_MAX {
-        return tokio::time::sleep(FIRST_SLOT_MAX).await;
+/// How long a task waits for a slot; `None` without a limit. A step that was polled keeps its task.
+fn slot_wait_max(poll: u32, retry_count: u32) -> Option<Duration> {
+    (poll == 0 && retry_count < FIRST_SLOT_RETRIES_MAX).then_some(FIRST_SLOT_MAX)
+}
+
+async fn passed(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
     }
-    std::future::pending().await
 }
 
 /// The deadline of an attempt that begins now, on the steps' clock. A rehearsal's clock runs faster than the server's.
@@ -265,6 +269,13 @@ mod tests {
         let ids: Vec<&str> = found.keys().map(String::as_str).collect();
         assert_eq!(ids, ["arn:aws:sns:r:1:t", "vpc-0a1b2c3d"]);
         assert_eq!(found["vpc-0a1b2c3d"], 7);
+    }
+
+    #[test]
+    fn a_task_without_a_slot_is_given_back_and_not_so_often_that_its_state_fails() {
+        assert_eq!(slot_wait_max(0, 0), Some(FIRST_SLOT_MAX));
+        assert_eq!(slot_wait_max(0, FIRST_SLOT_RETRIES_MAX), None, "retries are left for workers that end");
+        assert_eq!(slot_wait_max(1, 0), None, "its step was called and waits");
     }
 
     #[test]
