@@ -49,7 +49,10 @@ impl TaskJob {
                     () = self.beat(every) => Outcome::Over,
                 }
             }
-            Err(error) => Outcome::failure(ErrorClass::Invalid.error_name(), error.to_string()),
+            Err(error) => {
+                drop(slot);
+                Outcome::failure(ErrorClass::Invalid.error_name(), error.to_string())
+            }
         };
         let Worker { stop, drain_max, counts, .. } = &*self.worker;
         counts.ended(answer(&self, outcome, stop, &AnswerLimits::of(*drain_max)).await);
