@@ -103,16 +103,18 @@ impl Activity for TestActivity {
                 None => slots.take().await,
             };
             service.running.lock().unwrap().push((worker, task));
-            service.ended.subscribe().wait_for(|ended| *ended > task).await.unwrap();
+            let mut ended = service.ended.subscribe();
+            ended.wait_for(|ended| *ended > task).await.map(drop).unwrap();
             service.running.lock().unwrap().retain(|(_, of)| *of != task);
             drop((slot, room));
         });
     }
 }
 
+/// The number of workers.
 const WORKERS: usize = 3;
 
-/// A poll that waits for longer than any test.
+/// Longer than any test.
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Starts workers with these slots that poll these activities.
