@@ -44,8 +44,11 @@ impl Stop {
 
     /// Waits until the request is this old.
     pub async fn lasts(&self, duration: Duration) {
-        let at = self.requested().await;
-        tokio::time::sleep_until(at + duration).await;
+        match self.requested().await.checked_add(duration) {
+            Some(until) => tokio::time::sleep_until(until).await,
+            // Later than the clock can show.
+            None => std::future::pending().await,
+        }
     }
 
     /// Waits for the request for at most this long. Returns whether it was made.
@@ -67,5 +70,7 @@ mod tests {
         request.0.send_replace(Instant::now().checked_sub(limit));
         assert!(stop.is_requested() && stop.is_requested_within(limit).await);
         tokio::time::timeout(limit / 2, stop.lasts(limit)).await.unwrap();
+        let longest = stop.lasts(Duration::MAX);
+        assert!(tokio::time::timeout(Duration::from_millis(1), longest).await.is_err(), "no limit");
     }
 }
