@@ -22,6 +22,8 @@ pub enum Exit {
     Changes = 10,
     /// Stopped at a wait or paused; resume later.
     Waiting = 75,
+    /// Ended by SIGHUP, such as when its terminal closed, before the execution ended; nothing is lost.
+    HungUp = 129,
     /// Ended by SIGINT before the execution ended; nothing is lost.
     Interrupted = 130,
     /// Ended by SIGTERM before the execution ended; nothing is lost.
@@ -39,8 +41,14 @@ impl Exit {
             Exit::Failed => 4,
             Exit::Unreachable => 5,
             Exit::Interrupted => 6,
-            Exit::Terminated => 7,
+            Exit::HungUp => 7,
+            Exit::Terminated => 8,
         }
+    }
+
+    /// Whether it is the code of a command that a signal ended.
+    pub fn is_of_signal(self) -> bool {
+        matches!(self, Exit::Interrupted | Exit::HungUp | Exit::Terminated)
     }
 
     /// The more severe of two codes.

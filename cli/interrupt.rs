@@ -1,6 +1,6 @@
-//! Handles SIGINT and SIGTERM. The first signal requests an orderly end, the second ends the process. Without
+//! Handles SIGINT, SIGTERM and SIGHUP. The first signal requests an orderly end, a second SIGINT or SIGTERM ends the process. Without
 //! an [`Orderly`] value the first signal ends the process too. If [`begun`] was not called, the process reports that
-//! nothing was begun.
+//! nothing was begun. A process that ignores SIGHUP when it starts, as under nohup(1), continues to ignore it.
 
 use std::{
     sync::{
@@ -12,7 +12,7 @@ use std::{
 
 use rustix::process::Signal;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{self, SignalKind, signal},
     sync::watch,
 };
 
@@ -24,6 +24,9 @@ use crate::{
 /// SIGXFSZ (signal(7)): a file exceeded the size limit. With a handler, the write fails with an error that can be
 /// reported.
 const SIGXFSZ: i32 = 25;
+
+/// The status of this process: its signals, among others. Systems other than Linux have no such file: SIGHUP then ends the process at once.
+const OWN_STATUS: &str = "/proc/self/status";
 
 /// The message of a command that a signal ends before it begins something.
 const NOTHING_BEGUN: &str = "stopped; nothing was begun";
@@ -78,13 +81,55 @@ fn asked() -> &'static watch::Sender<Option<Exit>> {
     ASKED.get_or_init(|| watch::Sender::new(None))
 }
 
+/// The signals that request the end of the process.
+struct EndSignals {
+    /// `None` in a process that ignores it.
+    hangup: Option<unix::Signal>,
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+}
+
+impl EndSignals {
+    fn install() -> std::io::Result<Self> {
+        // A handler would replace the disposition that the process has inherited.
+        let ignores_hangup =
+            !std::fs::read_to_string(OWN_STATUS).is_ok_and(|status| is_not_ignored(&status, Signal::HUP));
+        let hangup = if ignores_hangup { None } else { Some(signal(SignalKind::hangup())?) };
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(EndSignals { hangup, interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next signal and returns its exit code.
+    async fn next(&mut self) -> Exit {
+        let EndSignals { hangup, interrupt, terminate } = self;
+        let hung_up = async {
+            match hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = hung_up => Exit::HungUp,
+            _ = interrupt.recv() => Exit::Interrupted,
+            _ = terminate.recv() => Exit::Terminated,
+        }
+    }
+}
+
+/// Whether a process does not ignore a signal, by its status file (proc_pid_status(5)).
+fn is_not_ignored(status: &str, signal: Signal) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|ignored| ignored & (1 << (signal.as_raw() - 1)) == 0)
+}
+
 /// Installs the signal handlers. Called once, within the runtime, before the command line is read.
 ///
 /// # Errors
 /// The system refuses a handler.
 pub fn install() -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = EndSignals::install()?;
     let mut file_too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
     tokio::spawn(async move { while file_too_large.recv().await.is_some() {} });
     // The process was stopped, and the shell has printed below the tree: the next drawing goes below that.
@@ -96,10 +141,12 @@ pub fn install() -> std::io::Result<()> {
     });
     tokio::spawn(async move {
         loop {
-            let exit = tokio::select! {
-                _ = interrupt.recv() => Exit::Interrupted,
-                _ = terminate.recv() => Exit::Terminated,
-            };
+            let exit = signals.next().await;
+            // When a terminal closes, the kernel and the shell each send SIGHUP, and a person may have pressed Ctrl-C: that is no request
+            // to end at once.
+            if exit == Exit::HungUp && received().is_some() {
+                continue;
+            }
             handle(exit);
         }
     });
@@ -256,5 +303,15 @@ mod tests {
         assert_eq!(reception.signal(|| true), Some(true));
         reception.is_ended = true;
         assert_eq!(reception.signal(|| true), None);
+    }
+
+    #[test]
+    fn a_process_under_nohup_ignores_the_end_of_its_terminal() {
+        let status = |ignored: &str| format!("Name:\tflow\nSigBlk:\t0000000000000000\nSigIgn:\t{ignored}\n");
+        // SIGPIPE is ignored in every process of Rust.
+        assert!(is_not_ignored(&status("0000000000001000"), Signal::HUP));
+        assert!(!is_not_ignored(&status("0000000000001001"), Signal::HUP));
+        assert!(!is_not_ignored(&status("0000000000001000"), Signal::PIPE));
+        assert!(!is_not_ignored("Name:\tflow\n", Signal::HUP), "it is not known, so the disposition stays");
     }
 }

@@ -111,7 +111,7 @@ pub fn main() -> ExitCode {
     let ends_with_end = arguments.command.prints_lines() && !matches!(arguments.command, arguments::Command::Worker(_));
     let code = match runtime.block_on(arguments::run(arguments)) {
         Ok(exit) => {
-            if ends_with_end && ui::error::is_json() && matches!(exit, Exit::Interrupted | Exit::Terminated) {
+            if ends_with_end && exit.is_of_signal() {
                 ui::error::print_last(&interrupt::stopped(exit), None);
             }
             exit

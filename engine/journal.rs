@@ -12,7 +12,9 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 
-pub use event::{ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails, StateType};
+pub use event::{
+    ErrorAndCause, EvaluationFailedEventDetails, HistoryEvent, HistoryEventDetails, NOT_CALLED, StateType,
+};
 pub use note::{Note, StepFailure};
 pub use read::Entries;
 pub use recorded::{Entered, Recorded, RecordedCall};

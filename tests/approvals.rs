@@ -347,7 +347,8 @@ fn an_end_that_a_rejection_brings_is_printed_also_with_quiet_and_in_json() {
         home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", id], 75);
     }
     let said = home.exits(&["reject", "quiet", "--quiet"], 0);
-    assert!(said.contains("FAILED after"), "{said}");
+    assert!(said.contains("FAILED after") && said.contains("To see how to continue:   flow status quiet"), "{said}");
+    assert!(!said.contains("was rejected"), "it says so once: {said}");
     let said = home.exits(&["reject", "lines", "-o", "json"], 0);
     assert!(said.contains(r#""status":"FAILED""#) && said.contains("FAILED after"), "{said}");
 }

@@ -33,6 +33,10 @@ fn a_server_finds_the_credentials_that_its_profile_gets_later_and_continues_what
     until(20, "it continues", || home.exits(&["status", "one"], 0).contains("SUCCEEDED"));
     let events = home.succeed(&["events", "one"]).to_lowercase();
     assert!(!events.contains("paused") && !events.contains("calledagain"), "no person, no second call: {events}");
+    let withheld = events.lines().filter(|line| line.contains("taskstartfailed")).collect::<Vec<_>>();
+    assert!(!withheld.is_empty() && withheld.iter().all(|line| line.contains("no call was made")), "{events}");
+    let started = events.lines().filter(|line| line.contains(" taskstarted ")).count();
+    assert_eq!(started, withheld.len() + 1, "the history says which call was made: {events}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! After Ctrl-C or a shutdown nothing is done twice, and everything ends.
 
 use std::{
-    process::Stdio,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     serve::Server,
     sts_stub::{STAGING, Sts},
-    support::{Home, send, text, until},
+    support::{Home, send, text, until, valid},
 };
 
 fn work(program: &str) -> Value {
@@ -78,6 +78,79 @@ fn an_execution_that_ends_after_a_signal_has_its_own_exit_code() {
     }
 }
 
+/// A command that does not ignore SIGHUP, as the tests may do themselves.
+fn in_terminal(home: &Home, arguments: &[&str]) -> Command {
+    let plain = home.command(arguments);
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP").arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// When a terminal closes, the kernel and the shell both send SIGHUP.
+#[test]
+fn a_terminal_that_closes_ends_a_command_in_order() {
+    let home = Home::plain();
+    let events = home.path().join("events.jsonl");
+    let recorded = ["--progress", "none", "--events-file", events.to_str().unwrap()];
+    let file = home.waits("long", 3600);
+    for command in [&["run", &file, "--yes", "--id", "one"][..], &["status", "one", "--watch"]] {
+        std::fs::write(&events, "").unwrap();
+        let written = || std::fs::read_to_string(&events).unwrap();
+        let child = in_terminal(&home, &[command, &recorded].concat()).spawn().unwrap();
+        until(10, "an entry is shown", || written().contains("\"entry\""));
+        (0..2).for_each(|_| send("-HUP", child.id()));
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(129), "{command:?}: {}", text(&output.stderr));
+        let lines = valid(&written());
+        let last = lines.last().unwrap();
+        assert!(last["type"] == "end" && last["status"] == "RUNNING", "{command:?}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_command_that_ignores_the_end_of_its_terminal_continues() {
+    let home = Home::plain();
+    home.exits(&["run", &home.waits("long", 3600), "--yes", "--no-wait=0", "--id", "one"], 75);
+    let script = format!("trap '' HUP; exec {} status one --watch", env!("CARGO_BIN_EXE_flow"));
+    let mut watch = Command::new("sh");
+    let mut watch = watch
+        .args(["-c", &script])
+        .env("FLOW_HOME", home.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until_handled(watch.id());
+    // The kernel delivers pending signals in the order of their numbers: SIGHUP is 1, SIGTERM 15.
+    ["-HUP", "-TERM"].iter().for_each(|signal| send(signal, watch.id()));
+    assert_eq!(watch.wait().unwrap().code(), Some(143));
+}
+
+/// The end that a call in flight brings after its terminal has closed was seen by nobody.
+#[test]
+fn an_end_after_the_end_of_the_terminal_is_reported_by_the_next_resume() {
+    let home = Home::plain();
+    let log = home.path().join("log");
+    let program = home.program("work.sh", &format!("echo begin >> {}; sleep 1; exit 3", log.display()));
+    let run = in_terminal(&home, &["run", &home.one("work", &work(&program)), "--yes", "--id", "one"])
+        .env("FLOW_PROGRAMS", &program)
+        .spawn()
+        .unwrap();
+    until(10, "the program runs", || log.exists());
+    send("-HUP", run.id());
+    assert_eq!(run.wait_with_output().unwrap().status.code(), Some(1), "its own exit code");
+    let said = home.exits(&["resume", "--all", "--no-wait", "--quiet"], 1);
+    assert!(said.contains("one   FAILED"), "{said}");
+    assert_eq!(home.exits(&["resume", "--all", "--no-wait", "--quiet"], 0), "");
+}
+
 /// Waits until a process handles SIGTERM.
 fn until_handled(pid: u32) {
     let handled = || {
@@ -90,12 +163,12 @@ fn until_handled(pid: u32) {
 
 #[test]
 fn a_signal_before_anything_is_begun_begins_nothing_and_says_so() {
-    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let home = Home::plain();
         let file = home.waits("long", 3600);
         // It reads its input from a pipe that stays open.
-        let mut run = home.command(&["run", &file, "--yes", "--id", "one", "--input", "-"]);
-        let mut run = run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut run = in_terminal(&home, &["run", &file, "--yes", "--id", "one", "--input", "-"]);
+        let mut run = run.stdin(Stdio::piped()).spawn().unwrap();
         let stdin = run.stdin.take();
         until_handled(run.id());
         send(signal, run.id());

@@ -79,6 +79,7 @@ pub(super) fn event_fields(details: &Details, started: &StartedExecution, event:
         Details::TaskScheduled { .. }
         | Details::TaskStarted { .. }
         | Details::TaskSucceeded { .. }
+        | Details::TaskStartFailed { .. }
         | Details::TaskScheduleFailed { .. }
         | Details::TaskFailed { .. }
         | Details::TaskTimedOut { .. }
@@ -203,6 +204,7 @@ fn task(details: &Details, started: &StartedExecution) -> EventBody {
             ("Started", resource, body)
         }
         Details::TaskSucceeded { resource, output, .. } => ("Succeeded", resource, data("output", output)),
+        Details::TaskStartFailed { resource, failure, .. } => ("StartFailed", resource, failed(failure)),
         Details::TaskScheduleFailed { resource, failure, .. } => ("ScheduleFailed", resource, failed(failure)),
         Details::TaskFailed { resource, failure, .. } => ("Failed", resource, failed(failure)),
         Details::TaskTimedOut { resource, failure, .. } => ("TimedOut", resource, failed(failure)),

@@ -19,6 +19,8 @@ impl View {
             Details::StateExited { name, state_type, .. } => self.exit(&path(name), *state_type, at_ms),
             Details::StateAborted { name, .. } => self.stop(&path(name), at_ms),
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
+            Details::TaskStarted { name, .. } => self.started(&path(name), at_ms),
+            Details::TaskStartFailed { name, .. } => self.not_called(&path(name)),
             Details::TaskSubmitted { name, .. } => self.set(&path(name), Doing::Parked { deadline_ms: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
             Details::ParallelStateStarted { name } => self.abandon_inner_states(&path(name), at_ms),
@@ -45,7 +47,6 @@ impl View {
             Details::ExecutionRedriven { .. } => self.redrive(at_ms),
             // No `_`: the compiler asks about a new kind of event. A kind that this version does not know is `Unknown`.
             Details::EvaluationFailed(_)
-            | Details::TaskStarted { .. }
             | Details::TaskScheduleFailed { .. }
             | Details::TaskFailed { .. }
             | Details::TaskTimedOut { .. }
@@ -108,6 +109,20 @@ impl View {
         if let Some(state) = self.states.get_mut(path) {
             (state.called, state.called_ms, state.answered) = (true, Some(at_ms), false);
             state.doing = Doing::Running;
+        }
+    }
+
+    /// A call is made. One that an earlier process did not make was scheduled long before.
+    fn started(&mut self, path: &str, at_ms: u64) {
+        if self.states.get(path).is_some_and(|state| !state.called) {
+            self.scheduled(path, at_ms);
+        }
+    }
+
+    /// The call that was scheduled was not made.
+    pub(super) fn not_called(&mut self, path: &str) {
+        if let Some(state) = self.states.get_mut(path) {
+            (state.called, state.called_ms) = (false, None);
         }
     }
 

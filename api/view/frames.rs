@@ -37,14 +37,13 @@ impl View {
         }
     }
 
-    /// A first call that is scheduled but due: the process that scheduled it stopped before it made the call.
+    /// A first call that is scheduled but due: the process that scheduled it stopped before it made the call. The journals of earlier
+    /// versions do not record that.
     fn see_withheld_call(&mut self, row: &FrameRow) {
         let FrameState::Task { next_poll_ms: Some(_), waiting: None, parked: None, .. } = row.frame_state else {
             return;
         };
-        if let Some(state) = self.states.get_mut(&row.state_path()) {
-            (state.called, state.called_ms) = (false, None);
-        }
+        self.not_called(&row.state_path());
     }
 
     /// Whether frames know more than the journal entries that are folded in: when a Wait ends, or how far a distributed Map is.

@@ -324,6 +324,28 @@ fn the_state_before_a_fail_is_the_last_one_that_calls_something_and_can_be_enter
 }
 
 #[test]
+fn a_call_that_was_not_made_is_called_when_another_process_makes_it() {
+    let task = json!({ "Type": "Task", "Resource": "flow:test:call", "End": true });
+    let mut view = view(&json!({ "StartAt": "T", "States": { "T": task } }));
+    let started = |sequence| {
+        let (name, resource) = ("T".into(), "flow:test:call".into());
+        event(sequence, HistoryEventDetails::TaskStarted { name, resource, worker: None })
+    };
+    let failure = error_and_cause(engine::journal::NOT_CALLED);
+    let (name, resource) = ("T".into(), "flow:test:call".into());
+    let withheld = HistoryEventDetails::TaskStartFailed { name, resource, failure };
+    view.fold(&entered(1, StateType::Task, "T"));
+    view.fold(&scheduled(2, "T"));
+    view.fold(&started(3));
+    assert_eq!((view.states["T"].called, view.states["T"].called_ms), (true, Some(2_000)));
+    view.fold(&event(4, withheld));
+    assert_eq!((view.states["T"].called, view.states["T"].called_ms), (false, None));
+    assert!(view.failure.is_none() && view.states["T"].failure().is_none(), "the attempt continues");
+    view.fold(&started(5));
+    assert_eq!((view.states["T"].called, view.states["T"].called_ms), (true, Some(5_000)));
+}
+
+#[test]
 fn the_end_of_a_wait_is_taken_from_a_later_view() {
     let definition =
         json!({ "StartAt": "Pause", "States": { "Pause": { "Type": "Wait", "Seconds": 3, "End": true } } });

@@ -40,11 +40,11 @@ impl Afterwards {
     }
 }
 
-/// Reads what an execution does after an answer, and records an end as shown.
+/// Reads what an execution does after an answer, and records an end as shown. `rejected`: the state and the user of a rejection.
 ///
 /// # Errors
 /// The execution cannot be read.
-pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliError> {
+pub async fn afterwards(handle: &Handle, id: &str, rejected: Option<(&str, &str)>) -> Result<Afterwards, CliError> {
     if handle.at_step_functions().await.is_some() {
         return Ok(Afterwards { text: ".".to_owned(), status: None, concerns_a_person: false });
     }
@@ -67,7 +67,11 @@ pub async fn afterwards(handle: &Handle, id: &str) -> Result<Afterwards, CliErro
     end_was_shown(handle, &described.execution).await?;
     let now_ms = clock::of(handle.home()).now_ms();
     let status = display_status(&described.execution, false, None, now_ms);
-    let text = format!(". {}", summary::display_line(&described.view, status, now_ms));
+    let line = match rejected {
+        Some(rejected) => summary::line_after_rejection(&described.view, status, now_ms, rejected),
+        None => summary::display_line(&described.view, status, now_ms),
+    };
+    let text = format!(". {line}");
     let has_failed = described.execution.status != ExecutionStatus::Succeeded;
     Ok(Afterwards::new(text, described.execution.status, has_failed))
 }

@@ -193,7 +193,8 @@ async fn answer(global: &Global, answered: Answered, answer: Answer, author: Aut
         _ => locate_at(global, &target, &wanted).await?,
     };
     let (id, handle) = located.answer().await?;
-    let word = if answer == Answer::Reject { "rejected" } else { "approved" };
+    let is_rejection = answer == Answer::Reject;
+    let word = if is_rejection { "rejected" } else { "approved" };
     let decision = match decision(&handle, &id, state.as_deref(), answer).await {
         Ok(decision) => decision,
         Err(error) => {
@@ -202,7 +203,11 @@ async fn answer(global: &Global, answered: Answered, answer: Answer, author: Aut
         }
     };
     let answered = match send(&handle, id.clone(), state, decision, author).await {
-        Ok(response) => answered::afterwards(&handle, &id).await.map(|afterwards| (response, afterwards)),
+        Ok(response) => {
+            let rejected = is_rejection.then_some((response.state.as_str(), response.user.as_str()));
+            let afterwards = answered::afterwards(&handle, &id, rejected).await;
+            afterwards.map(|afterwards| (response, afterwards))
+        }
         Err(refused) => {
             let hint = answered::hint_of_refusal(&handle, &id, &refused).await;
             let refused = if_pruned(&id, refused);

@@ -40,6 +40,11 @@ impl Outage {
         Outage { service, id: id.to_owned(), wait_max, began: None, backoff: Backoff::new() }
     }
 
+    /// Whether a service drives the execution: it continues without this process.
+    pub fn is_at_service(&self) -> bool {
+        self.service.is_some()
+    }
+
     /// When to repeat a call that failed. Says once that the service cannot be reached.
     ///
     /// # Errors

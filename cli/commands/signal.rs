@@ -70,7 +70,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
     let request = SignalTaskRequest { id: id.clone(), state: state.clone(), outcome, by, early };
     let answer = handle.call::<SignalTask>(request).await;
     let afterwards = match &answer {
-        Ok(_) => answered::afterwards(&handle, &id).await,
+        Ok(_) => answered::afterwards(&handle, &id, None).await,
         // A refused answer changes nothing, so no end counts as shown.
         Err(_) => Ok(answered::Afterwards::default()),
     };

@@ -10,7 +10,7 @@ use api::{
     view::{Typical, View},
 };
 use engine::{
-    machine::ExecutionStatus,
+    machine::{ExecutionHeader, ExecutionStatus},
     runner::{Clock, RunnerEvent},
 };
 
@@ -93,12 +93,15 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         let marked = (view.last_sequence, Instant::now());
         let mut follow =
             Follow { watch, proceeded_ms, known_sequence, frames_read: None, marked, clock: clock.as_ref() };
-        match follow.until_stop(handle, (&mut view, &mut outage), display).await? {
-            Some(stop) => break stop,
-            None => handle.take_over(id, watch.no_wait).await?,
-        }
+        let found = match follow.until_stop(handle, (&mut view, &mut outage), display).await {
+            Ok(Some(stop)) => break stop,
+            Ok(None) => handle.take_over(id, watch.no_wait).await,
+            Err(error) => Err(error),
+        };
+        let driven = outage.is_at_service();
+        found.map_err(|error| cut_short(error, (&before.execution, driven), (&view, clock.now_ms()), display))?;
     };
-    let called = stopped::in_flight(&view);
+    let (called, seen_sequence) = (stopped::in_flight(&view), view.last_sequence);
     let asked = match stop {
         Stop::Asked(exit) => {
             stop_driving(handle, watch, &mut view, &called, display).await?;
@@ -106,8 +109,14 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         }
         Stop::Settled | Stop::Asleep => None,
     };
-    let displayed = asked.filter(|_| !watch.is_one_of_many).map(|_| view.last_sequence);
-    let DescribeExecutionResponse { execution, frames, view, driven, .. } = outage.describe(handle, false).await?;
+    // After SIGHUP nobody sees what this process prints.
+    let seen = |exit: Exit| if exit == Exit::HungUp { seen_sequence } else { view.last_sequence };
+    let displayed = asked.filter(|_| !watch.is_one_of_many).map(seen);
+    let described = outage.describe(handle, false).await;
+    let driven = outage.is_at_service();
+    let described =
+        described.map_err(|error| cut_short(error, (&before.execution, driven), (&view, clock.now_ms()), display))?;
+    let DescribeExecutionResponse { execution, frames, view, driven, .. } = described;
     let exit = match ended(&view) {
         Some(exit) => exit,
         None => asked.unwrap_or(Exit::Waiting),
@@ -123,8 +132,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     };
     // This process is about to stop driving its executions.
     let driven = driven && (is_remote || exit == Exit::Success);
-    let is_news = view.last_sequence > shown_before;
-    if is_news {
+    let is_unseen_end = asked == Some(Exit::HungUp) && execution.status != ExecutionStatus::Running;
+    if view.last_sequence > shown_before && !is_unseen_end {
         let request =
             MarkShownRequest { id: id.to_owned(), sequence: displayed.unwrap_or(view.last_sequence), continues: false };
         handle.call::<MarkShown>(request).await?;
@@ -133,6 +142,20 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let needs = Needs::of(id, &frames, execution.deadline_ms);
     let display_status = display_status(&execution, driven, needs.as_ref(), clock.now_ms());
     Ok(Watched { display_status, needs_are_news, exit, last_line, view })
+}
+
+/// Ends the display of a watch that a signal ends while the next owner or a service is awaited: the last line follows what was shown.
+/// Returns the error. `driven`: a service drives the execution.
+fn cut_short(
+    error: CliError,
+    (known, driven): (&ExecutionHeader, bool),
+    (view, now_ms): (&View, u64),
+    display: &mut Display,
+) -> CliError {
+    if error.exit.is_of_signal() {
+        display.stop(view, display_status(known, driven, None, now_ms), now_ms);
+    }
+    error
 }
 
 /// The exit code of an execution that has ended, also if it ended after a signal.

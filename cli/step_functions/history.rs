@@ -17,7 +17,7 @@ use api::{
 };
 use engine::{
     asl::each_state,
-    journal::{EntryContent, HistoryEvent, JournalEntry, Note, StepFailure, state_path},
+    journal::{EntryContent, HistoryEvent, JournalEntry, NOT_CALLED, Note, StepFailure, state_path},
 };
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
@@ -189,7 +189,7 @@ impl History {
         }
         if event.kind == "ExecutionRedriven" {
             position = self.last_failed.clone();
-        } else if is_failure_of_attempt(&event.kind) {
+        } else if is_failure_of_attempt(event) {
             self.last_failed = position.clone();
         }
         let frame = self.frame(&position);
@@ -244,7 +244,7 @@ impl History {
             self.attempts.remove(path);
         } else if event.kind.ends_with("Scheduled") {
             *self.attempts.entry(path.to_owned()).or_default() += 1;
-        } else if is_failure_of_attempt(&event.kind) {
+        } else if is_failure_of_attempt(event) {
             self.failures.insert(event.id, (path.to_owned(), failure_of(event), event.timestamp_ms));
         } else if ["ParallelStateFailed", "MapStateFailed"].contains(&event.kind.as_str()) {
             self.composite_failures.insert(event.id, failure_of(event));
@@ -297,7 +297,12 @@ fn failure_of(event: &RemoteEvent) -> StepFailure {
     StepFailure { error, cause, details: None }
 }
 
-fn is_failure_of_attempt(kind: &str) -> bool {
+fn is_failure_of_attempt(event: &RemoteEvent) -> bool {
+    let kind = event.kind.as_str();
+    // A flow serve withheld the call, and continues the attempt.
+    if event.error.as_deref() == Some(NOT_CALLED) {
+        return false;
+    }
     let calls = ["Task", "Activity", "LambdaFunction"].iter().any(|call| kind.starts_with(call));
     let ends = ["Failed", "TimedOut"].iter().any(|end| kind.ends_with(end));
     calls && ends && !kind.ends_with("StateFailed")

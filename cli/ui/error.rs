@@ -20,25 +20,28 @@ pub fn is_json() -> bool {
     AS_JSON.load(Ordering::Relaxed)
 }
 
-/// Prints an error: for programs as a JSON line on standard output, for people on standard error.
+/// Prints an error: for programs as a JSON line on standard output, for people on standard error. The error of a command that a signal ends
+/// is no line for programs if a line that ends the command was printed.
 pub fn print(error: &CliError) {
-    if is_json() {
-        return json::print(line(error));
+    match (is_json(), error.exit.is_of_signal()) {
+        (true, true) => return json::print_last(line(error)),
+        (true, false) => return json::print(line(error)),
+        (false, true) => record::last_event(&json::complete(line(error))),
+        (false, false) => record::event(&json::complete(line(error))),
     }
-    record::event(&json::complete(line(error)));
     report!("flow: {}", visible(&error.message));
     if let Some(hint) = &error.hint {
         report!("hint: {}", visible(hint));
     }
 }
 
-/// Prints the error of a command that a signal ends: for programs, unless a line that ends the command was printed, and nothing follows it;
-/// for people below what is in `above`, if that is given.
+/// Prints the error of a command that a signal ends: for programs and in the file of events, unless a line that ends the command was
+/// printed, and nothing follows it; for people below what is in `above`, if that is given.
 pub fn print_last(error: &CliError, above: Option<&str>) {
     if is_json() {
         return json::print_last(line(error));
     }
-    record::event(&json::complete(line(error)));
+    record::last_event(&json::complete(line(error)));
     if let Some(above) = above {
         report!("{above}flow: {}", visible(&error.message));
     }

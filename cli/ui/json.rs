@@ -99,10 +99,15 @@ impl Printed {
         }
         self.first();
         let line = complete(line);
-        self.is_at_end = matches!(line["type"].as_str(), Some("end" | "error"));
+        self.is_at_end = ends_command(&line);
         record::event(&line);
         say_raw!("{}", text(&line));
     }
+}
+
+/// Whether a line is of a type that ends a command.
+pub fn ends_command(line: &Value) -> bool {
+    matches!(line["type"].as_str(), Some("end" | "error"))
 }
 
 /// The text of a line, as [`escaped`] says.

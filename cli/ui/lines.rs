@@ -29,7 +29,7 @@ pub fn lines(view: &View, entry: &JournalEntry) -> Vec<String> {
         format!("{at} {what:<9} ({number:>2}/{total}) {}{rest}", title(view, path))
     };
     match &entry.content {
-        EntryContent::Note(note) => note_line(note, entry.timestamp_ms, &line).into_iter().collect(),
+        EntryContent::Note(note) => note_line(view, note, entry.timestamp_ms, &line).into_iter().collect(),
         EntryContent::Event(event) => event_lines(view, entry.timestamp_ms, event, &line),
     }
 }
@@ -49,10 +49,12 @@ fn event_lines(
         }
         Details::StateExited { name, .. } if is_section(view, &path(name)) => {
             let state = view.states.get(&path(name));
+            // The line of the note says how a section ended whose failure was caught.
+            if state.is_some_and(|state| matches!(state.doing, Doing::Caught { .. })) {
+                return Vec::new();
+            }
             let took = state.map_or(0, |state| view.active_ms(state.entered_ms, at_ms));
-            let is_caught = state.is_some_and(|state| matches!(state.doing, Doing::Caught { .. }));
-            let what = if is_caught { "Failed" } else { "Completed" };
-            vec![line(what, &path(name), format!("after {}", duration(took)))]
+            vec![line("Completed", &path(name), format!("after {}", duration(took)))]
         }
         Details::StateExited { state_type: StateType::Task, name, .. } if name.starts_with("Wait") => {
             let state = view.states.get(&path(name)).filter(|state| !matches!(state.doing, Doing::Caught { .. }));
@@ -121,7 +123,7 @@ pub fn path_of(entry: &JournalEntry) -> Option<String> {
     }
 }
 
-fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> String) -> Option<String> {
+fn note_line(view: &View, note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> String) -> Option<String> {
     Some(match note {
         Note::Waiting { state_path, reason, next_poll_ms, deadline_ms, instructions, .. } => {
             let deadline = deadline_ms.map_or_else(String::new, |due| format!(" · times out {}", moment(due, at_ms)));
@@ -145,7 +147,12 @@ fn note_line(note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, String) -> Strin
             let cause = cause_or_error(failure).trim_end_matches('.');
             // Step Functions' history does not name the next state, and several rules of the definition may lead to it.
             let continues = if next.is_empty() { String::new() } else { format!("; continues at {next}") };
-            line("Caught", state_path, format!("{cause}{continues}"))
+            // The exit of a section has no line of its own then.
+            let section = view.states.get(state_path).filter(|_| is_section(view, state_path));
+            let took = section.map_or_else(String::new, |state| {
+                format!("after {}: ", duration(view.active_ms(state.entered_ms, at_ms)))
+            });
+            line("Caught", state_path, format!("{took}{cause}{continues}"))
         }
         Note::ResourceChanged { change, .. } if change.action == ChangeAction::Unchanged => return None,
         Note::ResourceChanged { state_path, change } => {
@@ -298,6 +305,19 @@ mod tests {
         assert!(shown.contains(r"by ann\nbob on desk (fine\n12:00:00 Completed ( 1/1) Deploy\u{1b}[31m)"), "{shown}");
         assert!(shown.contains("first\n    12:00:00 Completed"), "{shown}");
         assert_eq!(shown.lines().filter(|line| !line.starts_with(' ')).count(), 2, "{shown}");
+    }
+
+    #[test]
+    fn a_section_whose_failure_is_caught_has_one_line_about_that() {
+        let mut story = Story::new("release-7k3f", &sections(&["Deploy", "Roll back"]));
+        let (error, cause) = ("Broken".to_owned(), "Lost.".to_owned());
+        let failure = engine::journal::StepFailure { error, cause, details: None };
+        let (state_path, next) = ("Deploy".to_owned(), "Roll back".to_owned());
+        story.enter(0.0, "", StateType::Parallel, "Deploy");
+        story.note(5.0, Note::Caught { state_path, next, failure }).exit(5.0, "", StateType::Parallel, "Deploy");
+        let shown: Vec<String> = story.entries.iter().flat_map(|entry| lines(&story.view, entry)).collect();
+        assert_eq!(shown.len(), 2, "{shown:?}");
+        assert!(shown[1].ends_with("Caught    ( 1/2) Deploy: after 5.0s: Lost; continues at Roll back"), "{shown:?}");
     }
 
     #[test]

@@ -6,7 +6,10 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use api::view::View;
@@ -23,6 +26,8 @@ static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
 struct Recorder {
     events: Option<Mutex<EventsFile>>,
+    /// Whether the last line that was added is of a type that ends a command.
+    is_at_end: AtomicBool,
     /// `None` after the last report.
     report: Mutex<Option<DocumentFile>>,
     /// Whether what is recorded can be read after the display has no reader any more.
@@ -61,6 +66,7 @@ pub fn open(global: &Global) -> Result<(), CliError> {
     let [events, report] = files;
     let recorder = Recorder {
         events: events.map(open_events).transpose()?.map(Mutex::new),
+        is_at_end: AtomicBool::new(false),
         report: Mutex::new(report.map(open_report).transpose()?),
         is_beside_the_display: files.into_iter().flatten().any(|file| !is_standard_output(file)),
         watched: Mutex::default(),
@@ -84,8 +90,16 @@ pub fn is_beside_the_display() -> bool {
 pub fn event(line: &Value) {
     let Some(recorder) = RECORDER.get() else { return };
     let Some(events) = &recorder.events else { return };
+    recorder.is_at_end.store(json::ends_command(line), Ordering::SeqCst);
     let written = locked(events).add(&json::text(line));
     recorder.note(written);
+}
+
+/// Adds the last line of a command that a signal ends, unless the last line that was added ends the command.
+pub fn last_event(line: &Value) {
+    if !RECORDER.get().is_some_and(|recorder| recorder.is_at_end.load(Ordering::SeqCst)) {
+        event(line);
+    }
 }
 
 /// An execution is not watched any more: writes the report again.

@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use api::view::{Doing, Remedy, StateView, View, Wait};
+use api::{
+    flow::REJECTED,
+    view::{Doing, Remedy, StateView, View, Wait},
+};
 use engine::{
     journal::{StateType, StepFailure},
     machine::{EarlySignal, ExecutionHeader, ExecutionStatus, SignalAnswer},
@@ -191,6 +194,22 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
             format!("{ended} To see why and how to continue:   flow status {id}{OPTIONS}")
         }
     }
+}
+
+/// [`display_line`] after the line that says who has rejected an approval. An end whose cause begins with that does not repeat it.
+/// `rejected`: the path of the approval's state, and the user.
+pub fn line_after_rejection(view: &View, display_status: &str, now_ms: u64, rejected: (&str, &str)) -> String {
+    let (state_path, user) = rejected;
+    let begin = format!("\"{state_path}\" was rejected by {user} ");
+    let repeats = |(error, cause): &(String, String)| {
+        [REJECTED, View::RUNBOOK_NOT_COMPLETED].contains(&error.as_str()) && cause.starts_with(&begin)
+    };
+    if !view.failure.as_ref().is_some_and(repeats) {
+        return display_line(view, display_status, now_ms);
+    }
+    let (took, id) = (duration(view.took_ms(now_ms)), quote_name(&view.id));
+    let ended = with_full_stop(&format!("{display_status} after {took}"));
+    format!("{ended} To see how to continue:   flow status {id}{OPTIONS}")
 }
 
 fn failure(view: &View, took: &str) -> Vec<String> {

@@ -10,7 +10,7 @@ mod row;
 use std::collections::HashMap;
 
 use api::view::{Doing, Made, MapProgress, StateView, Typical, View, is_inside};
-use engine::{journal::StateType, step::Approval};
+use engine::{journal::StateType, machine::ExecutionStatus, step::Approval};
 
 pub use below::{tree_with_last_line, tree_with_questions};
 use contents::Contents;
@@ -135,10 +135,12 @@ fn approval_of(state: &StateView) -> Option<&Approval> {
 /// for the time left is cut in its middle.
 fn header(shown: &Shown, screen: &Screen) -> Line {
     let Shown { view, display_status, typical, now_ms } = *shown;
-    let mut pieces = vec![
-        (2, Tone::Plain, format!("{}/{}", view.sections_done(), view.sections.len())),
-        (1, Tone::Plain, duration(view.took_ms(now_ms))),
-    ];
+    let (done, total) = (view.sections_done(), view.sections.len());
+    let mut pieces = vec![(1, Tone::Plain, duration(view.took_ms(now_ms)))];
+    // A success leaves nothing to do: a section whose failure was caught, or that was not entered, is no remainder.
+    if done == total || view.status != ExecutionStatus::Succeeded {
+        pieces.insert(0, (2, Tone::Plain, format!("{done}/{total}")));
+    }
     let cells = |text: &str| GAP_CELLS + width(text);
     let mut always = cells(display_status);
     if let Some(left) = typical.and_then(|typical| view.time_left(typical, now_ms)) {

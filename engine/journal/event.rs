@@ -40,6 +40,9 @@ pub struct EvaluationFailedEventDetails {
     pub cause: String,
 }
 
+/// The error of a [`HistoryEventDetails::TaskStartFailed`]: the attempt continues with the call, so no rule of the definition matches it.
+pub const NOT_CALLED: &str = "Flow.NotCalled";
+
 /// The types of event that this version of the machine writes, each with AWS's details.
 #[expect(missing_docs, reason = "the fields are those of the API reference's event details, under their names")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,6 +94,14 @@ pub enum HistoryEventDetails {
     },
     /// A Task's call succeeded.
     TaskSucceeded { name: Arc<str>, resource: Arc<str>, output: Arc<Value> },
+    /// A Task's call that was scheduled was not made: the process stopped or cannot act for the execution. A TaskStarted follows when
+    /// another process makes it. The error is [`NOT_CALLED`].
+    TaskStartFailed {
+        name: Arc<str>,
+        resource: Arc<str>,
+        #[serde(flatten)]
+        failure: ErrorAndCause,
+    },
     /// A Task could not be scheduled: its activity does not exist.
     TaskScheduleFailed {
         name: Arc<str>,

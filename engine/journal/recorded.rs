@@ -51,6 +51,8 @@ pub struct Recorded {
     /// The state that a resume enters again, and the variables of the frames on the path to it.
     reentry: Option<(String, Variables)>,
     calls: Vec<RecordedCall>,
+    /// The calls that were scheduled and that no process has made yet.
+    withheld: Vec<RecordedCall>,
     changes: Vec<(u64, String, ResourceChange)>,
 }
 
@@ -109,6 +111,16 @@ impl Recorded {
                 sequence: entry.sequence,
                 succeeded: None,
             }),
+            HistoryEventDetails::TaskStartFailed { name, .. } => {
+                let withheld =
+                    Self::last_of(&self.calls, &state_path(frame, name)).map(|index| self.calls.remove(index));
+                self.withheld.extend(withheld);
+            }
+            HistoryEventDetails::TaskStarted { name, .. } => {
+                let made = Self::last_of(&self.withheld, &state_path(frame, name));
+                let made = made.map(|index| RecordedCall { sequence: entry.sequence, ..self.withheld.remove(index) });
+                self.calls.extend(made);
+            }
             HistoryEventDetails::TaskSucceeded { name, .. } => self.answered(&state_path(frame, name), true),
             HistoryEventDetails::TaskFailed { name, .. } | HistoryEventDetails::TaskTimedOut { name, .. } => {
                 self.answered(&state_path(frame, name), false);
@@ -117,9 +129,17 @@ impl Recorded {
         }
     }
 
+    /// The index of the last call of a state.
+    fn last_of(calls: &[RecordedCall], state_path: &str) -> Option<usize> {
+        calls.iter().rposition(|call| call.state_path == state_path)
+    }
+
     fn answered(&mut self, state_path: &str, succeeded: bool) {
-        if let Some(call) = self.calls.iter_mut().rev().find(|call| call.state_path == state_path) {
-            call.succeeded = Some(succeeded);
+        // A Task may time out before its call is made.
+        if let Some(index) = Self::last_of(&self.withheld, state_path) {
+            self.withheld.remove(index);
+        } else if let Some(index) = Self::last_of(&self.calls, state_path) {
+            self.calls[index].succeeded = Some(succeeded);
         }
     }
 

@@ -28,7 +28,7 @@ pub fn advance(execution: &mut Execution, input: Input, moment: &Moment, evaluat
         Input::Resume { environment, recover } => turn.resume(environment, recover),
         Input::AwaitedSettled { execution } if running && !turn.is_cancelling() => turn.awaited_settled(&execution),
         Input::ResumeFrom { path, environment } => turn.resume_from(&path, environment),
-        Input::Withheld { frame, visit, attempt } if running => turn.withheld(frame, visit, attempt),
+        Input::Withheld { frame, visit, attempt, reason } if running => turn.withheld(frame, visit, attempt, &reason),
         Input::Recover if running => turn.recover(),
         _ => {}
     }

@@ -58,8 +58,9 @@ pub enum Input {
     /// Ignored if `check_reentry` refuses the path.
     ResumeFrom { path: Vec<Reentry>, environment: Option<Arc<Value>> },
     /// The runner does not make this call, which the last turn requested, because it stops or cannot act for the execution: the next
-    /// process makes it. Ignored unless the call is in flight, and if an earlier process may have made it.
-    Withheld { frame: FrameId, visit: u64, attempt: u32 },
+    /// process makes it. Ignored unless the call is in flight, and if an earlier process may have made it. `reason` is written into the
+    /// journal.
+    Withheld { frame: FrameId, visit: u64, attempt: u32, reason: String },
     /// A process loaded the execution from the store: poll again the tasks that were in flight when the previous process ended.
     Recover,
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     asl::{State, StateKind, Task, Template},
-    journal::{ErrorAndCause, HistoryEventDetails, Note, Signaller, StepFailure},
+    journal::{ErrorAndCause, HistoryEventDetails, NOT_CALLED, Note, Signaller, StepFailure},
     step::{ChangeAction, ErrorClass, Resource, ResourceChange, StepError, idempotency_token},
 };
 
@@ -139,7 +139,8 @@ impl Turn<'_> {
     }
 
     /// Records that the requested poll was not made: it is due at once, so that the next process makes it as if it were requested then.
-    pub fn withheld(&mut self, id: FrameId, visit: u64, attempt: u32) {
+    /// The history says so of the first poll: the others have no events.
+    pub fn withheld(&mut self, id: FrameId, visit: u64, attempt: u32, reason: &str) {
         if !self.execution.can_withhold(id, visit, attempt) {
             return;
         }
@@ -147,6 +148,20 @@ impl Turn<'_> {
         let FrameState::Task { poll, next_poll_ms, .. } = &mut self.row(id).frame_state else { return };
         *poll -= 1;
         *next_poll_ms = Some(now);
+        if *poll == 0
+            && let Some((name, resource)) = self.name_and_resource(id)
+        {
+            let failure = ErrorAndCause { error: NOT_CALLED.to_owned(), cause: format!("no call was made: {reason}") };
+            self.event(Some(id), HistoryEventDetails::TaskStartFailed { name, resource, failure });
+        }
+    }
+
+    /// Makes the first call of an attempt, which an earlier process did not make.
+    fn make_withheld_call(&mut self, id: FrameId) {
+        if let Some((name, resource)) = self.name_and_resource(id) {
+            self.event(Some(id), HistoryEventDetails::TaskStarted { name, resource, worker: None });
+        }
+        self.poll(id);
     }
 
     /// Notes that a call is made again of which nothing is known: its process has ended without recording an answer. The poll of a wait
@@ -174,6 +189,7 @@ impl Turn<'_> {
     pub fn task_is_due(&mut self, id: FrameId) {
         let now = self.now_ms();
         match &self.frame(id).row.frame_state {
+            FrameState::Task { next_poll_ms: Some(next), poll: 0, .. } if *next <= now => self.make_withheld_call(id),
             FrameState::Task { next_poll_ms: Some(next), .. } if *next <= now => self.poll(id),
             FrameState::Task { .. } => self.task_timed_out(id),
             _ => {}

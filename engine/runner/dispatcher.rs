@@ -373,7 +373,13 @@ impl Dispatcher {
                 }
                 // The turn was in progress when the drain began: in a lane, or its commit was being written.
                 Command::CallStep(call) if self.draining.has_begun() => {
-                    withheld.push(Input::Withheld { frame: call.frame, visit: call.visit, attempt: call.attempt });
+                    let reason = "the process that was to make it stopped".to_owned();
+                    withheld.push(Input::Withheld {
+                        frame: call.frame,
+                        visit: call.visit,
+                        attempt: call.attempt,
+                        reason,
+                    });
                 }
                 Command::CallStep(_) => {}
                 Command::Abandon { frame, visit } => self.calls.abandon(&id, frame, visit),

@@ -269,8 +269,9 @@ impl<'r> Report<'r> {
         if interrupt::received().is_some() && !unfinished.is_empty() && !is_driven_elsewhere {
             report!("flow: {}", stopped::message_of_all(&unfinished));
         }
-        // Executions whose end was just reported are not tracked. An end that another command has left meanwhile is reported by the next
-        // one.
+        // Executions whose end was just reported are not tracked, unless the terminal was closed: nobody has seen it. An end that another
+        // command has left meanwhile is reported by the next one.
+        let reported = if interrupt::received() == Some(Exit::HungUp) { Vec::new() } else { reported };
         let said_needs_ms = Some(reminders.into_said_ms());
         let request = TrackUnfinishedRequest { ids: listed, reported, keeps_ended: true, said_needs_ms };
         handle.call::<TrackUnfinished>(request).await?;

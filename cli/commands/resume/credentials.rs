@@ -19,7 +19,7 @@ use crate::{
 
 /// A store that is opened for all executions.
 pub(super) struct Opened {
-    /// What drives them; a reader if there are refusals.
+    /// What drives them; a reader if there are refusals, or no executions and no other owner.
     pub handle: Handle,
     /// The executions that had not ended and that no process drove before it was opened.
     pub known: Vec<ExecutionHeader>,
@@ -41,16 +41,22 @@ impl Refusals {
     }
 }
 
-/// Opens the store to drive all executions that have not ended. If no process owns it and this one can act for none of them, opens it for
-/// reading.
+/// Opens the store to drive all executions that have not ended. If no process owns it, and all have ended or this one can act for none of
+/// them, opens it for reading.
 ///
 /// # Errors
 /// The store cannot be opened or read, or a signal arrived.
 pub(super) async fn open(global: &Global, environments: Arc<Environments>) -> Result<Opened, CliError> {
-    let ListResponse { executions: mut known, driven, .. } = tokio::select! {
+    let (reader, ListResponse { executions: mut known, driven, .. }) = tokio::select! {
         listed = unfinished(&environments) => listed?,
         exit = interrupt::requested() => return Err(interrupt::nothing_begun(exit)),
     };
+    if known.is_empty() && !reader.is_remote().await {
+        // Nothing is driven, so the store is not opened a second time.
+        return Ok(Opened { handle: reader, known, refusals: Refusals::default() });
+    }
+    // Releases the lock before the credentials are compared, which may take long.
+    drop(reader);
     let needed = needed(global, environments.settings(), &known);
     // The process that drives an execution reports its end.
     known.retain(|header| !driven.contains(&header.id));
@@ -76,11 +82,12 @@ pub(super) async fn open(global: &Global, environments: Arc<Environments>) -> Re
     Ok(Opened { handle, known, refusals: Refusals(refusals) })
 }
 
-/// The executions that have not ended. The lock is released before the credentials are compared, which may take long.
-async fn unfinished(environments: &Environments) -> Result<ListResponse, CliError> {
+/// The store, opened for reading, and the executions that have not ended.
+async fn unfinished(environments: &Environments) -> Result<(Handle, ListResponse), CliError> {
     let reader = Handle::read(environments.home()).await?;
     let request = ListRequest { unfinished: true, ..ListRequest::default() };
-    reader.call::<ListExecutions>(request).await
+    let listed = reader.call::<ListExecutions>(request).await?;
+    Ok((reader, listed))
 }
 
 /// The environments in one of which this process must be able to act, each once. Empty if it may be the owner in any case, because an

@@ -50,12 +50,12 @@ pub async fn watch(global: &Global, handle: Handle, id: &str, state: Option<&str
         None => Display::new(global, clock.clone()),
     };
     let (visits, last) = (Visits::default(), String::new());
-    let mut watching = Watching { global, id, state, visits, last, display, clock, folded: None };
+    let mut watching = Watching { global, id, state, visits, last, display, clock, folded: None, described: None };
     // A signal ends the watch, not the process: the last line is recorded first.
     let _orderly = interrupt::Orderly::begin();
     interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
     let mut outage = Outage::of(&handle, id, None).await;
-    let (mut kept, mut shown) = (Some(handle), None::<DescribeExecutionResponse>);
+    let mut kept = Some(handle);
     loop {
         let poll = async {
             let handle = match kept.take() {
@@ -70,38 +70,37 @@ pub async fn watch(global: &Global, handle: Handle, id: &str, state: Option<&str
             Ok((handle, Err(error))) => Err((Some(handle), error)),
             Err(error) => Err((None, error)),
         };
-        let (handle, status) = match (polled, shown.take()) {
-            (Ok(polled), _) => polled,
-            (Err((handle, error)), earlier) => {
-                // After a signal no owner answered in time, or at all: the watch ends with what was shown last.
-                if let (Some(exit), Some(earlier)) = (interrupt::received(), &earlier) {
-                    return Ok(watching.stop(earlier, exit));
+        let (handle, status) = match polled {
+            Ok(polled) => polled,
+            Err((handle, error)) => {
+                // After a signal no owner answered in time, or at all: the watch ends with what it knows.
+                if let Some(exit) = interrupt::received().filter(|_| watching.described.is_some()) {
+                    return Ok(watching.stop(exit));
                 }
                 let again_at = outage.next_call_at(error)?;
-                if let Some(exit) = watching.wait_for_service(earlier.as_ref(), again_at).await {
-                    return Ok(earlier.map_or(exit, |earlier| watching.stop(&earlier, exit)));
+                if let Some(exit) = watching.pause(again_at).await {
+                    return Ok(watching.stop(exit));
                 }
                 if is_for_nobody() {
-                    return Ok(Exit::Failed);
+                    return Ok(unread());
                 }
-                (kept, shown) = (handle, earlier);
+                kept = handle;
                 continue;
             }
         };
         outage.end();
         if status.execution.stopped_ms.is_some() {
-            return Ok(watching.end(&handle, status).await);
+            return Ok(watching.end(&handle, &status).await);
         }
         // Closes a store that no process drives during the pause, so that another process can open it.
         let at_step_functions = handle.at_step_functions().await.is_some();
         kept = at_step_functions.then_some(handle);
-        if let Some(exit) = watching.pause(&status.view, Instant::now() + POLL_INTERVAL).await {
-            return Ok(watching.stop(&status, exit));
+        if let Some(exit) = watching.pause(Instant::now() + POLL_INTERVAL).await {
+            return Ok(watching.stop(exit));
         }
         if is_for_nobody() {
-            return Ok(Exit::Failed);
+            return Ok(unread());
         }
-        shown = Some(status);
     }
 }
 
@@ -118,12 +117,16 @@ struct Watching<'w> {
     clock: Arc<dyn Clock>,
     /// The view with the entries that were shown: a line depends on the earlier ones.
     folded: Option<View>,
+    /// The execution as it was described last, also if the poll that described it did not end.
+    described: Option<Arc<DescribeExecutionResponse>>,
 }
 
 impl Watching<'_> {
     /// Shows what is new.
-    async fn poll(&mut self, handle: &Handle) -> Result<DescribeExecutionResponse, CliError> {
-        let status = handle.describe(self.id, false).await?;
+    async fn poll(&mut self, handle: &Handle) -> Result<Arc<DescribeExecutionResponse>, CliError> {
+        let status = Arc::new(handle.describe(self.id, false).await?);
+        // A signal may end this poll once it has shown entries: the last line of the watch follows them.
+        self.described = Some(status.clone());
         self.show_entries(handle, &status).await?;
         if let Some(state) = self.state {
             self.show_state(handle, &status, state).await?;
@@ -196,20 +199,8 @@ impl Watching<'_> {
         display_status(execution, *driven, needs_of(execution, frames).as_ref(), self.clock.now_ms())
     }
 
-    /// Waits until a service that cannot be reached is called again. Returns the exit code if a signal arrives.
-    async fn wait_for_service(&mut self, earlier: Option<&DescribeExecutionResponse>, until: Instant) -> Option<Exit> {
-        match earlier {
-            Some(earlier) => self.pause(&earlier.view, until).await,
-            None => tokio::select! {
-                biased;
-                exit = interrupt::requested() => Some(exit),
-                () = tokio::time::sleep_until(until) => None,
-            },
-        }
-    }
-
     /// Waits until the next poll, or until nobody reads any more. Returns the exit code if a signal arrives.
-    async fn pause(&mut self, view: &View, until: Instant) -> Option<Exit> {
+    async fn pause(&mut self, until: Instant) -> Option<Exit> {
         while !is_for_nobody() {
             let next = (Instant::now() + self.display.tick_interval()).min(until);
             tokio::select! {
@@ -220,23 +211,27 @@ impl Watching<'_> {
             if next == until {
                 break;
             }
-            self.display.tick(view);
+            if let Some(status) = &self.described {
+                self.display.tick(&status.view);
+            }
         }
         None
     }
 
-    /// Ends the watch after a signal, with the line that says so. Returns the signal's exit code.
-    fn stop(&mut self, status: &DescribeExecutionResponse, exit: Exit) -> Exit {
-        let (display_status, now_ms) = (self.display_status(status), self.clock.now_ms());
-        self.display.stop(&status.view, display_status, now_ms);
+    /// Ends the watch after a signal, with the line that says so, unless nothing is known of the execution. Returns the signal's exit code.
+    fn stop(&mut self, exit: Exit) -> Exit {
+        if let Some(status) = self.described.take() {
+            let (display_status, now_ms) = (self.display_status(&status), self.clock.now_ms());
+            self.display.stop(&status.view, display_status, now_ms);
+        }
         exit
     }
 
     /// Shows the end of the execution, and records that it was shown.
-    async fn end(&mut self, handle: &Handle, status: DescribeExecutionResponse) -> Exit {
-        let display_status = self.display_status(&status);
+    async fn end(&mut self, handle: &Handle, status: &DescribeExecutionResponse) -> Exit {
+        let display_status = self.display_status(status);
         let succeeded = status.execution.status == ExecutionStatus::Succeeded;
-        let view = status.view;
+        let view = status.view.clone();
         let exit = ended(&view).unwrap_or(if succeeded { Exit::Success } else { Exit::Failed });
         let watched = Watched { display_status, needs_are_news: false, exit, last_line: None, view };
         if self.state.is_some() {
@@ -247,10 +242,17 @@ impl Watching<'_> {
         if exit == Exit::Success && self.global.output == Output::Human && !self.global.quiet {
             show_output(&watched.view);
         }
-        // Without the record, the next `flow resume --all` reports the end once more.
-        let _ = end_was_shown(handle, &status.execution).await;
+        // Without the record, the next `flow resume --all` reports the end once more: nobody has seen it if the terminal is closed.
+        if interrupt::received() != Some(Exit::HungUp) {
+            let _ = end_was_shown(handle, &status.execution).await;
+        }
         exit
     }
+}
+
+/// The exit code of a watch that nobody reads. A terminal that closes also sends a signal.
+fn unread() -> Exit {
+    interrupt::received().unwrap_or(Exit::Failed)
 }
 
 /// Whether nobody reads what is shown, and nothing is recorded beside it.

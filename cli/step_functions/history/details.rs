@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use engine::journal::{ErrorAndCause, EvaluationFailedEventDetails, HistoryEventDetails as Details, StateType};
+use engine::journal::{
+    ErrorAndCause, EvaluationFailedEventDetails, HistoryEventDetails as Details, NOT_CALLED, StateType,
+};
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
@@ -106,6 +108,7 @@ fn of_call(what: &str, event: &RemoteEvent, name: Arc<str>, resource: Arc<str>) 
         "Submitted" => Details::TaskSubmitted { name, resource, output: data() },
         "Succeeded" => Details::TaskSucceeded { name, resource, output: data() },
         "ScheduleFailed" => Details::TaskScheduleFailed { name, resource, failure },
+        "StartFailed" if failure.error == NOT_CALLED => Details::TaskStartFailed { name, resource, failure },
         "TimedOut" => Details::TaskTimedOut { name, resource, failure },
         "Failed" | "StartFailed" | "SubmitFailed" => Details::TaskFailed { name, resource, failure },
         _ => Details::Unknown,

@@ -229,3 +229,28 @@ fn a_time_out_names_the_limit_that_has_passed() {
     assert_eq!(cause(Some(20), None, 20_030), end);
     assert_eq!(cause(None, None, 20_030), "");
 }
+
+#[test]
+fn a_call_that_a_server_did_not_make_is_no_failed_attempt() {
+    let retry = json!([{ "ErrorEquals": ["States.ALL"] }]);
+    let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Task", "Retry": retry, "End": true } } });
+    let mut history = History::new(&definition);
+    let mut all = events(&[
+        ("ExecutionStarted", 0, None, None),
+        ("TaskStateEntered", 0, Some("A"), None),
+        ("TaskScheduled", 2, None, None),
+        ("TaskStarted", 3, None, None),
+        ("TaskStartFailed", 4, None, None),
+        ("TaskStarted", 5, None, None),
+        ("TaskFailed", 6, None, None),
+        ("TaskStateExited", 7, Some("A"), None),
+    ]);
+    all[4].error = Some(NOT_CALLED.to_owned());
+    history.add(&all);
+    let is_withheld = |entry: &&JournalEntry| match &entry.content {
+        EntryContent::Event(event) => matches!(event.details, Details::TaskStartFailed { .. }),
+        EntryContent::Note(_) => false,
+    };
+    assert_eq!(history.entries().iter().filter(is_withheld).count(), 1);
+    assert!(matches!(notes(&history).as_slice(), [Note::Caught { .. }]), "{:?}", notes(&history));
+}

@@ -63,6 +63,41 @@ fn the_headline_names_the_failure_that_ended_the_execution_and_not_a_caught_one(
 }
 
 #[test]
+fn the_line_after_a_rejection_does_not_repeat_it() {
+    let rejected = |error: &str, cause: &str| {
+        let mut story = Story::new("release-7k3f", &sections(&["Ask"]));
+        story.enter(0.0, "", StateType::Task, "Ask");
+        fails(&mut story, 9.0, "Ask", &plain(error, cause));
+        line_after_rejection(&story.view, "FAILED", Story::at(60.0), ("Ask", "ann"))
+    };
+    let once = "FAILED after 9.0s. To see how to continue:   flow status release-7k3f";
+    for error in ["Approval.Rejected", View::RUNBOOK_NOT_COMPLETED] {
+        assert_eq!(rejected(error, "\"Ask\" was rejected by ann on host: not on Friday"), once);
+    }
+    for (error, cause) in
+        [("Approval.Rejected", "\"Ask\" was rejected by bob on host"), ("Undone", "It was rolled back.")]
+    {
+        assert!(rejected(error, cause).contains(&format!("{error}: {}", cause.trim_end_matches('.'))), "{cause}");
+    }
+}
+
+#[test]
+fn a_success_after_a_caught_failure_counts_no_remainder() {
+    let mut story = Story::new("release-7k3f", &sections(&["Deploy", "Roll back"]));
+    let (state_path, next, failure) = ("Deploy".to_owned(), "Roll back".to_owned(), plain("Broken", "Lost."));
+    story.enter(0.0, "", StateType::Parallel, "Deploy").note(5.0, Note::Caught { state_path, next, failure });
+    story.exit(5.0, "", StateType::Parallel, "Deploy").section(5.0, 9.0, "Roll back");
+    let screen = Screen { columns: 100, rows: 40, color: false, ascii: false };
+    let header = |story: &Story, display_status| {
+        let shown = Shown { view: &story.view, display_status, typical: None, now_ms: Story::at(9.0) };
+        tree(&shown, &screen).first().map(|line| screen.paint(line)).unwrap_or_default()
+    };
+    assert!(header(&story, "RUNNING").contains("RUNNING   1/2"), "{}", header(&story, "RUNNING"));
+    story.event(9.0, "", HistoryEventDetails::ExecutionSucceeded { output: Default::default() });
+    assert!(header(&story, "SUCCEEDED").contains("SUCCEEDED   9.0s"), "{}", header(&story, "SUCCEEDED"));
+}
+
+#[test]
 fn a_section_whose_rejection_was_caught_is_shown_as_failed_and_not_as_done() {
     let story = rolled_back();
     let shown = Shown { view: &story.view, display_status: "FAILED", typical: None, now_ms: Story::at(60.0) };

@@ -214,14 +214,24 @@ fn call(trial: &Trial) -> (bool, u64) {
 fn a_call_that_was_not_made_is_due_at_once_and_not_made_again() {
     let mut trial = Trial::start(one(json!({})), json!({}));
     let (frame, visit, attempt, _) = trial.polls()[0].clone();
-    assert_eq!(call(&trial), (true, 1));
-    trial.turn(Input::Withheld { frame, visit, attempt });
-    assert_eq!(call(&trial), (false, 0));
+    let withheld = || Input::Withheld { frame, visit, attempt, reason: "another account".to_owned() };
+    let calls = |trial: &Trial| {
+        let mut recorded = crate::journal::Recorded::default();
+        trial.entries.iter().for_each(|entry| recorded.fold(entry));
+        recorded.calls_after(0).map(|call| call.succeeded).collect::<Vec<_>>()
+    };
+    assert_eq!((call(&trial), calls(&trial)), ((true, 1), vec![None]));
+    trial.turn(withheld());
+    assert_eq!((call(&trial), calls(&trial)), ((false, 0), vec![]), "no call was made");
+    assert_eq!(trial.types()[2..], ["TaskScheduled", "TaskStarted", "TaskStartFailed"]);
+    let last = serde_json::to_string(trial.entries.last().unwrap()).unwrap();
+    assert!(last.contains(r#""error":"Flow.NotCalled","cause":"no call was made: another account""#), "{last}");
     assert_eq!(trial.execution.header.next_wake_ms, Some(trial.now_ms));
     // The next process makes it as the first call.
     trial.give(Input::Recover);
     trial.give(Input::TimeCame);
-    assert_eq!(call(&trial), (true, 1));
+    assert_eq!((call(&trial), calls(&trial)), ((true, 1), vec![None]));
+    assert_eq!(trial.types()[4..], ["TaskStartFailed", "TaskStarted"]);
     let is_called_again = |content: &EntryContent| match content {
         EntryContent::Note(note) => matches!(**note, Note::CalledAgain { .. }),
         EntryContent::Event(_) => false,
@@ -231,9 +241,10 @@ fn a_call_that_was_not_made_is_due_at_once_and_not_made_again() {
     // That process was killed, so the call may have been made. A process that stops does not change that.
     trial.give(Input::Recover);
     assert_eq!((call(&trial), notes(&trial)), ((true, 2), 1));
-    trial.turn(Input::Withheld { frame, visit, attempt });
-    assert_eq!(call(&trial), (true, 2));
+    trial.turn(withheld());
+    assert_eq!((call(&trial), trial.types().len()), ((true, 2), 6));
     trial.done("T", json!(1));
+    assert_eq!(calls(&trial), [Some(true)]);
     assert_eq!(trial.status(), ExecutionStatus::Succeeded);
 }
 

@@ -30,7 +30,8 @@ impl DeclinedCalls {
     fn withheld(&self, execution: &Execution) -> Vec<Input> {
         let withheld = |(frame, (visit, attempt)): (&FrameId, &(u64, u32))| {
             let (frame, visit, attempt) = (*frame, *visit, *attempt);
-            execution.can_withhold(frame, visit, attempt).then_some(Input::Withheld { frame, visit, attempt })
+            let reason = self.reason.clone();
+            execution.can_withhold(frame, visit, attempt).then_some(Input::Withheld { frame, visit, attempt, reason })
         };
         self.frames.iter().filter_map(withheld).collect()
     }

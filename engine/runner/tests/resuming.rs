@@ -146,6 +146,9 @@ async fn an_execution_for_which_this_process_cannot_act_is_left_and_not_paused()
     assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!("new")));
     let entries = serde_json::to_string(&handle.store().entries("t-1", 1, 100).unwrap()).unwrap();
     assert!(!entries.to_lowercase().contains("calledagain"), "no attempt may have run before: {entries}");
+    assert!(entries.contains("no call was made: no credentials"), "{entries}");
+    let count = |kind: &str| entries.matches(&format!("\"{kind}\"")).count();
+    assert_eq!(count("TaskStarted"), count("TaskSucceeded") + count("TaskStartFailed"), "{entries}");
 }
 
 #[tokio::test]
