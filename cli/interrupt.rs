@@ -1,4 +1,5 @@
-//! Handles SIGINT, SIGTERM and SIGHUP. The first signal requests an orderly end, a second SIGINT or SIGTERM ends the process. Without
+//! Handles SIGINT, SIGTERM and SIGHUP. The first signal requests an orderly end, a second SIGINT or SIGTERM ends the process. Two signals
+//! of one kind that arrive together are one: timeout(1) sends SIGTERM to its child and then to the process group of both. Without
 //! an [`Orderly`] value the first signal ends the process too. If [`begun`] was not called, the process reports that
 //! nothing was begun. A process that ignores SIGHUP when it starts, as under nohup(1), continues to ignore it.
 
@@ -7,7 +8,7 @@ use std::{
         Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -34,6 +35,9 @@ const NOTHING_BEGUN: &str = "stopped; nothing was begun";
 /// The message, for programs, of a command that the first signal ends.
 const STOPPED: &str = "stopped by a signal before the command ended";
 
+/// Within this time, two signals of one kind are one request. A person who presses Ctrl-C twice takes longer.
+const SAME_REQUEST_MAX: Duration = Duration::from_millis(300);
+
 /// How long the last line of a process that a signal ends may take to be printed.
 const PRINT_MAX: Duration = Duration::from_millis(500);
 
@@ -48,7 +52,7 @@ const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
 /// Whether this process may have begun something.
 static BEGUN: AtomicBool = AtomicBool::new(false);
 /// How the process receives a signal.
-static RECEPTION: Mutex<Reception> = Mutex::new(Reception { orderly: 0, is_ended: false });
+static RECEPTION: Mutex<Reception> = Mutex::new(Reception::NEW);
 /// The exit code of a received signal.
 static ASKED: OnceLock<watch::Sender<Option<Exit>>> = OnceLock::new();
 
@@ -59,9 +63,25 @@ struct Reception {
     orderly: usize,
     /// Whether the command has ended.
     is_ended: bool,
+    /// The last request, and when it arrived.
+    last: Option<(Exit, Instant)>,
 }
 
 impl Reception {
+    /// Before the first signal.
+    const NEW: Reception = Reception { orderly: 0, is_ended: false, last: None };
+
+    /// Whether a signal that arrives at `now` is the last request again. Any other signal is the last request from now on.
+    fn repeats(&mut self, exit: Exit, now: Instant) -> bool {
+        let is_same =
+            |(last, at): (Exit, Instant)| last == exit && now.saturating_duration_since(at) < SAME_REQUEST_MAX;
+        let repeats = self.last.is_some_and(is_same);
+        if !repeats {
+            self.last = Some((exit, now));
+        }
+        repeats
+    }
+
     /// Records a signal with `record`, which returns whether there was an earlier one. Returns the same if the signal ends the process;
     /// `None` if it is left to the command.
     fn signal(&self, record: impl FnOnce() -> bool) -> Option<bool> {
@@ -156,7 +176,10 @@ pub fn install() -> std::io::Result<()> {
 /// Leaves a signal to the command, or ends the process.
 fn handle(exit: Exit) {
     // Locked until the process has ended: the command does not end it meanwhile with another exit code.
-    let reception = reception();
+    let mut reception = reception();
+    if reception.repeats(exit, Instant::now()) {
+        return;
+    }
     let Some(again) = reception.signal(|| asked().send_replace(Some(exit)).is_some()) else { return };
     let (words, above) = match (again, BEGUN.load(Ordering::SeqCst)) {
         (true, _) => (stopped_at_once(), Some("\n")),
@@ -280,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_signal_is_left_to_a_command_that_ends_while_the_signal_is_handled() {
-        let reception = Arc::new(Mutex::new(Reception { orderly: 1, is_ended: false }));
+        let reception = Arc::new(Mutex::new(Reception { orderly: 1, ..Reception::NEW }));
         let mut command = None;
         let ends = reception.lock().unwrap().signal(|| {
             let (receives, received) = mpsc::channel();
@@ -299,10 +322,22 @@ mod tests {
 
     #[test]
     fn a_second_signal_ends_the_process_and_none_follows_the_end_of_the_command() {
-        let mut reception = Reception { orderly: 1, is_ended: false };
+        let mut reception = Reception { orderly: 1, ..Reception::NEW };
         assert_eq!(reception.signal(|| true), Some(true));
         reception.is_ended = true;
         assert_eq!(reception.signal(|| true), None);
+    }
+
+    #[test]
+    fn signals_of_one_kind_that_arrive_together_are_one_request() {
+        let (mut reception, first) = (Reception::NEW, Instant::now());
+        let after = |milliseconds| first + Duration::from_millis(milliseconds);
+        assert!(!reception.repeats(Exit::Terminated, first));
+        assert!(reception.repeats(Exit::Terminated, first), "timeout sends two");
+        assert!(reception.repeats(Exit::Terminated, after(299)));
+        assert!(!reception.repeats(Exit::Terminated, after(300)), "a repetition does not prolong the time");
+        assert!(!reception.repeats(Exit::Interrupted, after(301)), "Ctrl-C is another request");
+        assert!(reception.repeats(Exit::Interrupted, after(302)));
     }
 
     #[test]

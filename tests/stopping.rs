@@ -13,6 +13,9 @@ use crate::{
     support::{Home, send, text, until, valid},
 };
 
+/// Signals that arrive closer together are one request.
+const APART: Duration = Duration::from_millis(600);
+
 fn work(program: &str) -> Value {
     json!({ "Type": "Task", "Resource": "flow:process:run", "Arguments": { "Program": program }, "End": true })
 }
@@ -47,7 +50,8 @@ fn one_signal_lets_the_call_in_flight_end_and_records_it() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         let home = Home::plain();
         let (run, log, program) = running(&home, "sleep 2");
-        send(signal, run.id());
+        // As timeout(1) does: to its child and to the child's process group.
+        (0..2).for_each(|_| send(signal, run.id()));
         let output = run.wait_with_output().unwrap();
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{said}");
@@ -269,7 +273,7 @@ fn two_signals_stop_at_once_and_nothing_runs_on() {
     let (run, log, program) = running(&home, "trap '' TERM INT; sleep 30");
     let begun = Instant::now();
     send("-TERM", run.id());
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(APART);
     send("-TERM", run.id());
     let output = run.wait_with_output().unwrap();
     let said = text(&output.stderr);
@@ -307,7 +311,7 @@ fn a_server_stops_in_order_after_one_signal_and_at_once_after_two() {
     assert_eq!(output.status.code(), Some(130));
     assert!(text(&output.stderr).contains("two continues in process"), "{}", text(&output.stderr));
     send("-TERM", server.pid());
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(APART);
     send("-TERM", server.pid());
     assert_eq!(server.exit_code(), Some(143));
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
