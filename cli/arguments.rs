@@ -204,7 +204,7 @@ pub async fn run(arguments: Arguments) -> Result<Exit, CliError> {
         Command::Config => commands::config::run(&global),
         Command::Doctor(arguments) => commands::doctor::run(&global, arguments).await,
         Command::Export(arguments) => commands::export::run(&global, arguments).await,
-        Command::Import(arguments) => commands::import::run(&global, arguments),
+        Command::Import(arguments) => commands::import::run(&global, arguments).await,
         Command::Prune(arguments) => commands::prune::run(&global, &arguments).await,
         Command::Bench(arguments) => commands::bench::run(&global, arguments).await,
         Command::Serve(arguments) => commands::serve::run(&global, arguments).await,

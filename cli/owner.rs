@@ -156,10 +156,12 @@ impl Handle {
     ///
     /// # Errors
     /// Another process owns the store, which the message names, or the store cannot be opened.
-    pub fn own(environments: Arc<Environments>) -> Result<Local, CliError> {
+    pub async fn own(environments: Arc<Environments>) -> Result<Local, CliError> {
         let home = environments.home().clone();
-        let lock = acquire(&home)?.ok_or_else(|| owned_elsewhere(&home))?;
-        Local::open(environments, lock)
+        match acquire(&home)? {
+            Some(lock) => Local::open(environments, lock),
+            None => Err(owned_elsewhere(&home).await),
+        }
     }
 
     /// The home of the store.

@@ -31,7 +31,7 @@ fn every_command_gives_up_on_a_stopped_owner_within_ten_seconds_and_names_it() {
     until(10, "the owner serves", || home.path().join("flow.sock").exists());
     home.exits(&["run", &file, "--yes", "--no-wait", "--id", "one"], 75);
     send("-STOP", owner.id());
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 13] = [
         &["status"],
         &["status", "one"],
         &["events", "one"],
@@ -42,6 +42,9 @@ fn every_command_gives_up_on_a_stopped_owner_within_ten_seconds_and_names_it() {
         &["doctor"],
         &["resume", "--all", "--no-wait"],
         &["run", &file, "--yes"],
+        &["serve", "--listen", "127.0.0.1:0"],
+        &["import", "/dev/null"],
+        &["doctor", "--repair"],
     ];
     let begun = Instant::now();
     std::thread::scope(|scope| {
@@ -53,6 +56,10 @@ fn every_command_gives_up_on_a_stopped_owner_within_ten_seconds_and_names_it() {
                     said.contains(&format!("process {pid} on ")) && said.contains("flow serve"),
                     "{command:?}: {said}"
                 );
+                // SIGTERM has no effect on a stopped process.
+                let works = [format!("kill -CONT {pid}   continues it,"), format!("kill -9 {pid}   ends it")];
+                assert!(works.iter().all(|command| said.contains(command)), "{command:?}: {said}");
+                assert!(!said.contains(&format!("kill {pid} ")), "{command:?}: {said}");
                 assert!(!said.contains("--listen") && !said.contains("owner-secret"), "never its arguments: {said}");
             });
         }

@@ -55,9 +55,9 @@ enum Pass {
 /// Imports executions into a store that no other process owns: a line may be longer than a request to an owner, and no execution may begin
 /// under an id that is imported. Records that the store already has do not change. Every line is read and checked before the first
 /// one is imported.
-pub fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError> {
+pub async fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
-    let (store, _lock) = exclusive(&home)?.ok_or_else(|| owned_elsewhere(&home))?;
+    let Some((store, _lock)) = exclusive(&home)? else { return Err(owned_elsewhere(&home).await) };
     let mut lines = input(&home, &arguments.file)?;
     check(&mut lines)?;
     let mut imported = Imported::default();

@@ -1,29 +1,54 @@
-//! Describes the owner of a store: process, host, user and command, never its arguments.
+//! Describes the owner of a store: process, host, user and command, never its arguments. Finds out whether it answers, so that the proposed
+//! commands work.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use engine::store::OwnerLock;
+use api::flow;
+use engine::store::{LockOwner, OwnerLock};
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+    system::uname,
+};
+use tokio::time::Instant;
 
+use super::{RETRY_AFTER, retry_limit::OWNER_WAIT_MAX};
 use crate::{
     exit::{CliError, Exit},
     home::Home,
+    wire::client::{Client, ClientError},
 };
+
+/// How long the file of the lock may name the previous owner: a process writes itself into the file after it has taken the lock.
+const NAMED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Describes the owner of the store in a folder.
 pub fn described(folder: &Path) -> String {
-    match OwnerLock::owner(folder) {
+    named(OwnerLock::owner(folder).as_ref())
+}
+
+fn named(owner: Option<&LockOwner>) -> String {
+    match owner {
         None => "another process".to_owned(),
-        Some(owner) => {
-            let (pid, host, user, command) = (owner.pid, owner.host, owner.user, owner.command);
+        Some(LockOwner { pid, host, user, command }) => {
             format!("process {pid} on {host} (user {user}, {command})")
         }
     }
 }
 
-/// The error of a command that needs exclusive access to the store.
-pub fn owned_elsewhere(home: &Home) -> CliError {
-    let who = described(home.folder());
-    let end = match OwnerLock::owner(home.folder()) {
+/// The error of a command that needs exclusive access to the store. An owner that does not answer would not end after the signal that ends
+/// any other.
+pub async fn owned_elsewhere(home: &Home) -> CliError {
+    let owner = holder(home.folder()).await;
+    let asked = async {
+        let client = Client::new(&home.socket());
+        client.call_within::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}, OWNER_WAIT_MAX).await
+    };
+    if owner.as_ref().is_some_and(is_stopped) || matches!(asked.await, Err(ClientError::Silent)) {
+        return not_answering(home, owner.as_ref());
+    }
+    let who = named(owner.as_ref());
+    let end = match owner {
         None => "end that process".to_owned(),
         Some(owner) => format!("on {}:   kill {}   ends it", owner.host, owner.pid),
     };
@@ -32,6 +57,40 @@ pub fn owned_elsewhere(home: &Home) -> CliError {
         format!("the store in {} is owned by {who}: nothing was changed", home.folder().display()),
     )
     .hint(format!("{end}; then repeat the command. What it runs continues in the next owner. Or give another --home"))
+}
+
+/// The process that holds the lock. Waits until a process that has just taken the lock has written itself into the file.
+async fn holder(folder: &Path) -> Option<LockOwner> {
+    let deadline = Instant::now() + NAMED_WITHIN;
+    loop {
+        let owner = OwnerLock::owner(folder);
+        if owner.as_ref().is_some_and(may_live) || Instant::now() >= deadline {
+            return owner;
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+}
+
+fn is_on_this_host(owner: &LockOwner) -> bool {
+    uname().nodename().to_string_lossy() == owner.host
+}
+
+/// Whether an owner's process exists, or may exist on another host.
+fn may_live(owner: &LockOwner) -> bool {
+    let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw);
+    !is_on_this_host(owner) || pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+/// Whether an owner is known to be stopped, such as by Ctrl-Z: SIGTERM has no effect until it is continued.
+fn is_stopped(owner: &LockOwner) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", owner.pid));
+    is_on_this_host(owner) && stat.is_ok_and(|stat| is_state_stopped(&stat))
+}
+
+/// Whether the state in a status line of a process is stopped or traced (proc_pid_stat(5)). The program's name before it may contain
+/// anything.
+fn is_state_stopped(stat: &str) -> bool {
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
 }
 
 /// The error of a command that needs the next owner while the current one waits for its calls in flight.
@@ -44,15 +103,20 @@ pub fn ending(home: &Home) -> CliError {
 
 /// The error of a command whose owner does not answer.
 pub fn unreachable(home: &Home) -> CliError {
-    let who = described(home.folder());
-    let message = format!("the store in {} is owned by {who}, which does not answer", home.folder().display());
-    let hint = match OwnerLock::owner(home.folder()) {
+    not_answering(home, OwnerLock::owner(home.folder()).as_ref())
+}
+
+fn not_answering(home: &Home, owner: Option<&LockOwner>) -> CliError {
+    let is_stopped = owner.is_some_and(is_stopped);
+    let (who, why) = (named(owner), if is_stopped { "is stopped and does not answer" } else { "does not answer" });
+    let message = format!("the store in {} is owned by {who}, which {why}", home.folder().display());
+    let hint = match owner {
         None => "end that process, then repeat the command".to_owned(),
-        Some(owner) => {
-            let (pid, host) = (owner.pid, owner.host);
+        Some(LockOwner { pid, host, .. }) => {
+            let condition = if is_stopped { "" } else { " if it is stopped" };
             format!(
-                "on {host}:   kill -CONT {pid}   continues it if it is stopped,   kill -9 {pid}   ends it. \
-                 Nothing is lost either way"
+                "on {host}:   kill -CONT {pid}   continues it{condition},   kill -9 {pid}   ends it. Nothing is lost either way. \
+                 Then repeat the command"
             )
         }
     };
@@ -69,4 +133,49 @@ pub(super) fn only_reads(home: &Home) -> CliError {
     CliError::new(Exit::Unreachable, message).hint(
         "its output may be blocked: resume or close its terminal or pipe, or end the process; then repeat the command",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_stopped_process_is_known_by_its_status_line() {
+        for (stat, stopped) in [
+            ("12 (flow) T 1 12 12", true),
+            ("12 (flow) t 1 12 12", true),
+            ("12 (flow) S 1 12 12", false),
+            ("12 (a) T b) S 1 12 12", false),
+            ("12 (a) S b) T 1 12 12", true),
+            ("", false),
+        ] {
+            assert_eq!(is_state_stopped(stat), stopped, "{stat}");
+        }
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_not_the_owner() {
+        let this = LockOwner::this_process("flow serve");
+        assert!(may_live(&this) && !is_stopped(&this));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let ended = LockOwner { pid: child.id(), ..this };
+        assert!(!may_live(&ended));
+        assert!(may_live(&LockOwner { host: "elsewhere".to_owned(), ..ended }), "it is not known");
+    }
+
+    #[tokio::test]
+    async fn an_owner_that_has_not_written_itself_yet_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("owner.lock");
+        let this = serde_json::to_string(&LockOwner::this_process("flow serve")).unwrap();
+        std::fs::write(&file, "").unwrap();
+        let writes = async {
+            tokio::time::sleep(RETRY_AFTER * 2).await;
+            std::fs::write(&file, &this).unwrap();
+        };
+        let (owner, ()) = tokio::join!(holder(folder.path()), writes);
+        assert_eq!(owner.map(|owner| owner.pid), Some(std::process::id()));
+    }
 }
