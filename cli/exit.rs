@@ -1,5 +1,7 @@
 //! Exit codes, and errors that carry one.
 
+use std::io;
+
 use crate::{proposed::OPTIONS, shell::quote_name, wire::client::ClientError};
 
 /// The exit codes; docs/reference/exit-codes.md lists them.
@@ -162,8 +164,22 @@ pub fn store_failed(message: impl Into<String>) -> CliError {
     ))
 }
 
-impl From<std::io::Error> for CliError {
-    fn from(error: std::io::Error) -> Self {
+/// The kind of the fault of a store that has no room to be written.
+pub const NO_ROOM: &str = "NoRoom";
+
+/// The error of a home or a store that has no room to be written. `kind` is the system's, for which [`engine::store::lacks_room`] is true.
+pub fn no_room(message: impl Into<String>, kind: io::ErrorKind) -> CliError {
+    let repair = match kind {
+        io::ErrorKind::QuotaExceeded => "make room within the user's quota",
+        io::ErrorKind::FileTooLarge => "raise the limit of a file's size (ulimit -f)",
+        _ => "make room",
+    };
+    let error = CliError::new(Exit::Failed, message).hint(format!("nothing was changed: {}", then_repeat(repair)));
+    CliError { fault: Some(NO_ROOM.to_owned()), ..error }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
         CliError::refused(error.to_string())
     }
 }

@@ -6,9 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use engine::store::refuse_shared;
+use engine::store::{lacks_room, refuse_shared};
 
-use crate::{exit::CliError, global::Global, person, shell::quote_word};
+use crate::{
+    exit::{CliError, no_room},
+    global::Global,
+    person,
+    shell::quote_word,
+};
 
 /// A home folder: a store, its lock, its socket, its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +57,12 @@ impl Home {
 
     /// The error of a home that the system refuses to create or to read.
     fn unusable(&self, what: &str, error: &std::io::Error) -> CliError {
-        let text = error.to_string();
-        // The number says nothing to a person.
-        let reason = text.split(" (os error").next().unwrap_or_default();
+        let reason = reason(error);
         let folder = self.real_folder();
         let message = format!("the home {} cannot be {what}: {reason}", folder.display());
+        if lacks_room(error.kind()) {
+            return no_room(message, error.kind());
+        }
         let default = std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/state/flow"));
         let other = match default.filter(|default| default != folder && default.is_absolute()) {
             Some(default) => quote_word(&default.display().to_string()),
@@ -64,6 +70,25 @@ impl Home {
         };
         CliError::refused(message).hint(format!(
             "name another folder with --home, or with   export FLOW_HOME={other}   and repeat the command"
+        ))
+    }
+
+    /// The error of a home whose lock this process cannot take.
+    pub fn not_locked(&self, error: std::io::Error) -> CliError {
+        match error.kind() {
+            kind if lacks_room(kind) => no_room(reason(&error), kind),
+            std::io::ErrorKind::ReadOnlyFilesystem => self.read_only(reason(&error)),
+            _ => error.into(),
+        }
+    }
+
+    /// The error of a home, or of its store, on a file system that is read only.
+    pub fn read_only(&self, message: impl Into<String>) -> CliError {
+        let folder = quote_word(&self.real_folder().display().to_string());
+        CliError::refused(message).hint(format!(
+            "every command needs the lock of the home: make the file system writable, then repeat the command. To read a copy:   \
+             copy=\"$(mktemp -d)/home\"; cp -r {folder} \"$copy\"   and repeat the command with   --home \"$copy\"   . \
+             Resume nothing in the copy: its calls would be made again in the home"
         ))
     }
 
@@ -191,6 +216,12 @@ impl Home {
     }
 }
 
+/// The text of an error without the system's number, which says nothing to a person.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 /// What a directory entry is, in words.
 fn described(file_type: &FileType) -> &'static str {
     if file_type.is_symlink() {
@@ -243,6 +274,24 @@ mod tests {
         let process = Home::checked("/proc/1/x".into(), false).unwrap().make().unwrap_err();
         assert!(process.message.starts_with("the home /proc/1/x cannot be created: "), "{}", process.message);
         assert!(!process.message.contains("os error"), "{}", process.message);
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_written_says_why_and_what_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::checked(folder.path().join("a b"), false).unwrap();
+        let refused = |kind: std::io::ErrorKind| home.not_locked(std::io::Error::new(kind, "the reason"));
+        for kind in [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded] {
+            let error = refused(kind);
+            assert_eq!((error.exit, error.message.as_str()), (crate::exit::Exit::Failed, "the reason"));
+            let hint = error.hint.unwrap();
+            assert!(hint.contains("make room") && hint.ends_with("then repeat the command"), "{hint}");
+        }
+        let error = refused(std::io::ErrorKind::ReadOnlyFilesystem);
+        assert_eq!(error.exit, crate::exit::Exit::Refused);
+        let copied = format!("cp -r '{}' \"$copy\" ", home.folder().display());
+        assert!(error.hint.as_ref().is_some_and(|hint| hint.contains(&copied)), "{:?}", error.hint);
+        assert_eq!(refused(std::io::ErrorKind::PermissionDenied).hint, None);
     }
 
     #[test]

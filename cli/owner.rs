@@ -34,7 +34,7 @@ use self::{
 pub use self::{
     description::owned_elsewhere,
     local::{Local, no_new_calls},
-    opening::{exclusive, open_store, repair_hint, salvage, save_hint},
+    opening::{exclusive, open_store, open_to_read, repair_hint, salvage, save_hint},
     stream::{Stream, StreamError},
     verification::{concerns_credentials, verify_own},
 };
@@ -472,5 +472,5 @@ fn may_have_been_carried_out(error: CliError) -> CliError {
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
     home.make()?;
     OwnerLock::try_acquire(home.folder(), this_process::command())
-        .map_err(|error| home.refuse_file().err().unwrap_or_else(|| error.into()))
+        .map_err(|error| home.refuse_file().err().unwrap_or_else(|| home.not_locked(error)))
 }

@@ -42,7 +42,7 @@ pub use damage::{Findings, rebuild};
 pub use documents::DocumentChanges;
 pub use error::StoreError;
 pub use executions::{Active, StartPosition, StoredExecution};
-pub use free_space::check_free_space;
+pub use free_space::{check_free_space, lacks_room};
 pub use id::{ExecutionId, InvalidId, is_name, name_problem};
 pub use listing::{ListFilter, ListPosition};
 pub use lock::{LockOwner, OwnerLock, refuse_shared};
@@ -115,6 +115,19 @@ impl Store {
     pub fn salvage(folder: &Path) -> Result<(Self, Vec<StoreError>), StoreError> {
         let (records, problems) = damage::SalvagedRecords::open(folder)?;
         Ok((Store::over(Box::new(records)), problems))
+    }
+
+    /// A complete store that refuses writes, and writes nothing to its folder: for a disk that has no room for the index to be opened.
+    ///
+    /// # Errors
+    /// A record is missing or unreadable, the records are of another format, or the files cannot be read.
+    pub fn read_only(folder: &Path) -> Result<Self, StoreError> {
+        let mut files = std::fs::read_dir(folder).map_err(|error| StoreError::open_error(folder, &error))?;
+        // An opening creates the folder, and ends here if the disk has no room for the rest.
+        match files.next() {
+            None => Store::new(MemoryRecords::new()),
+            Some(_) => Store::new(damage::SalvagedRecords::complete(folder)?),
+        }
     }
 
     /// Called when the dispatcher is idle: appends the acknowledgement marker without fsync.

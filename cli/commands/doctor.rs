@@ -13,7 +13,7 @@ use engine::store::{check_free_space, rebuild};
 use crate::{
     clock,
     environments::{Environments, Location},
-    exit::{CliError, Exit, store_failed},
+    exit::{CliError, Exit, NO_ROOM, store_failed},
     global::{Global, Output},
     home::Home,
     owner::{Handle, exclusive, open_store, owned_elsewhere, save_hint},
@@ -80,7 +80,7 @@ pub async fn run(global: &Global, arguments: DoctorArguments) -> Result<Exit, Cl
         }
         disk(&mut report, home.folder());
         if arguments.repair {
-            repair(&mut report, &home)?;
+            repair(&mut report, &home).await?;
         }
         store(&mut report, &home).await?;
     }
@@ -152,9 +152,11 @@ async fn store(report: &mut Report, home: &Home) -> Result<(), CliError> {
     }
     let handle = match Handle::read(home).await {
         Ok(handle) => handle,
-        Err(error) if error.exit == Exit::Refused => {
+        Err(error) if is_of_store(&error) => {
             report.add("store", Verdict::Bad, &error.message);
-            report.add("store", Verdict::Note, error.hint.as_deref().unwrap_or_default());
+            if let Some(hint) = &error.hint {
+                report.add("store", Verdict::Note, hint);
+            }
             return Ok(());
         }
         Err(error) => return Err(error),
@@ -176,15 +178,21 @@ fn add_clock(report: &mut Report, home: &Home, latest_start_ms: Option<u64>) {
     }
 }
 
+/// Whether an error is a result of the check of a store: it cannot be opened. Any other ends the command.
+fn is_of_store(error: &CliError) -> bool {
+    error.exit == Exit::Refused || error.fault.as_deref() == Some(NO_ROOM)
+}
+
 /// Rebuilds a damaged index from its mirror.
-fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
+async fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
     if !home.has_store()? {
         return Ok(());
     }
     let (store, lock) = match exclusive(home) {
-        Ok(found) => found.ok_or_else(|| owned_elsewhere(home))?,
+        Ok(Some(found)) => found,
+        Ok(None) => return Err(owned_elsewhere(home).await),
         // A store that cannot be opened is reported with the other checks.
-        Err(error) if error.exit == Exit::Refused => return Ok(()),
+        Err(error) if is_of_store(&error) => return Ok(()),
         Err(error) => return Err(error),
     };
     let damaged = StoreFindings::of(&store).index_is_damaged;

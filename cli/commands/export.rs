@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::{
     execution::locate::{named, no_single},
-    exit::{CliError, Exit},
+    exit::{CliError, Exit, NO_ROOM},
     global::Global,
     home::Home,
     out,
@@ -27,18 +27,21 @@ pub async fn run(global: &Global, arguments: ExportArguments) -> Result<Exit, Cl
     if !home.has_store()? {
         return Err(CliError::not_found(format!("there is no store in {}", home.folder().display())));
     }
-    let damaged = match Handle::read(&home).await {
+    let (damaged, hint) = match Handle::read(&home).await {
         Ok(handle) => {
             let ids = found(&handle, &arguments.ids).await?;
             let damaged = through(&handle, ids).await?;
             handle.leave();
-            damaged
+            (damaged, repair_hint())
         }
-        Err(error) if error.exit == Exit::Refused => salvaged(&home, arguments.ids)?,
+        Err(error) if error.fault.as_deref() == Some(NO_ROOM) => {
+            (salvaged(&home, arguments.ids).await?, error.hint.unwrap_or_default())
+        }
+        Err(error) if error.exit == Exit::Refused => (salvaged(&home, arguments.ids).await?, repair_hint()),
         Err(error) => return Err(error),
     };
     if damaged {
-        report!("hint: {}", repair_hint());
+        report!("hint: {hint}");
         return Ok(Exit::Failed);
     }
     Ok(Exit::Success)
@@ -78,8 +81,8 @@ async fn through(handle: &Handle, ids: Vec<String>) -> Result<bool, CliError> {
 }
 
 /// Prints the readable records of a store that cannot be opened. These are never all records.
-fn salvaged(home: &Home, ids: Vec<String>) -> Result<bool, CliError> {
-    let (store, problems, _lock) = salvage(home)?;
+async fn salvaged(home: &Home, ids: Vec<String>) -> Result<bool, CliError> {
+    let (store, problems, _lock) = salvage(home).await?;
     problems.iter().for_each(|problem| report!("flow: {problem}"));
     let lines = export_lines(store, ids).map_err(|error| CliError::refused(error.to_string()))?;
     let left_out = lines.map(print).fold(false, |any, left_out| any | left_out);

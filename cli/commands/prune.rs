@@ -1,6 +1,6 @@
 //! `flow prune`.
 
-use std::time::Duration;
+use std::{os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 use api::flow::{PruneExecutions, PruneRequest, PruneResponse};
 use clap::Args;
@@ -14,9 +14,12 @@ use crate::{
     exit::{CliError, Exit, store_failed},
     global::{Global, Output},
     home::Home,
-    owner::{Handle, exclusive},
+    owner::{Handle, exclusive, open_store},
     ui::{json, text::counted},
 };
+
+/// The unit of [`MetadataExt::blocks`] (stat(2)).
+const BLOCK_BYTES: u64 = 512;
 
 /// Arguments of `flow prune`.
 #[derive(Debug, Args)]
@@ -61,6 +64,8 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
         store.forget_unused_definitions().map_err(|error| store_failed(error.to_string()))?;
         drop(store);
         compact(&home.store()).map_err(|error| store_failed(error.to_string()))?;
+        // The size is the one that the next command leaves: an opening creates the log and a segment of the index.
+        drop(open_store(&home)?);
         drop(lock);
     }
     report(global, arguments, count, (bytes_before, bytes(&home.store())), owner.as_deref());
@@ -102,12 +107,30 @@ fn report(global: &Global, arguments: &PruneArguments, count: usize, (before, af
     }
 }
 
-fn bytes(folder: &std::path::Path) -> u64 {
+/// The bytes that a folder uses on disk, as du(1) counts them.
+fn bytes(folder: &Path) -> u64 {
+    let used = |path: &Path| path.symlink_metadata().map_or(0, |data| data.blocks() * BLOCK_BYTES);
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let size = |entry: std::fs::DirEntry| match entry.metadata() {
-        Ok(data) if data.is_dir() => bytes(&entry.path()),
-        Ok(data) => data.len(),
-        Err(_) => 0,
+    let size = |entry: std::fs::DirEntry| match entry.file_type() {
+        Ok(found) if found.is_dir() => bytes(&entry.path()),
+        _ => used(&entry.path()),
     };
-    entries.map(size).sum()
+    used(folder) + entries.map(size).sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_store_is_what_it_uses_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("blobs")).unwrap();
+        std::fs::write(folder.path().join("db"), vec![1; 100_000]).unwrap();
+        std::fs::File::create(folder.path().join("hole")).unwrap().set_len(1 << 30).unwrap();
+        std::fs::write(folder.path().join("blobs/1"), vec![1; 100_000]).unwrap();
+        assert!((200_000..2_000_000).contains(&bytes(folder.path())), "{}", bytes(folder.path()));
+        assert_eq!(bytes(&folder.path().join("none")), 0);
+    }
 }

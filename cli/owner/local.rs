@@ -15,7 +15,7 @@ use engine::{
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{open_store, retry_limit::DRAIN_MAX};
+use super::{open_store, open_to_read, retry_limit::DRAIN_MAX};
 use crate::{
     clock,
     environments::Environments,
@@ -192,7 +192,7 @@ impl Idle {
     /// # Errors
     /// It cannot be opened.
     pub fn open(environments: &Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
-        let store = open_store(environments.home())?;
+        let store = open_to_read(environments.home())?;
         let lock = Arc::new(lock);
         let mut idle = Idle::over(environments, store, Some(lock.clone()));
         let listening =

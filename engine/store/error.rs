@@ -3,6 +3,8 @@
 
 use std::{io, path::Path};
 
+use super::free_space::lacks_room;
+
 /// An error of the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -104,6 +106,11 @@ impl StoreError {
             | StoreError::Encode { .. } => None,
         }
     }
+
+    /// Whether a write has no room: nothing is damaged.
+    pub fn lacks_room(&self) -> bool {
+        self.io_kind().is_some_and(lacks_room)
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +126,7 @@ mod tests {
             StoreError::open_error(Path::new("store"), &no_space),
         ];
         assert!(errors.iter().all(|error| error.io_kind() == Some(io::ErrorKind::StorageFull)), "{errors:?}");
+        assert!(errors.iter().all(StoreError::lacks_room) && !StoreError::not_written("stopped").lacks_room());
         assert_eq!(StoreError::not_written("stopped").io_kind(), Some(io::ErrorKind::Other));
     }
 }

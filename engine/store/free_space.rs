@@ -1,4 +1,5 @@
-//! Checks the free space of a disk: sled does not survive a disk that becomes full during a write.
+//! Checks the free space of a disk: sled does not survive a disk that becomes full during a write. Tells a write that has no room from
+//! damage.
 
 use std::{io, path::Path};
 
@@ -6,6 +7,11 @@ use super::StoreError;
 
 /// The bytes that must be free when a store is opened or its log is emptied.
 pub(super) const FREE_BYTES_MIN: u64 = 16 * 1024 * 1024;
+
+/// Whether a write failed because it has no room: the disk is full, or the user's quota or the limit of a file's size is reached.
+pub fn lacks_room(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
 
 /// Checks that the disk of a store's folder has space for the store.
 ///
@@ -36,6 +42,15 @@ pub(super) fn ensure(folder: &Path, needed: u64) -> Result<(), StoreError> {
 mod tests {
     #![allow(clippy::panic)]
     use super::*;
+
+    #[test]
+    fn what_has_no_room_is_no_damage() {
+        use rustix::io::Errno;
+        for errno in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG] {
+            assert!(lacks_room(errno.kind()), "{errno}");
+        }
+        assert!(![Errno::IO, Errno::ROFS, Errno::ACCESS].iter().any(|errno| lacks_room(errno.kind())));
+    }
 
     #[test]
     fn a_disk_without_room_is_reported_with_what_it_has_and_what_is_needed() {

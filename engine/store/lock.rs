@@ -79,7 +79,12 @@ impl OwnerLock {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         let owner = serde_json::to_vec(&LockOwner::this_process(command))?;
-        let mut write = || file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&owner));
+        // The length last: a file that is emptied first needs room on a disk that may be full.
+        let mut write = || {
+            file.rewind()?;
+            file.write_all(&owner)?;
+            file.set_len(owner.len() as u64)
+        };
         write().map_err(in_home)?;
         Ok(Some(OwnerLock { _file: file }))
     }
@@ -154,6 +159,15 @@ mod tests {
         assert_eq!(owner, LockOwner::this_process("flow run"));
         assert!(!owner.host.is_empty() && !owner.user.is_empty() && owner.pid == std::process::id());
         assert_eq!(owner.command, "flow run");
+    }
+
+    #[test]
+    fn a_shorter_owner_replaces_a_longer_one() {
+        let home = tempfile::tempdir().unwrap();
+        for command in ["flow with a long name", "flow"] {
+            let _lock = OwnerLock::try_acquire(home.path(), command).unwrap().unwrap();
+            assert_eq!(OwnerLock::owner(home.path()), Some(LockOwner::this_process(command)));
+        }
     }
 
     #[test]

@@ -66,11 +66,14 @@ impl SledRecords {
             .map_err(|error| StoreError::open_error(folder, &error))?;
         free_space::ensure(folder, free_space::FREE_BYTES_MIN)?;
         let Opened { tree, log, was_recovered } = opening::open(folder)?;
-        let damaged = |error: StoreError| opening::damaged(folder, error.to_string());
+        let damaged = |error: StoreError| match error.lacks_room() {
+            true => error,
+            false => opening::damaged(folder, error.to_string()),
+        };
         let end = tree.note(MIRROR_END).map_err(damaged)?.as_deref().and_then(End::decode);
         let mirror = match end {
             Some(end) => match Mirror::in_step(folder, end, |changes| apply(&tree, changes).map_err(damaged)) {
-                Err(error @ StoreError::Index { .. }) => return Err(error),
+                Err(error) if matches!(error, StoreError::Index { .. }) || error.lacks_room() => return Err(error),
                 // Damage to the mirror alone is repaired: the next write creates a new mirror.
                 mirror => mirror.unwrap_or_default(),
             },

@@ -22,6 +22,8 @@ use crate::{
 /// The execution has not failed, never entered the state, or cannot enter it on its own.
 pub async fn plan(handle: &Handle, header: &ExecutionHeader, state: &str) -> Result<PlanReentryResponse, CliError> {
     let id = &header.id;
+    // First: no proposed command can enter a state that cannot be entered.
+    let planned = reentry::plan(handle, id, state).await?;
     match header.status {
         ExecutionStatus::Running => {
             let message = format!("{id} has not ended: nothing was changed");
@@ -33,7 +35,7 @@ pub async fn plan(handle: &Handle, header: &ExecutionHeader, state: &str) -> Res
             let place = if id.starts_with(REHEARSAL_PREFIX) { "at its beginning" } else { "there" };
             Err(CliError::refused(message).hint(format!("{}   starts a new one {place}", again_from(None, id, state))))
         }
-        _ => reentry::plan(handle, id, state).await,
+        _ => Ok(planned),
     }
 }
 

@@ -1,11 +1,11 @@
 //! The readable records of a store that cannot be opened.
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use crate::store::{
     Batch, DiskIndex, MemoryRecords, Mirror, Records, StoreError, batch_codec, commit_log,
     logged::{
-        checkpoint, log_files,
+        LOG_NAMES, checkpoint, log_files,
         memtable::{self, Memtable},
     },
     records::Record,
@@ -31,6 +31,34 @@ impl SalvagedRecords {
                 Box::new(mirrored(folder, &mut problems))
             }
         };
+        let (records, _) = Self::over(index, folder, &mut problems)?;
+        Ok((records, problems))
+    }
+
+    /// All records in a folder, from the mirror and the log. The index is not opened, because that writes.
+    ///
+    /// # Errors
+    /// A record is missing or unreadable, or the files cannot be read.
+    pub fn complete(folder: &Path) -> Result<Self, StoreError> {
+        let mut problems = Vec::new();
+        let index = mirrored(folder, &mut problems);
+        let is_missing = index.scan(&[], None, 1)?.is_empty();
+        let (records, has_log) = Self::over(Box::new(index), folder, &mut problems)?;
+        let is_used = |name: &&str| folder.join(name).metadata().is_ok_and(|found| found.len() > 0);
+        // The log of a mirror without its last changes begins after them.
+        if is_missing || (!has_log && LOG_NAMES.iter().any(is_used)) {
+            let message = format!("the mirror in {} is missing or not complete", folder.display());
+            problems.push(StoreError::Read { message, kind: io::ErrorKind::NotFound });
+        }
+        problems.into_iter().next().map_or(Ok(records), Err)
+    }
+
+    /// An index with the readable changes of the log, and whether there is a log that continues the index. Adds the errors of the rest.
+    fn over(
+        index: Box<dyn Records>,
+        folder: &Path,
+        problems: &mut Vec<StoreError>,
+    ) -> Result<(Self, bool), StoreError> {
         let checkpoint = checkpoint::last(index.as_ref()).unwrap_or_else(|problem| {
             problems.push(problem);
             None
@@ -44,7 +72,7 @@ impl SalvagedRecords {
                 Err(problem) => problems.push(problem),
             }
         }
-        Ok((SalvagedRecords { index, memtable }, problems))
+        Ok((SalvagedRecords { index, memtable }, !found.is_empty()))
     }
 }
 
@@ -70,6 +98,6 @@ impl Records for SalvagedRecords {
     }
 
     fn commit(&self, _batch: Batch) -> Result<(), StoreError> {
-        Err(StoreError::not_written("a store that is damaged is only read"))
+        Err(StoreError::not_written("it was opened to be read only"))
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::{LoggedRecords, rebuild};
+use crate::store::{LoggedRecords, damage::SalvagedRecords, rebuild};
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -99,6 +99,31 @@ fn a_store_without_its_index_or_without_its_mirror_has_lost_nothing() {
             assert!(reopened(&store) == model, "{} cut to {quarters:?} quarters", path.display());
         }
     }
+}
+
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    paths.map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
+}
+
+#[test]
+fn a_store_that_has_no_room_is_read_completely_or_not_at_all() {
+    let (folder, model) = killed();
+    let store = folder.path().join("store");
+    let read = || -> Result<Model, StoreError> {
+        Ok(SalvagedRecords::complete(&store)?.scan(b"k/", None, usize::MAX)?.into_iter().collect())
+    };
+    let before = contents(&store);
+    assert!(read().unwrap() == model);
+    assert!(contents(&store) == before, "nothing was written");
+    let mirror = mirror::path(&store);
+    let length = fs::metadata(&mirror).unwrap().len();
+    for quarters in (0..4).rev() {
+        fs::OpenOptions::new().write(true).open(&mirror).unwrap().set_len(length * quarters / 4).unwrap();
+        assert!(read().map_or(true, |records| records == model), "cut to {quarters} quarters");
+    }
+    fs::remove_file(&mirror).unwrap();
+    assert!(read().is_err());
 }
 
 #[test]
