@@ -69,6 +69,8 @@ fn a_failed_execution_is_resumed_from_a_state_with_what_it_had_then() {
     assert!(events.contains("ExecutionRedriven") && events.contains("resumedFrom"), "{events}");
     let said = home.exits_with(&["resume", "s-1", "--from", "Two", "--yes"], &programs, 3);
     assert!(said.contains("flow run --again s-1 --from Two"), "{said}");
+    let said = home.exits_with(&["resume", "s-1", "--from", "nosuch", "--yes"], &programs, 4);
+    assert!(said.contains("has no state named") && !said.contains("--again"), "such a run is refused: {said}");
 
     let said = home.exits_with(&["run", "--again", "s-1", "--from", "Three", "--id", "s-2", "--yes"], &programs, 0);
     assert!(said.contains("Enters \"Section/Three\""), "{said}");
@@ -85,6 +87,8 @@ fn a_running_execution_and_a_state_in_a_map_are_refused_with_the_reason() {
     home.exits(&["run", &home.waits("rests", 600), "--yes", "--id", "w-1", "--no-wait"], 75);
     let said = home.exits(&["resume", "w-1", "--from", "Rest", "--yes"], 3);
     assert!(said.contains("has not ended") && said.contains("flow cancel w-1"), "{said}");
+    let said = home.exits(&["resume", "w-1", "--from", "nosuch", "--yes"], 4);
+    assert!(!said.contains("flow cancel"), "the resume would be refused afterwards: {said}");
     let fails = json!({ "StartAt": "Each", "States": { "Each": { "Type": "Fail", "Error": "No" } } });
     let map = home.one("maps", &json!({ "Type": "Map", "Items": [1], "ItemProcessor": fails, "End": true }));
     home.exits(&["run", &map, "--yes", "--id", "m-1"], 1);

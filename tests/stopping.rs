@@ -335,8 +335,32 @@ fn a_limit_on_files_is_reported_and_does_not_end_the_process() {
     let file = home.waits("short", 1);
     let script = format!("ulimit -f 64; exec {} run {file} --yes", env!("CARGO_BIN_EXE_flow"));
     let output = std::process::Command::new("sh").args(["-c", &script]).env("FLOW_HOME", home.path()).output().unwrap();
-    assert!(output.status.code().is_some_and(|code| code != 0), "{:?}", output.status);
-    assert!(text(&output.stderr).contains("too large"), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("too large") && said.contains("raise the limit"), "{said}");
+}
+
+#[test]
+fn a_store_that_cannot_grow_is_read_and_not_called_damaged() {
+    let home = Home::plain();
+    let file = home.one("passes", &json!({ "Type": "Pass", "End": true }));
+    home.exits(&["run", &file, "--yes", "--id", "kept"], 0);
+    let run = format!("run {file} --yes --id more");
+    for (command, code) in [("status kept", 0), ("export", 0), (run.as_str(), 1), ("prune", 1), ("import /dev/null", 1)]
+    {
+        let script = format!("ulimit -f 64; exec {} {command}", env!("CARGO_BIN_EXE_flow"));
+        let output = Command::new("sh").args(["-c", &script]).env("FLOW_HOME", home.path()).output().unwrap();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{command}: {said}");
+        assert!(!said.contains("Keep a copy") && !said.contains("doctor"), "{command}: {said}");
+        match code {
+            0 => assert!(said.contains("kept") && said.contains("only reads the store"), "{command}: {said}"),
+            _ => {
+                assert!(said.contains("raise the limit of a file's size (ulimit -f), then repeat"), "{command}: {said}")
+            }
+        }
+    }
+    home.exits(&["run", &file, "--yes", "--id", "more"], 0);
 }
 
 #[test]

@@ -81,7 +81,11 @@ fn a_full_disk_is_reported_and_nothing_acknowledged_is_lost() {
         run refused run $2 --yes --id another
         run kept status first
         run sick doctor
-        rm $DISK/ballast
+        dd if=/dev/zero of=$DISK/more bs=4k 2>/dev/null
+        run read status first
+        $FLOW export >/dev/null 2>&1; echo "exit exported $?"
+        run unwritten run $1 --yes --id third
+        rm $DISK/more $DISK/ballast
         run cured doctor
         run resumed resume long
         run again run $1 --yes --id again
@@ -89,15 +93,22 @@ fn a_full_disk_is_reported_and_nothing_acknowledged_is_lost() {
     "#;
     let Some(output) = on_a_small_disk(&home, script) else { return };
     let (message, exits) = (text(&output.stdout), exits(&output));
-    let wanted =
-        [("first", 0), ("full", 1), ("kept", 0), ("sick", 1), ("cured", 0), ("resumed", 0), ("again", 0), ("whole", 0)];
+    let wanted = [("first", 0), ("full", 1), ("kept", 0), ("sick", 1), ("read", 0), ("exported", 0), ("unwritten", 1)]
+        .into_iter()
+        .chain([("cured", 0), ("resumed", 0), ("again", 0), ("whole", 0)]);
     for (name, code) in wanted {
         assert_eq!(exits.get(name), Some(&code), "{name}\n{message}");
     }
-    for words in ["No space left", "what was acknowledged earlier is safe", "make room", "long SUCCEEDED"] {
+    for words in [
+        "No space left",
+        "what was acknowledged earlier is safe",
+        "make room, then repeat the command",
+        "only reads the store",
+        "long SUCCEEDED",
+    ] {
         assert!(message.contains(words), "{words}\n{message}");
     }
-    assert!(!message.contains("panicked"), "{message}");
+    assert!(!message.contains("panicked") && !message.contains("Keep a copy"), "{message}");
 }
 
 #[test]
@@ -109,16 +120,21 @@ fn a_read_only_folder_is_named_and_works_again_when_it_can_be_written() {
         mount -o remount,ro $DISK
         run refused run $1 --yes --id second
         run sick doctor
+        cp -r $FLOW_HOME $DISK/../copy
+        run copied status first --home $DISK/../copy
         mount -o remount,rw $DISK
         run kept status first
         run second run $1 --yes --id second
     "#;
     let Some(output) = on_a_small_disk(&home, script) else { return };
     let (message, exits) = (text(&output.stdout), exits(&output));
-    for (name, code) in [("first", 0), ("refused", 3), ("sick", 1), ("kept", 0), ("second", 0)] {
+    for (name, code) in [("first", 0), ("refused", 3), ("sick", 1), ("copied", 0), ("kept", 0), ("second", 0)] {
         assert_eq!(exits.get(name), Some(&code), "{name}\n{message}");
     }
-    assert!(message.contains("disk/home: Read-only file system"), "{message}");
+    for words in ["disk/home: Read-only file system", "owner.lock: Read-only file system\n", "; cp -r "] {
+        assert!(message.contains(words), "{words}\n{message}");
+    }
+    assert!(!message.lines().any(|line| line.trim_end() == "· store"), "{message}");
 }
 
 /// Every file of the store that is not empty.
