@@ -45,7 +45,8 @@ pub async fn owned_elsewhere(home: &Home) -> CliError {
         client.call_within::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}, OWNER_WAIT_MAX).await
     };
     if owner.as_ref().is_some_and(is_stopped) || matches!(asked.await, Err(ClientError::Silent)) {
-        return not_answering(home, owner.as_ref());
+        let error = not_answering(home, owner.as_ref());
+        return CliError { hint: error.hint.map(|hint| format!("{hint}. Then repeat the command")), ..error };
     }
     let who = named(owner.as_ref());
     let end = match owner {
@@ -111,12 +112,12 @@ fn not_answering(home: &Home, owner: Option<&LockOwner>) -> CliError {
     let (who, why) = (named(owner), if is_stopped { "is stopped and does not answer" } else { "does not answer" });
     let message = format!("the store in {} is owned by {who}, which {why}", home.folder().display());
     let hint = match owner {
-        None => "end that process, then repeat the command".to_owned(),
+        None => "end that process".to_owned(),
         Some(LockOwner { pid, host, .. }) => {
             let condition = if is_stopped { "" } else { " if it is stopped" };
             format!(
-                "on {host}:   kill -CONT {pid}   continues it{condition},   kill -9 {pid}   ends it. Nothing is lost either way. \
-                 Then repeat the command"
+                "on {host}:   kill -CONT {pid}   continues it{condition},   kill -9 {pid}   ends it. \
+                 Nothing is lost either way"
             )
         }
     };

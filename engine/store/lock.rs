@@ -80,7 +80,7 @@ impl OwnerLock {
         }
         let owner = serde_json::to_vec(&LockOwner::this_process(command))?;
         // The length last: a file that is emptied first needs room on a disk that may be full.
-        let mut write = || {
+        let mut write = || -> io::Result<()> {
             file.rewind()?;
             file.write_all(&owner)?;
             file.set_len(owner.len() as u64)
