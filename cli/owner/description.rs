@@ -12,7 +12,6 @@ use rustix::{
 };
 use tokio::time::Instant;
 
-use super::{RETRY_AFTER, retry_limit::OWNER_WAIT_MAX};
 use crate::{
     exit::{CliError, Exit},
     home::Home,
@@ -21,6 +20,8 @@ use crate::{
 
 /// How long the file of the lock may name the previous owner: a process writes itself into the file after it has taken the lock.
 const NAMED_WITHIN: Duration = Duration::from_millis(500);
+/// The interval between two readings of that file.
+const READ_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// Describes the owner of the store in a folder.
 pub fn described(folder: &Path) -> String {
@@ -42,7 +43,7 @@ pub async fn owned_elsewhere(home: &Home) -> CliError {
     let owner = holder(home.folder()).await;
     let asked = async {
         let client = Client::new(&home.socket());
-        client.call_within::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}, OWNER_WAIT_MAX).await
+        client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await
     };
     if owner.as_ref().is_some_and(is_stopped) || matches!(asked.await, Err(ClientError::Silent)) {
         let error = not_answering(home, owner.as_ref());
@@ -68,7 +69,7 @@ async fn holder(folder: &Path) -> Option<LockOwner> {
         if owner.as_ref().is_some_and(may_live) || Instant::now() >= deadline {
             return owner;
         }
-        tokio::time::sleep(RETRY_AFTER).await;
+        tokio::time::sleep(READ_AGAIN_AFTER).await;
     }
 }
 
@@ -173,7 +174,7 @@ mod tests {
         let this = serde_json::to_string(&LockOwner::this_process("flow serve")).unwrap();
         std::fs::write(&file, "").unwrap();
         let writes = async {
-            tokio::time::sleep(RETRY_AFTER * 2).await;
+            tokio::time::sleep(READ_AGAIN_AFTER * 2).await;
             std::fs::write(&file, &this).unwrap();
         };
         let (owner, ()) = tokio::join!(holder(folder.path()), writes);

@@ -1,5 +1,5 @@
-//! Checks the free space of a disk: sled does not survive a disk that becomes full during a write. Tells a write that has no room from
-//! damage.
+//! Checks the free space of a disk: sled does not survive a disk that becomes full during a write. Distinguishes a write
+//! without room from damage.
 
 use std::{io, path::Path};
 
