@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use engine::{
     machine::ExecutionStatus,
-    store::{DocumentChanges, EXPORT_VERSION, ExportLine, FIRST_VERSION_WITH_AN_END, Store},
+    store::{DocumentChanges, EXPORT_VERSION, ExportLine, FIRST_VERSION_WITH_AN_END, Store, lacks_room},
 };
 
 use crate::{
@@ -120,7 +120,8 @@ fn input(home: &Home, file: &str) -> Result<File, CliError> {
 fn copied(home: &Home, input: &mut dyn Read) -> Result<File, CliError> {
     let path = home.folder().join(format!("import-{}.jsonl", std::process::id()));
     let refused = |error: std::io::Error| {
-        CliError::refused(format!("the input cannot be copied to {}: {error}", home.folder().display()))
+        let exit = if lacks_room(error.kind()) { Exit::Failed } else { Exit::Refused };
+        CliError::new(exit, format!("the input cannot be copied to {}: {error}", home.folder().display()))
             .hint("nothing is imported. Make room, or write the lines to a file and give its name")
     };
     // A file of that name is what an earlier process with this id left in a crash. This process holds the home's lock.
