@@ -354,7 +354,7 @@ fn a_store_that_cannot_grow_is_read_and_not_called_damaged() {
         assert_eq!(output.status.code(), Some(code), "{command}: {said}");
         assert!(!said.contains("Keep a copy") && !said.contains("doctor"), "{command}: {said}");
         match code {
-            0 => assert!(said.contains("kept") && said.contains("only reads the store"), "{command}: {said}"),
+            0 => assert!(said.contains("kept") && said.contains("can only be read"), "{command}: {said}"),
             _ => {
                 assert!(said.contains("raise the limit of a file's size (ulimit -f), then repeat"), "{command}: {said}")
             }

@@ -103,7 +103,7 @@ fn a_full_disk_is_reported_and_nothing_acknowledged_is_lost() {
         "No space left",
         "what was acknowledged earlier is safe",
         "make room, then repeat the command",
-        "only reads the store",
+        "can only be read",
         "long SUCCEEDED",
     ] {
         assert!(message.contains(words), "{words}\n{message}");

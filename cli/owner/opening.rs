@@ -42,7 +42,7 @@ pub fn open_to_read(home: &Home) -> Result<Store, CliError> {
     opened(&home.store()).or_else(|error| {
         let read = error.lacks_room().then(|| Store::read_only(&home.store()));
         let store = read.and_then(Result::ok).ok_or_else(|| not_opened(home, &error))?;
-        report!("flow: {error}. This command only reads the store, from its mirror");
+        report!("flow: {error}. Until there is room, the store can only be read");
         Ok(store)
     })
 }
