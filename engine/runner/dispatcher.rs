@@ -8,6 +8,7 @@ mod beside;
 mod declined;
 mod draining;
 mod drive;
+mod durable;
 mod forget;
 mod inline_commit;
 mod machines;
@@ -35,13 +36,13 @@ use super::{
     inbox::{Inbox, Received},
     lanes::Lanes,
     message::{Committed, Message},
-    offers::{Offer, Offers, not_offered},
+    offers::Offers,
     step_call::StepCaller,
     timers::{NEVER_MS, Timers},
 };
 use crate::{
     journal::{EntryContent, JournalEntry, Note},
-    machine::{Command, Execution, ExecutionHeader, FrameState, Input, OfferedTask, Transition, advance},
+    machine::{Command, Execution, ExecutionHeader, FrameState, Input, Transition, advance},
     query::Moment,
     store::{DocumentChanges, StartData, Store, StoreError, Write},
 };
@@ -335,63 +336,9 @@ impl Dispatcher {
         }
     }
 
-    fn durable(&mut self, committed: Committed) {
-        self.commits_under_way = self.commits_under_way.saturating_sub(1);
-        let id = committed.id.clone();
-        if let Some(driven) = self.driven.get_mut(&id) {
-            driven.uncommitted -= 1;
-        }
-        self.carry_out(committed);
-        self.release_declined(&id);
-        self.show_asleep(&id);
-        self.let_go(&id);
-    }
-
     /// Sends an event to all watchers.
     fn show(&self, event: RunnerEvent) {
         let _ = self.events.send(Arc::new(Broadcast::Event(event)));
-    }
-
-    /// Shows the entries of a durable turn and carries out its commands.
-    fn carry_out(&mut self, committed: Committed) {
-        let Committed { id, environment, commands, entries, header, replies } = committed;
-        // A watcher that subscribes later reads the entries from the store.
-        if self.events.receiver_count() > 0 {
-            for entry in entries.iter() {
-                self.show(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
-            }
-        }
-        let mut withheld = Vec::new();
-        for command in commands {
-            match command {
-                Command::CallStep(call) if self.accepts_work() => {
-                    self.calls_in_flight += 1;
-                    if self.declined.forget(&id, call.frame) {
-                        self.wake_at(&id, self.clock.now_ms());
-                    }
-                    self.calls.call(&id, environment.clone(), *call);
-                }
-                // The turn was in progress when the drain began: in a lane, or its commit was being written.
-                Command::CallStep(call) if self.draining.has_begun() => {
-                    withheld.push(Input::Withheld { frame: call.frame, visit: call.visit, attempt: call.attempt });
-                }
-                Command::CallStep(_) => {}
-                Command::Abandon { frame, visit } => self.calls.abandon(&id, frame, visit),
-                Command::Offer(offered) => self.offer(&id, *offered),
-                Command::WakeAt { due_ms } => self.wake_at(&id, due_ms),
-                Command::NoWake => self.wake_at(&id, NEVER_MS),
-                // A pause keeps the timers: frames that wait beside the paused call continue.
-                Command::Settled => {
-                    if let Some(header) = &header {
-                        let _ = self.settled.send(header.clone());
-                        self.show(RunnerEvent::Settled { header: header.clone() });
-                    }
-                    self.wake_awaiting(&id);
-                }
-            }
-        }
-        Replies::confirm(replies, header.as_deref());
-        withheld.into_iter().for_each(|input| self.advance(&id, input, None, None));
     }
 
     /// Makes the next turn begin no Task if this runner accepts no work, because it would not make the Task's call. Once a runner accepts
@@ -412,36 +359,6 @@ impl Dispatcher {
             let named = execution.machine.activities.iter();
             execution.missing_activities =
                 named.filter(|activity| !self.offers.has_activity(activity)).cloned().collect();
-        }
-    }
-
-    fn offer(&mut self, id: &str, OfferedTask { activity, token, input }: OfferedTask) {
-        match self.offers.has_activity(&activity) {
-            true => self.offers.put(&activity, Offer { token, input }),
-            false => self.advance(id, not_offered(&activity, token), None, None),
-        }
-    }
-
-    /// Drops an execution from memory if nothing of it is in flight; a timer reloads it.
-    fn let_go(&mut self, id: &Arc<str>) {
-        let Some(driven) = self.driven.get_mut(id) else { return };
-        let Some(execution) = &driven.execution else { return };
-        if driven.uncommitted > 0 || execution.in_flight() {
-            return;
-        }
-        let over = execution.header.status != crate::machine::ExecutionStatus::Running;
-        driven.execution = None;
-        if over {
-            self.wake_at(id, NEVER_MS);
-            self.driven.remove(id);
-        }
-    }
-
-    /// Drops an execution that has ended and that an input loaded into memory again.
-    fn let_go_ended(&mut self, id: &Arc<str>) {
-        let execution = self.driven.get(id).and_then(|driven| driven.execution.as_ref());
-        if execution.is_some_and(|execution| execution.header.status != crate::machine::ExecutionStatus::Running) {
-            self.let_go(id);
         }
     }
 
