@@ -4,30 +4,30 @@
 mod adaptive_gate;
 mod asleep;
 mod awaited;
-mod beside;
 mod declined;
 mod draining;
 mod drive;
 mod durable;
 mod forget;
+mod in_lane;
 mod inline_commit;
-mod machines;
+mod machine_cache;
 mod prefetch;
-mod replies;
 #[cfg(test)]
 mod simulation;
 mod start;
 mod subjects;
+mod turn_reply;
 
 use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::broadcast;
 
 use self::{
-    awaited::Awaited, beside::Away, declined::Declined, draining::Draining, inline_commit::InlineCommit,
-    machines::Machines, prefetch::Prefetch, subjects::Subjects,
+    awaited::Awaited, declined::Declined, draining::Draining, in_lane::InLane, inline_commit::InlineCommit,
+    machine_cache::MachineCache, prefetch::Prefetch, subjects::Subjects,
 };
-pub(super) use self::{draining::COMMITS_WAIT_MAX, replies::Replies};
+pub(super) use self::{draining::COMMITS_WAIT_MAX, turn_reply::TurnReply};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
@@ -51,7 +51,7 @@ use crate::{
 pub(super) struct Driven {
     execution: Option<Box<Execution>>,
     /// Set while the execution's turn runs in a lane.
-    away: Option<Box<Away>>,
+    in_lane: Option<Box<InLane>>,
     /// Whether the last turn reached its cost limit.
     was_cut_short: bool,
     uncommitted: u32,
@@ -61,7 +61,7 @@ pub(super) struct Driven {
 
 impl Default for Driven {
     fn default() -> Self {
-        Driven { execution: None, away: None, was_cut_short: false, uncommitted: 0, due_ms: NEVER_MS }
+        Driven { execution: None, in_lane: None, was_cut_short: false, uncommitted: 0, due_ms: NEVER_MS }
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) struct Dispatcher {
     settled: broadcast::Sender<Arc<ExecutionHeader>>,
     offers: Arc<Offers>,
     driven: HashMap<Arc<str>, Driven>,
-    machines: Machines,
+    machines: MachineCache,
     subjects: Subjects,
     awaited: Awaited,
     declined: Declined,
@@ -92,7 +92,7 @@ pub(super) struct Dispatcher {
     prefetch: Prefetch,
     calls_in_flight: usize,
     lanes: Option<Lanes>,
-    turns_beside: usize,
+    turns_in_lanes: usize,
     commits_under_way: usize,
     inline_commit: InlineCommit,
     draining: Draining,
@@ -121,7 +121,7 @@ impl Dispatcher {
             settled,
             offers,
             driven: HashMap::new(),
-            machines: Machines::default(),
+            machines: MachineCache::default(),
             subjects: Subjects::default(),
             awaited: Awaited::default(),
             declined: Declined::default(),
@@ -129,7 +129,7 @@ impl Dispatcher {
             prefetch: Prefetch::default(),
             calls_in_flight: 0,
             lanes: None,
-            turns_beside: 0,
+            turns_in_lanes: 0,
             commits_under_way: 0,
             inline_commit: InlineCommit::default(),
             draining: Draining::default(),
@@ -179,7 +179,7 @@ impl Dispatcher {
 
     /// Whether something can happen without time passing.
     fn is_busy(&self, inbox: &mut Inbox) -> bool {
-        self.calls_in_flight > 0 || self.turns_beside > 0 || self.commits_under_way > 0 || !inbox.is_empty()
+        self.calls_in_flight > 0 || self.turns_in_lanes > 0 || self.commits_under_way > 0 || !inbox.is_empty()
     }
 
     /// Whether due times are handled and calls are made: not while draining, after a failure of the store, or by a runner that only
@@ -192,9 +192,9 @@ impl Dispatcher {
         match message {
             Message::Start { new, reply } => self.start(*new, reply),
             Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
-            Message::SignalEarly { ref id, .. } if self.is_away(id) => {
+            Message::SignalEarly { ref id, .. } if self.is_in_lane(id) => {
                 let id = id.clone();
-                self.put_off_message(&id, message);
+                self.queue_message(&id, message);
             }
             Message::SignalEarly { id, state, answer, by, kept, reply } => {
                 self.signal_early(&id, (state, answer, by), kept, reply);
@@ -208,9 +208,9 @@ impl Dispatcher {
                     self.advance(&id, input, None, None);
                 }
             }
-            Message::Declined { ref id, .. } if self.is_away(id) => {
+            Message::Declined { ref id, .. } if self.is_in_lane(id) => {
                 let id = id.clone();
-                self.put_off_message(&id, message);
+                self.queue_message(&id, message);
             }
             Message::Declined { id, call, reason } => {
                 self.calls_in_flight -= 1;
@@ -260,19 +260,19 @@ impl Dispatcher {
     }
 
     /// Folds an input into an execution and sends the changes to the committer.
-    fn advance(&mut self, id: &str, input: Input, start_write: Option<StartWrite>, reply: Option<Replies>) {
-        if self.is_away(id) {
-            return self.put_off(&Arc::from(id), input, reply);
+    fn advance(&mut self, id: &str, input: Input, start_write: Option<StartWrite>, reply: Option<TurnReply>) {
+        if self.is_in_lane(id) {
+            return self.queue_input(&Arc::from(id), input, reply);
         }
         if let Err(error) = self.load(id) {
             let error = RunnerError::from(error);
-            return Replies::refuse(reply, error);
+            return TurnReply::refuse(reply, error);
         }
         let Some((key, _)) = self.driven.get_key_value(id) else { return };
         let key = key.clone();
         self.hold_tasks(&key);
         self.find_missing_activities(&key);
-        let Some((input, reply)) = self.run_beside(&key, input, reply) else { return };
+        let Some((input, reply)) = self.run_in_lane(&key, input, reply) else { return };
         let moment = self.moment();
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
         let transition = advance(execution, input, &moment, process_evaluator());
@@ -285,7 +285,7 @@ impl Dispatcher {
         key: &Arc<str>,
         mut transition: Transition,
         start_write: Option<StartWrite>,
-        reply: Option<Replies>,
+        reply: Option<TurnReply>,
     ) {
         let (id, key) = (&**key, key.clone());
         let Some(driven) = self.driven.get_mut(id) else { return };
@@ -294,7 +294,7 @@ impl Dispatcher {
         if execution.awaits_executions() {
             self.awaited.note(&key, &transition);
         }
-        let reply = Replies::of_turn(reply, id, &transition);
+        let reply = TurnReply::after_turn(reply, id, &transition);
         let commands = std::mem::take(&mut transition.commands);
         let entries = transition.entries.clone();
         let polled = polled(id, &transition);
@@ -303,11 +303,11 @@ impl Dispatcher {
         let header =
             (settled || reply.is_some()).then(|| changed.unwrap_or_else(|| Arc::new(execution.header.clone())));
         let environment = execution.header.environment.clone();
-        let committed = Committed { id: key.clone(), environment, commands, entries, header, replies: reply };
+        let committed = Committed { id: key.clone(), environment, commands, entries, header, reply };
         if transition.is_empty() && start_write.is_none() {
             self.carry_out(committed);
             self.show_asleep(&key);
-            return self.let_go_ended(&key);
+            return self.unload_ended(&key);
         }
         driven.uncommitted += 1;
         let (start, documents) = start_write.map(|start| (start.data, start.documents)).unzip();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Dispatcher, Replies};
+use super::{Dispatcher, TurnReply};
 use crate::{
     machine::{Command, ExecutionStatus, Input, OfferedTask},
     runner::{
@@ -24,12 +24,12 @@ impl Dispatcher {
         self.carry_out(committed);
         self.release_declined(&id);
         self.show_asleep(&id);
-        self.let_go(&id);
+        self.unload(&id);
     }
 
     /// Shows the entries of a durable turn and carries out its commands.
     pub(super) fn carry_out(&mut self, committed: Committed) {
-        let Committed { id, environment, commands, entries, header, replies } = committed;
+        let Committed { id, environment, commands, entries, header, reply } = committed;
         // A watcher that subscribes later reads the entries from the store.
         if self.events.receiver_count() > 0 {
             for entry in entries.iter() {
@@ -65,7 +65,7 @@ impl Dispatcher {
                 }
             }
         }
-        Replies::confirm(replies, header.as_deref());
+        TurnReply::confirm(reply, header.as_deref());
         withheld.into_iter().for_each(|input| self.advance(&id, input, None, None));
     }
 
@@ -77,7 +77,7 @@ impl Dispatcher {
     }
 
     /// Drops an execution from memory if nothing of it is in flight; a timer reloads it.
-    fn let_go(&mut self, id: &Arc<str>) {
+    fn unload(&mut self, id: &Arc<str>) {
         let Some(driven) = self.driven.get_mut(id) else { return };
         let Some(execution) = &driven.execution else { return };
         if driven.uncommitted > 0 || execution.in_flight() {
@@ -92,10 +92,10 @@ impl Dispatcher {
     }
 
     /// Drops an execution that has ended and that an input loaded into memory again.
-    pub(super) fn let_go_ended(&mut self, id: &Arc<str>) {
+    pub(super) fn unload_ended(&mut self, id: &Arc<str>) {
         let execution = self.driven.get(id).and_then(|driven| driven.execution.as_ref());
         if execution.is_some_and(|execution| execution.header.status != ExecutionStatus::Running) {
-            self.let_go(id);
+            self.unload(id);
         }
     }
 }
