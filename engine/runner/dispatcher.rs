@@ -11,7 +11,7 @@ mod durable;
 mod forget;
 mod in_lane;
 mod inline_commit;
-mod machine_cache;
+mod parsed_machines;
 mod prefetch;
 #[cfg(test)]
 mod simulation;
@@ -25,7 +25,7 @@ use tokio::sync::broadcast;
 
 use self::{
     awaited::Awaited, declined::Declined, draining::Draining, in_lane::InLane, inline_commit::InlineCommit,
-    machine_cache::MachineCache, prefetch::Prefetch, subjects::Subjects,
+    parsed_machines::ParsedMachines, prefetch::Prefetch, subjects::Subjects,
 };
 pub(super) use self::{draining::COMMITS_WAIT_MAX, turn_reply::TurnReply};
 use super::{
@@ -84,7 +84,7 @@ pub(super) struct Dispatcher {
     settled: broadcast::Sender<Arc<ExecutionHeader>>,
     offers: Arc<Offers>,
     driven: HashMap<Arc<str>, Driven>,
-    machines: MachineCache,
+    machines: ParsedMachines,
     subjects: Subjects,
     awaited: Awaited,
     declined: Declined,
@@ -121,7 +121,7 @@ impl Dispatcher {
             settled,
             offers,
             driven: HashMap::new(),
-            machines: MachineCache::default(),
+            machines: ParsedMachines::default(),
             subjects: Subjects::default(),
             awaited: Awaited::default(),
             declined: Declined::default(),

@@ -10,11 +10,11 @@ use crate::asl::{self, Diagnostic, StateMachine};
 const CACHED_MAX: usize = 64;
 
 #[derive(Default)]
-pub(super) struct MachineCache {
+pub(super) struct ParsedMachines {
     by_hash: HashMap<String, Arc<StateMachine>>,
 }
 
-impl MachineCache {
+impl ParsedMachines {
     /// The machine of a definition that was parsed earlier.
     pub fn get(&self, hash: &str) -> Option<Arc<StateMachine>> {
         self.by_hash.get(hash).cloned()
