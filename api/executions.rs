@@ -58,10 +58,7 @@ impl Api {
             (None, Some((machine, name))) => self.kept(name)?.filter(|(_, started)| started.machine == machine),
             (found, _) => found,
         };
-        found.ok_or_else(|| {
-            let arn = self.execution_arn(id);
-            Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
-        })
+        found.ok_or_else(|| Fault::no_execution_with(&self.execution_arn(id)))
     }
 
     /// The header of an execution, without its input.

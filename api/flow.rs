@@ -54,7 +54,7 @@ pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRe
 pub use shown::{MarkShown, MarkShownRequest};
 pub use signal::{SignalTask, SignalTaskRequest, TaskOutcome};
 pub use socket_only::SOCKET_ONLY;
-pub use start::{StartExecution, StartExecutionRequest, state_machine_name};
+pub use start::{NAME_CHARACTERS_MAX, StartExecution, StartExecutionRequest, state_machine_name};
 pub use time_left::{EstimateTimeLeft, EstimateTimeLeftResponse};
 pub use track::{TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse};
 pub use unanswerable::{has_timed_out, moment, was_answered};

@@ -18,8 +18,8 @@ use crate::{
     state_machines::{Resolved, settings},
 };
 
-/// The longest name of a state machine (API Reference, CreateStateMachine, `name`).
-const NAME_CHARACTERS_MAX: usize = 80;
+/// The longest name of a state machine or an execution (API Reference, CreateStateMachine and StartExecution, `name`).
+pub const NAME_CHARACTERS_MAX: usize = 80;
 
 /// Starts an execution of a workflow, and creates or updates its state machine. A repeated request with the same id,
 /// definition and input returns the existing execution, also if it has ended.

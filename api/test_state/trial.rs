@@ -226,9 +226,8 @@ impl TestedState {
 
 fn parsed(definition: &Value) -> Result<Arc<asl::StateMachine>, Fault> {
     asl::parse(definition).map_err(|problems| {
-        let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-        let messages: Vec<String> = errors.map(|p| format!("{}: {} at {}", p.code, p.message, p.location)).collect();
-        Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", messages.join(", ")))
+        let errors: Vec<_> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+        definition::invalid(&errors)
     })
 }
 
