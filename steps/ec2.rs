@@ -190,6 +190,12 @@ fn of_deployment(deployment: &str) -> Filter {
     filter(&format!("tag:{DEPLOYMENT}"), &sanitised(deployment))
 }
 
+/// The filter for instances that use their network interfaces. A terminated one keeps its tags for an hour.
+fn not_terminated() -> Filter {
+    let states = ["pending", "running", "stopping", "stopped", "shutting-down"].map(str::to_owned).to_vec();
+    Filter::builder().name("instance-state-name").set_values(Some(states)).build()
+}
+
 /// The interval until the next poll of something that takes seconds.
 fn soon(context: &StepContext) -> Duration {
     context.poll_towards(TYPICAL_CREATION)

@@ -10,11 +10,10 @@
 /// Registers the function of a step: `async fn(Arc<Environment>, StepContext, Input) -> StepResult<Output>`.
 macro_rules! step {
     (
-        $registry:expr, $environment:expr, $name:literal, $summary:literal,
-        [$($action:literal),* $(,)?], $function:path
+        $registry:expr, $environment:expr, $name:literal, $summary:literal, $actions:expr, $function:path
     ) => {{
         let environment = ::std::sync::Arc::clone($environment);
-        $registry.register($name, $summary, &[$($action),*], move |context, input| {
+        $registry.register($name, $summary, &$actions, move |context, input| {
             $function(::std::sync::Arc::clone(&environment), context, input)
         });
     }};
