@@ -20,8 +20,7 @@ impl Turn<'_> {
 
     /// A frame, marked as changed.
     pub fn changed(&mut self, id: FrameId) -> &mut Frame {
-        let frame = self.execution.frames.get_mut(id);
-        let frame = frame.unwrap_or_else(|| unreachable!("frame {id} is used after it ended"));
+        let frame = &mut self.execution.frames[id];
         if !std::mem::replace(&mut frame.changed, true) {
             self.dirty.push(id);
         }
