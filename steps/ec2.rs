@@ -32,7 +32,7 @@ pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityG
 
 use crate::{
     Environment,
-    outcome::{change_of_part, gone, gone_already},
+    outcome::{change_of_part, deleted, gone, gone_already},
     plan::{PlannedChange, Price, Prices},
     policy::Scope,
     preflight::{CheckChanges, Holders, Objections},
