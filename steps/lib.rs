@@ -77,7 +77,8 @@ pub use approval::{problem_of_question_in, question_in};
 pub use environment::{Account, CallerIdentity, Environment, NO_REGION, RehearsalAddresses};
 pub use local::{LocalSettings, needs_account, register_local};
 pub use process::{
-    ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, refused_variable, supervise,
+    ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended, refused_variable,
+    supervise,
 };
 pub use wait::refused_body_pattern;
 

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 pub use lines::{ProgramOutput, ProgramStream, follow_programs};
 pub use supervisor::{SUPERVISOR_ARGUMENT, supervise};
-pub use surroundings::refused_variable;
+pub use surroundings::{TWO_INPUTS, refused_variable};
 pub use turn::programs_ended;
 
 use self::{
