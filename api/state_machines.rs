@@ -189,7 +189,7 @@ impl Api {
     /// Lists state machines by name, in the order of AWS.
     pub(crate) fn list_state_machines(&self, page: &Page) -> Answer {
         paging::documents(self.runner.store(), ("stateMachines", "machine/"), page, |machine: StateMachineRecord| {
-            let is_gone = !self.gone([&machine])?.is_empty();
+            let is_gone = !self.complete_deletions([&machine])?.is_empty();
             Ok((!is_gone).then(|| {
                 json!({
                     "stateMachineArn": self.state_machine_arn(&machine.name), "name": machine.name, "type": machine.kind,

@@ -196,10 +196,10 @@ impl<'a> Turn<'a> {
     }
 
     /// Leaves the ready frames to the next turn, which follows at once.
-    fn put_off(&mut self) {
+    fn leave_to_next_turn(&mut self) {
         for id in std::mem::take(&mut self.ready) {
-            let there = self.execution.frames.get(id).map(|frame| &frame.row.frame_state);
-            if there.is_some_and(|state| !matches!(state, FrameState::Stopped | FrameState::Failed { .. })) {
+            let frame_state = self.execution.frames.get(id).map(|frame| &frame.row.frame_state);
+            if frame_state.is_some_and(|state| !matches!(state, FrameState::Stopped | FrameState::Failed { .. })) {
                 self.row(id).frame_state = FrameState::Entering;
             }
         }
@@ -236,7 +236,7 @@ impl<'a> Turn<'a> {
             self.execute(id);
         }
         self.ready.append(&mut held);
-        self.put_off();
+        self.leave_to_next_turn();
     }
 
     /// The next frame to execute; `None` if the turn has reached its cost limit or the execution is being cancelled.
