@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(crate) use list::ListExecutionsRequest;
-pub(crate) use redrive::RedriveRequest;
+pub(crate) use redrive::{EXPRESS_NOT_REDRIVABLE, RedriveRequest, not_redrivable};
 pub(crate) use start::{PreparedStart, StartRequest, new_uuid};
 
 /// A request that names an execution.

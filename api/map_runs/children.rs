@@ -12,6 +12,7 @@ use super::FoundMapRun;
 use crate::{
     Answer, Api, Fault,
     arn::MapRunName,
+    executions::{EXPRESS_NOT_REDRIVABLE, not_redrivable},
     paging,
     records::{StartedExecution, execution_key, seconds, set},
     request::Page,
@@ -140,13 +141,13 @@ impl Api {
 }
 
 /// Whether a child execution can be redriven, and why not (API Reference, DescribeExecution, `redriveStatus`).
-fn redrivable(status: ChildStatus, express: bool) -> (&'static str, Option<&'static str>) {
+fn redrivable(status: ChildStatus, express: bool) -> (&'static str, Option<String>) {
     match status {
-        _ if express => ("NOT_REDRIVABLE", Some("Express executions cannot be redriven")),
+        _ if express => ("NOT_REDRIVABLE", Some(EXPRESS_NOT_REDRIVABLE.to_owned())),
         ChildStatus::Failed | ChildStatus::Aborted => ("REDRIVABLE_BY_MAP_RUN", None),
-        ChildStatus::Running => ("NOT_REDRIVABLE", Some("Execution is RUNNING and cannot be redriven")),
-        ChildStatus::PendingRedrive => ("NOT_REDRIVABLE", Some("Execution is PENDING_REDRIVE and cannot be redriven")),
-        ChildStatus::Succeeded => ("NOT_REDRIVABLE", Some("Execution is SUCCEEDED and cannot be redriven")),
+        ChildStatus::Running => ("NOT_REDRIVABLE", Some(not_redrivable("RUNNING"))),
+        ChildStatus::PendingRedrive => ("NOT_REDRIVABLE", Some(not_redrivable("PENDING_REDRIVE"))),
+        ChildStatus::Succeeded => ("NOT_REDRIVABLE", Some(not_redrivable("SUCCEEDED"))),
     }
 }
 
