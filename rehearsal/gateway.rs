@@ -39,3 +39,19 @@ pub(crate) fn write(state_directory: &Path) -> Result<PathBuf, RehearsalError> {
     write().map_err(RehearsalError::io(folder.display().to_string()))?;
     Ok(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_module_of_the_gateway_is_written() {
+        // Read at run time: a target folder in a cache may have been built by another clone.
+        let folder = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("gateway");
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut modules: Vec<String> = names.filter(|name| name.ends_with(".py")).collect();
+        modules.sort();
+        assert_eq!(modules, FILES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    }
+}
