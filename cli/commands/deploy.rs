@@ -2,7 +2,7 @@
 
 mod size;
 
-use std::{collections::BTreeMap, io::IsTerminal, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use deploy::{
@@ -27,7 +27,7 @@ use crate::{
     environments,
     exit::{CliError, Exit, then_repeat},
     global::{Global, Output, WHERE},
-    person::question::question,
+    person::question,
     proposed::{self, OPTIONS},
     shell::quote_word,
     step_functions,
@@ -315,9 +315,8 @@ async fn deploy(
         }
     };
     // After the refusals of the plan: a person is not asked to agree to a deployment that is refused.
-    if !arguments.plan && !arguments.yes && !std::io::stdin().is_terminal() {
-        return Err(CliError::refused("there is no terminal to ask on: nothing was changed")
-            .hint("--yes changes without asking, --plan shows what would change"));
+    if !arguments.plan && !arguments.yes {
+        question::can_ask("--yes changes without asking, --plan shows what would change")?;
     }
     // A person who is asked must see the plan.
     if !is_quiet(global) || arguments.plan || !arguments.yes {
@@ -332,8 +331,8 @@ async fn deploy(
             &wanted.name,
         ));
     }
-    if !arguments.yes && !question(format!("Change {}? [y/N] ", counted(changed, "resource"))).await? {
-        return Err(CliError::refused("not confirmed: nothing was changed"));
+    if !arguments.yes {
+        question::consent(format!("Change {}? [y/N] ", counted(changed, "resource"))).await?;
     }
     let name = wanted.name.clone();
     let mut made = |change: &DeploymentChange| print(global, "changed", change);

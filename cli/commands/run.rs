@@ -11,12 +11,11 @@ mod rehearsal_teardown;
 
 use std::{sync::Arc, time::Duration};
 
-use api::flow::{StartExecution, StartExecutionRequest};
+use api::flow::{LATEST, StartExecution, StartExecutionRequest};
 use clap::Args;
 use engine::{
     machine::{ExecutionStatus, Reentry},
     step::{ErrorClass, StepError},
-    store::name_problem,
 };
 use steps::LocalSettings;
 
@@ -27,7 +26,7 @@ use super::{
 use crate::{
     clock,
     environments::{self, Account, Environments, Location, Pinned},
-    execution::{locate::LATEST, reentry},
+    execution::reentry,
     exit::{CliError, Exit, then_repeat},
     global::{Global, Output, REHEARSAL, Source, WHERE, WatchOptions, duration},
     home::Home,
@@ -133,10 +132,9 @@ fn check_id(arguments: &RunArguments) -> Result<(), CliError> {
         let message = format!("'{id}' cannot be the id: it begins with a character of options or of {LATEST}");
         return Err(CliError::refused(message).hint("begin it with a letter or a digit"));
     }
-    if let Some(problem) = name_problem(id) {
-        let message = format!("'{id}' cannot be the id of an execution: {problem}");
+    if let Some(problem) = api::id_problem(id) {
         return Err(
-            CliError::refused(message).hint("an id has at most 80 letters, digits, and characters such as - _ and .")
+            CliError::refused(problem).hint("an id has at most 80 letters, digits, and characters such as - _ and .")
         );
     }
     match arguments.rehearse && !id.starts_with(REHEARSAL_PREFIX) {

@@ -1,7 +1,7 @@
 //! Finds the execution that the user names, and its home.
 
 use api::flow::{
-    Answerer, FindExecutions, FindRequest, FindResponse, ListExecutions, ListRequest, ListResponse, Needs,
+    Answerer, FindExecutions, FindRequest, FindResponse, LATEST, ListExecutions, ListRequest, ListResponse, Needs,
 };
 use engine::machine::ExecutionHeader;
 use rehearsal::World;
@@ -18,8 +18,6 @@ use crate::{
     this_process,
 };
 
-/// Names the execution that started last, in real time.
-pub const LATEST: &str = "@latest";
 /// The most executions of a home that are read for `@latest`.
 const SEARCHED_MAX: usize = 1_000;
 
