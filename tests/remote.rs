@@ -163,22 +163,25 @@ fn a_failed_execution_is_redriven_where_it_failed() {
 
 /// A watch of a step that takes long in its worker ends after the time of `--no-wait`, and at a signal; the execution continues.
 fn a_watch_ends_while_a_worker_is_busy(there: &Elsewhere, file: &str) {
+    let input = there.input();
+    there.at_server(&["run", file, "--yes", "--id", "slow-2", "--input", &input], 1);
     let slow = there.person.path().join("slow");
     std::fs::write(&slow, "").unwrap();
-    let run = ["run", file, "--yes", "--id", "slow-1", "--input", &there.input(), "--no-wait=1s"];
+    let run = ["run", file, "--yes", "--id", "slow-1", "--input", &input, "--no-wait=1s"];
     let printed = there.at_server(&run, 75);
     assert!(printed.contains("Act: ") && printed.contains("Nothing is lost. slow-1 continues in"), "{printed}");
     let more = ["--engine", "sfn", "--endpoint", &there.server.endpoint, "--region", "us-east-1"];
-    let mut resume = there.person.command(&[&["resume", "job-1"][..], &more].concat());
+    let mut resume = there.person.command(&[&["resume", "slow-2"][..], &more[..]].concat());
     let mut resumed = resume.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(resumed.stdout.take().unwrap()).lines().map_while(Result::ok);
-    let redriven = lines.take_while(|line| !line.contains("Resumed")).count();
-    send("TERM", resumed.id());
+    // Kept open until the end: a display without a reader may end earlier.
+    let mut lines = BufReader::new(resumed.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let redriven = lines.by_ref().take_while(|line| !line.contains("Resumed")).count();
+    send("-TERM", resumed.id());
     let output = resumed.wait_with_output().unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(143), "after {redriven} lines: {said}");
-    assert!(said.contains("job-1 continues in") && !said.contains("nothing was begun"), "{said}");
-    ["slow-1", "job-1"].iter().for_each(|id| drop(there.at_server(&["cancel", id], 0)));
+    assert!(said.contains("slow-2 continues in") && !said.contains("nothing was begun"), "{said}");
+    ["slow-1", "slow-2"].iter().for_each(|id| drop(there.at_server(&["cancel", id], 0)));
     std::fs::remove_file(slow).unwrap();
 }
 

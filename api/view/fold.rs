@@ -19,6 +19,7 @@ impl View {
             Details::StateExited { name, state_type, .. } => self.exit(&path(name), *state_type, at_ms),
             Details::StateAborted { name, .. } => self.stop(&path(name), at_ms),
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
+            Details::TaskStarted { name, .. } => self.taken(&path(name)),
             Details::TaskSubmitted { name, .. } => self.set(&path(name), Doing::Parked { deadline_ms: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
             Details::ParallelStateStarted { name } => self.abandon_inner_states(&path(name), at_ms),
@@ -45,7 +46,6 @@ impl View {
             Details::ExecutionRedriven { .. } => self.redrive(at_ms),
             // No `_`: the compiler asks about a new kind of event. A kind that this version does not know is `Unknown`.
             Details::EvaluationFailed(_)
-            | Details::TaskStarted { .. }
             | Details::TaskScheduleFailed { .. }
             | Details::TaskFailed { .. }
             | Details::TaskTimedOut { .. }
@@ -107,6 +107,15 @@ impl View {
     fn scheduled(&mut self, path: &str, at_ms: u64) {
         if let Some(state) = self.states.get_mut(path) {
             (state.called, state.called_ms, state.answered) = (true, Some(at_ms), false);
+            state.doing = Doing::Running;
+        }
+    }
+
+    /// A worker has taken a task that waited for one.
+    fn taken(&mut self, path: &str) {
+        if let Some(state) = self.states.get_mut(path)
+            && matches!(&state.doing, Doing::Waiting(wait) if wait.for_worker_since_ms().is_some())
+        {
             state.doing = Doing::Running;
         }
     }
