@@ -112,8 +112,8 @@ fn is_value(text: &str) -> bool {
     !text.is_empty() && !["arn:", "$"].iter().any(|beginning| text.starts_with(beginning))
 }
 
-/// Whether a text in an expression is a secret: by its form, or as the value of a field with a secret's name. The complete expression is the
-/// value of the field in the definition, which `has_name` is about.
+/// Whether a text in an expression is a secret: by its form, or as the value of a field with a secret's name. The complete expression
+/// is the value of the field in the definition, which `has_name` is about.
 fn is_secret_literal(literal: &Literal, has_name: bool) -> bool {
     let is_named = literal.field.as_deref().is_some_and(is_secret_name) || (has_name && literal.is_complete);
     is_secret_text(&literal.text) || (is_named && is_value(&literal.text))

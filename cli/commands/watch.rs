@@ -139,8 +139,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     Ok(Watched { display_status, needs_are_news, exit, last_line, view })
 }
 
-/// How long the history may have nothing new before a watch with `--no-wait` stops; `None` without a limit. On this machine's engine, a call
-/// in flight may take longer, because a stop would break it off: its end is awaited, and steps that wait do not call.
+/// How long the history may have nothing new before a watch with `--no-wait` stops; `None` without a limit. On this machine's engine,
+/// a call in flight may take longer, because a stop would break it off: its end is awaited, and steps that wait do not call.
 fn quiet_max(no_wait: Option<Duration>, at_step_functions: bool) -> Option<Duration> {
     no_wait.filter(|_| at_step_functions).map(|no_wait| no_wait.max(QUIET_MIN))
 }
