@@ -83,7 +83,8 @@ pub struct RunArguments {
     /// Apply the plan that `--plan -o json` wrote to this file, or `-` for standard input; refuse (3) if anything has changed since.
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
     pub plan_file: Option<String>,
-    /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; `flow resume` continues.
+    /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; `flow resume` continues. With
+    /// --engine sfn also if the history has had nothing new for this time, such as while a step waits inside its worker.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     pub no_wait: Option<Duration>,

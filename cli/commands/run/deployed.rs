@@ -59,7 +59,11 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));
     let _orderly = interrupt::Orderly::begin();
     interrupt::check()?;
-    let existing = executions.start(&deployed, &id, &plan.input).await?;
+    let unconfirmed = |exit| {
+        let message = format!("stopped; no answer has confirmed that {id} is started");
+        CliError::new(exit, message).hint(format!("flow status {}{OPTIONS}   shows whether it is", quote_name(&id)))
+    };
+    let existing = interrupt::confirmed(executions.start(&deployed, &id, &plan.input), unconfirmed).await?;
     let ended = existing.filter(|status| *status != ExecutionStatus::Running);
     this_process::is_about(&id);
     let mut display = existing::display(global, handle, &id, ended);
