@@ -127,7 +127,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     };
     let is_remote = handle.is_remote().await;
     let is_last = asked.is_some() && !watch.is_one_of_many;
-    let last_line = if is_last { last_line(&execution, is_remote, (&view, &called), clock.now_ms()) } else { None };
+    let last_line =
+        if is_last { stopped::last_line(&execution, is_remote, (&view, &called), clock.now_ms()) } else { None };
     // This process is about to stop driving its executions.
     let driven = driven && (is_remote || exit == Exit::Success);
     let is_unseen_end = asked == Some(Exit::HungUp) && execution.status != ExecutionStatus::Running;
@@ -140,20 +141,6 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let needs = Needs::of(id, &frames, execution.deadline_ms);
     let display_status = display_status(&execution, driven, needs.as_ref(), clock.now_ms());
     Ok(Watched { display_status, needs_are_news, exit, last_line, view })
-}
-
-/// The last line of a process that a signal has ended.
-fn last_line(
-    execution: &ExecutionHeader,
-    is_remote: bool,
-    (view, called): (&View, &[String]),
-    now_ms: u64,
-) -> Option<String> {
-    if execution.status != ExecutionStatus::Running {
-        let status = display_status(execution, false, None, now_ms);
-        return Some(format!("{} ended before this process stopped: {status}", execution.id));
-    }
-    (!is_remote).then(|| stopped::message(view, called))
 }
 
 /// Ends the display of a watch that a signal ends while the next owner or a service is awaited: the last line follows what was shown.
