@@ -196,6 +196,14 @@ impl Handle {
         }
     }
 
+    /// Why the store of this process can only be read, if it has no room to be written.
+    pub async fn no_room(&self) -> Option<CliError> {
+        match &*self.backend().await {
+            Backend::Idle(idle) => idle.no_room().cloned(),
+            Backend::Local(_) | Backend::Remote(_) | Backend::StepFunctions(_) => None,
+        }
+    }
+
     /// Notes that this process watches an execution, and no other one, and begins nothing more in it.
     pub fn begin_watch(&self, id: &str) {
         let _ = self.watched.set(id.to_owned());

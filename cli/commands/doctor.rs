@@ -153,14 +153,14 @@ async fn store(report: &mut Report, home: &Home) -> Result<(), CliError> {
     let handle = match Handle::read(home).await {
         Ok(handle) => handle,
         Err(error) if is_of_store(&error) => {
-            report.add("store", Verdict::Bad, &error.message);
-            if let Some(hint) = &error.hint {
-                report.add("store", Verdict::Note, hint);
-            }
+            add_error(report, &error);
             return Ok(());
         }
         Err(error) => return Err(error),
     };
+    if let Some(error) = handle.no_room().await {
+        add_error(report, &error);
+    }
     let findings = handle.only::<VerifyStore>(VerifyStoreRequest {}).await?;
     let owner = handle.owner_elsewhere().await;
     handle.close().await?;
@@ -169,6 +169,14 @@ async fn store(report: &mut Report, home: &Home) -> Result<(), CliError> {
         add_clock(report, home, findings.latest_start_ms);
     }
     Ok(())
+}
+
+/// Adds why a store cannot be opened, and what helps.
+fn add_error(report: &mut Report, error: &CliError) {
+    report.add("store", Verdict::Bad, &error.message);
+    if let Some(hint) = &error.hint {
+        report.add("store", Verdict::Note, hint);
+    }
 }
 
 fn add_clock(report: &mut Report, home: &Home, latest_start_ms: Option<u64>) {

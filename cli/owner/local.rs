@@ -184,6 +184,8 @@ pub struct Idle {
     api: Arc<Api>,
     lock: Option<Arc<OwnerLock>>,
     listening: Option<Listening>,
+    /// Why the store can only be read: it has no room to be written.
+    no_room: Option<CliError>,
 }
 
 impl Idle {
@@ -192,12 +194,13 @@ impl Idle {
     /// # Errors
     /// It cannot be opened.
     pub fn open(environments: &Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
-        let store = open_to_read(environments.home())?;
+        let (store, no_room) = open_to_read(environments.home())?;
         let lock = Arc::new(lock);
         let mut idle = Idle::over(environments, store, Some(lock.clone()));
         let listening =
             listen_while_reading(Arc::downgrade(&idle.api), Arc::downgrade(&lock), environments.home().socket());
         idle.listening = Some(Listening(tokio::spawn(listening)));
+        idle.no_room = no_room;
         Ok(idle)
     }
 
@@ -212,7 +215,7 @@ impl Idle {
 
     fn over(environments: &Arc<Environments>, store: Store, lock: Option<Arc<OwnerLock>>) -> Self {
         let runner = RunnerHandle::idle(Arc::new(store), clock::of(environments.home()));
-        Idle { api: Arc::new(Api::new(runner, options(environments))), lock, listening: None }
+        Idle { api: Arc::new(Api::new(runner, options(environments))), lock, listening: None, no_room: None }
     }
 
     /// The operations.
@@ -220,10 +223,15 @@ impl Idle {
         &self.api
     }
 
+    /// Why the store can only be read, if it has no room to be written.
+    pub fn no_room(&self) -> Option<&CliError> {
+        self.no_room.as_ref()
+    }
+
     /// Releases the store without dropping it: the end of the process closes it faster. For a process that is about to
     /// end.
     pub fn leave(self) {
-        let Idle { api, lock, listening } = self;
+        let Idle { api, lock, listening, no_room: _ } = self;
         drop(listening);
         // Released when the process ends: another one must not open the store before.
         std::mem::forget(lock);

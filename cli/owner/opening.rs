@@ -34,16 +34,17 @@ pub fn open_store(home: &Home) -> Result<Store, CliError> {
     opened(&home.store()).map_err(|error| not_opened(home, &error))
 }
 
-/// Opens a store that is only read. Its index is written when it is opened: on a disk without room, the records are read from the mirror.
+/// Opens a store that is only read. Its index is written when it is opened: on a disk without room, the records are read from the mirror,
+/// and the error of the opening is returned too.
 ///
 /// # Errors
 /// It cannot be opened.
-pub fn open_to_read(home: &Home) -> Result<Store, CliError> {
-    opened(&home.store()).or_else(|error| {
+pub fn open_to_read(home: &Home) -> Result<(Store, Option<CliError>), CliError> {
+    opened(&home.store()).map(|store| (store, None)).or_else(|error| {
         let read = error.lacks_room().then(|| Store::read_only(&home.store()));
         let store = read.and_then(Result::ok).ok_or_else(|| not_opened(home, &error))?;
         report!("flow: {error}. Until there is room, the store can only be read");
-        Ok(store)
+        Ok((store, Some(not_opened(home, &error))))
     })
 }
 
