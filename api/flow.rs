@@ -44,7 +44,7 @@ pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
 pub use find::{FindExecutions, FindRequest, FindResponse};
 pub use list::{ListExecutions, ListRequest, ListResponse};
 pub use missing_activities::{FindMissingActivities, MissingActivitiesRequest, MissingActivitiesResponse};
-pub use needs::{Answerer, Needs};
+pub use needs::{Answerer, DueWork, Needs, NextDue};
 pub use owner::{DescribeOwner, DescribeOwnerRequest};
 pub use people::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, PersonTask};
 pub use program_lines::{FollowProgramLines, ProgramLine};

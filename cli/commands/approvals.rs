@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use api::flow::{
-    ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, ListResponse,
-    PersonTask,
+    ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, PersonTask,
 };
 use clap::Args;
 use engine::step::ApprovalToken;
@@ -102,12 +101,7 @@ fn end_of_list(global: &Global, any: bool) -> Exit {
 /// The executions that could proceed, but no process drives them.
 async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<String>, CliError> {
     let request = ListRequest { limit: Some(SEARCHED_MAX), until_ms: None, unfinished: true, with_needs: true };
-    let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request).await?;
-    let listed = executions.into_iter().map(|header| {
-        let driven = driven.contains(&header.id);
-        let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
-        Listed { header, driven, needs }
-    });
+    let listed = Listed::rows(handle.call::<ListExecutions>(request).await?);
     let stopped = listed.filter(|listed| ["INTERRUPTED", "PAUSED"].contains(&listed.display_status(now_ms)));
     Ok(stopped.map(|listed| listed.header.id).collect())
 }

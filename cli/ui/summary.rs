@@ -21,7 +21,7 @@ use super::{
     lines::{signaller, title},
     next,
     text::{attempt_of, duration, error_and_cause, indented, moment, one_line, width, with_full_stop},
-    tree::detail,
+    tree::{detail, next_check},
 };
 use crate::{
     proposed::{OPTIONS, has_command, run_options, with_command_options},
@@ -30,9 +30,6 @@ use crate::{
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
-
-/// A check that is due may be in flight at the moment. So long after its time no process makes it: one minute.
-const CHECK_MS_MAX: u64 = 60_000;
 
 /// The lines of an instruction: the sentence, then the values to copy. All lines of a value have the same indentation.
 pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
@@ -78,11 +75,9 @@ pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
                     None => {
                         let last =
                             format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
-                        let next = moment(wait.next_poll_ms, now_ms);
-                        let may_be_in_flight_ms = if driven { CHECK_MS_MAX } else { 0 };
-                        let is_overdue = wait.next_poll_ms + may_be_in_flight_ms <= now_ms;
-                        let was_due = if is_overdue { "was due " } else { "" };
-                        format!("{} Next check {was_due}{next}.{deadline}", with_full_stop(&last))
+                        let mut next = next_check(wait, driven, now_ms);
+                        next[..1].make_ascii_uppercase();
+                        format!("{} {next}.{deadline}", with_full_stop(&last))
                     }
                 });
                 let answers = next::answer_lines(&view.id, &state.path, instructions);

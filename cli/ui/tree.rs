@@ -14,7 +14,7 @@ use engine::{journal::StateType, machine::ExecutionStatus, step::Approval};
 
 pub use below::{tree_with_last_line, tree_with_questions};
 use contents::Contents;
-pub use detail::detail;
+pub use detail::{detail, next_check};
 pub use groups::{foremost, groups, innermost_map};
 use row::{ALWAYS, Rank, Row};
 
