@@ -143,9 +143,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         handle.call::<MarkShown>(request).await?;
     }
     let needs_are_news = view.needs_more_than(&before.view);
-    let needs = Needs::of(id, &frames, execution.deadline_ms);
+    let (needs, due) = (Needs::of(id, &frames, execution.deadline_ms), NextDue::of(&frames, execution.deadline_ms));
     let display_status = display_status(&execution, driven, needs.as_ref(), clock.now_ms());
-    let due = NextDue::of(&frames, execution.deadline_ms);
     let owner = if driven { handle.owner_elsewhere().await } else { None };
     Ok(Watched { display_status, needs_are_news, due, owner, exit, last_line, view })
 }
