@@ -13,7 +13,7 @@ use super::{
     display_status::is_driven,
     json, lines, record,
     screen::Screen,
-    summary, text,
+    summary, text, tones,
     tree::{self, Shown},
 };
 use crate::{
@@ -283,7 +283,7 @@ impl Display {
     }
 
     fn print(&self, line: &str) {
-        say!("{}", Screen::of_stdout(self.color).plain(line));
+        say_raw!("{}", tones::rows(line, &Screen::of_stdout(self.color)).join("\n"));
     }
 }
 

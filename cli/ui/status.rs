@@ -16,6 +16,7 @@ use super::{
     screen::{ID_CELLS_USUAL, Line, Screen, Tone},
     summary,
     text::{duration, moment, width},
+    tones,
     tree::{Shown, tree},
 };
 use crate::{proposed::OPTIONS, shell::quote_name};
@@ -168,7 +169,7 @@ impl Detail<'_> {
         lines.extend(summary::kept_answers(header));
         let awaits_answer = view.needs_person() || self.needs.is_some();
         lines.extend(continues(header, self.display_status, (awaits_answer, self.due), now_ms));
-        let mut rows: Vec<String> = lines.iter().flat_map(|line| screen.wrapped(line)).collect();
+        let mut rows: Vec<String> = lines.iter().flat_map(|line| tones::rows(line, screen)).collect();
         rows.extend(output::first_lines(view).iter().map(|line| screen.plain(line)));
         rows
     }

@@ -32,7 +32,9 @@ use crate::{
     interrupt,
     owner::{self, Handle},
     proposed::OPTIONS,
-    ui::{display::Display, display_status::display_status, json, screen::Screen, stopped, summary, text::counted},
+    ui::{
+        display::Display, display_status::display_status, json, screen::Screen, stopped, summary, text::counted, tones,
+    },
 };
 
 /// The outcome of one execution.
@@ -319,6 +321,12 @@ impl<'r> Report<'r> {
     }
 }
 
+/// Prints the line of an execution.
+fn say_listed(global: &Global, id: &str, message: &str) {
+    let screen = Screen::of_stdout(global.color());
+    say_raw!("{}", tones::listed_rows(&screen.leading_id(id), message, &screen).join("\n"));
+}
+
 /// An id at the beginning of a line.
 fn leading(global: &Global, id: &str) -> String {
     Screen::of_stdout(global.color()).leading_id(id)
@@ -432,7 +440,7 @@ fn show(global: &Global, outcome: &Outcome, is_news: bool) {
     match global.output {
         _ if global.quiet && !is_news => {}
         Output::Json => json::print(line(id, display_status, message)),
-        Output::Human => say!("{}   {message}", leading(global, id)),
+        Output::Human => say_listed(global, id, message),
     }
 }
 
