@@ -295,6 +295,8 @@ fn colours_are_shown_where_they_are_wanted() {
     assert!(!home.exits(&["status", "one"], 0).contains('\u{1b}'));
     assert!(home.exits(&["status", "one", "--color", "always"], 0).contains("\u{1b}[33m"));
     assert!(home.exits_with(&["status", "one"], &[("CLICOLOR_FORCE", "1")], 0).contains('\u{1b}'));
+    let end = home.exits(&["resume", "one", "--no-wait=0", "--color", "always"], 75);
+    assert!(end.contains("\u{1b}[36m●\u{1b}[0m Rest: "), "the screen at the end: {end}");
     let both = [("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")];
     assert!(!home.exits_with(&["status", "one"], &both, 0).contains('\u{1b}'));
     assert!(!home.exits_with(&["status", "one", "--color", "never"], &both[..1], 0).contains('\u{1b}'));

@@ -119,7 +119,7 @@ pub fn end(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     match view.status {
         ExecutionStatus::Succeeded => vec![format!("✔ {} SUCCEEDED after {took}{}", view.id, changes_if_any(view))],
         ExecutionStatus::Running => waits(view, driven, now_ms),
-        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => failure(view, &took),
+        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => failure(view, &took, now_ms),
     }
 }
 
@@ -207,7 +207,7 @@ pub fn line_after_rejection(view: &View, display_status: &str, now_ms: u64, reje
     format!("{ended} To see how to continue:   flow status {id}{OPTIONS}")
 }
 
-fn failure(view: &View, took: &str) -> Vec<String> {
+fn failure(view: &View, took: &str, now_ms: u64) -> Vec<String> {
     let word = match view.status {
         ExecutionStatus::Aborted => "was ABORTED",
         ExecutionStatus::TimedOut => "TIMED_OUT",
@@ -235,8 +235,11 @@ fn failure(view: &View, took: &str) -> Vec<String> {
         }
         None => {
             lines.push(format!("✖ {} {word} after {took}", view.id));
+            // When a person cancelled it is as important as who did.
+            let at = view.stopped_ms.filter(|_| view.status == ExecutionStatus::Aborted);
+            let at = at.map_or_else(String::new, |stopped_ms| format!("{} ", moment(stopped_ms, now_ms)));
             if !error.is_empty() {
-                lines.push(format!("  {}", indented(&error_and_cause(error, cause), 2)));
+                lines.push(format!("  {at}{}", indented(&error_and_cause(error, cause), 2)));
             }
         }
     }
