@@ -2,7 +2,7 @@
 
 mod elsewhere;
 
-use std::{collections::HashSet, pin::pin};
+use std::{collections::HashSet, pin::pin, time::Duration};
 
 use api::flow::{
     ExecutionIdRequest, ListExecutions, ListRequest, ListResponse, MarkShown, MarkShownRequest, RecoverExecution,
@@ -36,6 +36,9 @@ use crate::{
         display::Display, display_status::display_status, json, screen::Screen, stopped, summary, text::counted, tones,
     },
 };
+
+/// A command with `--no-wait` that takes longer says for what it waits.
+const LONG_WAIT_MIN: Duration = Duration::from_secs(2);
 
 /// The outcome of one execution.
 struct Outcome {
@@ -132,27 +135,40 @@ async fn all(
         }
     }
     report.show_refusals();
-    if let Some(owner) = elsewhere.as_deref().filter(|_| !running.is_empty() && !global.quiet) {
-        report!(
-            "flow: waiting for {} that {owner} drives; Ctrl-C ends only this command",
-            counted(running.len(), "execution")
-        );
+    let is_short = watching.no_wait.is_some();
+    if !is_short {
+        say_for_what_it_waits(global, elsewhere.as_deref(), running.len());
     }
-    show_ends(&mut report, running, &ours, elsewhere.as_deref()).await;
+    show_ends(&mut report, running, &ours, (elsewhere.as_deref(), is_short)).await;
     report.end(handle, listed, elsewhere.is_some()).await
 }
 
-/// Reports how executions end. A signal is answered once, with what continues; then the calls in flight end.
+/// Says which process drives the executions whose ends are awaited, if it is not this one.
+fn say_for_what_it_waits(global: &Global, elsewhere: Option<&str>, executions: usize) {
+    if let Some(owner) = elsewhere.filter(|_| executions > 0 && !global.quiet) {
+        report!(
+            "flow: waiting for {} that {owner} drives; Ctrl-C ends only this command",
+            counted(executions, "execution")
+        );
+    }
+}
+
+/// Reports how executions end. A signal is answered once, with what continues; then the calls in flight end. `is_short`: the command ends
+/// at a wait, so it says for what it waits only if that takes long.
 async fn show_ends(
     report: &mut Report<'_>,
     mut running: FuturesUnordered<impl Future<Output = Outcome>>,
     ours: &[ExecutionHeader],
-    elsewhere: Option<&str>,
+    (elsewhere, is_short): (Option<&str>, bool),
 ) {
     let mut stops = pin!(interrupt::requested().fuse());
+    let mut takes_long = pin!(tokio::time::sleep(LONG_WAIT_MIN).fuse());
     loop {
         tokio::select! {
             biased;
+            () = &mut takes_long, if is_short && !takes_long.is_terminated() => {
+                say_for_what_it_waits(report.global, elsewhere, running.len());
+            }
             _ = &mut stops, if !stops.is_terminated() => {
                 let left = ours.iter().filter(|header| !report.reported.contains(&header.id));
                 say_that_all_stop(elsewhere, left.map(|header| header.id.clone()).collect());
