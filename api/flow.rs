@@ -1,6 +1,7 @@
 //! Flow's own operations: what Step Functions' API does not offer, for the command line and for other clients of an
 //! owner.
 
+mod ahead;
 mod approval;
 mod before_driving;
 mod cancel;

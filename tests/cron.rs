@@ -332,3 +332,19 @@ fn after_a_crash_of_the_owner_a_resume_does_not_print_again_what_was_shown_befor
         assert!(said.contains("Rest") && !said.contains("Step 3"), "has_server: {has_server}: {said}");
     }
 }
+
+#[test]
+fn beside_an_owner_a_command_that_ends_at_a_wait_says_which_process_continues_it_and_when() {
+    let home = Home::plain();
+    let file = home.waits("long", 3600);
+    start(&home, &file, "one");
+    let mut owner = home.spawn(&["run", &file, "--yes", "--id", "own"]);
+    crate::support::until(10, "it runs", || home.flow(&["status", "own"]).status.success());
+    let said = home.exits(&["resume", "--all", "--no-wait=0"], 75);
+    assert!(said.contains("one   RUNNING: ") && !said.contains("waiting for"), "it does not wait: {said}");
+    let said = home.exits(&["resume", "one", "--no-wait=0"], 75);
+    assert!(said.contains(&format!("one continues in process {} on ", owner.id())), "{said}");
+    assert!(said.contains(". The wait ends ") && !said.contains("Nothing is lost"), "{said}");
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+}
