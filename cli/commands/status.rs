@@ -119,13 +119,14 @@ fn lines(
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
     let needs = needs_of(execution, frames);
     let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
+    let due = NextDue::of(frames, execution.deadline_ms).filter(|_| !execution.is_quiescent());
     if global.output == Output::Json {
         let message = summary::display_line(view, display_status, now_ms);
         let line = json!({
             "type": "status", "execution": view.id, "message": message, "displayStatus": display_status, "header": execution,
             "frames": frames, "view": view,
             "needs": summary::needs(view, *driven, now_ms), "keptAnswers": execution.early_signals,
-            "timeLeft": view.time_left(typical, now_ms), "owner": lock_owner,
+            "timeLeft": view.time_left(typical, now_ms), "nextDueMs": due.map(|due| due.due_ms), "owner": lock_owner,
         });
         return vec![json::text(&json::complete(line))];
     }
@@ -134,7 +135,7 @@ fn lines(
         header: execution,
         view,
         needs: needs.as_ref(),
-        due: NextDue::of(frames, execution.deadline_ms),
+        due,
         display_status,
         typical,
         environment_line: &environment_line,
