@@ -89,7 +89,7 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
     let header = &listed.header;
     let display_status = listed.display_status(now_ms);
     let mut line = Line::new(Tone::Plain, format!("{} ", filled(screen.fit_id(&header.id, id_cells), id_cells)));
-    line.push(tone(display_status), format!("{display_status:<DISPLAY_STATUS_CELLS$} "));
+    line.push(tones::tone(display_status), format!("{display_status:<DISPLAY_STATUS_CELLS$} "));
     let mut used = id_cells + DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
     if shows_start {
         line.push(Tone::Faint, format!("{:<STARTED_CELLS$} ", moment(header.started_ms, now_ms)));
@@ -108,16 +108,6 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
     match is_in_row {
         true => vec![screen.paint(&line)],
         false => vec![screen.paint(&line), format!("    {}", screen.plain(&next))],
-    }
-}
-
-/// The colour of a status.
-pub fn tone(display_status: &str) -> Tone {
-    match display_status {
-        "SUCCEEDED" => Tone::Good,
-        "RUNNING" => Tone::Active,
-        "FAILED" | "TIMED_OUT" | "ABORTED" => Tone::Bad,
-        _ => Tone::Attention,
     }
 }
 

@@ -1,10 +1,7 @@
 //! The colours of lines that are printed once: of the display without a terminal, and of the screens at the end. Only the beginning of a
 //! line is coloured, without a break in it, so that what a person searches is found with and without colours.
 
-use super::{
-    screen::{Line, Screen, Tone},
-    status,
-};
+use super::screen::{Line, Screen, Tone};
 
 /// The words of the first line of an end, each after a space.
 const ENDS: [&str; 4] = [" SUCCEEDED", " FAILED", " TIMED_OUT", " ABORTED"];
@@ -31,9 +28,19 @@ pub fn listed_rows(id: &str, message: &str, screen: &Screen) -> Vec<String> {
         && let Some(at) = first.find(&format!("   {word}"))
     {
         let begin = at + 3;
-        *first = painted(first, (begin, begin + word.len()), status::tone(word), screen);
+        *first = painted(first, (begin, begin + word.len()), tone(word), screen);
     }
     rows
+}
+
+/// The colour of a status.
+pub fn tone(display_status: &str) -> Tone {
+    match display_status {
+        "SUCCEEDED" => Tone::Good,
+        "RUNNING" => Tone::Active,
+        "FAILED" | "TIMED_OUT" | "ABORTED" => Tone::Bad,
+        _ => Tone::Attention,
+    }
 }
 
 /// A row with a coloured part, from one byte to another.
