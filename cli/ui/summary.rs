@@ -182,9 +182,9 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
             format!("{display_status}{waits}")
         }
         _ => {
-            let failure = view.failure.as_ref();
-            let failure = failure
-                .map_or_else(String::new, |(error, cause)| format!(": {}", one_line(&error_and_cause(error, cause))));
+            let failure = view.failure.as_ref().map(|(error, cause)| one_line(&error_and_cause(error, cause)));
+            let failure = failure.filter(|why| !why.is_empty());
+            let failure = failure.map_or_else(String::new, |why| format!(": {why}"));
             let ended = with_full_stop(&format!("{display_status} after {took}{failure}"));
             format!("{ended} To see why and how to continue:   flow status {id}{OPTIONS}")
         }
@@ -238,8 +238,9 @@ fn failure(view: &View, took: &str, now_ms: u64) -> Vec<String> {
             // When a person cancelled it is as important as who did.
             let at = view.stopped_ms.filter(|_| view.status == ExecutionStatus::Aborted);
             let at = at.map_or_else(String::new, |stopped_ms| format!("{} ", moment(stopped_ms, now_ms)));
-            if !error.is_empty() {
-                lines.push(format!("  {at}{}", indented(&error_and_cause(error, cause), 2)));
+            let why = error_and_cause(error, cause);
+            if !why.is_empty() {
+                lines.push(format!("  {at}{}", indented(&why, 2)));
             }
         }
     }
