@@ -87,7 +87,7 @@ fn due_words(due: NextDue, now_ms: u64) -> String {
 }
 
 /// The same as the beginning of a sentence. `None` if no resume does it: a time-out does not continue an execution.
-pub fn due_sentence(due: NextDue, now_ms: u64) -> Option<String> {
+fn due_sentence(due: NextDue, now_ms: u64) -> Option<String> {
     let what = match due.what {
         DueWork::Check => "Next check",
         DueWork::WaitEnd => "The wait ends",
