@@ -20,7 +20,7 @@ use crate::{
     runbook::scalar,
     shell::{quote_name, quote_word},
     target::Target,
-    ui::{json, next, screen::Screen, status::Listed, summary, text},
+    ui::{json, next, screen::Screen, status::Listed, summary, text, tree::next_check},
 };
 
 /// The most unfinished executions of which it is known whether a person must continue them.
@@ -155,8 +155,11 @@ pub fn block(task: &PersonTask, now_ms: u64, screen: &Screen) -> Vec<String> {
         (None, Some(due)) => format!("   times out {}", text::moment(due, now_ms)),
         (None, None) => String::new(),
     };
+    // It is not known here whether a process drives the execution: a check may be in flight.
+    let check = task.next_poll_ms.filter(|_| task.timed_out_ms.is_none());
+    let check = check.map_or_else(String::new, |next| format!("   {}", next_check(next, true, now_ms)));
     let id = screen.leading_id(&task.execution);
-    let mut lines = vec![format!("{id}   {}   waits {since}{deadline}", text::one_line(&task.state))];
+    let mut lines = vec![format!("{id}   {}   waits {since}{check}{deadline}", text::one_line(&task.state))];
     lines.extend(summary::instruction_lines(&task.instructions).into_iter().map(|line| format!("  {line}")));
     lines.extend(advice(task).into_iter().map(|command| format!("  {command}")));
     lines.push(String::new());
@@ -196,11 +199,14 @@ mod tests {
         };
         let (execution, workflow, state) = ("r-1".to_owned(), "r".to_owned(), "Ask".to_owned());
         let (deadline_ms, timed_out_ms) = (Some(6_000), Some(6_000));
-        let task = PersonTask { execution, workflow, state, since_ms: 0, deadline_ms, timed_out_ms, instructions };
+        let (since_ms, next_poll_ms) = (0, Some(5_500));
+        let task =
+            PersonTask { execution, workflow, state, since_ms, deadline_ms, next_poll_ms, timed_out_ms, instructions };
         let screen = Screen { columns: 80, rows: 24, color: false, ascii: false };
         let lines = block(&task, 14_000, &screen).join("\n");
         assert!(lines.contains("timed out 00:00:06") && lines.contains("flow resume r-1"), "{lines}");
         assert!(!lines.contains("flow approve") && !lines.contains("times out"), "{lines}");
+        assert!(!lines.contains("next check"), "{lines}");
         assert_eq!(pasteable(&task), ["flow resume r-1"]);
         let long = PersonTask { execution: "rehearsal-endpoints-aws-teardown-7k3f".to_owned(), ..task.clone() };
         let lines = block(&long, 14_000, &screen);
@@ -210,6 +216,10 @@ mod tests {
             "{lines:?}"
         );
         let open = PersonTask { timed_out_ms: None, ..task };
-        assert!(block(&open, 5_000, &screen).join("\n").contains("flow approve r-1 Ask"));
+        let lines = block(&open, 5_000, &screen).join("\n");
+        assert!(
+            lines.contains("flow approve r-1 Ask") && lines.contains("   next check 00:00:05   times out"),
+            "{lines}"
+        );
     }
 }

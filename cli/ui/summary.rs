@@ -75,7 +75,7 @@ pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
                     None => {
                         let last =
                             format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
-                        let mut next = next_check(wait, driven, now_ms);
+                        let mut next = next_check(wait.next_poll_ms, driven, now_ms);
                         next[..1].make_ascii_uppercase();
                         format!("{} {next}.{deadline}", with_full_stop(&last))
                     }

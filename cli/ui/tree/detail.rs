@@ -9,10 +9,10 @@ use crate::ui::text::{attempt_of, cause_or_error, duration, moment, one_line};
 const CHECK_MS_MAX: u64 = 60_000;
 
 /// When the next check of a wait is due, or was due and no process makes it. `driven`: a process drives its execution.
-pub fn next_check(wait: &Wait, driven: bool, now_ms: u64) -> String {
+pub fn next_check(next_poll_ms: u64, driven: bool, now_ms: u64) -> String {
     let may_be_in_flight_ms = if driven { CHECK_MS_MAX } else { 0 };
-    let was_due = if wait.next_poll_ms + may_be_in_flight_ms <= now_ms { "was due " } else { "" };
-    format!("next check {was_due}{}", moment(wait.next_poll_ms, now_ms))
+    let was_due = if next_poll_ms.saturating_add(may_be_in_flight_ms) <= now_ms { "was due " } else { "" };
+    format!("next check {was_due}{}", moment(next_poll_ms, now_ms))
 }
 
 /// What a state waits for, and until when, in full. `driven`: a process drives its execution.
@@ -49,7 +49,7 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             // Zero: nothing polls it.
             if wait.next_poll_ms > 0 {
                 pieces.push((1, format!("checked {} ago", duration(now_ms.saturating_sub(wait.polled_ms)))));
-                pieces.push((3, next_check(wait, driven, now_ms)));
+                pieces.push((3, next_check(wait.next_poll_ms, driven, now_ms)));
             }
             pieces.extend(timeout(&wait.deadline_ms));
         }
