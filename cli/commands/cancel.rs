@@ -47,7 +47,7 @@ pub struct CancelArguments {
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
     let cause = cause(&person::signaller(arguments.comment))?;
     let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.answer().await?;
-    let cancelled = match cancel(global, &handle, &id, (arguments.now, &cause)).await {
+    let cancelled = match cancel(global, &handle, &id, (arguments.now, cause.as_str())).await {
         Ok(cancelled) => end_is_known(&handle, &id).await.map(|()| cancelled),
         Err(error) => Err(error),
     };
