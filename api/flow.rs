@@ -1,6 +1,7 @@
 //! Flow's own operations: what Step Functions' API does not offer, for the command line and for other clients of an
 //! owner.
 
+mod ahead;
 mod approval;
 mod before_driving;
 mod cancel;
@@ -44,7 +45,7 @@ pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
 pub use find::{FindExecutions, FindRequest, FindResponse, LATEST};
 pub use list::{ListExecutions, ListRequest, ListResponse};
 pub use missing_activities::{FindMissingActivities, MissingActivitiesRequest, MissingActivitiesResponse};
-pub use needs::{Answerer, Needs};
+pub use needs::{Answerer, DueWork, Needs, NextDue};
 pub use owner::{DescribeOwner, DescribeOwnerRequest};
 pub use people::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, PersonTask};
 pub use program_lines::{FollowProgramLines, ProgramLine};

@@ -51,7 +51,7 @@ pub struct Global {
 #[derive(Debug, Clone, Args)]
 pub struct WatchOptions {
     /// Progress display: auto (a tree on a terminal, lines elsewhere; the default), tree, lines or none; for CI also
-    /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE.
+    /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE or junit=FILE,lines.
     #[arg(long, value_name = "DISPLAY", value_parser = progress, help_heading = OUTPUT)]
     progress: Option<Progress>,
     /// Also add what is watched as JSON lines to the end of this file, beside the display; - is standard output.
@@ -216,30 +216,50 @@ pub enum ProgressDisplay {
     None,
 }
 
-/// Parses a progress display: `auto`, `tree`, `lines`, `none`, `junit=FILE`, or a display and a report with a comma.
+impl ProgressDisplay {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "auto" => ProgressDisplay::Auto,
+            "tree" => ProgressDisplay::Tree,
+            "lines" => ProgressDisplay::Lines,
+            "none" => ProgressDisplay::None,
+            _ => return None,
+        })
+    }
+}
+
+/// Parses a progress display: `auto`, `tree`, `lines`, `none`, `junit=FILE`, or a display and a report in either order with a comma. Only a
+/// file that is named last may have a comma in its name.
 ///
 /// # Errors
-/// The text names no display.
+/// The text names no display, or it is not clear which part of it is the file's name.
 pub fn progress(text: &str) -> Result<Progress, String> {
     const JUNIT: &str = "junit=";
-    let (display, junit) = match text.strip_prefix(JUNIT) {
-        Some(file) => ("auto", Some(file)),
-        None => match text.split_once(',') {
-            Some((display, report)) => (display, report.strip_prefix(JUNIT).or(Some(""))),
-            None => (text, None),
+    const FORMS: &str = "it is auto, tree, lines, none, junit=FILE, or both as in lines,junit=FILE";
+    let (display, file) = match text.strip_prefix(JUNIT) {
+        Some(report) => match report.split_once(',') {
+            Some((file, display)) => {
+                let display = ProgressDisplay::named(display).ok_or_else(|| {
+                    format!("'{display}' is no display; a file with a comma in its name is named last: auto,{text}")
+                })?;
+                (display, Some(file))
+            }
+            None => (ProgressDisplay::Auto, Some(report)),
         },
+        None => {
+            let (display, report) = text.split_once(',').map_or((text, None), |(first, rest)| (first, Some(rest)));
+            let display = ProgressDisplay::named(display).ok_or(FORMS)?;
+            (display, report.map(|report| report.strip_prefix(JUNIT).ok_or(FORMS)).transpose()?)
+        }
     };
-    let display = match display {
-        "auto" => ProgressDisplay::Auto,
-        "tree" => ProgressDisplay::Tree,
-        "lines" => ProgressDisplay::Lines,
-        "none" => ProgressDisplay::None,
-        _ => return Err("it is auto, tree, lines, none, junit=FILE, or as lines,junit=FILE".to_owned()),
-    };
-    match junit {
-        Some("") => Err("a report is written as junit=FILE".to_owned()),
-        file => Ok(Progress { display, junit: file.map(PathBuf::from) }),
+    if file == Some("") {
+        return Err("a report is written as junit=FILE".to_owned());
     }
+    let last = file.and_then(|file| file.rsplit_once(',')).map(|(_, last)| last);
+    if last.is_some_and(|last| ProgressDisplay::named(last).is_some() || last.starts_with(JUNIT)) {
+        return Err(format!("one display and one report are possible: is '{}' a file?", file.unwrap_or_default()));
+    }
+    Ok(Progress { display, junit: file.map(PathBuf::from) })
 }
 
 /// Parses a duration: `10s`, `5m`, `1h30m`, or whole seconds.
@@ -265,11 +285,20 @@ mod tests {
         let read =
             |text: &str| progress(text).map(|read| (read.display, read.junit.map(|file| file.display().to_string())));
         assert_eq!(read("tree"), Ok((ProgressDisplay::Tree, None)));
-        assert_eq!(read("junit=a,b.xml"), Ok((ProgressDisplay::Auto, Some("a,b.xml".to_owned()))));
-        assert_eq!(read("lines,junit=r.xml"), Ok((ProgressDisplay::Lines, Some("r.xml".to_owned()))));
-        for wrong in ["", "bars", "junit=", "lines,", "lines,xml=r"] {
+        assert_eq!(read("junit=r.xml"), Ok((ProgressDisplay::Auto, Some("r.xml".to_owned()))));
+        for either in ["none,junit=r.xml", "junit=r.xml,none"] {
+            assert_eq!(read(either), Ok((ProgressDisplay::None, Some("r.xml".to_owned()))), "{either}");
+        }
+        assert_eq!(read("auto,junit=a,b.xml"), Ok((ProgressDisplay::Auto, Some("a,b.xml".to_owned()))));
+        for wrong in ["", "bars", "junit=", "lines,", "lines,xml=r", "junit=,none", "lines,none"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
+        // A file of that name may be meant, or a display.
+        for unclear in ["junit=a,b.xml", "junit=r.xml,lnes", "lines,junit=r.xml,none", "lines,junit=a,junit=b"] {
+            assert!(read(unclear).is_err(), "{unclear}");
+        }
+        let refused = read("junit=a,b.xml").err().unwrap_or_default();
+        assert!(refused.ends_with("a file with a comma in its name is named last: auto,junit=a,b.xml"), "{refused}");
     }
 
     #[test]

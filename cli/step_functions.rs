@@ -356,7 +356,7 @@ impl Executions {
         let executions: Vec<_> = all.iter().map(|remote| header(&remote.arn, remote)).collect();
         let running = executions.iter().filter(|header| header.status == ExecutionStatus::Running);
         let driven = running.map(|header| header.id.clone()).collect();
-        Ok(flow::ListResponse { executions, driven, needs: Vec::new() })
+        Ok(flow::ListResponse { executions, driven, ..flow::ListResponse::default() })
     }
 
     async fn describe(

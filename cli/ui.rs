@@ -22,4 +22,5 @@ pub mod stopped;
 mod story;
 pub mod summary;
 pub mod text;
+pub mod tones;
 pub mod tree;

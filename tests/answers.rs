@@ -118,8 +118,10 @@ fn an_answer_is_one_of_success_failure_and_withdrawal() {
 fn an_early_answer_is_kept_until_its_state_waits() {
     let home = Home::plain();
     let mut task = activity(&home);
-    task["End"] = json!(true);
-    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Approve" }, "Approve": task });
+    task["Next"] = json!("Pause");
+    let pause = json!({ "Type": "Wait", "Seconds": 600, "End": true });
+    let states =
+        json!({ "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Approve" }, "Approve": task, "Pause": pause });
     let file = home.definition("early", &json!({ "StartAt": "Rest", "States": states }));
     home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", "one"], 75);
     let said = home.exits(&["signal", "one", "Approve", "--success", "\"yes\""], 3);
@@ -127,9 +129,11 @@ fn an_early_answer_is_kept_until_its_state_waits() {
     home.exits(&["signal", "one", "Nowhere", "--success", "1", "--early"], 3);
     let said = home.exits(&["signal", "one", "Approve", "--success", "\"yes\"", "--early", "--comment", "on leave"], 0);
     assert!(said.contains("kept until it does"), "{said}");
-    let said = home.exits(&["resume", "one"], 0);
-    assert!(said.contains("SUCCEEDED") && said.contains("yes"), "{said}");
+    home.exits(&["resume", "one", "--no-wait"], 75);
+    assert!(home.exits(&["status", "one", "--state", "Approve"], 0).contains("yes"));
     assert!(home.exits(&["events", "one"], 0).contains("on leave"));
+    let said = home.exits(&["signal", "one", "Approve", "--success", "\"no\"", "--early"], 1);
+    assert!(said.contains("\"Approve\" of one was answered by "), "it was left, and nothing leads back to it: {said}");
 }
 
 /// A Task that calls a program, which takes this long.

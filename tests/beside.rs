@@ -330,7 +330,7 @@ fn one_that_only_waits_is_waiting_and_one_whose_call_broke_off_is_interrupted() 
     assert!(line("waits").contains("WAITING") && line("waits").contains("flow resume waits"), "{said}");
     assert!(line("due").contains("INTERRUPTED"), "{said}");
     let said = home.exits(&["status", "waits"], 0);
-    assert!(said.contains("WAITING") && said.contains("Next check"), "{said}");
+    assert!(said.contains("WAITING") && said.contains("No process drives it. The wait ends "), "{said}");
 }
 
 #[test]

@@ -30,10 +30,14 @@ fn started(home: &Home, id: &str) -> (std::process::Child, String) {
 fn a_proposed_command_quotes_an_id_that_a_shell_would_split() {
     let home = Home::plain();
     home.exits(&["run", &home.waits("long", 3600), "--yes", "--no-wait=0", "--id", "a(b)"], 75);
-    let said = home.exits(&["cancel", "a(b)"], 0);
+    let said = home.exits(&["cancel", "a(b)", "--comment", "not needed"], 0);
     assert!(said.contains("flow resume 'a(b)'"), "{said}");
     let said = home.exits(&["cancel", "a(b)"], 1);
     assert!(said.contains("flow status 'a(b)'"), "{said}");
+    for command in ["status", "events"] {
+        let said = home.succeed(&[command, "a(b)"]);
+        assert!(said.contains("Cancelled: cancelled by ") && said.contains(": not needed"), "{command}: {said}");
+    }
 }
 
 #[test]

@@ -176,7 +176,8 @@ fn beside_a_server_the_exit_code_is_as_without_one_and_it_says_whose_they_are() 
     assert_eq!(home.exits(&["resume", "--all", "--no-wait", "-q"], 75), "");
     let said = home.exits(&["resume", "--all", "--no-wait", "-o", "json"], 75);
     assert_eq!(said.matches(r#""type":"execution""#).count(), 2, "{said}");
-    assert!(home.succeed(&["status"]).contains("next check"), "the list says when a Wait ends");
+    let listed = home.succeed(&["status"]);
+    assert!(listed.contains("wait ends ") && !listed.contains("next check"), "nothing checks a Wait: {listed}");
     let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "Arguments": { "Prompt": "Deploy it?" }, "End": true });
     let said = home.exits(&["run", &home.one("ask", &ask), "--yes", "--no-wait=1s", "--quiet", "--id", "asks"], 75);
     assert_eq!(said.matches("Deploy it?").count(), 1, "the question is printed once: {said}");
@@ -330,4 +331,20 @@ fn after_a_crash_of_the_owner_a_resume_does_not_print_again_what_was_shown_befor
         let said = home.exits(&["resume", "one", "--no-wait"], 75);
         assert!(said.contains("Rest") && !said.contains("Step 3"), "has_server: {has_server}: {said}");
     }
+}
+
+#[test]
+fn beside_an_owner_a_command_that_ends_at_a_wait_says_which_process_continues_it_and_when() {
+    let home = Home::plain();
+    let file = home.waits("long", 3600);
+    start(&home, &file, "one");
+    let mut owner = home.spawn(&["run", &file, "--yes", "--id", "own"]);
+    crate::support::until(10, "it runs", || home.flow(&["status", "own"]).status.success());
+    let said = home.exits(&["resume", "--all", "--no-wait=0"], 75);
+    assert!(said.contains("one   RUNNING: ") && !said.contains("waiting for"), "it does not wait: {said}");
+    let said = home.exits(&["resume", "one", "--no-wait=0"], 75);
+    assert!(said.contains(&format!("one continues in process {} on ", owner.id())), "{said}");
+    assert!(said.contains(". The wait ends ") && !said.contains("Nothing is lost"), "{said}");
+    owner.kill().unwrap();
+    owner.wait().unwrap();
 }

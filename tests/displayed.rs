@@ -160,7 +160,8 @@ fn several_executions_share_a_report() {
         home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", id], 75);
     }
     let report = home.path().join("report.xml");
-    let progress = format!("junit={}", report.display());
+    // The display may precede the report or follow it.
+    let progress = format!("junit={},none", report.display());
     home.exits(&["resume", "--all", "--no-wait=0", "--progress", &progress], 75);
     let xml = std::fs::read_to_string(report).unwrap();
     assert_eq!((xml.matches("<testsuite ").count(), xml.matches("<skipped").count()), (2, 2), "{xml}");
@@ -294,6 +295,8 @@ fn colours_are_shown_where_they_are_wanted() {
     assert!(!home.exits(&["status", "one"], 0).contains('\u{1b}'));
     assert!(home.exits(&["status", "one", "--color", "always"], 0).contains("\u{1b}[33m"));
     assert!(home.exits_with(&["status", "one"], &[("CLICOLOR_FORCE", "1")], 0).contains('\u{1b}'));
+    let end = home.exits(&["resume", "one", "--no-wait=0", "--color", "always"], 75);
+    assert!(end.contains("\u{1b}[36m●\u{1b}[0m Rest: "), "the screen at the end: {end}");
     let both = [("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")];
     assert!(!home.exits_with(&["status", "one"], &both, 0).contains('\u{1b}'));
     assert!(!home.exits_with(&["status", "one", "--color", "never"], &both[..1], 0).contains('\u{1b}'));

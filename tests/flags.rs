@@ -334,6 +334,7 @@ fn every_command_that_takes_an_id_takes_the_latest() {
     let begun = |file: &str, id: &str| home.exits(&["run", file, "--yes", "--no-wait", "--id", id], 75);
     begun(&ask, "ask-1");
     begun(&wait, "wait-1");
+    assert!(home.succeed(&["status", "wait-1"]).contains(" · next check "), "it says when it pays to resume");
     let answer = r#"{"Address":"127.0.0.1:1"}"#;
     // In this order each is the latest that the command can act on.
     let walk: [(&[&str], i32, &str); 9] = [
@@ -343,7 +344,7 @@ fn every_command_that_takes_an_id_takes_the_latest() {
         (&["resume", "@latest", "--no-wait"], 75, "wait-1: nothing new"),
         (&["approve", "@latest"], 0, "ask-1: \"Only\" is approved"),
         (&["signal", "@latest", "Only", "--success", answer], 0, "wait-1: \"Only\" is answered"),
-        (&["run", "--again", "@latest", "--yes", "--no-wait"], 75, "flow resume wait-"),
+        (&["run", "--again", "@latest", "--yes", "--no-wait"], 75, "Nothing is lost. Next check "),
         (&["cancel", "@latest"], 0, "is cancelled"),
         (&["reject", "@latest"], 0, "ask-2: \"Only\" is rejected"),
     ];

@@ -1,9 +1,11 @@
 //! Listing executions of all state machines.
 
+use std::collections::BTreeMap;
+
 use engine::{machine::ExecutionHeader, store::StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::Needs;
+use super::{Needs, NextDue};
 use crate::{Api, Fault, Operation};
 
 /// The most executions whose needs are read. The needs of further executions are not reported.
@@ -23,8 +25,8 @@ pub struct ListRequest {
     pub until_ms: Option<u64>,
     /// Only executions that have not ended.
     pub unfinished: bool,
-    /// Whether the response reports what the executions need from outside. Needs are read for the first 1,000
-    /// listed executions that are running and not paused.
+    /// Whether the response reports what the executions need from outside, and what is due next in them. Both are read for the first
+    /// 1,000 listed executions that are running and not paused.
     pub with_needs: bool,
 }
 
@@ -38,6 +40,8 @@ pub struct ListResponse {
     pub driven: Vec<String>,
     /// What listed executions need from outside, if the request asks for it: see [`ListRequest::with_needs`].
     pub needs: Vec<Needs>,
+    /// What is due next in listed executions, by their ids, if the request asks for needs.
+    pub due: BTreeMap<String, NextDue>,
 }
 
 impl Operation for ListExecutions {
@@ -52,19 +56,23 @@ impl Operation for ListExecutions {
             false => api.runner.store().recent_until(request.until_ms, limit)?,
         };
         let driven = api.runner.driven(executions.iter().map(|header| header.id.clone()).collect()).await;
-        let needs = if request.with_needs { needs(api, &executions)? } else { Vec::new() };
-        Ok(ListResponse { executions, driven, needs })
+        let mut response = ListResponse { executions, driven, ..ListResponse::default() };
+        if request.with_needs {
+            add_needs(api, &mut response)?;
+        }
+        Ok(response)
     }
 }
 
-/// What the first [`NEEDS_SEARCHED_MAX`] of these executions that are running and not paused need from outside.
-fn needs(api: &Api, executions: &[ExecutionHeader]) -> Result<Vec<Needs>, StoreError> {
-    let mut needs = Vec::new();
-    let running = executions.iter().filter(|header| !header.is_quiescent()).take(NEEDS_SEARCHED_MAX);
+/// Adds what the first [`NEEDS_SEARCHED_MAX`] of the executions that are running and not paused need from outside, and what is due next.
+fn add_needs(api: &Api, response: &mut ListResponse) -> Result<(), StoreError> {
+    let running = response.executions.iter().filter(|header| !header.is_quiescent()).take(NEEDS_SEARCHED_MAX);
     for ExecutionHeader { id, deadline_ms, .. } in running {
-        needs.extend(Needs::of(id, &api.runner.store().frames(id)?, *deadline_ms));
+        let frames = api.runner.store().frames(id)?;
+        response.needs.extend(Needs::of(id, &frames, *deadline_ms));
+        response.due.extend(NextDue::of(&frames, *deadline_ms).map(|due| (id.clone(), due)));
     }
-    Ok(needs)
+    Ok(())
 }
 
 /// Reads the index of unfinished executions, which is ordered by id, so that ended ones cost nothing. Sorts what it read

@@ -46,6 +46,39 @@ impl Needs {
     }
 }
 
+/// What is due next in an execution that no answer from outside is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NextDue {
+    /// What is due.
+    pub what: DueWork,
+    /// When it is due, in milliseconds since the Unix epoch.
+    pub due_ms: u64,
+}
+
+/// What is due at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DueWork {
+    /// The next poll of a Task that waits.
+    Check,
+    /// The end of a Wait state.
+    WaitEnd,
+    /// The next attempt of a state that failed.
+    Attempt,
+    /// The end of a Task's `TimeoutSeconds` or `HeartbeatSeconds`, or of the execution's `TimeoutSeconds`.
+    TimeOut,
+}
+
+impl NextDue {
+    /// What is due first in an execution that has not ended; `None` if nothing is. The repeated poll of an approval does not count.
+    /// `deadline_ms` is the execution's.
+    pub fn of(frames: &[FrameRow], deadline_ms: Option<u64>) -> Option<Self> {
+        let end = deadline_ms.map(|due_ms| NextDue { what: DueWork::TimeOut, due_ms });
+        frames.iter().filter_map(due).chain(end).min_by_key(|due| due.due_ms)
+    }
+}
+
 fn answerer_of(row: &FrameRow) -> Option<Answerer> {
     match &row.frame_state {
         FrameState::Task { parked: Some(Parked::Token), .. } => Some(Answerer::TokenHolder),
@@ -66,12 +99,71 @@ fn rank(answerer: &Answerer) -> u8 {
 fn due_ms(row: &FrameRow) -> Option<u64> {
     match &row.frame_state {
         FrameState::Entering => Some(0),
-        FrameState::Waiting { due_ms } | FrameState::Backoff { due_ms, .. } => Some(*due_ms),
-        FrameState::Task { deadline_ms, .. } if approval_of(row).is_some() => *deadline_ms,
+        _ => due(row).map(|due| due.due_ms),
+    }
+}
+
+/// What is due first in a frame, other than the poll of an approval.
+fn due(row: &FrameRow) -> Option<NextDue> {
+    let at = |what: DueWork| move |due_ms: &u64| NextDue { what, due_ms: *due_ms };
+    match &row.frame_state {
+        FrameState::Waiting { due_ms } => Some(at(DueWork::WaitEnd)(due_ms)),
+        FrameState::Backoff { due_ms, .. } => Some(at(DueWork::Attempt)(due_ms)),
         FrameState::Task { next_poll_ms, deadline_ms, heartbeat, .. } => {
-            let heartbeat_ms = heartbeat.as_ref().and_then(|heartbeat| heartbeat.due_ms);
-            next_poll_ms.iter().chain(deadline_ms).chain(&heartbeat_ms).copied().min()
+            let is_approval = approval_of(row).is_some();
+            let check = next_poll_ms.as_ref().filter(|_| !is_approval).map(at(DueWork::Check));
+            let heartbeat_ms = heartbeat.as_ref().filter(|_| !is_approval).and_then(|heartbeat| heartbeat.due_ms);
+            let ends = deadline_ms.iter().chain(&heartbeat_ms).map(at(DueWork::TimeOut));
+            check.into_iter().chain(ends).min_by_key(|due| due.due_ms)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A frame that does something.
+    fn frame(doing: &Value) -> FrameRow {
+        let row = json!({ "id": 1, "parent": null, "index": 0, "path": "", "state": "A", "visit": 1, "input": {}, "variables": {},
+                          "activity": doing, "retries": [], "attempt": 1, "enteredMs": 1, "lastEventId": 1 });
+        serde_json::from_value(row).unwrap()
+    }
+
+    /// A Task whose next poll is due at 20, with a deadline at 90.
+    fn polled(instructions: &Value) -> FrameRow {
+        let waiting = json!({ "reason": "no such file", "lookedMs": 1, "instructions": instructions });
+        frame(
+            &json!({ "doing": "task", "arguments": {}, "firstLookMs": 1, "deadlineMs": 90, "look": 1, "lookStartedMs": 1,
+                       "nextLookMs": 20, "waiting": waiting }),
+        )
+    }
+
+    fn first(frames: &[FrameRow], deadline_ms: Option<u64>) -> Option<(DueWork, u64)> {
+        NextDue::of(frames, deadline_ms).map(|due| (due.what, due.due_ms))
+    }
+
+    #[test]
+    fn what_is_due_first_has_its_kind_and_nothing_checks_an_approval() {
+        let wait = frame(&json!({ "doing": "waiting", "dueMs": 30 }));
+        let failure = json!({ "error": "E", "cause": "" });
+        let backoff = frame(&json!({ "doing": "backoff", "dueMs": 10, "failure": failure }));
+        let approval = json!({ "sentence": "Now?", "values": [], "approval": {} });
+        assert_eq!(first(std::slice::from_ref(&wait), Some(99)), Some((DueWork::WaitEnd, 30)));
+        assert_eq!(first(&[wait.clone(), polled(&Value::Null)], None), Some((DueWork::Check, 20)));
+        assert_eq!(first(&[wait.clone(), polled(&Value::Null), backoff], None), Some((DueWork::Attempt, 10)));
+        assert_eq!(first(&[wait], Some(5)), Some((DueWork::TimeOut, 5)));
+        assert_eq!(first(&[polled(&approval)], None), Some((DueWork::TimeOut, 90)));
+        let entering = frame(&json!({ "doing": "entering" }));
+        assert_eq!(first(std::slice::from_ref(&entering), None), None);
+        assert_eq!(
+            due_ms(&entering),
+            Some(0),
+            "it is due at once, which interrupts an execution that no process drives"
+        );
     }
 }

@@ -44,6 +44,9 @@ pub struct PersonTask {
     pub since_ms: u64,
     /// The deadline of the wait, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
+    /// When it is polled next, in milliseconds since the Unix epoch; `None` for an approval, which nothing checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_poll_ms: Option<u64>,
     /// When it timed out, if no process has recorded that yet: it can no longer be answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timed_out_ms: Option<u64>,
@@ -75,9 +78,11 @@ impl Operation for ListPersonTasks {
             }
             let Some(header) = store.summary(&id)? else { continue };
             tasks.extend(waiting.into_iter().map(|(row, instructions)| {
-                let (since_ms, deadline_ms) = match &row.frame_state {
-                    FrameState::Task { first_poll_ms, deadline_ms, .. } => (*first_poll_ms, *deadline_ms),
-                    _ => (row.entered_ms, None),
+                let (since_ms, deadline_ms, next_poll_ms) = match &row.frame_state {
+                    FrameState::Task { first_poll_ms, deadline_ms, next_poll_ms, .. } => {
+                        (*first_poll_ms, *deadline_ms, *next_poll_ms)
+                    }
+                    _ => (row.entered_ms, None, None),
                 };
                 PersonTask {
                     execution: id.clone(),
@@ -85,6 +90,7 @@ impl Operation for ListPersonTasks {
                     state: row.state_path(),
                     since_ms,
                     deadline_ms,
+                    next_poll_ms: next_poll_ms.filter(|_| instructions.approval.is_none()),
                     timed_out_ms: row.timed_out_ms(header.deadline_ms, now_ms),
                     instructions: instructions.clone(),
                 }

@@ -9,7 +9,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{approval::APPROVAL, unanswerable::is_named};
+use super::{ahead::can_execute, approval::APPROVAL, unanswerable::is_named};
 use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, Operation, executions::input};
 
 /// Answers the task of a waiting state, as SendTaskSuccess and SendTaskFailure do, but by the state's name.
@@ -124,6 +124,11 @@ impl Operation for SignalTask {
             if !resources.iter().any(|resource| may_wait(resource)) {
                 return Err(Fault::new("TaskDoesNotExist", waits_for_no_answer(&id, &path, &resources)));
             }
+            if !api.can_still_wait(&id, &path)? {
+                let otherwise =
+                    format!("\"{path}\" of {id} cannot wait any more: nothing leads to it; no answer was kept");
+                return Err(api.unanswerable(&id, Some(&path), otherwise).await?);
+            }
             let is_kept = api.runner.signal_early(&id, &state, outcome, Some(by)).await?;
             return Ok(SignalTaskResponse { is_kept });
         };
@@ -187,6 +192,14 @@ impl Api {
         };
         let otherwise = format!("no task of a state named \"{state}\" waits in {id}; {others}");
         self.unanswerable(id, Some(state), otherwise).await
+    }
+
+    /// Whether a state of that name or path can still be executed.
+    fn can_still_wait(&self, id: &str, state: &str) -> Result<bool, Fault> {
+        let (_, definition) = self.runner.store().definition(id)?.unwrap_or_default();
+        let frames = self.runner.store().frames(id)?;
+        let name = state.rsplit('/').next().unwrap_or(state);
+        Ok([name, state].iter().any(|name| can_execute(&definition, &frames, name)))
     }
 
     /// The resources of the states of that name or path in the pinned definition.

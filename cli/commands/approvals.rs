@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use api::flow::{
-    ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, ListResponse,
-    PersonTask,
+    ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, PersonTask,
 };
 use clap::Args;
 use engine::step::ApprovalToken;
@@ -21,7 +20,7 @@ use crate::{
     runbook::scalar,
     shell::{quote_name, quote_word},
     target::Target,
-    ui::{json, next, screen::Screen, status::Listed, summary, text},
+    ui::{json, next, screen::Screen, status::Listed, summary, text, tree::next_check},
 };
 
 /// The most unfinished executions of which it is known whether a person must continue them.
@@ -102,12 +101,7 @@ fn end_of_list(global: &Global, any: bool) -> Exit {
 /// The executions that could proceed, but no process drives them.
 async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<String>, CliError> {
     let request = ListRequest { limit: Some(SEARCHED_MAX), until_ms: None, unfinished: true, with_needs: true };
-    let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request).await?;
-    let listed = executions.into_iter().map(|header| {
-        let driven = driven.contains(&header.id);
-        let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
-        Listed { header, driven, needs }
-    });
+    let listed = Listed::rows(handle.call::<ListExecutions>(request).await?);
     let stopped = listed.filter(|listed| ["INTERRUPTED", "PAUSED"].contains(&listed.display_status(now_ms)));
     Ok(stopped.map(|listed| listed.header.id).collect())
 }
@@ -161,8 +155,11 @@ pub fn block(task: &PersonTask, now_ms: u64, screen: &Screen) -> Vec<String> {
         (None, Some(due)) => format!("   times out {}", text::moment(due, now_ms)),
         (None, None) => String::new(),
     };
+    // It is not known here whether a process drives the execution: a check may be in flight.
+    let check = task.next_poll_ms.filter(|_| task.timed_out_ms.is_none());
+    let check = check.map_or_else(String::new, |next| format!("   {}", next_check(next, true, now_ms)));
     let id = screen.leading_id(&task.execution);
-    let mut lines = vec![format!("{id}   {}   waits {since}{deadline}", text::one_line(&task.state))];
+    let mut lines = vec![format!("{id}   {}   waits {since}{check}{deadline}", text::one_line(&task.state))];
     lines.extend(summary::instruction_lines(&task.instructions).into_iter().map(|line| format!("  {line}")));
     lines.extend(advice(task).into_iter().map(|command| format!("  {command}")));
     lines.push(String::new());
@@ -202,11 +199,14 @@ mod tests {
         };
         let (execution, workflow, state) = ("r-1".to_owned(), "r".to_owned(), "Ask".to_owned());
         let (deadline_ms, timed_out_ms) = (Some(6_000), Some(6_000));
-        let task = PersonTask { execution, workflow, state, since_ms: 0, deadline_ms, timed_out_ms, instructions };
+        let (since_ms, next_poll_ms) = (0, Some(5_500));
+        let task =
+            PersonTask { execution, workflow, state, since_ms, deadline_ms, next_poll_ms, timed_out_ms, instructions };
         let screen = Screen { columns: 80, rows: 24, color: false, ascii: false };
         let lines = block(&task, 14_000, &screen).join("\n");
         assert!(lines.contains("timed out 00:00:06") && lines.contains("flow resume r-1"), "{lines}");
         assert!(!lines.contains("flow approve") && !lines.contains("times out"), "{lines}");
+        assert!(!lines.contains("next check"), "{lines}");
         assert_eq!(pasteable(&task), ["flow resume r-1"]);
         let long = PersonTask { execution: "rehearsal-endpoints-aws-teardown-7k3f".to_owned(), ..task.clone() };
         let lines = block(&long, 14_000, &screen);
@@ -216,6 +216,10 @@ mod tests {
             "{lines:?}"
         );
         let open = PersonTask { timed_out_ms: None, ..task };
-        assert!(block(&open, 5_000, &screen).join("\n").contains("flow approve r-1 Ask"));
+        let lines = block(&open, 5_000, &screen).join("\n");
+        assert!(
+            lines.contains("flow approve r-1 Ask") && lines.contains("   next check 00:00:05   times out"),
+            "{lines}"
+        );
     }
 }

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use api::flow::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 use clap::Args;
-use engine::{machine::ExecutionStatus, runner::RunnerEvent};
+use engine::{
+    journal::{Signaller, StepFailure},
+    machine::ExecutionStatus,
+    runner::RunnerEvent,
+};
 use serde_json::json;
 
 use crate::{
@@ -13,6 +17,7 @@ use crate::{
     global::{Global, Output},
     interrupt,
     owner::{Answered, Handle},
+    person,
     proposed::OPTIONS,
     shell::quote_name,
     target::Target,
@@ -30,6 +35,9 @@ pub struct CancelArguments {
     /// Do not wait up to 5 s for the answers of calls in flight: what they change is not recorded.
     #[arg(long)]
     now: bool,
+    /// Why you cancel; recorded in the history with your user name and this machine's.
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
     /// The engine.
     #[command(flatten)]
     target: Target,
@@ -37,8 +45,9 @@ pub struct CancelArguments {
 
 /// Ends an execution as ABORTED. The resources that it created stay.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
+    let cause = cause(&person::signaller(arguments.comment))?;
     let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.answer().await?;
-    let cancelled = match cancel(global, &handle, &id, arguments.now).await {
+    let cancelled = match cancel(global, &handle, &id, (arguments.now, cause.as_str())).await {
         Ok(cancelled) => end_is_known(&handle, &id).await.map(|()| cancelled),
         Err(error) => Err(error),
     };
@@ -56,11 +65,27 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
                 false => ends_later(&id),
             };
             let line = json!({ "type": "cancelled", "execution": id, "inFlight": in_flight, "waited": waited,
-                               "answered": answered, "ended": has_ended, "message": message });
+                               "answered": answered, "ended": has_ended, "cause": cause, "message": message });
             json::print(line);
         }
     }
     Ok(*exit)
+}
+
+/// The cause in the history: who cancels, and why.
+fn cause(by: &Signaller) -> Result<String, CliError> {
+    let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
+    let cause = format!("cancelled by {} on {}{comment}", by.user, by.host);
+    let characters = cause.chars().count();
+    // The history has the beginning of a longer cause only, and Step Functions refuses it.
+    match characters > StepFailure::CAUSE_CHARACTERS_MAX {
+        true => Err(CliError::refused(format!(
+            "the cause of the cancellation has {characters} characters, and a cause at most {}; nothing was changed",
+            StepFailure::CAUSE_CHARACTERS_MAX
+        ))
+        .hint("shorten the comment")),
+        false => Ok(cause),
+    }
 }
 
 /// Records that the person who cancelled knows of the end.
@@ -87,11 +112,11 @@ struct Cancelled {
     exit: Exit,
 }
 
-async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool) -> Result<Cancelled, CliError> {
+async fn cancel(global: &Global, handle: &Handle, id: &str, (now, cause): (bool, &str)) -> Result<Cancelled, CliError> {
     let request = |when_idle| CancelExecutionRequest {
         id: id.to_owned(),
         error: "Cancelled".to_owned(),
-        cause: "cancelled by a person".to_owned(),
+        cause: cause.to_owned(),
         when_idle,
     };
     let Answered { response: answer, is_repeated } = handle.call_once::<CancelExecution>(request(!now)).await?;
@@ -186,4 +211,19 @@ fn paths(calls: &[CallInFlight]) -> String {
         return "a call".to_owned();
     }
     calls.iter().map(|call| format!("\"{}\"", call.state_path)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_history_names_who_cancels_and_why() {
+        let by = |comment: Option<String>| Signaller { user: "ann".to_owned(), host: "desk".to_owned(), comment };
+        let given = |comment: &str| cause(&by(Some(comment.to_owned())));
+        assert_eq!(cause(&by(None)).ok().as_deref(), Some("cancelled by ann on desk"));
+        assert_eq!(given("not needed any more").ok().as_deref(), Some("cancelled by ann on desk: not needed any more"));
+        let refused = given(&"x".repeat(StepFailure::CAUSE_CHARACTERS_MAX)).err();
+        assert!(refused.is_some_and(|refused| refused.exit == Exit::Refused), "it would be cut");
+    }
 }

@@ -182,7 +182,7 @@ async fn resume_and_watch(
     if global.output == Output::Human && !global.quiet {
         match watched.exit {
             Exit::Waiting if continues_itself => {}
-            Exit::Waiting => show_how_to_continue(&watched.view, clock::of(handle.home()).now_ms()),
+            Exit::Waiting => show_how_to_continue(&watched, clock::of(handle.home()).now_ms()),
             _ => show_output(&watched.view),
         }
     }

@@ -432,7 +432,7 @@ fn not_started(error: CliError) -> CliError {
 fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), teardown: Option<&RunArguments>, watched: &Watched) {
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
-        return show_how_to_continue(view, now_ms);
+        return show_how_to_continue(watched, now_ms);
     }
     if watched.exit != Exit::Success || (global.quiet && view.changed_nothing()) {
         return;

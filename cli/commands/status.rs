@@ -6,8 +6,7 @@ mod watching;
 
 use api::{
     flow::{
-        DescribeExecutionResponse, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest, ListResponse,
-        Needs,
+        DescribeExecutionResponse, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest, Needs, NextDue,
     },
     view::{Typical, View},
 };
@@ -120,13 +119,14 @@ fn lines(
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
     let needs = needs_of(execution, frames);
     let display_status = display_status(execution, *driven, needs.as_ref(), now_ms);
+    let due = NextDue::of(frames, execution.deadline_ms).filter(|_| !execution.is_quiescent());
     if global.output == Output::Json {
         let message = summary::display_line(view, display_status, now_ms);
         let line = json!({
             "type": "status", "execution": view.id, "message": message, "displayStatus": display_status, "header": execution,
             "frames": frames, "view": view,
             "needs": summary::needs(view, *driven, now_ms), "keptAnswers": execution.early_signals,
-            "timeLeft": view.time_left(typical, now_ms), "owner": lock_owner,
+            "timeLeft": view.time_left(typical, now_ms), "nextDueMs": due.map(|due| due.due_ms), "owner": lock_owner,
         });
         return vec![json::text(&json::complete(line))];
     }
@@ -135,6 +135,7 @@ fn lines(
         header: execution,
         view,
         needs: needs.as_ref(),
+        due,
         display_status,
         typical,
         environment_line: &environment_line,
@@ -194,15 +195,10 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
 
 /// Lists the latest executions of a home or an engine, at most `limit`. Returns how many were found.
 async fn list_latest(global: &Global, handle: &Handle, request: ListRequest, limit: usize) -> Result<usize, CliError> {
-    let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request).await?;
-    let found = executions.len();
+    let response = handle.call::<ListExecutions>(request).await?;
+    let found = response.executions.len();
     let now_ms = clock::of(handle.home()).now_ms();
-    let listed = executions.into_iter().take(limit).map(|header| {
-        let driven = driven.contains(&header.id);
-        let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
-        Listed { header, driven, needs }
-    });
-    let listed: Vec<Listed> = listed.collect();
+    let listed: Vec<Listed> = Listed::rows(response).take(limit).collect();
     match global.output {
         Output::Json => listed.iter().for_each(|listed| json::print(rows::row(listed, now_ms))),
         Output::Human => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use api::{
     flow::{
         DescribeExecutionResponse, EntriesRequest, EstimateTimeLeft, ExecutionIdRequest, GetEntries, MarkShown,
-        MarkShownRequest, Needs,
+        MarkShownRequest, Needs, NextDue,
     },
     view::{Typical, View},
 };
@@ -23,7 +23,7 @@ use crate::{
     owner::{self, Handle, StreamError},
     proposed::OPTIONS,
     shell::quote_name,
-    ui::{display::Display, display_status::display_status, output, stopped},
+    ui::{display::Display, display_status::display_status, next, output, stopped},
 };
 
 /// The duration of a `--no-wait` without a value.
@@ -52,6 +52,10 @@ pub struct Watched {
     pub display_status: &'static str,
     /// Whether it needs something of a person that was not shown before.
     pub needs_are_news: bool,
+    /// What is due next in it.
+    pub due: Option<NextDue>,
+    /// The process or service that drives it, if it is not this process; for messages.
+    pub owner: Option<String>,
     /// The exit code.
     pub exit: Exit,
     /// After a signal: what this process finished, what waits and how to continue. It is printed last.
@@ -138,9 +142,10 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         handle.call::<MarkShown>(request).await?;
     }
     let needs_are_news = view.needs_more_than(&before.view);
-    let needs = Needs::of(id, &frames, execution.deadline_ms);
+    let (needs, due) = (Needs::of(id, &frames, execution.deadline_ms), NextDue::of(&frames, execution.deadline_ms));
     let display_status = display_status(&execution, driven, needs.as_ref(), clock.now_ms());
-    Ok(Watched { display_status, needs_are_news, exit, last_line, view })
+    let owner = if driven { handle.owner_elsewhere().await } else { None };
+    Ok(Watched { display_status, needs_are_news, due, owner, exit, last_line, view })
 }
 
 /// Ends the display of a watch that a signal ends while the next owner or a service is awaited: the last line follows what was shown.
@@ -430,10 +435,10 @@ pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &m
 }
 
 /// Shows how an execution that waits continues. A paused one has said that already.
-pub fn show_how_to_continue(view: &View, now_ms: u64) {
+pub fn show_how_to_continue(watched: &Watched, now_ms: u64) {
+    let Watched { view, due, owner, .. } = watched;
     if !view.paused {
-        let when = if view.awaits_answer(now_ms) { "After the answer:" } else { "Continue with" };
-        say!("Nothing is lost. {when}   flow resume {}{OPTIONS}", quote_name(&view.id));
+        say!("{}", next::continues_later(&view.id, owner.as_deref(), view.awaits_answer(now_ms), *due, now_ms));
     }
 }
 

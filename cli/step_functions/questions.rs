@@ -256,6 +256,7 @@ impl Executions {
                 state: task.path,
                 since_ms: task.since_ms,
                 deadline_ms: task.deadline_ms,
+                next_poll_ms: None,
                 timed_out_ms: None,
                 instructions,
             }));

@@ -13,7 +13,7 @@ use super::{
     display_status::is_driven,
     json, lines, next, record,
     screen::Screen,
-    summary, text,
+    summary, text, tones,
     tree::{self, Shown},
 };
 use crate::{
@@ -303,7 +303,7 @@ impl Display {
     }
 
     fn print(&self, line: &str) {
-        say!("{}", Screen::of_stdout(self.color).plain(line));
+        say_raw!("{}", tones::rows(line, &Screen::of_stdout(self.color)).join("\n"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The commands that answer or continue an execution, as screens propose them.
 
 use api::{
-    flow::{Answerer, Needs},
+    flow::{Answerer, DueWork, Needs, NextDue},
     view::{Doing, StateView, View},
 };
 use engine::{
@@ -53,33 +53,88 @@ fn works_when_pasted(command: &str) -> bool {
     !command.is_empty() && !command.contains(FILL_IN)
 }
 
-/// What an execution needs, and the command that acts.
-pub fn next(header: &ExecutionHeader, display_status: &str, needs: Option<&Needs>, now_ms: u64) -> Next {
+/// What an execution needs, and the command that acts. `due`: what is due next.
+pub fn next(
+    header: &ExecutionHeader,
+    display_status: &str,
+    (needs, due): (Option<&Needs>, Option<NextDue>),
+    now_ms: u64,
+) -> Next {
     let id = quote_name(&header.id);
+    let due = || match (due, header.next_wake_ms) {
+        (Some(due), _) => due_words(due, now_ms),
+        // Of a long list the frames of the first executions are read.
+        (None, Some(next)) => format!("due {}", moment(next, now_ms)),
+        (None, None) => String::new(),
+    };
     match (display_status, needs) {
         ("WAITING" | "RUNNING", Some(needs)) => answer(needs),
-        ("WAITING", None) => Next { advice: next_check(header, now_ms), command: format!("flow resume {id}{OPTIONS}") },
-        // The process that drives it makes the check.
-        ("RUNNING", None) if !header.awake => Next { advice: next_check(header, now_ms), command: String::new() },
+        ("WAITING", None) => Next { advice: due(), command: format!("flow resume {id}{OPTIONS}") },
+        // The process that drives it does what is due.
+        ("RUNNING", None) if !header.awake => Next { advice: due(), command: String::new() },
         ("INTERRUPTED" | "PAUSED", _) => Next::command(format!("flow resume {id}{OPTIONS}")),
         ("FAILED" | "TIMED_OUT", _) => Next::command(format!("flow status {id}{OPTIONS}")),
         _ => Next::default(),
     }
 }
 
-/// When something is due next; empty if nothing is.
-fn next_check(header: &ExecutionHeader, now_ms: u64) -> String {
-    header.next_wake_ms.map_or_else(String::new, |next| format!("next check {}", moment(next, now_ms)))
+/// What is due, and when.
+fn due_words(due: NextDue, now_ms: u64) -> String {
+    let what = match due.what {
+        DueWork::Check => "next check",
+        DueWork::WaitEnd => "wait ends",
+        DueWork::Attempt => "next attempt",
+        DueWork::TimeOut => "times out",
+    };
+    format!("{what} {}", moment(due.due_ms, now_ms))
+}
+
+/// The same as the beginning of a sentence. `None` if no resume does it: a time-out does not continue an execution.
+fn due_sentence(due: NextDue, now_ms: u64) -> Option<String> {
+    let what = match due.what {
+        DueWork::Check => "Next check",
+        DueWork::WaitEnd => "The wait ends",
+        DueWork::Attempt => "Next attempt",
+        DueWork::TimeOut => return None,
+    };
+    Some(format!("{what} {}", moment(due.due_ms, now_ms)))
 }
 
 /// The command that continues an execution that waits: after an answer, or when something is due.
-pub fn resume(header: &ExecutionHeader, awaits_answer: bool, now_ms: u64) -> String {
-    let when = match (awaits_answer, header.next_wake_ms) {
-        (true, _) => "After the answer:   ".to_owned(),
-        (false, Some(next)) => format!("Next check {}: ", moment(next, now_ms)),
-        (false, None) => String::new(),
+pub fn resume(id: &str, awaits_answer: bool, due: Option<NextDue>, now_ms: u64) -> String {
+    let when = match due.and_then(|due| due_sentence(due, now_ms)) {
+        _ if awaits_answer => "After the answer:   ".to_owned(),
+        Some(due) => format!("{due}: "),
+        None => String::new(),
     };
-    format!("{when}flow resume {}{OPTIONS}", quote_name(&header.id))
+    format!("{when}flow resume {}{OPTIONS}", quote_name(id))
+}
+
+/// How an execution continues that a command does not watch any more: in `owner`, the process that drives it, or with a resume.
+pub fn continues_later(
+    id: &str,
+    owner: Option<&str>,
+    awaits_answer: bool,
+    due: Option<NextDue>,
+    now_ms: u64,
+) -> String {
+    let due = due.filter(|_| !awaits_answer).and_then(|due| due_sentence(due, now_ms));
+    let quoted_id = quote_name(id);
+    match owner {
+        Some(owner) => {
+            let after = if awaits_answer { "After the answer, " } else { "" };
+            let due = due.map_or_else(String::new, |due| format!(" {due}."));
+            format!("{after}{id} continues in {owner}.{due} Watch it with   flow status {quoted_id} --watch{OPTIONS}")
+        }
+        None => {
+            let when = match due {
+                _ if awaits_answer => "After the answer:".to_owned(),
+                Some(due) => format!("{due}. Continue with"),
+                None => "Continue with".to_owned(),
+            };
+            format!("Nothing is lost. {when}   flow resume {quoted_id}{OPTIONS}")
+        }
+    }
 }
 
 /// What continues an execution in which a question has timed out: it can no longer be answered.
@@ -253,6 +308,37 @@ mod tests {
         assert_eq!(shortest_answer("r-1", "Ask", &approval), "flow approve r-1 Ask --token-file …");
         let approval = Approval { tokens, users: vec!["ann".to_owned()], ..Approval::default() };
         assert_eq!(shortest_answer("r-1", "Ask", &approval), "flow approve r-1 Ask");
+    }
+
+    #[test]
+    fn a_command_that_ends_at_a_wait_says_when_it_pays_to_continue_and_which_process_continues_it() {
+        let now_ms = crate::ui::story::BEGUN_MS;
+        let due = |what| Some(NextDue { what, due_ms: now_ms + 30_000 });
+        let owner = Some("process 7 on desk (user ann, flow serve)");
+        let alone = |due| continues_later("r 1", None, false, due, now_ms);
+        assert_eq!(
+            alone(due(DueWork::Check)),
+            "Nothing is lost. Next check 12:08:30. Continue with   flow resume 'r 1'"
+        );
+        assert!(alone(due(DueWork::WaitEnd)).contains(" The wait ends 12:08:30. "), "nothing checks a Wait");
+        assert!(alone(due(DueWork::Attempt)).contains(" Next attempt 12:08:30. "));
+        for nothing in [None, due(DueWork::TimeOut)] {
+            assert_eq!(alone(nothing), "Nothing is lost. Continue with   flow resume 'r 1'");
+        }
+        let beside = |asks, due| continues_later("r 1", owner, asks, due, now_ms);
+        assert_eq!(
+            beside(false, due(DueWork::Check)),
+            "r 1 continues in process 7 on desk (user ann, flow serve). Next check 12:08:30. Watch it with   flow status 'r 1' --watch"
+        );
+        let asks = beside(true, due(DueWork::Check));
+        assert!(
+            asks.starts_with("After the answer, r 1 continues in process 7 on") && !asks.contains("check"),
+            "{asks}"
+        );
+        let asks = continues_later("r 1", None, true, due(DueWork::Check), now_ms);
+        assert_eq!(asks, "Nothing is lost. After the answer:   flow resume 'r 1'");
+        assert_eq!(resume("r-1", false, due(DueWork::WaitEnd), now_ms), "The wait ends 12:08:30: flow resume r-1");
+        assert_eq!(resume("r-1", false, due(DueWork::TimeOut), now_ms), "flow resume r-1");
     }
 
     #[test]

@@ -12,11 +12,12 @@ const LINES_SHOWN_MAX: usize = 12;
 /// The most characters of each.
 const CHARACTERS_SHOWN_MAX: usize = 400;
 
-/// The lines of the output; none if it is null or has no fields.
+/// The lines of the output; none if it is null, an empty text or has no fields.
 pub fn lines(view: &View) -> Vec<String> {
     match &view.output {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Object(output)) => output.iter().flat_map(|(name, value)| field_lines(name, value, 2)).collect(),
+        Some(Value::String(text)) if text.trim().is_empty() => Vec::new(),
         Some(Value::String(text)) => vec![format!("  {}", indented(text, 2))],
         Some(other) => vec![format!("  {}", json_text(other))],
     }
@@ -61,7 +62,7 @@ mod tests {
         assert_eq!(long.len(), LINES_SHOWN_MAX + 1);
         assert_eq!(long.last().map(String::as_str), Some("  The complete output:   flow status report-7k3f -o json"));
         assert_eq!(first_lines(&succeeded(json!("x".repeat(500)))).len(), 2);
-        for nothing in [json!(null), json!({})] {
+        for nothing in [json!(null), json!({}), json!(""), json!(" \n")] {
             assert!(first_lines(&succeeded(nothing)).is_empty());
         }
         let mut runs = succeeded(json!("early"));

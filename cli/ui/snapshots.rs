@@ -1,7 +1,10 @@
 //! What people see, as snapshots. A change is reviewed with `cargo insta review`, or by reading the `.snap` files in the diff.
 #![allow(clippy::unwrap_used)]
 
-use api::view::{Typical, TypicalState};
+use api::{
+    flow::{DueWork, NextDue},
+    view::{Typical, TypicalState},
+};
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
 use super::{
@@ -422,7 +425,12 @@ fn header(id: &str, change: impl FnOnce(&mut ExecutionHeader)) -> Listed {
     let mut header = running().header;
     header.id = id.to_owned();
     change(&mut header);
-    Listed { header, driven: id.starts_with("driven"), needs: None }
+    let due = next_check(&header);
+    Listed { header, driven: id.starts_with("driven"), needs: None, due }
+}
+
+fn next_check(header: &ExecutionHeader) -> Option<NextDue> {
+    header.next_wake_ms.map(|due_ms| NextDue { what: DueWork::Check, due_ms })
 }
 
 #[test]
@@ -474,7 +482,8 @@ fn an_execution_in_detail() {
         let display_status = display_status(&story.header, driven, None, now_ms);
         let (header, view, typical, environment_line) =
             (&story.header, &story.view, &Typical::default(), "account 111122223333   region eu-central-1");
-        Detail { header, view, needs: None, display_status, typical, environment_line, now_ms }.lines(screen)
+        let (needs, due) = (None, next_check(header));
+        Detail { header, view, needs, due, display_status, typical, environment_line, now_ms }.lines(screen)
     };
     let mut waits = running();
     waits.header.next_wake_ms = Some(Story::at(150.0));

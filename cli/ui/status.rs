@@ -1,7 +1,9 @@
 //! The screens of `flow status`: the list, and one execution in detail.
 
+use std::collections::{HashMap, HashSet};
+
 use api::{
-    flow::Needs,
+    flow::{ListResponse, Needs, NextDue},
     view::{Typical, View},
 };
 use engine::machine::ExecutionHeader;
@@ -14,6 +16,7 @@ use super::{
     screen::{ID_CELLS_USUAL, Line, Screen, Tone},
     summary,
     text::{duration, moment, width},
+    tones,
     tree::{Shown, tree},
 };
 use crate::{proposed::OPTIONS, shell::quote_name};
@@ -32,9 +35,24 @@ pub struct Listed {
     pub driven: bool,
     /// What it needs from outside.
     pub needs: Option<Needs>,
+    /// What is due next in it.
+    pub due: Option<NextDue>,
 }
 
 impl Listed {
+    /// The rows of a list, in its order.
+    pub fn rows(response: ListResponse) -> impl Iterator<Item = Self> {
+        let ListResponse { executions, driven, needs, mut due } = response;
+        let driven: HashSet<String> = driven.into_iter().collect();
+        let mut needs: HashMap<String, Needs> =
+            needs.into_iter().map(|needs| (needs.execution.clone(), needs)).collect();
+        executions.into_iter().map(move |header| {
+            let (driven, needs) = (driven.contains(&header.id), needs.remove(&header.id));
+            let due = due.remove(&header.id);
+            Listed { header, driven, needs, due }
+        })
+    }
+
     /// Its status in one word.
     pub fn display_status(&self, now_ms: u64) -> &'static str {
         display_status(&self.header, self.driven, self.needs.as_ref(), now_ms)
@@ -53,7 +71,7 @@ impl Listed {
 
     /// What it needs, and the command that acts.
     pub fn next(&self, now_ms: u64) -> Next {
-        next(&self.header, self.display_status(now_ms), self.needs.as_ref(), now_ms)
+        next(&self.header, self.display_status(now_ms), (self.needs.as_ref(), self.due), now_ms)
     }
 }
 
@@ -71,7 +89,7 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
     let header = &listed.header;
     let display_status = listed.display_status(now_ms);
     let mut line = Line::new(Tone::Plain, format!("{} ", filled(screen.fit_id(&header.id, id_cells), id_cells)));
-    line.push(tone(display_status), format!("{display_status:<DISPLAY_STATUS_CELLS$} "));
+    line.push(tones::tone(display_status), format!("{display_status:<DISPLAY_STATUS_CELLS$} "));
     let mut used = id_cells + DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
     if shows_start {
         line.push(Tone::Faint, format!("{:<STARTED_CELLS$} ", moment(header.started_ms, now_ms)));
@@ -93,16 +111,6 @@ fn row(listed: &Listed, now_ms: u64, (id_cells, shows_start): (usize, bool), scr
     }
 }
 
-/// The colour of a status.
-pub fn tone(display_status: &str) -> Tone {
-    match display_status {
-        "SUCCEEDED" => Tone::Good,
-        "RUNNING" => Tone::Active,
-        "FAILED" | "TIMED_OUT" | "ABORTED" => Tone::Bad,
-        _ => Tone::Attention,
-    }
-}
-
 /// One execution in detail.
 pub struct Detail<'d> {
     /// The execution.
@@ -111,6 +119,8 @@ pub struct Detail<'d> {
     pub view: &'d View,
     /// What it needs from outside.
     pub needs: Option<&'d Needs>,
+    /// What is due next in it.
+    pub due: Option<NextDue>,
     /// Its status in one word.
     pub display_status: &'d str,
     /// How long its states took in earlier executions.
@@ -148,15 +158,20 @@ impl Detail<'_> {
         lines.extend(summary::end(view, is_driven(self.display_status), now_ms));
         lines.extend(summary::kept_answers(header));
         let awaits_answer = view.needs_person() || self.needs.is_some();
-        lines.extend(continues(header, self.display_status, awaits_answer, now_ms));
-        let mut rows: Vec<String> = lines.iter().flat_map(|line| screen.wrapped(line)).collect();
+        lines.extend(continues(header, self.display_status, (awaits_answer, self.due), now_ms));
+        let mut rows: Vec<String> = lines.iter().flat_map(|line| tones::rows(line, screen)).collect();
         rows.extend(output::first_lines(view).iter().map(|line| screen.plain(line)));
         rows
     }
 }
 
-/// The command that continues an execution that no process drives.
-pub fn continues(header: &ExecutionHeader, display_status: &str, awaits_answer: bool, now_ms: u64) -> Option<String> {
+/// The command that continues an execution that no process drives. `due`: what is due next in it.
+pub fn continues(
+    header: &ExecutionHeader,
+    display_status: &str,
+    (awaits_answer, due): (bool, Option<NextDue>),
+    now_ms: u64,
+) -> Option<String> {
     match display_status {
         "INTERRUPTED" => {
             let call_in_flight = header.awake && !header.only_waits;
@@ -164,7 +179,7 @@ pub fn continues(header: &ExecutionHeader, display_status: &str, awaits_answer: 
             let id = quote_name(&header.id);
             Some(format!("No process drives it. {recorded}Nothing is lost: flow resume {id}{OPTIONS}"))
         }
-        "WAITING" => Some(format!("No process drives it. {}", resume(header, awaits_answer, now_ms))),
+        "WAITING" => Some(format!("No process drives it. {}", resume(&header.id, awaits_answer, due, now_ms))),
         _ => None,
     }
 }

@@ -21,7 +21,7 @@ use super::{
     lines::{signaller, title},
     next,
     text::{attempt_of, duration, error_and_cause, indented, moment, one_line, width, with_full_stop},
-    tree::detail,
+    tree::{detail, next_check},
 };
 use crate::{
     proposed::{OPTIONS, has_command, run_options, with_command_options, worker_command},
@@ -30,9 +30,6 @@ use crate::{
 
 /// The most waits that are named at the end of a watch.
 const WAITS_SHOWN_MAX: usize = 5;
-
-/// A check that is due may be in flight at the moment. So long after its time no process makes it: one minute.
-const CHECK_MS_MAX: u64 = 60_000;
 
 /// The lines of an instruction: the sentence, then the values to copy. All lines of a value have the same indentation.
 pub fn instruction_lines(instructions: &Instructions) -> Vec<String> {
@@ -78,11 +75,9 @@ pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
                     None => {
                         let last =
                             format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
-                        let next = moment(wait.next_poll_ms, now_ms);
-                        let may_be_in_flight_ms = if driven { CHECK_MS_MAX } else { 0 };
-                        let is_overdue = wait.next_poll_ms + may_be_in_flight_ms <= now_ms;
-                        let was_due = if is_overdue { "was due " } else { "" };
-                        format!("{} Next check {was_due}{next}.{deadline}", with_full_stop(&last))
+                        let mut next = next_check(wait.next_poll_ms, driven, now_ms);
+                        next[..1].make_ascii_uppercase();
+                        format!("{} {next}.{deadline}", with_full_stop(&last))
                     }
                 });
                 let answers = next::answer_lines(&view.id, &state.path, instructions);
@@ -124,7 +119,7 @@ pub fn end(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     match view.status {
         ExecutionStatus::Succeeded => vec![format!("✔ {} SUCCEEDED after {took}{}", view.id, changes_if_any(view))],
         ExecutionStatus::Running => waits(view, driven, now_ms),
-        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => failure(view, &took),
+        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => failure(view, &took, now_ms),
     }
 }
 
@@ -188,9 +183,9 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
             format!("{display_status}{waits}")
         }
         _ => {
-            let failure = view.failure.as_ref();
-            let failure = failure
-                .map_or_else(String::new, |(error, cause)| format!(": {}", one_line(&error_and_cause(error, cause))));
+            let failure = view.failure.as_ref().map(|(error, cause)| one_line(&error_and_cause(error, cause)));
+            let failure = failure.filter(|why| !why.is_empty());
+            let failure = failure.map_or_else(String::new, |why| format!(": {why}"));
             let ended = with_full_stop(&format!("{display_status} after {took}{failure}"));
             format!("{ended} To see why and how to continue:   flow status {id}{OPTIONS}")
         }
@@ -213,7 +208,7 @@ pub fn line_after_rejection(view: &View, display_status: &str, now_ms: u64, reje
     format!("{ended} To see how to continue:   flow status {id}{OPTIONS}")
 }
 
-fn failure(view: &View, took: &str) -> Vec<String> {
+fn failure(view: &View, took: &str, now_ms: u64) -> Vec<String> {
     let word = match view.status {
         ExecutionStatus::Aborted => "was ABORTED",
         ExecutionStatus::TimedOut => "TIMED_OUT",
@@ -241,8 +236,12 @@ fn failure(view: &View, took: &str) -> Vec<String> {
         }
         None => {
             lines.push(format!("✖ {} {word} after {took}", view.id));
-            if !error.is_empty() {
-                lines.push(format!("  {}", indented(&error_and_cause(error, cause), 2)));
+            // When a person cancelled it is as important as who did.
+            let at = view.stopped_ms.filter(|_| view.status == ExecutionStatus::Aborted);
+            let at = at.map_or_else(String::new, |stopped_ms| format!("{} ", moment(stopped_ms, now_ms)));
+            let why = error_and_cause(error, cause);
+            if !why.is_empty() {
+                lines.push(format!("  {at}{}", indented(&why, 2)));
             }
         }
     }

@@ -177,9 +177,13 @@ pub fn attempt_of(attempt: u32, attempts_max: Option<u32>) -> String {
     attempts_max.map_or_else(|| format!("attempt {attempt}"), |most| format!("attempt {attempt} of {most}"))
 }
 
-/// An error with its cause, which may be empty.
+/// An error with its cause. Either may be empty, as in Step Functions' StopExecution.
 pub fn error_and_cause(error: &str, cause: &str) -> String {
-    if cause.trim().is_empty() { error.to_owned() } else { format!("{error}: {cause}") }
+    match (error.is_empty(), cause.trim().is_empty()) {
+        (_, true) => error.to_owned(),
+        (true, false) => cause.to_owned(),
+        (false, false) => format!("{error}: {cause}"),
+    }
 }
 
 /// The cause of a failure; its error if the cause is empty, as AWS's cause of a time-out is.

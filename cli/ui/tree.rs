@@ -14,7 +14,7 @@ use engine::{journal::StateType, machine::ExecutionStatus, step::Approval};
 
 pub use below::{tree_with_last_line, tree_with_questions};
 use contents::Contents;
-pub use detail::detail;
+pub use detail::{detail, next_check};
 pub use groups::{foremost, groups, innermost_map};
 use row::{ALWAYS, Rank, Row};
 
@@ -22,8 +22,8 @@ use super::{
     display_status::is_driven,
     next,
     screen::{Line, Screen, Tone},
-    status,
     text::{duration, duration_range, short_id, width},
+    tones,
 };
 use crate::{proposed::OPTIONS, shell::quote_name};
 
@@ -173,7 +173,7 @@ fn header(shown: &Shown, screen: &Screen) -> Line {
     }
     let mut line = Line::new(Tone::Plain, id);
     line.push(Tone::Plain, " ".repeat(GAP_CELLS));
-    line.push(status::tone(display_status), display_status);
+    line.push(tones::tone(display_status), display_status);
     for (importance, tone, piece) in pieces {
         line.push(Tone::Plain, " ".repeat(gap(importance)));
         line.push(tone, piece);

@@ -2,7 +2,7 @@
 
 mod elsewhere;
 
-use std::{collections::HashSet, pin::pin};
+use std::{collections::HashSet, pin::pin, time::Duration};
 
 use api::flow::{
     ExecutionIdRequest, ListExecutions, ListRequest, ListResponse, MarkShown, MarkShownRequest, RecoverExecution,
@@ -32,8 +32,13 @@ use crate::{
     interrupt,
     owner::{self, Handle},
     proposed::OPTIONS,
-    ui::{display::Display, display_status::display_status, json, screen::Screen, stopped, summary, text::counted},
+    ui::{
+        display::Display, display_status::display_status, json, screen::Screen, stopped, summary, text::counted, tones,
+    },
 };
+
+/// A command with `--no-wait` that takes longer says for what it waits.
+const LONG_WAIT_MIN: Duration = Duration::from_secs(2);
 
 /// The outcome of one execution.
 struct Outcome {
@@ -130,27 +135,40 @@ async fn all(
         }
     }
     report.show_refusals();
-    if let Some(owner) = elsewhere.as_deref().filter(|_| !running.is_empty() && !global.quiet) {
-        report!(
-            "flow: waiting for {} that {owner} drives; Ctrl-C ends only this command",
-            counted(running.len(), "execution")
-        );
+    let is_short = watching.no_wait.is_some();
+    if !is_short {
+        say_for_what_it_waits(global, elsewhere.as_deref(), running.len());
     }
-    show_ends(&mut report, running, &ours, elsewhere.as_deref()).await;
+    show_ends(&mut report, running, &ours, (elsewhere.as_deref(), is_short)).await;
     report.end(handle, listed, elsewhere.is_some()).await
 }
 
-/// Reports how executions end. A signal is answered once, with what continues; then the calls in flight end.
+/// Says which process drives the executions whose ends are awaited, if it is not this one.
+fn say_for_what_it_waits(global: &Global, elsewhere: Option<&str>, executions: usize) {
+    if let Some(owner) = elsewhere.filter(|_| executions > 0 && !global.quiet) {
+        report!(
+            "flow: waiting for {} that {owner} drives; Ctrl-C ends only this command",
+            counted(executions, "execution")
+        );
+    }
+}
+
+/// Reports how executions end. A signal is answered once, with what continues; then the calls in flight end. `is_short`: the command ends
+/// at a wait, so it says for what it waits only if that takes long.
 async fn show_ends(
     report: &mut Report<'_>,
     mut running: FuturesUnordered<impl Future<Output = Outcome>>,
     ours: &[ExecutionHeader],
-    elsewhere: Option<&str>,
+    (elsewhere, is_short): (Option<&str>, bool),
 ) {
     let mut stops = pin!(interrupt::requested().fuse());
+    let mut takes_long = pin!(tokio::time::sleep(LONG_WAIT_MIN).fuse());
     loop {
         tokio::select! {
             biased;
+            () = &mut takes_long, if is_short && !takes_long.is_terminated() => {
+                say_for_what_it_waits(report.global, elsewhere, running.len());
+            }
             _ = &mut stops, if !stops.is_terminated() => {
                 let left = ours.iter().filter(|header| !report.reported.contains(&header.id));
                 say_that_all_stop(elsewhere, left.map(|header| header.id.clone()).collect());
@@ -319,6 +337,12 @@ impl<'r> Report<'r> {
     }
 }
 
+/// Prints the line of an execution.
+fn say_listed(global: &Global, id: &str, message: &str) {
+    let screen = Screen::of_stdout(global.color());
+    say_raw!("{}", tones::listed_rows(&screen.leading_id(id), message, &screen).join("\n"));
+}
+
 /// An id at the beginning of a line.
 fn leading(global: &Global, id: &str) -> String {
     Screen::of_stdout(global.color()).leading_id(id)
@@ -432,7 +456,7 @@ fn show(global: &Global, outcome: &Outcome, is_news: bool) {
     match global.output {
         _ if global.quiet && !is_news => {}
         Output::Json => json::print(line(id, display_status, message)),
-        Output::Human => say!("{}   {message}", leading(global, id)),
+        Output::Human => say_listed(global, id, message),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use api::flow::{ListExecutions, ListRequest, ListResponse};
+use api::flow::{ListExecutions, ListRequest};
 use serde_json::{Value, json};
 
 use crate::{
@@ -26,12 +26,13 @@ pub async fn print_all(handle: &Handle) -> Result<(), CliError> {
     let mut at_boundary: HashSet<String> = HashSet::new();
     loop {
         let request = ListRequest { limit: Some(limit), until_ms, with_needs: true, ..ListRequest::default() };
-        let ListResponse { executions, driven, needs } = handle.call::<ListExecutions>(request).await?;
-        let is_last = executions.len() < limit;
-        let last_ms = executions.last().map(|header| header.started_ms);
+        let response = handle.call::<ListExecutions>(request).await?;
+        let is_last = response.executions.len() < limit;
+        let last_ms = response.executions.last().map(|header| header.started_ms);
         let now_ms = clock::of(handle.home()).now_ms();
         let mut printed = 0;
-        for header in executions {
+        for listed in Listed::rows(response) {
+            let header = &listed.header;
             // An owner of an earlier version ignores `until_ms` and returns newer executions again.
             let is_later = until_ms.is_some_and(|until_ms| header.started_ms > until_ms);
             if is_later || (Some(header.started_ms) == until_ms && at_boundary.contains(&header.id)) {
@@ -44,9 +45,7 @@ pub async fn print_all(handle: &Handle) -> Result<(), CliError> {
                 }
                 at_boundary.insert(header.id.clone());
             }
-            let driven = driven.contains(&header.id);
-            let needs = needs.iter().find(|needs| needs.execution == header.id).cloned();
-            json::print(row(&Listed { header, driven, needs }, now_ms));
+            json::print(row(&listed, now_ms));
         }
         if is_last || out::is_closed() {
             return Ok(());
@@ -60,7 +59,7 @@ pub async fn print_all(handle: &Handle) -> Result<(), CliError> {
 
 /// The JSON line of an execution in the list.
 pub fn row(listed: &Listed, now_ms: u64) -> Value {
-    let Listed { header, needs, .. } = listed;
+    let Listed { header, needs, due, .. } = listed;
     let display_status = listed.display_status(now_ms);
     let next = listed.next(now_ms);
     let advice = Some(next.text()).filter(|advice| !advice.is_empty());
@@ -69,5 +68,6 @@ pub fn row(listed: &Listed, now_ms: u64) -> Value {
         "workflow": header.workflow, "subject": header.subject, "status": header.status, "displayStatus": display_status,
         "startedMs": header.started_ms, "stoppedMs": header.stopped_ms, "lastChangeMs": listed.last_change_ms(),
         "needs": needs, "next": next.pasteable(), "advice": advice,
+        "nextDueMs": due.map(|due| due.due_ms),
     })
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use api::{
-    flow::{DescribeExecutionResponse, EntriesRequest, GetEntries},
+    flow::{DescribeExecutionResponse, EntriesRequest, GetEntries, NextDue},
     view::View,
 };
 use engine::{
@@ -186,7 +186,8 @@ impl Watching<'_> {
         let DescribeExecutionResponse { execution, frames, view, .. } = status;
         let mut lines = summary::kept_answers(execution);
         let awaits_answer = view.needs_person() || needs_of(execution, frames).is_some();
-        if let Some(continues) = continues(execution, display_status, awaits_answer, self.clock.now_ms()) {
+        let due = NextDue::of(frames, execution.deadline_ms);
+        if let Some(continues) = continues(execution, display_status, (awaits_answer, due), self.clock.now_ms()) {
             let environment = environment_line(view, display_status, owner);
             lines.extend(Some(environment).filter(|line| !line.is_empty()));
             lines.push(continues);
@@ -233,7 +234,8 @@ impl Watching<'_> {
         let succeeded = status.execution.status == ExecutionStatus::Succeeded;
         let view = status.view.clone();
         let exit = ended(&view).unwrap_or(if succeeded { Exit::Success } else { Exit::Failed });
-        let watched = Watched { display_status, needs_are_news: false, exit, last_line: None, view };
+        let (needs_are_news, due, owner, last_line) = (false, None, None, None);
+        let watched = Watched { display_status, needs_are_news, due, owner, exit, last_line, view };
         if self.state.is_some() {
             self.display.record_end(&watched.view, display_status, self.clock.now_ms());
             return exit;

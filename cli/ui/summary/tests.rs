@@ -203,3 +203,29 @@ fn a_call_that_no_process_makes_does_not_run() {
     let line = display_line(&story.view, "INTERRUPTED", Story::at(9.0));
     assert_eq!(line, "INTERRUPTED: Deploy › Copy, no answer is recorded yet");
 }
+
+#[test]
+fn an_execution_that_was_stopped_says_when_by_whom_and_why_with_or_without_an_error() {
+    let stopped = |error: &str, cause: &str| {
+        let mut story = Story::new("release-7k3f", &sections(&["Deploy"]));
+        let failure = ErrorAndCause { error: error.to_owned(), cause: cause.to_owned() };
+        story.enter(0.0, "", StateType::Parallel, "Deploy").event(
+            5.0,
+            "",
+            HistoryEventDetails::ExecutionAborted(failure),
+        );
+        let now_ms = Story::at(60.0);
+        (end(&story.view, false, now_ms), display_line(&story.view, "ABORTED", now_ms))
+    };
+    let why = "cancelled by ann on desk: not needed";
+    let (screen, line) = stopped("Cancelled", why);
+    assert_eq!(screen[..2], ["✖ release-7k3f was ABORTED after 5.0s", &format!("  12:08:05 Cancelled: {why}")]);
+    assert!(line.starts_with(&format!("ABORTED after 5.0s: Cancelled: {why}. ")), "{line}");
+    // A client of StopExecution may leave out either.
+    let (screen, line) = stopped("", "by boto3");
+    assert_eq!(screen[1], "  12:08:05 by boto3");
+    assert!(line.starts_with("ABORTED after 5.0s: by boto3. "), "{line}");
+    let (screen, line) = stopped("", "");
+    assert!(screen[1].starts_with("  To continue after all:"), "{screen:?}");
+    assert!(line.starts_with("ABORTED after 5.0s. "), "{line}");
+}

@@ -5,6 +5,16 @@ use engine::{journal::StateType, step::Instructions};
 
 use crate::ui::text::{attempt_of, cause_or_error, duration, moment, one_line};
 
+/// A check that is due may be in flight at the moment. So long after its time no process makes it: one minute.
+const CHECK_MS_MAX: u64 = 60_000;
+
+/// When the next check of a wait is due, or was due and no process makes it. `driven`: a process drives its execution.
+pub fn next_check(next_poll_ms: u64, driven: bool, now_ms: u64) -> String {
+    let may_be_in_flight_ms = if driven { CHECK_MS_MAX } else { 0 };
+    let was_due = if next_poll_ms.saturating_add(may_be_in_flight_ms) <= now_ms { "was due " } else { "" };
+    format!("next check {was_due}{}", moment(next_poll_ms, now_ms))
+}
+
 /// What a state waits for, and until when, in full. `driven`: a process drives its execution.
 pub fn detail(state: &StateView, driven: bool, now_ms: u64) -> String {
     let pieces: Vec<String> = pieces(state, driven, now_ms).into_iter().map(|(_, piece)| piece).collect();
@@ -35,13 +45,11 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             pieces.extend(timeout(deadline_ms));
         }
         Doing::Waiting(wait) => {
-            pieces.push((3, wait.reason.clone()));
+            pieces.push((4, wait.reason.clone()));
             // Zero: nothing polls it.
             if wait.next_poll_ms > 0 {
                 pieces.push((1, format!("checked {} ago", duration(now_ms.saturating_sub(wait.polled_ms)))));
-                if wait.next_poll_ms <= now_ms && !driven {
-                    pieces.push((2, due("next check", "next check was due", wait.next_poll_ms)));
-                }
+                pieces.push((3, next_check(wait.next_poll_ms, driven, now_ms)));
             }
             pieces.extend(timeout(&wait.deadline_ms));
         }
@@ -82,5 +90,45 @@ fn progress(state: &StateView) -> Option<&'static str> {
         StateType::Task if !state.called => Some("not called yet"),
         StateType::Task if !state.answered => Some("no answer is recorded yet"),
         _ => Some("not left yet"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::story::{Story, approval, sections};
+
+    fn waiting(instructions: Option<Instructions>) -> Story {
+        let mut story = Story::new("release-7k3f", &sections(&["Poll"]));
+        story.enter(0.0, "", StateType::Task, "Poll").waiting(1.0, "Poll", "no such file", instructions);
+        story
+    }
+
+    #[test]
+    fn a_wait_says_when_its_next_check_is_beside_an_owner_and_without_one() {
+        let story = waiting(None);
+        let shown = |driven, seconds| detail(&story.view.states["Poll"], driven, Story::at(seconds));
+        for driven in [true, false] {
+            let expected = "no such file · checked 4.0s ago · next check 12:08:31 · times out 2026-11-27 12:08";
+            assert_eq!(shown(driven, 5.0), expected);
+        }
+        assert!(shown(true, 40.0).contains(" next check 12:08:31 "), "it may be in flight");
+        for (driven, seconds) in [(false, 40.0), (true, 600.0)] {
+            assert!(shown(driven, seconds).contains(" next check was due 12:08:31 "), "no process makes it");
+        }
+        let asks = waiting(Some(approval()));
+        assert!(
+            !detail(&asks.view.states["Poll"], true, Story::at(5.0)).contains("check"),
+            "nothing checks an approval"
+        );
+    }
+
+    #[test]
+    fn where_the_line_is_too_short_the_next_check_stays_longest_beside_the_reason() {
+        let story = waiting(None);
+        let mut all = pieces(&story.view.states["Poll"], true, Story::at(5.0));
+        all.sort_by_key(|(importance, _)| std::cmp::Reverse(*importance));
+        let words: Vec<&str> = all.iter().filter_map(|(_, piece)| piece.split(' ').next()).collect();
+        assert_eq!(words, ["no", "next", "times", "checked"]);
     }
 }

@@ -17,6 +17,8 @@ pub const ALWAYS: u8 = 9;
 /// What separates pieces, and its cells.
 const SEPARATOR: &str = " · ";
 const SEPARATOR_CELLS: usize = 3;
+/// Pieces that have a shorter form, which is shown where that leaves room for more of them.
+const SHORTER: [(&str, &str); 2] = [(" · next check was due ", " · check was due "), (" · next check ", " · next ")];
 
 /// What a row is, which decides when it is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,17 +138,45 @@ impl Columns {
     }
 }
 
-/// The pieces that fit into so many cells: the least important are left out. One stays, which may be too long.
+/// The pieces that fit into so many cells, in their shorter forms if need be: the least important are left out. One stays, which may be
+/// too long.
 fn most_important(pieces: &[(u8, String)], cells: usize) -> String {
     let mut pieces: Vec<&(u8, String)> = pieces.iter().collect();
-    while pieces.len() > 1 && width(&joined(&pieces)) > cells {
+    let shortened =
+        |pieces: &[&(u8, String)]| SHORTER.iter().fold(joined(pieces), |text, (long, short)| text.replace(long, short));
+    while pieces.len() > 1 && width(&shortened(&pieces)) > cells {
         let least = pieces.iter().map(|(importance, _)| *importance).min();
         let at = pieces.iter().position(|(importance, _)| Some(*importance) == least);
         at.map(|at| pieces.remove(at));
     }
-    joined(&pieces)
+    let all = joined(&pieces);
+    if width(&all) <= cells { all } else { shortened(&pieces) }
 }
 
 fn joined(pieces: &[&(u8, String)]) -> String {
     pieces.iter().map(|(_, piece)| piece.as_str()).collect::<Vec<_>>().join(SEPARATOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_check_is_shown_in_a_shorter_form_before_it_is_left_out() {
+        let piece = |importance, text: &str| (importance, text.to_owned());
+        let pieces = [
+            piece(4, "provisioning"),
+            piece(1, "checked 4.0s ago"),
+            piece(3, "next check 12:10:30"),
+            piece(2, "times out 12:26:52"),
+        ];
+        let shown = |cells| most_important(&pieces, cells);
+        assert_eq!(shown(80), "provisioning · checked 4.0s ago · next check 12:10:30 · times out 12:26:52");
+        assert_eq!(shown(55), "provisioning · next check 12:10:30 · times out 12:26:52");
+        assert_eq!(shown(50), "provisioning · next 12:10:30 · times out 12:26:52");
+        assert_eq!(shown(33), "provisioning · next 12:10:30", "a terminal of 80 columns");
+        assert_eq!(shown(20), "provisioning");
+        let overdue = [piece(4, "provisioning"), piece(3, "next check was due 12:10:30")];
+        assert_eq!(most_important(&overdue, 40), "provisioning · check was due 12:10:30");
+    }
 }

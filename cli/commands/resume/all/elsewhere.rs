@@ -6,7 +6,7 @@ use api::flow::{
 };
 use engine::machine::ExecutionHeader;
 
-use super::{Outcome, Report, leading, line};
+use super::{Outcome, Report, line, say_listed};
 use crate::{
     clock,
     commands::approvals::show_truncated,
@@ -91,7 +91,7 @@ fn show_driven(global: &Global, headers: &[&ExecutionHeader], owner: &str) {
         match global.output {
             _ if global.quiet => {}
             Output::Json => json::print(line(&header.id, "RUNNING", &message)),
-            Output::Human => say!("{}   {message}", leading(global, &header.id)),
+            Output::Human => say_listed(global, &header.id, &message),
         }
     }
     if headers.len() > DRIVEN_SHOWN_MAX && global.output == Output::Human && !global.quiet {
