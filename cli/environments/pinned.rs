@@ -87,6 +87,14 @@ impl Pinned {
         self
     }
 
+    /// Adds a profile to a location at AWS that names none.
+    pub fn with_default_profile(mut self, default: Option<&str>) -> Self {
+        if let Location::Aws { profile: profile @ None, .. } = &mut self.location {
+            *profile = default.map(str::to_owned);
+        }
+        self
+    }
+
     /// Replaces the settings that the resuming person gives. Programs stay in their folder: cron resumes from another one.
     pub fn with_settings(mut self, given: &LocalSettings) -> Self {
         let working_folder = self.settings.working_folder.clone();

@@ -44,21 +44,26 @@ const IDENTITIES_MAX: usize = 16;
 pub(super) struct Identities(Mutex<VecDeque<(String, CallerIdentity)>>);
 
 impl Identities {
-    /// The identity of credentials. STS is called once for each access key id. A failure is not cached.
+    /// The identity of credentials. STS is called once for each access key id. A failure is not cached. The time limit includes the wait
+    /// for another caller's call: callers that STS does not answer all end after that time.
     ///
     /// # Errors
     /// As [`Environment::identity`].
     pub async fn of(&self, config: &SdkConfig, credentials: &Credentials) -> Result<CallerIdentity, StepError> {
+        let asked = tokio::time::timeout(STS_TIME_MAX, self.known_or_asked(config, credentials)).await;
+        asked.unwrap_or_else(|_| {
+            let cause = format!("AWS STS did not answer within {} s", STS_TIME_MAX.as_secs());
+            Err(StepError::new(ErrorClass::Unknown, cause).during(ACTION))
+        })
+    }
+
+    async fn known_or_asked(&self, config: &SdkConfig, credentials: &Credentials) -> Result<CallerIdentity, StepError> {
         let mut known = self.0.lock().await;
         let key = credentials.access_key_id();
         if let Some((_, identity)) = known.iter().find(|(known, _)| known == key) {
             return Ok(identity.clone());
         }
-        let asked = tokio::time::timeout(STS_TIME_MAX, ask(config, credentials)).await;
-        let identity = asked.unwrap_or_else(|_| {
-            let cause = format!("AWS STS did not answer within {} s", STS_TIME_MAX.as_secs());
-            Err(StepError::new(ErrorClass::Unknown, cause).during(ACTION))
-        })?;
+        let identity = ask(config, credentials).await?;
         if known.len() == IDENTITIES_MAX {
             known.pop_front();
         }
