@@ -58,7 +58,8 @@ pub(super) async fn verify_any(environments: &Environments, acts_in: &[Value]) -
 /// It can act in none: why, for each environment. Or a signal arrived.
 pub async fn verify_each(environments: &Environments, acts_in: &[Value]) -> Result<(), Vec<(Value, CliError)>> {
     let verified = acts_in.iter().enumerate();
-    let verified = verified.map(|(index, environment)| async move { (index, verify_own(environments, environment).await) });
+    let verified =
+        verified.map(|(index, environment)| async move { (index, verify_own(environments, environment).await) });
     let mut verified: FuturesUnordered<_> = verified.collect();
     let mut refusals: Vec<Option<CliError>> = vec![None; acts_in.len()];
     while let Some((index, verified)) = verified.next().await {
@@ -132,7 +133,7 @@ impl Handle {
     }
 
     /// Names the owner of the store in an error about its credentials, if it is another process: a login of this user does not give it any.
-    pub(super) async fn of_owner(&self, error: CliError, environment: &Value) -> CliError {
+    pub async fn of_owner(&self, error: CliError, environment: &Value) -> CliError {
         let Some(kind) = error.fault.clone().filter(|kind| concerns_credentials(kind)) else { return error };
         let Some(owner) = self.owner_elsewhere().await else { return error };
         let what = match kind.as_str() {
