@@ -12,7 +12,8 @@ use crate::{
     environments::Environments,
     exit::{CliError, Exit},
     interrupt,
-    shell::option,
+    proposed::OPTIONS,
+    shell::{option, quote_name},
 };
 
 /// How long a message waits for a verification.
@@ -173,6 +174,19 @@ impl Handle {
             "end that process{with}: this command then acts with its own credentials. Or start that process again with credentials \
              of account {account}, or give another --home"
         )
+    }
+
+    /// The commands that continue an execution, one after the other, if the owner of the store is another process that does not have the
+    /// credentials of its account. Empty if it has them, or does not answer soon.
+    pub async fn commands_beside_owner(&self, id: &str, environment: &Value) -> Vec<String> {
+        if self.lock_owner_elsewhere().await.is_none() || self.owner_can_act(environment).await {
+            return Vec::new();
+        }
+        let resume = |profile: &str| format!("flow resume {}{profile}{OPTIONS}", quote_name(id));
+        match tokio::time::timeout(SHORT_VERIFICATION_MAX, self.profile_of_owner(environment)).await {
+            Ok(Some(profile)) => vec![resume(&option("profile", &profile))],
+            Ok(None) | Err(_) => self.command_that_ends_the_owner().into_iter().chain([resume("")]).collect(),
+        }
     }
 
     /// The profile that the owner of the store was started with, if it can act with that one in an environment in which it cannot act with
