@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::{Host, flow};
+use api::{Host, OwnerDescription, flow};
 use engine::store::OwnerLock;
 use futures::{StreamExt, stream::FuturesUnordered};
 use serde_json::Value;
@@ -125,6 +125,13 @@ impl Handle {
         }
     }
 
+    /// What the owner of the store says about itself, if it is another process that answers.
+    async fn description_of_owner(&self) -> Option<OwnerDescription> {
+        let backend = self.backend().await;
+        let Backend::Remote(client) = &*backend else { return None };
+        client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await.ok()
+    }
+
     /// Verifies that this process itself can act in an environment, whichever process owns the store.
     ///
     /// # Errors
@@ -179,7 +186,9 @@ impl Handle {
     /// The commands that continue an execution, one after the other, if the owner of the store is another process that does not have the
     /// credentials of its account. Empty if it has them, or does not answer soon.
     pub async fn commands_beside_owner(&self, id: &str, environment: &Value) -> Vec<String> {
-        if self.lock_owner_elsewhere().await.is_none() || self.owner_can_act(environment).await {
+        // One that only reads drives nothing, whatever its credentials are.
+        let drives = self.description_of_owner().await.is_some_and(|owner| !owner.only_reads);
+        if !drives || self.owner_can_act(environment).await {
             return Vec::new();
         }
         let resume = |profile: &str| format!("flow resume {}{profile}{OPTIONS}", quote_name(id));
@@ -192,9 +201,7 @@ impl Handle {
     /// The profile that the owner of the store was started with, if it can act with that one in an environment in which it cannot act with
     /// the environment's own.
     async fn profile_of_owner(&self, environment: &Value) -> Option<String> {
-        let backend = self.backend().await;
-        let Backend::Remote(client) = &*backend else { return None };
-        let profile = client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await.ok()?.profile?;
+        let profile = self.description_of_owner().await?.profile?;
         if environment["profile"] == profile.as_str() {
             return None;
         }
