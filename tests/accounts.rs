@@ -225,9 +225,8 @@ fn a_server_of_another_account_calls_nothing_and_leaves_what_it_finds() {
     assert!(said.contains(STAGING) && said.contains(&owner) && said.matches(&commands).count() == 2, "{said}");
     let said = home.exits_with(&["resume", "one"], &sts.credentials(STAGING), 3);
     assert!(said.contains(STAGING) && said.contains(PRODUCTION) && said.contains(&owner), "{said}");
-    // A run of an existing execution follows the same rule.
     let said = home.exits_with(&run, &sts.credentials(STAGING), 3);
-    assert!(said.contains(STAGING) && said.contains(PRODUCTION) && said.contains(&owner), "{said}");
+    assert!(said.contains(STAGING) && said.contains(PRODUCTION) && said.contains(&owner), "a run too: {said}");
     let line = home.exits(&["status", "one", "-o", "json"], 0);
     let line = line.lines().find(|line| line.contains(r#""type":"status""#)).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
