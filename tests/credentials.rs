@@ -170,8 +170,8 @@ fn a_wrong_profile_beside_an_owner_that_can_act_is_refused_and_another_one_of_th
         |said: &str| said.lines().filter(|line| line.starts_with("one ")).map(str::to_owned).collect::<Vec<_>>();
     for (more, exit, words) in [
         (&["--profile", "pa2"][..], 75, "RUNNING in process"),
-        (&["--profile", "pb"], 3, "not resumed: profile pb is of another account"),
-        (&["--region", "eu-west-1"], 3, "not resumed: pinned to region us-east-1"),
+        (&["--profile", "pb"][..], 3, "not resumed: profile pb is of another account"),
+        (&["--region", "eu-west-1"][..], 3, "not resumed: pinned to region us-east-1"),
     ] {
         let said = with(&[&all[..], more].concat(), exit);
         let lines = of_one(&said);

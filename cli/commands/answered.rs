@@ -55,7 +55,8 @@ pub async fn afterwards(handle: &Handle, id: &str, rejected: Option<(&str, &str)
             let commands = handle.commands_beside_owner(id, &described.execution.environment).await;
             if !commands.is_empty() {
                 let text = format!(
-                    ". The owner of the store, {owner}, has no credentials of its account and leaves it to another process. To continue:   {}",
+                    ". The owner of the store, {owner}, has no credentials of its account and leaves it to another process. \
+                     To continue:   {}",
                     commands.join("   , then   ")
                 );
                 return Ok(Afterwards::new(text, ExecutionStatus::Running, true));

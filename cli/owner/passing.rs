@@ -34,7 +34,8 @@ impl Handle {
             return Ok(false);
         }
         // The lock is not held while the credentials are compared: that of several accounts takes no longer than that of one.
-        if self.passing_wait_left.lock().await.is_zero() || self.verify_this_process(environment).await.is_err() {
+        let is_over = self.passing_wait_left.lock().await.is_zero();
+        if is_over || self.verify_this_process(environment).await.is_err() {
             return interrupt::check().map(|()| false);
         }
         let mut left = self.passing_wait_left.lock().await;
