@@ -160,6 +160,20 @@ mod tests {
     }
 
     #[test]
+    fn the_profile_of_a_process_is_used_where_none_is_pinned_and_replaces_none() {
+        let pinned = |profile: Option<&str>| Pinned {
+            location: Location::Aws { profile: profile.map(str::to_owned), region: None },
+            account: None,
+            settings: LocalSettings::default(),
+            has_own_settings: false,
+            definition_file: None,
+        };
+        assert_eq!(pinned(None).with_default_profile(Some("deploy")), pinned(Some("deploy")));
+        assert_eq!(pinned(Some("audit")).with_default_profile(Some("deploy")), pinned(Some("audit")));
+        assert_eq!(pinned(None).with_default_profile(None), pinned(None));
+    }
+
+    #[test]
     fn a_resume_changes_what_is_allowed_and_not_the_folder_of_programs() {
         let folder = |folder: &str| LocalSettings { working_folder: Some(folder.into()), ..LocalSettings::default() };
         let pinned = Pinned {

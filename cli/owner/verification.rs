@@ -19,6 +19,9 @@ use crate::{
 /// How long a message waits for a verification.
 const SHORT_VERIFICATION_MAX: Duration = Duration::from_secs(2);
 
+/// The commands of owners that call steps.
+const DRIVING: [&str; 3] = ["flow serve", "flow run", "flow resume"];
+
 /// Whether a fault of this kind says that the credentials of a process are not those that are needed, or could not be compared.
 pub fn concerns_credentials(kind: &str) -> bool {
     matches!(kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED | api::ENVIRONMENT_UNREACHABLE)
@@ -37,7 +40,7 @@ pub(super) fn stopped(exit: Exit) -> CliError {
 ///
 /// # Errors
 /// It cannot. The message names the pinned account and the one in use. Or a signal arrived.
-pub async fn verify_own(environments: &Environments, environment: &Value) -> Result<(), CliError> {
+async fn verify_own(environments: &Environments, environment: &Value) -> Result<(), CliError> {
     tokio::select! {
         verified = environments.verify(environment) => verified.map_err(CliError::from),
         exit = interrupt::requested() => Err(stopped(exit)),
@@ -186,8 +189,9 @@ impl Handle {
     /// The commands that continue an execution, one after the other, if the owner of the store is another process that does not have the
     /// credentials of its account. Empty if it has them, or does not answer soon.
     pub async fn commands_beside_owner(&self, id: &str, environment: &Value) -> Vec<String> {
-        // One that only reads drives nothing, whatever its credentials are.
-        let drives = self.description_of_owner().await.is_some_and(|owner| !owner.only_reads);
+        // One that only reads or answers drives nothing, whatever its credentials are, and ends soon.
+        let owner = self.description_of_owner().await;
+        let drives = owner.is_some_and(|owner| !owner.only_reads && DRIVING.contains(&owner.command.as_str()));
         if !drives || self.owner_can_act(environment).await {
             return Vec::new();
         }
