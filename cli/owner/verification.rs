@@ -20,7 +20,7 @@ use crate::{
 const SHORT_VERIFICATION_MAX: Duration = Duration::from_secs(2);
 
 /// The commands of owners that call steps.
-const DRIVING: [&str; 3] = ["flow serve", "flow run", "flow resume"];
+const DRIVING: [&str; 3] = ["serve", "run", "resume"];
 
 /// Whether a fault of this kind says that the credentials of a process are not those that are needed, or could not be compared.
 pub fn concerns_credentials(kind: &str) -> bool {
@@ -191,7 +191,8 @@ impl Handle {
     pub async fn commands_beside_owner(&self, id: &str, environment: &Value) -> Vec<String> {
         // One that only reads or answers drives nothing, whatever its credentials are, and ends soon.
         let owner = self.description_of_owner().await;
-        let drives = owner.is_some_and(|owner| !owner.only_reads && DRIVING.contains(&owner.command.as_str()));
+        let is_driving = |command: &str| command.split(' ').nth(1).is_some_and(|verb| DRIVING.contains(&verb));
+        let drives = owner.is_some_and(|owner| !owner.only_reads && is_driving(&owner.command));
         if !drives || self.owner_can_act(environment).await {
             return Vec::new();
         }
