@@ -57,17 +57,22 @@ pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit,
         let now_ms = clock::of(&home).now_ms();
         any |= !response.tasks.is_empty();
         show(global, &response, now_ms);
+        // The environments of executions that the owner does not leave for lack of credentials: each is asked for once.
+        let mut not_left = Vec::new();
         for header in undriven(&handle, now_ms).await? {
             // The block of a task that has timed out has the command already.
             if response.tasks.iter().any(|task| task.execution == header.id && task.timed_out_ms.is_some()) {
                 continue;
             }
             any = true;
-            let commands = match header.paused {
+            let commands = match header.paused || not_left.contains(&header.environment) {
                 true => Vec::new(),
                 false => handle.commands_beside_owner(&header.id, &header.environment).await,
             };
-            show_undriven(global, &header.id, commands);
+            show_undriven(global, &header.id, &commands);
+            if commands.is_empty() {
+                not_left.push(header.environment);
+            }
         }
         handle.leave();
     }
@@ -118,10 +123,10 @@ async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<ExecutionHeader>, 
 
 /// Shows an execution that no process drives. `beside_owner`: the commands that continue it beside an owner of the store without its
 /// credentials.
-fn show_undriven(global: &Global, id: &str, beside_owner: Vec<String>) {
-    let (why, commands) = match beside_owner.is_empty() {
-        true => ("", vec![format!("flow resume {}{OPTIONS}", quote_name(id))]),
-        false => (": the owner of the store has no credentials of its account", beside_owner),
+fn show_undriven(global: &Global, id: &str, beside_owner: &[String]) {
+    let (why, commands) = match beside_owner {
+        [] => ("", vec![format!("flow resume {}{OPTIONS}", quote_name(id))]),
+        commands => (": the owner of the store has no credentials of its account", commands.to_vec()),
     };
     match global.output {
         Output::Human => {
