@@ -70,7 +70,7 @@ pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit,
                 false => handle.commands_beside_owner(&header.id, &header.environment).await,
             };
             show_undriven(global, &header.id, &commands);
-            if commands.is_empty() {
+            if commands.is_empty() && !header.paused {
                 not_left.push(header.environment);
             }
         }
