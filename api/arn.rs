@@ -118,9 +118,7 @@ pub(crate) fn wrong_kind(arn: &str) -> Fault {
 pub(crate) fn state_machine(arn: &str) -> Result<String, Fault> {
     match parse(arn)? {
         Resource::StateMachine { name, qualifier: None } => Ok(name),
-        Resource::StateMachine { .. } => {
-            Err(Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'")))
-        }
+        Resource::StateMachine { .. } => Err(Fault::no_state_machine_with(arn)),
         _ => Err(wrong_kind(arn)),
     }
 }

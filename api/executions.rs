@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(crate) use list::ListExecutionsRequest;
-pub(crate) use redrive::RedriveRequest;
+pub(crate) use redrive::{EXPRESS_NOT_REDRIVABLE, RedriveRequest, not_redrivable};
 pub(crate) use start::{PreparedStart, StartRequest, new_uuid};
 
 /// A request that names an execution.
@@ -54,14 +54,13 @@ pub(crate) struct StopRequest {
 impl Api {
     /// The header and the API document of an execution, by the engine's id or by the end of its ARN (`MACHINE:NAME`).
     pub(crate) fn header(&self, id: &str) -> Result<(ExecutionHeader, StartedExecution), Fault> {
-        let found = match (self.kept(id)?, id.split_once(':')) {
-            (None, Some((machine, name))) => self.kept(name)?.filter(|(_, started)| started.machine == machine),
+        let found = match (self.stored_execution(id)?, id.split_once(':')) {
+            (None, Some((machine, name))) => {
+                self.stored_execution(name)?.filter(|(_, started)| started.machine == machine)
+            }
             (found, _) => found,
         };
-        found.ok_or_else(|| {
-            let arn = self.execution_arn(id);
-            Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
-        })
+        found.ok_or_else(|| Fault::no_execution_with(&self.execution_arn(id)))
     }
 
     /// The header of an execution, without its input.
@@ -69,7 +68,8 @@ impl Api {
         self.runner.store().summary(id)?.ok_or_else(|| Fault::no_execution(id))
     }
 
-    fn kept(&self, id: &str) -> Result<Option<(ExecutionHeader, StartedExecution)>, Fault> {
+    /// The execution with this id and its API document, if the store has both.
+    fn stored_execution(&self, id: &str) -> Result<Option<(ExecutionHeader, StartedExecution)>, Fault> {
         let store = self.runner.store();
         let started = store.document::<StartedExecution>(&execution_key(id))?;
         let Some((header, mut started)) = store.header(id)?.zip(started) else { return Ok(None) };

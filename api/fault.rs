@@ -60,6 +60,32 @@ impl Fault {
         Fault::new("ExecutionDoesNotExist", format!("there is no execution named '{id}'"))
     }
 
+    /// The fault for an ARN that no execution has.
+    pub(crate) fn no_execution_with(arn: &str) -> Self {
+        Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
+    }
+
+    /// The fault for an ARN that no state machine and no version has.
+    pub(crate) fn no_state_machine_with(arn: &str) -> Self {
+        Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))
+    }
+
+    /// The fault for an ARN that no map run, or nothing with tags, has.
+    pub(crate) fn no_resource_with(arn: &str) -> Self {
+        Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
+    }
+
+    /// The fault for an operation that the state machine's type, STANDARD or EXPRESS, does not have.
+    pub(crate) fn not_of_this_type() -> Self {
+        let message = "This operation is not supported by this type of state machine";
+        Fault::new("StateMachineTypeNotSupported", message)
+    }
+
+    /// The fault for a token that this API did not issue: of a page or of a task.
+    pub(crate) fn invalid_token() -> Self {
+        Fault::new("InvalidToken", "Invalid Token: 'Invalid token'")
+    }
+
     /// The fault for a request that does not have the shape of its operation.
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Fault::new("ValidationException", message)

@@ -41,7 +41,7 @@ pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelEx
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
 pub use entries::{EntriesRequest, EntriesResponse, FollowExecution, GetEntries};
 pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
-pub use find::{FindExecutions, FindRequest, FindResponse};
+pub use find::{FindExecutions, FindRequest, FindResponse, LATEST};
 pub use list::{ListExecutions, ListRequest, ListResponse};
 pub use missing_activities::{FindMissingActivities, MissingActivitiesRequest, MissingActivitiesResponse};
 pub use needs::{Answerer, Needs};
@@ -54,7 +54,7 @@ pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRe
 pub use shown::{MarkShown, MarkShownRequest};
 pub use signal::{SignalTask, SignalTaskRequest, TaskOutcome};
 pub use socket_only::SOCKET_ONLY;
-pub use start::{StartExecution, StartExecutionRequest, state_machine_name};
+pub use start::{NAME_CHARACTERS_MAX, StartExecution, StartExecutionRequest, id_problem, state_machine_name};
 pub use time_left::{EstimateTimeLeft, EstimateTimeLeftResponse};
 pub use track::{TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse};
 pub use unanswerable::{has_timed_out, moment, was_answered};

@@ -85,7 +85,7 @@ impl Api {
         let source = self.history_of(&request.execution_arn)?;
         let started = &source.started;
         let (size, after) = (request.page.size(), request.page.after()?);
-        let after = after.map(|after| source.sequence_of(&after).ok_or_else(paging::invalid_token)).transpose()?;
+        let after = after.map(|after| source.sequence_of(&after).ok_or_else(Fault::invalid_token)).transpose()?;
         let mut events: Vec<(u64, Value)> = Vec::new();
         let event_of = |entry: &JournalEntry| {
             let EntryContent::Event(event) = &entry.content else { return None };

@@ -48,7 +48,7 @@ pub use fault::{
     ENVIRONMENT_UNREACHABLE, Fault, HAS_ENDED, INTERNAL_FAILURE, IS_APPROVAL, REFUSED, STATE_DOES_NOT_EXIST,
     SUBJECT_BUSY, TASK_TIMED_OUT, UNAVAILABLE,
 };
-pub use flow::state_machine_name;
+pub use flow::{NAME_CHARACTERS_MAX, id_problem, state_machine_name};
 pub use host::{Host, OwnerDescription};
 pub use integrations::INTEGRATIONS;
 pub use operation::{Operation, StreamOperation};

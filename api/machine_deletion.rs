@@ -88,12 +88,12 @@ impl Api {
     /// The state machine of a name, unless its deletion is complete.
     pub(crate) fn machine_if_any(&self, name: &str) -> Result<Option<Arc<StateMachineRecord>>, Fault> {
         let Some(machine) = self.machines.get(self.runner.store(), name)? else { return Ok(None) };
-        let gone = !self.gone([&*machine])?.is_empty();
+        let gone = !self.complete_deletions([&*machine])?.is_empty();
         Ok(Some(machine).filter(|_| !gone))
     }
 
-    /// The names of the DELETING state machines whose last execution has ended. Deletes their records.
-    pub(crate) fn gone<'a>(
+    /// Deletes the records of the DELETING state machines whose last execution has ended, and returns their names.
+    pub(crate) fn complete_deletions<'a>(
         &self,
         machines: impl IntoIterator<Item = &'a StateMachineRecord>,
     ) -> Result<Vec<String>, Fault> {

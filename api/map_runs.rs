@@ -17,11 +17,6 @@ use crate::{
 
 pub(crate) use children::{ChildExecution, processor};
 
-/// The most map runs or child executions that are read for one page. If a filter skips more than these, the page has
-/// fewer entries than requested, and a token (API Reference, ListExecutions: a page may have fewer results than
-/// `maxResults`).
-const EXAMINED_MAX: usize = 1_000;
-
 /// A request of ListMapRuns.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,14 +69,14 @@ impl Api {
             }
         };
         let (store, size) = (self.runner.store(), request.page.size());
-        let before = request.page.after()?.map(|key| key.parse().map_err(|_| paging::invalid_token())).transpose()?;
+        let before = request.page.after()?.map(|key| key.parse().map_err(|_| Fault::invalid_token())).transpose()?;
         let mut before: u64 = match before {
             Some(before) => before,
             // Map runs are numbered by their frames.
             None => store.summary(&execution)?.map_or(0, |header| header.next_frame_id),
         };
         let (mut listed, mut examined, mut more) = (Vec::new(), 0, true);
-        while more && listed.len() < size && examined < EXAMINED_MAX {
+        while more && listed.len() < size && examined < paging::EXAMINED_MAX {
             // One map run more than fits shows whether another page exists.
             let wanted = size - listed.len();
             let mut runs = store.map_runs_before(&execution, before, wanted + 1)?;
@@ -145,7 +140,7 @@ impl Api {
     pub(crate) fn map_run(&self, arn: &str) -> Result<FoundMapRun, Fault> {
         let Resource::MapRun(name) = arn::parse(arn)? else { return Err(arn::wrong_kind(arn)) };
         let found = self.run_named(&name)?.filter(|found| found.run.uuid == name.id);
-        found.ok_or_else(|| Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'")))
+        found.ok_or_else(|| Fault::no_resource_with(arn))
     }
 
     /// The map run with this name, or the one whose child execution has this name.

@@ -11,6 +11,10 @@ use crate::{Fault, records::set, request::Page};
 /// The size of a page if the request has none (API Reference, ListExecutions, `maxResults`).
 const DEFAULT: usize = 100;
 
+/// The most items that are read for one page. If a filter skips more than these, the page has fewer entries than requested, and a token
+/// (API Reference, ListExecutions: a page may have fewer results than `maxResults`).
+pub(crate) const EXAMINED_MAX: usize = 1_000;
+
 impl Page {
     /// The most items on this page.
     pub fn size(&self) -> usize {
@@ -25,13 +29,8 @@ impl Page {
             let rest = text.strip_prefix(PREFIX)?;
             Some(rest.to_owned())
         });
-        text.map(Some).ok_or_else(invalid_token)
+        text.map(Some).ok_or_else(Fault::invalid_token)
     }
-}
-
-/// The fault for a token that no page of this API returned.
-pub(crate) fn invalid_token() -> Fault {
-    Fault::new("InvalidToken", "Invalid Token: 'Invalid token'")
 }
 
 /// The prefix that distinguishes flow's tokens from other base64.

@@ -196,18 +196,12 @@ pub(crate) fn tags_key(arn: &str) -> String {
 
 impl Api {
     pub(crate) fn machine(&self, name: &str) -> Result<Arc<StateMachineRecord>, Fault> {
-        self.machine_if_any(name)?.ok_or_else(|| {
-            let arn = self.state_machine_arn(name);
-            Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))
-        })
+        self.machine_if_any(name)?.ok_or_else(|| Fault::no_state_machine_with(&self.state_machine_arn(name)))
     }
 
     pub(crate) fn version(&self, machine: &str, number: u64) -> Result<Version, Fault> {
         let found = self.runner.store().document(&version_key(machine, number))?;
-        found.ok_or_else(|| {
-            let arn = self.qualified_arn(machine, &number.to_string());
-            Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"))
-        })
+        found.ok_or_else(|| Fault::no_state_machine_with(&self.qualified_arn(machine, &number.to_string())))
     }
 
     pub(crate) fn alias(&self, machine: &str, name: &str) -> Result<Alias, Fault> {

@@ -170,7 +170,7 @@ impl Api {
 
     pub(crate) fn describe_state_machine(&self, request: &StateMachineRequest) -> Answer {
         let arn = &request.state_machine_arn;
-        let missing = || Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"));
+        let missing = || Fault::no_state_machine_with(arn);
         match arn::parse(arn)? {
             arn::Resource::StateMachine { name, qualifier: None } => {
                 Ok(described(&*self.machine(&name)?, &self.state_machine_arn(&name), request.included_data))
@@ -189,7 +189,7 @@ impl Api {
     /// Lists state machines by name, in the order of AWS.
     pub(crate) fn list_state_machines(&self, page: &Page) -> Answer {
         paging::documents(self.runner.store(), ("stateMachines", "machine/"), page, |machine: StateMachineRecord| {
-            let is_gone = !self.gone([&machine])?.is_empty();
+            let is_gone = !self.complete_deletions([&machine])?.is_empty();
             Ok((!is_gone).then(|| {
                 json!({
                     "stateMachineArn": self.state_machine_arn(&machine.name), "name": machine.name, "type": machine.kind,
@@ -211,7 +211,7 @@ impl Api {
             let version = self.version(&name, number)?;
             return Ok(Resolved { machine: Arc::new(version.machine), version: Some(number), alias: None });
         }
-        let missing = |_| Fault::new("StateMachineDoesNotExist", format!("State Machine Does Not Exist: '{arn}'"));
+        let missing = |_| Fault::no_state_machine_with(arn);
         let alias = self.alias(&name, &qualifier).map_err(missing)?;
         let number = self.routed(&alias)?;
         let version = self.version(&name, number)?;

@@ -58,7 +58,7 @@ fn added(mut all: ResourceTags, tags: Vec<Tag>) -> Result<ResourceTags, Fault> {
 impl Api {
     /// The document key of an existing resource's tags.
     fn tagged(&self, arn: &str) -> Result<String, Fault> {
-        let missing = || Fault::new("ResourceNotFound", format!("Resource not found: '{arn}'"));
+        let missing = || Fault::no_resource_with(arn);
         let (key, canonical) = match arn::parse(arn)? {
             arn::Resource::StateMachine { name, qualifier: None } => {
                 (records::machine_key(&name), self.state_machine_arn(&name))

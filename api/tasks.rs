@@ -87,5 +87,5 @@ impl Api {
 }
 
 fn checked_token(text: &str) -> Result<TaskToken, Fault> {
-    TaskToken::decode(text).ok_or_else(|| Fault::new("InvalidToken", "Invalid Token: 'Invalid token'"))
+    TaskToken::decode(text).ok_or_else(Fault::invalid_token)
 }

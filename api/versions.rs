@@ -153,5 +153,5 @@ impl Api {
 
 /// The version number in a token.
 fn number(key: &str) -> Result<u64, Fault> {
-    paging::of_newest_first(key).map(|(number, _)| number).ok_or_else(paging::invalid_token)
+    paging::of_newest_first(key).map(|(number, _)| number).ok_or_else(Fault::invalid_token)
 }

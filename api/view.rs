@@ -6,6 +6,7 @@ mod fold;
 mod frames;
 mod idle;
 mod map_progress;
+mod paths;
 mod reentry;
 mod sections;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use doing::{Doing, Wait};
 pub use failure::Remedy;
 pub use idle::IdlePeriod;
 pub use map_progress::MapProgress;
+pub use paths::{is_inside, outer_paths};
 pub use sections::{Section, sections};
 pub use time_left::{Durations, TimeLeft, Typical, TypicalItem, TypicalState};
 
@@ -300,16 +302,6 @@ impl View {
         }
         resources
     }
-}
-
-/// Whether a state's path is inside another state: in its only branch, or in one of its branches or iterations.
-pub fn is_inside(path: &str, outer: &str) -> bool {
-    path.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['/', '[']))
-}
-
-/// The paths that a path is inside, as [`is_inside`] says, the shortest first. There may be no state with such a path.
-pub fn outer_paths(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices(['/', '[']).map(move |(at, _)| &path[..at])
 }
 
 fn weight(action: ChangeAction) -> u8 {

@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use crate::environments;
 
-pub use definition_file::{DefinitionFile, Unreadable};
+pub use definition_file::{DefinitionFile, Unreadable, cannot_run, no_file};
 pub use inside::{Inside, inside, is_about_a_name, named_field};
 pub use placeholders::is_placeholder;
 pub use programs::{NotAllowed, programs_not_allowed, variables_not_allowed};

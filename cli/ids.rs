@@ -5,8 +5,6 @@ use rand::Rng;
 /// The prefix of rehearsals' ids.
 pub const REHEARSAL_PREFIX: &str = "rehearsal-";
 const SUFFIX_CHARACTERS: usize = 4;
-/// The longest name of an execution (API Reference, StartExecution, `name`).
-const CHARACTERS_MAX: usize = 80;
 /// Without letters and digits that are easily confused.
 const ALPHABET: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";
 
@@ -16,7 +14,7 @@ pub fn new_id(prefix: &str, workflow: &str) -> String {
     let suffix: String =
         (0..SUFFIX_CHARACTERS).map(|_| char::from(ALPHABET[random.random_range(0..ALPHABET.len())])).collect();
     let name = api::state_machine_name(workflow);
-    let kept = CHARACTERS_MAX.saturating_sub(prefix.chars().count() + 1 + SUFFIX_CHARACTERS);
+    let kept = api::NAME_CHARACTERS_MAX.saturating_sub(prefix.chars().count() + 1 + SUFFIX_CHARACTERS);
     let name: String = name.chars().take(kept).collect();
     format!("{prefix}{name}-{suffix}")
 }

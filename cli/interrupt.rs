@@ -139,6 +139,18 @@ pub fn install() -> std::io::Result<()> {
             ui::block::leave();
         }
     });
+    let mut asked_to_stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
+    tokio::spawn(async move {
+        while asked_to_stop.recv().await.is_some() {
+            ui::block::stop();
+        }
+    });
+    let mut resized = signal(SignalKind::window_change())?;
+    tokio::spawn(async move {
+        while resized.recv().await.is_some() {
+            ui::block::resized();
+        }
+    });
     tokio::spawn(async move {
         loop {
             let exit = signals.next().await;
@@ -166,6 +178,7 @@ fn handle(exit: Exit) {
         (false, true) => (STOPPED.to_owned(), None),
     };
     print_briefly(CliError::new(exit, words), above);
+    ui::block::restore_keyboard();
     std::process::exit(i32::from(exit as u8));
 }
 

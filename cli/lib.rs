@@ -88,6 +88,7 @@ pub fn main() -> ExitCode {
     ui::error::set_json(arguments::usage::is_asked_for_json());
     ui::json::begin(true);
     let runtime = start_runtime();
+    restore_terminal_at_panics();
     engine::runner::evaluate_in_sandbox(Box::<evaluator::Evaluators>::default());
     let mut arguments = match arguments::Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -139,6 +140,15 @@ fn start_runtime() -> Result<tokio::runtime::Runtime, CliError> {
     Ok(runtime)
 }
 
+/// A panic may end the process while a tree is drawn: the terminal then shows again what a person types.
+fn restore_terminal_at_panics() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        ui::block::restore_keyboard();
+        report(panic);
+    }));
+}
+
 /// Parses a command line without executing it; the first word is the program's name. The tests of the documents use it.
 ///
 /// # Errors
@@ -151,6 +161,7 @@ pub fn understand<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<(), cl
 fn with_output(code: Exit) -> Exit {
     ui::record::finish();
     out::flush();
+    ui::block::leave();
     let code = match ui::record::failure() {
         Some(failure) => {
             let message = format!("the events or the report cannot be written: {failure}");
@@ -186,10 +197,7 @@ fn start_log(arguments: &arguments::Arguments) {
     let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| {
-            ui::block::clear();
-            std::io::stderr()
-        })
+        .with_writer(|| out::Log)
         .log_internal_errors(false)
         .with_ansi(ansi)
         .try_init();

@@ -21,30 +21,49 @@ static CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Prints text for people and a line feed, as [`printed`] says.
 pub fn line(text: Arguments<'_>) {
-    block::clear();
-    write(|out| {
-        let terminal = std::io::stdout().is_terminal();
-        writeln!(out, "{}", printed(&text.to_string(), terminal))
-    });
+    let text = printed(&text.to_string(), std::io::stdout().is_terminal());
+    block::print(&text, || write(|out| writeln!(out, "{text}")));
 }
 
 /// Prints text as it is and a line feed: JSON for programs, or a line whose colours [`crate::ui::screen::Screen`] made.
 pub fn raw_line(text: Arguments<'_>) {
-    block::clear();
-    write(|out| writeln!(out, "{text}"));
+    let text = text.to_string();
+    block::print(&text, || write(|out| writeln!(out, "{text}")));
 }
 
 /// Prints a line for people on standard error, as [`line`] does. What cannot be written is lost: a command whose terminal or pipe is gone
 /// still ends in order, with its exit code.
 pub fn report(text: Arguments<'_>) {
-    block::clear();
-    let mut out = std::io::stderr().lock();
-    let terminal = out.is_terminal();
-    let _ = writeln!(out, "{}", printed(&text.to_string(), terminal));
+    let text = printed(&text.to_string(), std::io::stderr().is_terminal());
+    on_standard_error(format!("{text}\n").as_bytes());
+}
+
+/// Lines of the log on standard error.
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, lines: &[u8]) -> std::io::Result<usize> {
+        on_standard_error(lines);
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Prints complete lines. Those that are on the same terminal as a drawing are printed in its place.
+fn on_standard_error(lines: &[u8]) {
+    let print = || drop(std::io::stderr().write_all(lines));
+    match std::io::stderr().is_terminal() {
+        true => block::print(String::from_utf8_lossy(lines).trim_end_matches('\n'), print),
+        false => print(),
+    }
 }
 
 /// Prints text without a line feed and flushes.
 pub fn text(text: &str) {
+    // What a person types may follow it.
     block::clear();
     write(|out| out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use api::CheckedDefinition;
 use engine::{
     machine::ExecutionHeader,
-    runner::{NewExecution, RunnerEvent, RunnerOptions, SystemClock},
+    runner::{NewExecution, RunnerOptions, SystemClock},
     step::ErrorClass,
     store::{MemoryRecords, Store},
 };
@@ -146,11 +146,6 @@ async fn execute(steps: Arc<PlannedSteps>, question: &Question<'_>) -> Result<Ex
     };
     let mut follow = runner.follow("plan", 1);
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;
-    loop {
-        match follow.next().await.map_err(|error| refused(error.to_string()))? {
-            Some(RunnerEvent::Settled { header }) => return Ok((*header).clone()),
-            Some(_) => {}
-            None => return Err(refused("the runner has stopped".to_owned())),
-        }
-    }
+    let header = follow.settled().await.map_err(|error| refused(error.to_string()))?;
+    Ok(Arc::unwrap_or_clone(header))
 }

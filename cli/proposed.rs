@@ -18,6 +18,7 @@ pub const OPTIONS: Options = Options;
 
 static GIVEN: OnceLock<Given> = OnceLock::new();
 static ENGINE: OnceLock<String> = OnceLock::new();
+static WORKER: OnceLock<String> = OnceLock::new();
 
 /// Displays the options, with a space before each.
 pub struct Options;
@@ -37,19 +38,31 @@ pub fn remember(global: &Global) {
     let _ = GIVEN.set(Given { home, profile, region });
 }
 
-/// Remembers that the command is for the executions at Step Functions, at a given endpoint.
-pub fn remember_step_functions(endpoint: Option<&str>) {
+/// Remembers that the command is for the executions at Step Functions: at the endpoint that its options give, if they do, and at
+/// `endpoint` in any case.
+pub fn remember_step_functions(given_endpoint: Option<&str>, endpoint: &str) {
     let given = GIVEN.get();
-    let named = [
-        ("endpoint", endpoint),
+    let located = [
         ("region", given.and_then(|given| given.region.as_deref())),
         ("profile", given.and_then(|given| given.profile.as_deref())),
     ];
-    let mut options = " --engine sfn".to_owned();
-    for (name, value) in named {
-        options.extend(value.map(|value| option(name, value)));
-    }
-    let _ = ENGINE.set(options);
+    let of_all = |endpoint: Option<&str>| -> String {
+        let named = [("endpoint", endpoint)].into_iter().chain(located);
+        named.filter_map(|(name, value)| value.map(|value| option(name, value))).collect()
+    };
+    let _ = ENGINE.set(format!(" --engine sfn{}", of_all(given_endpoint)));
+    let _ = WORKER.set(of_all(Some(endpoint)));
+}
+
+/// The command that starts a worker for the tasks of this command's executions; `None` if they are not at Step Functions. Unlike other
+/// commands, a worker always names the endpoint.
+pub fn worker_command() -> Option<String> {
+    WORKER.get().map(|options| format!("flow worker{}{options}", home_option()))
+}
+
+fn home_option() -> String {
+    let home = GIVEN.get().and_then(|given| given.home.as_ref());
+    home.map_or_else(String::new, |home| option("home", &home.to_string_lossy()))
 }
 
 /// Whether the command is for the executions at Step Functions.
@@ -59,9 +72,7 @@ pub fn is_at_step_functions() -> bool {
 
 impl Display for Options {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        if let Some(home) = GIVEN.get().and_then(|given| given.home.as_ref()) {
-            f.write_str(&option("home", &home.to_string_lossy()))?;
-        }
+        f.write_str(&home_option())?;
         f.write_str(ENGINE.get().map_or("", String::as_str))
     }
 }

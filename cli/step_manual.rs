@@ -1,12 +1,12 @@
 //! The manual of a step in addition to its schemas: what a repeated call does, how long it takes, and an example.
 
-use engine::{asl::each_state, step::StepDescription};
+use engine::{
+    asl::{STATE_NAME_CHARACTERS_MAX, each_state},
+    step::StepDescription,
+};
 use serde_json::{Map, Value, json};
 
 use crate::runbook::scalar;
-
-/// The longest name of a state (Amazon States Language specification, "States").
-const STATE_NAME_CHARACTERS_MAX: usize = 80;
 
 /// How many `$ref`s of a schema are followed.
 const REFERENCES_MAX: usize = 4;

@@ -50,11 +50,16 @@ impl Target {
                 Some(_) => Err(CliError::refused("--endpoint is for another engine").hint("add --engine sfn")),
             };
         }
-        proposed::remember_step_functions(self.endpoint.as_deref());
+        remember(self.endpoint.as_deref());
         let endpoint = endpoint(global, self.endpoint.as_deref())?;
         let api = StepFunctions::connect(&endpoint).await.map_err(refused)?;
         Ok(Some(Handle::step_functions(Home::real(global)?, Executions::new(api, &endpoint))))
     }
+}
+
+/// Remembers, for the commands that are proposed, that this one is for the API that an option names, as [`endpoint`] finds it.
+pub fn remember(given: Option<&str>) {
+    proposed::remember_step_functions(given, &endpoint_text(given));
 }
 
 /// The API that an option names; without one the environment variable's, else AWS's.
@@ -62,8 +67,12 @@ impl Target {
 /// # Errors
 /// It is neither `aws` nor a URL.
 pub fn endpoint(global: &Global, given: Option<&str>) -> Result<Endpoint, CliError> {
+    parse_endpoint(global, &endpoint_text(given))
+}
+
+fn endpoint_text(given: Option<&str>) -> String {
     let variable = std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
-    parse_endpoint(global, given.or(variable.as_deref()).unwrap_or("aws"))
+    given.map(str::to_owned).or(variable).unwrap_or_else(|| "aws".to_owned())
 }
 
 /// Parses the endpoint of an option.

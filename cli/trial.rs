@@ -7,7 +7,7 @@ use std::sync::Arc;
 use engine::{
     journal::JournalEntry,
     machine::{ExecutionHeader, Reentry},
-    runner::{ManualClock, NewExecution, RunnerEvent, RunnerOptions},
+    runner::{ManualClock, NewExecution, RunnerOptions},
     store::{MemoryRecords, Store},
 };
 use serde_json::Value;
@@ -41,13 +41,8 @@ pub async fn run(mocks: Mocks, definition: &Value, input: Value, from: Vec<Reent
     let new = NewExecution { from, ..NewExecution::new(ID, ID, definition, input) };
     let mut follow = runner.follow(ID, 1);
     runner.start_execution(new).await.map_err(|error| refused(error.to_string()))?;
-    let header = loop {
-        match follow.next().await.map_err(|error| refused(error.to_string()))? {
-            Some(RunnerEvent::Settled { header }) => break (*header).clone(),
-            Some(_) => {}
-            None => return Err(refused("the runner has stopped".to_owned())),
-        }
-    };
+    let header = follow.settled().await.map_err(|error| refused(error.to_string()))?;
+    let header = Arc::unwrap_or_clone(header);
     let limit = usize::try_from(header.last_sequence).unwrap_or(usize::MAX);
     let entries = store.entries(ID, 1, limit).map_err(|error| refused(error.to_string()))?;
     Ok(Trial { header, entries })

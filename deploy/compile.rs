@@ -147,6 +147,7 @@ impl Pass<'_> {
     }
 
     fn machine(&mut self, machine: &mut Value, pointer: &str, scope: &TaskScope, express: bool) {
+        self.add(secrets::of_comment(machine, pointer));
         let Some(states) = machine.get_mut("States").and_then(Value::as_object_mut) else { return };
         for (name, state) in states.iter_mut() {
             let pointer = below(&below(pointer, "States"), name);

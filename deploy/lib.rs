@@ -5,6 +5,7 @@
 
 mod activity;
 mod compile;
+mod literals;
 mod permissions;
 pub mod plan;
 mod run_size;

@@ -6,6 +6,8 @@ use engine::asl::{
 };
 use serde_json::Value;
 
+use crate::literals::{self, Literal};
+
 /// The ends of the names of fields that have a secret as their value, without case and punctuation. A field named `secret` usually
 /// has a secret's name or ARN.
 const NAMES: [&str; 11] = [
@@ -25,6 +27,12 @@ const NAMES: [&str; 11] = [
 const TOKEN_BEGINNINGS: [&str; 6] = ["ghp_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_"];
 /// The shortest such token, in bytes.
 const TOKEN_BYTES_MIN: usize = 20;
+/// The beginnings of access key ids: of users, and of temporary credentials (IAM User Guide, "IAM identifiers").
+const ACCESS_KEY_BEGINNINGS: [&str; 2] = ["AKIA", "ASIA"];
+/// The length of an access key id, in bytes.
+const ACCESS_KEY_BYTES: usize = 20;
+/// The beginnings of a placeholder in place of a password: of a template, of `States.Format`, or of a document.
+const PLACEHOLDER_BEGINNINGS: [char; 4] = ['$', '{', '<', '*'];
 /// Integrations whose output has the value of a secret.
 const READERS: [&str; 2] = ["aws-sdk:secretsmanager:getSecretValue", "aws-sdk:secretsmanager:batchGetSecretValue"];
 /// Integrations whose output has the value of a secret if `WithDecryption` is set.
@@ -50,6 +58,12 @@ pub(crate) fn problems(state: &Value, pointer: &str) -> Vec<Diagnostic> {
     found
 }
 
+/// Refuses a secret in the comment of a machine.
+pub(crate) fn of_comment(machine: &Value, pointer: &str) -> Vec<Diagnostic> {
+    let comment = machine["Comment"].as_str().unwrap_or_default();
+    problem(comment, &below(pointer, "Comment"), "Comment", false).into_iter().collect()
+}
+
 fn fields(value: &Value, pointer: &str, name: &str, is_argument: bool, found: &mut Vec<Diagnostic>) {
     match value {
         Value::Object(all) => {
@@ -71,11 +85,15 @@ fn fields(value: &Value, pointer: &str, name: &str, is_argument: bool, found: &m
 fn problem(text: &str, pointer: &str, name: &str, is_argument: bool) -> Option<Diagnostic> {
     let has_name = is_secret_name(name);
     let is_expression = name.ends_with(".$") || text.trim_start().starts_with("{%");
-    // An ARN, a path or a placeholder of a template.
-    let is_reference = ["arn:", "$"].iter().any(|beginning| text.starts_with(beginning));
-    if is_secret_text(text) || (has_name && !is_expression && !is_reference && !text.is_empty()) {
+    let is_secret = match is_expression {
+        // The texts between quotation marks are as much in clear text as a field's value.
+        true => has_token(text) || literals::of(text).iter().any(|literal| is_secret_literal(literal, has_name)),
+        false => is_secret_text(text) || (has_name && is_value(text)),
+    };
+    if is_secret {
+        let what = if is_expression { "has an expression with a secret" } else { "is a secret" };
         let message = format!(
-            "'{name}' is a secret in clear text: Step Functions stores it in the definition and in every history. Store it in \
+            "'{name}' {what} in clear text: Step Functions stores it in the definition and in every history. Store it in \
              Secrets Manager and pass its ARN."
         );
         return Some(Diagnostic::error("SECRET_IN_DEFINITION", pointer, message));
@@ -89,18 +107,57 @@ fn problem(text: &str, pointer: &str, name: &str, is_argument: bool) -> Option<D
     (has_name && is_argument && is_expression).then(|| Diagnostic::warning("SECRET_IN_HISTORY", pointer, message()))
 }
 
+/// Whether the text of a field with a secret's name is its value: not empty, nor an ARN, a path or a placeholder of a template.
+fn is_value(text: &str) -> bool {
+    !text.is_empty() && !["arn:", "$"].iter().any(|beginning| text.starts_with(beginning))
+}
+
+/// Whether a text in an expression is a secret: by its form, or as the value of a field with a secret's name. The complete expression
+/// is the value of the field in the definition, which `has_name` is about.
+fn is_secret_literal(literal: &Literal, has_name: bool) -> bool {
+    let is_named = literal.field.as_deref().is_some_and(is_secret_name) || (has_name && literal.is_complete);
+    is_secret_text(&literal.text) || (is_named && is_value(&literal.text))
+}
+
 fn is_secret_name(name: &str) -> bool {
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     NAMES.iter().any(|end| letters.ends_with(end))
 }
 
-/// Whether a text contains a private key or a token of a well-known service.
+/// Whether a text contains a secret, by its form.
 fn is_secret_text(text: &str) -> bool {
+    has_token(text) || has_password_in_url(text)
+}
+
+/// Whether a text contains a private key, a token of a well-known service or an access key of AWS.
+fn has_token(text: &str) -> bool {
     let is_token = |word: &str| {
         word.len() >= TOKEN_BYTES_MIN && TOKEN_BEGINNINGS.iter().any(|beginning| word.starts_with(beginning))
     };
     let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'));
-    (text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----")) || words.any(is_token)
+    (text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----"))
+        || words.any(|word| is_token(word) || is_access_key(word))
+}
+
+fn is_access_key(word: &str) -> bool {
+    let is_character = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    word.len() == ACCESS_KEY_BYTES
+        && ACCESS_KEY_BEGINNINGS.iter().any(|beginning| word.starts_with(beginning))
+        && word.bytes().all(is_character)
+}
+
+/// Whether a text contains a URL with a password: `scheme://user:password@host`.
+fn has_password_in_url(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        let authority = rest.split(|c: char| c.is_whitespace() || "/?#\"\\".contains(c)).next().unwrap_or_default();
+        let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+        user.split_once(':').is_some_and(|(_, password)| !is_placeholder(password))
+    })
+}
+
+/// Whether a text is in the place of a password.
+fn is_placeholder(text: &str) -> bool {
+    text.is_empty() || text.starts_with(PLACEHOLDER_BEGINNINGS) || text.eq_ignore_ascii_case("password")
 }
 
 fn reads_a_secret(state: &Value) -> bool {
@@ -150,6 +207,53 @@ mod tests {
         assert_eq!(reader("aws-sdk:ssm:getParameter", true), expected);
         assert_eq!(reader("aws-sdk:ssm:getParameter", false), []);
         assert_eq!(reader("aws-sdk:secretsmanager:describeSecret", true), []);
+    }
+
+    #[test]
+    fn an_access_key_and_a_password_in_a_url_are_secrets_also_in_an_expression() {
+        let key = format!("AKIA{}", "A1".repeat(8));
+        let url = |password: &str| format!("postgres://app:{password}@db.example:5432/orders");
+        let is_found = |name: &str, text: String| {
+            let state = json!({ "Type": "Task", "Arguments": { name: text } });
+            found(&state).iter().any(|(code, _)| *code == "SECRET_IN_DEFINITION")
+        };
+        for text in [
+            key.clone(),
+            format!("with {key}."),
+            format!("{{% '{key}' %}}"),
+            format!("{{% {{ 'id': \"{key}\" }} %}}"),
+            url("Sup3rS3cret"),
+            format!("{{% {{'db': '{}'}} %}}", url("Sup3rS3cret")),
+            "{% {'db_password': 'hunter2'} %}".to_owned(),
+            "{% $merge([$states.input, { \"apiKey\" : 'k' }]) %}".to_owned(),
+        ] {
+            assert!(is_found("value", text.clone()), "{text}");
+        }
+        assert!(is_found("value.$", format!("States.Format('{}', $.x)", url("Sup3rS3cret"))));
+        assert!(is_found("password", "{% 'hunter2' %}".to_owned()));
+        for text in [
+            format!("{key}x"),
+            url("${Password}"),
+            url("{}"),
+            url(""),
+            url("PASSWORD"),
+            "https://example.com:8083/a@b".to_owned(),
+            "mailto:ann@example.com".to_owned(),
+            "{% 'postgres://app:' & $password & '@db.example' %}".to_owned(),
+            "{% {'password': $states.input.password, 'user': 'app'} %}".to_owned(),
+            "{% {'secretArn': 'orders/database', 'password': 'arn:aws:secretsmanager:r:1:secret:p'} %}".to_owned(),
+            "{% $states.input.secret ? 'password' : 'text' %}".to_owned(),
+        ] {
+            assert!(!is_found("value", text.clone()), "{text}");
+        }
+        assert!(
+            !is_found("password", "{% $lookup($states.input, 'password') %}".to_owned()),
+            "a name is not the value"
+        );
+        let comment = json!({ "Type": "Pass", "Comment": format!("works with {key}") });
+        assert_eq!(found(&comment), [("SECRET_IN_DEFINITION", "/States/A/Comment".to_owned())]);
+        assert_eq!(of_comment(&json!({ "Comment": key }), "").len(), 1);
+        assert_eq!(of_comment(&json!({}), "").len(), 0);
     }
 
     #[test]

@@ -16,8 +16,9 @@ pub(crate) use evaluate::{evaluate_within, insert_at_result_path, select};
 pub use parse::parse;
 pub use raw::{RawState, each_state, find_state, machines_inside};
 pub use references::ScopeReferences;
+pub(crate) use types::LABEL_CHARACTERS_MAX;
 pub use types::{
     Catcher, ChoiceRule, Common, Condition, InputType, ItemBatcher, ItemReader, JitterStrategy, Map, Paths,
-    QueryLanguage, ResultWriter, Retrier, Selection, State, StateKind, StateMachine, Task, Template, Through,
-    Transformation, Wait,
+    QueryLanguage, ResultWriter, Retrier, STATE_NAME_CHARACTERS_MAX, Selection, State, StateKind, StateMachine, Task,
+    Template, Through, Transformation, Wait,
 };

@@ -18,8 +18,8 @@ mod random;
 mod recordings;
 
 pub(crate) use budget::Budget;
-pub(crate) use choice::parse_timestamp;
 pub use choice::{Comparison, ComparisonError};
+pub(crate) use choice::{NOT_A_TIMESTAMP, parse_timestamp};
 pub(crate) use evaluation_time::EvaluationTime;
 pub use evaluator::{Evaluator, InThisThread};
 pub use intrinsic::{Intrinsic, IntrinsicError, IntrinsicErrorKind};

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::local::LocalSettings;
+use crate::local::{LocalSettings, waited_too_long};
 
 /// The longest wait of a state without `TimeoutSeconds`.
 const WAIT_TIME_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
@@ -102,8 +102,7 @@ struct Approved {
 async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) -> StepResult<Approved> {
     let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
     if context.deadline_ms.is_none() && waited >= WAIT_TIME_MAX {
-        let hint = "Set TimeoutSeconds in the state to wait longer, then start a new execution.";
-        return Err(StepError::named("States.Timeout", "no answer within a year").hint(hint));
+        return Err(waited_too_long("no answer within a year"));
     }
     if input.prompt.trim().is_empty() {
         return Err(StepError::new(ErrorClass::Invalid, "Prompt is empty"));

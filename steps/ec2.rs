@@ -32,7 +32,7 @@ pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityG
 
 use crate::{
     Environment,
-    outcome::{change_of_part, gone, gone_already},
+    outcome::{change_of_part, deleted, gone, gone_already},
     plan::{PlannedChange, Price, Prices},
     policy::Scope,
     preflight::{CheckChanges, Holders, Objections},
@@ -188,6 +188,12 @@ fn filter(name: &str, value: &str) -> Filter {
 /// The filter for resources with this deployment's tag.
 fn of_deployment(deployment: &str) -> Filter {
     filter(&format!("tag:{DEPLOYMENT}"), &sanitised(deployment))
+}
+
+/// The filter for instances that use their network interfaces. A terminated one keeps its tags for an hour.
+fn not_terminated() -> Filter {
+    let states = ["pending", "running", "stopping", "stopped", "shutting-down"].map(str::to_owned).to_vec();
+    Filter::builder().name("instance-state-name").set_values(Some(states)).build()
 }
 
 /// The interval until the next poll of something that takes seconds.

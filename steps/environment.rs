@@ -36,6 +36,29 @@ const REHEARSAL_READ_BACKOFF: Duration = Duration::from_millis(20);
 /// The cause of an environment without a region.
 pub const NO_REGION: &str = "no AWS region is set";
 
+/// The configuration of the AWS command line, with another profile or region if they are given, and the region.
+///
+/// # Errors
+/// `Invalid` if no region is configured.
+pub(crate) async fn configuration(
+    profile: Option<&str>,
+    region: Option<&str>,
+) -> Result<(SdkConfig, String), StepError> {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    let config = loader.load().await;
+    match config.region().map(|region| region.as_ref().to_owned()) {
+        Some(region) => Ok((config, region)),
+        None => Err(StepError::new(ErrorClass::Invalid, NO_REGION)
+            .hint("Give --region, or set AWS_REGION, or a region in the profile.")),
+    }
+}
+
 /// The environment of a step.
 pub struct Environment {
     region: String,
@@ -58,18 +81,7 @@ impl Environment {
     /// `Invalid` if no region is configured or the machine has no usable DNS configuration. Missing credentials are
     /// reported by the first call, as `Credentials`.
     pub async fn for_aws(profile: Option<&str>, region: Option<&str>) -> Result<Environment, StepError> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
-        if let Some(profile) = profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(region) = region {
-            loader = loader.region(Region::new(region.to_owned()));
-        }
-        let config = loader.load().await;
-        let Some(region) = config.region().map(|region| region.as_ref().to_owned()) else {
-            return Err(StepError::new(ErrorClass::Invalid, NO_REGION)
-                .hint("Give --region, or set AWS_REGION, or a region in the profile."));
-        };
+        let (config, region) = configuration(profile, region).await?;
         Ok(Environment {
             region,
             rehearsal: None,

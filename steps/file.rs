@@ -25,6 +25,7 @@ use self::{
 use crate::{
     READ_BYTES_MAX,
     local::{FILES, LocalSettings},
+    regular_file::not_regular,
 };
 
 const READER: &str = "States.ItemReaderFailed";
@@ -130,10 +131,6 @@ fn replace(folder: &Path, relative: &Path, results: &Value) -> Result<ChangeActi
     temporary.write(results)?;
     temporary.replace(name)?;
     Ok(change)
-}
-
-fn not_regular() -> Error {
-    Error::other("it is not a regular file")
 }
 
 fn failed(name: &str, path: &str, folder: &Path, error: &Error) -> StepError {

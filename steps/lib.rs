@@ -10,11 +10,10 @@
 /// Registers the function of a step: `async fn(Arc<Environment>, StepContext, Input) -> StepResult<Output>`.
 macro_rules! step {
     (
-        $registry:expr, $environment:expr, $name:literal, $summary:literal,
-        [$($action:literal),* $(,)?], $function:path
+        $registry:expr, $environment:expr, $name:literal, $summary:literal, $actions:expr, $function:path
     ) => {{
         let environment = ::std::sync::Arc::clone($environment);
-        $registry.register($name, $summary, &[$($action),*], move |context, input| {
+        $registry.register($name, $summary, &$actions, move |context, input| {
             $function(::std::sync::Arc::clone(&environment), context, input)
         });
     }};
@@ -78,7 +77,8 @@ pub use approval::{problem_of_question_in, question_in};
 pub use environment::{Account, CallerIdentity, Environment, NO_REGION, RehearsalAddresses};
 pub use local::{LocalSettings, needs_account, register_local};
 pub use process::{
-    ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, follow_programs, programs_ended, refused_variable, supervise,
+    ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended, refused_variable,
+    supervise,
 };
 pub use wait::refused_body_pattern;
 

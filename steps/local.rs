@@ -4,9 +4,10 @@ use std::{
     ffi::OsStr,
     path::{Path, PathBuf, absolute},
     sync::Arc,
+    time::Duration,
 };
 
-use engine::step::{Registry, Resource, StepError};
+use engine::step::{Registry, Resource, StepContext, StepError};
 use serde::{Deserialize, Serialize};
 
 use crate::{approval, file, http, process, ssh, wait};
@@ -21,6 +22,22 @@ pub(crate) const FILES: &str = "FLOW_FILES";
 pub(crate) const SSH_HOSTS: &str = "FLOW_SSH_HOSTS";
 /// The environment variable with the file of connections for HTTP tasks.
 pub(crate) const CONNECTIONS: &str = "FLOW_CONNECTIONS";
+
+/// The largest output of a program, in bytes (Step Functions quotas: the result of a Task).
+pub(crate) const OUTPUT_BYTES_MAX: usize = 262_144;
+/// The longest run time of a program in a state without TimeoutSeconds.
+pub(crate) const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
+
+/// How long the program of a step may still run.
+pub(crate) fn run_time_left(context: &StepContext) -> Duration {
+    context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)))
+}
+
+/// The failure of a wait that a state without TimeoutSeconds ends.
+pub(crate) fn waited_too_long(cause: impl Into<String>) -> StepError {
+    StepError::named("States.Timeout", cause)
+        .hint("Set TimeoutSeconds in the state to wait longer, then start a new execution.")
+}
 
 /// What the operator of this machine allows to the local steps. The default allows nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

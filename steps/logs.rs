@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
-    outcome::{gone, gone_already, nothing_to_do, setting_changed},
+    outcome::{deleted, nothing_to_do, setting_changed},
     policy::{Scope, none},
     preflight::{Holders, NameHolder},
     service::{CheckNames, Found, Service},
@@ -269,9 +269,6 @@ async fn delete_log_group(
     context: StepContext,
     input: LogGroupName,
 ) -> StepResult<Nothing> {
-    match environment.logs().delete_log_group().log_group_name(&input.name).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, &input.name),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.name),
-        Err(error) => Err(failure("logs:DeleteLogGroup", error)),
-    }
+    let answer = environment.logs().delete_log_group().log_group_name(&input.name).send().await;
+    deleted(&context, (RESOURCE_TYPE, &input.name), "logs:DeleteLogGroup", answer)
 }

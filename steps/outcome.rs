@@ -1,10 +1,15 @@
 //! Answers that steps of several services share: deletions, settings, and ids that this execution created.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use engine::step::{Answer, ChangeAction, ErrorClass, ResourceChange, StepContext, StepError, StepResult};
 
-use crate::Nothing;
+use crate::{
+    Nothing,
+    failure::{failure, is_missing},
+};
 
 /// How long a created resource may be missing in lists.
 const LISTED_WITHIN_MS: u64 = 20_000;
@@ -19,6 +24,23 @@ pub(crate) fn gone(resource_type: &str, id: &str) -> StepResult<Nothing> {
 /// lost, or it never existed.
 pub(crate) fn gone_already(context: &StepContext, resource_type: &str, id: &str) -> StepResult<Nothing> {
     if may_have_deleted(context) { gone(resource_type, id) } else { nothing_to_do() }
+}
+
+/// The answer after the call `action` that deletes a resource: one that does not exist is deleted.
+pub(crate) fn deleted<T, E>(
+    context: &StepContext,
+    (resource_type, id): (&str, &str),
+    action: &str,
+    answer: Result<T, SdkError<E, HttpResponse>>,
+) -> StepResult<Nothing>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    match answer {
+        Ok(_) => gone(resource_type, id),
+        Err(error) if is_missing(&error) => gone_already(context, resource_type, id),
+        Err(error) => Err(failure(action, error)),
+    }
 }
 
 /// Whether this state may have deleted the resource earlier: in this visit, or in one that a resume repeats. A deletion that is

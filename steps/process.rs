@@ -12,7 +12,7 @@ mod supervisor;
 mod surroundings;
 mod turn;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
@@ -21,7 +21,7 @@ use serde_json::Value;
 
 pub use lines::{ProgramOutput, ProgramStream, follow_programs};
 pub use supervisor::{SUPERVISOR_ARGUMENT, supervise};
-pub use surroundings::refused_variable;
+pub use surroundings::{TWO_INPUTS, refused_variable};
 pub use turn::programs_ended;
 
 use self::{
@@ -30,19 +30,15 @@ use self::{
     protocol::Request,
     turn::ProgramTurn,
 };
-use crate::local::{LocalSettings, PROGRAMS};
+use crate::local::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
 
 /// How much of a failed program's output the cause quotes, in characters.
 const TAIL_CHARACTERS: usize = 2_000;
 /// How much of a line a wait shows, in characters.
 const LINE_CHARACTERS: usize = 200;
-/// The largest output, in bytes (Step Functions quotas: the result of a Task).
-const OUTPUT_BYTES_MAX: usize = 262_144;
 /// The longest standard input that is given as a text, in bytes. A Task's arguments together are limited to as much (Step Functions quotas:
 /// the input of a Task), so the text itself is shorter.
 const INPUT_BYTES_MAX: usize = 262_144;
-/// The longest run time in a state without TimeoutSeconds.
-const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
 /// The environment variables that a program inherits.
 const INHERITED_VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
 
@@ -85,7 +81,7 @@ pub(crate) struct Run {
 /// of the definition, and no other variable of this process.
 async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> StepResult<Value> {
     allowed(&settings, &context.execution, &input.program)?;
-    let time_left = time_left(&context);
+    let time_left = run_time_left(&context);
     let name = input.program.clone();
     let request = surroundings::request(&settings, &context.execution, input).await?;
     // Dropping the program's future ends the program.
@@ -134,7 +130,7 @@ pub(crate) async fn exit_of(
     allowed(settings, &context.execution, &run.program)?;
     let name = run.program.clone();
     let request = surroundings::request(settings, &context.execution, run).await?;
-    let ended = tokio::time::timeout(time_left(context), run_in_turn(context, request)).await;
+    let ended = tokio::time::timeout(run_time_left(context), run_in_turn(context, request)).await;
     let ended = ended.map_err(|_| timed_out(context, &name))?.map_err(|failure| failed(&name, failure))?;
     let text = String::from_utf8_lossy(&ended.output).trim().to_owned();
     let said = if ended.error_tail.trim().is_empty() { &text } else { ended.error_tail.trim() };
@@ -155,10 +151,6 @@ fn timed_out(context: &StepContext, name: &str) -> StepError {
     let cause = format!("{name} ran longer than {} s and was ended", RUN_TIME_MAX.as_secs());
     StepError::named("States.Timeout", cause)
         .hint("Set TimeoutSeconds in the state to allow more, then start a new execution.")
-}
-
-fn time_left(context: &StepContext) -> Duration {
-    context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)))
 }
 
 /// Parses JSON; other output becomes a text.

@@ -12,6 +12,11 @@ use std::{
 pub(crate) fn refuse_other_than_file(file: &Path) -> Result<()> {
     match std::fs::metadata(file)?.is_file() {
         true => Ok(()),
-        false => Err(Error::other("it is not a regular file")),
+        false => Err(not_regular()),
     }
+}
+
+/// The error of a path that names something other than a regular file.
+pub(crate) fn not_regular() -> Error {
+    Error::other("it is not a regular file")
 }

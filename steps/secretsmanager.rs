@@ -21,7 +21,7 @@ use crate::{
     Environment, Nothing,
     failure::{code_of, failure, is_already_there, is_missing, name_taken},
     found_tags,
-    outcome::{gone, gone_already},
+    outcome::{deleted, gone_already},
     plan::{Bill, PlannedChange, Price, Prices},
     policy::{READS, Scope, none},
     preflight::Holders,
@@ -237,11 +237,8 @@ async fn delete_secret(environment: Arc<Environment>, context: StepContext, inpu
         return gone_already(&context, RESOURCE_TYPE, &input.secret_arn);
     }
     let call = environment.secretsmanager().delete_secret().secret_id(&input.secret_arn);
-    match call.force_delete_without_recovery(true).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, &input.secret_arn),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.secret_arn),
-        Err(error) => Err(failure("secretsmanager:DeleteSecret", error)),
-    }
+    let answer = call.force_delete_without_recovery(true).send().await;
+    deleted(&context, (RESOURCE_TYPE, &input.secret_arn), "secretsmanager:DeleteSecret", answer)
 }
 
 #[cfg(test)]

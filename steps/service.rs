@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Environment,
+    Environment, SERVICES,
     acm::CertificateNames,
     ec2::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup},
     ecs::FoundService,
@@ -231,12 +231,16 @@ impl Found {
         .sum()
     }
 }
+/// The IAM actions of a step that asks every service: those that `of` selects of each.
+pub(crate) fn actions_of(of: impl Fn(&dyn Service) -> &'static [&'static str]) -> Vec<&'static str> {
+    SERVICES.iter().flat_map(|service| of(*service)).copied().collect()
+}
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{SERVICES, plan::is_read};
+    use crate::plan::is_read;
 
     #[test]
     fn a_service_registers_its_steps_under_its_name() {

@@ -11,7 +11,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing, name_taken},
     found_tags,
-    outcome::{change_of_part, gone, gone_already, incomplete_answer},
+    outcome::{change_of_part, deleted, gone_already, incomplete_answer},
     plan::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
     policy::{Scope, none},
     preflight::{CheckChanges, Holders, NameHolder, Objections},
@@ -366,11 +366,8 @@ async fn delete_topic(environment: Arc<Environment>, context: StepContext, input
         Err(error) if is_missing(&error) => return gone_already(&context, TOPIC, &input.topic_arn),
         Err(error) => return Err(failure("sns:GetTopicAttributes", error)),
     }
-    match environment.sns().delete_topic().topic_arn(&input.topic_arn).send().await {
-        Ok(_) => gone(TOPIC, &input.topic_arn),
-        Err(error) if is_missing(&error) => gone_already(&context, TOPIC, &input.topic_arn),
-        Err(error) => Err(failure("sns:DeleteTopic", error)),
-    }
+    let answer = environment.sns().delete_topic().topic_arn(&input.topic_arn).send().await;
+    deleted(&context, (TOPIC, &input.topic_arn), "sns:DeleteTopic", answer)
 }
 
 #[cfg(test)]

@@ -36,7 +36,10 @@ pub use self::{
     executions::{RemoteEvent, RemoteExecution},
     machines::{DefinitionProblem, RemoteStateMachine, RunningExecution, StateMachineSettings},
 };
-use crate::failure::{HEADER_OF_SERVER, failure};
+use crate::{
+    environment::configuration,
+    failure::{HEADER_OF_SERVER, failure},
+};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -103,18 +106,7 @@ impl StepFunctions {
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, StepError> {
         let builder = match endpoint {
             Endpoint::Aws { profile, region } => {
-                let mut loader = aws_config::defaults(BehaviorVersion::latest());
-                if let Some(profile) = profile {
-                    loader = loader.profile_name(profile);
-                }
-                if let Some(region) = region {
-                    loader = loader.region(Region::new(region.clone()));
-                }
-                let config = loader.load().await;
-                if config.region().is_none() {
-                    return Err(StepError::new(ErrorClass::Invalid, crate::NO_REGION)
-                        .hint("Give --region, or set AWS_REGION, or a region in the profile."));
-                }
+                let (config, _) = configuration(profile.as_deref(), region.as_deref()).await?;
                 Builder::from(&config)
             }
             Endpoint::Url { url, region, key, token } => of_url(url, region, key.as_ref(), token.as_deref()),

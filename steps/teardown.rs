@@ -10,19 +10,22 @@ use engine::step::{Answer, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Environment, SERVICES, service::Found};
+use crate::{
+    Environment, SERVICES,
+    service::{Found, actions_of},
+};
 pub(crate) use first_check::{CheckDeletions, DeletionFindings};
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     first_check::register(registry, environment);
     last_check::register(registry, environment);
-    let actions: Vec<&str> = SERVICES.iter().flat_map(|service| service.find_actions()).copied().collect();
-    let environment = Arc::clone(environment);
-    registry.register(
+    step!(
+        registry,
+        environment,
         "teardown:find",
         "Finds everything that carries the deployment's tag, in every service, and the DNS records that lead to it.",
-        &actions,
-        move |context, input| find(Arc::clone(&environment), context, input),
+        actions_of(|service| service.find_actions()),
+        find
     );
 }
 

@@ -11,10 +11,10 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use engine::step::{Answer, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, Registry, StepContext, StepResult};
 
 pub use self::http::refused_body_pattern;
-use crate::local::LocalSettings;
+use crate::local::{LocalSettings, waited_too_long};
 
 /// The longest wait of a state without `TimeoutSeconds`.
 const WAIT_TIME_MAX: Duration = Duration::from_secs(24 * 3_600);
@@ -80,9 +80,7 @@ async fn within<T>(context: &StepContext, nothing: &str, poll: impl Future<Outpu
 fn not_yet<T>(context: &StepContext, reason: String, interval_seconds: u64) -> StepResult<T> {
     let waited_ms = context.now_ms.saturating_sub(context.first_poll_ms);
     if context.deadline_ms.is_none() && u128::from(waited_ms) >= WAIT_TIME_MAX.as_millis() {
-        let cause = format!("not ready after 24 h: {reason}");
-        let hint = "Set TimeoutSeconds in the state to wait longer, then start a new execution.";
-        return Err(StepError::named("States.Timeout", cause).hint(hint));
+        return Err(waited_too_long(format!("not ready after 24 h: {reason}")));
     }
     let interval = Duration::from_secs(interval_seconds.clamp(1, INTERVAL_SECONDS_MAX));
     Ok(Answer::pending(reason, interval))

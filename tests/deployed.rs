@@ -213,9 +213,14 @@ fn the_command_that_a_deployment_proposes_works_when_pasted() {
         let command = printed.split("Start it with   ").nth(1).unwrap().lines().next().unwrap();
         let words: Vec<&str> = command.split(' ').collect();
         assert_eq!(words[..3], ["flow", "run", name], "{command}");
+        assert!(!printed.contains("flow worker"), "nothing needs one: {printed}");
         let printed = home.succeed(&[&words[1..], &["--yes"]].concat());
         assert!(printed.contains(&format!("{name}-")), "{printed}");
     }
+    let file = definition(&home, "/bin/true");
+    let printed = home.succeed(&["deploy", &file, "--endpoint", &server.endpoint, "--yes", "--region", "us-east-1"]);
+    let command = printed.split("If none does yet:   ").nth(1).unwrap().lines().next().unwrap();
+    assert_eq!(command, format!("flow worker --endpoint {} --region us-east-1", server.endpoint));
 }
 
 #[test]

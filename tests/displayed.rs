@@ -201,8 +201,8 @@ fn a_watch_off_a_terminal_prints_a_line_per_change_and_ends_with_the_exit_code()
     home.exits(&["status", "bad", "--watch"], 1);
 }
 
-/// A watch that a signal ends has its last line, wherever the signal finds it: in the first poll, which has shown entries, in a later one or
-/// in the pause between two.
+/// A watch that a signal ends has its last line, wherever the signal finds it: in the first poll, which has shown entries, in a later
+/// one or in the pause between two.
 #[test]
 fn a_watch_that_a_signal_ends_has_its_last_line() {
     let home = Home::plain();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     campaign::{deploy, worker},
     serve::Server,
-    support::{Home, post, text, until},
+    support::{Home, post, send, text, until},
 };
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
@@ -142,7 +142,9 @@ fn a_run_of_another_definition_than_the_deployed_one_is_refused() {
 
 #[test]
 fn a_failed_execution_is_redriven_where_it_failed() {
-    let there = Elsewhere::start("if [ -e \"$1/repaired\" ]; then echo 1; else echo broken >&2; exit 1; fi");
+    let there = Elsewhere::start(
+        "[ -e \"$1/slow\" ] && exec sleep 60; if [ -e \"$1/repaired\" ]; then echo 1; else echo broken >&2; exit 1; fi",
+    );
     let file = there.person.definition(
         "job",
         &json!({ "StartAt": "First", "States": {
@@ -151,11 +153,36 @@ fn a_failed_execution_is_redriven_where_it_failed() {
     deploy(&there.serving, &there.server.endpoint, &file, 20);
     let printed = there.at_server(&["run", &file, "--yes", "--id", "job-1", "--input", &there.input()], 1);
     assert!(printed.contains("broken") && printed.contains("\"Act\""), "{printed}");
+    a_watch_ends_while_a_worker_is_busy(&there, &file);
     std::fs::write(there.person.path().join("repaired"), "").unwrap();
     let printed = there.at_server(&["resume", "job-1"], 0);
     assert!(!printed.contains("First"), "earlier entries are not shown again: {printed}");
     assert!(there.at_server(&["status", "job-1"], 0).contains("SUCCEEDED"));
     assert!(there.at_server(&["resume", "job-1"], 0).contains("nothing to resume"));
+}
+
+/// A watch of a step that takes long in its worker ends after the time of `--no-wait`, and at a signal; the execution continues.
+fn a_watch_ends_while_a_worker_is_busy(there: &Elsewhere, file: &str) {
+    let input = there.input();
+    there.at_server(&["run", file, "--yes", "--id", "slow-2", "--input", &input], 1);
+    let slow = there.person.path().join("slow");
+    std::fs::write(&slow, "").unwrap();
+    let run = ["run", file, "--yes", "--id", "slow-1", "--input", &input, "--no-wait=1s"];
+    let printed = there.at_server(&run, 75);
+    assert!(printed.contains("Act: ") && printed.contains("Nothing is lost. slow-1 continues in"), "{printed}");
+    let more = ["--engine", "sfn", "--endpoint", &there.server.endpoint, "--region", "us-east-1"];
+    let mut resume = there.person.command(&[&["resume", "slow-2"][..], &more[..]].concat());
+    let mut resumed = resume.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Kept open until the end: a display without a reader may end earlier.
+    let mut lines = BufReader::new(resumed.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let redriven = lines.by_ref().take_while(|line| !line.contains("Resumed")).count();
+    send("-TERM", resumed.id());
+    let output = resumed.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(143), "after {redriven} lines: {said}");
+    assert!(said.contains("slow-2 continues in") && !said.contains("nothing was begun"), "{said}");
+    ["slow-1", "slow-2"].iter().for_each(|id| drop(there.at_server(&["cancel", id], 0)));
+    std::fs::remove_file(slow).unwrap();
 }
 
 #[test]
@@ -175,10 +202,10 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
     let file = there.person.definition("asking", &json!({ "StartAt": "Ask", "States": { "Ask": ask } }));
     deploy(&there.serving, &there.server.endpoint, &file, 20);
     for id in ["asking-1", "asking-2", "asking-3", "asking-4"] {
-        let printed = there.at_server(&["run", &file, "--yes", "--id", id, "--no-wait=0"], 75);
+        let printed = there.at_server(&["run", &file, "--yes", "--id", id, "--no-wait"], 75);
         shows_the_question(&there, id, &printed);
     }
-    for shown in [&["status", "asking-1"][..], &["resume", "asking-1", "--no-wait=0"]] {
+    for shown in [&["status", "asking-1"][..], &["resume", "asking-1", "--no-wait"]] {
         let exit = if shown[0] == "resume" { 75 } else { 0 };
         shows_the_question(&there, "asking-1", &there.at_server(shown, exit));
     }
@@ -237,7 +264,7 @@ fn answers_without_a_question(there: &Elsewhere) {
     let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask, "Pause": pause } });
     let file = there.person.definition("plain", &definition);
     deploy(&there.serving, &there.server.endpoint, &file, 20);
-    let printed = there.at_server(&["run", &file, "--yes", "--id", "plain-1", "--no-wait=0"], 75);
+    let printed = there.at_server(&["run", &file, "--yes", "--id", "plain-1", "--no-wait"], 75);
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
     let answer = format!("flow signal plain-1 Ask --success '{{}}' {options}");
     assert!(printed.contains(&answer), "a proposed command works when pasted: {printed}");
@@ -245,7 +272,7 @@ fn answers_without_a_question(there: &Elsewhere) {
     there.at_server(&signal, 0);
     let refused = there.at_server(&signal, 1);
     assert!(refused.contains("\"Ask\" of plain-1 was answered at "), "{refused}");
-    let paused = there.at_server(&["resume", "plain-1", "--no-wait=0"], 75);
+    let paused = there.at_server(&["resume", "plain-1", "--no-wait"], 75);
     assert!(paused.contains("● Pause: until ") && !paused.contains("runs"), "{paused}");
 }
 

@@ -1,12 +1,12 @@
 //! Inputs and outputs: JSON texts of limited length.
 
-use engine::machine::{NESTING_LEVELS_MAX, too_deep};
+use engine::machine::{NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX, too_deep};
 use serde_json::Value;
 
 use crate::{Fault, malformed};
 
 /// The longest input and output, in bytes of UTF-8 (API Reference, StartExecution).
-pub(crate) const BYTES_MAX: usize = 262_144;
+pub(crate) const BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 
 /// Reads an execution's input.
 pub(crate) fn read(text: &str) -> Result<Value, Fault> {

@@ -13,11 +13,6 @@ use crate::{
     request::Page,
 };
 
-/// The most executions that are read for one page. If a filter by version or alias skips more than these, the page has
-/// fewer entries than requested, and a token (API Reference, ListExecutions: a page may have fewer results than
-/// `maxResults`).
-const EXAMINED_MAX: usize = 1_000;
-
 /// A request of ListExecutions.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,8 +49,7 @@ impl Api {
             return Err(arn::wrong_kind(arn));
         };
         if self.machine(&name)?.kind == StateMachineType::Express {
-            let message = "This operation is not supported by this type of state machine";
-            return Err(Fault::new("StateMachineTypeNotSupported", message));
+            return Err(Fault::not_of_this_type());
         }
         let Some(filter) = request.filter() else { return Ok(json!({ "executions": [] })) };
         let through = |started: &StartedExecution| {
@@ -65,7 +59,7 @@ impl Api {
         let (store, size) = (self.runner.store(), request.page.size());
         let mut after = request.page.after()?.map(|key| position(&key)).transpose()?;
         let (mut listed, mut examined, mut more) = (Vec::new(), 0, true);
-        while more && listed.len() < size && examined < EXAMINED_MAX {
+        while more && listed.len() < size && examined < paging::EXAMINED_MAX {
             // One execution more than fits shows whether another page exists.
             let wanted = size - listed.len();
             let mut found = store.list_page(&name, filter, after.as_ref(), wanted + 1)?;
@@ -106,7 +100,7 @@ impl Api {
 
 /// The position in a token.
 fn position(key: &str) -> Result<ListPosition, Fault> {
-    let (at_ms, id) = paging::of_newest_first(key).ok_or_else(paging::invalid_token)?;
+    let (at_ms, id) = paging::of_newest_first(key).ok_or_else(Fault::invalid_token)?;
     Ok(ListPosition { at_ms, id: id.to_owned() })
 }
 

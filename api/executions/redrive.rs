@@ -121,6 +121,14 @@ impl Api {
     }
 }
 
+/// Why an EXPRESS execution cannot be redriven.
+pub(crate) const EXPRESS_NOT_REDRIVABLE: &str = "Express executions cannot be redriven";
+
+/// Why an execution with this status cannot be redriven.
+pub(crate) fn not_redrivable(status: &str) -> String {
+    format!("Execution is {status} and cannot be redriven")
+}
+
 /// Why an execution cannot be redriven, or `None` (API Reference, DescribeExecution, `redriveStatusReason`).
 pub(super) fn refusal(header: &ExecutionHeader, now_ms: u64) -> Option<String> {
     let since_ms = |at_ms: u64| now_ms.saturating_sub(at_ms);
@@ -142,11 +150,11 @@ pub(super) fn refusal(header: &ExecutionHeader, now_ms: u64) -> Option<String> {
 /// Like [`refusal`], without the limits of time and history: they do not apply to `flow resume`.
 fn refusal_by_status(header: &ExecutionHeader, _now_ms: u64) -> Option<String> {
     if header.id.split(':').count() > 2 {
-        return Some("Express executions cannot be redriven".to_owned());
+        return Some(EXPRESS_NOT_REDRIVABLE.to_owned());
     }
     match header.status {
-        ExecutionStatus::Running => Some("Execution is RUNNING and cannot be redriven".to_owned()),
-        ExecutionStatus::Succeeded => Some("Execution is SUCCEEDED and cannot be redriven".to_owned()),
+        ExecutionStatus::Running => Some(not_redrivable("RUNNING")),
+        ExecutionStatus::Succeeded => Some(not_redrivable("SUCCEEDED")),
         _ => None,
     }
 }

@@ -58,8 +58,7 @@ impl Api {
         let included = request.included_data;
         let prepared = self.prepare(request).await?;
         if prepared.kind != StateMachineType::Express {
-            let message = "This operation is not supported by this type of state machine";
-            return Err(Fault::new("StateMachineTypeNotSupported", message));
+            return Err(Fault::not_of_this_type());
         }
         let (id, started) = (prepared.new.id.clone(), prepared.started.clone());
         let mut follow = self.runner.follow(&id, 1);

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation, arn};
 
-/// Names the execution that started last.
-const LATEST: &str = "@latest";
+/// Names the execution that started last, in real time.
+pub const LATEST: &str = "@latest";
 /// The most matches of a prefix that are returned.
 const MATCHES_MAX: usize = 10;
 

@@ -18,8 +18,8 @@ use crate::{
     state_machines::{Resolved, settings},
 };
 
-/// The longest name of a state machine (API Reference, CreateStateMachine, `name`).
-const NAME_CHARACTERS_MAX: usize = 80;
+/// The longest name of a state machine or an execution (API Reference, CreateStateMachine and StartExecution, `name`).
+pub const NAME_CHARACTERS_MAX: usize = 80;
 
 /// Starts an execution of a workflow, and creates or updates its state machine. A repeated request with the same id,
 /// definition and input returns the existing execution, also if it has ended.
@@ -70,6 +70,12 @@ impl Operation for StartExecution {
     }
 }
 
+/// Why a text cannot be the id of an execution, as a sentence for people; `None` if it can.
+pub fn id_problem(id: &str) -> Option<String> {
+    let problem = engine::store::name_problem(id)?;
+    Some(format!("'{id}' cannot be the id of an execution: {problem}"))
+}
+
 /// Whether two environments have the same account, region and world. A caller that attaches to an execution must have
 /// been shown these.
 fn same_location(pinned: &Value, shown: &Value) -> bool {
@@ -94,9 +100,8 @@ fn location_of(environment: &Value) -> String {
 impl Api {
     pub(crate) async fn start_workflow(&self, request: StartExecutionRequest) -> Result<ExecutionHeader, Fault> {
         let StartExecutionRequest { id, workflow, subject, environment, definition, input, from } = request;
-        if let Some(problem) = engine::store::name_problem(&id) {
-            let message = format!("'{id}' cannot be the id of an execution: {problem}");
-            return Err(Fault::new("InvalidName", message));
+        if let Some(problem) = id_problem(&id) {
+            return Err(Fault::new("InvalidName", problem));
         }
         refuse_deep(&input)?;
         let name = state_machine_name(&workflow);

@@ -4,6 +4,7 @@ use engine::{
     journal::{EntryContent, HistoryEvent, HistoryEventDetails, Note, Signaller, state_path},
     machine::{ExecutionHeader, ExecutionStatus, FrameRow, FrameState},
 };
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{ALREADY_ANSWERED, Api, CALL_RUNS, Fault, HAS_ENDED, TASK_TIMED_OUT};
 
@@ -137,8 +138,28 @@ pub fn has_timed_out(path: &str, id: &str, at_ms: u64) -> String {
     format!("\"{path}\" of {id} timed out at {}", moment(at_ms))
 }
 
-/// A time in UTC, to the second. `time_ms` is in milliseconds since the Unix epoch.
+/// A time of this machine's zone with its offset from UTC, to the second: people read it, maybe in another zone. `time_ms` is in
+/// milliseconds since the Unix epoch.
 pub fn moment(time_ms: u64) -> String {
+    moment_in(time_ms, TimeZone::system())
+}
+
+fn moment_in(time_ms: u64, zone: TimeZone) -> String {
     let seconds = i64::try_from(time_ms / 1_000).unwrap_or_default();
-    jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
+    let time = Timestamp::from_second(seconds).unwrap_or_default().to_zoned(zone);
+    time.strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::{Offset, TimeZone};
+
+    use super::moment_in;
+
+    #[test]
+    fn a_time_in_a_refusal_is_local_with_its_offset() {
+        let berlin = TimeZone::fixed(Offset::constant(1));
+        assert_eq!(moment_in(1_764_288_000_999, berlin), "2025-11-28 01:00:00 +01:00");
+        assert_eq!(moment_in(1_764_288_000_999, TimeZone::UTC), "2025-11-28 00:00:00 +00:00");
+    }
 }

@@ -8,10 +8,11 @@ use engine::{
 };
 use serde_json::{Value, json};
 
-use super::{EXAMINED_MAX, FoundMapRun};
+use super::FoundMapRun;
 use crate::{
     Answer, Api, Fault,
     arn::MapRunName,
+    executions::{EXPRESS_NOT_REDRIVABLE, not_redrivable},
     paging,
     records::{StartedExecution, execution_key, seconds, set},
     request::Page,
@@ -26,7 +27,7 @@ pub(crate) struct ChildExecution {
 impl Api {
     /// Finds the child execution of a name.
     pub(crate) fn child(&self, name: &MapRunName, arn: &str) -> Result<ChildExecution, Fault> {
-        let missing = || Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"));
+        let missing = || Fault::no_execution_with(arn);
         let found = self.run_named(name)?.filter(|found| found.run.express == name.is_express).ok_or_else(missing)?;
         let index = machine::child_index(&name.id).ok_or_else(missing)?;
         let id = ChildId { run: found.run.number, index };
@@ -51,13 +52,12 @@ impl Api {
     pub(crate) fn list_children(&self, arn: &str, page: &Page, wants: impl Fn(ChildStatus, u32) -> bool) -> Answer {
         let found = self.map_run(arn)?;
         if found.run.express {
-            let message = "This operation is not supported by this type of state machine";
-            return Err(Fault::new("StateMachineTypeNotSupported", message));
+            return Err(Fault::not_of_this_type());
         }
         let (store, size, after) = (self.runner.store(), page.size(), page.after()?);
-        let mut after: Option<u64> = after.map(|text| text.parse().map_err(|_| paging::invalid_token())).transpose()?;
+        let mut after: Option<u64> = after.map(|text| text.parse().map_err(|_| Fault::invalid_token())).transpose()?;
         let (mut executions, mut examined, mut more, mut at_once) = (Vec::new(), 0, true, size);
-        while more && executions.len() < size && examined < EXAMINED_MAX {
+        while more && executions.len() < size && examined < paging::EXAMINED_MAX {
             // One child more than is shown, to see whether another page exists.
             let rows = store.children(&found.execution, found.run.number, after, at_once + 1)?;
             more = rows.len() > at_once;
@@ -71,7 +71,7 @@ impl Api {
                     executions.push(self.child_listed(&found, row));
                 }
             }
-            at_once = (at_once * 2).min(EXAMINED_MAX);
+            at_once = (at_once * 2).min(paging::EXAMINED_MAX);
         }
         let mut answer = json!({ "executions": executions });
         let next = after.filter(|_| more).map(|index| paging::token(&index.to_string()));
@@ -131,10 +131,7 @@ impl Api {
     /// The document of the parent execution, with the child's input in place of the parent's.
     pub(crate) fn started_child(&self, child: &ChildExecution) -> Result<StartedExecution, Fault> {
         let id = &child.found.execution;
-        let missing = || {
-            let arn = self.child_arn(&child.found, child.row.id.index);
-            Fault::new("ExecutionDoesNotExist", format!("Execution Does Not Exist: '{arn}'"))
-        };
+        let missing = || Fault::no_execution_with(&self.child_arn(&child.found, child.row.id.index));
         let mut started: StartedExecution = self.runner.store().document(&execution_key(id))?.ok_or_else(missing)?;
         if let Some(HistoryEventDetails::ExecutionStarted { input }) = self.child_event(child, 1)? {
             started.input = input.to_string();
@@ -144,13 +141,13 @@ impl Api {
 }
 
 /// Whether a child execution can be redriven, and why not (API Reference, DescribeExecution, `redriveStatus`).
-fn redrivable(status: ChildStatus, express: bool) -> (&'static str, Option<&'static str>) {
+fn redrivable(status: ChildStatus, express: bool) -> (&'static str, Option<String>) {
     match status {
-        _ if express => ("NOT_REDRIVABLE", Some("Express executions cannot be redriven")),
+        _ if express => ("NOT_REDRIVABLE", Some(EXPRESS_NOT_REDRIVABLE.to_owned())),
         ChildStatus::Failed | ChildStatus::Aborted => ("REDRIVABLE_BY_MAP_RUN", None),
-        ChildStatus::Running => ("NOT_REDRIVABLE", Some("Execution is RUNNING and cannot be redriven")),
-        ChildStatus::PendingRedrive => ("NOT_REDRIVABLE", Some("Execution is PENDING_REDRIVE and cannot be redriven")),
-        ChildStatus::Succeeded => ("NOT_REDRIVABLE", Some("Execution is SUCCEEDED and cannot be redriven")),
+        ChildStatus::Running => ("NOT_REDRIVABLE", Some(not_redrivable("RUNNING"))),
+        ChildStatus::PendingRedrive => ("NOT_REDRIVABLE", Some(not_redrivable("PENDING_REDRIVE"))),
+        ChildStatus::Succeeded => ("NOT_REDRIVABLE", Some(not_redrivable("SUCCEEDED"))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! A Map or a Parallel under test: it begins with children that only wait, and the mock takes the place of their results.
 
+use engine::{journal::ErrorAndCause, machine::Tolerated};
 use serde_json::{Value, json};
 
 use super::{
@@ -17,8 +18,8 @@ impl TestedState {
         }
         let exceeded = self.exceeds_threshold(state, &begun)?;
         let failure = || {
-            let cause = "The specified tolerated failure threshold was exceeded";
-            Mock::Error("States.ExceedToleratedFailureThreshold".to_owned(), cause.to_owned())
+            let ErrorAndCause { error, cause } = Tolerated::exceeded();
+            Mock::Error(error, cause)
         };
         let mock = if exceeded { Some(failure()) } else { self.mock.clone() };
         // A Task handles a result in the same way.

@@ -9,7 +9,7 @@ use engine::{
         Execution, ExecutionHeader, ExecutionStatus, FrameState, Identity, Input, StepAnswer, Tolerated, advance,
     },
     query::Moment,
-    runner::{NewExecution, RunnerError, RunnerEvent, process_evaluator},
+    runner::{NewExecution, process_evaluator},
 };
 use serde_json::{Map, Value, json};
 
@@ -189,13 +189,7 @@ impl TestedState {
         };
         let mut follow = api.runner.follow(&id, 1);
         api.runner.start_execution(new).await?;
-        let header = loop {
-            match follow.next().await? {
-                Some(RunnerEvent::Settled { header }) => break header,
-                Some(_) => {}
-                None => return Err(RunnerError::Stopped.into()),
-            }
-        };
+        let header = follow.settled().await?;
         if header.paused {
             api.runner.cancel(&id, "", "").await?;
         }
@@ -226,9 +220,8 @@ impl TestedState {
 
 fn parsed(definition: &Value) -> Result<Arc<asl::StateMachine>, Fault> {
     asl::parse(definition).map_err(|problems| {
-        let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
-        let messages: Vec<String> = errors.map(|p| format!("{}: {} at {}", p.code, p.message, p.location)).collect();
-        Fault::new("InvalidDefinition", format!("Invalid State Machine Definition: '{}'", messages.join(", ")))
+        let errors: Vec<_> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
+        definition::invalid(&errors)
     })
 }
 

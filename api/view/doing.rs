@@ -104,6 +104,9 @@ impl Doing {
     }
 }
 
+/// The reason of a task that no worker has taken yet.
+const WAITS_FOR_WORKER: &str = "waits for a worker";
+
 /// The last poll of a wait.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -128,6 +131,16 @@ impl Wait {
         instructions: Option<&Instructions>,
     ) -> Self {
         Wait { reason: reason.to_owned(), polled_ms, next_poll_ms, deadline_ms, instructions: instructions.cloned() }
+    }
+
+    /// The wait of a task for a worker of its activity, from the time at which it was offered on. Nothing polls it.
+    pub fn for_worker(since_ms: u64) -> Self {
+        Wait::new(WAITS_FOR_WORKER, (since_ms, 0, None), None)
+    }
+
+    /// Since when it waits for a worker of its activity; `None` if it waits for something else.
+    pub fn for_worker_since_ms(&self) -> Option<u64> {
+        (self.next_poll_ms == 0 && self.reason == WAITS_FOR_WORKER).then_some(self.polled_ms)
     }
 
     /// When it timed out; `None` if it has not at that time. No process may have recorded that yet.

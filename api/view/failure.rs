@@ -1,14 +1,12 @@
 //! What continues an execution after a failure: a resume, or only a new execution.
 
-use std::ops::Bound;
-
 use engine::{
     journal::{ErrorAndCause, StateType, StepFailure},
     machine::ExecutionStatus,
     step::ErrorClass,
 };
 
-use super::{Doing, StateView, View, is_inside};
+use super::{Doing, StateView, View, is_inside, paths::PathRange};
 use crate::{REFUSED, flow::REJECTED};
 
 /// The remedy for an execution that did not succeed.
@@ -135,10 +133,9 @@ impl View {
         }
     }
 
-    /// The states inside a state. Paths are sorted, so that only those that begin with its path are visited.
+    /// The states inside a state.
     fn states_inside(&mut self, path: &str) -> impl Iterator<Item = &mut StateView> {
-        let after: (Bound<&str>, Bound<&str>) = (Bound::Excluded(path), Bound::Unbounded);
-        let beginning = self.states.range_mut::<str, _>(after).take_while(move |(inner, _)| inner.starts_with(path));
+        let beginning = self.states.range_mut::<str, _>(PathRange::beginning_with(path));
         beginning.filter(move |(inner, _)| is_inside(inner, path)).map(|(_, state)| state)
     }
 

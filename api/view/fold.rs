@@ -112,9 +112,13 @@ impl View {
         }
     }
 
-    /// A call is made. One that an earlier process did not make was scheduled long before.
+    /// A call is made, or a worker has taken a task that waited for one. A call that an earlier process did not make was scheduled long
+    /// before.
     fn started(&mut self, path: &str, at_ms: u64) {
-        if self.states.get(path).is_some_and(|state| !state.called) {
+        let Some(state) = self.states.get_mut(path) else { return };
+        if matches!(&state.doing, Doing::Waiting(wait) if wait.for_worker_since_ms().is_some()) {
+            state.doing = Doing::Running;
+        } else if !state.called {
             self.scheduled(path, at_ms);
         }
     }

@@ -7,10 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Bound,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, StateType, state_path},
@@ -18,7 +15,7 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, StateView, View, is_inside};
+use super::{Doing, StateView, View, is_inside, paths::PathRange};
 
 /// Below this number of earlier executions the quartiles say little, so the bounds are a share of the median.
 const EXECUTIONS_FOR_QUARTILES: usize = 3;
@@ -225,9 +222,8 @@ impl<'e> Estimate<'e> {
         if let Some(Doing::Exited { .. } | Doing::Caught { .. }) = entered.map(|entered| &entered.doing) {
             return (0, 0);
         }
-        let from_path = (Bound::Included(state.path.as_str()), Bound::Unbounded);
-        let frames = self.frames.range::<str, _>(from_path).map(|(frame, _)| *frame);
-        let beginning = frames.take_while(|frame| frame.starts_with(&state.path));
+        let frames = self.frames.range::<str, _>(PathRange::beginning_with(&state.path));
+        let beginning = frames.map(|(frame, _)| *frame);
         let branches: Vec<&str> = beginning.filter(|frame| is_branch(frame, &state.path)).collect();
         if !branches.is_empty() {
             return branches.into_iter().fold((0, 0), |(low, high), branch| {

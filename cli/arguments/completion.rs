@@ -4,7 +4,7 @@
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use api::{
-    flow::{DescribeExecutionResponse, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest},
+    flow::{DescribeExecutionResponse, LATEST, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest},
     view::{Doing, StateView, View, outer_paths},
 };
 use clap::{Arg, CommandFactory, Parser, ValueHint};
@@ -24,7 +24,7 @@ use crate::{
     clock,
     commands::completions::VARIABLE,
     configuration, environments,
-    execution::locate::{LATEST, Located, locate},
+    execution::locate::{Located, locate},
     exit::{CliError, Exit},
     global::Global,
     home::Home,

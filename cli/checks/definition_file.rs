@@ -45,6 +45,16 @@ pub enum Unreadable {
     },
 }
 
+/// The error for a name that neither a workflow nor a file has.
+pub fn no_file(name: &str) -> CliError {
+    CliError::not_found(format!("neither a workflow nor a file is named '{name}'"))
+}
+
+/// The refusal of a definition, with a line for each problem.
+pub fn cannot_run(lines: &[String]) -> CliError {
+    CliError::refused(format!("the definition cannot run; nothing was changed\n{}", lines.join("\n")))
+}
+
 impl DefinitionFile {
     /// Reads the file at `path` (`-` for standard input; `TEMPLATE#NAME` for a state machine inside a template). Each of
     /// `substitutions` is `NAME=VALUE` or a file of names with values.
@@ -54,8 +64,9 @@ impl DefinitionFile {
     pub fn read(path: &str, substitutions: &[String]) -> Result<Self, CliError> {
         let (file, machine) = Self::parts_of(path);
         if file != "-" && !Path::new(file).exists() {
-            return Err(CliError::not_found(format!("neither a workflow nor a file is named '{file}'"))
-                .hint("flow workflows lists what is shipped; flow new NAME writes a workflow of your own"));
+            return Err(
+                no_file(file).hint("flow workflows lists what is shipped; flow new NAME writes a workflow of your own")
+            );
         }
         let mut text = DefinitionText::read(file).map_err(refused)?;
         if let Some(machine) = machine {
@@ -110,7 +121,7 @@ impl DefinitionFile {
         self.definition.map_err(|unreadable| match unreadable {
             Unreadable::LostParts { parts, .. } => {
                 let lines: Vec<_> = parts.iter().map(|part| format!("  {}: {part}", part.pointer)).collect();
-                CliError::refused(format!("the definition cannot run; nothing was changed\n{}", lines.join("\n")))
+                cannot_run(&lines)
             }
             Unreadable::NotParsed { error, .. } => error,
         })

@@ -30,7 +30,7 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
         }
         let has = |name: &str| arguments.get(name).is_some() || arguments.get(format!("{name}.$")).is_some();
         if resource == "flow:process:run" && has("Input") && has("Stdin") {
-            wrong("Stdin", "Input and Stdin both name the standard input: set one of them".to_owned());
+            wrong("Stdin", steps::TWO_INPUTS.to_owned());
         }
     });
     found

@@ -2,7 +2,7 @@
 
 mod size;
 
-use std::{collections::BTreeMap, io::IsTerminal, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use deploy::{
@@ -27,11 +27,11 @@ use crate::{
     environments,
     exit::{CliError, Exit, then_repeat},
     global::{Global, Output, WHERE},
-    person::question::question,
+    person::question,
     proposed::{self, OPTIONS},
     shell::quote_word,
     step_functions,
-    target::endpoint,
+    target::{self, endpoint},
     ui::{json, text::counted},
 };
 
@@ -125,7 +125,7 @@ enum Template {
 /// Deploys a workflow. A repeated deployment changes only what differs.
 pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, CliError> {
     let Engine::Sfn = arguments.engine;
-    proposed::remember_step_functions(arguments.endpoint.as_deref());
+    target::remember(arguments.endpoint.as_deref());
     let steps = environments::described().map_err(refused)?;
     let (definition, text) = check::read(&arguments.workflow, &arguments.substitute)?;
     let definition = match definition {
@@ -315,9 +315,8 @@ async fn deploy(
         }
     };
     // After the refusals of the plan: a person is not asked to agree to a deployment that is refused.
-    if !arguments.plan && !arguments.yes && !std::io::stdin().is_terminal() {
-        return Err(CliError::refused("there is no terminal to ask on: nothing was changed")
-            .hint("--yes changes without asking, --plan shows what would change"));
+    if !arguments.plan && !arguments.yes {
+        question::can_ask("--yes changes without asking, --plan shows what would change")?;
     }
     // A person who is asked must see the plan.
     if !is_quiet(global) || arguments.plan || !arguments.yes {
@@ -329,20 +328,22 @@ async fn deploy(
             global,
             found.machine.map(|machine| machine.arn),
             if arguments.plan { "plan" } else { "kept" },
-            &wanted.name,
+            (&wanted.name, None),
         ));
     }
-    if !arguments.yes && !question(format!("Change {}? [y/N] ", counted(changed, "resource"))).await? {
-        return Err(CliError::refused("not confirmed: nothing was changed"));
+    if !arguments.yes {
+        question::consent(format!("Change {}? [y/N] ", counted(changed, "resource"))).await?;
     }
     let name = wanted.name.clone();
+    // Without a step of flow, no worker is needed.
+    let worker = proposed::worker_command().filter(|_| !wanted.compiled.activities.is_empty());
     let mut made = |change: &DeploymentChange| print(global, "changed", change);
     if arguments.remove {
         cloud.remove(&wanted, &found, &changes, &mut made).await.map_err(cut_short)?;
-        return Ok(finish(global, None, "removed", &name));
+        return Ok(finish(global, None, "removed", (&name, None)));
     }
     let arn = cloud.apply(source, wanted, found, &changes, &mut made).await.map_err(cut_short)?;
-    Ok(finish(global, Some(arn), "deployed", &name))
+    Ok(finish(global, Some(arn), "deployed", (&name, worker)))
 }
 
 /// The hint if a resource with the requested name was not created by this deployment.
@@ -442,8 +443,8 @@ fn print(global: &Global, kind: &str, change: &DeploymentChange) {
     }
 }
 
-/// Shows the outcome of the deployment `name`.
-fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str) -> Exit {
+/// Shows the outcome of the deployment `name`, and the command that starts the worker that it needs.
+fn finish(global: &Global, arn: Option<String>, outcome: &str, (name, worker): (&str, Option<String>)) -> Exit {
     let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
     match (global.output, outcome, alias) {
         (Output::Json, ..) => {
@@ -453,7 +454,12 @@ fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str) -> Ex
         (_, "plan", _) => say!("Nothing was changed."),
         (_, "kept", None) => say!("No changes."),
         (_, "kept", Some(alias)) => say!("No changes. {alias} is up to date."),
-        (_, _, Some(alias)) => say!("{alias} is deployed. Start it with   flow run {}{OPTIONS}", quote_word(name)),
+        (_, _, Some(alias)) => {
+            say!("{alias} is deployed. Start it with   flow run {}{OPTIONS}", quote_word(name));
+            if let Some(worker) = worker {
+                say!("A worker runs its steps. If none does yet:   {worker}");
+            }
+        }
         _ => {}
     }
     Exit::Success

@@ -136,6 +136,10 @@ fn copied(home: &Home, input: &mut dyn Read) -> Result<File, CliError> {
     Ok(copy)
 }
 
+fn of_line(number: usize, problem: impl std::fmt::Display) -> String {
+    format!("line {number}: {problem}")
+}
+
 /// Reads every line and refuses all of them if one cannot be imported or the end is missing.
 fn check(lines: &mut File) -> Result<(), CliError> {
     lines.rewind()?;
@@ -143,7 +147,7 @@ fn check(lines: &mut File) -> Result<(), CliError> {
     let mut has_version = false;
     let mut count = 0;
     for (line, number) in BufReader::new(&*lines).lines().zip(1..) {
-        let refused = |error: String| CliError::refused(format!("line {number}: {error}")).hint(NOTHING_IMPORTED);
+        let refused = |error: String| CliError::refused(of_line(number, error)).hint(NOTHING_IMPORTED);
         let line = line.map_err(|error| refused(error.to_string()))?;
         count = number;
         if line.trim().is_empty() {
@@ -176,7 +180,7 @@ fn check(lines: &mut File) -> Result<(), CliError> {
             let message = "this is no export of flow: its first line, with the format's version, is missing";
             Err(CliError::refused(message).hint(NOTHING_IMPORTED))
         }
-        (true, true) => Err(CliError::refused(format!("line {count}: {}", cut_off())).hint(NOTHING_IMPORTED)),
+        (true, true) => Err(CliError::refused(of_line(count, cut_off())).hint(NOTHING_IMPORTED)),
         (true, false) => Ok(()),
     }
 }
@@ -187,7 +191,7 @@ fn cut_off() -> String {
 
 fn write(store: &Store, pass: Pass, line: &str, number: usize, imported: &mut Imported) -> Result<(), CliError> {
     let failed = |error: engine::store::StoreError| {
-        CliError::new(Exit::Failed, format!("line {number}: {error}")).hint(
+        CliError::new(Exit::Failed, of_line(number, error)).hint(
             "the lines above it are imported. Make room or repair the disk, then import the same file again: \
                    it adds only what is missing",
         )
@@ -195,7 +199,7 @@ fn write(store: &Store, pass: Pass, line: &str, number: usize, imported: &mut Im
     if line.trim().is_empty() {
         return Ok(());
     }
-    match serde_json::from_str(line).map_err(|error| CliError::refused(format!("line {number}: {error}")))? {
+    match serde_json::from_str(line).map_err(|error| CliError::refused(of_line(number, error)))? {
         ExportLine::Execution(execution) if pass == Pass::Executions => {
             let has_ended = execution.header.status != ExecutionStatus::Running;
             match store.import(*execution).map_err(failed)? {

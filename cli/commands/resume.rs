@@ -53,7 +53,8 @@ pub struct ResumeArguments {
     /// Do not ask before --from calls steps again.
     #[arg(long, short)]
     yes: bool,
-    /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value.
+    /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; with --engine sfn also if the
+    /// history has had nothing new for this time, such as while a step waits inside its worker.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     no_wait: Option<Duration>,
@@ -160,6 +161,8 @@ async fn redrive(global: &Global, located: &Located, watching: Watch) -> Result<
     if header.status == ExecutionStatus::Succeeded {
         return Ok(nothing_to_resume(global, &header.id));
     }
+    // A signal ends the watch. The execution is redriven and continues.
+    let _orderly = interrupt::Orderly::begin();
     resume_and_watch(global, handle, header, Default::default(), watching).await
 }
 
@@ -208,7 +211,7 @@ async fn resume(
         }
     };
     let unconfirmed = |exit| {
-        let message = format!("stopped; the owner of the store did not confirm that {} is resumed", header.id);
+        let message = format!("stopped; no answer has confirmed that {} is resumed", header.id);
         let hint = format!("flow status {}{OPTIONS}   shows whether it is", quote_name(&header.id));
         CliError::new(exit, message).hint(hint)
     };

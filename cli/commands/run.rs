@@ -11,12 +11,11 @@ mod rehearsal_teardown;
 
 use std::{sync::Arc, time::Duration};
 
-use api::flow::{StartExecution, StartExecutionRequest};
+use api::flow::{LATEST, StartExecution, StartExecutionRequest};
 use clap::Args;
 use engine::{
     machine::{ExecutionStatus, Reentry},
     step::{ErrorClass, StepError},
-    store::name_problem,
 };
 use steps::LocalSettings;
 
@@ -27,7 +26,7 @@ use super::{
 use crate::{
     clock,
     environments::{self, Account, Environments, Location, Pinned},
-    execution::{locate::LATEST, reentry},
+    execution::reentry,
     exit::{CliError, Exit, REACH_STS, then_repeat},
     global::{Global, Output, REHEARSAL, Source, WHERE, WatchOptions, duration},
     home::Home,
@@ -84,7 +83,8 @@ pub struct RunArguments {
     /// Apply the plan that `--plan -o json` wrote to this file, or `-` for standard input; refuse (3) if anything has changed since.
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
     pub plan_file: Option<String>,
-    /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; `flow resume` continues.
+    /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; `flow resume` continues. With
+    /// --engine sfn also if the history has had nothing new for this time, such as while a step waits inside its worker.
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true, default_missing_value = NO_WAIT_DEFAULT,
           value_parser = duration)]
     pub no_wait: Option<Duration>,
@@ -133,10 +133,9 @@ fn check_id(arguments: &RunArguments) -> Result<(), CliError> {
         let message = format!("'{id}' cannot be the id: it begins with a character of options or of {LATEST}");
         return Err(CliError::refused(message).hint("begin it with a letter or a digit"));
     }
-    if let Some(problem) = name_problem(id) {
-        let message = format!("'{id}' cannot be the id of an execution: {problem}");
+    if let Some(problem) = api::id_problem(id) {
         return Err(
-            CliError::refused(message).hint("an id has at most 80 letters, digits, and characters such as - _ and .")
+            CliError::refused(problem).hint("an id has at most 80 letters, digits, and characters such as - _ and .")
         );
     }
     match arguments.rehearse && !id.starts_with(REHEARSAL_PREFIX) {

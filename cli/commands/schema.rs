@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::{
-    checks::DefinitionFile,
+    checks::{DefinitionFile, no_file},
     definition::asl_schema,
     environments,
     execution::input,
@@ -40,8 +40,7 @@ pub fn run(arguments: &SchemaArguments) -> Result<Exit, CliError> {
 /// The schema beside a definition file, as `flow new` writes it.
 fn of_file(file: &str) -> Result<Value, CliError> {
     if !Path::new(DefinitionFile::parts_of(file).0).is_file() {
-        let message = format!("neither a workflow nor a file is named '{file}'");
-        return Err(CliError::not_found(message).hint("flow workflows lists what is shipped"));
+        return Err(no_file(file).hint("flow workflows lists what is shipped"));
     }
     input::schema(Path::new(file))?.ok_or_else(|| {
         let message = format!("{file} has no schema of its input beside it");

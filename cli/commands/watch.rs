@@ -38,7 +38,7 @@ const MARK_INTERVAL: Duration = Duration::from_millis(500);
 /// Options of a watch.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
-    /// Stop (exit code 75) if nothing can proceed within this time.
+    /// Stop (exit code 75) if nothing can proceed within this time; at Step Functions also if the history has nothing new for this time.
     pub no_wait: Option<Duration>,
     /// Whether several executions are watched at once. Their command then prints once what a signal does.
     pub is_one_of_many: bool,
@@ -65,6 +65,9 @@ enum Stop {
     Asked(Exit),
 }
 
+/// The shortest time after which a history counts as one with nothing new: a service needs a moment between two events.
+const QUIET_MIN: Duration = Duration::from_secs(1);
+
 /// How long a display waits for what it reads beside the events.
 const READ_MAX: Duration = Duration::from_millis(500);
 /// An execution that ends within this time is shown without what takes long to read: the time left, and what only frames hold.
@@ -84,6 +87,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let mut view = before.view.clone();
     let shown_before = view.last_sequence;
     let clock = clock::of(handle.home());
+    let quiet_max = quiet_max(watch.no_wait, handle.at_step_functions().await.is_some());
     display.begin(&view);
     if watch.no_wait.is_some() {
         display.ask_at_end();
@@ -91,8 +95,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let stop = loop {
         let proceeded_ms = clock.now_ms();
         let marked = (view.last_sequence, Instant::now());
-        let mut follow =
-            Follow { watch, proceeded_ms, known_sequence, frames_read: None, marked, clock: clock.as_ref() };
+        let (frames_read, clock) = (None, &*clock);
+        let mut follow = Follow { watch, proceeded_ms, quiet_max, known_sequence, frames_read, marked, clock };
         let found = match follow.until_stop(handle, (&mut view, &mut outage), display).await {
             Ok(Some(stop)) => break stop,
             Ok(None) => handle.take_over(id, watch.no_wait).await,
@@ -122,14 +126,9 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
         None => asked.unwrap_or(Exit::Waiting),
     };
     let is_remote = handle.is_remote().await;
-    let last_line = match asked.filter(|_| !watch.is_one_of_many) {
-        Some(_) if execution.status != ExecutionStatus::Running => {
-            let status = display_status(&execution, false, None, clock.now_ms());
-            Some(format!("{id} ended before this process stopped: {status}"))
-        }
-        Some(_) if !is_remote => Some(stopped::message(&view, &called)),
-        _ => None,
-    };
+    let is_last = asked.is_some() && !watch.is_one_of_many;
+    let last_line =
+        if is_last { stopped::last_line(&execution, is_remote, (&view, &called), clock.now_ms()) } else { None };
     // This process is about to stop driving its executions.
     let driven = driven && (is_remote || exit == Exit::Success);
     let is_unseen_end = asked == Some(Exit::HungUp) && execution.status != ExecutionStatus::Running;
@@ -156,6 +155,12 @@ fn cut_short(
         display.stop(view, display_status(known, driven, None, now_ms), now_ms);
     }
     error
+}
+
+/// How long the history may have nothing new before a watch with `--no-wait` stops; `None` without a limit. On this machine's engine,
+/// a call in flight may take longer, because a stop would break it off: its end is awaited, and steps that wait do not call.
+fn quiet_max(no_wait: Option<Duration>, at_step_functions: bool) -> Option<Duration> {
+    no_wait.filter(|_| at_step_functions).map(|no_wait| no_wait.max(QUIET_MIN))
 }
 
 /// The exit code of an execution that has ended, also if it ended after a signal.
@@ -232,6 +237,7 @@ async fn say_that_it_stops(handle: &Handle, view: &View, called: &[String]) {
     match handle.owner_elsewhere().await {
         Some(owner) => {
             let quoted_id = quote_name(id);
+            interrupt::at_second_signal(format!("stopped watching; {id} continues in {owner}"));
             report!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
         }
         None => {
@@ -263,6 +269,8 @@ struct Follow<'c> {
     watch: Watch,
     /// When the last entry arrived, or the watch started.
     proceeded_ms: u64,
+    /// How long the history may have nothing new; `None` without a limit.
+    quiet_max: Option<Duration>,
     /// The last sequence in the store when the watch started. Until the view has reached it, an end may have been
     /// followed by a redrive.
     known_sequence: u64,
@@ -327,22 +335,37 @@ impl Follow<'_> {
                 }
                 _ = mark.tick() => self.mark_shown(handle, view).await,
                 _ = tick.tick() => {
-                    // Reading takes longer than a short execution does.
-                    if began.elapsed() >= SHORT_EXECUTION_MAX {
-                        // An owner that does not answer is noticed by its stream.
-                        if display.wants_time_left() {
-                            let typical = tokio::time::timeout(READ_MAX, typical(handle, &view.id)).await;
-                            display.set_typical(typical.unwrap_or_default());
-                        }
-                        let _ = tokio::time::timeout(READ_MAX, self.read_frames(handle, view)).await;
-                    }
-                    // The lines of the entries that follow come first.
-                    if !(display.is_heartbeat_due() && is_behind(handle, view).await) {
-                        display.tick(view);
+                    self.update(handle, view, began, display).await;
+                    if again_at.is_none() && self.is_over() && !is_behind(handle, view).await {
+                        return Ok(Some(Stop::Asleep));
                     }
                 }
             }
         }
+    }
+
+    /// Updates what depends on time: the display, and what is read beside the events.
+    async fn update(&mut self, handle: &Handle, view: &mut View, began: Instant, display: &mut Display) {
+        // Reading takes longer than a short execution does.
+        if began.elapsed() >= SHORT_EXECUTION_MAX {
+            // An owner that does not answer is noticed by its stream.
+            if display.wants_time_left() {
+                let typical = tokio::time::timeout(READ_MAX, typical(handle, &view.id)).await;
+                display.set_typical(typical.unwrap_or_default());
+            }
+            let _ = tokio::time::timeout(READ_MAX, self.read_frames(handle, view)).await;
+        }
+        // The lines of the entries that follow come first.
+        if !(display.is_heartbeat_due() && is_behind(handle, view).await) {
+            display.tick(view);
+        }
+    }
+
+    /// Whether the history had nothing new for longer than a `--no-wait` at Step Functions allows, whatever its workers do meanwhile: a
+    /// step that polls inside its worker writes nothing.
+    fn is_over(&self) -> bool {
+        let quiet_ms = self.clock.now_ms().saturating_sub(self.proceeded_ms);
+        self.quiet_max.is_some_and(|most| u128::from(quiet_ms) >= most.as_millis())
     }
 
     /// Records what was shown, so that after a crash of the owner the next display does not show it again. Several executions that are
@@ -421,4 +444,45 @@ pub fn show_output(view: &View) {
         say!();
     }
     lines.iter().for_each(|line| say_raw!("{line}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct At(u64);
+
+    impl Clock for At {
+        fn now_ms(&self) -> u64 {
+            self.0
+        }
+
+        fn real_duration_until(&self, _: u64) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// Whether a watch that has seen its last entry at 5 s is over at a time.
+    fn is_over(no_wait: Option<u64>, at_step_functions: bool, now_ms: u64) -> bool {
+        let no_wait = no_wait.map(Duration::from_secs);
+        let follow = Follow {
+            watch: Watch { no_wait, is_one_of_many: false },
+            proceeded_ms: 5_000,
+            quiet_max: quiet_max(no_wait, at_step_functions),
+            known_sequence: 0,
+            frames_read: None,
+            marked: (0, Instant::now()),
+            clock: &At(now_ms),
+        };
+        follow.is_over()
+    }
+
+    #[test]
+    fn at_step_functions_a_watch_that_does_not_wait_ends_after_a_time_without_news() {
+        assert!(!is_over(Some(10), true, 14_999), "something may still proceed");
+        assert!(is_over(Some(10), true, 15_000), "also while a worker polls a step");
+        assert!(!is_over(Some(0), true, 5_500) && is_over(Some(0), true, 6_000), "a service needs a moment");
+        assert!(!is_over(None, true, 900_000), "without --no-wait it waits");
+        assert!(!is_over(Some(10), false, 900_000), "the call in flight would be broken off");
+    }
 }

@@ -14,6 +14,9 @@ use super::worker::{MEMORY_BYTES_MAX, TOOK_TOO_LONG};
 /// The longest answer: the engine's limit on a result, as JSON.
 const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
+/// The failure of an expression that takes too long, as JSONata names it.
+const TIMEOUT: &str = "D1012: Evaluation timeout. Check for infinite loop";
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Trouble {
@@ -73,8 +76,7 @@ impl EvaluatorProcess {
             Ok(Ok(_)) | Err(RecvTimeoutError::Disconnected) => Err(Trouble::Ended(self.end_reason())),
             Err(RecvTimeoutError::Timeout) => {
                 let seconds = wait_max.as_secs();
-                let message = "D1012: Evaluation timeout. Check for infinite loop";
-                Err(Trouble::Ended(format!("{message} (the evaluator process was killed after {seconds} s)")))
+                Err(Trouble::Ended(format!("{TIMEOUT} (the evaluator process was killed after {seconds} s)")))
             }
         }
     }
@@ -83,9 +85,7 @@ impl EvaluatorProcess {
         // The process has closed its standard output, so it cannot be used again even if it runs.
         let _ = self.child.kill();
         match self.child.wait() {
-            Ok(status) if status.code() == Some(TOOK_TOO_LONG) => {
-                "D1012: Evaluation timeout. Check for infinite loop".to_owned()
-            }
+            Ok(status) if status.code() == Some(TOOK_TOO_LONG) => TIMEOUT.to_owned(),
             Ok(status) if status.code().is_none() => {
                 let megabytes = MEMORY_BYTES_MAX >> 20;
                 format!(

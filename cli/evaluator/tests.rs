@@ -15,7 +15,7 @@ fn shell(script: &str) -> io::Result<Command> {
 }
 
 fn request() -> SandboxRequest<'static> {
-    serde_json::from_str(r#"{"source":"1","seen":{},"moment":{"now_ms":0,"entropy":0}}"#).unwrap()
+    serde_json::from_str(r#"{"source":"1","values":{},"moment":{"now_ms":0,"entropy":0}}"#).unwrap()
 }
 
 fn answers() -> io::Result<Command> {

@@ -1,7 +1,7 @@
 //! Finds the execution that the user names, and its home.
 
 use api::flow::{
-    Answerer, FindExecutions, FindRequest, FindResponse, ListExecutions, ListRequest, ListResponse, Needs,
+    Answerer, FindExecutions, FindRequest, FindResponse, LATEST, ListExecutions, ListRequest, ListResponse, Needs,
 };
 use engine::machine::ExecutionHeader;
 use rehearsal::World;
@@ -13,15 +13,15 @@ use crate::{
     home::Home,
     owner::Handle,
     proposed::OPTIONS,
-    shell::unescape_name,
+    shell::{quote_name, unescape_name},
     target::{Engine, Target},
     this_process,
 };
 
-/// Names the execution that started last, in real time.
-pub const LATEST: &str = "@latest";
-/// The most executions of a home that are read for `@latest`.
+/// The most executions of a home that are read for `@latest`, or for a name that no id begins with.
 const SEARCHED_MAX: usize = 1_000;
+/// The most executions of a name that are shown.
+const NAMED_SHOWN_MAX: usize = 5;
 
 /// An execution, with a handle to read it.
 pub struct Located {
@@ -90,8 +90,36 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
     match (in_real.len(), in_rehearsals.len()) {
         (1, 0) => Ok(Located::new(in_real.remove(0), real)),
         (0, 1) => Ok(Located::new(in_rehearsals.remove(0), rehearsals)),
+        (0, 0) => {
+            let error = no_single(wanted, [].into_iter());
+            Err(match hint_of(&named_by_client(&real, wanted).await?) {
+                Some(hint) => error.hint(hint),
+                None => error,
+            })
+        }
         _ => Err(no_single(wanted, in_real.iter().chain(&in_rehearsals))),
     }
+}
+
+/// The executions that a client of the API started under a name, latest first. Their ids in this home begin with their state machine.
+async fn named_by_client(home: &Handle, name: &str) -> Result<Vec<ExecutionHeader>, CliError> {
+    let request = ListRequest { limit: Some(SEARCHED_MAX), ..ListRequest::default() };
+    let mut executions = home.call::<ListExecutions>(request).await?.executions;
+    executions.retain(|header| is_named(&header.id, name));
+    executions.truncate(NAMED_SHOWN_MAX);
+    Ok(executions)
+}
+
+/// The hint with the ids of executions that have the name at Step Functions; `None` without any.
+fn hint_of(named: &[ExecutionHeader]) -> Option<String> {
+    let ids: Vec<String> = named.iter().map(|header| quote_name(&header.id)).collect();
+    let ids = Some(ids.join(", ")).filter(|ids| !ids.is_empty())?;
+    Some(format!("here, the id of an execution that a client of the API started begins with its state machine: {ids}"))
+}
+
+/// Whether an id of this home is that of an execution with a name at its state machine.
+fn is_named(id: &str, name: &str) -> bool {
+    id.strip_suffix(name).is_some_and(|machine| machine.len() > 1 && machine.ends_with(':'))
 }
 
 /// Finds the execution of an answer: as [`locate`], and `@latest` is the latest execution with an approval that waits, if
@@ -264,6 +292,16 @@ mod tests {
         assert_eq!(named("@latest").unwrap(), "@latest");
         assert_eq!(named(r"\@latest:one").unwrap(), "@latest:one");
         assert_eq!(named(r"\@latest").unwrap_err().exit, crate::exit::Exit::NotFound);
+    }
+
+    #[test]
+    fn an_execution_of_a_client_is_found_by_its_name() {
+        for (id, expected) in [("waiter:c-1", true), ("waiter:xc-1", false), ("c-1", false), (":c-1", false)] {
+            assert_eq!(is_named(id, "c-1"), expected, "{id}");
+        }
+        let named = [ExecutionHeader::new("waiter:c-1", "waiter", Arc::default())];
+        assert!(hint_of(&named).is_some_and(|hint| hint.ends_with(": waiter:c-1")));
+        assert_eq!(hint_of(&[]), None);
     }
 
     fn header(started_ms: u64, world: &str) -> ExecutionHeader {

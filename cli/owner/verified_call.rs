@@ -7,7 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    Backend, Handle, failed, may_have_been_carried_out, retry_limit::RetryLimit, verification::concerns_credentials,
+    Backend, Handle, failed, may_have_been_carried_out,
+    retry_limit::RetryLimit,
+    verification::{self, concerns_credentials},
 };
 use crate::{exit::CliError, interrupt, wire::client::ClientError};
 
@@ -41,7 +43,7 @@ impl Handle {
                 Err(error) => return Err(said(error, is_repeated)),
             };
             if let Some(exit) = stopped {
-                return Err(said(CliError::new(exit, "stopped before the first call"), is_repeated));
+                return Err(said(verification::stopped(exit), is_repeated));
             }
             // The owner ended during the verification: verify the next one.
             if !Arc::ptr_eq(&backend, &self.backend().await) {

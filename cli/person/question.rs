@@ -1,6 +1,6 @@
 //! Asks a person at the terminal.
 
-use std::io::BufRead;
+use std::io::{BufRead, IsTerminal};
 
 use crate::{exit::CliError, ui::text::visible};
 
@@ -17,4 +17,26 @@ pub async fn question(text: String) -> Result<bool, CliError> {
     });
     let answer = asked.await.map_err(|error| CliError::refused(error.to_string()))??;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Verifies that there is a terminal to ask on. The hint names the option that agrees without a question.
+///
+/// # Errors
+/// There is none.
+pub fn can_ask(hint: &str) -> Result<(), CliError> {
+    match std::io::stdin().is_terminal() {
+        true => Ok(()),
+        false => Err(CliError::refused("there is no terminal to ask on: nothing was changed").hint(hint)),
+    }
+}
+
+/// Asks for consent.
+///
+/// # Errors
+/// The answer is no, or the terminal cannot be read.
+pub async fn consent(text: String) -> Result<(), CliError> {
+    match question(text).await? {
+        true => Ok(()),
+        false => Err(CliError::refused("not confirmed: nothing was changed")),
+    }
 }

@@ -90,7 +90,7 @@ impl Following {
             let mut view = View::new(&header, &known.definition);
             entries.iter().for_each(|entry| view.fold(entry));
             let waits_for_worker = waits::mark(&known, &mut view);
-            self.ready.extend(questions(&view));
+            self.ready.extend(waiting(&view));
             // A called Task may end at any time. Only a token, a missing worker or a Wait is certain to take long.
             let waits =
                 |doing: &Doing| matches!(doing, Doing::Parked { .. } | Doing::Sleeping { .. } | Doing::Waiting(_));
@@ -118,15 +118,14 @@ fn sleeps_until(view: &View, now_ms: u64) -> Option<u64> {
     ends.min()
 }
 
-/// The questions of a view, as the events that add them to the view of a watch: the history has no entries for them.
-fn questions(view: &View) -> Vec<RunnerEvent> {
-    let question = |state: &StateView| {
-        let Doing::Waiting(Wait { reason, polled_ms, next_poll_ms, deadline_ms, instructions: Some(asked) }) =
-            &state.doing
-        else {
+/// The questions and the missing workers of a view, as the events that add them to the view of a watch: the history has no entries for
+/// them.
+fn waiting(view: &View) -> Vec<RunnerEvent> {
+    let waiting = |state: &StateView| {
+        let Doing::Waiting(Wait { reason, polled_ms, next_poll_ms, deadline_ms, instructions }) = &state.doing else {
             return None;
         };
-        let (reason, instructions) = (reason.clone(), Some(asked.clone()));
+        let (reason, instructions) = (reason.clone(), instructions.clone());
         Some(RunnerEvent::Polled {
             execution: view.id.clone(),
             state_path: state.path.clone(),
@@ -135,7 +134,7 @@ fn questions(view: &View) -> Vec<RunnerEvent> {
             deadline_ms: *deadline_ms,
         })
     };
-    view.active().filter_map(question).collect()
+    view.active().filter_map(waiting).collect()
 }
 
 #[cfg(test)]
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_of_the_history_reaches_the_view_of_a_watch() {
+    fn a_question_and_a_missing_worker_reach_the_view_of_a_watch() {
         let instructions = Some(Instructions {
             sentence: "Go?".to_owned(),
             values: Vec::new(),
@@ -190,11 +189,17 @@ mod tests {
         });
         let (reason, deadline_ms) = ("waits for an answer".to_owned(), Some(9));
         let asked = Doing::Waiting(Wait { reason, polled_ms: 1, next_poll_ms: 0, deadline_ms, instructions });
-        let marked = view(vec![("A", asked), ("B", Doing::Parked { deadline_ms: None })]);
-        let mut watched = view(vec![("A", Doing::Parked { deadline_ms: None })]);
-        let events = questions(&marked);
-        assert_eq!(events.len(), 1, "{events:?}");
+        let offered = Doing::Waiting(Wait::for_worker(3));
+        let marked = view(vec![("A", asked), ("B", Doing::Parked { deadline_ms: None }), ("C", offered)]);
+        let mut watched = view(vec![("A", Doing::Parked { deadline_ms: None }), ("C", Doing::Running)]);
+        let events = waiting(&marked);
+        assert_eq!(events.len(), 2, "{events:?}");
         events.iter().for_each(|event| watched.see(event));
-        assert_eq!(watched.states["A"].doing, marked.states["A"].doing);
+        ["A", "C"].iter().for_each(|name| assert_eq!(watched.states[*name].doing, marked.states[*name].doing));
+        let (name, resource) = ("C".into(), "".into());
+        let details = HistoryEventDetails::TaskStarted { name, resource, worker: None };
+        let event = HistoryEvent { id: 9, previous_event_id: 0, frame: "".into(), details };
+        watched.fold(&JournalEntry { sequence: 9, timestamp_ms: 9, content: EntryContent::Event(event) });
+        assert_eq!(watched.states["C"].doing, Doing::Running, "a worker has it");
     }
 }

@@ -28,9 +28,6 @@ use crate::shell::quote_name;
 /// The state that the compiler adds to an outer Map; it is not shown.
 const ADDED_STATE: &str = "flow: keep the index of this iteration";
 
-/// The reason shown for a state whose activity has no worker yet.
-const WAITS_FOR_WORKER: &str = "waits for a worker";
-
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
 const MAX_ATTEMPTS_DEFAULT: u64 = 3;
 
@@ -123,14 +120,7 @@ impl History {
         for (path, scheduled_ms) in &self.without_worker {
             let Some(state) = view.states.get_mut(path) else { continue };
             if state.doing == Doing::Running {
-                state.doing = Doing::Waiting(Wait {
-                    reason: WAITS_FOR_WORKER.to_owned(),
-                    polled_ms: *scheduled_ms,
-                    // Nothing polls it.
-                    next_poll_ms: 0,
-                    deadline_ms: None,
-                    instructions: None,
-                });
+                state.doing = Doing::Waiting(Wait::for_worker(*scheduled_ms));
                 any = true;
             }
         }

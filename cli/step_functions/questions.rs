@@ -30,6 +30,9 @@ const READ_MAX: usize = 100;
 const NO_PROMPT: &str = "The task waits for an answer with its token.";
 /// Why a state that asks a person waits.
 const WAITS_FOR_ANSWER: &str = "waits for an answer";
+/// Why no command answers a question whose answerers are holders of tokens: Step Functions cannot check who answers.
+const ONLY_WITH_TOKENS: &str = "only holders of Tokens may answer it, which needs this machine's engine: \
+     name Users or Groups in the definition";
 
 /// A Task whose call was scheduled and has not ended.
 struct Scheduled {
@@ -164,7 +167,17 @@ fn asks(known: &Known, task: &Scheduled) -> Option<Instructions> {
         // Without the approval: no command of this machine answers it.
         return Some(Instructions { values, answer: None, approval: None, sentence: asked.sentence });
     }
-    task.token(&known.definition).map(|(_, beside)| question(beside))
+    let asked = task.token(&known.definition).map(|(_, beside)| question(beside))?;
+    if !is_for_tokens_only(&asked) {
+        return Some(asked);
+    }
+    let values = vec![("to answer".to_owned(), ONLY_WITH_TOKENS.to_owned())];
+    Some(Instructions { values, answer: None, approval: None, sentence: asked.sentence })
+}
+
+/// Whether only holders of tokens may answer: no command is proposed, because Step Functions would refuse it.
+fn is_for_tokens_only(asked: &Instructions) -> bool {
+    asked.approval.as_ref().is_some_and(|approval| approval.takes_only_tokens())
 }
 
 /// Marks the states of a complete view that wait for an answer with their task token: until when, and what they ask of a person.
@@ -176,14 +189,20 @@ pub(super) fn mark(known: &Known, view: &mut View) {
         }
         let deadline_ms = task.deadline_ms;
         state.doing = match task.question(&known.definition) {
-            Some(question) => Doing::Waiting(Wait {
-                reason: WAITS_FOR_ANSWER.to_owned(),
-                polled_ms: task.since_ms,
-                // Nothing polls it.
-                next_poll_ms: 0,
-                deadline_ms,
-                instructions: Some(question),
-            }),
+            Some(question) => {
+                let reason = match is_for_tokens_only(&question) {
+                    true => format!("{}: {ONLY_WITH_TOKENS}", question.sentence),
+                    false => WAITS_FOR_ANSWER.to_owned(),
+                };
+                Doing::Waiting(Wait {
+                    reason,
+                    polled_ms: task.since_ms,
+                    // Nothing polls it.
+                    next_poll_ms: 0,
+                    deadline_ms,
+                    instructions: Some(question).filter(|question| !is_for_tokens_only(question)),
+                })
+            }
             None => Doing::Parked { deadline_ms },
         };
     }
@@ -365,6 +384,19 @@ mod tests {
                 None => assert_eq!(refused, None, "{fields}"),
                 Some(problem) => assert!(refused.is_some_and(|message| message.starts_with(problem)), "{fields}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_question_for_holders_of_tokens_proposes_no_command_that_is_refused() {
+        let tokens = json!([{ "Label": "on call", "Sha256": "0".repeat(64) }]);
+        for (more, expected) in [(json!([]), true), (json!(["ann"]), false)] {
+            let known = asking(json!({ "Prompt": "Go?", "Tokens": tokens, "Users": more }));
+            let task = scheduled(&known).pop();
+            let asked = task.as_ref().and_then(|task| asks(&known, task));
+            let Some(Instructions { approval, values, .. }) = asked else { panic!("no question: {more}") };
+            assert_eq!(approval.is_none(), expected, "{more}");
+            assert_eq!(values.iter().any(|(_, value)| value == ONLY_WITH_TOKENS), expected, "{values:?}");
         }
     }
 

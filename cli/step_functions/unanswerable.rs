@@ -195,22 +195,24 @@ mod tests {
     #[test]
     fn a_second_answer_is_refused_with_the_first_one_and_its_author() {
         let by_ann = ("TaskSucceeded", r#"{"Choice": "now", "User": "ann", "Host": "desk"}"#);
-        let answered = "\"Ask\" of r-1 was answered by ann on desk at 1970-01-01T00:00:04Z";
+        let (fourth, sixth) = (moment(4_000), moment(6_000));
+        let answered = format!("\"Ask\" of r-1 was answered by ann on desk at {fourth}");
         let running = asked(&[by_ann]);
         for state in [None, Some("Ask")] {
             assert_eq!(refused(&running, state), (Exit::Failed, format!("{answered}; nothing was changed")));
         }
         let ended = asked(&[by_ann, ("TaskStateExited", ""), ("ExecutionSucceeded", "1")]);
-        let message = format!("{answered}; r-1 has ended: SUCCEEDED at 1970-01-01T00:00:06Z; nothing was changed");
+        let message = format!("{answered}; r-1 has ended: SUCCEEDED at {sixth}; nothing was changed");
         assert_eq!(refused(&ended, Some("Ask")), (Exit::Failed, message));
         let rejected = asked(&[("TaskFailed", "\"Ask\" was rejected by bob on desk")]);
-        let message = "\"Ask\" of r-1 was answered at 1970-01-01T00:00:04Z: \"Ask\" was rejected by bob on desk; nothing was changed";
-        assert_eq!(refused(&rejected, Some("Ask")), (Exit::Failed, message.to_owned()));
+        let rejection = "\"Ask\" was rejected by bob on desk; nothing was changed";
+        let message = format!("\"Ask\" of r-1 was answered at {fourth}: {rejection}");
+        assert_eq!(refused(&rejected, Some("Ask")), (Exit::Failed, message));
         let signalled = asked(&[("TaskSucceeded", "{}")]);
         assert!(refused(&signalled, None).1.starts_with("\"Ask\" of r-1 was answered at "));
         let timed_out = asked(&[("TaskTimedOut", "")]);
         let (exit, message) = refused(&timed_out, Some("Ask"));
-        assert!(exit == Exit::Failed && message.contains("timed out at 1970-01-01T00:00:04Z"), "{message}");
+        assert!(exit == Exit::Failed && message.contains(&format!("timed out at {fourth}")), "{message}");
     }
 
     #[test]

@@ -1,10 +1,21 @@
 //! Marks in a view what the events of Step Functions do not contain: what a state waits for, and until when.
 
-use api::view::{Doing, View};
-use engine::{asl::find_state, journal::StateType};
-use serde_json::Value;
+use std::sync::Arc;
+
+use api::view::{Doing, StateView, View, is_inside};
+use engine::{
+    asl::{self, StateKind, TemplateData, Wait, each_state, find_state},
+    journal::{EntryContent, HistoryEventDetails as Details, StateType, state_path},
+    query::Moment,
+};
+use serde_json::{Map, Value, json};
 
 use super::{Known, questions};
+
+/// The fields of a Wait that decide when it ends.
+const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
+/// What an expression may read that the history does not have: another evaluation has another value.
+const RANDOM: [&str; 2] = ["$random", "$uuid"];
 
 /// Marks the states of a complete view that wait. Returns whether any waits for a worker.
 pub(super) fn mark(known: &Known, view: &mut View) -> bool {
@@ -14,7 +25,8 @@ pub(super) fn mark(known: &Known, view: &mut View) -> bool {
     for state in view.states.values_mut() {
         if state.state_type == StateType::Wait
             && state.doing == Doing::Running
-            && let Some(due_ms) = due_ms(&known.definition, &state.name, state.entered_ms)
+            && let Some(due_ms) =
+                due_ms(&known.definition, &state.name, state.entered_ms).or_else(|| computed_due_ms(known, state))
         {
             state.doing = Doing::Sleeping { due_ms };
         }
@@ -27,9 +39,104 @@ fn due_ms(definition: &Value, name: &str, entered_ms: u64) -> Option<u64> {
     let state = find_state(definition, name)?;
     match (state["Seconds"].as_u64(), state["Timestamp"].as_str()) {
         (Some(seconds), _) => Some(entered_ms.saturating_add(seconds.saturating_mul(1_000))),
-        (None, Some(at)) => u64::try_from(at.parse::<jiff::Timestamp>().ok()?.as_millisecond()).ok(),
+        (None, Some(at)) => timestamp_ms(at),
         (None, None) => None,
     }
+}
+
+fn timestamp_ms(text: &str) -> Option<u64> {
+    u64::try_from(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()).ok()
+}
+
+/// The end of a Wait state whose definition has it as a path or an expression, from the state's input and the variables in the history;
+/// `None` if it reads something else, or may take long to evaluate.
+fn computed_due_ms(known: &Known, state: &StateView) -> Option<u64> {
+    let definition = find_state(&known.definition, &state.name)?;
+    let texts: Vec<&str> = END_FIELDS.iter().filter_map(|field| definition.get(field)?.as_str()).collect();
+    let is_random = texts.iter().any(|text| RANDOM.iter().any(|word| text.contains(word)));
+    if is_random || definition.get("InputPath").is_some_and(|path| path != "$") {
+        return None;
+    }
+    let has_path = ["SecondsPath", "TimestampPath"].iter().any(|field| definition.get(field).is_some());
+    let language = if has_path { "JSONPath" } else { "JSONata" };
+    let mut alone = json!({ "Type": "Wait", "QueryLanguage": language, "End": true });
+    for field in END_FIELDS {
+        if let Some(value) = definition.get(field) {
+            alone[field] = value.clone();
+        }
+    }
+    let machine = asl::parse(&json!({ "StartAt": "Wait", "States": { "Wait": alone } })).ok()?;
+    let StateKind::Wait(wait) = &machine.states.get("Wait")?.kind else { return None };
+    let (Wait::Seconds(template) | Wait::Timestamp(template)) = wait;
+    // The time of an expensive expression has no limit here.
+    if !machine.is_cheap || template.references().context {
+        return None;
+    }
+    let (input, variables) = scope_of(known, state)?;
+    if reads_other_variables(&known.definition, &texts, &variables) {
+        return None;
+    }
+    let states = json!({ "input": *input });
+    let data = TemplateData { states: &states, input: &input, context: &Value::Null, variables: &[&variables] };
+    let moment = Moment { now_ms: state.entered_ms, entropy: 0 };
+    let value = asl::evaluate(template, &data, &moment).ok()?;
+    match wait {
+        Wait::Seconds(_) => {
+            let seconds = value.as_f64().filter(|seconds| *seconds >= 0.0)?;
+            Some(state.entered_ms.saturating_add((seconds * 1_000.0) as u64))
+        }
+        Wait::Timestamp(_) => timestamp_ms(value.as_str()?),
+    }
+}
+
+/// Whether expressions may read a variable that a state of the definition assigns and that the history does not have.
+fn reads_other_variables(definition: &Value, texts: &[&str], variables: &Map<String, Value>) -> bool {
+    let mut assigned = Vec::new();
+    each_state(definition, &mut |state| assigned.extend(assigned_names(state.json)));
+    assigned.retain(|name| !variables.contains_key(*name));
+    assigned.iter().any(|name| texts.iter().any(|text| text.contains(&format!("${name}"))))
+}
+
+/// The names of the variables that a state assigns, also in its rules; those of JSONPath without their ending.
+fn assigned_names(state: &Value) -> Vec<&str> {
+    let rules = ["Choices", "Catch"].iter().filter_map(|field| state.get(field)?.as_array()).flatten();
+    let all = std::iter::once(state).chain(rules).filter_map(|part| part.get("Assign")?.as_object());
+    all.flat_map(|assign| assign.keys()).map(|name| name.strip_suffix(".$").unwrap_or(name)).collect()
+}
+
+/// The input with which a state was entered last, and the variables that it sees: those of its frame and of the frames around it.
+fn scope_of(known: &Known, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
+    let mut found = None;
+    let mut assigned: Vec<(&str, &Map<String, Value>)> = Vec::new();
+    for entry in known.history.entries() {
+        let EntryContent::Event(event) = &entry.content else { continue };
+        match &event.details {
+            Details::StateEntered { name, input, state_type, .. } => {
+                let path = state_path(&event.frame, name);
+                if path == state.path {
+                    found = Some((input.clone(), visible(&assigned, &event.frame)));
+                } else if matches!(state_type, StateType::Parallel | StateType::Map) {
+                    // The frames inside it begin again, without variables of their own.
+                    assigned.retain(|(frame, _)| *frame != path && !is_inside(frame, &path));
+                }
+            }
+            Details::StateExited { assigned_variables: Some(variables), .. } => {
+                assigned.push((&*event.frame, &**variables));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The variables of a frame and of the frames around it; of one name, that of the innermost frame, assigned last.
+fn visible(assigned: &[(&str, &Map<String, Value>)], frame: &str) -> Map<String, Value> {
+    let is_around = |outer: &str| outer.is_empty() || frame == outer || is_inside(frame, outer);
+    let mut around: Vec<_> = assigned.iter().filter(|(outer, _)| is_around(outer)).collect();
+    // A stable sort: of one frame, later assignments stay last.
+    around.sort_by_key(|(outer, _)| outer.len());
+    let all = around.into_iter().flat_map(|(_, variables)| variables.iter());
+    all.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 #[cfg(test)]
@@ -43,7 +150,12 @@ mod tests {
 
     /// The view of an execution whose only state waits, after these events.
     fn marked(state: &Value, events: &[RemoteEvent]) -> View {
-        let definition = json!({ "StartAt": "A", "States": { "A": state } });
+        marked_in(&json!({ "StartAt": "A", "States": { "A": state } }), events)
+    }
+
+    /// The view of an execution of a definition after these events.
+    fn marked_in(definition: &Value, events: &[RemoteEvent]) -> View {
+        let definition = definition.clone();
         let mut history = History::new(&definition);
         history.add(events);
         let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
@@ -62,6 +174,53 @@ mod tests {
     fn a_wait_sleeps_until_its_end() {
         let view = marked(&json!({ "Type": "Wait", "Seconds": 3 }), &[event(1, "WaitStateEntered")]);
         assert_eq!(view.states["A"].doing, Doing::Sleeping { due_ms: 4_000 });
+    }
+
+    #[test]
+    fn a_wait_ends_when_its_path_or_expression_says_as_far_as_the_history_has_what_it_reads() {
+        let input = Some(json!({ "seconds": 3, "at": "1970-01-01T00:00:05Z", "no": "x" }).to_string());
+        let due_ms = |fields: Value| {
+            let mut assign = event(1, "PassStateExited");
+            assign.name = Some("Assign".to_owned());
+            assign.assigned_variables = json!({ "pause": 7 }).as_object().cloned();
+            let entered = RemoteEvent { data: input.clone(), ..event(2, "WaitStateEntered") };
+            let mut wait = json!({ "Type": "Wait", "End": true });
+            wait.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let first = json!({ "Type": "Pass", "Next": "A", "Assign": { "pause": 7, "later": 8 } });
+            let definition = json!({ "StartAt": "Assign", "States": { "Assign": first, "A": wait } });
+            let view = marked_in(&definition, &[assign, entered]);
+            match &view.states["A"].doing {
+                Doing::Sleeping { due_ms } => Some(*due_ms),
+                _ => None,
+            }
+        };
+        for (fields, expected) in [
+            (json!({ "SecondsPath": "$.seconds" }), Some(5_000)),
+            (json!({ "TimestampPath": "$.at" }), Some(5_000)),
+            (json!({ "SecondsPath": "$pause" }), Some(9_000)),
+            (json!({ "Seconds": "{% $states.input.seconds + 1 %}" }), Some(6_000)),
+            (json!({ "Seconds": "{% $pause %}" }), Some(9_000)),
+            (json!({ "Timestamp": "{% $states.input.at %}" }), Some(5_000)),
+            // What the history does not have, or what fails the state.
+            (json!({ "SecondsPath": "$$.Execution.Input.seconds" }), None),
+            (json!({ "SecondsPath": "$.seconds", "InputPath": "$.at" }), None),
+            (json!({ "SecondsPath": "$.none" }), None),
+            (json!({ "TimestampPath": "$.no" }), None),
+            (json!({ "Seconds": "{% $exists($later) ? 1 : 2 %}" }), None),
+            (json!({ "Seconds": "{% $states.context.Execution.Input.seconds %}" }), None),
+            (json!({ "Seconds": "{% $floor($random() * 9) %}" }), None),
+        ] {
+            assert_eq!(due_ms(fields.clone()), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_variable_is_seen_inside_the_frame_that_assigned_it() {
+        let (outer, inner) = (json!({ "a": 1, "b": 1 }), json!({ "a": 2 }));
+        let (outer, inner) = (outer.as_object().unwrap(), inner.as_object().unwrap());
+        let assigned = [("Each[0]", inner), ("", outer)];
+        assert_eq!(Value::Object(visible(&assigned, "Each[0]")), json!({ "a": 2, "b": 1 }));
+        assert_eq!(Value::Object(visible(&assigned, "Each[1]")), json!({ "a": 1, "b": 1 }));
     }
 
     #[test]

@@ -11,14 +11,14 @@ use engine::{
 use super::{
     block,
     display_status::is_driven,
-    json, lines, record,
+    json, lines, next, record,
     screen::Screen,
     summary, text,
     tree::{self, Shown},
 };
 use crate::{
     global::{Color, Global, Output, ProgressDisplay},
-    proposed::OPTIONS,
+    proposed::{OPTIONS, worker_command},
     shell::quote_name,
 };
 
@@ -42,6 +42,8 @@ pub struct Display {
     display_status: Option<&'static str>,
     /// The lines below the questions.
     last_lines: Vec<String>,
+    /// Whether the line about a task without a worker was printed.
+    asked_for_worker: bool,
     /// The id of the execution, until the line above its first lines is printed.
     without_heading: Option<String>,
     /// The date of the last line that was printed.
@@ -91,6 +93,7 @@ impl Display {
             typical: None,
             display_status: None,
             last_lines: Vec::new(),
+            asked_for_worker: false,
             without_heading: None,
             date,
             heartbeat: HEARTBEAT_FIRST,
@@ -186,6 +189,7 @@ impl Display {
     /// Updates what depends on time: redraws the tree, or prints a heartbeat line.
     pub fn tick(&mut self, view: &View) {
         let now_ms = self.clock.now_ms();
+        self.ask_for_worker(view, now_ms);
         match self.kind {
             Kind::Tree => {
                 let display_status = self.display_status.unwrap_or(if view.paused { "PAUSED" } else { "RUNNING" });
@@ -202,6 +206,20 @@ impl Display {
             }
             _ => {}
         }
+    }
+
+    /// Prints, once, that a task waits for a worker, with the command that starts one. The tree has that below it.
+    fn ask_for_worker(&mut self, view: &View, now_ms: u64) {
+        if self.kind != Kind::Lines || self.quiet || self.asked_for_worker {
+            return;
+        }
+        let line = worker_command().and_then(|command| lines::without_worker(view, now_ms, &command));
+        let Some(line) = line else { return };
+        self.asked_for_worker = true;
+        self.head(NOTHING_NEW);
+        self.print_date(now_ms);
+        self.print(&line);
+        (self.last_output, self.heartbeat) = (std::time::Instant::now(), HEARTBEAT_FIRST);
     }
 
     /// Draws the tree while calls in flight end after a signal, with a line below it that says so.
@@ -230,7 +248,9 @@ impl Display {
     fn live_tree(&self, view: &View, display_status: &str, now_ms: u64) -> Vec<String> {
         let shown = Shown { view, display_status, typical: self.typical.as_ref(), now_ms };
         let questions = summary::questions(view, is_driven(display_status), now_ms);
-        tree::tree_with_questions(&shown, &questions, &self.last_lines, &drawing_screen(self.color))
+        let mut last_lines = self.last_lines.clone();
+        last_lines.extend(next::worker_line(view, now_ms, worker_command()));
+        tree::tree_with_questions(&shown, &questions, &last_lines, &drawing_screen(self.color))
     }
 
     /// Shows how the execution ended, or what it waits for.

@@ -10,6 +10,7 @@ use engine::{
 
 use super::{
     changes::id_and_name,
+    next,
     text::{attempt_of, cause_or_error, clock, duration, duration_range, indented, moment, one_line},
     tree::{detail, foremost, groups, innermost_map},
 };
@@ -21,17 +22,27 @@ const HEARTBEAT_STATES_MAX: usize = 5;
 /// The lines of an entry. The view has the entry folded in.
 pub fn lines(view: &View, entry: &JournalEntry) -> Vec<String> {
     let at = clock(entry.timestamp_ms);
-    let line = |what: &str, path: &str, rest: String| {
-        // A state outside the sections, or one that an early signal only names, has no number.
-        let number = view.section_of(path).map_or_else(|| "-".to_owned(), |(index, _)| (index + 1).to_string());
-        let total = view.sections.len();
-        let rest = if rest.is_empty() { rest } else { format!(": {}", indented(&rest, 4)) };
-        format!("{at} {what:<9} ({number:>2}/{total}) {}{rest}", title(view, path))
-    };
+    let line = |what: &str, path: &str, rest: String| numbered(view, &at, (what, path), rest);
     match &entry.content {
         EntryContent::Note(note) => note_line(view, note, entry.timestamp_ms, &line).into_iter().collect(),
         EntryContent::Event(event) => event_lines(view, entry.timestamp_ms, event, &line),
     }
+}
+
+/// A line about a state, with the number of its section.
+fn numbered(view: &View, at: &str, (what, path): (&str, &str), rest: String) -> String {
+    // A state outside the sections, or one that an early signal only names, has no number.
+    let number = view.section_of(path).map_or_else(|| "-".to_owned(), |(index, _)| (index + 1).to_string());
+    let total = view.sections.len();
+    let rest = if rest.is_empty() { rest } else { format!(": {}", indented(&rest, 4)) };
+    format!("{at} {what:<9} ({number:>2}/{total}) {}{rest}", title(view, path))
+}
+
+/// The line about a task that has waited for a worker for some time, with the command that starts one; `None` if no task has.
+pub fn without_worker(view: &View, now_ms: u64, command: &str) -> Option<String> {
+    let state = next::without_worker(view, now_ms)?;
+    let rest = format!("waits for a worker. To start one:   {command}");
+    Some(numbered(view, &clock(now_ms), ("Waiting", &state.path), rest))
 }
 
 /// The lines of an event. Most events have none.

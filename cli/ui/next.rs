@@ -1,6 +1,9 @@
 //! The commands that answer or continue an execution, as screens propose them.
 
-use api::flow::{Answerer, Needs};
+use api::{
+    flow::{Answerer, Needs},
+    view::{Doing, StateView, View},
+};
 use engine::{
     machine::ExecutionHeader,
     step::{Approval, Instructions},
@@ -100,6 +103,25 @@ pub fn signal(id: &str, state_path: &str) -> String {
     format!("flow signal {} {} --success '{{}}'{OPTIONS}", quote_name(id), quote_name(state_path))
 }
 
+/// How long a task may wait for a worker before the command that starts one is proposed: a worker that is idle takes it at once.
+const WORKER_EXPECTED_MS: u64 = 3_000;
+
+/// The first state whose task has waited for a worker for longer than an idle one takes, in a view at a time.
+pub fn without_worker(view: &View, now_ms: u64) -> Option<&StateView> {
+    view.active().find(|state| match &state.doing {
+        Doing::Waiting(wait) => {
+            wait.for_worker_since_ms().is_some_and(|since_ms| since_ms.saturating_add(WORKER_EXPECTED_MS) <= now_ms)
+        }
+        _ => false,
+    })
+}
+
+/// The line with the command that starts a worker, if a task needs one; with a given command.
+pub fn worker_line(view: &View, now_ms: u64, command: Option<String>) -> Option<String> {
+    without_worker(view, now_ms)?;
+    command.map(|command| format!("  To start a worker:   {command}"))
+}
+
 /// The command that withdraws an answer that is kept for a state.
 pub fn withdraw(id: &str, state: &str) -> String {
     format!("flow signal {} {} --withdraw{OPTIONS}", quote_name(id), quote_name(state))
@@ -186,9 +208,16 @@ pub fn answer_lines(id: &str, state_path: &str, instructions: &Instructions) -> 
 
 #[cfg(test)]
 mod tests {
+    use api::view::Wait;
+    use engine::journal::StateType;
     use serde_json::json;
 
     use super::*;
+    use crate::ui::{
+        lines,
+        story::{Story, sections},
+        summary,
+    };
 
     #[test]
     fn a_proposed_command_works_when_pasted_and_names_optional_fields_below() {
@@ -224,6 +253,24 @@ mod tests {
         assert_eq!(shortest_answer("r-1", "Ask", &approval), "flow approve r-1 Ask --token-file …");
         let approval = Approval { tokens, users: vec!["ann".to_owned()], ..Approval::default() };
         assert_eq!(shortest_answer("r-1", "Ask", &approval), "flow approve r-1 Ask");
+    }
+
+    #[test]
+    fn a_task_that_no_worker_takes_is_shown_with_the_command_that_starts_one() {
+        let mut story = Story::new("job-1", &sections(&["Act"]));
+        story.enter(0.0, "", StateType::Task, "Act");
+        let command = "flow worker --endpoint http://127.0.0.1:8083";
+        let shown = |story: &Story, at: f64| worker_line(&story.view, Story::at(at), Some(command.to_owned()));
+        assert_eq!(shown(&story, 9.0), None, "its call is not offered to workers");
+        let offered = Doing::Waiting(Wait::for_worker(Story::at(1.0)));
+        story.view.states.get_mut("Act").into_iter().for_each(|state| state.doing = offered.clone());
+        assert_eq!(shown(&story, 3.9), None, "an idle worker may take it");
+        assert_eq!(shown(&story, 4.0), Some(format!("  To start a worker:   {command}")));
+        assert_eq!(worker_line(&story.view, Story::at(4.0), None), None, "not at Step Functions");
+        let line = lines::without_worker(&story.view, Story::at(4.0), command).unwrap_or_default();
+        assert!(line.ends_with(&format!("( 1/1) Act: waits for a worker. To start one:   {command}")), "{line}");
+        let waits = summary::waits(&story.view, true, Story::at(4.0));
+        assert_eq!(waits, ["● Act: waits for a worker"]);
     }
 
     #[test]

@@ -1,13 +1,30 @@
 //! The message of a process that has stopped after a signal: what it finished, what waits, and how to continue.
 
 use api::view::{Doing, StateView, View};
-use engine::journal::StateType;
+use engine::{
+    journal::StateType,
+    machine::{ExecutionHeader, ExecutionStatus},
+};
 
-use super::{lines::title, text::with_full_stop};
+use super::{display_status::display_status, lines::title, text::with_full_stop};
 use crate::{proposed::OPTIONS, shell::quote_name};
 
 /// The most states that are named of each kind.
 const NAMED_MAX: usize = 5;
+
+/// The last line of a process that a signal has ended; `None` if another process drives the execution on.
+pub fn last_line(
+    execution: &ExecutionHeader,
+    is_remote: bool,
+    (view, called): (&View, &[String]),
+    now_ms: u64,
+) -> Option<String> {
+    if execution.status != ExecutionStatus::Running {
+        let status = display_status(execution, false, None, now_ms);
+        return Some(format!("{} ended before this process stopped: {status}", execution.id));
+    }
+    (!is_remote).then(|| message(view, called))
+}
 
 /// The paths of the states whose calls are in flight.
 pub fn in_flight(view: &View) -> Vec<String> {

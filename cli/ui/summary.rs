@@ -24,7 +24,7 @@ use super::{
     tree::detail,
 };
 use crate::{
-    proposed::{OPTIONS, has_command, run_options, with_command_options},
+    proposed::{OPTIONS, has_command, run_options, with_command_options, worker_command},
     shell::{self, quote_name},
 };
 
@@ -154,6 +154,7 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     if others.len() > WAITS_SHOWN_MAX {
         lines.push(format!("… and {} more", others.len() - WAITS_SHOWN_MAX));
     }
+    lines.extend(next::worker_line(view, now_ms, worker_command()));
     lines
 }
 

@@ -29,8 +29,10 @@ use crate::{proposed::OPTIONS, shell::quote_name};
 
 /// The cells between the parts of the first line.
 const GAP_CELLS: usize = 3;
+/// In the first line, an id of so many cells is recognized, and what follows it is worth more than the rest of it.
+const HEADER_ID_CELLS: usize = 20;
 /// In the first line, so many cells of the id are worth more than the time left.
-const HEADER_ID_CELLS: usize = 24;
+const HEADER_ID_CELLS_MIN: usize = 10;
 
 /// What a tree shows.
 #[derive(Clone, Copy)]
@@ -131,8 +133,8 @@ fn approval_of(state: &StateView) -> Option<&Approval> {
     }
 }
 
-/// Id, status, sections done, time taken and time left. What does not fit is left out: first the time taken. An id that leaves no room
-/// for the time left is cut in its middle.
+/// Id, status, sections done, time taken and time left. Where they do not fit, the id is cut in its middle; then what does not fit is left
+/// out, the time left last.
 fn header(shown: &Shown, screen: &Screen) -> Line {
     let Shown { view, display_status, typical, now_ms } = *shown;
     let (done, total) = (view.sections_done(), view.sections.len());
@@ -151,16 +153,19 @@ fn header(shown: &Shown, screen: &Screen) -> Line {
             pieces.push((0, Tone::Faint, "+ your answer".to_owned()));
         }
     }
-    let id_cells = screen.columns.saturating_sub(always);
-    let id_cells =
-        if id_cells < HEADER_ID_CELLS { screen.columns.saturating_sub(cells(display_status)) } else { id_cells };
-    let id = screen.fit_id(&view.id, id_cells);
     // What belongs to the time left follows it after one space.
     let gap = |importance: u8| if importance == 0 { 1 } else { GAP_CELLS };
-    let used = |pieces: &[(u8, Tone, String)]| -> usize {
-        let fixed = width(&id) + cells(display_status);
-        fixed + pieces.iter().map(|(importance, _, piece)| gap(*importance) + width(piece)).sum::<usize>()
+    let of_pieces = |pieces: &[(u8, Tone, String)]| -> usize {
+        pieces.iter().map(|(importance, _, piece)| gap(*importance) + width(piece)).sum()
     };
+    let beside_all = screen.columns.saturating_sub(cells(display_status) + of_pieces(&pieces));
+    let beside_time_left = screen.columns.saturating_sub(always);
+    let id_cells = match beside_time_left {
+        HEADER_ID_CELLS_MIN.. => beside_all.max(beside_time_left.min(HEADER_ID_CELLS)),
+        _ => screen.columns.saturating_sub(cells(display_status)),
+    };
+    let id = screen.fit_id(&view.id, id_cells);
+    let used = |pieces: &[(u8, Tone, String)]| width(&id) + cells(display_status) + of_pieces(pieces);
     while used(&pieces) > screen.columns
         && let Some(least) = pieces.iter().map(|(importance, ..)| *importance).min()
     {

@@ -13,13 +13,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    Diagnostic, QueryLanguage, Severity, StateMachine,
+    Diagnostic, QueryLanguage, STATE_NAME_CHARACTERS_MAX, Severity, StateMachine,
     check::{below, targets},
 };
 use fields::Fields;
 
-/// The longest name of a state, in characters. Source: Step Functions Developer Guide, "State machine structure".
-const STATE_NAME_CHARACTERS_MAX: usize = 80;
 /// The deepest nesting of machines.
 const NESTING_MAX: usize = 40;
 

@@ -13,6 +13,11 @@ use crate::{
     step::{Pattern, Resource},
 };
 
+/// The longest name of a state, in characters. Source: Step Functions Developer Guide, "State machine structure".
+pub const STATE_NAME_CHARACTERS_MAX: usize = 80;
+/// The longest label of a distributed Map. Source: Developer Guide, "Using Map state in Distributed mode".
+pub(crate) const LABEL_CHARACTERS_MAX: usize = 40;
+
 /// A state machine, or the machine inside a branch of a Parallel or a Map's ItemProcessor.
 #[derive(Debug, Clone)]
 pub struct StateMachine {

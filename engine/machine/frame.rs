@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use super::{Child, MapRun};
 use crate::{
     asl::{State, StateMachine},
-    journal::{StepFailure, state_path},
+    journal::{ErrorAndCause, StepFailure, state_path},
     step::Instructions,
 };
 
@@ -378,6 +378,14 @@ impl Tolerated {
         match (self.count, self.percentage) {
             (None, None) => failed > 0,
             (count, most) => count.is_some_and(|count| failed > count) || most.is_some_and(|most| percentage > most),
+        }
+    }
+
+    /// The failure of a Map of which more iterations failed than are tolerated.
+    pub fn exceeded() -> ErrorAndCause {
+        ErrorAndCause {
+            error: "States.ExceedToleratedFailureThreshold".to_owned(),
+            cause: "The specified tolerated failure threshold was exceeded".to_owned(),
         }
     }
 }

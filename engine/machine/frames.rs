@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
-    ops::Index,
+    ops::{Index, IndexMut},
 };
 
 use super::{Frame, FrameId};
@@ -53,8 +53,18 @@ impl Index<FrameId> for Frames {
     type Output = Frame;
 
     fn index(&self, id: FrameId) -> &Frame {
-        self.get(id).unwrap_or_else(|| unreachable!("frame {id} is used after it ended"))
+        self.get(id).unwrap_or_else(|| used_after_end(id))
     }
+}
+
+impl IndexMut<FrameId> for Frames {
+    fn index_mut(&mut self, id: FrameId) -> &mut Frame {
+        self.get_mut(id).unwrap_or_else(|| used_after_end(id))
+    }
+}
+
+fn used_after_end(id: FrameId) -> ! {
+    unreachable!("frame {id} is used after it ended")
 }
 
 /// Hashes a frame's number to itself: numbers are consecutive, so neighbouring frames have adjacent buckets. hashbrown first compares

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{FrameId, FrameRow, FrameState, MapRunStatus, items::Items, limits, scope::Extra, turn::Turn};
+use super::{FrameId, FrameRow, FrameState, MapRunStatus, Tolerated, items::Items, limits, scope::Extra, turn::Turn};
 use crate::{
     asl::{Map, State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -210,11 +210,8 @@ impl Turn<'_> {
         if !tolerated.is_exceeded(*failed, items.len()) {
             return None;
         }
-        let (error, cause) = (
-            "States.ExceedToleratedFailureThreshold".to_owned(),
-            "The specified tolerated failure threshold was exceeded".to_owned(),
-        );
-        let recorded = ErrorAndCause { error: error.clone(), cause: cause.clone() };
+        let recorded = Tolerated::exceeded();
+        let ErrorAndCause { error, cause } = recorded.clone();
         self.event(Some(id), HistoryEventDetails::MapRunFailed(recorded));
         Some(StepFailure { error, cause, details: None })
     }

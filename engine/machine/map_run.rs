@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Tolerated;
-use crate::journal::JournalEntry;
+use crate::{asl::LABEL_CHARACTERS_MAX, journal::JournalEntry};
 
 /// The record of a map run. Its size does not depend on the number of child executions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -274,9 +274,6 @@ pub(super) fn uuid(execution: &str, state_path: &str, number: u64) -> String {
     let hex = crate::step::idempotency_token(execution, &format!("map run of {state_path}"), number);
     format!("{}-{}-8{}-a{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
 }
-
-/// The longest label. Source: Developer Guide, "Using Map state in Distributed mode".
-const LABEL_CHARACTERS_MAX: usize = 40;
 
 /// The label of a Map: its own, or one derived from the state's name. It has only characters that an ARN allows, and different names
 /// get different labels.

@@ -23,6 +23,10 @@ pub struct Reentry {
     pub variables: Arc<Map<String, Value>>,
 }
 
+fn no_state_named(name: &str) -> String {
+    format!("the definition has no state named '{name}'")
+}
+
 /// Checks that a definition can be entered along a path.
 ///
 /// # Errors
@@ -30,7 +34,7 @@ pub struct Reentry {
 pub(crate) fn check_reentry(machine: &StateMachine, path: &[Reentry]) -> Result<(), String> {
     let mut machine = machine;
     for (level, Reentry { state: name, .. }) in path.iter().enumerate() {
-        let state = machine.states.get(&**name).ok_or_else(|| format!("the definition has no state named '{name}'"))?;
+        let state = machine.states.get(&**name).ok_or_else(|| no_state_named(name))?;
         if level + 1 == path.len() {
             return Ok(());
         }
@@ -53,13 +57,13 @@ pub fn reentry_path(machine: &StateMachine, frame: &str, name: &str) -> Result<V
         };
         // A state's name may contain a slash: the longest name that matches is meant.
         let next = machine.states.values().filter(is_next).max_by_key(|state| state.name.len());
-        let state = next.ok_or_else(|| format!("the definition has no state named '{rest}'"))?;
+        let state = next.ok_or_else(|| no_state_named(rest))?;
         machine = only_branch(state)?;
         path.push((above.clone(), state.name.clone()));
         above = state_path(&above, &state.name);
         rest = rest[state.name.len()..].trim_start_matches('/');
     }
-    let state = machine.states.get(name).ok_or_else(|| format!("the definition has no state named '{name}'"))?;
+    let state = machine.states.get(name).ok_or_else(|| no_state_named(name))?;
     path.push((above, state.name.clone()));
     Ok(path)
 }

@@ -1,15 +1,16 @@
 //! One turn of the machine: the execution, the moment, and the changes so far.
 
 mod entries;
+mod frames;
 
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Command, EarlySignalChanges, Execution, ExecutionStatus, Frame, FrameId, FrameRow, FrameState, Part, Reentry,
-    TOP_FRAME, Transition, frame::nothing, limits, runs::RunsChanged,
+    Command, EarlySignalChanges, Execution, ExecutionStatus, FrameId, FrameState, Part, Reentry, TOP_FRAME, Transition,
+    limits, runs::RunsChanged,
 };
 use crate::{
-    asl::{State, StateKind, StateMachine},
+    asl::StateKind,
     journal::{ErrorAndCause, HistoryEventDetails, JournalEntry, StepFailure},
     query::{EvaluationTime, Evaluator, Moment},
 };
@@ -195,10 +196,10 @@ impl<'a> Turn<'a> {
     }
 
     /// Leaves the ready frames to the next turn, which follows at once.
-    fn put_off(&mut self) {
+    fn leave_to_next_turn(&mut self) {
         for id in std::mem::take(&mut self.ready) {
-            let there = self.execution.frames.get(id).map(|frame| &frame.row.frame_state);
-            if there.is_some_and(|state| !matches!(state, FrameState::Stopped | FrameState::Failed { .. })) {
+            let frame_state = self.execution.frames.get(id).map(|frame| &frame.row.frame_state);
+            if frame_state.is_some_and(|state| !matches!(state, FrameState::Stopped | FrameState::Failed { .. })) {
                 self.row(id).frame_state = FrameState::Entering;
             }
         }
@@ -235,7 +236,7 @@ impl<'a> Turn<'a> {
             self.execute(id);
         }
         self.ready.append(&mut held);
-        self.put_off();
+        self.leave_to_next_turn();
     }
 
     /// The next frame to execute; `None` if the turn has reached its cost limit or the execution is being cancelled.
@@ -316,125 +317,8 @@ impl<'a> Turn<'a> {
         self.commands.push(next.map_or(Command::NoWake, |due_ms| Command::WakeAt { due_ms }));
     }
 
-    pub fn frame(&self, id: FrameId) -> &Frame {
-        &self.execution.frames[id]
-    }
-
-    /// The row of a frame, marked as changed.
-    pub fn row(&mut self, id: FrameId) -> &mut FrameRow {
-        &mut self.changed(id).row
-    }
-
-    /// A frame, marked as changed.
-    pub fn changed(&mut self, id: FrameId) -> &mut Frame {
-        let frame = self.execution.frames.get_mut(id);
-        let frame = frame.unwrap_or_else(|| unreachable!("frame {id} is used after it ended"));
-        if !std::mem::replace(&mut frame.changed, true) {
-            self.dirty.push(id);
-        }
-        frame
-    }
-
     pub fn header(&mut self) -> &mut super::ExecutionHeader {
         self.header_changed = true;
         &mut self.execution.header
-    }
-
-    /// The number from which visits inside a state are counted. A token is derived from path and visit. If the state is entered again,
-    /// in a loop or after a resume, the visits inside it must differ from all earlier ones, of which there are fewer than events. All
-    /// attempts of one visit count from the same number.
-    fn visits_before(&self, parent: FrameId) -> u64 {
-        let row = &self.frame(parent).row;
-        if row.visit > 1 { row.entered_event_id } else { 0 }
-    }
-
-    /// Adds a frame that has not entered a state yet.
-    pub fn new_frame(
-        &mut self,
-        parent: Option<FrameId>,
-        index: u64,
-        path: Arc<str>,
-        item: Option<Arc<serde_json::Value>>,
-    ) -> FrameId {
-        let id = self.execution.header.next_frame_id;
-        self.header().next_frame_id += 1;
-        let last_event_id = parent.map_or(0, |parent| self.frame(parent).row.last_event_id);
-        let (input, variables) = nothing();
-        let row = FrameRow {
-            id,
-            parent,
-            index,
-            path,
-            state: Arc::default(),
-            visit: parent.map_or(0, |parent| self.visits_before(parent)),
-            input,
-            variables,
-            frame_state: FrameState::Entering,
-            retries: Vec::new(),
-            attempt: 1,
-            entered_ms: self.now_ms(),
-            entered_event_id: 0,
-            silent: parent.is_some_and(|parent| self.frame(parent).row.silent || self.is_distributed(parent)),
-            item,
-            map_run: None,
-            child: None,
-            last_event_id,
-        };
-        self.execution.insert(Frame::from_row(row));
-        self.changed(id);
-        id
-    }
-
-    /// Removes a frame and drops its call in flight.
-    pub fn delete(&mut self, id: FrameId) {
-        self.abandon(id);
-        self.leave_runs(id);
-        if let Some(parts) = self.execution.remove(id) {
-            self.deleted.push((id, parts));
-        }
-    }
-
-    /// Drops a frame's call in flight.
-    pub fn abandon(&mut self, id: FrameId) {
-        if self.frame(id).in_flight() {
-            let visit = self.frame(id).row.visit;
-            self.commands.push(Command::Abandon { frame: id, visit });
-        }
-    }
-
-    /// The ids of a frame's children, in the order of their index.
-    pub fn children(&self, parent: FrameId) -> Vec<FrameId> {
-        self.execution.children.get(&parent).into_iter().flatten().map(|(_, id)| *id).collect()
-    }
-
-    /// Removes everything below a frame.
-    pub fn delete_children(&mut self, parent: FrameId) {
-        // Removes the list of children at once: removing them one by one would search the list for each.
-        let children = self.execution.children.remove(&parent);
-        for (_, child) in children.into_iter().flatten() {
-            self.delete_children(child);
-            self.delete(child);
-        }
-    }
-
-    pub fn is_distributed(&self, id: FrameId) -> bool {
-        matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Map(map)) if map.distributed)
-    }
-
-    /// The machine that a frame runs: the top one, a branch's or an item processor's.
-    pub fn machine_of(&self, id: FrameId) -> Option<&StateMachine> {
-        let frame = self.frame(id);
-        let Some(parent) = frame.row.parent else { return Some(&self.execution.machine) };
-        let find = || match &self.state_of(parent)?.kind {
-            StateKind::Parallel { branches, .. } => branches.get(frame.row.index as usize).cloned(),
-            StateKind::Map(map) => Some(map.processor.clone()),
-            _ => None,
-        };
-        frame.machine(find).map(|machine| &**machine)
-    }
-
-    /// The state that a frame is in.
-    pub fn state_of(&self, id: FrameId) -> Option<&Arc<State>> {
-        self.frame(id).state(|| self.machine_of(id))
     }
 }

@@ -13,6 +13,8 @@ use crate::{
 const SECONDS_MAX: u64 = 99_999_999;
 /// The longest Wait until a timestamp, in seconds; AWS counts in 32 bits.
 const TIMESTAMP_SECONDS_AHEAD_MAX: u64 = 2_147_483_647;
+/// The cause of a Wait that ends too far ahead.
+const TOO_LONG: &str = "Wait state delay is too long.";
 
 impl Turn<'_> {
     /// Begins to wait.
@@ -30,7 +32,7 @@ impl Turn<'_> {
             }
         };
         if due_ms.saturating_sub(now) / 1_000 > TIMESTAMP_SECONDS_AHEAD_MAX {
-            return Err(self.runtime_failure(id, "Wait state delay is too long."));
+            return Err(self.runtime_failure(id, TOO_LONG));
         }
         self.row(id).frame_state = FrameState::Waiting { due_ms };
         Ok(())
@@ -44,7 +46,7 @@ impl Turn<'_> {
             };
             return match (value.as_u64(), value.as_i64()) {
                 (Some(seconds), _) if seconds <= SECONDS_MAX => Ok(seconds),
-                (Some(_), _) => Err(self.runtime_failure(id, "Wait state delay is too long.")),
+                (Some(_), _) => Err(self.runtime_failure(id, TOO_LONG)),
                 (None, Some(_)) => refuse(self, "references a negative value"),
                 (None, None) => refuse(self, "cannot be parsed as a long value"),
             };
@@ -52,7 +54,7 @@ impl Turn<'_> {
         let seconds = value.as_f64().filter(|seconds| *seconds >= 0.0 && seconds.fract() == 0.0);
         match seconds {
             Some(seconds) if seconds <= SECONDS_MAX as f64 => Ok(seconds as u64),
-            Some(_) => Err(self.runtime_failure(id, "Wait state delay is too long.")),
+            Some(_) => Err(self.runtime_failure(id, TOO_LONG)),
             None => Err(self.unexpected_type(id, template, "integer", value)),
         }
     }

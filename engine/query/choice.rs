@@ -15,7 +15,7 @@ use super::{
 };
 use operator::{OperandKind, Operator, Relation};
 use pattern::WildcardPattern;
-pub(crate) use timestamp::parse_timestamp;
+pub(crate) use timestamp::{NOT_A_TIMESTAMP, parse_timestamp};
 
 /// One comparison of a Choice Rule, parsed.
 #[derive(Debug, Clone)]
@@ -133,7 +133,7 @@ fn parse_test(operator: Operator, operand: &Value) -> Result<Test, String> {
                 return Ok(Test::Compare(kind, relation, Operand::Literal(operand.clone())));
             }
             Err(match kind {
-                OperandKind::Timestamp if operand.is_string() => "String does not match RFC3339 timestamp".to_owned(),
+                OperandKind::Timestamp if operand.is_string() => NOT_A_TIMESTAMP.to_owned(),
                 OperandKind::Timestamp => must("timestamp"),
                 OperandKind::Number => must("number"),
                 OperandKind::Boolean => must("boolean"),

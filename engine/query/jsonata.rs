@@ -114,7 +114,7 @@ impl Expression {
 
     /// The bound on its cost in this scope, in units of about 1 ns or one byte; `None` if it has no bound.
     pub fn work_units_max(&self, scope: &Scope<'_>) -> Option<u64> {
-        self.growth.work_units(self.seen_units(scope, u64::MAX))
+        self.growth.work_units(self.scope_units(scope, u64::MAX))
     }
 
     /// Evaluates the expression in this thread. `None` is JSONata's *undefined*.
@@ -132,7 +132,7 @@ impl Expression {
         moment: &Moment,
         budget: &Budget,
     ) -> Result<Option<Value>, EvaluationError> {
-        let here = self.growth.seen_units_max().map(|units_max| (units_max, self.seen_units(scope, units_max)));
+        let here = self.growth.scope_units_max().map(|units_max| (units_max, self.scope_units(scope, units_max)));
         let work = match here {
             Some((units_max, units)) if units <= units_max => self.growth.work_units(units),
             _ => None,
@@ -151,7 +151,7 @@ impl Expression {
     /// Those of `evaluate`. An expression that exhausts the memory ends the process.
     pub fn evaluate_here(&self, scope: &Scope<'_>, moment: &Moment) -> Result<Option<Value>, EvaluationError> {
         let mut context = Context::new();
-        for (name, value) in self.seen(scope) {
+        for (name, value) in self.scope_values(scope) {
             context.bind(name.to_owned(), JValue::from(value.clone()));
         }
         let options = EvaluatorOptions {
@@ -167,12 +167,12 @@ impl Expression {
     }
 
     /// The size of the values in the scope that the expression names. Stops counting above the limit.
-    fn seen_units(&self, scope: &Scope<'_>, units_max: u64) -> u64 {
-        self.seen(scope).fold(0, |units, (_, value)| growth::add_units(units, value, units_max))
+    fn scope_units(&self, scope: &Scope<'_>, units_max: u64) -> u64 {
+        self.scope_values(scope).fold(0, |units, (_, value)| growth::add_units(units, value, units_max))
     }
 
     /// The values in the scope that the expression names.
-    fn seen<'s>(&'s self, scope: &'s Scope<'_>) -> impl Iterator<Item = (&'s str, &'s Value)> {
+    fn scope_values<'s>(&'s self, scope: &'s Scope<'_>) -> impl Iterator<Item = (&'s str, &'s Value)> {
         self.variables.iter().filter_map(|name| {
             let value = match name.as_str() {
                 "states" => Some(scope.states),
@@ -183,8 +183,8 @@ impl Expression {
     }
 
     fn request<'s>(&'s self, scope: &'s Scope<'_>, moment: &Moment) -> SandboxRequest<'s> {
-        let seen = self.seen(scope).map(|(name, value)| (name.to_owned(), Cow::Borrowed(value))).collect();
-        SandboxRequest { source: Cow::Borrowed(&self.source), seen, moment: *moment }
+        let values = self.scope_values(scope).map(|(name, value)| (name.to_owned(), Cow::Borrowed(value))).collect();
+        SandboxRequest { source: Cow::Borrowed(&self.source), values, moment: *moment }
     }
 }
 

@@ -4,29 +4,30 @@
 mod adaptive_gate;
 mod asleep;
 mod awaited;
-mod beside;
 mod declined;
 mod draining;
 mod drive;
+mod durable;
 mod forget;
+mod in_lane;
 mod inline_commit;
-mod machines;
+mod parsed_machines;
 mod prefetch;
-mod replies;
 #[cfg(test)]
 mod simulation;
 mod start;
 mod subjects;
+mod turn_reply;
 
 use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::broadcast;
 
 use self::{
-    awaited::Awaited, beside::Away, declined::Declined, draining::Draining, inline_commit::InlineCommit,
-    machines::Machines, prefetch::Prefetch, subjects::Subjects,
+    awaited::Awaited, declined::Declined, draining::Draining, in_lane::InLane, inline_commit::InlineCommit,
+    parsed_machines::ParsedMachines, prefetch::Prefetch, subjects::Subjects,
 };
-pub(super) use self::{draining::COMMITS_WAIT_MAX, replies::Replies};
+pub(super) use self::{draining::COMMITS_WAIT_MAX, turn_reply::TurnReply};
 use super::{
     Clock, RunnerError, RunnerEvent,
     committer::{Commit, Committer},
@@ -35,13 +36,13 @@ use super::{
     inbox::{Inbox, Received},
     lanes::Lanes,
     message::{Committed, Message},
-    offers::{Offer, Offers, not_offered},
+    offers::Offers,
     step_call::StepCaller,
     timers::{NEVER_MS, Timers},
 };
 use crate::{
     journal::{EntryContent, JournalEntry, Note},
-    machine::{Command, Execution, ExecutionHeader, FrameState, Input, OfferedTask, Transition, advance},
+    machine::{Command, Execution, ExecutionHeader, FrameState, Input, Transition, advance},
     query::Moment,
     store::{DocumentChanges, StartData, Store, StoreError, Write},
 };
@@ -50,7 +51,7 @@ use crate::{
 pub(super) struct Driven {
     execution: Option<Box<Execution>>,
     /// Set while the execution's turn runs in a lane.
-    away: Option<Box<Away>>,
+    in_lane: Option<Box<InLane>>,
     /// Whether the last turn reached its cost limit.
     was_cut_short: bool,
     uncommitted: u32,
@@ -60,7 +61,7 @@ pub(super) struct Driven {
 
 impl Default for Driven {
     fn default() -> Self {
-        Driven { execution: None, away: None, was_cut_short: false, uncommitted: 0, due_ms: NEVER_MS }
+        Driven { execution: None, in_lane: None, was_cut_short: false, uncommitted: 0, due_ms: NEVER_MS }
     }
 }
 
@@ -83,7 +84,7 @@ pub(super) struct Dispatcher {
     settled: broadcast::Sender<Arc<ExecutionHeader>>,
     offers: Arc<Offers>,
     driven: HashMap<Arc<str>, Driven>,
-    machines: Machines,
+    machines: ParsedMachines,
     subjects: Subjects,
     awaited: Awaited,
     declined: Declined,
@@ -91,7 +92,7 @@ pub(super) struct Dispatcher {
     prefetch: Prefetch,
     calls_in_flight: usize,
     lanes: Option<Lanes>,
-    turns_beside: usize,
+    turns_in_lanes: usize,
     commits_under_way: usize,
     inline_commit: InlineCommit,
     draining: Draining,
@@ -120,7 +121,7 @@ impl Dispatcher {
             settled,
             offers,
             driven: HashMap::new(),
-            machines: Machines::default(),
+            machines: ParsedMachines::default(),
             subjects: Subjects::default(),
             awaited: Awaited::default(),
             declined: Declined::default(),
@@ -128,7 +129,7 @@ impl Dispatcher {
             prefetch: Prefetch::default(),
             calls_in_flight: 0,
             lanes: None,
-            turns_beside: 0,
+            turns_in_lanes: 0,
             commits_under_way: 0,
             inline_commit: InlineCommit::default(),
             draining: Draining::default(),
@@ -178,7 +179,7 @@ impl Dispatcher {
 
     /// Whether something can happen without time passing.
     fn is_busy(&self, inbox: &mut Inbox) -> bool {
-        self.calls_in_flight > 0 || self.turns_beside > 0 || self.commits_under_way > 0 || !inbox.is_empty()
+        self.calls_in_flight > 0 || self.turns_in_lanes > 0 || self.commits_under_way > 0 || !inbox.is_empty()
     }
 
     /// Whether due times are handled and calls are made: not while draining, after a failure of the store, or by a runner that only
@@ -191,9 +192,9 @@ impl Dispatcher {
         match message {
             Message::Start { new, reply } => self.start(*new, reply),
             Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
-            Message::SignalEarly { ref id, .. } if self.is_away(id) => {
+            Message::SignalEarly { ref id, .. } if self.is_in_lane(id) => {
                 let id = id.clone();
-                self.put_off_message(&id, message);
+                self.queue_message(&id, message);
             }
             Message::SignalEarly { id, state, answer, by, kept, reply } => {
                 self.signal_early(&id, (state, answer, by), kept, reply);
@@ -207,9 +208,9 @@ impl Dispatcher {
                     self.advance(&id, input, None, None);
                 }
             }
-            Message::Declined { ref id, .. } if self.is_away(id) => {
+            Message::Declined { ref id, .. } if self.is_in_lane(id) => {
                 let id = id.clone();
-                self.put_off_message(&id, message);
+                self.queue_message(&id, message);
             }
             Message::Declined { id, call, reason } => {
                 self.calls_in_flight -= 1;
@@ -259,19 +260,19 @@ impl Dispatcher {
     }
 
     /// Folds an input into an execution and sends the changes to the committer.
-    fn advance(&mut self, id: &str, input: Input, start_write: Option<StartWrite>, reply: Option<Replies>) {
-        if self.is_away(id) {
-            return self.put_off(&Arc::from(id), input, reply);
+    fn advance(&mut self, id: &str, input: Input, start_write: Option<StartWrite>, reply: Option<TurnReply>) {
+        if self.is_in_lane(id) {
+            return self.queue_input(&Arc::from(id), input, reply);
         }
         if let Err(error) = self.load(id) {
             let error = RunnerError::from(error);
-            return Replies::refuse(reply, error);
+            return TurnReply::refuse(reply, error);
         }
         let Some((key, _)) = self.driven.get_key_value(id) else { return };
         let key = key.clone();
         self.hold_tasks(&key);
         self.find_missing_activities(&key);
-        let Some((input, reply)) = self.run_beside(&key, input, reply) else { return };
+        let Some((input, reply)) = self.run_in_lane(&key, input, reply) else { return };
         let moment = self.moment();
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
         let transition = advance(execution, input, &moment, process_evaluator());
@@ -284,7 +285,7 @@ impl Dispatcher {
         key: &Arc<str>,
         mut transition: Transition,
         start_write: Option<StartWrite>,
-        reply: Option<Replies>,
+        reply: Option<TurnReply>,
     ) {
         let (id, key) = (&**key, key.clone());
         let Some(driven) = self.driven.get_mut(id) else { return };
@@ -293,7 +294,7 @@ impl Dispatcher {
         if execution.awaits_executions() {
             self.awaited.note(&key, &transition);
         }
-        let reply = Replies::of_turn(reply, id, &transition);
+        let reply = TurnReply::after_turn(reply, id, &transition);
         let commands = std::mem::take(&mut transition.commands);
         let entries = transition.entries.clone();
         let polled = polled(id, &transition);
@@ -302,11 +303,11 @@ impl Dispatcher {
         let header =
             (settled || reply.is_some()).then(|| changed.unwrap_or_else(|| Arc::new(execution.header.clone())));
         let environment = execution.header.environment.clone();
-        let committed = Committed { id: key.clone(), environment, commands, entries, header, replies: reply };
+        let committed = Committed { id: key.clone(), environment, commands, entries, header, reply };
         if transition.is_empty() && start_write.is_none() {
             self.carry_out(committed);
             self.show_asleep(&key);
-            return self.let_go_ended(&key);
+            return self.unload_ended(&key);
         }
         driven.uncommitted += 1;
         let (start, documents) = start_write.map(|start| (start.data, start.documents)).unzip();
@@ -335,69 +336,9 @@ impl Dispatcher {
         }
     }
 
-    fn durable(&mut self, committed: Committed) {
-        self.commits_under_way = self.commits_under_way.saturating_sub(1);
-        let id = committed.id.clone();
-        if let Some(driven) = self.driven.get_mut(&id) {
-            driven.uncommitted -= 1;
-        }
-        self.carry_out(committed);
-        self.release_declined(&id);
-        self.show_asleep(&id);
-        self.let_go(&id);
-    }
-
     /// Sends an event to all watchers.
     fn show(&self, event: RunnerEvent) {
         let _ = self.events.send(Arc::new(Broadcast::Event(event)));
-    }
-
-    /// Shows the entries of a durable turn and carries out its commands.
-    fn carry_out(&mut self, committed: Committed) {
-        let Committed { id, environment, commands, entries, header, replies } = committed;
-        // A watcher that subscribes later reads the entries from the store.
-        if self.events.receiver_count() > 0 {
-            for entry in entries.iter() {
-                self.show(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
-            }
-        }
-        let mut withheld = Vec::new();
-        for command in commands {
-            match command {
-                Command::CallStep(call) if self.accepts_work() => {
-                    self.calls_in_flight += 1;
-                    if self.declined.forget(&id, call.frame) {
-                        self.wake_at(&id, self.clock.now_ms());
-                    }
-                    self.calls.call(&id, environment.clone(), *call);
-                }
-                // The turn was in progress when the drain began: in a lane, or its commit was being written.
-                Command::CallStep(call) if self.draining.has_begun() => {
-                    let reason = "the process that was to make it stopped".to_owned();
-                    withheld.push(Input::Withheld {
-                        frame: call.frame,
-                        visit: call.visit,
-                        attempt: call.attempt,
-                        reason,
-                    });
-                }
-                Command::CallStep(_) => {}
-                Command::Abandon { frame, visit } => self.calls.abandon(&id, frame, visit),
-                Command::Offer(offered) => self.offer(&id, *offered),
-                Command::WakeAt { due_ms } => self.wake_at(&id, due_ms),
-                Command::NoWake => self.wake_at(&id, NEVER_MS),
-                // A pause keeps the timers: frames that wait beside the paused call continue.
-                Command::Settled => {
-                    if let Some(header) = &header {
-                        let _ = self.settled.send(header.clone());
-                        self.show(RunnerEvent::Settled { header: header.clone() });
-                    }
-                    self.wake_awaiting(&id);
-                }
-            }
-        }
-        Replies::confirm(replies, header.as_deref());
-        withheld.into_iter().for_each(|input| self.advance(&id, input, None, None));
     }
 
     /// Makes the next turn begin no Task if this runner accepts no work, because it would not make the Task's call. Once a runner accepts
@@ -418,36 +359,6 @@ impl Dispatcher {
             let named = execution.machine.activities.iter();
             execution.missing_activities =
                 named.filter(|activity| !self.offers.has_activity(activity)).cloned().collect();
-        }
-    }
-
-    fn offer(&mut self, id: &str, OfferedTask { activity, token, input }: OfferedTask) {
-        match self.offers.has_activity(&activity) {
-            true => self.offers.put(&activity, Offer { token, input }),
-            false => self.advance(id, not_offered(&activity, token), None, None),
-        }
-    }
-
-    /// Drops an execution from memory if nothing of it is in flight; a timer reloads it.
-    fn let_go(&mut self, id: &Arc<str>) {
-        let Some(driven) = self.driven.get_mut(id) else { return };
-        let Some(execution) = &driven.execution else { return };
-        if driven.uncommitted > 0 || execution.in_flight() {
-            return;
-        }
-        let over = execution.header.status != crate::machine::ExecutionStatus::Running;
-        driven.execution = None;
-        if over {
-            self.wake_at(id, NEVER_MS);
-            self.driven.remove(id);
-        }
-    }
-
-    /// Drops an execution that has ended and that an input loaded into memory again.
-    fn let_go_ended(&mut self, id: &Arc<str>) {
-        let execution = self.driven.get(id).and_then(|driven| driven.execution.as_ref());
-        if execution.is_some_and(|execution| execution.header.status != crate::machine::ExecutionStatus::Running) {
-            self.let_go(id);
         }
     }
 

@@ -127,6 +127,20 @@ impl Follow {
         }
     }
 
+    /// Waits until the execution has ended or is paused, and returns its header.
+    ///
+    /// # Errors
+    /// The store cannot be read; [`RunnerError::Stopped`] if the runner stops first, or the execution is deleted.
+    pub async fn settled(&mut self) -> Result<Arc<ExecutionHeader>, RunnerError> {
+        loop {
+            match self.next().await? {
+                Some(RunnerEvent::Settled { header }) => return Ok(header),
+                Some(_) => {}
+                None => return Err(RunnerError::Stopped),
+            }
+        }
+    }
+
     fn read_entries(&mut self) -> Result<(), RunnerError> {
         self.stored = self.store.entries(&self.execution, self.next_sequence, EVENTS_KEPT)?.into();
         Ok(())

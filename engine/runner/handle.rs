@@ -79,11 +79,12 @@ impl RunnerHandle {
 
     async fn ask<T>(&self, message: impl FnOnce(Reply<T>) -> Message) -> Result<T, RunnerError> {
         let (reply, answer) = oneshot::channel();
-        self.threads.messages.send(message(reply)).map_err(|_| self.gone())?;
-        answer.await.map_err(|_| self.gone())?
+        self.threads.messages.send(message(reply)).map_err(|_| self.stopped())?;
+        answer.await.map_err(|_| self.stopped())?
     }
 
-    fn gone(&self) -> RunnerError {
+    /// Why the dispatcher does not answer.
+    fn stopped(&self) -> RunnerError {
         self.failure.borrow().clone().map_or(RunnerError::Stopped, RunnerError::Store)
     }
 

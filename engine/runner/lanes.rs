@@ -19,7 +19,7 @@ use queue::Queue;
 
 use super::{
     Clock,
-    dispatcher::Replies,
+    dispatcher::TurnReply,
     evaluation::process_evaluator,
     message::{Message, Messages},
 };
@@ -41,7 +41,7 @@ pub(super) struct LaneTurn {
     pub input: Input,
     /// All randomness of the turn.
     pub entropy: u64,
-    pub reply: Option<Replies>,
+    pub reply: Option<TurnReply>,
     /// Set while the turn runs if it must end after the current state.
     pub is_interrupted: Arc<AtomicBool>,
 }
@@ -51,7 +51,7 @@ pub(super) struct FinishedTurn {
     pub id: Arc<str>,
     pub execution: Box<Execution>,
     pub transition: Transition,
-    pub reply: Option<Replies>,
+    pub reply: Option<TurnReply>,
 }
 
 /// The threads. They start with the first turns and end when this is dropped.

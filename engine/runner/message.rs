@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{RunnerError, dispatcher::Replies, event::Asleep, lanes::FinishedTurn};
+use super::{RunnerError, dispatcher::TurnReply, event::Asleep, lanes::FinishedTurn};
 use crate::{
     asl::StateMachine,
     journal::{JournalEntry, Signaller},
@@ -179,5 +179,5 @@ pub(super) struct Committed {
     pub commands: Vec<Command>,
     pub entries: Arc<Vec<JournalEntry>>,
     pub header: Option<Arc<ExecutionHeader>>,
-    pub replies: Option<Replies>,
+    pub reply: Option<TurnReply>,
 }

@@ -88,14 +88,7 @@ fn token(handle: &RunnerHandle, id: &str, state: &str) -> Option<TaskToken> {
 }
 
 async fn until_settled(handle: &RunnerHandle, id: &str) -> Arc<ExecutionHeader> {
-    let mut follow = handle.follow(id, 1);
-    loop {
-        match follow.next().await.unwrap() {
-            Some(RunnerEvent::Settled { header }) => return header,
-            Some(_) => {}
-            None => panic!("the runner stopped"),
-        }
-    }
+    handle.follow(id, 1).settled().await.unwrap()
 }
 
 #[tokio::test]

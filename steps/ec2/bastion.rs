@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use aws_sdk_ec2::types::{Filter, Instance, InstanceNetworkInterface, SecurityGroup};
+use aws_sdk_ec2::types::{Instance, InstanceNetworkInterface, SecurityGroup};
 use engine::step::{Answer, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{filter, holders, key_pair, of_deployment, security_group, security_group_rule};
+use super::{filter, holders, key_pair, not_terminated, of_deployment, security_group, security_group_rule};
 use crate::{Environment, failure::failure, found_tags, tags::sanitised};
-
-/// The states of an instance whose network interface uses its security groups.
-const NOT_TERMINATED: [&str; 5] = ["pending", "running", "stopping", "stopped", "shutting-down"];
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
@@ -109,13 +106,12 @@ async fn find_bastion(
 }
 
 async fn instances(environment: &Environment, input: &FindBastion) -> Result<Vec<Instance>, StepError> {
-    let states = NOT_TERMINATED.map(str::to_owned).to_vec();
     let found = environment
         .ec2_reads()
         .describe_instances()
         .filters(of_deployment(&input.deployment))
         .filters(filter("tag:Name", &sanitised(&input.name)))
-        .filters(Filter::builder().name("instance-state-name").set_values(Some(states)).build())
+        .filters(not_terminated())
         .send()
         .await
         .map_err(|error| failure("ec2:DescribeInstances", error))?;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     filter,
-    zones::{Zones, available},
+    zones::{Zones, available, too_few},
 };
 use crate::{Environment, failure::failure};
 
@@ -122,9 +122,7 @@ fn choose(
     // With an unknown zone, the offers of all zones of the region are checked.
     let wanted = input.availability_zones.as_deref().filter(|_| unknown.is_empty()).unwrap_or(zones);
     if wanted.len() < *count {
-        let plural = if wanted.len() == 1 { "" } else { "s" };
-        let cause = format!("region {region} has only {} Availability Zone{plural}; {count} are needed", wanted.len());
-        problems.push((cause, "Choose another region."));
+        problems.push(too_few(region, wanted.len(), *count));
     }
     let for_database: Vec<&String> = wanted.iter().filter(|zone| database.contains(*zone)).collect();
     let needed = if input.database_multi_az { *count } else { 1 };

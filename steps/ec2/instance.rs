@@ -11,10 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{filter, gone, gone_already, instance_wait::find_instance, of_deployment};
+use super::{deleted, filter, gone_already, instance_wait::find_instance, of_deployment};
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_missing},
+    failure::{failure, failure_for},
     found_tags,
     outcome::earlier_call_may_be_listed,
     plan::{Bill, Prices},
@@ -210,9 +210,6 @@ async fn terminate_instance(
         }
         Some(_) => {}
     }
-    match environment.ec2().terminate_instances().instance_ids(&input.instance_id).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, &input.instance_id),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.instance_id),
-        Err(error) => Err(failure("ec2:TerminateInstances", error)),
-    }
+    let answer = environment.ec2().terminate_instances().instance_ids(&input.instance_id).send().await;
+    deleted(&context, (RESOURCE_TYPE, &input.instance_id), "ec2:TerminateInstances", answer)
 }

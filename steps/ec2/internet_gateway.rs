@@ -7,7 +7,7 @@ use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, S
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{change_of_part, filter, gone, gone_already, holders, of_deployment};
+use super::{change_of_part, deleted, filter, gone, gone_already, holders, of_deployment};
 use crate::{
     Environment, Nothing,
     failure::{code_of, failure, failure_for, is_missing},
@@ -186,9 +186,6 @@ async fn delete_internet_gateway(
     input: InternetGatewayId,
 ) -> StepResult<Nothing> {
     let id = &input.internet_gateway_id;
-    match environment.ec2().delete_internet_gateway().internet_gateway_id(id).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, id),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, id),
-        Err(error) => Err(failure("ec2:DeleteInternetGateway", error)),
-    }
+    let answer = environment.ec2().delete_internet_gateway().internet_gateway_id(id).send().await;
+    deleted(&context, (RESOURCE_TYPE, id), "ec2:DeleteInternetGateway", answer)
 }

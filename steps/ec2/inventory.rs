@@ -1,13 +1,13 @@
 //! Finds the instances, key pairs, security groups and networks of a deployment, and the holder of its key pair's name.
 //! EC2 filters by tag itself.
 
-use aws_sdk_ec2::types::{Filter, RouteTable, SecurityGroup, Tag};
+use aws_sdk_ec2::types::{RouteTable, SecurityGroup, Tag};
 use engine::step::StepError;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{filter, of_deployment, security_group_rule};
+use super::{filter, not_terminated, of_deployment, security_group_rule};
 use crate::{
     Environment,
     failure::failure,
@@ -43,8 +43,6 @@ pub(crate) struct FoundInternetGateway {
 
 /// The names of the groups in the order of deletion: a group precedes the groups that its rules refer to.
 const ORDER: [&str; 4] = ["DB", "WebApp", "Load Balancer HTTPS", "SSH from Internet"];
-/// A terminated instance keeps its tags for an hour and does not count.
-const NOT_TERMINATED: [&str; 5] = ["pending", "running", "shutting-down", "stopping", "stopped"];
 
 /// Reads all pages of a call that is filtered by the deployment's tag, and collects `$pick` of each item.
 macro_rules! tagged {
@@ -103,9 +101,7 @@ fn knows_name(environment: &Environment, id: Option<&str>, tags: &[Tag]) {
 }
 
 async fn instances(environment: &Environment, deployment: &str) -> Result<Vec<String>, StepError> {
-    let states = NOT_TERMINATED.map(str::to_owned).to_vec();
-    let alive = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
-    let call = environment.ec2_reads().describe_instances().filters(alive);
+    let call = environment.ec2_reads().describe_instances().filters(not_terminated());
     let reservations =
         tagged!(deployment, "ec2:DescribeInstances", call, |reservation| reservation.instances.unwrap_or_default());
     for instance in &reservations {

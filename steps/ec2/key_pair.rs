@@ -10,10 +10,10 @@ use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, S
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{filter, gone, gone_already};
+use super::{deleted, filter, gone_already};
 use crate::{
     Environment, Nothing,
-    failure::{failure, is_already_there, is_missing, name_taken},
+    failure::{failure, is_already_there, name_taken},
     found_tags,
     tags::Tags,
 };
@@ -212,11 +212,8 @@ async fn delete_key_pair(environment: Arc<Environment>, context: StepContext, in
     let Some(key_name) = found.and_then(|found| found.key_name) else {
         return gone_already(&context, RESOURCE_TYPE, &input.key_pair_id);
     };
-    match environment.ec2().delete_key_pair().key_name(key_name).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, &input.key_pair_id),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.key_pair_id),
-        Err(error) => Err(failure("ec2:DeleteKeyPair", error)),
-    }
+    let answer = environment.ec2().delete_key_pair().key_name(key_name).send().await;
+    deleted(&context, (RESOURCE_TYPE, &input.key_pair_id), "ec2:DeleteKeyPair", answer)
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use engine::step::{Answer, ChangeAction, Registry, ResourceChange, StepContext, 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{change_of_part, filter, gone, gone_already, of_deployment};
+use super::{change_of_part, deleted, filter, of_deployment};
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_missing},
+    failure::{failure, failure_for},
     found_tags,
     outcome::earlier_call_may_be_listed,
     plan::is_unknown,
@@ -272,22 +272,19 @@ async fn disassociate_route_table(
     context: StepContext,
     input: AssociationId,
 ) -> StepResult<Nothing> {
-    match environment.ec2().disassociate_route_table().association_id(&input.association_id).send().await {
-        Ok(_) => gone(ASSOCIATION, &input.association_id),
-        Err(error) if is_missing(&error) => gone_already(&context, ASSOCIATION, &input.association_id),
-        Err(error) => Err(failure("ec2:DisassociateRouteTable", error)),
-    }
+    let answer = environment.ec2().disassociate_route_table().association_id(&input.association_id).send().await;
+    deleted(&context, (ASSOCIATION, &input.association_id), "ec2:DisassociateRouteTable", answer)
 }
 
 async fn delete_route(environment: Arc<Environment>, context: StepContext, input: DeleteRoute) -> StepResult<Nothing> {
     let call = environment.ec2().delete_route().route_table_id(&input.route_table_id);
-    match call.destination_cidr_block(&input.destination_cidr).send().await {
-        Ok(_) => gone(ROUTE, &format!("{} {}", input.route_table_id, input.destination_cidr)),
-        Err(error) if is_missing(&error) => {
-            gone_already(&context, ROUTE, &format!("{} {}", input.route_table_id, input.destination_cidr))
-        }
-        Err(error) => Err(failure("ec2:DeleteRoute", error)),
-    }
+    let answer = call.destination_cidr_block(&input.destination_cidr).send().await;
+    deleted(
+        &context,
+        (ROUTE, &format!("{} {}", input.route_table_id, input.destination_cidr)),
+        "ec2:DeleteRoute",
+        answer,
+    )
 }
 
 async fn delete_route_table(
@@ -295,9 +292,6 @@ async fn delete_route_table(
     context: StepContext,
     input: RouteTableId,
 ) -> StepResult<Nothing> {
-    match environment.ec2().delete_route_table().route_table_id(&input.route_table_id).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, &input.route_table_id),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.route_table_id),
-        Err(error) => Err(failure("ec2:DeleteRouteTable", error)),
-    }
+    let answer = environment.ec2().delete_route_table().route_table_id(&input.route_table_id).send().await;
+    deleted(&context, (RESOURCE_TYPE, &input.route_table_id), "ec2:DeleteRouteTable", answer)
 }

@@ -58,16 +58,19 @@ pub(super) fn available(zones: &[AvailabilityZone]) -> Vec<String> {
     names
 }
 
+/// The cause and the hint of the error if a region has fewer zones than are needed.
+pub(super) fn too_few(region: &str, zones: usize, needed: usize) -> (String, &'static str) {
+    let plural = if zones == 1 { "" } else { "s" };
+    let cause = format!("region {region} has only {zones} Availability Zone{plural}; {needed} are needed");
+    (cause, "Choose another region.")
+}
+
 /// The first `count` zones by name, so that every run chooses the same ones.
 fn choose(zones: &[AvailabilityZone], region: &str, count: usize) -> Result<Vec<String>, StepError> {
     let mut names = available(zones);
     if names.len() < count {
-        let plural = if names.len() == 1 { "" } else { "s" };
-        return Err(StepError::new(
-            ErrorClass::Invalid,
-            format!("region {region} has only {} Availability Zone{plural}; {count} are needed", names.len()),
-        )
-        .hint("Choose another region."));
+        let (cause, hint) = too_few(region, names.len(), count);
+        return Err(StepError::new(ErrorClass::Invalid, cause).hint(hint));
     }
     names.truncate(count);
     Ok(names)

@@ -12,7 +12,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, is_missing, name_taken},
     found_tags,
-    outcome::{gone, gone_already, incomplete_answer},
+    outcome::{deleted, gone_already, incomplete_answer},
     tags::Tags,
 };
 
@@ -102,9 +102,6 @@ async fn delete_cluster(environment: Arc<Environment>, context: StepContext, inp
     if find(&environment, &input.cluster_arn).await?.is_none() {
         return gone_already(&context, RESOURCE_TYPE, &input.cluster_arn);
     }
-    match environment.ecs().delete_cluster().cluster(&input.cluster_arn).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, &input.cluster_arn),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.cluster_arn),
-        Err(error) => Err(failure("ecs:DeleteCluster", error)),
-    }
+    let answer = environment.ecs().delete_cluster().cluster(&input.cluster_arn).send().await;
+    deleted(&context, (RESOURCE_TYPE, &input.cluster_arn), "ecs:DeleteCluster", answer)
 }

@@ -11,7 +11,7 @@ use super::tags_of;
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
-    outcome::{gone, gone_already},
+    outcome::{deleted, gone_already},
     plan::is_unknown,
     tags::Tags,
 };
@@ -214,11 +214,8 @@ async fn delete_listener(
         Err(error) if is_missing(&error) => return gone_already(&context, RESOURCE_TYPE, arn),
         Err(error) => return Err(failure("elasticloadbalancing:DescribeListeners", error)),
     }
-    match environment.elbv2().delete_listener().listener_arn(arn).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, arn),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, arn),
-        Err(error) => Err(failure("elasticloadbalancing:DeleteListener", error)),
-    }
+    let answer = environment.elbv2().delete_listener().listener_arn(arn).send().await;
+    deleted(&context, (RESOURCE_TYPE, arn), "elasticloadbalancing:DeleteListener", answer)
 }
 
 #[cfg(test)]

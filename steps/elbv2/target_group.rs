@@ -13,7 +13,7 @@ use super::tags_of;
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
-    outcome::{cannot_change, gone, gone_already},
+    outcome::{cannot_change, deleted, gone_already},
     tags::{Tags, only_one},
 };
 
@@ -199,11 +199,8 @@ async fn delete_target_group(
         Err(error) if is_missing(&error) => return gone_already(&context, RESOURCE_TYPE, arn),
         Err(error) => return Err(failure("elasticloadbalancing:DescribeTargetGroups", error)),
     }
-    match environment.elbv2().delete_target_group().target_group_arn(arn).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, arn),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, arn),
-        Err(error) => Err(failure("elasticloadbalancing:DeleteTargetGroup", error)),
-    }
+    let answer = environment.elbv2().delete_target_group().target_group_arn(arn).send().await;
+    deleted(&context, (RESOURCE_TYPE, arn), "elasticloadbalancing:DeleteTargetGroup", answer)
 }
 
 #[cfg(test)]

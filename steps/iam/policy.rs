@@ -11,7 +11,7 @@ use super::{ROLE, role_ending, says};
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
-    outcome::{change_of_part, gone, gone_already, made_id, nothing_to_do, setting_changed},
+    outcome::{change_of_part, deleted, made_id, nothing_to_do, setting_changed},
 };
 
 const INLINE_POLICY: &str = "AWS::IAM::RolePolicy";
@@ -165,13 +165,13 @@ async fn delete_role_policy(
     input: InlinePolicy,
 ) -> StepResult<Nothing> {
     let call = environment.iam().delete_role_policy().role_name(&input.role_name).policy_name(&input.policy_name);
-    match call.send().await {
-        Ok(_) => gone(INLINE_POLICY, &format!("{}/{}", input.role_name, input.policy_name)),
-        Err(error) if is_missing(&error) => {
-            gone_already(&context, INLINE_POLICY, &format!("{}/{}", input.role_name, input.policy_name))
-        }
-        Err(error) => Err(failure("iam:DeleteRolePolicy", error)),
-    }
+    let answer = call.send().await;
+    deleted(
+        &context,
+        (INLINE_POLICY, &format!("{}/{}", input.role_name, input.policy_name)),
+        "iam:DeleteRolePolicy",
+        answer,
+    )
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     found_tags,
-    outcome::{gone, gone_already, incomplete_answer, made_id},
+    outcome::{deleted, incomplete_answer, made_id},
     tags::Tags,
 };
 
@@ -133,9 +133,6 @@ async fn found_role(
 }
 
 async fn delete_role(environment: Arc<Environment>, context: StepContext, input: RoleName) -> StepResult<Nothing> {
-    match environment.iam().delete_role().role_name(&input.role_name).send().await {
-        Ok(_) => gone(ROLE, &input.role_name),
-        Err(error) if is_missing(&error) => gone_already(&context, ROLE, &input.role_name),
-        Err(error) => Err(failure("iam:DeleteRole", error)),
-    }
+    let answer = environment.iam().delete_role().role_name(&input.role_name).send().await;
+    deleted(&context, (ROLE, &input.role_name), "iam:DeleteRole", answer)
 }

@@ -7,16 +7,16 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Environment, SERVICES};
+use crate::{Environment, SERVICES, service::actions_of};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
-    let actions: Vec<&str> = SERVICES.iter().flat_map(|service| service.change_actions()).copied().collect();
-    let environment = Arc::clone(environment);
-    registry.register(
+    step!(
+        registry,
+        environment,
         "preflight:checkChanges",
         "Checks that what the deployment has already can become what the input describes.",
-        &actions,
-        move |context, input| check_changes(Arc::clone(&environment), context, input),
+        actions_of(|service| service.change_actions()),
+        check_changes
     );
 }
 

@@ -6,16 +6,20 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{Environment, SERVICES, service::CheckNames, tags::FoundTags};
+use crate::{
+    Environment, SERVICES,
+    service::{CheckNames, actions_of},
+    tags::FoundTags,
+};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
-    let actions: Vec<&str> = SERVICES.iter().flat_map(|service| service.name_actions()).copied().collect();
-    let environment = Arc::clone(environment);
-    registry.register(
+    step!(
+        registry,
+        environment,
         "preflight:checkNames",
         "Checks that every name that the deployment needs is free or already its own.",
-        &actions,
-        move |context, input| check_names(Arc::clone(&environment), context, input),
+        actions_of(|service| service.name_actions()),
+        check_names
     );
 }
 

@@ -13,6 +13,9 @@ use crate::local::{FILES, LocalSettings, PROGRAM_VARIABLES};
 /// its own.
 const REFUSED_PREFIXES: [&str; 2] = ["FLOW_", "LD_"];
 
+/// The problem of arguments that give a program two standard inputs.
+pub const TWO_INPUTS: &str = "Input and Stdin both name the standard input: set one of them";
+
 /// Why no definition may set a variable of a program, whatever the operator allows; `None` if one may.
 pub fn refused_variable(name: &str) -> Option<String> {
     let is_letter = |character: char| character.is_ascii_alphabetic() || character == '_';
@@ -54,7 +57,7 @@ pub(super) async fn request(settings: &LocalSettings, execution: &str, run: Run)
     let input = match (stdin, input) {
         (None, input) => input.to_string(),
         (Some(_), input) if input != Value::Null => {
-            return Err(invalid("Input and Stdin both name the standard input: set one of them".to_owned()));
+            return Err(invalid(TWO_INPUTS.to_owned()));
         }
         (Some(text), _) if text.len() > INPUT_BYTES_MAX => {
             let message =

@@ -11,7 +11,7 @@ use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_already_there, is_missing, name_taken},
     found_tags,
-    outcome::{gone, gone_already, same_set},
+    outcome::{deleted, same_set},
     tags::{FoundTags, Tags},
 };
 
@@ -149,9 +149,6 @@ async fn delete_subnet_group(
     context: StepContext,
     input: SubnetGroupName,
 ) -> StepResult<Nothing> {
-    match environment.rds().delete_db_subnet_group().db_subnet_group_name(&input.name).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, &input.name),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &input.name),
-        Err(error) => Err(failure("rds:DeleteDBSubnetGroup", error)),
-    }
+    let answer = environment.rds().delete_db_subnet_group().db_subnet_group_name(&input.name).send().await;
+    deleted(&context, (RESOURCE_TYPE, &input.name), "rds:DeleteDBSubnetGroup", answer)
 }

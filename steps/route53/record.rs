@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::{RESOURCE_TYPE, normal, record_id};
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_missing},
-    outcome::{change_without_tags, gone, gone_already, nothing_to_do},
+    failure::failure_for,
+    outcome::{change_without_tags, deleted, gone_already, nothing_to_do},
     plan::is_unknown,
 };
 
@@ -179,11 +179,8 @@ async fn delete_record(environment: Arc<Environment>, context: StepContext, inpu
     // Route 53 deletes a record only if its complete description matches.
     let batch = ChangeBatch::builder().changes(record_change(RecordAction::Delete, record)?).build();
     let call = environment.route53().change_resource_record_sets().hosted_zone_id(&input.hosted_zone_id);
-    match call.change_batch(batch.map_err(|error| incomplete(&error))?).send().await {
-        Ok(_) => gone(RESOURCE_TYPE, &id),
-        Err(error) if is_missing(&error) => gone_already(&context, RESOURCE_TYPE, &id),
-        Err(error) => Err(failure("route53:ChangeResourceRecordSets", error)),
-    }
+    let answer = call.change_batch(batch.map_err(|error| incomplete(&error))?).send().await;
+    deleted(&context, (RESOURCE_TYPE, &id), "route53:ChangeResourceRecordSets", answer)
 }
 
 #[cfg(test)]

@@ -17,12 +17,13 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{hosts::SshHost, key_file::read_private_key};
-use crate::{local::LocalSettings, shell::single_quoted};
+use crate::{
+    local::{LocalSettings, OUTPUT_BYTES_MAX, run_time_left},
+    shell::single_quoted,
+};
 
 /// How long connection, key exchange and login may take together.
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
-/// The longest run time in a state without TimeoutSeconds.
-const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
 /// How long before the deadline of its state the step stops the program, so that the failure is the step's and says what may still run.
 const BEFORE_DEADLINE_MAX: Duration = Duration::from_secs(1);
 /// How long sending a signal may take.
@@ -30,8 +31,6 @@ const SIGNAL_TIME_MAX: Duration = Duration::from_millis(500);
 /// The interval of keep-alive requests, and how many of their answers may be missing.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVES_MISSING_MAX: usize = 3;
-/// The largest output, in bytes (Step Functions quotas: the result of a Task).
-const OUTPUT_BYTES_MAX: usize = 262_144;
 /// How much of the end of standard error is kept, in bytes.
 const ERROR_TAIL_BYTES: usize = 2_000;
 
@@ -76,8 +75,7 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
         return Err(outcome_unknown("Ssh.OutcomeUnknown", &cause));
     }
     let host = SshHost::find(settings.ssh_hosts.as_deref(), &input.host, &context.execution)?;
-    let time_left =
-        context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)));
+    let time_left = run_time_left(&context);
     let time_left = time_left.saturating_sub(BEFORE_DEADLINE_MAX.min(time_left / 5));
     let begun = tokio::time::Instant::now();
     let login_max = LOGIN_TIME_MAX.min(time_left);

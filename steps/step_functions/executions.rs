@@ -66,6 +66,8 @@ pub struct RemoteEvent {
     pub cause: Option<String>,
     /// The number of items of a Map, or the number of redrives.
     pub count: Option<u64>,
+    /// The variables that the exit of a state assigned.
+    pub assigned_variables: Option<serde_json::Map<String, serde_json::Value>>,
     /// The name of an activity's worker.
     pub worker: Option<String>,
     /// `TimeoutSeconds` of a call that is scheduled.
@@ -233,6 +235,10 @@ fn of_states(event: &HistoryEvent, found: &mut RemoteEvent) {
     }
     if let Some(details) = &event.state_exited_event_details {
         (found.name, found.data) = (Some(details.name.clone()), details.output.clone());
+        // A value that the service has cut is no JSON, and is left out.
+        let value = |(name, text): (&String, &String)| Some((name.clone(), serde_json::from_str(text).ok()?));
+        found.assigned_variables =
+            details.assigned_variables.as_ref().map(|assigned| assigned.iter().filter_map(value).collect());
     }
     if let Some(details) = &event.map_state_started_event_details {
         found.count = u64::try_from(details.length).ok();

@@ -6,16 +6,16 @@ use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRes
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Environment, SERVICES, rds::FinalSnapshot};
+use crate::{Environment, SERVICES, rds::FinalSnapshot, service::actions_of};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
-    let actions: Vec<&str> = SERVICES.iter().flat_map(|service| service.deletion_actions()).copied().collect();
-    let environment = Arc::clone(environment);
-    registry.register(
+    step!(
+        registry,
+        environment,
         "teardown:checkDeletions",
         "Checks that AWS will delete what was found: others use neither its networks nor its security groups, and snapshots are possible.",
-        &actions,
-        move |context, input| check_deletions(Arc::clone(&environment), context, input),
+        actions_of(|service| service.deletion_actions()),
+        check_deletions
     );
 }
 

@@ -1,7 +1,5 @@
 //! `flow resume --from STATE`: shows which calls may be repeated, and asks for consent.
 
-use std::io::IsTerminal;
-
 use api::flow::PlanReentryResponse;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
@@ -11,7 +9,7 @@ use crate::{
     global::Global,
     ids::REHEARSAL_PREFIX,
     owner::Handle,
-    person::question::question,
+    person::question,
     proposed::{OPTIONS, again_from},
     shell::quote_name,
 };
@@ -51,12 +49,6 @@ pub async fn agree(
     if agreed {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() {
-        let message = "there is no terminal to ask on: nothing was changed";
-        return Err(CliError::refused(message).hint("--yes continues without asking"));
-    }
-    match question(format!("Resume {} from {}? [y/N] ", header.id, planned.state_path)).await? {
-        true => Ok(()),
-        false => Err(CliError::refused("not confirmed: nothing was changed")),
-    }
+    question::can_ask("--yes continues without asking")?;
+    question::consent(format!("Resume {} from {}? [y/N] ", header.id, planned.state_path)).await
 }

@@ -7,7 +7,7 @@ use crate::{
     exit::CliError,
     global::{Global, Output},
     interrupt,
-    person::question::question,
+    person::question,
     ui::text::visible,
 };
 
@@ -16,10 +16,10 @@ use crate::{
 /// # Errors
 /// Neither.
 pub fn can_be_had(arguments: &RunArguments) -> Result<(), CliError> {
-    if arguments.yes || std::io::stdin().is_terminal() {
+    if arguments.yes {
         return Ok(());
     }
-    Err(CliError::refused("there is no terminal to ask on: nothing was changed").hint("--yes runs it without asking"))
+    question::can_ask("--yes runs it without asking")
 }
 
 /// Asks whether to run the plan.
@@ -30,10 +30,7 @@ pub async fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> 
     if arguments.yes {
         return Ok(());
     }
-    if question(format!("Run {}? [y/N] ", visible(&plan.name))).await? {
-        return Ok(());
-    }
-    Err(CliError::refused("not confirmed: nothing was changed"))
+    question::consent(format!("Run {}? [y/N] ", visible(&plan.name))).await
 }
 
 /// The time limit of the question whether to tear down a rehearsal. Without it, a run on an unattended terminal would never end.
@@ -52,7 +49,7 @@ pub async fn tear_down(global: &Global, arguments: &RunArguments, teardown: &Run
         return Ok(false);
     }
     let seconds = TEAR_DOWN_TIME.as_secs();
-    let asked = question(format!("Tear down now? Without an answer within {seconds} s it stays. [y/N] "));
+    let asked = question::question(format!("Tear down now? Without an answer within {seconds} s it stays. [y/N] "));
     // The execution has succeeded: a signal answers the question, and is not the end of the command.
     let _orderly = interrupt::Orderly::begin();
     let answer = tokio::select! {

@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, path::Path};
 
 use deploy::CompileOptions;
-use engine::{machine::ExecutionStatus, step::Registry};
+use engine::{
+    machine::{ExecutionStatus, PAYLOAD_BYTES_MAX},
+    step::Registry,
+};
 use serde_json::Value;
 
 use super::{Plan, RunArguments, again::Earlier, consent, existing};
@@ -24,9 +27,6 @@ use crate::{
     this_process,
 };
 
-/// The longest input of an execution, in bytes (Developer Guide, "Service quotas").
-const INPUT_BYTES_MAX: usize = 256 << 10;
-
 /// Starts an execution of a deployed workflow and watches it.
 ///
 /// # Errors
@@ -40,8 +40,10 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
         return Err(CliError::refused("--plan-file is for this machine's engine: Step Functions makes no plan"));
     }
     let bytes = plan.input.to_string().len();
-    if bytes > INPUT_BYTES_MAX {
-        return Err(CliError::refused(format!("the input has {bytes} bytes; Step Functions takes {INPUT_BYTES_MAX}")));
+    if bytes > PAYLOAD_BYTES_MAX {
+        return Err(CliError::refused(format!(
+            "the input has {bytes} bytes; Step Functions takes {PAYLOAD_BYTES_MAX}"
+        )));
     }
     if !arguments.plan {
         consent::can_be_had(arguments)?;
@@ -57,7 +59,11 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));
     let _orderly = interrupt::Orderly::begin();
     interrupt::check()?;
-    let existing = executions.start(&deployed, &id, &plan.input).await?;
+    let unconfirmed = |exit| {
+        let message = format!("stopped; no answer has confirmed that {id} is started");
+        CliError::new(exit, message).hint(format!("flow status {}{OPTIONS}   shows whether it is", quote_name(&id)))
+    };
+    let existing = interrupt::confirmed(executions.start(&deployed, &id, &plan.input), unconfirmed).await?;
     let ended = existing.filter(|status| *status != ExecutionStatus::Running);
     this_process::is_about(&id);
     let mut display = existing::display(global, handle, &id, ended);

@@ -9,7 +9,7 @@ use workflows::Workflow;
 
 use super::{RunArguments, again::Earlier, planned::MadePlan};
 use crate::{
-    checks::{self, DefinitionFile},
+    checks::{self, DefinitionFile, cannot_run},
     environments::{self, Account},
     execution::input,
     exit::CliError,
@@ -199,9 +199,7 @@ fn checked(definition: Value) -> Result<CheckedDefinition, CliError> {
         .collect();
     let known = |resource: &str| environments::is_known(steps, resource);
     let checked = CheckedDefinition::read(definition, false, &known).0.filter(|_| errors.is_empty());
-    checked.ok_or_else(|| {
-        CliError::refused(format!("the definition cannot run; nothing was changed\n{}", errors.join("\n")))
-    })
+    checked.ok_or_else(|| cannot_run(&errors))
 }
 
 /// The input of the arguments, with the defaults of the schema beside a definition's file.

@@ -43,7 +43,10 @@ pub(super) fn details(event: &RemoteEvent, position: &EventPosition) -> Details 
     if let Some((state_type, what)) = state_type(&event.kind) {
         return match what {
             "Entered" => Details::StateEntered { state_type, name, input: data() },
-            "Exited" => Details::StateExited { state_type, name, output: data(), assigned_variables: None },
+            "Exited" => {
+                let assigned_variables = event.assigned_variables.clone().map(Box::new);
+                Details::StateExited { state_type, name, output: data(), assigned_variables }
+            }
             "Aborted" => Details::StateAborted { state_type, name },
             "Started" if state_type == StateType::Map => {
                 Details::MapStateStarted { name, length: event.count.unwrap_or_default() }

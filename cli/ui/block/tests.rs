@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
-use super::*;
+use proptest::prelude::*;
+
+use super::drawn::{Block, Terminal, rewraps};
 
 /// A terminal that understands what a block writes. When it is resized it wraps lines again, or cuts them, and moves rows into its history
 /// and back, as tmux and most others do.
@@ -95,6 +97,7 @@ impl Emulator {
         }
         if !self.terminal.rewraps {
             self.rows.iter_mut().for_each(|(row, _)| row.truncate(columns));
+            self.column = self.column.min(columns);
         } else if columns != before.columns {
             self.rewrap();
         }
@@ -102,15 +105,19 @@ impl Emulator {
 
     fn rewrap(&mut self) {
         let Terminal { columns, rows: height, .. } = self.terminal;
-        let (mut rows, mut cursor) = (Vec::new(), 0);
+        let (mut rows, mut cursor, mut begin) = (Vec::new(), (0, 0), None);
         let mut line: Vec<char> = Vec::new();
         for (number, (row, wraps)) in self.rows.iter().enumerate() {
             if number == self.row {
-                cursor = rows.len() + (line.len() + self.column) / columns;
+                begin = Some(line.len() + self.column);
             }
             line.extend(row);
             if !wraps {
                 let parts = line.chunks(columns).count().max(1);
+                if let Some(at) = begin.take() {
+                    let part = (at / columns).min(parts - 1);
+                    cursor = (rows.len() + part, (at - part * columns).min(columns));
+                }
                 let part = |n: usize| line.chunks(columns).nth(n).unwrap_or_default().to_vec();
                 rows.extend((0..parts).map(|n| (part(n), n + 1 < parts)));
                 line.clear();
@@ -119,11 +126,19 @@ impl Emulator {
         let length = rows.len().max(height);
         rows.resize(length, (Vec::new(), false));
         (self.history, self.rows) = (length - height, rows);
-        self.row = cursor.max(self.history);
+        (self.row, self.column) = (cursor.0.max(self.history), cursor.1);
+    }
+
+    /// Prints lines as another part of the program does while something is drawn.
+    fn print(&mut self, block: &mut Block, text: &str) {
+        let cleared = block.clear(self.terminal, false);
+        self.write(&cleared);
+        self.write(&format!("{text}\r\n"));
+        block.printed(text, self.terminal);
     }
 
     fn draw(&mut self, block: &mut Block, lines: &[String]) {
-        let drawn = block.replace(lines, self.terminal);
+        let drawn = block.replace(lines, self.terminal, false);
         self.write(&drawn);
     }
 
@@ -135,6 +150,18 @@ impl Emulator {
             rows.pop();
         }
         rows
+    }
+
+    /// The lines of the history and of the screen.
+    fn lines(&self) -> Vec<String> {
+        let (mut lines, mut line) = (Vec::new(), String::new());
+        for (row, wraps) in &self.rows {
+            line.extend(row);
+            if !wraps {
+                lines.push(std::mem::take(&mut line));
+            }
+        }
+        lines
     }
 
     fn shown(&self) -> Vec<String> {
@@ -158,11 +185,13 @@ fn printed(columns: usize, rows: usize, rewraps: bool) -> (Emulator, Block) {
 fn the_cursor_is_below_what_is_drawn_and_nothing_is_cleared_from_the_first_cell() {
     let (terminal, mut block) = (Terminal { columns: 80, rows: 24, rewraps: true }, Block::new());
     let lines = ["one".to_owned(), "two".to_owned()];
-    let first = "\u{1b}[?2026h\r\u{1b}[2Kone\u{1b}[K\r\n\u{1b}[2Ktwo\u{1b}[K\r\n\u{1b}[J\u{1b}[?2026l";
-    assert_eq!(block.replace(&lines, terminal), first);
-    let again = "\u{1b}[?2026h\r\u{1b}[2Aone\u{1b}[K\r\n\u{1b}[J\u{1b}[?2026l";
-    assert_eq!(block.replace(&lines[..1], terminal), again);
-    assert_eq!(block.replace(&[], terminal), "\u{1b}[?2026h\r\u{1b}[1A\u{1b}[K\r\n\u{1b}[J\u{1b}[1A\u{1b}[?2026l");
+    let first = "\u{1b}[?2026h\r\u{1b}[2Kone\r\ntwo\r\n\u{1b}[?2026l";
+    assert_eq!(block.replace(&lines, terminal, false), first);
+    let again = "\u{1b}[?2026h\r\u{1b}[2Aone\u{1b}[K\r\n\u{1b}[K\r\n\u{1b}[J\u{1b}[?2026l";
+    assert_eq!(block.replace(&lines[..1], terminal, false), again, "the cursor stays in its row");
+    let removed = "\u{1b}[?2026h\r\u{1b}[2A\u{1b}[K\r\n\u{1b}[J\u{1b}[1A\u{1b}[?2026l";
+    assert_eq!(block.clear(terminal, false), removed);
+    assert_eq!(block.clear(terminal, false), "", "nothing is drawn any more");
 }
 
 #[test]
@@ -209,7 +238,8 @@ fn drawing_again_leaves_the_history_as_it_is() {
         emulator.draw(&mut block, &lines([9, 4, 9, 1][number % 4], 79));
         assert_eq!(emulator.history, 3, "the printed lines");
     }
-    emulator.draw(&mut block, &[]);
+    let cleared = block.clear(emulator.terminal, false);
+    emulator.write(&cleared);
     assert_eq!(emulator.all(), PRINTED, "cleared");
     assert_eq!((emulator.row, emulator.column), (3, 0));
 }
@@ -239,4 +269,115 @@ fn the_rows_of_a_line_are_those_that_the_terminal_needs() {
     };
     assert!(rewraps(only(&["TERM=xterm-256color"])) && rewraps(only(&["XTERM_VERSION=1", "TMUX=/tmp/t"])));
     assert!(!rewraps(only(&["TERM=linux"])) && !rewraps(only(&["XTERM_VERSION=1"])) && !rewraps(only(&["STY=1"])));
+}
+
+/// What happens between two drawings.
+#[derive(Debug, Clone)]
+enum Between {
+    /// The terminal is resized; not every size is seen by a drawing.
+    Sizes(Vec<(usize, usize)>),
+    /// A line of so many cells is printed.
+    Printed(usize),
+    Nothing,
+}
+
+fn between() -> impl Strategy<Value = Between> {
+    let size = (
+        prop_oneof![1..=200_usize, 10..=60_usize, Just(80_usize)],
+        prop_oneof![1..=60_usize, 1..=6_usize, Just(24_usize)],
+    );
+    prop_oneof![
+        5 => proptest::collection::vec(size, 1..4).prop_map(Between::Sizes),
+        2 => (1..120_usize).prop_map(Between::Printed),
+        3 => Just(Between::Nothing),
+    ]
+}
+
+/// The lines that this test prints begin with a dollar sign, as the rest of a line that a drawing began in the history may.
+fn printed_in(emulator: &Emulator) -> Vec<String> {
+    emulator.lines().iter().filter_map(|line| Some(line[line.find('$')?..].to_owned())).collect()
+}
+
+fn stays_clean(rewraps: bool, steps: &[(Between, usize, usize)]) {
+    let (mut emulator, mut block) = (Emulator::new(80, 24, rewraps), Block::new());
+    let mut printed: Vec<String> = (0..130).map(|number| format!("$ {number}")).collect();
+    printed.iter().for_each(|line| emulator.write(&format!("{line}\r\n")));
+    for (number, (between, count, cells)) in steps.iter().enumerate() {
+        match between {
+            Between::Sizes(sizes) => sizes.iter().for_each(|(columns, rows)| emulator.resize(*columns, *rows)),
+            Between::Printed(cells) => {
+                let line = format!("$ line {number} {}", "x".repeat(*cells));
+                emulator.print(&mut block, &line);
+                printed.push(line);
+            }
+            Between::Nothing => {}
+        }
+        let Terminal { columns, rows, .. } = emulator.terminal;
+        let count = (*count).min(rows.saturating_sub(1)).max(1);
+        let widest = columns.saturating_sub(1).max(1);
+        let line = |at: usize| -> String {
+            format!("t{number}.{at} {}", "y".repeat((cells + at) % widest)).chars().take(widest).collect()
+        };
+        let drawn: Vec<String> = (0..count).map(line).collect();
+        emulator.draw(&mut block, &drawn);
+        let trimmed: Vec<String> = drawn.iter().map(|line| line.trim_end().to_owned()).collect();
+        let mut above = emulator.shown();
+        assert!(
+            above.ends_with(&trimmed),
+            "step {number} at {columns}x{rows}: {above:#?} does not end with {drawn:#?}"
+        );
+        above.truncate(above.len() - trimmed.len());
+        assert!(!above.iter().any(|row| row.starts_with('t')), "step {number} at {columns}x{rows}: {above:#?}");
+    }
+    let cleared = block.clear(emulator.terminal, false);
+    emulator.write(&cleared);
+    // A terminal that does not wrap lines again cuts what was printed.
+    if rewraps {
+        assert_eq!(printed_in(&emulator), printed, "everything printed is there, once and in order");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_sizes_drawings_and_printed_lines_leaves_debris(
+        rewraps in any::<bool>(),
+        steps in proptest::collection::vec((between(), 1..60_usize, 0..200_usize), 1..30),
+    ) {
+        stays_clean(rewraps, &steps);
+    }
+}
+
+#[test]
+fn a_terminal_that_was_small_for_a_while_shows_no_stale_line() {
+    let small_and_back = |columns, rows| Between::Sizes(vec![(columns, rows)]);
+    for rewraps in [true, false] {
+        stays_clean(
+            rewraps,
+            &[
+                (Between::Nothing, 15, 79),
+                (small_and_back(20, 2), 1, 19),
+                (Between::Printed(50), 1, 10),
+                (small_and_back(80, 24), 15, 79),
+                (small_and_back(1, 1), 1, 0),
+                (small_and_back(200, 60), 15, 120),
+            ],
+        );
+    }
+}
+
+/// The position of the cursor is not known: above it, a terminal that was never full may have fewer rows than it has room for.
+#[test]
+fn what_was_printed_is_never_overwritten_in_a_terminal_that_is_not_full() {
+    for sizes in [[(40, 24), (80, 40)], [(20, 2), (80, 24)], [(13, 9), (120, 60)]] {
+        let (mut emulator, mut block) = printed(80, 24, true);
+        for (columns, rows) in sizes {
+            emulator.draw(&mut block, &lines(10.min(emulator.terminal.rows - 1), emulator.terminal.columns - 1));
+            emulator.resize(columns, rows);
+        }
+        emulator.draw(&mut block, &lines(10, 60));
+        assert!(emulator.shown().ends_with(&lines(10, 60)));
+        assert_eq!(printed_in(&emulator), PRINTED);
+    }
 }

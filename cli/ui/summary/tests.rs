@@ -111,7 +111,7 @@ fn a_section_whose_rejection_was_caught_is_shown_as_failed_and_not_as_done() {
     assert!(drawn[2].starts_with(" ✔ Roll back "), "{drawn:#?}");
     let printed: Vec<String> = story.entries.iter().flat_map(|entry| lines(&story.view, entry)).collect();
     let printed = printed.join("\n");
-    assert!(printed.contains("Failed    ( 1/2) Deploy: after 5.0s"), "{printed}");
+    assert!(printed.contains("Caught    ( 1/2) Deploy: after 5.0s"), "{printed}");
     assert!(printed.contains("Completed ( 2/2) Roll back: after 4.0s"), "{printed}");
     assert!(!printed.contains("Completed ( 1/2)"), "{printed}");
 }

@@ -278,11 +278,21 @@ impl<'v, 'f> Fields<'v, 'f> {
         path: &'static str,
         limits: std::ops::RangeInclusive<u64>,
     ) -> Option<Template> {
-        let (number, query) = (self.number_or_expression(name, *limits.start(), *limits.end()), self.query(path));
-        if number.is_some() && query.is_some() {
+        let number = self.number_or_expression(name, *limits.start(), *limits.end());
+        self.value_or_path((name, number), path)
+    }
+
+    /// The value of a field, or the query of the field with its path. Both together are an error.
+    pub fn value_or_path(
+        &mut self,
+        (name, value): (&'static str, Option<Template>),
+        path: &'static str,
+    ) -> Option<Template> {
+        let query = self.query(path);
+        if value.is_some() && query.is_some() {
             self.wrong(path, format!("You cannot use {path} together with {name}."));
         }
-        number.or(query)
+        value.or(query)
     }
 
     /// An integer within limits, or an expression.

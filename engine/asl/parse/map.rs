@@ -3,15 +3,13 @@
 use serde_json::Value;
 
 use super::{
-    super::{ItemBatcher, Map, Template, check::below},
+    super::{ItemBatcher, LABEL_CHARACTERS_MAX, Map, Template, check::below},
     Scope,
     fields::Fields,
     machine, reader,
 };
 
 const COUNT_MAX: u64 = 1_000_000_000;
-/// The longest label of a distributed Map. Source: Developer Guide, "Using Map state in Distributed mode".
-const LABEL_CHARACTERS_MAX: usize = 40;
 
 /// Parses the fields of a Map.
 pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> Option<Map> {
@@ -64,12 +62,7 @@ fn percentage(fields: &mut Fields<'_, '_>) -> Option<Template> {
     {
         fields.wrong(name, format!("{name} must be a number from 0 to 100, not {value}."));
     }
-    let path = "ToleratedFailurePercentagePath";
-    let query = fields.query(path);
-    if template.is_some() && query.is_some() {
-        fields.wrong(path, format!("You cannot use {path} together with {name}."));
-    }
-    template.or(query)
+    fields.value_or_path((name, template), "ToleratedFailurePercentagePath")
 }
 
 fn item_batcher(fields: &mut Fields<'_, '_>) -> Option<ItemBatcher> {

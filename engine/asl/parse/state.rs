@@ -12,7 +12,7 @@ use super::{
     fields::Fields,
     machine, map, rules, unknown_language,
 };
-use crate::query::parse_timestamp;
+use crate::query::{NOT_A_TIMESTAMP, parse_timestamp};
 
 /// Parses a state of a machine in `scope`.
 pub(super) fn state(
@@ -138,11 +138,7 @@ fn text_or_path(fields: &mut Fields<'_, '_>, name: &'static str, path: &'static 
         QueryLanguage::Jsonata => fields.template(name),
         QueryLanguage::JsonPath => fields.text(name).map(|text| Template::Literal(Value::String(text))),
     };
-    let query = fields.query(path);
-    if text.is_some() && query.is_some() {
-        fields.wrong(path, format!("You cannot use {path} together with {name}."));
-    }
-    text.or(query)
+    fields.value_or_path((name, text), path)
 }
 
 fn task(fields: &mut Fields<'_, '_>) -> Option<Task> {
@@ -170,7 +166,7 @@ fn wait(fields: &mut Fields<'_, '_>) -> Option<Wait> {
     if let Some(Template::Literal(value)) = &timestamp
         && value.as_str().and_then(parse_timestamp).is_none()
     {
-        fields.wrong("Timestamp", "String does not match RFC3339 timestamp");
+        fields.wrong("Timestamp", NOT_A_TIMESTAMP);
     }
     let timestamp = timestamp.or_else(|| fields.query("TimestampPath"));
     match (seconds, timestamp) {

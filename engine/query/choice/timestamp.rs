@@ -2,6 +2,9 @@
 
 use jiff::Timestamp;
 
+/// The problem of a text that [`parse_timestamp`] does not accept.
+pub(crate) const NOT_A_TIMESTAMP: &str = "String does not match RFC3339 timestamp";
+
 /// Parses a timestamp: RFC 3339 with an uppercase `T` and an uppercase `Z` or an offset, and nothing else. Source: States Language
 /// specification, "Timestamps".
 pub(crate) fn parse_timestamp(text: &str) -> Option<Timestamp> {

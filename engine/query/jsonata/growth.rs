@@ -28,35 +28,36 @@ const NODES_MAX: usize = 2_000;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ExpressionGrowth {
     work: Option<Polynomial>,
-    seen_units_max: Option<u64>,
+    scope_units_max: Option<u64>,
 }
 
 impl ExpressionGrowth {
     pub fn of(tree: &AstNode) -> Self {
         let known = Analysis::new().node(tree);
         // All values in scope are converted first, and the result at the end.
-        let work = known.map(|known| known.work.plus(known.size).plus(Bound::seen()).without_item(Polynomial::seen()));
-        ExpressionGrowth { work, seen_units_max: work.and_then(seen_units_max) }
+        let work = known
+            .map(|known| known.work.plus(known.size).plus(Bound::scope_size()).without_item(Polynomial::scope_size()));
+        ExpressionGrowth { work, scope_units_max: work.and_then(scope_units_max) }
     }
 
     /// Whether the work is at most a small constant times the size of the scope. Such an expression is never sent to the sandbox.
     pub fn is_cheap(&self) -> bool {
-        self.seen_units_max == Some(u64::MAX)
+        self.scope_units_max == Some(u64::MAX)
     }
 
     /// The largest scope, in units, with which the expression is evaluated in this process; `None` if it never is.
-    pub fn seen_units_max(&self) -> Option<u64> {
-        self.seen_units_max
+    pub fn scope_units_max(&self) -> Option<u64> {
+        self.scope_units_max
     }
 
     /// The bound on the work for a scope of this size; `None` if it has no bound.
-    pub fn work_units(&self, seen_units: u64) -> Option<u64> {
-        self.work.map(|work| work.at(seen_units as f64) as u64)
+    pub fn work_units(&self, scope_units: u64) -> Option<u64> {
+        self.work.map(|work| work.at(scope_units as f64) as u64)
     }
 }
 
 /// The largest size for which the work is within its limit.
-fn seen_units_max(work: Polynomial) -> Option<u64> {
+fn scope_units_max(work: Polynomial) -> Option<u64> {
     let constant = work.at(0.0);
     if work.degree() <= 1 && work.at(1.0) - constant <= CHEAP_FACTOR_MAX && constant <= CHEAP_CONSTANT_MAX {
         return Some(u64::MAX);
@@ -180,7 +181,7 @@ impl<'t> Analysis<'t> {
     fn variable(&self, name: &str) -> Known {
         let own = self.scopes.iter().rev().find(|(own, _)| *own == name);
         own.map_or_else(
-            || Known::of_size(Bound::seen()),
+            || Known::of_size(Bound::scope_size()),
             |(_, known)| Known { work: Bound::constant(STEP_UNITS), ..*known },
         )
     }

@@ -18,7 +18,7 @@ pub trait Sandbox: Send + Sync {
 pub struct SandboxRequest<'s> {
     pub(super) source: Cow<'s, str>,
     /// The values of `states` and of the variables that the expression names.
-    pub(super) seen: BTreeMap<String, Cow<'s, Value>>,
+    pub(super) values: BTreeMap<String, Cow<'s, Value>>,
     pub(super) moment: Moment,
 }
 
@@ -29,8 +29,8 @@ impl SandboxRequest<'_> {
             Ok(expression) => expression,
             Err(error) => return SandboxAnswer::Failed(error.message),
         };
-        let states = self.seen.get("states").map_or(&Value::Null, |states| &**states);
-        let variables = self.seen.iter().map(|(name, value)| (name.clone(), (**value).clone())).collect();
+        let states = self.values.get("states").map_or(&Value::Null, |states| &**states);
+        let variables = self.values.iter().map(|(name, value)| (name.clone(), (**value).clone())).collect();
         match expression.evaluate_here(&Scope { states, variables: &[&variables] }, &self.moment) {
             Ok(Some(value)) => SandboxAnswer::Value(value),
             Ok(None) => SandboxAnswer::Undefined,

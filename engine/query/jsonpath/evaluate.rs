@@ -102,7 +102,7 @@ impl<'d> Walk<'d> {
             cursor.scanned = matches!(step, PathStep::Scan);
         }
         if values.is_empty() && cursor.is_definite {
-            return Err(PathFailure::Missing(format!("No results for path: {}", canonical(root, steps))));
+            return Err(PathFailure::Missing(no_results(&canonical(root, steps))));
         }
         Ok(values)
     }
@@ -262,12 +262,16 @@ fn item(items: &[Value], index: i64) -> Option<&Value> {
     items.get(usize::try_from(index).ok()?)
 }
 
+fn no_results(path: &str) -> String {
+    format!("No results for path: {path}")
+}
+
 fn indexed<'v>(cursor: &PathCursor<'_>, items: &'v [Value], indices: &[i64]) -> Result<Values<'v>, PathFailure> {
     // A negative index selects nothing (measured on AWS).
     let at = |index: &i64| usize::try_from(*index).ok().and_then(|index| items.get(index));
     let found: Values<'v> = indices.iter().filter_map(at).map(Cow::Borrowed).collect();
     if found.is_empty() && indices.len() == 1 && cursor.is_last() && cursor.is_definite {
-        return Err(PathFailure::OutOfRange(format!("No results for path: {}", cursor.path_up_to(cursor.steps.len()))));
+        return Err(PathFailure::OutOfRange(no_results(&cursor.path_up_to(cursor.steps.len()))));
     }
     Ok(found)
 }

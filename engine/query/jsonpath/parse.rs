@@ -11,11 +11,16 @@ const LENGTH_MAX: usize = 10_000;
 /// The deepest nesting of filters.
 const DEPTH_MAX: usize = 16;
 
+fn refuse_long(source: &str) -> Result<(), String> {
+    match source.len() > LENGTH_MAX {
+        true => Err(format!("A path must not be longer than {LENGTH_MAX} characters")),
+        false => Ok(()),
+    }
+}
+
 /// Parses a text that must be one path.
 pub(super) fn parse(source: &str) -> Result<Path, String> {
-    if source.len() > LENGTH_MAX {
-        return Err(format!("A path must not be longer than {LENGTH_MAX} characters"));
-    }
+    refuse_long(source)?;
     let source = Path::trimmed(source);
     let mut parser = Parser::new(Cursor::new(source), false);
     let (root, steps) = parser.path()?;
@@ -33,9 +38,7 @@ pub(in crate::query) fn parse_embedded(cursor: &mut Cursor<'_>) -> Result<Path, 
     let mut parser = Parser::new(cursor.clone(), true);
     let (root, steps) = parser.path()?;
     let source = parser.cursor.since(cursor.position()).to_owned();
-    if source.len() > LENGTH_MAX {
-        return Err(format!("A path must not be longer than {LENGTH_MAX} characters"));
-    }
+    refuse_long(&source)?;
     *cursor = parser.cursor;
     Ok(Path { source, root, steps })
 }

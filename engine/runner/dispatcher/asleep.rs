@@ -31,7 +31,7 @@ impl Dispatcher {
 
     /// Whether an execution that is driven is asleep.
     pub(super) fn asleep(&self, id: &str) -> Option<Asleep> {
-        let driven = self.driven.get(id).filter(|driven| driven.uncommitted == 0 && driven.away.is_none())?;
+        let driven = self.driven.get(id).filter(|driven| driven.uncommitted == 0 && driven.in_lane.is_none())?;
         match &driven.execution {
             Some(execution) => is_asleep(execution).then(|| Asleep::of(&execution.header)),
             // An execution that is not in memory is durable and has no call in flight.

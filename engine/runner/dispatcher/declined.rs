@@ -84,7 +84,7 @@ impl Dispatcher {
             self.declined.0.remove(id);
             return;
         };
-        if driven.uncommitted > 0 || driven.away.is_some() {
+        if driven.uncommitted > 0 || driven.in_lane.is_some() {
             return;
         }
         let execution = driven.execution.as_deref();

@@ -52,7 +52,7 @@ impl Dispatcher {
     pub(super) fn drain_if_quiet(&mut self, reply: oneshot::Sender<bool>) {
         let calls = |driven: &Driven| driven.execution.as_deref().is_some_and(Execution::in_flight);
         let is_quiet = self.failed.is_some()
-            || (self.turns_beside == 0 && (self.calls_in_flight == 0 || !self.driven.values().any(calls)));
+            || (self.turns_in_lanes == 0 && (self.calls_in_flight == 0 || !self.driven.values().any(calls)));
         if is_quiet {
             self.draining.limit_calls(LIMIT_MAX);
         }
@@ -63,7 +63,7 @@ impl Dispatcher {
     pub(super) fn has_drained(&self) -> bool {
         let Some(until) = self.draining.calls_until else { return false };
         let passed = |until: Instant| Instant::now() >= until;
-        let calls_over = self.calls_in_flight + self.turns_beside == 0 || passed(until);
+        let calls_over = self.calls_in_flight + self.turns_in_lanes == 0 || passed(until);
         let commits_over = self.commits_under_way == 0 || passed(until + COMMITS_WAIT_MAX);
         self.failed.is_some() || (calls_over && commits_over)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::{Dispatcher, Driven, Replies};
+use super::{Dispatcher, Driven, TurnReply};
 use crate::{
     journal::Signaller,
     machine::{Execution, ExecutionStatus, Input, Reentry, SignalAnswer, check_reentry},
@@ -50,7 +50,7 @@ impl Dispatcher {
         if recover {
             self.driven.insert(id.into(), Driven::default());
         }
-        self.advance(id, input, None, Some(Replies::Done(reply)));
+        self.advance(id, input, None, Some(TurnReply::Done(reply)));
     }
 
     /// How an execution ended, durably or in a turn that is being committed; `None` if it has not ended.
@@ -115,7 +115,7 @@ impl Dispatcher {
     /// Registers the execution as the one that works on a subject.
     fn take_subject(&mut self, subject: Option<&str>, id: &str) -> Result<(), RunnerError> {
         if let Some(subject) = subject {
-            self.subjects.take(subject, id, &self.store)?;
+            self.subjects.record(subject, id, &self.store)?;
         }
         Ok(())
     }
@@ -169,22 +169,22 @@ impl Dispatcher {
                 return drop(reply.send(Err(RunnerError::NotWaiting { message: not_waiting(id) })));
             }
         }
-        if self.is_away(id) && !input.ends_execution() {
-            return self.put_off_message(id, Message::Input { id: id.to_owned(), input, reply });
+        if self.is_in_lane(id) && !input.ends_execution() {
+            return self.queue_message(id, Message::Input { id: id.to_owned(), input, reply });
         }
         // Checked here: the stored frames may lag by one turn, and of two simultaneous answers the second must not be confirmed.
         match self.is_awaited(id, &input) {
             Ok(true) if matches!(input, Input::Signalled { .. }) => {
-                self.advance(id, input, None, Some(Replies::Answer(reply)));
+                self.advance(id, input, None, Some(TurnReply::Answer(reply)));
             }
-            Ok(true) => self.advance(id, input, None, Some(Replies::Done(reply))),
+            Ok(true) => self.advance(id, input, None, Some(TurnReply::Done(reply))),
             Ok(false) => {
                 let message = match &input {
                     Input::WithdrawSignal { state, .. } => format!("{id} keeps no answer for '{state}'"),
                     _ => not_waiting(id),
                 };
                 let _ = reply.send(Err(RunnerError::NotWaiting { message }));
-                self.let_go_ended(&Arc::from(id));
+                self.unload_ended(&Arc::from(id));
             }
             Err(error) => drop(reply.send(Err(error.into()))),
         }
@@ -239,7 +239,7 @@ impl Dispatcher {
     /// Loads a driven execution into memory, unless it is loaded or its turn runs in a lane.
     pub(super) fn load(&mut self, id: &str) -> Result<(), StoreError> {
         let Some(driven) = self.driven.get(id) else { return Ok(()) };
-        if driven.execution.is_some() || driven.away.is_some() {
+        if driven.execution.is_some() || driven.in_lane.is_some() {
             return Ok(());
         }
         let execution = self.restored(id)?;
@@ -255,11 +255,11 @@ impl Dispatcher {
             |what: &str| StoreError::Damaged { key: id.to_owned(), message: format!("its {what} is missing") };
         let StoredExecution { header, definition_hash, frames } =
             self.store.load(id)?.ok_or_else(|| missing("header"))?;
-        let machine = match self.machines.known(&definition_hash) {
+        let machine = match self.machines.get(&definition_hash) {
             Some(machine) => machine,
             None => {
                 let (_, definition) = self.store.definition(id)?.ok_or_else(|| missing("definition"))?;
-                self.machines.read(&definition_hash, &definition).map_err(|problems| StoreError::Damaged {
+                self.machines.parse(&definition_hash, &definition).map_err(|problems| StoreError::Damaged {
                     key: id.to_owned(),
                     message: format!("its definition cannot be read by this version: {problems:?}"),
                 })?

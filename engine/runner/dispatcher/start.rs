@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Dispatcher, Driven, Replies, StartWrite};
+use super::{Dispatcher, Driven, StartWrite, TurnReply};
 use crate::{
     machine::{Execution, ExecutionHeader, ExecutionStatus, Input, check_reentry},
     runner::{
@@ -47,7 +47,9 @@ impl Dispatcher {
 
     /// Refuses a subject on which another running execution works.
     pub(super) fn free(&mut self, subject: &str, id: &str) -> Result<(), RunnerError> {
-        let Some(other) = self.subjects.taken(subject, &self.store)?.filter(|other| other != id) else { return Ok(()) };
+        let Some(other) = self.subjects.last_execution(subject, &self.store)?.filter(|other| other != id) else {
+            return Ok(());
+        };
         let in_memory = self.driven.get(other.as_str()).and_then(|driven| driven.execution.as_ref());
         let status = match in_memory {
             Some(execution) => Some(execution.header.status),
@@ -70,8 +72,8 @@ impl Dispatcher {
         let write = Write { execution: id.clone(), ..Write::default() };
         let environment = header.environment.clone();
         let header = Some(Arc::new(header));
-        let (commands, entries, replies) = (Vec::new(), Arc::default(), Some(Replies::Header(reply)));
-        let committed = Committed { id: id.into(), environment, commands, entries, header, replies };
+        let (commands, entries, reply) = (Vec::new(), Arc::default(), Some(TurnReply::Header(reply)));
+        let committed = Committed { id: id.into(), environment, commands, entries, header, reply };
         self.hand_over(Commit { write, committed });
     }
 
@@ -85,26 +87,26 @@ impl Dispatcher {
             Err(error) => drop(reply.send(Err(error))),
             Ok((execution, start_write)) => {
                 self.driven.insert(id.clone(), Driven { execution: Some(Box::new(execution)), ..Driven::default() });
-                self.advance(&id, input, Some(start_write), Some(Replies::Header(reply)));
+                self.advance(&id, input, Some(start_write), Some(TurnReply::Header(reply)));
             }
         }
     }
 
     fn prepared(&mut self, new: NewExecution) -> Result<(Execution, StartWrite), RunnerError> {
         let definition = new.definition;
-        let machine = match (self.machines.known(&definition.hash), new.machine) {
+        let machine = match (self.machines.get(&definition.hash), new.machine) {
             (Some(machine), _) => machine,
-            (None, Some(machine)) => self.machines.keep(&definition.hash, machine),
+            (None, Some(machine)) => self.machines.insert(&definition.hash, machine),
             (None, None) => self
                 .machines
-                .read(&definition.hash, &definition.value()?)
+                .parse(&definition.hash, &definition.value()?)
                 .map_err(|problems| RunnerError::InvalidDefinition { problems })?,
         };
         if !new.from.is_empty() {
             check_reentry(&machine, &new.from).map_err(|message| RunnerError::ReentryRefused { message })?;
         }
         if let Some(subject) = &new.subject {
-            self.subjects.take(subject, &new.id, &self.store)?;
+            self.subjects.record(subject, &new.id, &self.store)?;
         }
         let mut execution = Execution::new(&new.id, &new.workflow, machine, new.input);
         execution.header.identity = new.identity.map(Arc::new);

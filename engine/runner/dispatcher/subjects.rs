@@ -7,26 +7,26 @@ use crate::store::{Store, StoreError};
 #[derive(Default)]
 pub(super) struct Subjects {
     /// The execution for each subject; read from the store at the first use.
-    taken: Option<HashMap<String, String>>,
+    executions: Option<HashMap<String, String>>,
 }
 
 impl Subjects {
     /// The execution that last used a subject. It may have ended since.
-    pub fn taken(&mut self, subject: &str, store: &Store) -> Result<Option<String>, StoreError> {
+    pub fn last_execution(&mut self, subject: &str, store: &Store) -> Result<Option<String>, StoreError> {
         Ok(self.all(store)?.get(subject).cloned())
     }
 
     /// Records that an execution uses a subject.
-    pub fn take(&mut self, subject: &str, id: &str, store: &Store) -> Result<(), StoreError> {
+    pub fn record(&mut self, subject: &str, id: &str, store: &Store) -> Result<(), StoreError> {
         self.all(store)?.insert(subject.to_owned(), id.to_owned());
         Ok(())
     }
 
     fn all(&mut self, store: &Store) -> Result<&mut HashMap<String, String>, StoreError> {
-        if self.taken.is_none() {
+        if self.executions.is_none() {
             let active = store.active()?.into_iter();
-            self.taken = Some(active.filter_map(|active| Some((active.subject?, active.id))).collect());
+            self.executions = Some(active.filter_map(|active| Some((active.subject?, active.id))).collect());
         }
-        Ok(self.taken.get_or_insert_default())
+        Ok(self.executions.get_or_insert_default())
     }
 }

@@ -24,7 +24,7 @@ impl Polynomial {
     }
 
     /// The size itself: the bound of any part of the scope.
-    pub fn seen() -> Self {
+    pub fn scope_size() -> Self {
         let mut polynomial = Polynomial::ZERO;
         polynomial.0[1] = 1.0;
         polynomial
@@ -73,8 +73,8 @@ impl Bound {
         Bound { item: 0.0, rest: Polynomial::constant(units) }
     }
 
-    pub fn seen() -> Self {
-        Bound { item: 0.0, rest: Polynomial::seen() }
+    pub fn scope_size() -> Self {
+        Bound { item: 0.0, rest: Polynomial::scope_size() }
     }
 
     /// The size of the list's item.
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn polynomials_are_multiplied_up_to_a_degree() {
-        let square = Polynomial::seen().plus(Polynomial::constant(2.0)).times(Polynomial::seen()).unwrap();
+        let square = Polynomial::scope_size().plus(Polynomial::constant(2.0)).times(Polynomial::scope_size()).unwrap();
         assert_eq!(square.degree(), 2);
         assert!((square.at(10.0) - 120.0).abs() < 1e-9);
         assert_eq!(square.times(square), None);
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn comparing_an_item_with_something_long_is_linear_in_the_item() {
-        assert_eq!(Bound::item().shorter(Bound::seen()), Bound::item());
-        assert_eq!(Bound::seen().shorter(Bound::constant(5.0)), Bound::constant(5.0));
+        assert_eq!(Bound::item().shorter(Bound::scope_size()), Bound::item());
+        assert_eq!(Bound::scope_size().shorter(Bound::constant(5.0)), Bound::constant(5.0));
     }
 }

@@ -42,7 +42,7 @@ fn what_grows_faster_than_what_it_sees_is_evaluated_here_only_where_that_is_litt
         "$list[flags]",
     ] {
         let growth = growth(source);
-        let units_max = growth.seen_units_max().unwrap_or_else(|| panic!("{source}"));
+        let units_max = growth.scope_units_max().unwrap_or_else(|| panic!("{source}"));
         assert!((500..1_000_000).contains(&units_max), "{source}: {growth:?}");
     }
 }
@@ -53,10 +53,10 @@ fn a_chain_of_functions_that_lengthen_their_argument_grows_with_its_length() {
         let call = format!("${function}(");
         growth(&format!("{}$x{}", call.repeat(length), ")".repeat(length)))
     };
-    assert!(chain("base64encode", 1).seen_units_max().unwrap() > 300_000);
-    assert!(chain("base64encode", 40).seen_units_max().is_none_or(|units| units < 100));
+    assert!(chain("base64encode", 1).scope_units_max().unwrap() > 300_000);
+    assert!(chain("base64encode", 40).scope_units_max().is_none_or(|units| units < 100));
     let texts: Vec<_> = (0..60).map(|_| "$x").collect();
-    assert!(growth(&texts.join(" & ")).seen_units_max().unwrap() < 2_000);
+    assert!(growth(&texts.join(" & ")).scope_units_max().unwrap() < 2_000);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn what_has_no_bound_is_never_evaluated_here() {
         "$unknown($x)",
         "$list.($list.($list.($list)))",
     ] {
-        assert_eq!(growth(source).seen_units_max(), None, "{source}");
+        assert_eq!(growth(source).scope_units_max(), None, "{source}");
     }
 }
 

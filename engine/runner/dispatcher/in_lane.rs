@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::{Dispatcher, Replies};
+use super::{Dispatcher, TurnReply};
 use crate::{
     machine::{ExecutionStatus, Input},
     runner::{
@@ -25,11 +25,11 @@ const START_COST_MAX: u64 = 1;
 
 /// State of an execution whose turn runs in a lane.
 #[derive(Default)]
-pub(super) struct Away {
+pub(super) struct InLane {
     /// Set if the turn must end after the current state.
     is_interrupted: Arc<AtomicBool>,
     /// Inputs that arrived during the turn, in order; one that ends the execution precedes those that do not resume it.
-    inputs: VecDeque<(Input, Option<Replies>)>,
+    inputs: VecDeque<(Input, Option<TurnReply>)>,
     /// Messages that need the execution in memory.
     messages: Vec<Message>,
 }
@@ -42,49 +42,49 @@ impl Dispatcher {
     }
 
     /// The state of an execution whose turn runs in a lane.
-    pub(super) fn away(&mut self, id: &str) -> Option<&mut Away> {
-        self.driven.get_mut(id)?.away.as_deref_mut()
+    pub(super) fn in_lane(&mut self, id: &str) -> Option<&mut InLane> {
+        self.driven.get_mut(id)?.in_lane.as_deref_mut()
     }
 
-    pub(super) fn is_away(&self, id: &str) -> bool {
-        self.driven.get(id).is_some_and(|driven| driven.away.is_some())
+    pub(super) fn is_in_lane(&self, id: &str) -> bool {
+        self.driven.get(id).is_some_and(|driven| driven.in_lane.is_some())
     }
 
     /// Keeps an input until the turn in the lane has ended. One that ends the execution does not wait for the evaluations of the
     /// execution: a turn that no lane has begun is taken back, a running one ends after its current state.
-    pub(super) fn put_off(&mut self, id: &Arc<str>, input: Input, reply: Option<Replies>) {
+    pub(super) fn queue_input(&mut self, id: &Arc<str>, input: Input, reply: Option<TurnReply>) {
         let ends = input.ends_execution();
-        let Some(away) = self.away(id) else { return };
+        let Some(in_lane) = self.in_lane(id) else { return };
         if !ends {
-            return away.inputs.push_back((input, reply));
+            return in_lane.inputs.push_back((input, reply));
         }
         let precedes = |earlier: &Input| earlier.ends_execution() || earlier.resumes_execution();
-        let index = away.inputs.iter().rposition(|(earlier, _)| precedes(earlier)).map_or(0, |last| last + 1);
-        away.inputs.insert(index, (input, reply));
-        away.is_interrupted.store(true, Ordering::Relaxed);
+        let index = in_lane.inputs.iter().rposition(|(earlier, _)| precedes(earlier)).map_or(0, |last| last + 1);
+        in_lane.inputs.insert(index, (input, reply));
+        in_lane.is_interrupted.store(true, Ordering::Relaxed);
         let Some(turn) = self.lanes.as_ref().and_then(|lanes| lanes.take_back(id)) else { return };
         let Some(driven) = self.driven.get_mut(id) else { return };
-        self.turns_beside = self.turns_beside.saturating_sub(1);
+        self.turns_in_lanes = self.turns_in_lanes.saturating_sub(1);
         driven.execution = Some(turn.execution);
-        let mut away = driven.away.take().map(|away| *away).unwrap_or_default();
-        away.inputs.insert(index + 1, (turn.input, turn.reply));
-        self.apply_put_off(id, away);
+        let mut in_lane = driven.in_lane.take().map(|in_lane| *in_lane).unwrap_or_default();
+        in_lane.inputs.insert(index + 1, (turn.input, turn.reply));
+        self.apply_queued(id, in_lane);
     }
 
     /// Keeps a message until the turn in the lane has ended. The caller has checked that one runs.
-    pub(super) fn put_off_message(&mut self, id: &str, message: Message) {
-        if let Some(away) = self.away(id) {
-            away.messages.push(message);
+    pub(super) fn queue_message(&mut self, id: &str, message: Message) {
+        if let Some(in_lane) = self.in_lane(id) {
+            in_lane.messages.push(message);
         }
     }
 
     /// Moves a long turn to a lane. Returns the input if the dispatcher must run the turn.
-    pub(super) fn run_beside(
+    pub(super) fn run_in_lane(
         &mut self,
         id: &Arc<str>,
         input: Input,
-        reply: Option<Replies>,
-    ) -> Option<(Input, Option<Replies>)> {
+        reply: Option<TurnReply>,
+    ) -> Option<(Input, Option<TurnReply>)> {
         let (Some(lanes), Some(driven)) = (&mut self.lanes, self.driven.get_mut(id)) else {
             return Some((input, reply));
         };
@@ -104,12 +104,12 @@ impl Dispatcher {
         }
         let execution = driven.execution.take()?;
         let entropy = (self.rng)();
-        let away = Box::<Away>::default();
-        let is_interrupted = away.is_interrupted.clone();
+        let in_lane = Box::<InLane>::default();
+        let is_interrupted = in_lane.is_interrupted.clone();
         match lanes.run(LaneTurn { id: id.clone(), execution, input, entropy, reply, is_interrupted }) {
             Ok(()) => {
-                driven.away = Some(away);
-                self.turns_beside += 1;
+                driven.in_lane = Some(in_lane);
+                self.turns_in_lanes += 1;
                 None
             }
             Err(LaneTurn { execution, input, reply, .. }) => {
@@ -122,21 +122,21 @@ impl Dispatcher {
     /// Takes an execution back from its lane and applies what arrived during the turn.
     pub(super) fn turn_done(&mut self, done: FinishedTurn) {
         let FinishedTurn { id, execution, transition, reply } = done;
-        self.turns_beside = self.turns_beside.saturating_sub(1);
+        self.turns_in_lanes = self.turns_in_lanes.saturating_sub(1);
         let Some(driven) = self.driven.get_mut(&id) else { return };
         driven.execution = Some(execution);
-        let away = driven.away.take().map(|away| *away).unwrap_or_default();
+        let in_lane = driven.in_lane.take().map(|in_lane| *in_lane).unwrap_or_default();
         self.fold(&id, transition, None, reply);
-        self.apply_put_off(&id, away);
+        self.apply_queued(&id, in_lane);
     }
 
     /// Applies what arrived during a turn in a lane.
-    fn apply_put_off(&mut self, id: &Arc<str>, Away { mut inputs, messages, .. }: Away) {
+    fn apply_queued(&mut self, id: &Arc<str>, InLane { mut inputs, messages, .. }: InLane) {
         while let Some((input, reply)) = inputs.pop_front() {
             self.advance(id, input, None, reply);
-            if let Some(away) = self.away(id) {
-                away.inputs = inputs;
-                away.messages = messages;
+            if let Some(in_lane) = self.in_lane(id) {
+                in_lane.inputs = inputs;
+                in_lane.messages = messages;
                 return;
             }
         }

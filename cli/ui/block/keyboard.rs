@@ -1,0 +1,81 @@
+//! The keyboard of the terminal while something is drawn on it. What a person types is not shown: it would move the cursor away from the
+//! row where the next drawing expects it. It stays in the terminal's input for the program that reads next, such as the shell.
+
+use std::{
+    io::IsTerminal,
+    sync::{Mutex, PoisonError, TryLockError},
+};
+
+use rustix::{
+    fs::fstat,
+    process::getpgrp,
+    termios::{LocalModes, OptionalActions, tcgetattr, tcgetpgrp, tcsetattr},
+};
+
+/// What shows the typed characters, and a line feed at least.
+const ECHO: LocalModes = LocalModes::ECHO.union(LocalModes::ECHONL);
+
+/// The modes that were switched off.
+static SILENCED: Mutex<Option<LocalModes>> = Mutex::new(None);
+
+/// Whether this process may draw on the terminal: its process group is in the foreground. Where the terminal does not say which group
+/// is, as one that is not the session's own, it may.
+pub fn is_in_foreground() -> bool {
+    let out = std::io::stdout();
+    !out.is_terminal() || tcgetpgrp(&out).map_or(true, |group| group == getpgrp())
+}
+
+/// Stops showing what is typed, if standard input is the terminal on which this process draws.
+pub fn silence() {
+    let mut silenced = SILENCED.lock().unwrap_or_else(PoisonError::into_inner);
+    let keyboard = std::io::stdin();
+    // A process in the background that changes a terminal is stopped (SIGTTOU).
+    if silenced.is_some() || !is_of_drawing() || tcgetpgrp(&keyboard).ok() != Some(getpgrp()) {
+        return;
+    }
+    let Ok(mut modes) = tcgetattr(&keyboard) else { return };
+    let shown = modes.local_modes & ECHO;
+    // A terminal that does not collect lines belongs to a program that shows what is typed itself.
+    if shown.is_empty() || !modes.local_modes.contains(LocalModes::ICANON) {
+        return;
+    }
+    modes.local_modes.remove(ECHO);
+    if tcsetattr(&keyboard, OptionalActions::Now, &modes).is_ok() {
+        *silenced = Some(shown);
+    }
+}
+
+/// Shows again what is typed.
+pub fn restore() {
+    restored(&mut SILENCED.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+/// The same for a thread that must not wait, as one that panics.
+pub fn restore_unless_busy() {
+    match SILENCED.try_lock() {
+        Ok(mut silenced) => restored(&mut silenced),
+        Err(TryLockError::Poisoned(poisoned)) => restored(&mut poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => {}
+    }
+}
+
+fn restored(silenced: &mut Option<LocalModes>) {
+    let Some(shown) = silenced.take() else { return };
+    let keyboard = std::io::stdin();
+    // Otherwise the shell has set the modes that it wants.
+    if tcgetpgrp(&keyboard).ok() == Some(getpgrp())
+        && let Ok(mut modes) = tcgetattr(&keyboard)
+    {
+        modes.local_modes.insert(shown);
+        let _ = tcsetattr(&keyboard, OptionalActions::Now, &modes);
+    }
+}
+
+/// Whether standard input and standard output are the same terminal.
+fn is_of_drawing() -> bool {
+    let (keyboard, out) = (std::io::stdin(), std::io::stdout());
+    let device = |file: std::os::fd::BorrowedFd<'_>| fstat(file).map(|stat| stat.st_rdev).ok();
+    keyboard.is_terminal()
+        && out.is_terminal()
+        && device(std::os::fd::AsFd::as_fd(&keyboard)) == device(std::os::fd::AsFd::as_fd(&out))
+}
