@@ -51,6 +51,8 @@ pub struct OwnerDescription {
     pub pid: u32,
     /// Its command, without arguments.
     pub command: String,
+    /// The AWS profile with which it was started. An owner of an earlier version does not say.
+    pub profile: Option<String>,
     /// Whether it only reads, and drives nothing.
     pub only_reads: bool,
 }

@@ -40,6 +40,9 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// How long a verification is remembered: long enough for the call that follows it. Every set of credentials is compared again before its
 /// first call.
 const VERIFIED_FOR: Duration = Duration::from_secs(10);
+/// How long the credentials of a location may take to be loaded and compared with an account. Longer than the limit for STS, and less than
+/// the ten seconds within which a command says why it does not begin.
+const COMPARISON_MAX: Duration = Duration::from_millis(9_500);
 
 /// The environments of this process's executions, each opened once.
 pub struct Environments {
@@ -188,6 +191,12 @@ impl Environments {
         Ok(Arc::new(environment.restricted_to(account.clone())))
     }
 
+    /// The environment that an execution pins, for this process. One that names no profile acts with the credentials of the process: those
+    /// of the profile that the process was started with, if there is one.
+    fn pinned(&self, environment: &Value) -> Result<Pinned, StepError> {
+        read(environment).map(|pinned| pinned.with_default_profile(self.default_location.profile()))
+    }
+
     /// The steps for a plan: they read in the pinned environment and change nothing.
     ///
     /// # Errors
@@ -213,7 +222,12 @@ impl Environments {
     /// Why the credentials of a location are not of an account: they are unusable or belong to another one. The message does not say what
     /// to do: the process that shows it may be another one.
     async fn refusal(&self, location: &Location, account: &Account) -> Option<Fault> {
-        let (kind, error, kept_for) = match self.identity(location).await {
+        let identity = tokio::time::timeout(COMPARISON_MAX, self.identity(location)).await.unwrap_or_else(|_| {
+            let seconds = COMPARISON_MAX.as_secs();
+            let cause = format!("the credentials could not be loaded and compared within {seconds} s");
+            Err(StepError::new(ErrorClass::Unknown, cause))
+        });
+        let (kind, error, kept_for) = match identity {
             Err(error) if error.class == ErrorClass::Credentials => (api::CREDENTIALS_UNUSABLE, error, Duration::ZERO),
             Err(error) => (api::ENVIRONMENT_UNREACHABLE, error, Duration::MAX),
             Ok(identity) => (api::ENVIRONMENT_REFUSED, account.refuse_other(&identity).err()?, ASK_AGAIN_AFTER),
@@ -243,7 +257,7 @@ impl Registries for Environments {
         if let Some(registry) = self.registries.lock().await.get(&key) {
             return Ok(registry.clone());
         }
-        let registry = steps::registry(self.restricted(&read(environment)?).await?);
+        let registry = steps::registry(self.restricted(&self.pinned(environment)?).await?);
         limited(&mut *self.registries.lock().await).insert(key, registry.clone());
         Ok(registry)
     }
@@ -258,7 +272,7 @@ impl Registries for Environments {
         if environment["accountId"].is_null() || !steps::needs_account(resource) || !self.is_known(resource) {
             return None;
         }
-        let pinned = read(environment).ok()?;
+        let pinned = self.pinned(environment).ok()?;
         let account = (pinned.location, pinned.account?);
         if self.verified.lock().await.contains_key(&account) {
             return None;

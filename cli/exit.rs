@@ -136,7 +136,7 @@ fn of_fault(kind: &str, message: String, existing: Option<String>) -> CliError {
         api::ENVIRONMENT_REFUSED => CliError::refused(message).hint(
             "give credentials of the pinned account, such as --profile with another profile, then repeat the command",
         ),
-        api::ENVIRONMENT_UNREACHABLE => CliError::new(Exit::Waiting, message),
+        api::ENVIRONMENT_UNREACHABLE => CliError::new(Exit::Waiting, message).hint(then_repeat(REACH_STS)),
         api::UNAVAILABLE => CliError::new(Exit::Unreachable, message),
         api::SUBJECT_BUSY => {
             CliError::refused(message).hint(format!(
@@ -150,6 +150,9 @@ fn of_fault(kind: &str, message: String, existing: Option<String>) -> CliError {
     };
     CliError { fault: Some(kind.to_owned()), ..error }
 }
+
+/// What helps where AWS STS does not answer.
+pub const REACH_STS: &str = "check that AWS STS can be reached from here (network, proxy, AWS_ENDPOINT_URL)";
 
 /// The hint of an error of a call that the command made itself. A step's hint names the repair only.
 pub fn then_repeat(repair: &str) -> String {

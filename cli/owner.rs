@@ -36,7 +36,7 @@ pub use self::{
     local::{Local, no_new_calls},
     opening::{exclusive, open_store, open_to_read, repair_hint, salvage, save_hint},
     stream::{Stream, StreamError},
-    verification::{concerns_credentials, verify_own},
+    verification::{concerns_credentials, verify_each},
 };
 use crate::{
     environments::Environments,

@@ -135,3 +135,92 @@ fn a_run_that_has_no_account_proposes_what_helps_and_no_resume() {
     let said = home.exits_with(&run, &[key, secret, (endpoint, "http://127.0.0.1:1"), region], 3);
     assert!(said.contains("check that AWS STS can be reached") && !said.contains("sso login"), "{said}");
 }
+
+/// The variables of a command.
+fn borrowed(variables: &[(&'static str, String)]) -> Vec<(&'static str, &str)> {
+    variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
+/// A definition that waits for an hour and asks for the caller.
+fn asks_later(home: &Home) -> String {
+    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 3600, "Next": "Who" }, "Who": who() });
+    home.definition("later", &json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states }))
+}
+
+#[test]
+fn a_wrong_profile_beside_an_owner_that_can_act_is_refused_and_another_one_of_the_account_is_not() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let profiles = [("pa", STAGING), ("pa2", STAGING), ("pb", PRODUCTION)];
+    let variables = sts.profiles(&home.path().join("profiles"), &profiles);
+    let variables = borrowed(&variables);
+    let with = |arguments: &[&str], exit| home.exits_with(arguments, &variables, exit);
+    let server = Server::start_as(&home, &["--profile", "pa"], &variables);
+    with(&["run", &asks_later(&home), "--yes", "--no-wait=0", "--id", "one", "--profile", "pa"], 75);
+    let said = with(&["resume", "one", "--profile", "pb"], 3);
+    for words in ["profile pb is of another account", STAGING, PRODUCTION, "   flow resume one   without --profile"] {
+        assert!(said.contains(words), "{words:?} is not in: {said}");
+    }
+    let unknown = with(&["resume", "one", "--profile", "nosuch"], 3);
+    assert!(unknown.contains("profile nosuch is not usable"), "{unknown}");
+    assert!(!said.contains("kill ") && !unknown.contains("kill "), "the owner can act: {said}{unknown}");
+    // A variable is for all commands of its user: the owner needs none of its own.
+    home.exits_with(&["resume", "one", "--no-wait=0"], &[&variables[..], &[("AWS_PROFILE", "pb")]].concat(), 75);
+    let all = ["resume", "--all", "--no-wait=0"];
+    let of_one =
+        |said: &str| said.lines().filter(|line| line.starts_with("one ")).map(str::to_owned).collect::<Vec<_>>();
+    for (more, exit, words) in [
+        (&["--profile", "pa2"][..], 75, "RUNNING in process"),
+        (&["--profile", "pb"][..], 3, "not resumed: profile pb is of another account"),
+        (&["--region", "eu-west-1"][..], 3, "not resumed: pinned to region us-east-1"),
+    ] {
+        let said = with(&[&all[..], more].concat(), exit);
+        let lines = of_one(&said);
+        assert!(lines.len() == 1 && lines[0].contains(words), "{more:?}: {said}");
+        let said = with(&[&all[..], more, &["--quiet"]].concat(), exit);
+        assert_eq!(said, "", "it is said once a day");
+    }
+    drop(server);
+    for (profile, exit) in [("pb", 3), ("pa2", 75)] {
+        let said = with(&[&all[..], &["--profile", profile]].concat(), exit);
+        assert_eq!(of_one(&said).len(), 1, "it is the same without an owner: {said}");
+    }
+}
+
+#[test]
+fn an_owner_acts_with_its_own_profile_where_none_is_pinned_and_its_profile_is_proposed_where_another_is() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let run = ["run", &asks_once(&home), "--yes", "--no-wait=0", "--id"];
+    home.exits_with(&[&run[..], &["keys"]].concat(), &sts.credentials(STAGING), 75);
+    let variables = sts.profiles(&home.path().join("profiles"), &[("deploy", STAGING)]);
+    home.exits_with(&[&run[..], &["named", "--profile", "deploy"]].concat(), &borrowed(&variables), 75);
+    let variables = sts.profiles(&home.path().join("profiles-of-the-server"), &[("pa", STAGING)]);
+    let _server = Server::start_as(&home, &["--profile", "pa"], &borrowed(&variables));
+    until(10, "it continues", || home.status_of("keys") == "SUCCEEDED");
+    // A name is not replaced by another one without a word.
+    until(10, "it is left", || home.exits(&["status", "named"], 0).contains("INTERRUPTED"));
+    let said = home.exits(&["status", "named"], 0);
+    assert!(said.contains("flow resume named --profile pa") && !said.contains("kill "), "{said}");
+    let said = home.exits(&["resume", "named"], 75);
+    assert!(said.contains("repeat the command with --profile pa") && !said.contains("kill "), "{said}");
+    home.exits(&["resume", "named", "--profile", "pa"], 0);
+}
+
+#[test]
+fn an_account_that_sts_does_not_answer_for_does_not_delay_the_executions_of_another() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let variables = sts.profiles(&home.path().join("profiles"), &[("pa", STAGING), ("pb", PRODUCTION)]);
+    let variables = borrowed(&variables);
+    let file = asks_once(&home);
+    // The latest one is the first that is resumed.
+    for (id, profile) in [("one", "pa"), ("silent", "pb")] {
+        let run = ["run", &file, "--yes", "--no-wait=0", "--id", id, "--profile", profile];
+        home.exits_with(&run, &variables, 75);
+    }
+    sts.be_silent_to(PRODUCTION);
+    let mut all = home.command(&["resume", "--all"]);
+    let mut all = all.envs(variables).stdout(std::process::Stdio::null()).spawn().unwrap();
+    until(6, "the other one succeeds", || home.status_of("one") == "SUCCEEDED");
+    assert!(all.try_wait().unwrap().is_none(), "STS has not answered yet");
+    crate::support::send("-INT", all.id());
+    assert_eq!(all.wait().unwrap().code(), Some(130));
+}

@@ -52,6 +52,8 @@ impl Operation for DescribeExecution {
         let DescribeExecutionRequest { id, as_shown } = request;
         let store = api.runner.store();
         let missing = || Fault::no_execution(&id);
+        // Asked for first: an execution that ends between the two reads is described by its end, never as one that nobody drives.
+        let driven = !api.runner.driven(vec![id.clone()]).await.is_empty();
         // The frames match the header. Later changes are in the journal.
         let StoredExecution { header: execution, frames, .. } = store.load_consistent(&id)?.ok_or_else(missing)?;
         let (_, definition) = store.definition(&id)?.ok_or_else(missing)?;
@@ -65,7 +67,6 @@ impl Operation for DescribeExecution {
                 view.see_map_runs(&store.map_runs_before(&id, execution.next_frame_id, MAP_RUNS_MAX)?);
             }
         }
-        let driven = !api.runner.driven(vec![id.clone()]).await.is_empty();
         Ok(DescribeExecutionResponse { execution, frames, definition, view, driven })
     }
 }

@@ -50,16 +50,20 @@ pub async fn afterwards(handle: &Handle, id: &str, rejected: Option<(&str, &str)
     }
     let described = handle.describe(id, false).await?;
     if described.execution.status == ExecutionStatus::Running {
-        let is_driven = described.driven && !described.execution.paused;
-        if let Some(owner) = handle.owner_elsewhere().await.filter(|_| is_driven) {
-            if handle.owner_can_act(&described.execution.environment).await {
+        let owner = handle.owner_elsewhere().await.filter(|_| !described.execution.paused);
+        if let Some(owner) = owner {
+            let commands = handle.commands_beside_owner(id, &described.execution.environment).await;
+            if !commands.is_empty() {
+                let text = format!(
+                    ". The owner of the store, {owner}, has no credentials of its account and leaves it to another process. \
+                     To continue:   {}",
+                    commands.join("   , then   ")
+                );
+                return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
+            }
+            if described.driven {
                 return Ok(Afterwards::new(format!(". It continues in {owner}."), ExecutionStatus::Running, false));
             }
-            let text = format!(
-                ". The owner of the store, {owner}, has no credentials of its account and leaves it to another process: flow resume {}{OPTIONS}",
-                quote_name(id)
-            );
-            return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
         }
         let text = format!(". No process drives it: flow resume {}{OPTIONS}", quote_name(id));
         return Ok(Afterwards::new(text, ExecutionStatus::Running, true));

@@ -6,7 +6,7 @@ use api::flow::{
     ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, PersonTask,
 };
 use clap::Args;
-use engine::step::ApprovalToken;
+use engine::{machine::ExecutionHeader, step::ApprovalToken};
 use serde_json::json;
 
 use crate::{
@@ -56,13 +56,22 @@ pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit,
         let now_ms = clock::of(&home).now_ms();
         any |= !response.tasks.is_empty();
         show(global, &response, now_ms);
-        for id in undriven(&handle, now_ms).await? {
+        // The environments of executions that the owner does not leave for lack of credentials: each is asked for once.
+        let mut not_left = Vec::new();
+        for header in undriven(&handle, now_ms).await? {
             // The block of a task that has timed out has the command already.
-            if response.tasks.iter().any(|task| task.execution == id && task.timed_out_ms.is_some()) {
+            if response.tasks.iter().any(|task| task.execution == header.id && task.timed_out_ms.is_some()) {
                 continue;
             }
             any = true;
-            show_undriven(global, &id);
+            let commands = match header.paused || not_left.contains(&header.environment) {
+                true => Vec::new(),
+                false => handle.commands_beside_owner(&header.id, &header.environment).await,
+            };
+            show_undriven(global, &header.id, &commands);
+            if commands.is_empty() && !header.paused {
+                not_left.push(header.environment);
+            }
         }
         handle.leave();
     }
@@ -99,23 +108,28 @@ fn end_of_list(global: &Global, any: bool) -> Exit {
 }
 
 /// The executions that could proceed, but no process drives them.
-async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<String>, CliError> {
+async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<ExecutionHeader>, CliError> {
     let request = ListRequest { limit: Some(SEARCHED_MAX), until_ms: None, unfinished: true, with_needs: true };
     let listed = Listed::rows(handle.call::<ListExecutions>(request).await?);
     let stopped = listed.filter(|listed| ["INTERRUPTED", "PAUSED"].contains(&listed.display_status(now_ms)));
-    Ok(stopped.map(|listed| listed.header.id).collect())
+    Ok(stopped.map(|listed| listed.header).collect())
 }
 
-fn show_undriven(global: &Global, id: &str) {
-    let command = format!("flow resume {}{OPTIONS}", quote_name(id));
+/// Shows an execution that no process drives. `beside_owner`: the commands that continue it beside an owner of the store without its
+/// credentials.
+fn show_undriven(global: &Global, id: &str, beside_owner: &[String]) {
+    let (why, commands) = match beside_owner {
+        [] => ("", vec![format!("flow resume {}{OPTIONS}", quote_name(id))]),
+        commands => (": the owner of the store has no credentials of its account", commands.to_vec()),
+    };
     match global.output {
         Output::Human => {
             let id = Screen::of_stdout(global.color()).leading_id(id);
-            say!("{id}   no process drives it\n  To continue:   {command}\n");
+            say!("{id}   no process drives it{why}\n  To continue:   {}\n", commands.join("   , then   "));
         }
         Output::Json => {
-            let message = format!("no process drives {id}");
-            json::print(json!({ "type": "needsResume", "execution": id, "message": message, "commands": [command] }));
+            let message = format!("no process drives {id}{why}");
+            json::print(json!({ "type": "needsResume", "execution": id, "message": message, "commands": commands }));
         }
     }
 }

@@ -4,6 +4,7 @@ mod all;
 mod changed;
 mod credentials;
 mod from;
+mod given;
 mod reminders;
 
 use std::time::Duration;
@@ -14,9 +15,8 @@ use engine::{
     machine::{ExecutionHeader, ExecutionStatus, Reentry},
     runner::RunnerError,
 };
-use serde_json::Value;
-use steps::LocalSettings;
 
+use self::given::GivenEnvironment;
 use super::{
     run::deployed::say_how_to_watch,
     watch::{NO_WAIT_DEFAULT, Watch, show_end, show_how_to_continue, show_output, watch},
@@ -171,11 +171,13 @@ async fn resume_and_watch(
     handle: &Handle,
     header: &ExecutionHeader,
     (given, from): (GivenEnvironment, Vec<Reentry>),
-    watching: Watch,
+    options: Watch,
 ) -> Result<Exit, CliError> {
+    let watching = format!("flow resume {}{OPTIONS}", quote_name(&header.id));
+    let given = given.chosen(handle, Some(&*watching).filter(|_| from.is_empty())).await?;
     resume(handle, header, given, from).await?;
     let mut display = Display::new(global, clock::of(handle.home()));
-    let watched = watch(handle, &header.id, watching, &mut display).await?;
+    let watched = watch(handle, &header.id, options, &mut display).await?;
     show_end(global, handle, &watched, &mut display);
     // Step Functions continues an execution by itself: the caller says so.
     let continues_itself = handle.at_step_functions().await.is_some();
@@ -189,28 +191,6 @@ async fn resume_and_watch(
     Ok(watched.exit)
 }
 
-/// The environment in which a resume continues an execution.
-#[derive(Default)]
-struct GivenEnvironment {
-    /// The environment, if it differs from the pinned one.
-    changed: Option<Value>,
-    /// The environment, if it is in an account.
-    acts_in: Option<Value>,
-}
-
-impl GivenEnvironment {
-    /// The pinned environment with the settings of this process. A given profile replaces the pinned one: it only provides the
-    /// credentials of the pinned account.
-    fn of(global: &Global, settings: &LocalSettings, header: &ExecutionHeader, pinned: Option<&Pinned>) -> Self {
-        let Some(pinned) = pinned else { return Self::default() };
-        let given = pinned.clone().with_settings(settings).with_profile(global.profile.as_deref());
-        let changed = (given != *pinned).then(|| serde_json::to_value(given).ok()).flatten();
-        let environment = || changed.clone().unwrap_or_else(|| (*header.environment).clone());
-        let acts_in = pinned.account.is_some().then(environment);
-        GivenEnvironment { changed, acts_in }
-    }
-}
-
 /// Resumes an execution in an environment, after verifying that this caller may act in it. Returns how an execution ended that has
 /// ended since its header was read, also after a resume of another process: that end stays.
 async fn resume(
@@ -219,7 +199,7 @@ async fn resume(
     given: GivenEnvironment,
     from: Vec<Reentry>,
 ) -> Result<Option<ExecutionStatus>, CliError> {
-    let GivenEnvironment { changed: environment, acts_in: verified } = given;
+    let GivenEnvironment { changed: environment, acts_in: verified, .. } = given;
     let only_unfinished = header.status == ExecutionStatus::Running && from.is_empty();
     let redrive_count = Some(header.redrive_count);
     let request = ResumeRequest { id: header.id.clone(), environment, from, only_unfinished, redrive_count };
@@ -258,24 +238,17 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
     Ok(())
 }
 
-/// Refuses, among several executions, one that is pinned to another region than the command line gives. Only
-/// `--region` and `--profile` count: `AWS_REGION` is the same for executions of several regions. A given profile provides the credentials of the pinned account, except to an
-/// execution that another process drives.
-fn refuse_given_location(global: &Global, pinned: &Pinned, is_driven: bool) -> Result<(), CliError> {
-    let given =
-        |option: &Option<String>, is_given: bool| option.clone().filter(|_| is_given && pinned.account.is_some());
-    let region = given(&global.region, global.sources.region == Source::Option);
-    let profile = given(&global.profile, global.sources.profile == Source::Option && is_driven);
-    let differs = [("region", region, pinned.location.region()), ("profile", profile, pinned.location.profile())];
-    for (what, given, pinned) in differs {
-        if let (Some(given), Some(pinned)) = (given, pinned)
-            && given != pinned
-        {
-            let message = format!("pinned to {what} {pinned}, not {given}: nothing was changed");
-            return Err(CliError::refused(message));
+/// Refuses, among several executions, one that is pinned to another region than the command line gives. Only `--region` counts:
+/// `AWS_REGION` is the same for executions of several regions. A given profile provides the credentials of the pinned account, whatever
+/// its name is.
+fn refuse_given_region(global: &Global, pinned: &Pinned) -> Result<(), CliError> {
+    let given = global.region.as_deref().filter(|_| global.sources.region == Source::Option);
+    match (given, pinned.location.region()) {
+        (Some(given), Some(region)) if given != region && pinned.account.is_some() => {
+            Err(CliError::refused(format!("pinned to region {region}, not {given}: nothing was changed")))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), CliError> {

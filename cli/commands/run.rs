@@ -27,7 +27,7 @@ use crate::{
     clock,
     environments::{self, Account, Environments, Location, Pinned},
     execution::reentry,
-    exit::{CliError, Exit, then_repeat},
+    exit::{CliError, Exit, REACH_STS, then_repeat},
     global::{Global, Output, REHEARSAL, Source, WHERE, WatchOptions, duration},
     home::Home,
     ids::{self, REHEARSAL_PREFIX},
@@ -290,7 +290,7 @@ fn no_account(error: &StepError) -> CliError {
     let is_unreachable = matches!(error.class, ErrorClass::Unknown | ErrorClass::Throttled);
     let repair = match &error.hint {
         Some(repair) => repair.as_str(),
-        None if is_unreachable => "check that AWS STS can be reached from here (network, proxy, AWS_ENDPOINT_URL)",
+        None if is_unreachable => REACH_STS,
         None => "name a profile with --profile, or run `aws sso login`",
     };
     let what = if is_unreachable { "the AWS account could not be asked for" } else { "no usable AWS credentials" };

@@ -99,8 +99,12 @@ async fn show(global: &Global, handle: Handle, id: &str, state: Option<&str>) ->
         None => {
             let runs = status.execution.status == ExecutionStatus::Running;
             let typical = if runs { typical(&handle, id).await } else { Typical::default() };
-            let owner = (handle.owner_elsewhere().await, handle.lock_owner_elsewhere().await);
-            lines(global, &status, &typical, (owner.0.as_deref(), owner.1.as_ref()), now_ms)
+            let owner = Owner {
+                described: handle.owner_elsewhere().await,
+                lock_owner: handle.lock_owner_elsewhere().await,
+                commands: commands_beside_owner(&handle, &status, now_ms).await,
+            };
+            lines(global, &status, &typical, &owner, now_ms)
         }
     };
     lines.iter().for_each(|line| say_raw!("{line}"));
@@ -108,12 +112,31 @@ async fn show(global: &Global, handle: Handle, id: &str, state: Option<&str>) ->
     Ok(Exit::Success)
 }
 
-/// The lines of one execution. The owner of the store, if it is another process: `owner` for people, `lock_owner` for programs.
+/// The owner of the store, if it is another process.
+struct Owner {
+    /// For people.
+    described: Option<String>,
+    /// For programs.
+    lock_owner: Option<LockOwner>,
+    /// The commands that continue the execution if this owner has no credentials of its account.
+    commands: Vec<String>,
+}
+
+/// The commands that continue an execution that its owner of the store leaves for lack of credentials.
+async fn commands_beside_owner(handle: &Handle, status: &DescribeExecutionResponse, now_ms: u64) -> Vec<String> {
+    let DescribeExecutionResponse { execution, frames, driven, .. } = status;
+    match display_status(execution, *driven, needs_of(execution, frames).as_ref(), now_ms) {
+        "INTERRUPTED" => handle.commands_beside_owner(&execution.id, &execution.environment).await,
+        _ => Vec::new(),
+    }
+}
+
+/// The lines of one execution.
 fn lines(
     global: &Global,
     status: &DescribeExecutionResponse,
     typical: &Typical,
-    (owner, lock_owner): (Option<&str>, Option<&LockOwner>),
+    owner: &Owner,
     now_ms: u64,
 ) -> Vec<String> {
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = status;
@@ -126,11 +149,11 @@ fn lines(
             "type": "status", "execution": view.id, "message": message, "displayStatus": display_status, "header": execution,
             "frames": frames, "view": view,
             "needs": summary::needs(view, *driven, now_ms), "keptAnswers": execution.early_signals,
-            "timeLeft": view.time_left(typical, now_ms), "nextDueMs": due.map(|due| due.due_ms), "owner": lock_owner,
+            "timeLeft": view.time_left(typical, now_ms), "nextDueMs": due.map(|due| due.due_ms), "owner": owner.lock_owner,
         });
         return vec![json::text(&json::complete(line))];
     }
-    let environment_line = environment_line(view, display_status, owner);
+    let environment_line = environment_line(view, display_status, owner.described.as_deref());
     let detail = Detail {
         header: execution,
         view,
@@ -139,6 +162,7 @@ fn lines(
         display_status,
         typical,
         environment_line: &environment_line,
+        beside_owner: &owner.commands,
         now_ms,
     };
     detail.lines(&Screen::of_stdout(global.color()))

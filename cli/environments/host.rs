@@ -9,7 +9,7 @@ use steps::LocalSettings;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use workflows::CompiledSchema;
 
-use super::{Environments, Location, Pinned, VERIFIED_FOR, described, has_step, read};
+use super::{Environments, Location, Pinned, VERIFIED_FOR, described, has_step};
 use crate::this_process;
 
 #[async_trait]
@@ -43,7 +43,7 @@ impl Host for Environments {
             self.reopen_unusable(environment).await;
             return Ok(());
         }
-        let pinned = read(environment).map_err(|error| Fault::new(api::ENVIRONMENT_REFUSED, error.cause))?;
+        let pinned = self.pinned(environment).map_err(|error| Fault::new(api::ENVIRONMENT_REFUSED, error.cause))?;
         let Some(account) = pinned.account else { return Ok(()) };
         let key = (pinned.location, account);
         if self.verified.lock().await.get(&key).is_some_and(|verified| verified.elapsed() < VERIFIED_FOR) {
@@ -95,6 +95,7 @@ impl Host for Environments {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             command: this_process::command().to_owned(),
+            profile: self.default_location.profile().map(str::to_owned),
             only_reads: false,
         }
     }

@@ -87,6 +87,14 @@ impl Pinned {
         self
     }
 
+    /// Adds a profile to a location at AWS that names none.
+    pub fn with_default_profile(mut self, default: Option<&str>) -> Self {
+        if let Location::Aws { profile: profile @ None, .. } = &mut self.location {
+            *profile = default.map(str::to_owned);
+        }
+        self
+    }
+
     /// Replaces the settings that the resuming person gives. Programs stay in their folder: cron resumes from another one.
     pub fn with_settings(mut self, given: &LocalSettings) -> Self {
         let working_folder = self.settings.working_folder.clone();
@@ -149,6 +157,20 @@ mod tests {
         let json = serde_json::to_value(&pinned).unwrap();
         assert_eq!(json["accountId"], "111111111111");
         assert_eq!(serde_json::from_value::<Pinned>(json).unwrap(), pinned);
+    }
+
+    #[test]
+    fn the_profile_of_a_process_is_used_where_none_is_pinned_and_replaces_none() {
+        let pinned = |profile: Option<&str>| Pinned {
+            location: Location::Aws { profile: profile.map(str::to_owned), region: None },
+            account: None,
+            settings: LocalSettings::default(),
+            has_own_settings: false,
+            definition_file: None,
+        };
+        assert_eq!(pinned(None).with_default_profile(Some("deploy")), pinned(Some("deploy")));
+        assert_eq!(pinned(Some("audit")).with_default_profile(Some("deploy")), pinned(Some("audit")));
+        assert_eq!(pinned(None).with_default_profile(None), pinned(None));
     }
 
     #[test]

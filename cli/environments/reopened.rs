@@ -11,7 +11,7 @@ use serde_json::Value;
 use steps::{Account, Environment};
 use tokio::sync::{Mutex, Notify, OnceCell};
 
-use super::{Environments, KEPT_MAX, Location, read};
+use super::{Environments, KEPT_MAX, Location};
 
 /// The AWS environment of a location.
 pub(super) struct Opened {
@@ -84,7 +84,7 @@ impl Environments {
     /// Drops what is open for an execution that pins no account, because it started without credentials, if there are still none. An
     /// execution that has called nothing at AWS in this process has nothing open.
     pub(super) async fn reopen_unusable(&self, environment: &Value) {
-        let Ok(pinned) = read(environment) else { return };
+        let Ok(pinned) = self.pinned(environment) else { return };
         let is_open = self.open.lock().await.contains_key(&pinned.location);
         if !is_open || !matches!(pinned.location, Location::Aws { .. }) {
             return;

@@ -33,10 +33,12 @@ impl Handle {
         if !lacks_credentials(refused) || refusing.as_ref().is_none_or(|owner| owner.command == SERVER) {
             return Ok(false);
         }
-        let mut left = self.passing_wait_left.lock().await;
-        if left.is_zero() || self.verify_this_process(environment).await.is_err() {
+        // The lock is not held while the credentials are compared: that of several accounts takes no longer than that of one.
+        let is_over = self.passing_wait_left.lock().await.is_zero();
+        if is_over || self.verify_this_process(environment).await.is_err() {
             return interrupt::check().map(|()| false);
         }
+        let mut left = self.passing_wait_left.lock().await;
         let (began, mut is_announced) = (Instant::now(), false);
         let has_ended = loop {
             let owner = client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await;

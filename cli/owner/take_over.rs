@@ -101,9 +101,12 @@ impl Handle {
     /// # Errors
     /// Neither can act for it, or it could not be verified.
     async fn refusal(&self, id: &str, owner: Option<String>, environment: &Value) -> Result<Option<Refusal>, CliError> {
-        let Err(error) = self.verify(environment).await else { return Ok(None) };
-        let Some(owner) = owner.filter(|_| lacks_credentials(&error)) else { return Err(interrupted(id, error)) };
+        let Err(error) = self.compare(environment).await else { return Ok(None) };
+        let Some(owner) = owner.filter(|_| lacks_credentials(&error)) else {
+            return Err(interrupted(id, self.of_owner(error, environment).await));
+        };
         self.verify_this_process(environment).await.map_err(|own| interrupted(id, own))?;
+        let error = self.of_owner(error, environment).await;
         Ok(Some(Refusal { owner, error }))
     }
 

@@ -2,19 +2,25 @@
 
 use std::time::Duration;
 
-use api::{Host, flow};
+use api::{Host, OwnerDescription, flow};
 use engine::store::OwnerLock;
+use futures::{StreamExt, stream::FuturesUnordered};
 use serde_json::Value;
 
-use super::Handle;
+use super::{Backend, Handle};
 use crate::{
     environments::Environments,
     exit::{CliError, Exit},
     interrupt,
+    proposed::OPTIONS,
+    shell::{option, quote_name},
 };
 
 /// How long a message waits for a verification.
 const SHORT_VERIFICATION_MAX: Duration = Duration::from_secs(2);
+
+/// The commands of owners that call steps.
+const DRIVING: [&str; 3] = ["serve", "run", "resume"];
 
 /// Whether a fault of this kind says that the credentials of a process are not those that are needed, or could not be compared.
 pub fn concerns_credentials(kind: &str) -> bool {
@@ -34,7 +40,7 @@ pub(super) fn stopped(exit: Exit) -> CliError {
 ///
 /// # Errors
 /// It cannot. The message names the pinned account and the one in use. Or a signal arrived.
-pub async fn verify_own(environments: &Environments, environment: &Value) -> Result<(), CliError> {
+async fn verify_own(environments: &Environments, environment: &Value) -> Result<(), CliError> {
     tokio::select! {
         verified = environments.verify(environment) => verified.map_err(CliError::from),
         exit = interrupt::requested() => Err(stopped(exit)),
@@ -46,14 +52,30 @@ pub async fn verify_own(environments: &Environments, environment: &Value) -> Res
 /// # Errors
 /// It can act in none: the error is that of the first one. Or a signal arrived.
 pub(super) async fn verify_any(environments: &Environments, acts_in: &[Value]) -> Result<(), CliError> {
-    let mut refusal = None;
-    for environment in acts_in {
-        match verify_own(environments, environment).await {
+    let verified = verify_each(environments, acts_in).await;
+    verified.or_else(|refusals| refusals.into_iter().next().map_or(Ok(()), |(_, first)| Err(first)))
+}
+
+/// Verifies, side by side, that this process can act in one of these environments. Does not wait for the others once it can act in one.
+///
+/// # Errors
+/// It can act in none: why, for each environment. Or a signal arrived.
+pub async fn verify_each(environments: &Environments, acts_in: &[Value]) -> Result<(), Vec<(Value, CliError)>> {
+    let verified = acts_in.iter().enumerate();
+    let verified =
+        verified.map(|(index, environment)| async move { (index, verify_own(environments, environment).await) });
+    let mut verified: FuturesUnordered<_> = verified.collect();
+    let mut refusals: Vec<Option<CliError>> = vec![None; acts_in.len()];
+    while let Some((index, verified)) = verified.next().await {
+        match verified {
             Ok(()) => return Ok(()),
-            Err(error) => refusal = refusal.or(Some(error)),
+            Err(error) => refusals[index] = Some(error),
         }
     }
-    refusal.map_or(Ok(()), Err)
+    match refusals.is_empty() {
+        true => Ok(()),
+        false => Err(acts_in.iter().cloned().zip(refusals.into_iter().flatten()).collect()),
+    }
 }
 
 impl Handle {
@@ -76,15 +98,22 @@ impl Handle {
     /// # Errors
     /// It cannot. The message names the owner, if it is another process, the pinned account and the one in use.
     pub(super) async fn verify(&self, environment: &Value) -> Result<(), CliError> {
+        match self.compare(environment).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.of_owner(error, environment).await),
+        }
+    }
+
+    /// Compares the credentials of the owner of the store, which may be this process, with the account of an environment.
+    ///
+    /// # Errors
+    /// They are unusable, of another account, or could not be compared: the message names no process. Or a signal arrived.
+    pub async fn compare(&self, environment: &Value) -> Result<(), CliError> {
         let request = flow::VerifyEnvironmentRequest { environment: environment.clone() };
         // STS can take long to answer, and no call is in flight yet, so a signal does not wait for it.
-        let verified = tokio::select! {
-            verified = self.only::<flow::VerifyEnvironment>(request) => verified,
-            exit = interrupt::requested() => return Err(stopped(exit)),
-        };
-        match verified {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.of_owner(error, environment).await),
+        tokio::select! {
+            verified = self.only::<flow::VerifyEnvironment>(request) => verified.map(drop),
+            exit = interrupt::requested() => Err(stopped(exit)),
         }
     }
 
@@ -93,10 +122,17 @@ impl Handle {
         if environment["accountId"].is_null() {
             return true;
         }
-        match tokio::time::timeout(SHORT_VERIFICATION_MAX, self.verify(environment)).await {
+        match tokio::time::timeout(SHORT_VERIFICATION_MAX, self.compare(environment)).await {
             Ok(Err(error)) => !lacks_credentials(&error),
             Ok(Ok(())) | Err(_) => true,
         }
+    }
+
+    /// What the owner of the store says about itself, if it is another process that answers.
+    async fn description_of_owner(&self) -> Option<OwnerDescription> {
+        let backend = self.backend().await;
+        let Backend::Remote(client) = &*backend else { return None };
+        client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await.ok()
     }
 
     /// Verifies that this process itself can act in an environment, whichever process owns the store.
@@ -108,7 +144,7 @@ impl Handle {
     }
 
     /// Names the owner of the store in an error about its credentials, if it is another process: a login of this user does not give it any.
-    pub(super) async fn of_owner(&self, error: CliError, environment: &Value) -> CliError {
+    pub async fn of_owner(&self, error: CliError, environment: &Value) -> CliError {
         let Some(kind) = error.fault.clone().filter(|kind| concerns_credentials(kind)) else { return error };
         let Some(owner) = self.owner_elsewhere().await else { return error };
         let what = match kind.as_str() {
@@ -117,14 +153,66 @@ impl Handle {
             _ => "could not compare its credentials with the pinned account",
         };
         let message = format!("the owner of the store, {owner}, {what}: {}", error.message);
+        let error = CliError { message, ..error };
+        // The end of an owner does not help where STS does not answer.
+        if kind == api::ENVIRONMENT_UNREACHABLE {
+            return error;
+        }
+        let hint = self.hint_of_owner(environment).await;
+        error.hint(hint)
+    }
+
+    /// What helps where the owner of the store, another process, does not have the credentials of an environment. Its end is proposed only
+    /// if this process can then act.
+    async fn hint_of_owner(&self, environment: &Value) -> String {
         let account = environment["accountId"].as_str().unwrap_or_default();
+        if let Some(profile) = self.profile_of_owner(environment).await {
+            return format!(
+                "the profile of that process is of account {account}: repeat the command with{}",
+                option("profile", &profile)
+            );
+        }
+        if self.verify_this_process(environment).await.is_err() {
+            return format!(
+                "neither that process nor this command has credentials of account {account}: start that process again with them, \
+                 or repeat this command with them"
+            );
+        }
         let with =
             self.command_that_ends_the_owner().map_or_else(String::new, |command| format!(" with   {command}   "));
-        let hint = format!(
+        format!(
             "end that process{with}: this command then acts with its own credentials. Or start that process again with credentials \
              of account {account}, or give another --home"
-        );
-        CliError { message, ..error }.hint(hint)
+        )
+    }
+
+    /// The commands that continue an execution, one after the other, if the owner of the store is another process that does not have the
+    /// credentials of its account. Empty if it has them, or does not answer soon.
+    pub async fn commands_beside_owner(&self, id: &str, environment: &Value) -> Vec<String> {
+        // One that only reads or answers drives nothing, whatever its credentials are, and ends soon.
+        let owner = self.description_of_owner().await;
+        let is_driving = |command: &str| command.split(' ').nth(1).is_some_and(|verb| DRIVING.contains(&verb));
+        let drives = owner.is_some_and(|owner| !owner.only_reads && is_driving(&owner.command));
+        if !drives || self.owner_can_act(environment).await {
+            return Vec::new();
+        }
+        let resume = |profile: &str| format!("flow resume {}{profile}{OPTIONS}", quote_name(id));
+        match tokio::time::timeout(SHORT_VERIFICATION_MAX, self.profile_of_owner(environment)).await {
+            Ok(Some(profile)) => vec![resume(&option("profile", &profile))],
+            Ok(None) | Err(_) => self.command_that_ends_the_owner().into_iter().chain([resume("")]).collect(),
+        }
+    }
+
+    /// The profile that the owner of the store was started with, if it can act with that one in an environment in which it cannot act with
+    /// the environment's own.
+    async fn profile_of_owner(&self, environment: &Value) -> Option<String> {
+        let profile = self.description_of_owner().await?.profile?;
+        if environment["profile"] == profile.as_str() {
+            return None;
+        }
+        let mut with_profile = environment.clone();
+        with_profile["profile"] = profile.clone().into();
+        self.compare(&with_profile).await.is_ok().then_some(profile)
     }
 
     /// The command that ends the owner of the store.

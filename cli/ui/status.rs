@@ -127,6 +127,8 @@ pub struct Detail<'d> {
     pub typical: &'d Typical,
     /// Account, region and profile; empty if no account is pinned.
     pub environment_line: &'d str,
+    /// The commands that continue it, one after the other, beside an owner of the store without its credentials; empty in any other case.
+    pub beside_owner: &'d [String],
     /// The current time, in milliseconds since the Unix epoch.
     pub now_ms: u64,
 }
@@ -158,7 +160,13 @@ impl Detail<'_> {
         lines.extend(summary::end(view, is_driven(self.display_status), now_ms));
         lines.extend(summary::kept_answers(header));
         let awaits_answer = view.needs_person() || self.needs.is_some();
-        lines.extend(continues(header, self.display_status, (awaits_answer, self.due), now_ms));
+        lines.extend(match self.beside_owner {
+            [] => continues(header, self.display_status, (awaits_answer, self.due), now_ms),
+            commands => Some(format!(
+                "The owner of the store has no credentials of its account. Nothing is lost. To continue:   {}",
+                commands.join("   , then   ")
+            )),
+        });
         let mut rows: Vec<String> = lines.iter().flat_map(|line| tones::rows(line, screen)).collect();
         rows.extend(output::first_lines(view).iter().map(|line| screen.plain(line)));
         rows

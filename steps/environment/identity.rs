@@ -40,25 +40,39 @@ const STS_TIME_MAX: Duration = Duration::from_secs(9);
 const IDENTITIES_MAX: usize = 16;
 
 /// The cached identities, by access key id.
-#[derive(Default)]
-pub(super) struct Identities(Mutex<VecDeque<(String, CallerIdentity)>>);
+pub(super) struct Identities {
+    known: Mutex<VecDeque<(String, CallerIdentity)>>,
+    /// How long STS may take.
+    time_max: Duration,
+}
+
+impl Default for Identities {
+    fn default() -> Self {
+        Identities { known: Mutex::default(), time_max: STS_TIME_MAX }
+    }
+}
 
 impl Identities {
-    /// The identity of credentials. STS is called once for each access key id. A failure is not cached.
+    /// The identity of credentials. STS is called once for each access key id. A failure is not cached. The time limit includes the wait
+    /// for another caller's call: callers that STS does not answer all end after that time.
     ///
     /// # Errors
     /// As [`Environment::identity`].
     pub async fn of(&self, config: &SdkConfig, credentials: &Credentials) -> Result<CallerIdentity, StepError> {
-        let mut known = self.0.lock().await;
+        let asked = tokio::time::timeout(self.time_max, self.known_or_asked(config, credentials)).await;
+        asked.unwrap_or_else(|_| {
+            let cause = format!("AWS STS did not answer within {} s", self.time_max.as_secs());
+            Err(StepError::new(ErrorClass::Unknown, cause).during(ACTION))
+        })
+    }
+
+    async fn known_or_asked(&self, config: &SdkConfig, credentials: &Credentials) -> Result<CallerIdentity, StepError> {
+        let mut known = self.known.lock().await;
         let key = credentials.access_key_id();
         if let Some((_, identity)) = known.iter().find(|(known, _)| known == key) {
             return Ok(identity.clone());
         }
-        let asked = tokio::time::timeout(STS_TIME_MAX, ask(config, credentials)).await;
-        let identity = asked.unwrap_or_else(|_| {
-            let cause = format!("AWS STS did not answer within {} s", STS_TIME_MAX.as_secs());
-            Err(StepError::new(ErrorClass::Unknown, cause).during(ACTION))
-        })?;
+        let identity = ask(config, credentials).await?;
         if known.len() == IDENTITIES_MAX {
             known.pop_front();
         }
@@ -134,6 +148,28 @@ mod tests {
         assert_eq!((first.unwrap(), second.unwrap()), (expected.clone(), expected.clone()));
         assert_eq!(environment.identity().await.unwrap(), expected);
         assert_eq!(server.requests().len(), 1);
+    }
+
+    /// The second caller waits for the first one's call, and not for a call of its own after that.
+    #[tokio::test]
+    async fn callers_that_sts_does_not_answer_end_after_the_same_time() {
+        // The kernel accepts the connections, and nothing answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let config = SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::latest())
+            .region(aws_config::Region::new("eu-central-1"))
+            .endpoint_url(format!("http://{}", silent.local_addr().unwrap()))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        let credentials = Credentials::new("KEY", "s", None, None, "test");
+        let time_max = Duration::from_secs(1);
+        let identities = Identities { time_max, ..Identities::default() };
+        let began = std::time::Instant::now();
+        let (first, second) = tokio::join!(identities.of(&config, &credentials), identities.of(&config, &credentials));
+        assert!(began.elapsed() < 2 * time_max, "{:?}", began.elapsed());
+        for error in [first.unwrap_err(), second.unwrap_err()] {
+            assert_eq!((error.class, error.cause.as_str()), (ErrorClass::Unknown, "AWS STS did not answer within 1 s"));
+        }
     }
 
     #[tokio::test]

@@ -1,8 +1,9 @@
 //! `flow resume --all`: drives every unfinished execution side by side through one owner, and prints one line for each.
 
 mod elsewhere;
+mod side_by_side;
 
-use std::{collections::HashSet, pin::pin, time::Duration};
+use std::collections::HashSet;
 
 use api::flow::{
     ExecutionIdRequest, ListExecutions, ListRequest, ListResponse, MarkShown, MarkShownRequest, RecoverExecution,
@@ -12,15 +13,13 @@ use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
     runner::Clock,
 };
-use futures::{FutureExt, StreamExt, future::FusedFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
+use self::side_by_side::{Context, SideBySide};
 use super::{
-    GivenEnvironment,
     credentials::{self, Opened, Refusals},
-    pinned, refuse_given_location,
+    pinned, refuse_given_region,
     reminders::Reminders,
-    resume,
 };
 use crate::{
     clock,
@@ -32,13 +31,8 @@ use crate::{
     interrupt,
     owner::{self, Handle},
     proposed::OPTIONS,
-    ui::{
-        display::Display, display_status::display_status, json, screen::Screen, stopped, summary, text::counted, tones,
-    },
+    ui::{display::Display, display_status::display_status, json, screen::Screen, stopped, summary, tones},
 };
-
-/// A command with `--no-wait` that takes longer says for what it waits.
-const LONG_WAIT_MIN: Duration = Duration::from_secs(2);
 
 /// The outcome of one execution.
 struct Outcome {
@@ -111,109 +105,36 @@ async fn all(
     let is_driven = |header: &ExecutionHeader| elsewhere.is_some() && !header.paused && driven.contains(&header.id);
     let listed = ids(&executions);
     let (theirs, ours): (Vec<_>, Vec<_>) = executions.into_iter().partition(is_driven);
+    let context = Context { global, handle, owner: elsewhere.as_deref(), watching };
+    let mut groups = Vec::new();
     if let Some(owner) = &elsewhere {
-        elsewhere::show(&mut report, handle, &theirs, owner).await?;
-    }
-    let running = FuturesUnordered::new();
-    // All are resumed before any is awaited, so that a long Wait of one does not delay another.
-    for (index, header) in ours.iter().enumerate() {
-        if let Some(exit) = interrupt::received() {
-            if running.is_empty() {
-                report.show_refusals();
-                return Err(interrupt::nothing_begun(exit));
+        let mut shown = Vec::new();
+        report.has_others = !theirs.is_empty();
+        for header in &theirs {
+            if report.refuse_other_region(header) {
+                continue;
             }
-            report.unfinished.extend(ids(&ours[index..]));
-            break;
+            // The process that drives them needs no profile of this command; one that the command line gives must be of the account.
+            let given = context.given(header);
+            match given.has_option() {
+                true => side_by_side::add(&mut groups, &given, header, true),
+                false => shown.push(header),
+            }
         }
-        if report.refuse_other_region(header, false) {
+        elsewhere::show(&mut report, handle, &shown, owner).await?;
+    }
+    for header in &ours {
+        if report.refuse_other_region(header) {
             continue;
         }
-        if let Some(error) = refusals.of(global, handle, header) {
-            not_resumed(&mut report, handle, header, error).await?;
-        } else if resume_one(&mut report, handle, header, watching).await? {
-            running.push(one(handle, header, watching));
+        match refusals.of(global, handle, header) {
+            Some(error) => not_resumed(&mut report, handle, header, error).await?,
+            None => side_by_side::add(&mut groups, &context.given(header), header, false),
         }
     }
     report.show_refusals();
-    let is_short = watching.no_wait.is_some();
-    if !is_short {
-        say_for_what_it_waits(global, elsewhere.as_deref(), running.len());
-    }
-    show_ends(&mut report, running, &ours, (elsewhere.as_deref(), is_short)).await;
+    SideBySide::new(context, &mut report, &ours).run(groups).await?;
     report.end(handle, listed, elsewhere.is_some()).await
-}
-
-/// Says which process drives the executions whose ends are awaited, if it is not this one.
-fn say_for_what_it_waits(global: &Global, elsewhere: Option<&str>, executions: usize) {
-    if let Some(owner) = elsewhere.filter(|_| executions > 0 && !global.quiet) {
-        report!(
-            "flow: waiting for {} that {owner} drives; Ctrl-C ends only this command",
-            counted(executions, "execution")
-        );
-    }
-}
-
-/// Reports how executions end. A signal is answered once, with what continues; then the calls in flight end. `is_short`: the command ends
-/// at a wait, so it says for what it waits only if that takes long.
-async fn show_ends(
-    report: &mut Report<'_>,
-    mut running: FuturesUnordered<impl Future<Output = Outcome>>,
-    ours: &[ExecutionHeader],
-    (elsewhere, is_short): (Option<&str>, bool),
-) {
-    let mut stops = pin!(interrupt::requested().fuse());
-    let mut takes_long = pin!(tokio::time::sleep(LONG_WAIT_MIN).fuse());
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut takes_long, if is_short && !takes_long.is_terminated() => {
-                say_for_what_it_waits(report.global, elsewhere, running.len());
-            }
-            _ = &mut stops, if !stops.is_terminated() => {
-                let left = ours.iter().filter(|header| !report.reported.contains(&header.id));
-                say_that_all_stop(elsewhere, left.map(|header| header.id.clone()).collect());
-            }
-            outcome = running.next() => match outcome {
-                Some(outcome) => report.show(&outcome),
-                None => break,
-            },
-        }
-    }
-}
-
-/// Resumes an execution. Returns whether it runs; if not, why is reported.
-///
-/// # Errors
-/// No owner answers.
-async fn resume_one(
-    report: &mut Report<'_>,
-    handle: &Handle,
-    header: &ExecutionHeader,
-    watching: Watch,
-) -> Result<bool, CliError> {
-    let given = GivenEnvironment::of(report.global, handle.settings(), header, pinned(header).as_ref());
-    let error = match resume(handle, header, given, Vec::new()).await {
-        Ok(None) => {
-            show_begun(report.global, header, watching);
-            return Ok(true);
-        }
-        Ok(Some(status)) => {
-            report.show(&ended_meanwhile(handle, &header.id, status).await?);
-            return Ok(false);
-        }
-        // After a signal the error is that of the interrupted call, not a refusal.
-        Err(_) if interrupt::received().is_some() => {
-            report.unfinished.push(header.id.clone());
-            return Ok(false);
-        }
-        Err(error) if error.exit == Exit::Unreachable => {
-            report.show_refusals();
-            return Err(error);
-        }
-        Err(error) => error,
-    };
-    not_resumed(report, handle, header, error).await?;
-    Ok(false)
 }
 
 /// Reports that an execution is not resumed, or how it has ended: it may have been cancelled or pruned since it was listed.
@@ -248,6 +169,8 @@ struct Report<'r> {
     reported: Vec<String>,
     /// The executions that are not resumed, by the reason, which is reported once.
     refusals: Vec<(CliError, Vec<String>)>,
+    /// The reasons that were printed above the lines of their executions.
+    said_reasons: Vec<String>,
 }
 
 impl<'r> Report<'r> {
@@ -260,6 +183,7 @@ impl<'r> Report<'r> {
             reminders: Reminders::default(),
             reported: Vec::new(),
             refusals: Vec::new(),
+            said_reasons: Vec::new(),
         }
     }
 
@@ -297,9 +221,9 @@ impl<'r> Report<'r> {
         Ok(interrupt::received().filter(|_| has_others || !unfinished.is_empty()).unwrap_or(worst))
     }
 
-    /// Refuses an execution that is pinned to another region or profile than the options give. Returns whether it is refused.
-    fn refuse_other_region(&mut self, header: &ExecutionHeader, is_driven: bool) -> bool {
-        match pinned(header).map_or(Ok(()), |pinned| refuse_given_location(self.global, &pinned, is_driven)) {
+    /// Refuses an execution that is pinned to another region than the options give. Returns whether it is refused.
+    fn refuse_other_region(&mut self, header: &ExecutionHeader) -> bool {
+        match pinned(header).map_or(Ok(()), |pinned| refuse_given_region(self.global, &pinned)) {
             Ok(()) => false,
             Err(error) => {
                 self.refuse(&header.id, error);
@@ -315,12 +239,20 @@ impl<'r> Report<'r> {
         }
     }
 
-    /// Reports the executions that are not resumed: a reason that several share, or that has several lines, once above their lines.
+    /// Reports the executions that are not resumed: a reason that several share, or that has several lines, once above their lines; with
+    /// `--quiet` when the reason is new, and once a day.
     fn show_refusals(&mut self) {
-        for (error, ids) in std::mem::take(&mut self.refusals) {
-            let is_apart = self.global.output == Output::Human && (ids.len() > 1 || error.message.contains('\n'));
-            if is_apart {
+        for (error, mut ids) in std::mem::take(&mut self.refusals) {
+            self.worst = self.worst.worse(error.exit);
+            let kind = error.fault.as_deref().unwrap_or("refused");
+            ids.retain(|id| self.reminders.is_refusal_due(id, kind, !self.global.quiet));
+            let was_said = self.said_reasons.contains(&error.message);
+            let is_apart = was_said || ids.len() > 1 || error.message.contains('\n');
+            let is_apart = is_apart && self.global.output == Output::Human;
+            let is_first = !was_said && !ids.is_empty() && self.global.output == Output::Human;
+            if is_apart && is_first {
                 say!("not resumed: {}", error.message);
+                self.said_reasons.push(error.message.clone());
             }
             let message = match is_apart {
                 true => "not resumed, for the reason above".to_owned(),
@@ -331,7 +263,9 @@ impl<'r> Report<'r> {
                 let refused =
                     Outcome { id, display_status: "REFUSED", message, exit, is_news: true, needs_person: false };
                 show(self.global, &refused, true);
-                self.worst = self.worst.worse(exit);
+            }
+            if let Some(hint) = error.hint.filter(|_| is_first) {
+                say!("  {hint}");
             }
         }
     }

@@ -8,13 +8,13 @@ use engine::machine::ExecutionHeader;
 use serde_json::Value;
 use steps::LocalSettings;
 
-use super::{GivenEnvironment, pinned, refuse_given_location};
+use super::{GivenEnvironment, pinned, refuse_given_region};
 use crate::{
     environments::Environments,
     exit::CliError,
     global::Global,
     interrupt,
-    owner::{Handle, concerns_credentials, verify_own},
+    owner::{Handle, concerns_credentials, verify_each},
 };
 
 /// A store that is opened for all executions.
@@ -55,24 +55,36 @@ pub(super) async fn open(global: &Global, environments: Arc<Environments>) -> Re
         // Nothing is driven, so the store is not opened a second time.
         return Ok(Opened { handle: reader, known, refusals: Refusals::default() });
     }
+    let is_owned = reader.is_remote().await;
     // Releases the lock before the credentials are compared, which may take long.
     drop(reader);
     let needed = needed(global, environments.settings(), &known);
     // The process that drives an execution reports its end.
     known.retain(|header| !driven.contains(&header.id));
-    let refused = match Handle::drive_unless_stopped(environments.clone(), needed.clone()).await {
-        Ok(handle) => return Ok(Opened { handle, known, refusals: Refusals::default() }),
-        Err(error) if error.fault.as_deref().is_some_and(concerns_credentials) => error,
-        Err(error) => return Err(error),
-    };
-    // The refusal is that of the first environment.
-    let mut needed = needed.into_iter();
-    let mut refusals: Vec<_> = needed.next().map(|first| (first, refused)).into_iter().collect();
-    for environment in needed {
-        if let Err(error) = verify_own(&environments, &environment).await {
-            interrupt::check()?;
-            refusals.push((environment, error));
+    if !is_owned && let Err(refusals) = verify_each(&environments, &needed).await {
+        return refused(&environments, known, refusals).await;
+    }
+    match Handle::drive_unless_stopped(environments.clone(), needed.clone()).await {
+        Ok(handle) => Ok(Opened { handle, known, refusals: Refusals::default() }),
+        // The owner has ended meanwhile.
+        Err(error) if error.fault.as_deref().is_some_and(concerns_credentials) => {
+            match verify_each(&environments, &needed).await {
+                Ok(()) => Err(error),
+                Err(refusals) => refused(&environments, known, refusals).await,
+            }
         }
+        Err(error) => Err(error),
+    }
+}
+
+/// The store, opened for reading by a process that can act in none of the environments.
+async fn refused(
+    environments: &Environments,
+    known: Vec<ExecutionHeader>,
+    mut refusals: Vec<(Value, CliError)>,
+) -> Result<Opened, CliError> {
+    if let Some(exit) = interrupt::received() {
+        return Err(interrupt::nothing_begun(exit));
     }
     let handle = Handle::read(environments.home()).await?;
     // Another process has become the owner meanwhile: it acts with its own credentials.
@@ -95,8 +107,8 @@ async fn unfinished(environments: &Environments) -> Result<(Handle, ListResponse
 fn needed(global: &Global, settings: &LocalSettings, executions: &[ExecutionHeader]) -> Vec<Value> {
     let mut needed = Vec::new();
     for header in executions {
-        // One of another region or profile than the options give is refused in any case.
-        if pinned(header).is_some_and(|pinned| refuse_given_location(global, &pinned, false).is_err()) {
+        // One of another region than the options give is refused in any case.
+        if pinned(header).is_some_and(|pinned| refuse_given_region(global, &pinned).is_err()) {
             continue;
         }
         match acts_in(global, settings, header) {

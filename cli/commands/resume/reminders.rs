@@ -1,14 +1,16 @@
-//! Decides when `flow resume --all --quiet` reports what an execution needs of a person: when the need is new, then once a day.
+//! Decides when `flow resume --all --quiet` reports what an execution needs of a person, and why it is not resumed: when that is new, then
+//! once a day.
 
 use std::{collections::BTreeMap, time::Duration};
 
 /// The time between two lines about the same need.
 const REMINDER_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 
-/// The times at which the needs of executions were last reported.
+/// The times at which the needs of executions, and the reasons why they are not resumed, were last reported.
 #[derive(Debug, Default)]
 pub(super) struct Reminders {
-    /// The time of the last line about an execution's needs, by its id, in milliseconds since the Unix epoch.
+    /// The time of the last line about an execution's needs, by its id, and about a reason, by the id and the kind of the reason with a
+    /// space between, which no id has. In milliseconds since the Unix epoch.
     said_ms: BTreeMap<String, u64>,
     now_ms: u64,
 }
@@ -16,7 +18,7 @@ pub(super) struct Reminders {
 impl Reminders {
     /// The stored times of executions that have not ended.
     pub fn new(mut said_ms: BTreeMap<String, u64>, unfinished: &[String], now_ms: u64) -> Self {
-        said_ms.retain(|id, _| unfinished.contains(id));
+        said_ms.retain(|key, _| unfinished.iter().any(|id| key == id || is_refusal_of(key, id)));
         Reminders { said_ms, now_ms }
     }
 
@@ -32,6 +34,18 @@ impl Reminders {
         is_due
     }
 
+    /// Whether a line is due about an execution that is not resumed, for a reason of this kind. `is_said`: a line is printed in any case.
+    pub fn is_refusal_due(&mut self, id: &str, kind: &str, is_said: bool) -> bool {
+        let key = format!("{id} {kind}");
+        let is_new = !self.said_ms.contains_key(&key);
+        self.is_due(&key, is_said || is_new)
+    }
+
+    /// Removes the reasons why an execution was not resumed: the next one counts as new.
+    pub fn forget_refusals(&mut self, id: &str) {
+        self.said_ms.retain(|key, _| !is_refusal_of(key, id));
+    }
+
     /// Removes an execution that needs no person any more: its next need counts as new.
     pub fn forget(&mut self, id: &str) {
         self.said_ms.remove(id);
@@ -41,6 +55,11 @@ impl Reminders {
     pub fn into_said_ms(self) -> BTreeMap<String, u64> {
         self.said_ms
     }
+}
+
+/// Whether a key is that of a reason why an execution is not resumed.
+fn is_refusal_of(key: &str, id: &str) -> bool {
+    key.strip_prefix(id).is_some_and(|rest| rest.starts_with(' '))
 }
 
 #[cfg(test)]
@@ -76,6 +95,24 @@ mod tests {
         assert!(!is_due);
         assert!(!at(DAY_MS, said.clone(), false).0);
         assert!(at(DAY_MS + 1_000, said, false).0);
+    }
+
+    #[test]
+    fn a_reason_is_said_when_it_is_new_and_once_a_day() {
+        let unfinished = ["one".to_owned(), "one-2".to_owned()];
+        let at = |now_ms, said_ms| Reminders::new(said_ms, &unfinished, now_ms);
+        let mut first = at(1_000, BTreeMap::new());
+        assert!(first.is_refusal_due("one", "EnvironmentRefused", false), "it is new");
+        let mut later = at(DAY_MS, first.into_said_ms());
+        assert!(!later.is_refusal_due("one", "EnvironmentRefused", false), "a day has not passed");
+        assert!(later.is_refusal_due("one", "CredentialsUnusable", false), "another reason is new");
+        assert!(later.is_refusal_due("one-2", "EnvironmentRefused", false), "and that of another execution");
+        let mut next = at(DAY_MS + 1_000, later.into_said_ms());
+        assert!(next.is_refusal_due("one", "EnvironmentRefused", false), "a day has passed");
+        next.forget_refusals("one");
+        assert!(next.is_refusal_due("one", "EnvironmentRefused", false), "it was resumed meanwhile");
+        assert!(!next.is_refusal_due("one-2", "EnvironmentRefused", false));
+        assert!(Reminders::new(next.into_said_ms(), &[], DAY_MS).into_said_ms().is_empty(), "it has ended");
     }
 
     #[test]

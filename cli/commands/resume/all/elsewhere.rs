@@ -19,23 +19,21 @@ use crate::{
 /// The most executions driven by another process that are named.
 const DRIVEN_SHOWN_MAX: usize = 20;
 
-/// Reports the executions that another process drives, and refuses those of another region or profile than the options give.
+/// Reports the executions that another process drives.
 pub(super) async fn show(
     report: &mut Report<'_>,
     handle: &Handle,
-    theirs: &[ExecutionHeader],
+    theirs: &[&ExecutionHeader],
     owner: &str,
 ) -> Result<(), CliError> {
-    for header in theirs {
-        report.refuse_other_region(header, true);
+    if theirs.is_empty() {
+        return Ok(());
     }
+    theirs.iter().for_each(|header| report.reminders.forget_refusals(&header.id));
     let shown = show_needs(report, handle, theirs).await?;
-    let others: Vec<_> = theirs.iter().filter(|header| !shown.contains(&header.id)).collect();
+    let others: Vec<_> = theirs.iter().copied().filter(|header| !shown.contains(&header.id)).collect();
     show_driven(report.global, &others, owner);
-    if !theirs.is_empty() {
-        report.worst = report.worst.worse(Exit::Waiting);
-        report.has_others = true;
-    }
+    report.worst = report.worst.worse(Exit::Waiting);
     Ok(())
 }
 
@@ -44,12 +42,9 @@ pub(super) async fn show(
 async fn show_needs(
     report: &mut Report<'_>,
     handle: &Handle,
-    theirs: &[ExecutionHeader],
+    theirs: &[&ExecutionHeader],
 ) -> Result<Vec<String>, CliError> {
     let mut shown = Vec::new();
-    if theirs.is_empty() {
-        return Ok(shown);
-    }
     let global = report.global;
     let ListPersonTasksResponse { tasks, truncated } =
         handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
