@@ -137,7 +137,7 @@ fn a_run_that_has_no_account_proposes_what_helps_and_no_resume() {
 }
 
 /// The variables of a command.
-fn borrowed(variables: &[(&'static str, String)]) -> Vec<(&'static str, &str)> {
+fn borrowed<'a>(variables: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
     variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
