@@ -240,7 +240,7 @@ pub fn progress(text: &str) -> Result<Progress, String> {
         Some(report) => match report.split_once(',') {
             Some((file, display)) => {
                 let display = ProgressDisplay::named(display).ok_or_else(|| {
-                    format!("'{display}' is no display; a file with a comma in its name is named last: auto,{text}")
+                    format!("'{display}' is no display; if it belongs to the file's name, write auto,{text}")
                 })?;
                 (display, Some(file))
             }
@@ -253,11 +253,12 @@ pub fn progress(text: &str) -> Result<Progress, String> {
         }
     };
     if file == Some("") {
-        return Err("a report is written as junit=FILE".to_owned());
+        return Err("the report has no file: write junit=FILE".to_owned());
     }
     let last = file.and_then(|file| file.rsplit_once(',')).map(|(_, last)| last);
     if last.is_some_and(|last| ProgressDisplay::named(last).is_some() || last.starts_with(JUNIT)) {
-        return Err(format!("one display and one report are possible: is '{}' a file?", file.unwrap_or_default()));
+        let file = file.unwrap_or_default();
+        return Err(format!("give one display and one report: '{file}' seems to name more than a file"));
     }
     Ok(Progress { display, junit: file.map(PathBuf::from) })
 }
@@ -298,7 +299,7 @@ mod tests {
             assert!(read(unclear).is_err(), "{unclear}");
         }
         let refused = read("junit=a,b.xml").err().unwrap_or_default();
-        assert!(refused.ends_with("a file with a comma in its name is named last: auto,junit=a,b.xml"), "{refused}");
+        assert!(refused.ends_with("if it belongs to the file's name, write auto,junit=a,b.xml"), "{refused}");
     }
 
     #[test]

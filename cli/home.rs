@@ -87,8 +87,8 @@ impl Home {
         let folder = quote_word(&self.real_folder().display().to_string());
         CliError::refused(message).hint(format!(
             "every command needs the lock of the home: make the file system writable, then repeat the command. To read a copy:   \
-             copy=\"$(mktemp -d)/home\"; cp -r {folder} \"$copy\"   and repeat the command with   --home \"$copy\"   . \
-             Resume nothing in the copy: its calls would be made again in the home"
+             copy=\"$(mktemp -d)/home\"; cp -r {folder} \"$copy\"   and then the command with   --home \"$copy\"   at its end. \
+             Do not resume an execution in the copy: the home does not know of those calls and makes them again"
         ))
     }
 

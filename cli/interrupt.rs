@@ -51,13 +51,13 @@ const CONFIRMATION_MAX: Duration = Duration::from_secs(2);
 
 /// Whether this process may have begun something.
 static BEGUN: AtomicBool = AtomicBool::new(false);
-/// How the process receives a signal.
+/// The reception of this process.
 static RECEPTION: Mutex<Reception> = Mutex::new(Reception::NEW);
 /// The exit code of a received signal.
 static ASKED: OnceLock<watch::Sender<Option<Exit>>> = OnceLock::new();
 
-/// How the process receives a signal. Its lock is held while a signal is handled: a command that ends in order because of the signal would
-/// otherwise seem to have no [`Orderly`] value.
+/// What decides whether a signal ends the process. The lock of [`RECEPTION`] is held while a signal is handled: otherwise a command that
+/// ends in order because of the signal would seem to have no [`Orderly`] value.
 struct Reception {
     /// The number of [`Orderly`] values.
     orderly: usize,
@@ -71,7 +71,7 @@ impl Reception {
     /// Before the first signal.
     const NEW: Reception = Reception { orderly: 0, is_ended: false, last: None };
 
-    /// Whether a signal that arrives at `now` is the last request again. Any other signal is the last request from now on.
+    /// Whether a signal that arrives at `now` repeats the last request. If not, it is recorded as the last request.
     fn repeats(&mut self, exit: Exit, now: Instant) -> bool {
         let is_same =
             |(last, at): (Exit, Instant)| last == exit && now.saturating_duration_since(at) < SAME_REQUEST_MAX;
@@ -82,8 +82,8 @@ impl Reception {
         repeats
     }
 
-    /// Records a signal with `record`, which returns whether there was an earlier one. Returns the same if the signal ends the process;
-    /// `None` if it is left to the command.
+    /// Records a signal with `record`, which returns whether it is a second one. `Some` of that if the signal ends the process; `None` if
+    /// the command ends in order, or has ended.
     fn signal(&self, record: impl FnOnce() -> bool) -> Option<bool> {
         if self.is_ended {
             return None;

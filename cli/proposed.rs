@@ -60,6 +60,11 @@ pub fn worker_command() -> Option<String> {
     WORKER.get().map(|options| format!("flow worker{}{options}", home_option()))
 }
 
+/// Commands that are run one after the other, as a message proposes them.
+pub fn in_order(commands: &[String]) -> String {
+    commands.join("   , then   ")
+}
+
 fn home_option() -> String {
     let home = GIVEN.get().and_then(|given| given.home.as_ref());
     home.map_or_else(String::new, |home| option("home", &home.to_string_lossy()))

@@ -86,7 +86,7 @@ fn problem(text: &str, pointer: &str, name: &str, is_argument: bool) -> Option<D
     let has_name = is_secret_name(name);
     let is_expression = name.ends_with(".$") || text.trim_start().starts_with("{%");
     let is_secret = match is_expression {
-        // The texts between quotation marks are as much in clear text as a field's value.
+        // A text between quotation marks is in clear text, as a field's value is.
         true => has_token(text) || literals::of(text).iter().any(|literal| is_secret_literal(literal, has_name)),
         false => is_secret_text(text) || (has_name && is_value(text)),
     };
@@ -112,8 +112,8 @@ fn is_value(text: &str) -> bool {
     !text.is_empty() && !["arn:", "$"].iter().any(|beginning| text.starts_with(beginning))
 }
 
-/// Whether a text in an expression is a secret: by its form, or as the value of a field with a secret's name. The complete expression
-/// is the value of the field in the definition, which `has_name` is about.
+/// Whether a text in an expression is a secret: by its form, or as the value of a field with a secret's name. If the text is
+/// the complete expression, it is the value of the definition's field: `has_name` says whether that field has a secret's name.
 fn is_secret_literal(literal: &Literal, has_name: bool) -> bool {
     let is_named = literal.field.as_deref().is_some_and(is_secret_name) || (has_name && literal.is_complete);
     is_secret_text(&literal.text) || (is_named && is_value(&literal.text))
@@ -155,7 +155,7 @@ fn has_password_in_url(text: &str) -> bool {
     })
 }
 
-/// Whether a text is in the place of a password.
+/// Whether a text is a placeholder for a password.
 fn is_placeholder(text: &str) -> bool {
     text.is_empty() || text.starts_with(PLACEHOLDER_BEGINNINGS) || text.eq_ignore_ascii_case("password")
 }

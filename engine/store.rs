@@ -117,13 +117,13 @@ impl Store {
         Ok((Store::over(Box::new(records)), problems))
     }
 
-    /// A complete store that refuses writes, and writes nothing to its folder: for a disk that has no room for the index to be opened.
+    /// Opens a store for reading only, from the mirror and the log: opening the index writes, for which a full disk has no room.
     ///
     /// # Errors
     /// A record is missing or unreadable, the records are of another format, or the files cannot be read.
     pub fn read_only(folder: &Path) -> Result<Self, StoreError> {
         let mut files = std::fs::read_dir(folder).map_err(|error| StoreError::open_error(folder, &error))?;
-        // An opening creates the folder, and ends here if the disk has no room for the rest.
+        // An empty folder is a new store whose creation failed because the disk is full.
         match files.next() {
             None => Store::new(MemoryRecords::new()),
             Some(_) => Store::new(damage::SalvagedRecords::complete(folder)?),

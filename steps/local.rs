@@ -24,7 +24,7 @@ pub(crate) const SSH_HOSTS: &str = "FLOW_SSH_HOSTS";
 pub(crate) const CONNECTIONS: &str = "FLOW_CONNECTIONS";
 
 /// The largest output of a program, in bytes (Step Functions quotas: the result of a Task).
-pub(crate) const OUTPUT_BYTES_MAX: usize = 262_144;
+pub(crate) const OUTPUT_BYTES_MAX: usize = engine::machine::PAYLOAD_BYTES_MAX;
 /// The longest run time of a program in a state without TimeoutSeconds.
 pub(crate) const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
 

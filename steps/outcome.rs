@@ -26,7 +26,7 @@ pub(crate) fn gone_already(context: &StepContext, resource_type: &str, id: &str)
     if may_have_deleted(context) { gone(resource_type, id) } else { nothing_to_do() }
 }
 
-/// The answer after the call `action` that deletes a resource: one that does not exist is deleted.
+/// The step's answer after `action`, the call that deletes a resource. A resource that does not exist counts as deleted.
 pub(crate) fn deleted<T, E>(
     context: &StepContext,
     (resource_type, id): (&str, &str),

@@ -38,7 +38,7 @@ const TAIL_CHARACTERS: usize = 2_000;
 const LINE_CHARACTERS: usize = 200;
 /// The longest standard input that is given as a text, in bytes. A Task's arguments together are limited to as much (Step Functions quotas:
 /// the input of a Task), so the text itself is shorter.
-const INPUT_BYTES_MAX: usize = 262_144;
+const INPUT_BYTES_MAX: usize = engine::machine::PAYLOAD_BYTES_MAX;
 /// The environment variables that a program inherits.
 const INHERITED_VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
 

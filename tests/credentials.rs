@@ -157,7 +157,7 @@ fn a_wrong_profile_beside_an_owner_that_can_act_is_refused_and_another_one_of_th
     let server = Server::start_as(&home, &["--profile", "pa"], &variables);
     with(&["run", &asks_later(&home), "--yes", "--no-wait=0", "--id", "one", "--profile", "pa"], 75);
     let said = with(&["resume", "one", "--profile", "pb"], 3);
-    for words in ["profile pb is of another account", STAGING, PRODUCTION, "   flow resume one   without --profile"] {
+    for words in ["profile pb is of another account", STAGING, PRODUCTION, "To watch it there:   flow resume one"] {
         assert!(said.contains(words), "{words:?} is not in: {said}");
     }
     let unknown = with(&["resume", "one", "--profile", "nosuch"], 3);

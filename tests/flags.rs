@@ -334,7 +334,7 @@ fn every_command_that_takes_an_id_takes_the_latest() {
     let begun = |file: &str, id: &str| home.exits(&["run", file, "--yes", "--no-wait", "--id", id], 75);
     begun(&ask, "ask-1");
     begun(&wait, "wait-1");
-    assert!(home.succeed(&["status", "wait-1"]).contains(" · next check "), "it says when it pays to resume");
+    assert!(home.succeed(&["status", "wait-1"]).contains(" · next check "), "it says when a resume can proceed");
     let answer = r#"{"Address":"127.0.0.1:1"}"#;
     // In this order each is the latest that the command can act on.
     let walk: [(&[&str], i32, &str); 9] = [

@@ -1,4 +1,4 @@
-//! Which states an execution can still execute.
+//! Which states of its definition an execution can still reach.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 /// Whether an execution can still execute a state of this name: what its frames do, and where the transitions of its definition lead from
 /// there. A `Retry` executes its state again.
 pub(super) fn can_execute(definition: &Value, frames: &[FrameRow], name: &str) -> bool {
-    let mut states = Ahead::of(definition);
+    let mut states = Reachability::of(definition);
     for row in frames {
         match &row.frame_state {
             FrameState::Ended { .. } | FrameState::Failed { .. } | FrameState::Stopped => {}
@@ -19,7 +19,7 @@ pub(super) fn can_execute(definition: &Value, frames: &[FrameRow], name: &str) -
             FrameState::Entering if row.state.is_empty() => return true,
             FrameState::Entering | FrameState::Backoff { .. } => states.enter(&row.state),
             FrameState::Task { .. } | FrameState::Paused { .. } => {
-                states.ahead.insert(row.state.to_string());
+                states.reachable.insert(row.state.to_string());
                 states.leave(&row.state);
             }
             // The frames of its branches say what they execute.
@@ -30,33 +30,33 @@ pub(super) fn can_execute(definition: &Value, frames: &[FrameRow], name: &str) -
             }
         }
     }
-    states.ahead.contains(name)
+    states.reachable.contains(name)
 }
 
-/// The states that are ahead.
-struct Ahead<'d> {
+/// The states that an execution can reach.
+struct Reachability<'d> {
     /// The states of the definition by their names, at any depth.
     states: BTreeMap<&'d str, Vec<&'d Value>>,
-    /// The names of the states that are ahead.
-    ahead: BTreeSet<String>,
+    /// The names of those that can be reached.
+    reachable: BTreeSet<String>,
 }
 
-impl<'d> Ahead<'d> {
+impl<'d> Reachability<'d> {
     fn of(definition: &'d Value) -> Self {
         let mut states: BTreeMap<&'d str, Vec<&'d Value>> = BTreeMap::new();
         each_state(definition, &mut |state| states.entry(state.name).or_default().push(state.json));
-        Ahead { states, ahead: BTreeSet::new() }
+        Reachability { states, reachable: BTreeSet::new() }
     }
 
     fn named(&self, name: &str) -> Vec<&'d Value> {
         self.states.get(name).cloned().unwrap_or_default()
     }
 
-    /// The state of this name is executed, then what follows it.
+    /// Adds the state of this name, the states inside it, and all that can follow them.
     fn enter(&mut self, name: &str) {
         let mut to_enter = vec![name.to_owned()];
         while let Some(name) = to_enter.pop() {
-            if !self.ahead.insert(name.clone()) {
+            if !self.reachable.insert(name.clone()) {
                 continue;
             }
             for state in self.named(&name) {
@@ -65,12 +65,12 @@ impl<'d> Ahead<'d> {
         }
     }
 
-    /// The machines inside the state of this name are executed.
+    /// Adds the states of the machines inside the state of this name.
     fn enter_inside(&mut self, name: &str) {
         self.named(name).into_iter().flat_map(inside).for_each(|name| self.enter(name));
     }
 
-    /// What follows the state of this name is executed, and the state itself if it is retried.
+    /// Adds what can follow the state of this name, and the state itself if it may be retried.
     fn leave(&mut self, name: &str) {
         for state in self.named(name) {
             targets(state).for_each(|target| self.enter(target));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_was_left_is_ahead_only_where_a_loop_leads_to_it() {
+    fn a_state_that_was_left_is_reachable_only_through_a_loop() {
         let straight = |next: &Value| {
             machine(&json!({
                 "First": { "Type": "Task", "Next": "Pause" },
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_inside_a_state_is_ahead_until_it_is_left() {
+    fn what_is_inside_a_state_is_reachable_until_it_is_left() {
         let states = json!({ "Ask": { "Type": "Task", "Next": "Rest" }, "Rest": { "Type": "Wait", "End": true } });
         let inner = json!({ "StartAt": "Ask", "States": states });
         let first = |fields: Value| {

@@ -46,7 +46,7 @@ impl Needs {
     }
 }
 
-/// What is due next in an execution that no answer from outside is needed for.
+/// What is due next in an execution, without an answer from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NextDue {

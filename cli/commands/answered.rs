@@ -8,7 +8,7 @@ use crate::{
     exit::CliError,
     owner::Handle,
     person,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, in_order},
     shell::quote_name,
     ui::{display_status::display_status, summary},
 };
@@ -55,9 +55,9 @@ pub async fn afterwards(handle: &Handle, id: &str, rejected: Option<(&str, &str)
             let commands = handle.commands_beside_owner(id, &described.execution.environment).await;
             if !commands.is_empty() {
                 let text = format!(
-                    ". The owner of the store, {owner}, has no credentials of its account and leaves it to another process. \
+                    ". The owner of the store, {owner}, has no credentials of the execution's account and does not continue it. \
                      To continue:   {}",
-                    commands.join("   , then   ")
+                    in_order(&commands)
                 );
                 return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
             }

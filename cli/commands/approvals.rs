@@ -16,7 +16,7 @@ use crate::{
     home::Home,
     owner::Handle,
     person::token_file,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, in_order},
     runbook::scalar,
     shell::{quote_name, quote_word},
     target::Target,
@@ -56,21 +56,21 @@ pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit,
         let now_ms = clock::of(&home).now_ms();
         any |= !response.tasks.is_empty();
         show(global, &response, now_ms);
-        // The environments of executions that the owner does not leave for lack of credentials: each is asked for once.
-        let mut not_left = Vec::new();
+        // The environments for which a resume needs no other command first: the owner is asked once for each.
+        let mut resumable = Vec::new();
         for header in undriven(&handle, now_ms).await? {
             // The block of a task that has timed out has the command already.
             if response.tasks.iter().any(|task| task.execution == header.id && task.timed_out_ms.is_some()) {
                 continue;
             }
             any = true;
-            let commands = match header.paused || not_left.contains(&header.environment) {
+            let commands = match header.paused || resumable.contains(&header.environment) {
                 true => Vec::new(),
                 false => handle.commands_beside_owner(&header.id, &header.environment).await,
             };
             show_undriven(global, &header.id, &commands);
             if commands.is_empty() && !header.paused {
-                not_left.push(header.environment);
+                resumable.push(header.environment);
             }
         }
         handle.leave();
@@ -120,12 +120,12 @@ async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<ExecutionHeader>, 
 fn show_undriven(global: &Global, id: &str, beside_owner: &[String]) {
     let (why, commands) = match beside_owner {
         [] => ("", vec![format!("flow resume {}{OPTIONS}", quote_name(id))]),
-        commands => (": the owner of the store has no credentials of its account", commands.to_vec()),
+        commands => (": the owner of the store has no credentials of the execution's account", commands.to_vec()),
     };
     match global.output {
         Output::Human => {
             let id = Screen::of_stdout(global.color()).leading_id(id);
-            say!("{id}   no process drives it{why}\n  To continue:   {}\n", commands.join("   , then   "));
+            say!("{id}   no process drives it{why}\n  To continue:   {}\n", in_order(&commands));
         }
         Output::Json => {
             let message = format!("no process drives {id}{why}");

@@ -75,12 +75,12 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
 /// The cause in the history: who cancels, and why.
 fn cause(by: &Signaller) -> Result<String, CliError> {
     let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
-    let cause = format!("cancelled by {} on {}{comment}", by.user, by.host);
+    let cause = format!("by {} on {}{comment}", by.user, by.host);
     let characters = cause.chars().count();
     // The history has the beginning of a longer cause only, and Step Functions refuses it.
     match characters > StepFailure::CAUSE_CHARACTERS_MAX {
         true => Err(CliError::refused(format!(
-            "the cause of the cancellation has {characters} characters, and a cause at most {}; nothing was changed",
+            "the comment is too long: with your name the cause has {characters} characters, and {} is the most; nothing was changed",
             StepFailure::CAUSE_CHARACTERS_MAX
         ))
         .hint("shorten the comment")),
@@ -221,8 +221,8 @@ mod tests {
     fn the_history_names_who_cancels_and_why() {
         let by = |comment: Option<String>| Signaller { user: "ann".to_owned(), host: "desk".to_owned(), comment };
         let given = |comment: &str| cause(&by(Some(comment.to_owned())));
-        assert_eq!(cause(&by(None)).ok().as_deref(), Some("cancelled by ann on desk"));
-        assert_eq!(given("not needed any more").ok().as_deref(), Some("cancelled by ann on desk: not needed any more"));
+        assert_eq!(cause(&by(None)).ok().as_deref(), Some("by ann on desk"));
+        assert_eq!(given("not needed any more").ok().as_deref(), Some("by ann on desk: not needed any more"));
         let refused = given(&"x".repeat(StepFailure::CAUSE_CHARACTERS_MAX)).err();
         assert!(refused.is_some_and(|refused| refused.exit == Exit::Refused), "it would be cut");
     }

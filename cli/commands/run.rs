@@ -134,9 +134,10 @@ fn check_id(arguments: &RunArguments) -> Result<(), CliError> {
         return Err(CliError::refused(message).hint("begin it with a letter or a digit"));
     }
     if let Some(problem) = api::id_problem(id) {
-        return Err(
-            CliError::refused(problem).hint("an id has at most 80 letters, digits, and characters such as - _ and .")
-        );
+        return Err(CliError::refused(problem).hint(format!(
+            "an id has at most {} characters: letters, digits, and signs such as - _ and .",
+            api::NAME_CHARACTERS_MAX
+        )));
     }
     match arguments.rehearse && !id.starts_with(REHEARSAL_PREFIX) {
         true => Err(CliError::refused(format!("the id of a rehearsal begins with {REHEARSAL_PREFIX}"))),

@@ -122,7 +122,7 @@ struct Owner {
     commands: Vec<String>,
 }
 
-/// The commands that continue an execution that its owner of the store leaves for lack of credentials.
+/// The commands that continue an INTERRUPTED execution if the owner of the store has no credentials of its account; else none.
 async fn commands_beside_owner(handle: &Handle, status: &DescribeExecutionResponse, now_ms: u64) -> Vec<String> {
     let DescribeExecutionResponse { execution, frames, driven, .. } = status;
     match display_status(execution, *driven, needs_of(execution, frames).as_ref(), now_ms) {

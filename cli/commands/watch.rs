@@ -69,7 +69,7 @@ enum Stop {
     Asked(Exit),
 }
 
-/// The shortest time after which a history counts as one with nothing new: a service needs a moment between two events.
+/// The shortest time without a new event after which a watch with `--no-wait` ends: a service needs a moment between two events.
 const QUIET_MIN: Duration = Duration::from_secs(1);
 
 /// How long a display waits for what it reads beside the events.
@@ -107,7 +107,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
             Err(error) => Err(error),
         };
         let driven = outage.is_at_service();
-        found.map_err(|error| cut_short(error, (&before.execution, driven), (&view, clock.now_ms()), display))?;
+        found.map_err(|error| with_end(error, (&before.execution, driven), (&view, clock.now_ms()), display))?;
     };
     let (called, seen_sequence) = (stopped::in_flight(&view), view.last_sequence);
     let asked = match stop {
@@ -123,7 +123,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let described = outage.describe(handle, false).await;
     let driven = outage.is_at_service();
     let described =
-        described.map_err(|error| cut_short(error, (&before.execution, driven), (&view, clock.now_ms()), display))?;
+        described.map_err(|error| with_end(error, (&before.execution, driven), (&view, clock.now_ms()), display))?;
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = described;
     let exit = match ended(&view) {
         Some(exit) => exit,
@@ -148,9 +148,9 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     Ok(Watched { display_status, needs_are_news, due, owner, exit, last_line, view })
 }
 
-/// Ends the display of a watch that a signal ends while the next owner or a service is awaited: the last line follows what was shown.
-/// Returns the error. `driven`: a service drives the execution.
-fn cut_short(
+/// Returns the error that ends a watch. If it is that of a signal, which arrived while the next owner or a service was awaited, prints the
+/// last line of the display first. `driven`: a service drives the execution.
+fn with_end(
     error: CliError,
     (known, driven): (&ExecutionHeader, bool),
     (view, now_ms): (&View, u64),
@@ -366,8 +366,8 @@ impl Follow<'_> {
         }
     }
 
-    /// Whether the history had nothing new for longer than a `--no-wait` at Step Functions allows, whatever its workers do meanwhile: a
-    /// step that polls inside its worker writes nothing.
+    /// Whether the history has had no new event for as long as `--no-wait` allows at Step Functions. Steps may be in progress: one that
+    /// polls inside its worker writes no events.
     fn is_over(&self) -> bool {
         let quiet_ms = self.clock.now_ms().saturating_sub(self.proceeded_ms);
         self.quiet_max.is_some_and(|most| u128::from(quiet_ms) >= most.as_millis())

@@ -145,11 +145,11 @@ fn resources(steps: &Registry, patterns: &[String]) -> Result<BTreeMap<String, S
     Ok(wanted.iter().map(entry).collect())
 }
 
-/// The name of this worker in history events, at most 80 characters.
+/// The name of this worker in history events (API Reference, GetActivityTask, `workerName`: as long as other names).
 fn name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = format!("flow-{}-{}", host.trim(), std::process::id());
-    name.chars().filter(|c| !c.is_control()).take(80).collect()
+    name.chars().filter(|c| !c.is_control()).take(api::NAME_CHARACTERS_MAX).collect()
 }
 
 #[cfg(test)]

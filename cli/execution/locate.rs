@@ -101,7 +101,8 @@ pub async fn locate(global: &Global, wanted: &str) -> Result<Located, CliError> 
     }
 }
 
-/// The executions that a client of the API started under a name, latest first. Their ids in this home begin with their state machine.
+/// The executions that a client of the API started under a name, latest first. Their ids in this home begin
+/// with the name of their state machine.
 async fn named_by_client(home: &Handle, name: &str) -> Result<Vec<ExecutionHeader>, CliError> {
     let request = ListRequest { limit: Some(SEARCHED_MAX), ..ListRequest::default() };
     let mut executions = home.call::<ListExecutions>(request).await?.executions;
@@ -114,10 +115,10 @@ async fn named_by_client(home: &Handle, name: &str) -> Result<Vec<ExecutionHeade
 fn hint_of(named: &[ExecutionHeader]) -> Option<String> {
     let ids: Vec<String> = named.iter().map(|header| quote_name(&header.id)).collect();
     let ids = Some(ids.join(", ")).filter(|ids| !ids.is_empty())?;
-    Some(format!("here, the id of an execution that a client of the API started begins with its state machine: {ids}"))
+    Some(format!("the id of an execution that a client of the API started begins with its state machine's name: {ids}"))
 }
 
-/// Whether an id of this home is that of an execution with a name at its state machine.
+/// Whether an id of this home consists of the name of a state machine and this name of an execution.
 fn is_named(id: &str, name: &str) -> bool {
     id.strip_suffix(name).is_some_and(|machine| machine.len() > 1 && machine.ends_with(':'))
 }

@@ -18,7 +18,7 @@ use crate::{
     wire::client::{Client, ClientError},
 };
 
-/// How long the file of the lock may name the previous owner: a process writes itself into the file after it has taken the lock.
+/// How long the file of the lock may name the previous owner: a process writes its name after it has acquired the lock.
 const NAMED_WITHIN: Duration = Duration::from_millis(500);
 /// The interval between two readings of that file.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -37,8 +37,8 @@ fn named(owner: Option<&LockOwner>) -> String {
     }
 }
 
-/// The error of a command that needs exclusive access to the store. An owner that does not answer would not end after the signal that ends
-/// any other.
+/// The error of a command that needs exclusive access to the store, with the signal that ends its owner: SIGTERM, or SIGKILL for an owner
+/// that is stopped or does not answer, because SIGTERM would have no effect.
 pub async fn owned_elsewhere(home: &Home) -> CliError {
     let owner = holder(home.folder()).await;
     let asked = async {
@@ -61,7 +61,7 @@ pub async fn owned_elsewhere(home: &Home) -> CliError {
     .hint(format!("{end}; then repeat the command. What it runs continues in the next owner. Or give another --home"))
 }
 
-/// The process that holds the lock. Waits until a process that has just taken the lock has written itself into the file.
+/// The process that holds the lock. Waits until a process that has just acquired the lock has written its name into the file.
 async fn holder(folder: &Path) -> Option<LockOwner> {
     let deadline = Instant::now() + NAMED_WITHIN;
     loop {

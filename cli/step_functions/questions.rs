@@ -31,7 +31,7 @@ const NO_PROMPT: &str = "The task waits for an answer with its token.";
 /// Why a state that asks a person waits.
 const WAITS_FOR_ANSWER: &str = "waits for an answer";
 /// Why no command answers a question whose answerers are holders of tokens: Step Functions cannot check who answers.
-const ONLY_WITH_TOKENS: &str = "only holders of Tokens may answer it, which needs this machine's engine: \
+const ONLY_WITH_TOKENS: &str = "only holders of Tokens may answer it, and Step Functions cannot check a token: \
      name Users or Groups in the definition";
 
 /// A Task whose call was scheduled and has not ended.

@@ -3,6 +3,10 @@
 use api::flow::Needs;
 use engine::machine::{ExecutionHeader, ExecutionStatus};
 
+/// Every result of [`display_status`].
+pub const DISPLAY_STATUSES: [&str; 9] =
+    ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING", "WAITING", "INTERRUPTED", "PAUSED", "CANCELLING"];
+
 /// Step Functions' status, and for a running execution the first of these that applies: PAUSED until `flow resume`; CANCELLING while
 /// calls in flight answer; RUNNING while a process drives it; WAITING if no call was in flight and nothing is due yet, also while a
 /// person, a worker or another execution must act; else INTERRUPTED. This is the only rule: every command and every display shows its

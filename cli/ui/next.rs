@@ -19,6 +19,9 @@ use crate::{
 /// A value that the person fills in.
 pub const FILL_IN: &str = "…";
 
+/// How long a task may wait for a worker before the command that starts one is proposed: an idle worker receives it at once.
+const WORKER_EXPECTED_MS: u64 = 3_000;
+
 /// What an execution needs, and the command that acts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Next {
@@ -158,10 +161,7 @@ pub fn signal(id: &str, state_path: &str) -> String {
     format!("flow signal {} {} --success '{{}}'{OPTIONS}", quote_name(id), quote_name(state_path))
 }
 
-/// How long a task may wait for a worker before the command that starts one is proposed: a worker that is idle takes it at once.
-const WORKER_EXPECTED_MS: u64 = 3_000;
-
-/// The first state whose task has waited for a worker for longer than an idle one takes, in a view at a time.
+/// The first state whose task has waited for a worker for [`WORKER_EXPECTED_MS`].
 pub fn without_worker(view: &View, now_ms: u64) -> Option<&StateView> {
     view.active().find(|state| match &state.doing {
         Doing::Waiting(wait) => {
@@ -171,7 +171,7 @@ pub fn without_worker(view: &View, now_ms: u64) -> Option<&StateView> {
     })
 }
 
-/// The line with the command that starts a worker, if a task needs one; with a given command.
+/// The line with `command`, which starts a worker, if a task needs one.
 pub fn worker_line(view: &View, now_ms: u64, command: Option<String>) -> Option<String> {
     without_worker(view, now_ms)?;
     command.map(|command| format!("  To start a worker:   {command}"))
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_ends_at_a_wait_says_when_it_pays_to_continue_and_which_process_continues_it() {
+    fn a_command_that_ends_at_a_wait_says_what_is_due_next_and_which_process_continues_it() {
         let now_ms = crate::ui::story::BEGUN_MS;
         let due = |what| Some(NextDue { what, due_ms: now_ms + 30_000 });
         let owner = Some("process 7 on desk (user ann, flow serve)");

@@ -19,7 +19,10 @@ use super::{
     tones,
     tree::{Shown, tree},
 };
-use crate::{proposed::OPTIONS, shell::quote_name};
+use crate::{
+    proposed::{OPTIONS, in_order},
+    shell::quote_name,
+};
 
 /// The widths of the columns of status, start and duration.
 const DISPLAY_STATUS_CELLS: usize = 11;
@@ -163,8 +166,8 @@ impl Detail<'_> {
         lines.extend(match self.beside_owner {
             [] => continues(header, self.display_status, (awaits_answer, self.due), now_ms),
             commands => Some(format!(
-                "The owner of the store has no credentials of its account. Nothing is lost. To continue:   {}",
-                commands.join("   , then   ")
+                "The owner of the store has no credentials of the execution's account. Nothing is lost. To continue:   {}",
+                in_order(commands)
             )),
         });
         let mut rows: Vec<String> = lines.iter().flat_map(|line| tones::rows(line, screen)).collect();

@@ -12,7 +12,7 @@ use crate::{proposed::OPTIONS, shell::quote_name};
 /// The most states that are named of each kind.
 const NAMED_MAX: usize = 5;
 
-/// The last line of a process that a signal has ended; `None` if another process drives the execution on.
+/// The last line of a process that a signal has ended; `None` if another process continues to drive the execution.
 pub fn last_line(
     execution: &ExecutionHeader,
     is_remote: bool,

@@ -1,13 +1,13 @@
 //! The colours of lines that are printed once: of the display without a terminal, and of the screens at the end. Only the beginning of a
 //! line is coloured, without a break in it, so that what a person searches is found with and without colours.
 
-use super::screen::{Line, Screen, Tone};
+use super::{
+    display_status::DISPLAY_STATUSES,
+    screen::{Line, Screen, Tone},
+};
 
 /// The words of the first line of an end, each after a space.
 const ENDS: [&str; 4] = [" SUCCEEDED", " FAILED", " TIMED_OUT", " ABORTED"];
-/// Every status in one word.
-const STATUSES: [&str; 9] =
-    ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "RUNNING", "WAITING", "INTERRUPTED", "PAUSED", "CANCELLING"];
 
 /// The rows of a line, wrapped at words. Where colours are shown, its beginning has the colour of what it reports.
 pub fn rows(line: &str, screen: &Screen) -> Vec<String> {
@@ -24,7 +24,7 @@ pub fn rows(line: &str, screen: &Screen) -> Vec<String> {
 pub fn listed_rows(id: &str, message: &str, screen: &Screen) -> Vec<String> {
     let mut rows = screen.wrapped(&format!("{id}   {message}"));
     let word = message.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap_or_default();
-    if let Some(first) = rows.first_mut().filter(|_| screen.color && STATUSES.contains(&word))
+    if let Some(first) = rows.first_mut().filter(|_| screen.color && DISPLAY_STATUSES.contains(&word))
         && let Some(at) = first.find(&format!("   {word}"))
     {
         let begin = at + 3;

@@ -29,9 +29,9 @@ use crate::{proposed::OPTIONS, shell::quote_name};
 
 /// The cells between the parts of the first line.
 const GAP_CELLS: usize = 3;
-/// In the first line, an id of so many cells is recognized, and what follows it is worth more than the rest of it.
+/// The cells to which the id in the first line is cut before anything after it is left out.
 const HEADER_ID_CELLS: usize = 20;
-/// In the first line, so many cells of the id are worth more than the time left.
+/// The cells to which it is cut before the time left is left out.
 const HEADER_ID_CELLS_MIN: usize = 10;
 
 /// What a tree shows.

@@ -32,6 +32,7 @@ pub(super) enum Outcome {
     },
     /// Another worker receives the task; with the reason.
     GivenBack(&'static str),
+    /// The task has ended at the service: there is nothing to answer.
     Over,
 }
 
@@ -46,9 +47,9 @@ pub(super) trait SendAnswer: Sync {
 pub(super) struct AnswerLimits {
     /// While the worker works.
     working: Duration,
-    /// How long calls of steps may take to end after the worker's stop.
+    /// How long calls of steps may take to end after the stop was requested.
     drain: Duration,
-    /// After the worker's stop and the end of its calls.
+    /// After that, or after the request for a task that is given back.
     last: Duration,
 }
 
@@ -68,7 +69,7 @@ pub(super) async fn answer<S: SendAnswer>(sender: &S, outcome: Outcome, stop: &S
         if is_given_back {
             stop.requested().await;
         } else {
-            stop.lasts(limits.drain).await;
+            stop.requested_for(limits.drain).await;
         }
         tokio::time::sleep(limits.last).await;
     };

@@ -42,8 +42,8 @@ impl Stop {
         }
     }
 
-    /// Waits until the request is this old.
-    pub async fn lasts(&self, duration: Duration) {
+    /// Waits until the stop has been requested for this long.
+    pub async fn requested_for(&self, duration: Duration) {
         match self.requested().await.checked_add(duration) {
             Some(until) => tokio::time::sleep_until(until).await,
             // Later than the clock can show.
@@ -69,8 +69,8 @@ mod tests {
         let limit = Duration::from_secs(60);
         request.0.send_replace(Instant::now().checked_sub(limit));
         assert!(stop.is_requested() && stop.is_requested_within(limit).await);
-        tokio::time::timeout(limit / 2, stop.lasts(limit)).await.unwrap();
-        let longest = stop.lasts(Duration::MAX);
+        tokio::time::timeout(limit / 2, stop.requested_for(limit)).await.unwrap();
+        let longest = stop.requested_for(Duration::MAX);
         assert!(tokio::time::timeout(Duration::from_millis(1), longest).await.is_err(), "no limit");
     }
 }

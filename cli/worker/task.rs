@@ -83,7 +83,7 @@ impl TaskJob {
                 biased;
                 answer = call => answer,
                 // Another worker calls the step again with the same token.
-                () = stop.lasts(*drain_max) => return Outcome::GivenBack(ENDED),
+                () = stop.requested_for(*drain_max) => return Outcome::GivenBack(ENDED),
             };
             drop(slot);
             match answer {

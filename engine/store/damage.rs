@@ -2,7 +2,7 @@
 //!
 //! - **The commit log.** A torn last frame was not acknowledged and is ignored, a damaged one is an error of the opening
 //!   (`commit_log/frame.rs`, `commit_log.rs`). Its changes have no second copy: `salvaged.rs` reads what is readable, for an export. It also
-//!   reads all records of a store whose disk has no room for the index to be opened.
+//!   reads a complete store whose index cannot be opened because the disk is full.
 //! - **The index.** sled reports damage by errors or panics (`sled_records/opening.rs`, `sled_records/panics.rs`), both become
 //!   [`super::StoreError::Index`]. `rebuild.rs` makes a new index from the mirror.
 //! - **The mirror.** `sled_records/mirror.rs` finds damage by checksums; the store makes a new mirror from the index.

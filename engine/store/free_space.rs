@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_no_room_is_no_damage() {
+    fn a_write_without_room_is_distinguished_from_damage() {
         use rustix::io::Errno;
         for errno in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG] {
             assert!(lacks_room(errno.kind()), "{errno}");

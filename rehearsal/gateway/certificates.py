@@ -13,7 +13,7 @@ class Certificates(Resources):
             for record in zone.rrsets:
                 yield record
 
-    def validation_is_there(self, certificate):
+    def validation_age(self, certificate):
         """How long the record that validates the domain has been in DNS, in AWS's seconds; `None` if it is not. An imported certificate
         needs none."""
         if certificate.get("Type") == "IMPORTED":
@@ -35,7 +35,7 @@ class Certificates(Resources):
                 certificate.update(Status="FAILED", FailureReason="CAA_ERROR")
                 return
             age = self.age("certificate", arn)
-            since = self.validation_is_there(certificate)
+            since = self.validation_age(certificate)
             if certificate.get("Status") == "ISSUED" and (since is None or since < durations.CERTIFICATE_VALIDATION):
                 certificate["Status"] = "PENDING_VALIDATION"
                 for name in ("IssuedAt", "NotAfter", "NotBefore"):

@@ -60,7 +60,7 @@ class Rules:
             if certificate is None:
                 continue
             described = certificate.describe()["Certificate"]
-            since = self.states.validation_is_there(json.loads(json.dumps(described, default=str)))
+            since = self.states.validation_age(json.loads(json.dumps(described, default=str)))
             if since is None or since < durations.CERTIFICATE_VALIDATION:
                 return error(call, "UnsupportedCertificate", f"The certificate '{arn}' must have a fully-qualified domain name, "
                              "a supported signature, and a supported key size.")

@@ -11,7 +11,7 @@ UNHEALTHY = ("never-healthy", "tasks-die")
 
 
 class Services(Resources):
-    def service_behind(self, target_group_arn):
+    def service_of(self, target_group_arn):
         for service in self.backend("ecs").services.values():
             groups = [balancer.get("targetGroupArn") for balancer in service.load_balancers or []]
             if target_group_arn in groups and service.status == "ACTIVE":
@@ -43,7 +43,7 @@ class Services(Resources):
         return any(service.status == "ACTIVE" and self.rolled_out(service) and not self.sick(service) for service in services)
 
     def elbv2_DescribeTargetHealth(self, call, *answer):
-        service = self.service_behind(call.parameters.get("TargetGroupArn"))
+        service = self.service_of(call.parameters.get("TargetGroupArn"))
 
         def edit(root):
             for list_ in [e for e in root.iter() if markup.local(e) == "TargetHealthDescriptions"]:
@@ -143,8 +143,8 @@ class Services(Resources):
         """Sorts the answer: moto ignores the requested order."""
         if call.parameters.get("sort") != "DESC":
             return answer
-        place = lambda arn: (arn.rsplit(":", 1)[0], int(arn.rsplit(":", 1)[1]))
-        return self.edit_json(*answer, lambda found: found["taskDefinitionArns"].sort(key=place, reverse=True))
+        family_and_revision = lambda arn: (arn.rsplit(":", 1)[0], int(arn.rsplit(":", 1)[1]))
+        return self.edit_json(*answer, lambda found: found["taskDefinitionArns"].sort(key=family_and_revision, reverse=True))
 
     def earlier_revision(self, call):
         """The revision of a service preceding an update, read before moto applies it."""

@@ -116,11 +116,11 @@ impl GivenProfile {
         let message = format!("profile {name} {what}: {}; nothing was changed", error.message);
         let hint = match watching {
             Some(command) => format!(
-                "{owner}, the owner of the store, has the credentials:   {command}   without --profile watches what it does"
+                "{owner}, the owner of the store, has credentials of the account. To watch it there:   {command}"
             ),
-            None => {
-                format!("{owner}, the owner of the store, has the credentials: repeat the command without --profile")
-            }
+            None => format!(
+                "{owner}, the owner of the store, has credentials of the account: repeat the command without --profile"
+            ),
         };
         CliError { exit, message, ..error }.hint(hint)
     }
@@ -148,7 +148,7 @@ mod tests {
             let error = refused(kind);
             let said = format!("{}\n{}", error.message, error.hint.unwrap_or_default());
             assert_eq!(error.exit, exit, "{said}");
-            assert!(said.starts_with("profile other ") && said.contains("   flow resume one   "), "{said}");
+            assert!(said.starts_with("profile other ") && said.ends_with(":   flow resume one"), "{said}");
             assert!(!said.contains("kill "), "an owner that can act is not ended: {said}");
         }
     }

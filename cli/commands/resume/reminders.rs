@@ -9,8 +9,8 @@ const REMINDER_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 /// The times at which the needs of executions, and the reasons why they are not resumed, were last reported.
 #[derive(Debug, Default)]
 pub(super) struct Reminders {
-    /// The time of the last line about an execution's needs, by its id, and about a reason, by the id and the kind of the reason with a
-    /// space between, which no id has. In milliseconds since the Unix epoch.
+    /// The time of the last line, in milliseconds since the Unix epoch. The key of a line about an execution's needs is its id, that of a
+    /// line about a reason is `ID KIND`: no id has a space.
     said_ms: BTreeMap<String, u64>,
     now_ms: u64,
 }

@@ -20,11 +20,11 @@ const BEGIN: &str = "\u{1b}[?2026h";
 const END: &str = "\u{1b}[?2026l";
 /// Clears the line from the cursor on.
 const CLEAR_LINE: &str = "\u{1b}[K";
-/// Clears the line completely, and so that it continues in no other.
+/// Clears the complete line, so that the terminal no longer joins it with the next row.
 const CLEAR_COMPLETE_LINE: &str = "\u{1b}[2K";
 /// Clears everything from the cursor on.
 const CLEAR_BELOW: &str = "\u{1b}[J";
-/// More lines in the history are forgotten: no screen shows them again.
+/// The most remembered lines above the first one. If there are more, all are forgotten: no screen shows them again.
 const ABOVE_MAX: usize = 1_000;
 
 /// What decides how many rows a line occupies, and how many of them are on the screen.
@@ -90,11 +90,11 @@ pub fn rewraps(variable: impl Fn(&str) -> Option<String>) -> bool {
     variable("TMUX").is_some() || !cuts() && variable("TERM").is_none_or(|term| term != "linux")
 }
 
-/// A line of the terminal.
+/// A line of the terminal that the block remembers.
 #[derive(Debug, Clone)]
 struct Owned {
     text: String,
-    /// Where a printed text begins in it. What precedes it, or everything, was drawn.
+    /// The byte at which a printed text begins; what precedes it was drawn. `None` if the complete line was drawn.
     printed: Option<usize>,
 }
 
@@ -105,12 +105,12 @@ pub struct Block {
     lines: Vec<String>,
     /// The rows from the first line on that belong to the block: lines, and empty rows below them.
     height: usize,
-    /// What precedes the first line: lines of earlier drawings in the terminal's history, and what was printed below them. Empty if no
+    /// The lines above the first one: those of earlier drawings in the terminal's history, and what was printed below them. Empty if no
     /// line of an earlier drawing is left.
     above: Vec<Owned>,
-    /// How many rows of that are in the history.
+    /// How many rows of `above` are in the history, where they cannot be overwritten.
     lost: usize,
-    /// Whether the last line of that continues in the row of the first line.
+    /// Whether the last line of `above` continues in the row of the first line.
     joined: bool,
     /// The terminal at the last drawing.
     terminal: Terminal,
@@ -251,8 +251,8 @@ impl Block {
         owned
     }
 
-    /// Finds out what is where after the size has changed. Returns the number of rows to move up, and the printed texts among what is
-    /// overwritten from there on.
+    /// Recomputes the rows after the size has changed. Returns the number of rows to move up, and the printed texts in the rows that are
+    /// overwritten below: they are printed again.
     fn resize(&mut self, terminal: Terminal) -> (usize, Vec<String>) {
         let owned = self.owned();
         let total: usize = owned.iter().map(|line| terminal.rows_of(&line.text)).sum();

@@ -12,14 +12,14 @@ use rustix::{
     termios::{LocalModes, OptionalActions, tcgetattr, tcgetpgrp, tcsetattr},
 };
 
-/// What shows the typed characters, and a line feed at least.
+/// The modes that show typed characters (ECHO), and line feeds also without it (ECHONL).
 const ECHO: LocalModes = LocalModes::ECHO.union(LocalModes::ECHONL);
 
 /// The modes that were switched off.
 static SILENCED: Mutex<Option<LocalModes>> = Mutex::new(None);
 
-/// Whether this process may draw on the terminal: its process group is in the foreground. Where the terminal does not say which group
-/// is, as one that is not the session's own, it may.
+/// Whether this process may draw on the terminal: its process group is in the foreground. It may also if the terminal does not
+/// report its foreground group, such as one that is not the session's own.
 pub fn is_in_foreground() -> bool {
     let out = std::io::stdout();
     !out.is_terminal() || tcgetpgrp(&out).map_or(true, |group| group == getpgrp())
@@ -50,7 +50,7 @@ pub fn restore() {
     restored(&mut SILENCED.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
-/// The same for a thread that must not wait, as one that panics.
+/// [`restore`] for a thread that must not wait for the lock, such as one that panics.
 pub fn restore_unless_busy() {
     match SILENCED.try_lock() {
         Ok(mut silenced) => restored(&mut silenced),

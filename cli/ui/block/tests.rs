@@ -341,7 +341,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_sequence_of_sizes_drawings_and_printed_lines_leaves_debris(
+    fn no_sequence_of_sizes_drawings_and_printed_lines_leaves_stale_lines(
         rewraps in any::<bool>(),
         steps in proptest::collection::vec((between(), 1..60_usize, 0..200_usize), 1..30),
     ) {

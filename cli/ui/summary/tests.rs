@@ -217,7 +217,7 @@ fn an_execution_that_was_stopped_says_when_by_whom_and_why_with_or_without_an_er
         let now_ms = Story::at(60.0);
         (end(&story.view, false, now_ms), display_line(&story.view, "ABORTED", now_ms))
     };
-    let why = "cancelled by ann on desk: not needed";
+    let why = "by ann on desk: not needed";
     let (screen, line) = stopped("Cancelled", why);
     assert_eq!(screen[..2], ["✖ release-7k3f was ABORTED after 5.0s", &format!("  12:08:05 Cancelled: {why}")]);
     assert!(line.starts_with(&format!("ABORTED after 5.0s: Cancelled: {why}. ")), "{line}");

@@ -1,4 +1,4 @@
-//! What follows once a turn is durable: its commands are carried out, and an execution of which nothing is in flight leaves the memory.
+//! What happens once a turn is durable: its commands are carried out, and an execution with nothing in flight is unloaded from memory.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Dispatcher {
-    /// Called when a turn is durable: carries out its commands, and drops the execution from memory if nothing of it is in flight.
+    /// Called when a turn is durable: carries out its commands, and unloads the execution if it has nothing in flight.
     pub(super) fn durable(&mut self, committed: Committed) {
         self.commits_under_way = self.commits_under_way.saturating_sub(1);
         let id = committed.id.clone();
@@ -82,7 +82,7 @@ impl Dispatcher {
         }
     }
 
-    /// Drops an execution from memory if nothing of it is in flight; a timer reloads it.
+    /// Unloads an execution from memory if it has nothing in flight; a timer reloads it.
     fn unload(&mut self, id: &Arc<str>) {
         let Some(driven) = self.driven.get_mut(id) else { return };
         let Some(execution) = &driven.execution else { return };
@@ -97,7 +97,7 @@ impl Dispatcher {
         }
     }
 
-    /// Drops an execution that has ended and that an input loaded into memory again.
+    /// Unloads an execution that had ended when an input loaded it again.
     pub(super) fn unload_ended(&mut self, id: &Arc<str>) {
         let execution = self.driven.get(id).and_then(|driven| driven.execution.as_ref());
         if execution.is_some_and(|execution| execution.header.status != ExecutionStatus::Running) {

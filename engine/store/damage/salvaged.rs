@@ -45,7 +45,7 @@ impl SalvagedRecords {
         let is_missing = index.scan(&[], None, 1)?.is_empty();
         let (records, has_log) = Self::over(Box::new(index), folder, &mut problems)?;
         let is_used = |name: &&str| folder.join(name).metadata().is_ok_and(|found| found.len() > 0);
-        // The log of a mirror without its last changes begins after them.
+        // A log that does not continue the mirror begins after changes that the mirror has lost.
         if is_missing || (!has_log && LOG_NAMES.iter().any(is_used)) {
             let message = format!("the mirror in {} is missing or not complete", folder.display());
             problems.push(StoreError::Read { message, kind: io::ErrorKind::NotFound });
@@ -53,7 +53,8 @@ impl SalvagedRecords {
         problems.into_iter().next().map_or(Ok(records), Err)
     }
 
-    /// An index with the readable changes of the log, and whether there is a log that continues the index. Adds the errors of the rest.
+    /// An index with the readable changes of the log, and whether a log continues the index. `problems` receives the errors of what is not
+    /// readable.
     fn over(
         index: Box<dyn Records>,
         folder: &Path,

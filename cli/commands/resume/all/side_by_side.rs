@@ -23,7 +23,7 @@ use crate::{
     ui::text::counted,
 };
 
-/// How long a command that stops at a wait does not say whose executions it watches.
+/// How long a command with `--no-wait` watches before it says which process drives the executions.
 const UNEXPLAINED_MAX: Duration = Duration::from_secs(2);
 /// What selects the credentials of an environment.
 const SELECTORS: [&str; 6] = ["kind", "profile", "region", "world", "accountId", "partition"];
@@ -72,11 +72,11 @@ pub(super) fn add<'h>(
     }
 }
 
-/// What has happened to executions.
+/// The result of one of the futures that run side by side.
 enum Progress<'h> {
     /// The credentials that a group needs were compared.
     Compared(Group<'h>, Result<(), CliError>),
-    /// An execution was resumed, or not. The group has the ones that follow.
+    /// An execution was resumed, has ended meanwhile, or was refused. The group has the executions that remain.
     Resumed(Group<'h>, &'h ExecutionHeader, Result<Option<ExecutionStatus>, CliError>),
     /// The watch of an execution has ended.
     Ended(Outcome),
@@ -134,24 +134,23 @@ pub(super) struct SideBySide<'h, 'c, 'r> {
 
 impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
     pub fn new(context: Context<'h>, report: &'c mut Report<'r>, ours: &'h [ExecutionHeader]) -> Self {
-        let (work, unbegun) = (FuturesUnordered::new(), Vec::new());
-        let (is_explained, has_said_stop, has_begun) = (false, false, false);
         SideBySide {
             context,
             report,
             ours,
-            work,
+            work: FuturesUnordered::new(),
             pending: 0,
             watched: 0,
-            has_begun,
-            unbegun,
-            is_explained,
-            has_said_stop,
+            has_begun: false,
+            unbegun: Vec::new(),
+            is_explained: false,
+            has_said_stop: false,
         }
     }
 
-    /// Resumes the executions of all groups, and reports each when it is known what became of it. All are resumed before any is awaited, so
-    /// that a long Wait of one does not delay another. A signal is answered once, with what continues; then the calls in flight end.
+    /// Resumes the executions of all groups, and reports each when its watch ends or it is refused. Those of a group are resumed one after
+    /// the other, and watched meanwhile: a long Wait of one does not delay another. The first signal prints what continues; then the calls
+    /// in flight end.
     ///
     /// # Errors
     /// No owner answers, or a signal arrived before an execution was resumed.
