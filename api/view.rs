@@ -59,7 +59,7 @@ pub struct StateView {
     /// The number of the current attempt in this visit, from 1.
     #[serde(default = "first_attempt")]
     pub attempt: u32,
-    /// The number of the last attempt that the `Retry` rule allows which began the current one. `None` in the first attempt.
+    /// The number of the last attempt that is allowed by the `Retry` rule of the current one. `None` in the first attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts_max: Option<u32>,
     /// What it is doing.
@@ -131,15 +131,15 @@ impl View {
     /// The view of an execution before any journal entry is folded.
     pub fn new(header: &ExecutionHeader, definition: &Value) -> Self {
         let (id, environment) = (header.id.clone(), (*header.environment).clone());
-        View::unfolded(id, environment, sections(definition), header.started_ms)
+        View::empty(id, environment, sections(definition), header.started_ms)
     }
 
     /// The same view before any journal entry is folded.
-    pub fn emptied(self) -> Self {
-        View::unfolded(self.id, self.environment, self.sections, self.started_ms)
+    pub fn without_entries(self) -> Self {
+        View::empty(self.id, self.environment, self.sections, self.started_ms)
     }
 
-    fn unfolded(id: String, environment: Value, sections: Vec<Section>, started_ms: u64) -> Self {
+    fn empty(id: String, environment: Value, sections: Vec<Section>, started_ms: u64) -> Self {
         View {
             id,
             environment,

@@ -38,8 +38,6 @@ const MACHINES_MAX: usize = 100;
 const EXECUTIONS_MAX: usize = 100;
 /// The most matches of a prefix that are returned.
 const MATCHES_MAX: usize = 10;
-/// Names the execution that started last.
-const LATEST: &str = "@latest";
 /// The call rates: half of the account's quota, which all its clients share (Developer Guide, "Service quotas": 15 and
 /// 20 per second).
 const DESCRIBE_PER_SECOND: u32 = 7;
@@ -326,7 +324,7 @@ impl Executions {
         }
         let mut matches = self.newest(&machines).await?;
         match wanted.as_str() {
-            LATEST => matches.truncate(1),
+            flow::LATEST => matches.truncate(1),
             prefix => matches.retain(|remote| remote.name.starts_with(prefix)),
         }
         matches.truncate(MATCHES_MAX);

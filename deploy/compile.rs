@@ -25,7 +25,7 @@ const VISIT_BYTES_ADDED_MAX: usize = 280;
 /// The beginning of the resources that ask a person.
 const APPROVALS: &str = "flow:approval:";
 /// The name of the state that the compiler adds to an outer Map.
-const INDEX_STATE: &str = "flow: keep the index of this iteration";
+pub const INDEX_STATE: &str = "flow: keep the index of this iteration";
 
 /// The author's options.
 #[derive(Debug, Clone)]

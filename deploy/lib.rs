@@ -16,7 +16,7 @@ mod template;
 mod wrap;
 
 pub use activity::activity_name;
-pub use compile::{Activity, CompileOptions, Compiled, compile};
+pub use compile::{Activity, CompileOptions, Compiled, INDEX_STATE, compile};
 pub use permissions::role_statements;
 pub use run_size::{EVENTS_MAX, MapSize, RunSize, Size};
 pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};

@@ -84,11 +84,11 @@ impl Store {
     pub fn new(records: impl Records) -> Result<Self, StoreError> {
         let mut store = Store::over(Box::new(records));
         store.has_format_2 = store.has_executions_of_format_2()?;
-        let Some(bytes) = store.records.get(keys::FORMAT)? else { return store.of_this_format() };
+        let Some(bytes) = store.records.get(keys::FORMAT)? else { return store.with_current_format() };
         // The format is read first, so its record is the same in every version.
         match serde_json::from_slice(bytes.get(5..).unwrap_or_default()) {
             Ok(codec::FORMAT) => Ok(store),
-            Ok(found) if codec::EARLIER_FORMATS.contains(&found) => store.of_this_format(),
+            Ok(found) if codec::EARLIER_FORMATS.contains(&found) => store.with_current_format(),
             Ok(found) => Err(StoreError::Format { found, known: codec::FORMAT }),
             Err(error) => Err(codec::damaged(keys::FORMAT, error.to_string())),
         }
@@ -99,8 +99,8 @@ impl Store {
         Store { records, known_definitions, document_versions, has_format_2: true }
     }
 
-    /// The format is written last: a crash before that repeats the change.
-    fn of_this_format(self) -> Result<Self, StoreError> {
+    /// Converts the store to the current format. Writes the format's number last: a crash before that repeats the conversion.
+    fn with_current_format(self) -> Result<Self, StoreError> {
         self.build_listings()?;
         let mut batch = Batch::default();
         batch.put(keys::FORMAT.to_vec(), codec::encode(keys::FORMAT, &codec::FORMAT)?);
@@ -143,7 +143,7 @@ impl Store {
         self.records.checkpoint(None)
     }
 
-    /// Skips the destructors: the process ends soon, and freeing memory takes time. Waits for the checkpoint in progress first: an
+    /// Releases the store without its destructors: the process ends soon, and freeing memory takes time. Waits for the checkpoint in progress first: an
     /// interrupted checkpoint would start again at every opening.
     pub fn leave(self) {
         if self.records.wait_for_checkpoint().is_ok() {

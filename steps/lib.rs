@@ -1,4 +1,5 @@
-//! The steps: one module for each service, one function for each step. This file is the complete list of services.
+//! The steps: one module for each service, one function for each step. This file lists the services;
+//! `local.rs` lists those of this machine.
 //!
 //! A step that creates a resource first searches for it, by tag or by unique name. It then adopts, updates or creates
 //! it with at most one mutating call, and reports which. A step that waits only polls. A step that deletes treats a
@@ -23,9 +24,13 @@ macro_rules! step {
 pub mod deployment;
 pub mod environment;
 pub mod failure;
+mod local;
+mod outcome;
 pub mod plan;
 pub mod policy;
+mod regular_file;
 mod service;
+mod shell;
 pub mod step_functions;
 pub mod tags;
 
@@ -47,17 +52,13 @@ mod http;
 mod https;
 mod iam;
 mod lambda;
-mod local;
 mod logs;
-mod outcome;
 mod preflight;
 mod process;
 mod rds;
-mod regular_file;
 mod route53;
 mod s3;
 mod secretsmanager;
-mod shell;
 mod sns;
 mod ssh;
 mod sts;

@@ -25,7 +25,7 @@ pub enum Doing {
     Retrying {
         /// The number of the next attempt, from 1.
         attempt: u32,
-        /// The number of the last attempt that the `Retry` rule which matched allows. `None` if its entry does not have it.
+        /// The number of the last attempt that the matching `Retry` rule allows. `None` if its journal entry does not have it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempts_max: Option<u32>,
         /// When that attempt begins, in milliseconds since the Unix epoch.

@@ -51,8 +51,8 @@ impl View {
         }
     }
 
-    /// The state whose failure ended the execution; `None` if it has not FAILED, or no state failed it. A failure that a `Retry` or a
-    /// `Catch` handled, or that a Map tolerates, is not it.
+    /// The state whose failure ended the execution; `None` if it has not FAILED, or no state failed it. Failures that a `Retry` or a
+    /// `Catch` handled, or that a Map tolerates, do not count.
     pub fn failed_state(&self) -> Option<&StateView> {
         let path = self.unhandled_failure.as_ref().filter(|_| self.status == ExecutionStatus::Failed)?;
         self.states.get(path)

@@ -38,11 +38,11 @@ pub struct TypicalState {
     pub path: String,
     /// The path of its frame; empty at the top.
     pub frame: String,
-    /// A quarter took at most so long.
+    /// The lower quartile.
     pub low_ms: u64,
     /// The median.
     pub median_ms: u64,
-    /// A quarter took at least so long.
+    /// The upper quartile.
     pub high_ms: u64,
     /// Whether it waited for a person.
     pub needs_person: bool,
@@ -55,9 +55,9 @@ pub struct TypicalState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TypicalItem {
-    /// In a quarter of the executions it was at most so long.
+    /// The lower quartile of the executions.
     pub low_us: u64,
-    /// In a quarter of them it was at least so long.
+    /// The upper quartile of the executions.
     pub high_us: u64,
 }
 

@@ -55,7 +55,7 @@ pub async fn run(global: &Global, arguments: EventsArguments) -> Result<Exit, Cl
     let mut entries = Entries { global, arguments: &arguments, view: None };
     let mut next = arguments.since.max(1);
     if global.output == Output::Json {
-        entries.view = Some(handle.describe(&id, true).await?.view.emptied());
+        entries.view = Some(handle.describe(&id, true).await?.view.without_entries());
         next = 1;
     }
     loop {

@@ -162,8 +162,8 @@ fn with_end(
     error
 }
 
-/// How long the history may have nothing new before a watch with `--no-wait` stops; `None` without a limit. On this machine's engine,
-/// a call in flight may take longer, because a stop would break it off: its end is awaited, and steps that wait do not call.
+/// How long a watch with `--no-wait` continues without a new entry; `None` without a limit. Only Step Functions has a limit: on this
+/// machine's engine a stop would end the call in flight, so the watch waits for its answer.
 fn quiet_max(no_wait: Option<Duration>, at_step_functions: bool) -> Option<Duration> {
     no_wait.filter(|_| at_step_functions).map(|no_wait| no_wait.max(QUIET_MIN))
 }
@@ -210,7 +210,7 @@ async fn stop_driving(
     Ok(())
 }
 
-/// Whether Step Functions has entries that the stream, which polls every few seconds, has not returned yet.
+/// Whether Step Functions has entries that the stream has not returned yet: the stream polls every few seconds.
 async fn is_behind(handle: &Handle, view: &View) -> bool {
     if handle.at_step_functions().await.is_none() {
         return false;

@@ -56,7 +56,7 @@ pub(super) async fn open(
     }
     let client = Client::new(&home.socket());
     let mut limit = RetryLimit::begin();
-    // Without an answer of an owner: whether this process can act in one of them.
+    // Whether this process can act in one of the environments. Verified only if no owner answers.
     let mut own = acts_in.is_empty().then_some(Ok(()));
     loop {
         if own.is_some()

@@ -1,4 +1,4 @@
-//! Waits for the end of an owner that cannot act for an execution and is about to end.
+//! Waits for the end of an owner that refused an environment and will end soon.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use crate::{exit::CliError, interrupt};
 
 /// How long a process waits for such owners, over all its calls.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(5);
-/// How long it waits without saying so.
+/// How long it waits before it prints that it waits.
 const UNEXPLAINED_MAX: Duration = Duration::from_secs(1);
 /// The command of an owner that ends only when it is asked to.
 const SERVER: &str = "flow serve";
 
 impl Handle {
-    /// Whether the owner of the store that refused an environment has ended. Waits for it, if this process can act there, because a command
-    /// that is refused ends soon. A server does not end, so there is no wait for it.
+    /// Waits up to [`WAIT_MAX`] for the end of the owner that refused an environment, and returns whether it has ended. Does not wait for
+    /// `flow serve`, which does not end by itself, or if this process cannot act there either.
     ///
     /// # Errors
     /// A signal ended the wait, or no owner answers.

@@ -25,9 +25,6 @@ use steps::step_functions::RemoteEvent;
 use self::{catches::Catches, details::details, time_limits::TimeLimits};
 use crate::shell::quote_name;
 
-/// The state that the compiler adds to an outer Map; it is not shown.
-const ADDED_STATE: &str = "flow: keep the index of this iteration";
-
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
 const MAX_ATTEMPTS_DEFAULT: u64 = 3;
 
@@ -193,7 +190,8 @@ impl History {
             Some(index) => format!("{path}[{index}]"),
             None => frame,
         };
-        let is_hidden = position.state.starts_with(ADDED_STATE);
+        // The compiler adds this state to an outer Map.
+        let is_hidden = position.state.starts_with(deploy::INDEX_STATE);
         let details = details(event, &position);
         self.positions.insert(event.id, position);
         if !is_hidden {

@@ -284,7 +284,8 @@ impl Execution {
         execution
     }
 
-    /// Lets no heartbeat be due earlier than one HeartbeatSeconds after a time. Before it, no process served the holders of the tasks.
+    /// Moves every heartbeat that is due within one HeartbeatSeconds of `from_ms` to the end of that time: before `from_ms` no process
+    /// could receive a heartbeat.
     pub(crate) fn allow_beats_from(&mut self, from_ms: u64) {
         let beats = |frame: &&Frame| matches!(frame.row.frame_state, FrameState::Task { heartbeat: Some(_), .. });
         let ids: Vec<FrameId> = self.frames.in_order().filter(beats).map(|frame| frame.row.id).collect();
@@ -328,8 +329,8 @@ impl Execution {
         self.in_flight.contains(&frame) && self.is_current_task(frame, visit, Some(attempt))
     }
 
-    /// Whether [`super::Input::Withheld`] records of a call that it was not made. A repeated poll without an earlier answer follows a
-    /// process that has ended, which may have made the call.
+    /// Whether [`super::Input::Withheld`] may record that a call was not made. It may not for a repeated poll without an answer: an earlier
+    /// process, which has ended, may have made the call.
     pub fn can_withhold(&self, frame: FrameId, visit: u64, attempt: u32) -> bool {
         let is_known = |frame_state: &FrameState| match frame_state {
             FrameState::Task { poll, waiting, .. } => *poll == 1 || waiting.is_some(),

@@ -346,7 +346,7 @@ impl Heartbeat {
         self.due_ms = Some(self.due_after(now_ms));
     }
 
-    /// Lets the next heartbeat be due one HeartbeatSeconds after a time at the earliest. One that is not awaited stays so.
+    /// Moves the next heartbeat, if one is awaited, to one HeartbeatSeconds after `from_ms` if it is due earlier.
     pub(super) fn allow_from(&mut self, from_ms: u64) {
         let earliest_ms = self.due_after(from_ms);
         self.due_ms = self.due_ms.map(|due_ms| due_ms.max(earliest_ms));

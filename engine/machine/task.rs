@@ -164,8 +164,8 @@ impl Turn<'_> {
         self.poll(id);
     }
 
-    /// Notes that a call is made again of which nothing is known: its process has ended without recording an answer. The poll of a wait
-    /// that was answered earlier is none, and the iterations of a distributed Map have no notes.
+    /// Notes that a call with an unknown outcome is repeated: its process ended without recording an answer. Writes nothing for
+    /// the repeated poll of a Task that already reported that it waits, or for an iteration of a distributed Map, which has no notes.
     pub(super) fn note_called_again(&mut self, id: FrameId) {
         let frame = self.frame(id);
         let is_unknown = matches!(frame.row.frame_state, FrameState::Task { waiting: None, resource: None, .. });

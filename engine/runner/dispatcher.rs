@@ -372,8 +372,8 @@ impl Dispatcher {
 
 /// The events for polls that left a wait unchanged. A changed wait is in the journal.
 fn polled(id: &str, transition: &Transition) -> Vec<RunnerEvent> {
-    let news = |entry: &JournalEntry| matches!(&entry.content, EntryContent::Note(note) if matches!(**note, Note::Waiting { .. }));
-    if transition.entries.iter().any(news) {
+    let is_wait = |entry: &JournalEntry| matches!(&entry.content, EntryContent::Note(note) if matches!(**note, Note::Waiting { .. }));
+    if transition.entries.iter().any(is_wait) {
         return Vec::new();
     }
     transition

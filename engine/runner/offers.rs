@@ -37,7 +37,7 @@ struct Queue {
     /// The tokens of `tasks`. A task is offered again after each recovery of its execution, but must be in the queue once.
     tokens: HashSet<TaskToken>,
     /// Wakes one poller for each task. Shared with the pollers, so that its reference count shows whether any exist.
-    news: Arc<Notify>,
+    task_added: Arc<Notify>,
 }
 
 impl Offers {
@@ -66,7 +66,7 @@ impl Offers {
         };
         if queue.tokens.insert(offer.token.clone()) {
             queue.tasks.push_back(offer);
-            queue.news.notify_one();
+            queue.task_added.notify_one();
         }
     }
 
@@ -83,14 +83,14 @@ impl Offers {
         let deadline = tokio::time::Instant::now() + wait_max;
         let poller = Poller::of(self, activity);
         loop {
-            let news = poller.news.notified();
-            tokio::pin!(news);
+            let added = poller.task_added.notified();
+            tokio::pin!(added);
             // Registered before the queue is read, so that a task that is added in between wakes this poller.
-            news.as_mut().enable();
+            added.as_mut().enable();
             if let Some(offer) = self.pop(activity) {
                 return Some(offer);
             }
-            tokio::time::timeout_at(deadline, news).await.ok()?;
+            tokio::time::timeout_at(deadline, added).await.ok()?;
         }
     }
 }
@@ -126,13 +126,13 @@ impl Drop for Delivery<'_> {
 struct Poller<'o> {
     offers: &'o Offers,
     activity: &'o str,
-    news: Arc<Notify>,
+    task_added: Arc<Notify>,
 }
 
 impl<'o> Poller<'o> {
     fn of(offers: &'o Offers, activity: &'o str) -> Self {
-        let news = offers.queues().entry(activity.to_owned()).or_default().news.clone();
-        Poller { offers, activity, news }
+        let task_added = offers.queues().entry(activity.to_owned()).or_default().task_added.clone();
+        Poller { offers, activity, task_added }
     }
 }
 
@@ -140,7 +140,7 @@ impl Drop for Poller<'_> {
     fn drop(&mut self) {
         let mut queues = self.offers.queues();
         // One reference is the queue's, one this poller's.
-        let is_unused = |queue: &Queue| queue.tasks.is_empty() && Arc::strong_count(&queue.news) <= 2;
+        let is_unused = |queue: &Queue| queue.tasks.is_empty() && Arc::strong_count(&queue.task_added) <= 2;
         if queues.get(self.activity).is_some_and(is_unused) {
             queues.remove(self.activity);
         }

@@ -63,8 +63,9 @@ impl CommitLog {
             }
         }
         generations.sort_by_key(|(_, header)| header.first_sequence);
-        let arrived = |header: &Header| checkpoint.is_some_and(|checkpoint| header.first_sequence <= checkpoint + 1);
-        if generations.get(1).is_some_and(|(_, header)| arrived(header)) {
+        let is_in_index =
+            |header: &Header| checkpoint.is_some_and(|checkpoint| header.first_sequence <= checkpoint + 1);
+        if generations.get(1).is_some_and(|(_, header)| is_in_index(header)) {
             // The index has everything that is in the earlier file.
             generations.remove(0);
         }
@@ -143,7 +144,8 @@ impl CommitLog {
         let other = 1 - self.active;
         let length_bytes = self.files[other].length().map_err(write_error)?;
         let kept_bytes = length_bytes.clamp(header::BYTES, KEPT_BYTES_MAX);
-        let header = Header { allocated_bytes: kept_bytes, ..Header::new(self.header.turn + 1, self.next_sequence) };
+        let header =
+            Header { allocated_bytes: kept_bytes, ..Header::new(self.header.generation + 1, self.next_sequence) };
         let header = header::begin(self.files[other].as_mut(), &header)?;
         // After the header: a file that is shorter than its header says is reported as damaged.
         if length_bytes > kept_bytes {
@@ -171,7 +173,7 @@ impl CommitLog {
         file.write(from_bytes, &zeros).map_err(write_error)?;
         file.synchronize().map_err(write_error)?;
         self.header.allocated_bytes = to_bytes;
-        self.header.turn += 1;
+        self.header.generation += 1;
         header::write(file, &self.header)
     }
 }

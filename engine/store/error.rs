@@ -56,10 +56,10 @@ pub enum StoreError {
         /// What it still waited for.
         message: String,
     },
-    /// A record is damaged.
-    #[error("the record {key} is damaged: {message}; copy the store's folder before you do anything else")]
+    /// A record, the commit log or the mirror is damaged.
+    #[error("the store is damaged in {key}: {message}; copy the store's folder before you do anything else")]
     Damaged {
-        /// The record's key.
+        /// The record's key, or the name of the file.
         key: String,
         /// What is wrong with it.
         message: String,

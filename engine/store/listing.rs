@@ -69,7 +69,7 @@ impl<'l> Listing<'l> {
     }
 }
 
-/// The part of the index that has the executions of a status, redriven or not.
+/// The part of a list's keys that selects the executions of a status, redriven or not.
 fn group(status: ExecutionStatus, is_redriven: bool) -> [u8; 2] {
     let status = match status {
         ExecutionStatus::Running => b'R',

@@ -102,7 +102,8 @@ pub trait Index: Records {
     /// The disk cannot be written.
     fn synchronize(&self) -> Result<(), StoreError>;
 
-    /// Whether damage may have been skipped at opening, and [`Records::scrub`] is fast.
+    /// Whether the opening must call [`Records::scrub`]: sled was recovered after a crash and may have skipped damage, and the mirror is
+    /// short, so that the comparison takes no time.
     fn is_doubtful(&self) -> bool {
         false
     }

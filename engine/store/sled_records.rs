@@ -32,8 +32,7 @@ use super::{
 
 /// An upper bound for how many times sled and the mirror write each byte.
 const WRITTEN_TIMES_MAX: u64 = 5;
-/// Up to this length the mirror is compared with sled at an opening, which takes no time. A longer mirror is compared by `flow
-/// doctor` and before a compaction.
+/// The longest mirror that an opening compares with sled: comparing it takes no time. `flow doctor` and a compaction compare any.
 const COMPARED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// The note with the end of the mirror.
 const MIRROR_END: &str = "mirror";
@@ -72,7 +71,7 @@ impl SledRecords {
         };
         let end = tree.note(MIRROR_END).map_err(damaged)?.as_deref().and_then(End::decode);
         let mirror = match end {
-            Some(end) => match Mirror::in_step(folder, end, |changes| apply(&tree, changes).map_err(damaged)) {
+            Some(end) => match Mirror::open_and_replay(folder, end, |changes| apply(&tree, changes).map_err(damaged)) {
                 Err(error) if matches!(error, StoreError::Index { .. }) || error.lacks_room() => return Err(error),
                 // Damage to the mirror alone is repaired: the next write creates a new mirror.
                 mirror => mirror.unwrap_or_default(),

@@ -19,7 +19,7 @@ async fn close(handle: RunnerHandle) {
     store.close(CLOSE_MAX).unwrap();
 }
 
-/// `tests/stores` has a store of each format: three executions that succeeded, one that is due, and one that waits for a year.
+/// `tests/stores` has stores of formats 2 and 3, each with three executions that succeeded, one that is due, and one that waits for a year.
 #[tokio::test]
 async fn an_execution_of_every_earlier_format_continues_in_another_environment() {
     for format in ["format-2.tgz", "format-3.tgz"] {

@@ -11,8 +11,8 @@ const USED_BYTES: usize = 8 + 4 * 8 + 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Header {
-    /// Counts the writes of headers: the later copy is valid.
-    pub turn: u64,
+    /// Counts the writes of headers: the copy with the larger number is valid.
+    pub generation: u64,
     /// Part of every frame's checksum.
     pub salt: u64,
     /// The sequence of the first frame.
@@ -23,13 +23,13 @@ pub(in crate::store) struct Header {
 
 impl Header {
     /// The header of a file that is used anew.
-    pub fn new(turn: u64, first_sequence: u64) -> Self {
-        Header { turn, salt: rand::random(), first_sequence, allocated_bytes: BYTES }
+    pub fn new(generation: u64, first_sequence: u64) -> Self {
+        Header { generation, salt: rand::random(), first_sequence, allocated_bytes: BYTES }
     }
 
     fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
-        for number in [self.turn, self.salt, self.first_sequence, self.allocated_bytes] {
+        for number in [self.generation, self.salt, self.first_sequence, self.allocated_bytes] {
             bytes.extend_from_slice(&number.to_le_bytes());
         }
         let checksum = crc32fast::hash(&bytes);
@@ -47,7 +47,7 @@ impl Header {
             body[at..at + 8].try_into().map(u64::from_le_bytes)
         };
         Some(Header {
-            turn: number(0).ok()?,
+            generation: number(0).ok()?,
             salt: number(1).ok()?,
             first_sequence: number(2).ok()?,
             allocated_bytes: number(3).ok()?,
@@ -59,7 +59,7 @@ impl Header {
 pub(in crate::store) fn write(file: &mut dyn LogFile, header: &Header) -> Result<(), StoreError> {
     let mut bytes = header.encode();
     bytes.resize(COPY_BYTES as usize, 0);
-    file.write(header.turn % 2 * COPY_BYTES, &bytes).map_err(write_error)?;
+    file.write(header.generation % 2 * COPY_BYTES, &bytes).map_err(write_error)?;
     file.synchronize().map_err(write_error)
 }
 
@@ -67,7 +67,7 @@ pub(in crate::store) fn write(file: &mut dyn LogFile, header: &Header) -> Result
 /// an earlier use would be valid once that one is damaged.
 pub(in crate::store) fn begin(file: &mut dyn LogFile, header: &Header) -> Result<Header, StoreError> {
     write(file, header)?;
-    let second = Header { turn: header.turn + 1, ..*header };
+    let second = Header { generation: header.generation + 1, ..*header };
     write(file, &second)?;
     Ok(second)
 }
@@ -78,7 +78,7 @@ pub(in crate::store) fn read(file: &mut dyn LogFile) -> Result<Option<Header>, S
     let mut bytes = vec![0; length_bytes.min(BYTES) as usize];
     file.read(0, &mut bytes).map_err(read_error)?;
     let copies = bytes.chunks(COPY_BYTES as usize).take(2).filter_map(Header::decode);
-    let Some(header) = copies.max_by_key(|header| header.turn) else {
+    let Some(header) = copies.max_by_key(|header| header.generation) else {
         // Until a header is durable, the file has only the space for headers. After that, one of the two copies is complete.
         return match length_bytes > BYTES {
             true => Err(super::frame::damaged(format!("a file of {length_bytes} bytes has no header"))),

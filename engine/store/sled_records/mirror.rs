@@ -74,12 +74,12 @@ impl Mirror {
         Ok(mirror)
     }
 
-    /// The mirror that matches sled's last synchronization; `None` if there is none. Later changes, from before a crash or lost by
-    /// sled, are passed to `repeat` in order.
+    /// Opens the mirror that matches sled's last synchronization; `None` if there is none. Passes the later changes, which sled may not
+    /// have, to `repeat` in order.
     ///
     /// # Errors
     /// It is damaged after that position, it cannot be read, or `repeat` failed.
-    pub(crate) fn in_step(
+    pub(crate) fn open_and_replay(
         folder: &Path,
         end: End,
         mut repeat: impl FnMut(&[ChangeRef<'_>]) -> Result<(), StoreError>,
@@ -123,7 +123,7 @@ impl Mirror {
         }
         match self.file.later_than(self.length_bytes, next)? {
             None => Ok(None),
-            Some(later) => Err(damaged(format!("part {next} cannot be read, part {later} can"))),
+            Some(later) => Err(damaged(format!("log frame {next} cannot be read, log frame {later} can"))),
         }
     }
 
@@ -157,19 +157,19 @@ impl Mirror {
     /// # Errors
     /// A frame is damaged or cannot be read, or `each` failed.
     pub fn records(&mut self, mut each: impl FnMut(Change) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let mut places = Vec::new();
+        let mut offsets_bytes = Vec::new();
         let mut at_bytes = self.file.begins_bytes();
         while at_bytes < self.length_bytes {
             let end_bytes = self.file.end_of(at_bytes)?.filter(|end_bytes| *end_bytes <= self.length_bytes);
-            places.push(at_bytes);
-            at_bytes = end_bytes.ok_or_else(|| damaged(format!("part {} has no end", places.len())))?;
+            offsets_bytes.push(at_bytes);
+            at_bytes = end_bytes.ok_or_else(|| damaged(format!("log frame {} has no end", offsets_bytes.len())))?;
         }
         // The last change of a key is read first; earlier ones are ignored.
         let mut seen = HashSet::new();
-        for (index, place_bytes) in places.into_iter().enumerate().rev() {
+        for (index, offset_bytes) in offsets_bytes.into_iter().enumerate().rev() {
             let number = index as u64 + 1;
-            let found = self.file.read(place_bytes)?.filter(|(sequence, ..)| *sequence == number);
-            let (.., packed) = found.ok_or_else(|| damaged(format!("part {number} cannot be read")))?;
+            let found = self.file.read(offset_bytes)?.filter(|(sequence, ..)| *sequence == number);
+            let (.., packed) = found.ok_or_else(|| damaged(format!("log frame {number} cannot be read")))?;
             for change in unpacked(&packed, number)?.into_iter().rev() {
                 if seen.insert(fingerprint(&change.0)) && change.1.is_some() {
                     each(change)?;
@@ -192,7 +192,7 @@ fn packed(changes: &[ChangeRef<'_>]) -> Vec<u8> {
 }
 
 fn unpacked(packed: &[u8], number: u64) -> Result<Vec<Change>, StoreError> {
-    let wrong = |message: String| damaged(format!("part {number}: {message}"));
+    let wrong = |message: String| damaged(format!("log frame {number}: {message}"));
     match packed.split_first() {
         Some((&PLAIN, bytes)) => batch_codec::decode(bytes),
         Some((&PACKED, bytes)) => {
