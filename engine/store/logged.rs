@@ -25,7 +25,7 @@ use self::{
 };
 use super::{
     Batch, DiskIndex, Records, StoreError, batch_codec,
-    commit_log::{CommitLog, DiskFile, LogFile},
+    commit_log::{self, CommitLog, DiskFile, LogFile},
     records::{Index, Record},
 };
 
@@ -108,7 +108,7 @@ impl LoggedRecords {
         let active = found.len().saturating_sub(1);
         for (file, number) in found.into_iter().zip(0..) {
             for (_, bytes) in file.frames() {
-                shared.memtable_mut().extend(batch_codec::decode(bytes)?);
+                shared.memtable_mut().extend(batch_codec::decode(bytes, commit_log::NAME)?);
             }
             // The other file is not used again before its frames are in the index, as when the last process ended.
             if let Some(last) = file.last_sequence().filter(|_| number < active)
