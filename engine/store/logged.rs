@@ -161,7 +161,7 @@ impl Records for LoggedRecords {
         self.shared.failure()?;
         if log.used_bytes() >= self.log_bytes_max {
             if log.used_bytes() >= self.log_bytes_max.saturating_mul(LOG_BYTES_LIMIT / LOG_BYTES_MAX) {
-                self.shared.wait_until_free()?;
+                self.shared.wait_for_checkpoint()?;
             } else {
                 self.shared.pace(pace(log.used_bytes(), self.log_bytes_max));
             }
@@ -178,7 +178,7 @@ impl Records for LoggedRecords {
 
     fn scrub(&self) -> Result<Vec<StoreError>, StoreError> {
         // During a checkpoint sled and its mirror differ.
-        self.shared.wait_until_free()?;
+        self.shared.wait_for_checkpoint()?;
         self.shared.index.scrub()
     }
 
@@ -187,7 +187,7 @@ impl Records for LoggedRecords {
     }
 
     fn wait_for_checkpoint(&self) -> Result<(), StoreError> {
-        self.shared.wait_until_free()
+        self.shared.wait_for_checkpoint()
     }
 
     fn checkpoint(&self, until: Option<Instant>) -> Result<(), StoreError> {
@@ -196,10 +196,10 @@ impl Records for LoggedRecords {
         if log.used_bytes() <= LOG_BYTES_LEFT_MAX {
             return Ok(());
         }
-        self.shared.wait_until_free_by(until)?;
+        self.shared.wait_for_checkpoint_by(until)?;
         if self.shared.make_immutable() {
             self.switch(&mut log)?;
         }
-        self.shared.wait_until_free_by(until)
+        self.shared.wait_for_checkpoint_by(until)
     }
 }
