@@ -4,10 +4,7 @@
 
 mod part;
 
-use std::{
-    cell::OnceCell,
-    sync::{Arc, LazyLock},
-};
+use std::{cell::OnceCell, sync::Arc};
 
 pub(super) use part::fits;
 pub(crate) use part::is_long;
@@ -86,15 +83,6 @@ pub struct FrameRow {
 /// Reads a value that is present, even if it is JSON null.
 fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Arc<Value>>, D::Error> {
     Arc::deserialize(from).map(Some)
-}
-
-/// Input and variables of a frame that has not entered its first state, or has left its last one. Shared by thousands of frames.
-static NO_INPUT: LazyLock<Arc<Value>> = LazyLock::new(Arc::default);
-static NO_VARIABLES: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
-
-/// Empty input and variables.
-pub(super) fn nothing() -> (Arc<Value>, Arc<Map<String, Value>>) {
-    (NO_INPUT.clone(), NO_VARIABLES.clone())
 }
 
 impl FrameRow {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Turn;
 use crate::{
     asl::{State, StateKind, StateMachine},
-    machine::{Command, Frame, FrameId, FrameRow, FrameState, frame::nothing},
+    machine::{Command, Frame, FrameId, FrameRow, FrameState},
 };
 
 impl Turn<'_> {
@@ -46,7 +46,7 @@ impl Turn<'_> {
         let id = self.execution.header.next_frame_id;
         self.header().next_frame_id += 1;
         let last_event_id = parent.map_or(0, |parent| self.frame(parent).row.last_event_id);
-        let (input, variables) = nothing();
+        let (input, variables) = self.execution.frames.no_data();
         let row = FrameRow {
             id,
             parent,
