@@ -17,7 +17,7 @@ impl Turn<'_> {
         let mut next = Some(id);
         while let Some(id) = next {
             let row = &self.frame(id).row;
-            if !row.silent {
+            if !row.is_in_child_execution {
                 return None;
             }
             if row.child.is_some() {

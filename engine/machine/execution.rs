@@ -407,7 +407,7 @@ impl Execution {
             siblings.remove(&(frame.row.index, id));
         }
         self.children.remove(&id);
-        frame.kept_parts()
+        frame.stored_parts()
     }
 }
 

@@ -169,7 +169,7 @@ impl Turn<'_> {
     pub(super) fn note_called_again(&mut self, id: FrameId) {
         let frame = self.frame(id);
         let is_unknown = matches!(frame.row.frame_state, FrameState::Task { waiting: None, resource: None, .. });
-        if !is_unknown || !frame.in_flight() || frame.row.silent {
+        if !is_unknown || !frame.in_flight() || frame.row.is_in_child_execution {
             return;
         }
         let (state_path, attempt) = (frame.state_path(), frame.row.attempt);

@@ -61,7 +61,8 @@ impl Turn<'_> {
             attempt: 1,
             entered_ms: self.now_ms(),
             entered_event_id: 0,
-            silent: parent.is_some_and(|parent| self.frame(parent).row.silent || self.is_distributed(parent)),
+            is_in_child_execution: parent
+                .is_some_and(|parent| self.frame(parent).row.is_in_child_execution || self.is_distributed(parent)),
             item,
             map_run: None,
             child: None,
