@@ -335,8 +335,8 @@ impl Heartbeat {
         self.due_ms = Some(self.due_after(now_ms));
     }
 
-    /// Moves the next heartbeat, if one is awaited, to one HeartbeatSeconds after `from_ms` if it is due earlier.
-    pub(super) fn allow_from(&mut self, from_ms: u64) {
+    /// Counts the time until the next heartbeat, if one is awaited, from `from_ms` at the earliest.
+    pub(super) fn count_from(&mut self, from_ms: u64) {
         let earliest_ms = self.due_after(from_ms);
         self.due_ms = self.due_ms.map(|due_ms| due_ms.max(earliest_ms));
     }

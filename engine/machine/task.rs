@@ -308,9 +308,9 @@ impl Turn<'_> {
     pub(super) fn note_changes(&mut self, id: FrameId, changes: Vec<ResourceChange>) {
         let state_path = self.frame(id).state_path();
         for change in changes {
-            let made = (change.action == ChangeAction::Created).then(|| change.id.clone());
+            let created_id = (change.action == ChangeAction::Created).then(|| change.id.clone());
             self.note(Note::ResourceChanged { state_path: state_path.clone(), change });
-            if let Some(id) = made {
+            if let Some(id) = created_id {
                 let header = self.header();
                 Arc::make_mut(&mut header.created).insert(id, header.last_timestamp_ms);
             }

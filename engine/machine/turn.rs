@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Command, EarlySignalChanges, Execution, ExecutionStatus, FrameId, FrameState, Part, Reentry, TOP_FRAME, Transition,
-    limits, runs::RunsChanged,
+    execution::WakeState, limits, runs::RunsChanged,
 };
 use crate::{
     asl::StateKind,
@@ -30,8 +30,10 @@ pub(super) struct Turn<'a> {
     dirty: Vec<FrameId>,
     deleted: Vec<(FrameId, Vec<Part>)>,
     header_changed: bool,
-    waking_before: (ExecutionStatus, bool, Option<u64>),
-    pub(super) rearm: bool,
+    /// The fields of the wake record at the beginning of the turn.
+    wake_fields_before: (ExecutionStatus, bool, Option<u64>),
+    /// Whether the turn sets the timer also if its time has not changed.
+    pub(super) sets_timer_again: bool,
     cost: u64,
     cost_max: u64,
     /// Whether the history is full and an event was omitted. The execution then fails with the last event that fits.
@@ -59,7 +61,7 @@ pub(super) fn too_many_events() -> StepFailure {
 impl<'a> Turn<'a> {
     pub fn new(execution: &'a mut Execution, moment: &'a Moment, evaluator: &'a dyn Evaluator) -> Self {
         Turn {
-            waking_before: execution.header.waking(),
+            wake_fields_before: execution.header.wake_fields(),
             cost_max: execution.turn_cost_max.map_or(COST_MAX, |max| max.min(COST_MAX)),
             execution,
             moment,
@@ -72,7 +74,7 @@ impl<'a> Turn<'a> {
             dirty: Vec::new(),
             deleted: Vec::new(),
             header_changed: false,
-            rearm: false,
+            sets_timer_again: false,
             cost: 0,
             history_is_full: false,
             evaluation_time: EvaluationTime::new(),
@@ -129,14 +131,15 @@ impl<'a> Turn<'a> {
         self.run();
     }
 
-    pub fn time_came(&mut self) {
+    /// Does what is due, until the turn has reached its cost limit.
+    pub fn timer_fired(&mut self) {
         if self.execution.header.deadline_ms.is_some_and(|deadline| deadline <= self.now_ms()) {
             return self.end_timed_out();
         }
         if self.is_cancelling() {
-            return self.time_came_while_cancelling();
+            return self.timer_fired_while_cancelling();
         }
-        while !self.execution.holds_tasks
+        while !self.execution.begins_no_tasks
             && let Some(&(due, id)) = self.execution.timers.first()
             && due <= self.now_ms()
             && self.execution.header.status == ExecutionStatus::Running
@@ -146,7 +149,7 @@ impl<'a> Turn<'a> {
             self.run();
             self.execution.arm(id);
         }
-        self.rearm = true;
+        self.sets_timer_again = true;
     }
 
     pub(super) fn due(&mut self, id: FrameId) {
@@ -172,7 +175,7 @@ impl<'a> Turn<'a> {
             self.poll(id);
         }
         self.offer_again();
-        self.rearm = true;
+        self.sets_timer_again = true;
     }
 
     /// Ends the execution. Frames that had not ended are kept as stopped, so that a redrive continues with them.
@@ -226,7 +229,7 @@ impl<'a> Turn<'a> {
             if matches!(frame.row.frame_state, FrameState::Stopped | FrameState::Failed { .. }) {
                 continue;
             }
-            if self.execution.holds_tasks
+            if self.execution.begins_no_tasks
                 && matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Task(_)))
             {
                 held.push_back(id);
@@ -266,9 +269,9 @@ impl<'a> Turn<'a> {
             self.execution.arm(id);
         }
         self.command_wake();
-        let awake = self.execution.awake();
-        if awake != (self.execution.header.awake, self.execution.header.only_waits) {
-            (self.header().awake, self.header().only_waits) = awake;
+        let WakeState { awake, only_waits } = self.execution.wake_state();
+        if (awake, only_waits) != (self.execution.header.awake, self.execution.header.only_waits) {
+            (self.header().awake, self.header().only_waits) = (awake, only_waits);
         }
         let settled = {
             let header = &self.execution.header;
@@ -286,11 +289,11 @@ impl<'a> Turn<'a> {
             dirty.insert(0, TOP_FRAME);
         }
         let header = header_written.then(|| Arc::new(self.execution.header.clone()));
-        let waking_changed = self.execution.header.waking() != self.waking_before;
+        let wake_fields_changed = self.execution.header.wake_fields() != self.wake_fields_before;
         let frames_put = dirty.iter().filter_map(|id| Some(frames.get_mut(*id)?.write())).collect();
         Transition {
             header,
-            waking_changed,
+            wake_fields_changed,
             frames_put,
             frames_deleted: self.deleted,
             entries: Arc::new(self.entries),
@@ -311,7 +314,7 @@ impl<'a> Turn<'a> {
         if next != header.next_wake_ms {
             self.execution.header.next_wake_ms = next;
             self.header_changed = true;
-        } else if !self.rearm {
+        } else if !self.sets_timer_again {
             return;
         }
         self.commands.push(next.map_or(Command::NoWake, |due_ms| Command::WakeAt { due_ms }));

@@ -272,7 +272,7 @@ fn a_long_value_is_written_once_and_read_back_completely() {
             match command {
                 crate::machine::Command::WakeAt { due_ms } => {
                     now_ms = *due_ms;
-                    inputs.push_back(Input::TimeCame);
+                    inputs.push_back(Input::TimerFired);
                 }
                 crate::machine::Command::CallStep(call) => {
                     let output = json!("y".repeat(if call.frame == 3 { 3_000 } else { 3 }));

@@ -125,7 +125,7 @@ impl Dispatcher {
     pub fn recover_all(&mut self) -> Result<usize, RunnerError> {
         self.check_running()?;
         let now_ms = self.clock.now_ms();
-        self.beats_from_ms.get_or_insert(now_ms);
+        self.heartbeats_from_ms.get_or_insert(now_ms);
         let (mut count, mut last) = (0, None);
         loop {
             let page = self.store.active_after(last.as_deref(), RECOVERED_AT_ONCE)?;
@@ -266,8 +266,8 @@ impl Dispatcher {
             }
         };
         let mut execution = Execution::restore(header, machine, frames);
-        if let Some(from_ms) = self.beats_from_ms {
-            execution.allow_beats_from(from_ms);
+        if let Some(from_ms) = self.heartbeats_from_ms {
+            execution.count_heartbeats_from(from_ms);
         }
         Ok(execution)
     }

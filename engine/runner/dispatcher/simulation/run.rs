@@ -223,7 +223,7 @@ impl Run {
             _ => self.now_ms + self.random.below(2_000) as u64,
         };
         self.clock.set(self.now_ms);
-        process.time_came(&mut self.random);
+        process.timer_fired(&mut self.random);
         self.answers_come();
         self.people_act();
         Ok(())
