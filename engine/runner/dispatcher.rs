@@ -191,7 +191,8 @@ impl Dispatcher {
     fn receive(&mut self, message: Message) {
         match message {
             Message::Start { new, reply } => self.start(*new, reply),
-            Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
+            Message::Recover { id, reply } => self.recover(&id, reply),
+            Message::Resume { id, resume, reply } => self.resume(&id, resume, reply),
             Message::SignalEarly { ref id, .. } if self.is_in_lane(id) => {
                 let id = id.clone();
                 self.queue_message(&id, message);

@@ -294,9 +294,9 @@ impl Run {
         for id in due {
             self.people.remove(&id);
             self.world.repair(&id);
-            process.inbox.push_back(Message::Drive {
+            process.inbox.push_back(Message::Resume {
                 id,
-                resume: Some(Resume { environment: None, from: Vec::new(), only_unfinished: false }),
+                resume: Resume { environment: None, from: Vec::new(), only_unfinished: false },
                 reply: oneshot::channel().0,
             });
         }
