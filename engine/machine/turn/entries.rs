@@ -13,7 +13,7 @@ const FIRST_ENTERED_EVENT_ID: u64 = 2;
 
 impl Turn<'_> {
     pub fn event(&mut self, frame: Option<FrameId>, details: HistoryEventDetails) {
-        self.cost += 1;
+        self.budget.add_event();
         if let Some(frame) = frame.filter(|frame| self.frame(*frame).row.is_in_child_execution) {
             return self.child_event(frame, details);
         }
