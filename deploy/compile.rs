@@ -1,15 +1,16 @@
 //! Compiles a definition of flow to one for Step Functions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
-    asl::{self, Diagnostic, Severity, machines_inside, pointer::below},
+    asl::{self, Diagnostic, Severity, each_state, machines_inside, pointer::below},
     step::{Registry, Resource},
 };
 use serde_json::{Map, Value};
 
 use crate::{
     activity_name,
+    added_state::added_state_name,
     run_size::{self, RunSize, run_size},
     secrets,
     states::{is_distributed, states_of},
@@ -24,8 +25,6 @@ const PAYLOAD_BYTES_MAX: usize = 256 << 10;
 const VISIT_BYTES_ADDED_MAX: usize = 280;
 /// The beginning of the resources that ask a person.
 const APPROVALS: &str = "flow:approval:";
-/// The name of the state that the compiler adds to an outer Map.
-pub const INDEX_STATE: &str = "flow: keep the index of this iteration";
 
 /// The author's options.
 #[derive(Debug, Clone)]
@@ -77,7 +76,12 @@ pub fn compile(
     let mut problems = asl::check(definition, &known);
     problems.retain(|problem| problem.severity == Severity::Error);
     let is_valid = problems.is_empty();
-    let mut pass = Pass { steps, options, arn, activities: BTreeMap::new(), errors: problems, warnings: Vec::new() };
+    let mut names = BTreeSet::new();
+    each_state(definition, &mut |state| {
+        names.insert(state.name.to_owned());
+    });
+    let (activities, warnings) = (BTreeMap::new(), Vec::new());
+    let mut pass = Pass { steps, options, arn, names, activities, errors: problems, warnings };
     let jsonata = is_jsonata(definition, false);
     let scope = TaskScope { jsonata, path: Vec::new(), depth: 0 };
     let mut compiled = definition.clone();
@@ -121,6 +125,8 @@ struct Pass<'a> {
     steps: &'a Registry,
     options: &'a CompileOptions,
     arn: &'a dyn Fn(&str) -> String,
+    /// The names of the definition's states.
+    names: BTreeSet<String>,
     activities: BTreeMap<String, Activity>,
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
@@ -259,20 +265,17 @@ impl Pass<'_> {
             let keeps_index = is_map && !distributed && has_inline_map_of_steps(machine, false);
             self.machine(machine, &format!("{pointer}{inside}"), &scope, express);
             if keeps_index {
-                keep_index(machine, name, &scope);
+                keep_index(machine, name, &scope, &mut self.names);
             }
         }
     }
 }
 
 /// Adds the state that stores a Map's index for the Maps inside it.
-fn keep_index(machine: &mut Value, map: &str, scope: &TaskScope) {
+fn keep_index(machine: &mut Value, map: &str, scope: &TaskScope, names: &mut BTreeSet<String>) {
     let Some(start) = machine["StartAt"].as_str().map(str::to_owned) else { return };
-    // State names are unique in a definition, so the Map's name makes this one unique too.
-    let name: String = format!("{INDEX_STATE} {map}").chars().take(80).collect();
     let Some(states) = machine.get_mut("States").and_then(Value::as_object_mut) else { return };
-    let name = (0..).map(|n| if n == 0 { name.clone() } else { format!("{n}{}", &INDEX_STATE[..30]) });
-    let Some(name) = name.into_iter().find(|name| !states.contains_key(name)) else { return };
+    let name = added_state_name(map, names);
     let mut all = Map::new();
     all.insert(name.clone(), scope.index_state(&start));
     all.extend(std::mem::take(states));

@@ -4,6 +4,7 @@
 //! worker derives the same idempotency token for every attempt. The worker and the compiler share this crate.
 
 mod activity;
+mod added_state;
 mod compile;
 mod literals;
 mod permissions;
@@ -16,7 +17,8 @@ mod template;
 mod wrap;
 
 pub use activity::activity_name;
-pub use compile::{Activity, CompileOptions, Compiled, INDEX_STATE, compile};
+pub use added_state::is_added_state;
+pub use compile::{Activity, CompileOptions, Compiled, compile};
 pub use permissions::role_statements;
 pub use run_size::{EVENTS_MAX, MapSize, RunSize, Size};
 pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};

@@ -7,7 +7,9 @@ use engine::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{CompileOptions, Stack, TaskInput, WORKER_STOPPED, activity_name, cloudformation, compile, terraform};
+use crate::{
+    CompileOptions, Stack, TaskInput, WORKER_STOPPED, activity_name, cloudformation, compile, is_added_state, terraform,
+};
 
 fn steps() -> Registry {
     #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -140,6 +142,29 @@ fn the_index_of_an_outer_map_reaches_the_inner_one() {
         assert!(text.contains("$flowIndex0, "), "{text}");
         assert!(text.contains(r#""statePath":"A/M/T""#), "{text}");
     }
+}
+
+#[test]
+fn the_states_that_are_added_have_names_of_their_own() {
+    let outer = |number: u32| {
+        let (map, step) = (format!("M{number}"), format!("T{number}"));
+        let steps = json!({ "StartAt": step, "States": { step.clone(): task(json!({})) } });
+        let inner = json!({ "Type": "Map", "End": true, "ItemProcessor": steps });
+        json!({ "Type": "Map", "ItemProcessor": { "StartAt": map, "States": { map.clone(): inner } } })
+    };
+    let (mut first, mut second) = (outer(1), outer(2));
+    let names = ["1", "2"].map(|number| format!("{}{number}", "x".repeat(60)));
+    first["Next"] = json!(names[1]);
+    second["End"] = json!(true);
+    let definition = json!({ "StartAt": names[0], "States": { names[0].clone(): first, names[1].clone(): second } });
+    let found = compiled(&definition).unwrap();
+    assert_eq!(errors(&found.definition), [], "{}", found.definition);
+    let mut added = Vec::new();
+    asl::each_state(&found.definition, &mut |state| {
+        added.extend(is_added_state(state.name).then(|| state.name.to_owned()));
+    });
+    assert_eq!(added.len(), 2, "{added:?}");
+    assert_ne!(added[0], added[1]);
 }
 
 #[test]

@@ -143,7 +143,7 @@ impl TestedState {
             // The time of the wait does not pass, so the five minutes of a test do not end it.
             execution.header.deadline_ms = None;
             let moment = Moment { now_ms: due_ms, ..moment };
-            entries.extend(settled(&mut execution, Input::TimeCame, &moment));
+            entries.extend(settled(&mut execution, Input::TimerFired, &moment));
         }
         if let (Some(output), Some((frame, visit, true))) = (read, waiting_task(&execution)) {
             let answer = StepAnswer::Done { output, changes: Vec::new() };
@@ -229,7 +229,7 @@ fn parsed(definition: &Value) -> Result<Arc<asl::StateMachine>, Fault> {
 fn settled(execution: &mut Execution, input: Input, moment: &Moment) -> Vec<JournalEntry> {
     let mut entries = advance(execution, input, moment, process_evaluator()).entries.to_vec();
     while execution.has_more_to_do() {
-        entries.extend(advance(execution, Input::TimeCame, moment, process_evaluator()).entries.iter().cloned());
+        entries.extend(advance(execution, Input::TimerFired, moment, process_evaluator()).entries.iter().cloned());
     }
     entries
 }

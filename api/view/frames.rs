@@ -29,7 +29,7 @@ impl View {
                 }
                 _ => continue,
             };
-            if row.silent && iteration_states < ITERATION_STATES_MAX {
+            if row.is_in_child_execution && iteration_states < ITERATION_STATES_MAX {
                 iteration_states += 1;
                 self.enter_from_frame(row);
             }

@@ -190,8 +190,7 @@ impl History {
             Some(index) => format!("{path}[{index}]"),
             None => frame,
         };
-        // The compiler adds this state to an outer Map.
-        let is_hidden = position.state.starts_with(deploy::INDEX_STATE);
+        let is_hidden = deploy::is_added_state(&position.state);
         let details = details(event, &position);
         self.positions.insert(event.id, position);
         if !is_hidden {

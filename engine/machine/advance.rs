@@ -12,7 +12,7 @@ pub fn advance(execution: &mut Execution, input: Input, moment: &Moment, evaluat
         Input::Start => turn.start(&[]),
         Input::StartFrom { path } => turn.start(&path),
         Input::Answered { frame, visit, attempt, answer } if running => turn.answered(frame, visit, attempt, answer),
-        Input::TimeCame if running => turn.time_came(),
+        Input::TimerFired if running => turn.timer_fired(),
         Input::Signalled { frame, visit, attempt, answer, by } if running => {
             turn.signalled(frame, visit, attempt, answer, by)
         }

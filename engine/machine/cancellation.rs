@@ -16,7 +16,7 @@ impl Turn<'_> {
     /// Makes no more calls, and ends the execution as ABORTED when those in flight have answered, so that their results are recorded.
     pub fn cancel_when_idle(&mut self, error: String, cause: String) {
         self.header().cancels_with = Some(ErrorAndCause { error, cause });
-        self.rearm = true;
+        self.sets_timer_again = true;
     }
 
     /// Whether the execution is being cancelled. No state is executed any more.
@@ -34,12 +34,12 @@ impl Turn<'_> {
     }
 
     /// Handles the expired deadlines of calls in flight while the execution is being cancelled.
-    pub(super) fn time_came_while_cancelling(&mut self) {
+    pub(super) fn timer_fired_while_cancelling(&mut self) {
         for id in self.calls_in_flight() {
             self.due(id);
         }
         self.run();
-        self.rearm = true;
+        self.sets_timer_again = true;
     }
 
     /// When the first call in flight reaches its deadline, in milliseconds since the Unix epoch.

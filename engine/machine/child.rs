@@ -17,7 +17,7 @@ impl Turn<'_> {
         let mut next = Some(id);
         while let Some(id) = next {
             let row = &self.frame(id).row;
-            if !row.silent {
+            if !row.is_in_child_execution {
                 return None;
             }
             if row.child.is_some() {
@@ -166,11 +166,12 @@ impl Turn<'_> {
     /// Aborts the map run and the child execution of a frame that is about to be removed, and keeps their records.
     pub(super) fn leave_runs(&mut self, id: FrameId) {
         self.stop_runs(id);
-        self.keep_run(id);
-        self.keep_child(id);
+        self.record_run_change(id);
+        self.record_child_change(id);
     }
 
-    pub(super) fn keep_child(&mut self, id: FrameId) {
+    /// Takes a child execution that changed from its frame into the changes of the turn.
+    pub(super) fn record_child_change(&mut self, id: FrameId) {
         if self.runs.children.remove(&id) {
             let child = self.frame(id).row.child.as_deref().cloned();
             self.runs.changes.children.extend(child);

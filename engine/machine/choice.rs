@@ -69,8 +69,8 @@ impl Turn<'_> {
                     .map(ScopeReferences::of_path)
                     .fold(ScopeReferences::default(), ScopeReferences::and);
                 let budget = Budget::new(self.evaluator);
-                let holds = self.with_view(id, input, Extra::None, true, references, |view, _| {
-                    comparison.holds_within(&view.roots(), &budget)
+                let holds = self.with_scope(id, input, Extra::None, true, references, |scope, _| {
+                    comparison.holds_within(&scope.roots(), &budget)
                 });
                 self.charge_work(budget.work_units());
                 holds.map_err(|error| self.runtime_failure(id, error.message))

@@ -13,7 +13,7 @@ pub struct Transition {
     /// The header, if it changed.
     pub header: Option<Arc<ExecutionHeader>>,
     /// Whether status, `awake` or `next_wake_ms` changed: the wake record, which a new process reads, must be written.
-    pub waking_changed: bool,
+    pub wake_fields_changed: bool,
     /// Frames that changed, in the order of their ids. The top frame always accompanies the header: both are in one record.
     pub frames_put: Vec<FrameWrite>,
     /// Frames that ended, each with the parts of it that have records of their own.
@@ -50,7 +50,7 @@ pub enum Command {
     Offer(Box<OfferedTask>),
     /// Drop a call in flight, because its visit has ended.
     Abandon { frame: FrameId, visit: u64 },
-    /// Send [`super::Input::TimeCame`] at this time. Replaces any earlier `WakeAt` of the execution.
+    /// Send [`super::Input::TimerFired`] at this time. Replaces any earlier `WakeAt` of the execution.
     WakeAt { due_ms: u64 },
     /// Nothing is due: cancel any earlier `WakeAt`.
     NoWake,

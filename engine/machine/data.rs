@@ -39,7 +39,7 @@ impl Turn<'_> {
                 let references = ScopeReferences::of_path(path);
                 let budget = Budget::new(self.evaluator);
                 let found =
-                    self.with_view(id, &value, Extra::None, true, references, |view, _| select(path, view, &budget));
+                    self.with_scope(id, &value, Extra::None, true, references, |scope, _| select(path, scope, &budget));
                 self.charge_work(budget.work_units());
                 found.map(Arc::new).map_err(|failure| self.evaluation_failed(id, failure))
             }

@@ -192,7 +192,7 @@ impl ExecutionHeader {
     }
 
     /// The fields of the wake record, which a new process reads.
-    pub(super) fn waking(&self) -> (ExecutionStatus, bool, Option<u64>) {
+    pub(super) fn wake_fields(&self) -> (ExecutionStatus, bool, Option<u64>) {
         (self.status, self.awake, self.next_wake_ms)
     }
 
@@ -246,7 +246,15 @@ pub struct Execution {
     /// Whether the last turn ended early because it reached its cost limit; never stored.
     pub(super) turn_was_cut_short: bool,
     /// Whether the next turns begin no Task; never stored.
-    pub(super) holds_tasks: bool,
+    pub(super) begins_no_tasks: bool,
+}
+
+/// What a new process does with an execution.
+pub(super) struct WakeState {
+    /// Whether it must load it at once.
+    pub awake: bool,
+    /// Whether the execution then only waits: no call is in flight.
+    pub only_waits: bool,
 }
 
 impl Execution {
@@ -269,7 +277,7 @@ impl Execution {
             missing_activities: BTreeSet::new(),
             turn_cost_max: None,
             turn_was_cut_short: false,
-            holds_tasks: false,
+            begins_no_tasks: false,
         }
     }
 
@@ -284,15 +292,14 @@ impl Execution {
         execution
     }
 
-    /// Moves every heartbeat that is due within one HeartbeatSeconds of `from_ms` to the end of that time: before `from_ms` no process
-    /// could receive a heartbeat.
-    pub(crate) fn allow_beats_from(&mut self, from_ms: u64) {
+    /// Counts the time until each awaited heartbeat from `from_ms` at the earliest: before that no process could receive one.
+    pub(crate) fn count_heartbeats_from(&mut self, from_ms: u64) {
         let beats = |frame: &&Frame| matches!(frame.row.frame_state, FrameState::Task { heartbeat: Some(_), .. });
         let ids: Vec<FrameId> = self.frames.in_order().filter(beats).map(|frame| frame.row.id).collect();
         for id in ids {
             let Some(frame) = self.frames.get_mut(id) else { continue };
             if let FrameState::Task { heartbeat: Some(heartbeat), .. } = &mut frame.row.frame_state {
-                heartbeat.allow_from(from_ms);
+                heartbeat.count_from(from_ms);
             }
             self.arm(id);
         }
@@ -305,8 +312,8 @@ impl Execution {
 
     /// Sets whether the next turns begin no Task, because their process makes no new calls. A Task that such a turn enters is due at once
     /// for the process that drives the execution next, and its history has no TaskScheduled event of a call that was not made.
-    pub(crate) fn hold_tasks(&mut self, holds_tasks: bool) {
-        self.holds_tasks = holds_tasks;
+    pub(crate) fn begin_no_tasks(&mut self, begins_no_tasks: bool) {
+        self.begins_no_tasks = begins_no_tasks;
     }
 
     /// Whether the last turn ended early because it reached its cost limit.
@@ -340,16 +347,16 @@ impl Execution {
             && self.frames.get(frame).is_some_and(|frame| is_known(&frame.row.frame_state))
     }
 
-    /// Whether the last turn left work for the next one, which needs [`super::Input::TimeCame`] at once.
+    /// Whether the last turn left work for the next one, which needs [`super::Input::TimerFired`] at once.
     pub fn has_more_to_do(&self) -> bool {
         self.header.next_wake_ms == Some(AT_ONCE_MS)
     }
 
-    /// Whether a new process must load it at once, and whether it then only waits: no call is in flight.
-    pub(super) fn awake(&self) -> (bool, bool) {
+    /// The wake state that follows from the frames.
+    pub(super) fn wake_state(&self) -> WakeState {
         let running = self.header.status == ExecutionStatus::Running;
         let waits = !self.offered.is_empty() || !self.awaiting.is_empty();
-        (running && (self.in_flight() || waits), running && waits && !self.in_flight())
+        WakeState { awake: running && (self.in_flight() || waits), only_waits: running && waits && !self.in_flight() }
     }
 
     /// The frames with a call in flight or waiting for another execution: a new process polls them again.
@@ -407,7 +414,7 @@ impl Execution {
             siblings.remove(&(frame.row.index, id));
         }
         self.children.remove(&id);
-        frame.kept_parts()
+        frame.stored_parts()
     }
 }
 

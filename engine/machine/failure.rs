@@ -190,7 +190,9 @@ impl Turn<'_> {
         self.write_aborted(line, child, &[StateType::Task, StateType::Wait, StateType::Parallel, StateType::Map]);
         for below in self.children(child) {
             // Frames of a child execution write to a history of their own.
-            if self.is_running(below) && self.frame(below).row.silent == self.frame(child).row.silent {
+            if self.is_running(below)
+                && self.frame(below).row.is_in_child_execution == self.frame(child).row.is_in_child_execution
+            {
                 self.abort_below(line, below);
             }
         }

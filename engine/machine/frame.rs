@@ -4,10 +4,7 @@
 
 mod part;
 
-use std::{
-    cell::OnceCell,
-    sync::{Arc, LazyLock},
-};
+use std::{cell::OnceCell, sync::Arc};
 
 pub(super) use part::fits;
 pub(crate) use part::is_long;
@@ -68,8 +65,8 @@ pub struct FrameRow {
     #[serde(default)]
     pub entered_event_id: u64,
     /// Whether it is in an iteration of a distributed Map. Its events then go to the history of that child execution.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub silent: bool,
+    #[serde(rename = "silent", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_in_child_execution: bool,
     /// The item of a Map's iteration, for the context object.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub item: Option<Arc<Value>>,
@@ -86,15 +83,6 @@ pub struct FrameRow {
 /// Reads a value that is present, even if it is JSON null.
 fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Arc<Value>>, D::Error> {
     Arc::deserialize(from).map(Some)
-}
-
-/// Input and variables of a frame that has not entered its first state, or has left its last one. Shared by thousands of frames.
-static NO_INPUT: LazyLock<Arc<Value>> = LazyLock::new(Arc::default);
-static NO_VARIABLES: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(Arc::default);
-
-/// Empty input and variables.
-pub(super) fn nothing() -> (Arc<Value>, Arc<Map<String, Value>>) {
-    (NO_INPUT.clone(), NO_VARIABLES.clone())
 }
 
 impl FrameRow {
@@ -138,7 +126,7 @@ pub struct Frame {
     /// The due time that is registered in the execution's timers.
     pub(super) armed_ms: Option<u64>,
     /// The long values as the store has them.
-    kept: Vec<(Part, PartValue)>,
+    stored_parts: Vec<(Part, PartValue)>,
     /// Whether the store has the frame.
     stored: bool,
     /// Whether it changed in this turn.
@@ -155,7 +143,7 @@ impl Frame {
         Frame {
             row,
             armed_ms: None,
-            kept: Vec::new(),
+            stored_parts: Vec::new(),
             stored: false,
             changed: false,
             state: OnceCell::new(),
@@ -165,8 +153,8 @@ impl Frame {
 
     /// A frame that was read from the store.
     pub(super) fn restored(row: FrameRow) -> Self {
-        let kept = long_parts(&row);
-        Frame { kept, stored: true, ..Frame::from_row(row) }
+        let stored_parts = long_parts(&row);
+        Frame { stored_parts, stored: true, ..Frame::from_row(row) }
     }
 
     /// Moves it into a state. `state` is `None` if the definition has no state of that name.
@@ -197,18 +185,19 @@ impl Frame {
     pub(super) fn write(&mut self) -> FrameWrite {
         self.stored = true;
         let long = long_parts(&self.row);
-        let kept = |(part, value): &&(Part, PartValue)| self.kept.iter().any(|(p, v)| p == part && v.is(value));
-        let written = long.iter().filter(|new| !kept(new)).map(|(part, _)| *part).collect();
-        let apart = long.iter().map(|(part, _)| *part).collect();
-        let shorter = std::mem::replace(&mut self.kept, long);
-        let left = |(part, _): &(Part, PartValue)| !self.kept.iter().any(|(p, _)| p == part);
-        let left: Vec<Part> = shorter.iter().filter(|old| left(old)).map(|(part, _)| *part).collect();
-        FrameWrite { row: self.row.clone(), apart, written, left }
+        let is_stored =
+            |(part, value): &&(Part, PartValue)| self.stored_parts.iter().any(|(p, v)| p == part && v.is(value));
+        let changed = long.iter().filter(|new| !is_stored(new)).map(|(part, _)| *part).collect();
+        let own_records = long.iter().map(|(part, _)| *part).collect();
+        let earlier = std::mem::replace(&mut self.stored_parts, long);
+        let is_gone = |(part, _): &(Part, PartValue)| !self.stored_parts.iter().any(|(p, _)| p == part);
+        let removed = earlier.iter().filter(|old| is_gone(old)).map(|(part, _)| *part).collect();
+        FrameWrite { row: self.row.clone(), own_records, changed, removed }
     }
 
     /// The parts that have records of their own; `None` if the store does not have the frame.
-    pub(super) fn kept_parts(&self) -> Option<Vec<Part>> {
-        self.stored.then(|| self.kept.iter().map(|(part, _)| *part).collect())
+    pub(super) fn stored_parts(&self) -> Option<Vec<Part>> {
+        self.stored.then(|| self.stored_parts.iter().map(|(part, _)| *part).collect())
     }
 
     /// The execution whose end its Task waits for.
@@ -346,8 +335,8 @@ impl Heartbeat {
         self.due_ms = Some(self.due_after(now_ms));
     }
 
-    /// Moves the next heartbeat, if one is awaited, to one HeartbeatSeconds after `from_ms` if it is due earlier.
-    pub(super) fn allow_from(&mut self, from_ms: u64) {
+    /// Counts the time until the next heartbeat, if one is awaited, from `from_ms` at the earliest.
+    pub(super) fn count_from(&mut self, from_ms: u64) {
         let earliest_ms = self.due_after(from_ms);
         self.due_ms = self.due_ms.map(|due_ms| due_ms.max(earliest_ms));
     }

@@ -4,48 +4,60 @@ use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
     ops::{Index, IndexMut},
+    sync::Arc,
 };
+
+use serde_json::{Map, Value};
 
 use super::{Frame, FrameId};
 
 /// The frames of an execution. Every event looks up several frames: with five thousand iterations, a tree map would double the cost.
 #[derive(Debug, Clone, Default)]
-pub struct Frames(HashMap<FrameId, Box<Frame>, BuildHasherDefault<NumberHasher>>);
+pub struct Frames {
+    by_number: HashMap<FrameId, Box<Frame>, BuildHasherDefault<NumberHasher>>,
+    no_input: Arc<Value>,
+    no_variables: Arc<Map<String, Value>>,
+}
 
 impl Frames {
     /// The number of frames.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.by_number.len()
     }
 
     /// Whether no frames are left: the execution has succeeded.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_number.is_empty()
     }
 
     /// The frame with this number.
     pub fn get(&self, id: FrameId) -> Option<&Frame> {
-        self.0.get(&id).map(Box::as_ref)
+        self.by_number.get(&id).map(Box::as_ref)
     }
 
     /// The frame with this number, for changes.
     pub fn get_mut(&mut self, id: FrameId) -> Option<&mut Frame> {
-        self.0.get_mut(&id).map(Box::as_mut)
+        self.by_number.get_mut(&id).map(Box::as_mut)
     }
 
     /// The frames in the order of their numbers.
     pub fn in_order(&self) -> std::vec::IntoIter<&Frame> {
-        let mut frames: Vec<&Frame> = self.0.values().map(Box::as_ref).collect();
+        let mut frames: Vec<&Frame> = self.by_number.values().map(Box::as_ref).collect();
         frames.sort_unstable_by_key(|frame| frame.row.id);
         frames.into_iter()
     }
 
+    /// Input and variables of a frame that has not entered its first state, or has left its last one. Thousands of frames share them.
+    pub(super) fn no_data(&self) -> (Arc<Value>, Arc<Map<String, Value>>) {
+        (self.no_input.clone(), self.no_variables.clone())
+    }
+
     pub(super) fn insert(&mut self, frame: Frame) {
-        self.0.insert(frame.row.id, Box::new(frame));
+        self.by_number.insert(frame.row.id, Box::new(frame));
     }
 
     pub(super) fn remove(&mut self, id: FrameId) -> Option<Box<Frame>> {
-        self.0.remove(&id)
+        self.by_number.remove(&id)
     }
 }
 

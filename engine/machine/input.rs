@@ -20,8 +20,8 @@ pub enum Input {
     StartFrom { path: Vec<Reentry> },
     /// A step answered. Ignored unless `attempt` is the current one of the visit (late and repeated answers).
     Answered { frame: FrameId, visit: u64, attempt: u32, answer: StepAnswer },
-    /// Time has come to `now_ms` of the moment: do everything that is due.
-    TimeCame,
+    /// A timer fired: do everything that is due at the moment's `now_ms`.
+    TimerFired,
     /// A Task was answered from outside. `attempt` is set if the answer names one. `by` is written into the journal.
     Signalled {
         frame: FrameId,

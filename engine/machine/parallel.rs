@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{FrameId, FrameState, frame::nothing, limits, scope::Extra, state::Leaving, turn::Turn};
+use super::{FrameId, FrameState, limits, scope::Extra, state::Leaving, turn::Turn};
 use crate::{
     asl::{State, StateKind, StateMachine, Template},
     journal::{HistoryEventDetails, StepFailure},
@@ -37,9 +37,10 @@ impl Turn<'_> {
 
     /// Handles a branch or an iteration that succeeded.
     pub fn child_ended(&mut self, id: FrameId, output: Arc<Value>) {
+        let no_data = self.execution.frames.no_data();
         let row = self.row(id);
         row.frame_state = FrameState::Ended { output: output.clone() };
-        (row.input, row.variables) = nothing();
+        (row.input, row.variables) = no_data;
         let Some(parent) = row.parent else { return };
         self.child_succeeded(id, &output);
         let Some(state) = self.state_of(parent).cloned() else { return };

@@ -105,7 +105,7 @@ impl Turn<'_> {
     }
 
     /// Continues a Map whose reader or writer paused: only its call is repeated. Returns whether the frame is in such a Map.
-    pub(super) fn continue_map(&mut self, id: FrameId) -> bool {
+    pub(super) fn repeat_map_call(&mut self, id: FrameId) -> bool {
         let (Some(map), Some(state)) = (self.calls_for_map(id), self.state_of(id).cloned()) else { return false };
         if !self.children(id).is_empty() {
             self.map_ended(id, &state, &map);

@@ -44,7 +44,7 @@ impl Turn<'_> {
         for id in paused {
             let state_path = self.frame(id).state_path();
             self.note(Note::Continued { state_path });
-            if !self.continue_map(id) {
+            if !self.repeat_map_call(id) {
                 self.ready.push_back(id);
             }
         }

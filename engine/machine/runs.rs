@@ -154,13 +154,14 @@ impl Turn<'_> {
 
     /// Drops the run from a frame that enters another state.
     pub(super) fn forget_run(&mut self, id: FrameId) {
-        self.keep_run(id);
+        self.record_run_change(id);
         if self.frame(id).row.map_run.is_some() {
             self.row(id).map_run = None;
         }
     }
 
-    pub(super) fn keep_run(&mut self, id: FrameId) {
+    /// Takes a run that changed from its frame into the changes of the turn.
+    pub(super) fn record_run_change(&mut self, id: FrameId) {
         if self.runs.runs.remove(&id) {
             let run = self.frame(id).row.map_run.as_deref().cloned();
             self.runs.changes.runs.extend(run);
@@ -170,10 +171,10 @@ impl Turn<'_> {
     /// All changes of map runs in this turn.
     pub(super) fn map_runs_changed(&mut self) -> MapRunChanges {
         while let Some(id) = self.runs.runs.first().copied() {
-            self.keep_run(id);
+            self.record_run_change(id);
         }
         while let Some(id) = self.runs.children.first().copied() {
-            self.keep_child(id);
+            self.record_child_change(id);
         }
         let entries = std::mem::take(&mut self.runs.entries).into_iter();
         let mut changes = std::mem::take(&mut self.runs.changes);

@@ -52,8 +52,8 @@ impl Turn<'_> {
         let references = template.references();
         self.check_evaluation_time(id)?;
         let budget = Budget::new(self.evaluator);
-        let evaluated = self.with_view(id, input, extra, paths, references, |view, turn| {
-            evaluate_within(template, view, turn.moment, &budget)
+        let evaluated = self.with_scope(id, input, extra, paths, references, |scope, turn| {
+            evaluate_within(template, scope, turn.moment, &budget)
         });
         self.charge_work(budget.work_units());
         let value = evaluated.map_err(|failure| self.evaluation_failed(id, failure))?;
@@ -62,7 +62,7 @@ impl Turn<'_> {
     }
 
     /// Calls a function with the scope of a frame's expression; `$states` is built only if the expression is not a path.
-    pub fn with_view<T>(
+    pub fn with_scope<T>(
         &self,
         id: FrameId,
         input: &Value,

@@ -169,7 +169,7 @@ impl Turn<'_> {
     pub(super) fn note_called_again(&mut self, id: FrameId) {
         let frame = self.frame(id);
         let is_unknown = matches!(frame.row.frame_state, FrameState::Task { waiting: None, resource: None, .. });
-        if !is_unknown || !frame.in_flight() || frame.row.silent {
+        if !is_unknown || !frame.in_flight() || frame.row.is_in_child_execution {
             return;
         }
         let (state_path, attempt) = (frame.state_path(), frame.row.attempt);
@@ -308,9 +308,9 @@ impl Turn<'_> {
     pub(super) fn note_changes(&mut self, id: FrameId, changes: Vec<ResourceChange>) {
         let state_path = self.frame(id).state_path();
         for change in changes {
-            let made = (change.action == ChangeAction::Created).then(|| change.id.clone());
+            let created_id = (change.action == ChangeAction::Created).then(|| change.id.clone());
             self.note(Note::ResourceChanged { state_path: state_path.clone(), change });
-            if let Some(id) = made {
+            if let Some(id) = created_id {
                 let header = self.header();
                 Arc::make_mut(&mut header.created).insert(id, header.last_timestamp_ms);
             }

@@ -63,7 +63,7 @@ impl Trial {
     pub fn give(&mut self, input: Input) {
         self.turn(input);
         while self.execution.has_more_to_do() {
-            self.turn(Input::TimeCame);
+            self.turn(Input::TimerFired);
         }
     }
 
@@ -110,7 +110,7 @@ impl Trial {
     /// Advances the clock to the next time that something is due.
     pub fn sleep(&mut self) {
         self.now_ms = self.execution.header.next_wake_ms.expect("nothing is due").max(self.now_ms);
-        self.give(Input::TimeCame);
+        self.give(Input::TimerFired);
     }
 
     pub fn status(&self) -> ExecutionStatus {
@@ -204,7 +204,7 @@ fn a_wait_ends_when_it_is_due_and_not_before() {
     let definition = json!({ "StartAt": "W", "States": { "W": { "Type": "Wait", "Seconds": 60, "End": true } } });
     let mut trial = Trial::start(definition, json!({}));
     trial.now_ms += 59_999;
-    trial.give(Input::TimeCame);
+    trial.give(Input::TimerFired);
     assert_eq!(trial.status(), ExecutionStatus::Running);
     trial.sleep();
     assert_eq!((trial.status(), trial.now_ms), (ExecutionStatus::Succeeded, 1_060_000));

@@ -1,18 +1,20 @@
 //! One turn of the machine: the execution, the moment, and the changes so far.
 
+mod budget;
 mod entries;
 mod frames;
 
 use std::{collections::VecDeque, sync::Arc};
 
+use self::budget::TurnBudget;
 use super::{
-    Command, EarlySignalChanges, Execution, ExecutionStatus, FrameId, FrameState, Part, Reentry, TOP_FRAME, Transition,
-    limits, runs::RunsChanged,
+    Command, EarlySignalChanges, Execution, ExecutionHeader, ExecutionStatus, FrameId, FrameState, FrameWrite, Part,
+    Reentry, TOP_FRAME, Transition, execution::WakeState, limits, runs::RunsChanged,
 };
 use crate::{
     asl::StateKind,
     journal::{ErrorAndCause, HistoryEventDetails, JournalEntry, StepFailure},
-    query::{EvaluationTime, Evaluator, Moment},
+    query::{Evaluator, Moment},
 };
 
 pub(super) struct Turn<'a> {
@@ -30,26 +32,14 @@ pub(super) struct Turn<'a> {
     dirty: Vec<FrameId>,
     deleted: Vec<(FrameId, Vec<Part>)>,
     header_changed: bool,
-    waking_before: (ExecutionStatus, bool, Option<u64>),
-    pub(super) rearm: bool,
-    cost: u64,
-    cost_max: u64,
+    /// The fields of the wake record at the beginning of the turn.
+    wake_fields_before: (ExecutionStatus, bool, Option<u64>),
+    /// Whether the turn sets the timer also if its time has not changed.
+    pub(super) sets_timer_again: bool,
+    budget: TurnBudget,
     /// Whether the history is full and an event was omitted. The execution then fails with the last event that fits.
     history_is_full: bool,
-    evaluation_time: EvaluationTime,
-    /// Measures the turn from its first evaluation.
-    turn_time: EvaluationTime,
-    /// Whether the turn has evaluated for longer than one turn should.
-    evaluates_long: bool,
 }
-
-/// The most a turn may cost before it leaves the rest to the next one, so that an execution without pauses does not block the others.
-/// An event costs one. As many events as one history can have take 0.1 s.
-const COST_MAX: u64 = if cfg!(test) { 48 } else { 30_000 };
-/// The real time after which a turn that evaluates ends with its state, in milliseconds: others wait for its thread.
-const TURN_MS_MAX: u64 = 1_000;
-/// The evaluation work that costs as much as one event, in units of about 1 ns.
-const EVENT_WORK_UNITS: u64 = 3_000;
 
 pub(super) fn too_many_events() -> StepFailure {
     let cause = format!("The execution reached the maximum number of history events ({}).", limits::HISTORY_EVENTS_MAX);
@@ -59,8 +49,8 @@ pub(super) fn too_many_events() -> StepFailure {
 impl<'a> Turn<'a> {
     pub fn new(execution: &'a mut Execution, moment: &'a Moment, evaluator: &'a dyn Evaluator) -> Self {
         Turn {
-            waking_before: execution.header.waking(),
-            cost_max: execution.turn_cost_max.map_or(COST_MAX, |max| max.min(COST_MAX)),
+            wake_fields_before: execution.header.wake_fields(),
+            budget: TurnBudget::new(execution.turn_cost_max),
             execution,
             moment,
             evaluator,
@@ -72,19 +62,14 @@ impl<'a> Turn<'a> {
             dirty: Vec::new(),
             deleted: Vec::new(),
             header_changed: false,
-            rearm: false,
-            cost: 0,
+            sets_timer_again: false,
             history_is_full: false,
-            evaluation_time: EvaluationTime::new(),
-            turn_time: EvaluationTime::new(),
-            evaluates_long: false,
         }
     }
 
     /// Fails a state whose evaluations together have taken longer than they may.
     pub fn check_evaluation_time(&mut self, id: FrameId) -> Result<(), StepFailure> {
-        self.evaluates_long |= self.turn_time.exceeds(TURN_MS_MAX, self.evaluator);
-        if self.evaluation_time.is_over(self.evaluator) {
+        if self.budget.is_state_over(self.evaluator) {
             return Err(self.runtime_failure(id, "The evaluations of the state take longer than they may together."));
         }
         Ok(())
@@ -92,14 +77,12 @@ impl<'a> Turn<'a> {
 
     /// Whether the turn must end as soon as possible.
     fn is_spent(&self) -> bool {
-        self.cost >= self.cost_max || self.history_is_full || self.evaluates_long || self.evaluator.is_interrupted()
+        self.budget.is_spent() || self.history_is_full || self.evaluator.is_interrupted()
     }
 
     /// Adds the work of evaluations to the turn's cost.
     pub fn charge_work(&mut self, units: u64) {
-        let cost = units / EVENT_WORK_UNITS;
-        self.cost += cost;
-        self.evaluates_long |= cost > 0 && self.turn_time.exceeds(TURN_MS_MAX, self.evaluator);
+        self.budget.add_work(units, self.evaluator);
     }
 
     pub fn now_ms(&self) -> u64 {
@@ -129,14 +112,15 @@ impl<'a> Turn<'a> {
         self.run();
     }
 
-    pub fn time_came(&mut self) {
+    /// Does what is due, until the turn has reached its cost limit.
+    pub fn timer_fired(&mut self) {
         if self.execution.header.deadline_ms.is_some_and(|deadline| deadline <= self.now_ms()) {
             return self.end_timed_out();
         }
         if self.is_cancelling() {
-            return self.time_came_while_cancelling();
+            return self.timer_fired_while_cancelling();
         }
-        while !self.execution.holds_tasks
+        while !self.execution.begins_no_tasks
             && let Some(&(due, id)) = self.execution.timers.first()
             && due <= self.now_ms()
             && self.execution.header.status == ExecutionStatus::Running
@@ -146,7 +130,7 @@ impl<'a> Turn<'a> {
             self.run();
             self.execution.arm(id);
         }
-        self.rearm = true;
+        self.sets_timer_again = true;
     }
 
     pub(super) fn due(&mut self, id: FrameId) {
@@ -172,7 +156,7 @@ impl<'a> Turn<'a> {
             self.poll(id);
         }
         self.offer_again();
-        self.rearm = true;
+        self.sets_timer_again = true;
     }
 
     /// Ends the execution. Frames that had not ended are kept as stopped, so that a redrive continues with them.
@@ -226,13 +210,13 @@ impl<'a> Turn<'a> {
             if matches!(frame.row.frame_state, FrameState::Stopped | FrameState::Failed { .. }) {
                 continue;
             }
-            if self.execution.holds_tasks
+            if self.execution.begins_no_tasks
                 && matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Task(_)))
             {
                 held.push_back(id);
                 continue;
             }
-            self.evaluation_time = EvaluationTime::new();
+            self.budget.begin_state();
             self.execute(id);
         }
         self.ready.append(&mut held);
@@ -245,7 +229,32 @@ impl<'a> Turn<'a> {
         if self.is_spent() || self.is_cancelling() { None } else { self.ready.pop_front() }
     }
 
+    /// Ends the turn: what changed, and the commands.
     pub fn finish(mut self) -> Transition {
+        self.settle_history();
+        self.execution.turn_was_cut_short = self.is_spent();
+        let map_runs = self.map_runs_changed();
+        let changed = self.arm_changed();
+        self.command_wake();
+        self.update_wake_state();
+        if self.is_settled() {
+            self.commands.push(Command::Settled);
+        }
+        let (header, frames_put) = self.write_frames(changed);
+        Transition {
+            header,
+            wake_fields_changed: self.execution.header.wake_fields() != self.wake_fields_before,
+            frames_put,
+            frames_deleted: self.deleted,
+            entries: Arc::new(self.entries),
+            map_runs,
+            early_signals: self.early_signals,
+            commands: self.commands,
+        }
+    }
+
+    /// Ends what a full history ends, and a cancelled execution without calls in flight.
+    fn settle_history(&mut self) {
         if !self.runs.full.is_empty() {
             self.run();
         }
@@ -257,47 +266,44 @@ impl<'a> Turn<'a> {
             // The history has no TaskScheduled event for these calls, so they must not be made.
             self.commands.retain(|command| !matches!(command, Command::CallStep(_) | Command::Offer(_)));
         }
-        self.execution.turn_was_cut_short = self.is_spent();
-        let map_runs = self.map_runs_changed();
+    }
+
+    /// Registers the due times of the frames that changed. Returns these frames in order.
+    fn arm_changed(&mut self) -> Vec<FrameId> {
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.retain(|id| self.execution.frames.get_mut(*id).is_some_and(|frame| std::mem::take(&mut frame.changed)));
         dirty.sort_unstable();
         for &id in &dirty {
             self.execution.arm(id);
         }
-        self.command_wake();
-        let awake = self.execution.awake();
-        if awake != (self.execution.header.awake, self.execution.header.only_waits) {
-            (self.header().awake, self.header().only_waits) = awake;
+        dirty
+    }
+
+    fn update_wake_state(&mut self) {
+        let WakeState { awake, only_waits } = self.execution.wake_state();
+        if (awake, only_waits) != (self.execution.header.awake, self.execution.header.only_waits) {
+            (self.header().awake, self.header().only_waits) = (awake, only_waits);
         }
-        let settled = {
-            let header = &self.execution.header;
-            let ended = header.status != ExecutionStatus::Running;
-            (ended && self.header_changed) || (header.paused && !self.execution.in_flight())
-        };
-        if settled {
-            self.commands.push(Command::Settled);
-        }
+    }
+
+    /// Whether the execution has ended in this turn, or is paused without a call in flight.
+    fn is_settled(&self) -> bool {
+        let header = &self.execution.header;
+        let ended = header.status != ExecutionStatus::Running;
+        (ended && self.header_changed) || (header.paused && !self.execution.in_flight())
+    }
+
+    /// The writes of the header, if it is written, and of the frames that changed. The store has header and top frame in one record.
+    fn write_frames(&mut self, changed: Vec<FrameId>) -> (Option<Arc<ExecutionHeader>>, Vec<FrameWrite>) {
+        let mut written = changed;
         let frames = &mut self.execution.frames;
-        // The store has header and top frame in one record.
-        let top_changed = dirty.first() == Some(&TOP_FRAME);
+        let top_changed = written.first() == Some(&TOP_FRAME);
         let header_written = self.header_changed || top_changed || !self.entries.is_empty();
         if header_written && !top_changed && frames.get(TOP_FRAME).is_some() {
-            dirty.insert(0, TOP_FRAME);
+            written.insert(0, TOP_FRAME);
         }
-        let header = header_written.then(|| Arc::new(self.execution.header.clone()));
-        let waking_changed = self.execution.header.waking() != self.waking_before;
-        let frames_put = dirty.iter().filter_map(|id| Some(frames.get_mut(*id)?.write())).collect();
-        Transition {
-            header,
-            waking_changed,
-            frames_put,
-            frames_deleted: self.deleted,
-            entries: Arc::new(self.entries),
-            map_runs,
-            early_signals: self.early_signals,
-            commands: self.commands,
-        }
+        let frames_put = written.iter().filter_map(|id| Some(frames.get_mut(*id)?.write())).collect();
+        (header_written.then(|| Arc::new(self.execution.header.clone())), frames_put)
     }
 
     fn command_wake(&mut self) {
@@ -311,13 +317,13 @@ impl<'a> Turn<'a> {
         if next != header.next_wake_ms {
             self.execution.header.next_wake_ms = next;
             self.header_changed = true;
-        } else if !self.rearm {
+        } else if !self.sets_timer_again {
             return;
         }
         self.commands.push(next.map_or(Command::NoWake, |due_ms| Command::WakeAt { due_ms }));
     }
 
-    pub fn header(&mut self) -> &mut super::ExecutionHeader {
+    pub fn header(&mut self) -> &mut ExecutionHeader {
         self.header_changed = true;
         &mut self.execution.header
     }

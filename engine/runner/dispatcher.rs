@@ -96,8 +96,8 @@ pub(super) struct Dispatcher {
     commits_under_way: usize,
     inline_commit: InlineCommit,
     draining: Draining,
-    /// When this process recovered all executions. Before, no holder of a task could reach it.
-    beats_from_ms: Option<u64>,
+    /// When this process recovered all executions: heartbeats are counted from then, because earlier no holder of a task could reach it.
+    heartbeats_from_ms: Option<u64>,
     makes_no_calls: bool,
     failed: Option<StoreError>,
 }
@@ -133,7 +133,7 @@ impl Dispatcher {
             commits_under_way: 0,
             inline_commit: InlineCommit::default(),
             draining: Draining::default(),
-            beats_from_ms: None,
+            heartbeats_from_ms: None,
             makes_no_calls: false,
             failed: None,
         }
@@ -150,7 +150,7 @@ impl Dispatcher {
             match self.next(&mut inbox) {
                 Received::Message(Message::Stop) | Received::Closed => return self.commit_inline(false),
                 Received::Message(message) => self.receive(message),
-                Received::TimedOut => self.time_came(),
+                Received::TimedOut => self.timer_fired(),
             }
             self.commit_inline(inbox.is_empty());
             if self.has_drained() {
@@ -191,7 +191,8 @@ impl Dispatcher {
     fn receive(&mut self, message: Message) {
         match message {
             Message::Start { new, reply } => self.start(*new, reply),
-            Message::Drive { id, resume, reply } => self.drive(&id, resume, reply),
+            Message::Recover { id, reply } => self.recover(&id, reply),
+            Message::Resume { id, resume, reply } => self.resume(&id, resume, reply),
             Message::SignalEarly { ref id, .. } if self.is_in_lane(id) => {
                 let id = id.clone();
                 self.queue_message(&id, message);
@@ -230,7 +231,7 @@ impl Dispatcher {
         }
     }
 
-    fn time_came(&mut self) {
+    fn timer_fired(&mut self) {
         self.inline_commit.on_idle(&self.store);
         if !self.accepts_work() {
             return;
@@ -242,7 +243,7 @@ impl Dispatcher {
                 driven.due_ms = NEVER_MS;
             }
             if !self.declined.releases(&id) {
-                self.advance(&id, Input::TimeCame, None, None);
+                self.advance(&id, Input::TimerFired, None, None);
             }
         }
     }
@@ -270,7 +271,7 @@ impl Dispatcher {
         }
         let Some((key, _)) = self.driven.get_key_value(id) else { return };
         let key = key.clone();
-        self.hold_tasks(&key);
+        self.begin_no_tasks(&key);
         self.find_missing_activities(&key);
         let Some((input, reply)) = self.run_in_lane(&key, input, reply) else { return };
         let moment = self.moment();
@@ -343,12 +344,12 @@ impl Dispatcher {
 
     /// Makes the next turn begin no Task if this runner accepts no work, because it would not make the Task's call. Once a runner accepts
     /// no work, it does not accept any later.
-    fn hold_tasks(&mut self, id: &str) {
+    fn begin_no_tasks(&mut self, id: &str) {
         if self.accepts_work() {
             return;
         }
         if let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) {
-            execution.hold_tasks(true);
+            execution.begin_no_tasks(true);
         }
     }
 

@@ -110,7 +110,7 @@ impl RunnerHandle {
     /// # Errors
     /// There is no such execution, or the store fails.
     pub async fn recover(&self, id: &str) -> Result<(), RunnerError> {
-        self.ask(|reply| Message::Drive { id: id.to_owned(), resume: None, reply }).await
+        self.ask(|reply| Message::Recover { id: id.to_owned(), reply }).await
     }
 
     /// Continues an execution after a crash, a pause or a failure. With `environment`, it acts in that environment from now on, durably
@@ -132,8 +132,8 @@ impl RunnerHandle {
         id: &str,
         environment: Option<Value>,
     ) -> Result<Option<ExecutionStatus>, RunnerError> {
-        let resume = Some(Resume { environment, from: Vec::new(), only_unfinished: true });
-        match self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await {
+        let resume = Resume { environment, from: Vec::new(), only_unfinished: true };
+        match self.ask(|reply| Message::Resume { id: id.to_owned(), resume, reply }).await {
             Err(RunnerError::HasEnded { status, .. }) => Ok(Some(status)),
             answered => answered.map(|()| None),
         }
@@ -149,8 +149,8 @@ impl RunnerHandle {
         environment: Option<Value>,
         from: Vec<Reentry>,
     ) -> Result<(), RunnerError> {
-        let resume = Some(Resume { environment, from, only_unfinished: false });
-        self.ask(|reply| Message::Drive { id: id.to_owned(), resume, reply }).await
+        let resume = Resume { environment, from, only_unfinished: false };
+        self.ask(|reply| Message::Resume { id: id.to_owned(), resume, reply }).await
     }
 
     /// Recovers every execution that has not ended. Returns their number. An execution that only waits for a time is loaded when that

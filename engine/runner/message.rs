@@ -76,10 +76,15 @@ pub(super) enum Message {
         new: Box<NewExecution>,
         reply: Reply<ExecutionHeader>,
     },
-    /// Drives an execution of the store; with `resume`, continues it after a pause or a failure.
-    Drive {
+    /// Continues an execution that another process left.
+    Recover {
         id: String,
-        resume: Option<Resume>,
+        reply: Reply<()>,
+    },
+    /// Continues an execution after a crash, a pause or a failure.
+    Resume {
+        id: String,
+        resume: Resume,
         reply: Reply<()>,
     },
     /// Answers a Task that need not wait yet.

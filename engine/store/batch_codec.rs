@@ -20,13 +20,14 @@ pub(super) fn encode<'c>(changes: impl Iterator<Item = ChangeRef<'c>> + Clone, b
     }
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Change>, StoreError> {
+/// Decodes changes that were read from `file`, which an error names.
+pub(super) fn decode(bytes: &[u8], file: &str) -> Result<Vec<Change>, StoreError> {
     let mut rest = bytes;
     let mut changes = Vec::new();
     while !rest.is_empty() {
         let Some((change, next)) = first(rest) else {
-            let message = "a commit is shorter than its lengths".to_owned();
-            return Err(StoreError::Damaged { key: "commit log".to_owned(), message });
+            let message = "the changes in a log frame are shorter than their lengths".to_owned();
+            return Err(StoreError::Damaged { key: file.to_owned(), message });
         };
         changes.push(change);
         rest = next;
@@ -45,4 +46,20 @@ fn first(bytes: &[u8]) -> Option<(Change, &[u8])> {
     }
     let (value, bytes) = bytes.split_at_checked(value_length as usize)?;
     Some(((key.to_vec(), Some(value.to_vec())), bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_file_that_was_read() {
+        let mut bytes = Vec::new();
+        encode([(&b"key"[..], Some(&b"value"[..]))].into_iter(), &mut bytes);
+        assert_eq!(decode(&bytes, "mirror.log"), Ok(vec![(b"key".to_vec(), Some(b"value".to_vec()))]));
+        for file in ["commit log", "mirror.log"] {
+            let error = decode(&bytes[1..], file);
+            assert!(matches!(&error, Err(StoreError::Damaged { key, .. }) if key == file), "{error:?}");
+        }
+    }
 }

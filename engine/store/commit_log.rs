@@ -22,6 +22,8 @@ pub(super) use salvage::salvage;
 
 use super::StoreError;
 
+/// Its name in errors.
+pub(super) const NAME: &str = "commit log";
 /// The first allocation of a new log file. Opening a store reads its log files completely, so a store with few executions must keep
 /// them short.
 const ALLOCATION_BYTES_MIN: u64 = if cfg!(test) { 32 * 1024 } else { 64 * 1024 };
@@ -56,9 +58,9 @@ impl CommitLog {
         let mut generations = Vec::new();
         for (index, file) in files.iter_mut().enumerate() {
             if checkpoint.is_some() && file.length().map_err(read_error)? < header::BYTES {
-                return Err(frame::damaged(format!("file {index} is gone, or was cut off")));
+                return Err(frame::damaged(NAME, format!("file {index} is gone, or was cut off")));
             }
-            if let Some(header) = header::read(file.as_mut())? {
+            if let Some(header) = header::read(file.as_mut(), NAME)? {
                 generations.push((index, header));
             }
         }
@@ -81,7 +83,7 @@ impl CommitLog {
         let is_new = end.is_none();
         let (active, header, offset_bytes) = match end {
             Some(end) => end,
-            None if checkpoint.is_some() => return Err(frame::damaged("neither file has a header".to_owned())),
+            None if checkpoint.is_some() => return Err(frame::damaged(NAME, "neither file has a header".to_owned())),
             None => (0, begin(&mut files, next_sequence)?, header::BYTES),
         };
         // Synchronize first: a frame that only the system's cache has would be acted on, and then lost in a power failure.
@@ -193,10 +195,9 @@ fn read_frames(
     let bytes = file.read_all().map_err(read_error)?;
     let frame::FoundFrames { places: mut frames, end_bytes, damage } = frame::find_all(header, &bytes);
     frames.retain(|(sequence, _)| *sequence >= next_sequence);
-    let missing = frames
-        .first()
-        .filter(|(first, _)| *first > next_sequence)
-        .map(|(first, _)| frame::damaged(format!("the commits from {next_sequence} to {} are missing", first - 1)));
+    let missing = frames.first().filter(|(first, _)| *first > next_sequence).map(|(first, _)| {
+        frame::damaged(NAME, format!("the commits from {next_sequence} to {} are missing", first - 1))
+    });
     Ok((FoundFile { bytes, frames }, end_bytes, missing.or(damage)))
 }
 

@@ -14,12 +14,12 @@ pub(super) struct StoredFrame<'f>(Cow<'f, FrameRow>, String);
 
 impl<'f> StoredFrame<'f> {
     fn of(frame: &'f FrameWrite) -> Self {
-        if frame.apart.is_empty() {
+        if frame.own_records.is_empty() {
             return StoredFrame(Cow::Borrowed(&frame.row), String::new());
         }
         let mut row = frame.row.clone();
-        frame.apart.iter().for_each(|part| row.set_part(*part, Value::Null));
-        StoredFrame(Cow::Owned(row), frame.apart.iter().map(|part| *part as u8 as char).collect())
+        frame.own_records.iter().for_each(|part| row.set_part(*part, Value::Null));
+        StoredFrame(Cow::Owned(row), frame.own_records.iter().map(|part| *part as u8 as char).collect())
     }
 }
 
@@ -31,10 +31,10 @@ pub(super) fn put_all<'f>(
 ) -> Result<Option<StoredFrame<'f>>, StoreError> {
     let mut top = None;
     for frame in frames {
-        for part in &frame.written {
+        for part in &frame.changed {
             put(batch, keys::part(id, frame.row.id, *part as u8), &frame.row.part(*part))?;
         }
-        frame.left.iter().for_each(|part| batch.delete(keys::part(id, frame.row.id, *part as u8)));
+        frame.removed.iter().for_each(|part| batch.delete(keys::part(id, frame.row.id, *part as u8)));
         match frame.row.id {
             TOP_FRAME => top = Some(StoredFrame::of(frame)),
             number => put(batch, keys::frame(id, number), &StoredFrame::of(frame))?,

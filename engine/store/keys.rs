@@ -14,19 +14,93 @@
 //! | `n/` | documents |
 //! | `r/` | map runs, by their number; `u/` execution and number of one, by the UUID prefix that it shares with its child executions |
 //! | `x/` | child executions of map runs, the latest first; `y/` their histories, a record for each turn |
+//! | `m/` | the format, and the checkpoint of the commit log, which is a number and not an encoded record |
 //!
 //! In format 2 the execution record of an execution that has not continued in a later format is under `a/`, or under `h/` once it
 //! has ended. Its top frame is under `f/`, its start record under `o/`, and `t/` has the hash of its definition.
 
 use crate::machine::ChildId;
 
+const OF_STORE: &[u8] = b"m/";
 pub(super) const FORMAT: &[u8] = b"m/format";
 pub(super) const ACTIVE: &[u8] = b"a/";
 const EXECUTION_RECORD: &[u8] = b"s/";
 const ENDED: &[u8] = b"h/";
+const INPUTS: &[u8] = b"i/";
 pub(super) const DEFINITIONS: &[u8] = b"d/";
 pub(super) const BY_START: &[u8] = b"t/";
+/// The prefix of start records in format 2.
+pub(super) const ORIGINS: &[u8] = b"o/";
 pub(super) const LISTED: &[u8] = b"l/";
+const FRAMES: &[u8] = b"f/";
+const ENTRIES: &[u8] = b"j/";
+const CREATED: &[u8] = b"c/";
+const EARLY_SIGNALS: &[u8] = b"e/";
+const MAP_RUNS: &[u8] = b"r/";
+const MAP_RUNS_BY_UUID: &[u8] = b"u/";
+const CHILDREN: &[u8] = b"x/";
+const CHILD_ENTRIES: &[u8] = b"y/";
+const DOCUMENTS: &[u8] = b"n/";
+
+/// What a record is, by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecordKind {
+    Format,
+    /// Of the commit log; not encoded as the other records.
+    Checkpoint,
+    Execution,
+    Wake,
+    Start,
+    /// In format 2.
+    Origin,
+    Input,
+    Definition,
+    Listing,
+    Frame,
+    Part,
+    Entries,
+    Created,
+    EarlySignal,
+    MapRun,
+    MapRunByUuid,
+    Child,
+    ChildEntries,
+    Document,
+    /// No function of this module makes such a key.
+    Unknown,
+}
+
+/// The kind of the record with this key.
+pub(super) fn kind(key: &[u8]) -> RecordKind {
+    match key.get(..OF_STORE.len()).unwrap_or_default() {
+        OF_STORE if key == FORMAT => RecordKind::Format,
+        OF_STORE => RecordKind::Checkpoint,
+        EXECUTION_RECORD | ENDED => RecordKind::Execution,
+        ACTIVE => RecordKind::Wake,
+        BY_START => RecordKind::Start,
+        ORIGINS => RecordKind::Origin,
+        INPUTS => RecordKind::Input,
+        DEFINITIONS => RecordKind::Definition,
+        LISTED => RecordKind::Listing,
+        FRAMES if is_frame(key) => RecordKind::Frame,
+        FRAMES => RecordKind::Part,
+        ENTRIES => RecordKind::Entries,
+        CREATED => RecordKind::Created,
+        EARLY_SIGNALS => RecordKind::EarlySignal,
+        MAP_RUNS => RecordKind::MapRun,
+        MAP_RUNS_BY_UUID => RecordKind::MapRunByUuid,
+        CHILDREN => RecordKind::Child,
+        CHILD_ENTRIES => RecordKind::ChildEntries,
+        DOCUMENTS => RecordKind::Document,
+        _ => RecordKind::Unknown,
+    }
+}
+
+/// The key of a part has one byte more than the key of its frame.
+fn is_frame(key: &[u8]) -> bool {
+    let id_ends = key.iter().position(|byte| *byte == 0);
+    id_ends.is_some_and(|end| key.len() == end + 1 + 8)
+}
 
 /// The execution record.
 pub(super) fn execution_record(id: &str) -> Vec<u8> {
@@ -57,16 +131,13 @@ pub(super) fn execution(key: &[u8]) -> Option<&str> {
     }
 }
 
-/// The prefix of start records in format 2.
-pub(super) const ORIGINS: &[u8] = b"o/";
-
 /// The start record in format 2.
 pub(super) fn origin(id: &str) -> Vec<u8> {
     [ORIGINS, id.as_bytes()].concat()
 }
 
 pub(super) fn input(id: &str) -> Vec<u8> {
-    [b"i/", id.as_bytes()].concat()
+    [INPUTS, id.as_bytes()].concat()
 }
 
 pub(super) fn definition(hash: &str) -> Vec<u8> {
@@ -118,7 +189,7 @@ pub(super) fn listed_id(key: &[u8]) -> Option<&str> {
 }
 
 pub(super) fn frames(id: &str) -> Vec<u8> {
-    [b"f/", id.as_bytes(), b"\0"].concat()
+    [FRAMES, id.as_bytes(), b"\0"].concat()
 }
 
 pub(super) fn frame(id: &str, frame: u64) -> Vec<u8> {
@@ -133,7 +204,7 @@ pub(super) fn part(id: &str, frame_number: u64, part: u8) -> Vec<u8> {
 }
 
 pub(super) fn entries(id: &str) -> Vec<u8> {
-    [b"j/", id.as_bytes(), b"\0"].concat()
+    [ENTRIES, id.as_bytes(), b"\0"].concat()
 }
 
 pub(super) fn entry(id: &str, last_sequence: u64) -> Vec<u8> {
@@ -141,7 +212,7 @@ pub(super) fn entry(id: &str, last_sequence: u64) -> Vec<u8> {
 }
 
 pub(super) fn all_created(id: &str) -> Vec<u8> {
-    [b"c/", id.as_bytes(), b"\0"].concat()
+    [CREATED, id.as_bytes(), b"\0"].concat()
 }
 
 pub(super) fn created(id: &str, resource: &str) -> Vec<u8> {
@@ -150,7 +221,7 @@ pub(super) fn created(id: &str, resource: &str) -> Vec<u8> {
 
 /// The early signals of an execution.
 pub(super) fn early_signals(id: &str) -> Vec<u8> {
-    [b"e/", id.as_bytes(), b"\0"].concat()
+    [EARLY_SIGNALS, id.as_bytes(), b"\0"].concat()
 }
 
 pub(super) fn early_signal(id: &str, number: u64) -> Vec<u8> {
@@ -159,7 +230,7 @@ pub(super) fn early_signal(id: &str, number: u64) -> Vec<u8> {
 
 /// The map runs of an execution.
 pub(super) fn map_runs(id: &str) -> Vec<u8> {
-    [b"r/", id.as_bytes(), b"\0"].concat()
+    [MAP_RUNS, id.as_bytes(), b"\0"].concat()
 }
 
 pub(super) fn map_run(id: &str, number: u64) -> Vec<u8> {
@@ -175,12 +246,12 @@ pub(super) fn map_runs_sharing(id: &str, number: u64, bits: u32) -> Vec<u8> {
 
 /// The execution and number of a map run, by its UUID prefix.
 pub(super) fn map_run_by_uuid(uuid_prefix: &str) -> Vec<u8> {
-    [b"u/", uuid_prefix.as_bytes()].concat()
+    [MAP_RUNS_BY_UUID, uuid_prefix.as_bytes()].concat()
 }
 
 /// The child executions of all map runs of an execution.
 pub(super) fn all_children(id: &str) -> Vec<u8> {
-    [b"x/", id.as_bytes(), b"\0"].concat()
+    [CHILDREN, id.as_bytes(), b"\0"].concat()
 }
 
 /// The child executions of a map run.
@@ -195,7 +266,7 @@ pub(super) fn child(id: &str, child: ChildId) -> Vec<u8> {
 
 /// The histories of all child executions of an execution.
 pub(super) fn all_child_entries(id: &str) -> Vec<u8> {
-    [b"y/", id.as_bytes(), b"\0"].concat()
+    [CHILD_ENTRIES, id.as_bytes(), b"\0"].concat()
 }
 
 pub(super) fn child_entries(id: &str, child: ChildId) -> Vec<u8> {
@@ -207,5 +278,42 @@ pub(super) fn child_entry(id: &str, child: ChildId, last_sequence: u64) -> Vec<u
 }
 
 pub(super) fn document(name: &str) -> Vec<u8> {
-    [b"n/", name.as_bytes()].concat()
+    [DOCUMENTS, name.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_the_kind_of_its_record() {
+        let of_child = ChildId { run: 7, index: 3 };
+        for (key, expected) in [
+            (FORMAT.to_vec(), RecordKind::Format),
+            (crate::store::logged::checkpoint::CHECKPOINT.to_vec(), RecordKind::Checkpoint),
+            (execution_record("a-1"), RecordKind::Execution),
+            (ended("a-1"), RecordKind::Execution),
+            (active("a-1"), RecordKind::Wake),
+            (by_start("w", 1, "a-1"), RecordKind::Start),
+            (origin("a-1"), RecordKind::Origin),
+            (input("a-1"), RecordKind::Input),
+            (definition("hash"), RecordKind::Definition),
+            (listed("w", *b"rn", 1, "a-1"), RecordKind::Listing),
+            (frame("a-1", 0), RecordKind::Frame),
+            (frame("a-1", u64::MAX), RecordKind::Frame),
+            (part("a-1", 0, 0), RecordKind::Part),
+            (entry("a-1", 1), RecordKind::Entries),
+            (created("a-1", "vpc-1"), RecordKind::Created),
+            (early_signal("a-1", 1), RecordKind::EarlySignal),
+            (map_run("a-1", 1), RecordKind::MapRun),
+            (map_run_by_uuid("0011"), RecordKind::MapRunByUuid),
+            (child("a-1", of_child), RecordKind::Child),
+            (child_entry("a-1", of_child, 1), RecordKind::ChildEntries),
+            (document("name"), RecordKind::Document),
+            (b"z/".to_vec(), RecordKind::Unknown),
+            (Vec::new(), RecordKind::Unknown),
+        ] {
+            assert_eq!(kind(&key), expected, "{}", String::from_utf8_lossy(&key));
+        }
+    }
 }

@@ -142,7 +142,7 @@ impl Store {
         let has_ended = header.status != ExecutionStatus::Running;
         if write.start.is_none() {
             let is_redriven = header.redrive_count > 0;
-            let ends_now = has_ended && write.transition.waking_changed;
+            let ends_now = has_ended && write.transition.wake_fields_changed;
             if !is_redriven && !ends_now {
                 return Ok(());
             }

@@ -25,7 +25,7 @@ use self::{
 };
 use super::{
     Batch, DiskIndex, Records, StoreError, batch_codec,
-    commit_log::{CommitLog, DiskFile, LogFile},
+    commit_log::{self, CommitLog, DiskFile, LogFile},
     records::{Index, Record},
 };
 
@@ -108,7 +108,7 @@ impl LoggedRecords {
         let active = found.len().saturating_sub(1);
         for (file, number) in found.into_iter().zip(0..) {
             for (_, bytes) in file.frames() {
-                shared.memtable_mut().extend(batch_codec::decode(bytes)?);
+                shared.memtable_mut().extend(batch_codec::decode(bytes, commit_log::NAME)?);
             }
             // The other file is not used again before its frames are in the index, as when the last process ended.
             if let Some(last) = file.last_sequence().filter(|_| number < active)
@@ -161,7 +161,7 @@ impl Records for LoggedRecords {
         self.shared.failure()?;
         if log.used_bytes() >= self.log_bytes_max {
             if log.used_bytes() >= self.log_bytes_max.saturating_mul(LOG_BYTES_LIMIT / LOG_BYTES_MAX) {
-                self.shared.wait_until_free()?;
+                self.shared.wait_for_checkpoint()?;
             } else {
                 self.shared.pace(pace(log.used_bytes(), self.log_bytes_max));
             }
@@ -178,7 +178,7 @@ impl Records for LoggedRecords {
 
     fn scrub(&self) -> Result<Vec<StoreError>, StoreError> {
         // During a checkpoint sled and its mirror differ.
-        self.shared.wait_until_free()?;
+        self.shared.wait_for_checkpoint()?;
         self.shared.index.scrub()
     }
 
@@ -187,7 +187,7 @@ impl Records for LoggedRecords {
     }
 
     fn wait_for_checkpoint(&self) -> Result<(), StoreError> {
-        self.shared.wait_until_free()
+        self.shared.wait_for_checkpoint()
     }
 
     fn checkpoint(&self, until: Option<Instant>) -> Result<(), StoreError> {
@@ -196,10 +196,10 @@ impl Records for LoggedRecords {
         if log.used_bytes() <= LOG_BYTES_LEFT_MAX {
             return Ok(());
         }
-        self.shared.wait_until_free_by(until)?;
+        self.shared.wait_for_checkpoint_by(until)?;
         if self.shared.make_immutable() {
             self.switch(&mut log)?;
         }
-        self.shared.wait_until_free_by(until)
+        self.shared.wait_for_checkpoint_by(until)
     }
 }

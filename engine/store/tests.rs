@@ -267,12 +267,12 @@ fn a_long_value_is_written_once_and_read_back_completely() {
     let mut inputs = std::collections::VecDeque::from([Input::Start]);
     while let Some(input) = inputs.pop_front() {
         let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 1 }, &InThisThread);
-        written.push(transition.frames_put.iter().map(|frame| frame.written.len()).sum::<usize>());
+        written.push(transition.frames_put.iter().map(|frame| frame.changed.len()).sum::<usize>());
         for command in &transition.commands {
             match command {
                 crate::machine::Command::WakeAt { due_ms } => {
                     now_ms = *due_ms;
-                    inputs.push_back(Input::TimeCame);
+                    inputs.push_back(Input::TimerFired);
                 }
                 crate::machine::Command::CallStep(call) => {
                     let output = json!("y".repeat(if call.frame == 3 { 3_000 } else { 3 }));

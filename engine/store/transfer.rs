@@ -154,7 +154,7 @@ impl Store {
         let transition = Transition {
             early_signals,
             header: Some(Arc::new(header)),
-            frames_put: frames.into_iter().map(FrameWrite::whole).collect(),
+            frames_put: frames.into_iter().map(FrameWrite::new).collect(),
             entries: Arc::new(entries),
             ..Transition::default()
         };

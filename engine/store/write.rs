@@ -128,7 +128,7 @@ fn put_execution_record(batch: &mut Batch, write: &Write, top: Option<StoredFram
         return top.map_or(Ok(()), |_| Err(StoreError::Encode { message: message() }));
     };
     put(batch, keys::execution_record(&header.id), &ExecutionRecord::of(header, top))?;
-    if !write.transition.waking_changed && write.start.is_none() {
+    if !write.transition.wake_fields_changed && write.start.is_none() {
         return Ok(());
     }
     let key = keys::active(&header.id);

@@ -29,7 +29,7 @@ fuzz_target!(|given: (&str, &str, [u8; 16])| {
         }
         let next = waiting.pop_front().or_else(|| {
             now_ms = execution.header.next_wake_ms?.max(now_ms);
-            Some(Input::TimeCame)
+            Some(Input::TimerFired)
         });
         let Some(next) = next else { return };
         let transition = advance(&mut execution, next, &Moment { now_ms, entropy: number as u64 }, &InThisThread);

@@ -35,16 +35,16 @@ pub struct FrameWrite {
     /// The row.
     pub row: FrameRow,
     /// The values that have records of their own.
-    pub apart: Vec<Part>,
+    pub own_records: Vec<Part>,
     /// The values among them that must be written.
-    pub written: Vec<Part>,
+    pub changed: Vec<Part>,
     /// Values that had a record of their own and no longer need one: their records are deleted.
-    pub left: Vec<Part>,
+    pub removed: Vec<Part>,
 }
 
 impl FrameWrite {
     /// The write of a row of which the store has nothing yet.
-    pub fn whole(row: FrameRow) -> Self {
+    pub fn new(row: FrameRow) -> Self {
         Frame::from_row(row).write()
     }
 }

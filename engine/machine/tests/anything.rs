@@ -163,7 +163,7 @@ fn drive(definition: &Value, input: Value, answers: &[Value]) {
                     "it neither ended nor waits for anything: {definition}"
                 );
                 now_ms = now_ms.max(due.unwrap_or(now_ms));
-                Input::TimeCame
+                Input::TimerFired
             }
         };
         commands.retain(|command| !matches!((command, poll), (Command::CallStep(call), Some(done)) if (call.frame, call.visit, call.attempt) == done));
@@ -212,7 +212,7 @@ fn a_loop_without_end_is_ended_by_the_limit_on_history() {
         let mut execution = Execution::new("loop", "loop", machine, json!([1]));
         advance(&mut execution, Input::Start, &Moment { now_ms: 1, entropy: 1 }, &InThisThread);
         while execution.has_more_to_do() {
-            advance(&mut execution, Input::TimeCame, &Moment { now_ms: 1, entropy: 1 }, &InThisThread);
+            advance(&mut execution, Input::TimerFired, &Moment { now_ms: 1, entropy: 1 }, &InThisThread);
         }
         assert_eq!(execution.header.status, ExecutionStatus::Failed);
     }

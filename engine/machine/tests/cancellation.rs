@@ -31,7 +31,7 @@ fn calls_in_flight_answer_first_and_none_is_made_after_the_cancel() {
     trial.done("P[1]/B", json!("made"));
     assert_eq!(trial.status(), ExecutionStatus::Running, "A has not answered");
     trial.now_ms += 10_000;
-    trial.give(Input::TimeCame);
+    trial.give(Input::TimerFired);
     assert_eq!((trial.status(), calls(&trial)), (ExecutionStatus::Running, 0), "the Wait ended and no state follows");
     trial.fail("P[0]/A", ErrorClass::Busy);
     assert_eq!((trial.status(), calls(&trial)), (ExecutionStatus::Aborted, 0));

@@ -93,7 +93,7 @@ fn run(crash_after: Option<usize>) -> ((Value, Value), usize) {
     while execution.header.status == ExecutionStatus::Running {
         let input = inputs.pop_front().unwrap_or_else(|| {
             now_ms = execution.header.next_wake_ms.expect("nothing is due").max(now_ms);
-            Input::TimeCame
+            Input::TimerFired
         });
         let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 7 }, &InThisThread);
         durable.commit(&transition);

@@ -165,7 +165,7 @@ fn what_runs_without_a_pause_lets_others_in_between() {
         begun.commands
     );
     let events = execution.header.last_event_id;
-    advance(&mut execution, Input::TimeCame, &moment, &InThisThread);
+    advance(&mut execution, Input::TimerFired, &moment, &InThisThread);
     assert!(execution.has_more_to_do() && execution.header.last_event_id > events);
     advance(&mut execution, Input::Cancel { error: "Stop".to_owned(), cause: String::new() }, &moment, &InThisThread);
     assert_eq!(execution.header.status, ExecutionStatus::Aborted);
@@ -190,7 +190,7 @@ fn an_expression_without_a_bound_ends_the_turn() {
     advance(&mut execution, Input::Start, &moment, &InThisThread);
     let mut turns = 1;
     while execution.has_more_to_do() {
-        advance(&mut execution, Input::TimeCame, &moment, &InThisThread);
+        advance(&mut execution, Input::TimerFired, &moment, &InThisThread);
         turns += 1;
     }
     assert_eq!(execution.header.status, ExecutionStatus::Succeeded);
@@ -230,7 +230,7 @@ fn ends_of_evaluations(is_interrupted: bool) -> (ExecutionStatus, u64, Execution
     advance(&mut execution, Input::Start, &moment, &evaluator);
     let (status, events) = (execution.header.status, execution.header.last_event_id);
     while execution.has_more_to_do() {
-        advance(&mut execution, Input::TimeCame, &moment, &InThisThread);
+        advance(&mut execution, Input::TimerFired, &moment, &InThisThread);
     }
     (status, events, execution.header.status)
 }

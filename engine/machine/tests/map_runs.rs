@@ -47,6 +47,15 @@ fn call() -> Value {
     json!({ "StartAt": "T", "States": { "T": task(None) } })
 }
 
+/// Stores of earlier versions have these names.
+#[test]
+fn a_frame_in_a_child_execution_is_stored_as_silent() {
+    let trial = Trial::start(only(each(call(), json!({ "Items": [1] }))), json!({}));
+    let rows = trial.execution.frames.in_order().map(|frame| serde_json::to_value(&frame.row).unwrap());
+    let rows: Vec<Value> = rows.collect();
+    assert_eq!(rows.iter().map(|row| row["silent"] == json!(true)).collect::<Vec<_>>(), [false, true], "{rows:?}");
+}
+
 #[test]
 fn a_branch_that_fails_beside_a_map_run_aborts_it() {
     let map = only(each(call(), json!({ "Items": [1, 2, 3], "MaxConcurrency": 2 })));

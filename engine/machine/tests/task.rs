@@ -79,7 +79,7 @@ fn after_a_long_sleep_of_the_machine_a_wait_polls_once_more_before_it_gives_up()
     let mut trial = Trial::start(one(json!({ "TimeoutSeconds": 100 })), json!({}));
     trial.pending("T", 60_000);
     trial.now_ms += 1_000_000;
-    trial.give(Input::TimeCame);
+    trial.give(Input::TimerFired);
     assert_eq!(trial.polls().len(), 1, "past its deadline, but not polled since");
     let last_ms = trial.now_ms + 600_000;
     assert_eq!(trial.execution.header.next_wake_ms, Some(last_ms), "the poll decides, unless it does not answer");
@@ -183,10 +183,10 @@ fn an_answer_from_outside_ends_a_wait() {
 }
 
 #[test]
-fn a_turn_that_holds_tasks_records_the_answer_and_leaves_the_next_task_without_a_call() {
+fn a_turn_that_begins_no_tasks_records_the_answer_and_leaves_the_next_task_without_a_call() {
     let states = json!({ "A": task(Some("P")), "P": { "Type": "Pass", "Next": "B" }, "B": task(None) });
     let mut trial = Trial::start(json!({ "StartAt": "A", "States": states }), json!({}));
-    trial.execution.hold_tasks(true);
+    trial.execution.begin_no_tasks(true);
     let (frame, visit, attempt, _) = trial.polls()[0].clone();
     let answer = StepAnswer::Done { output: json!(1), changes: Vec::new() };
     trial.turn(Input::Answered { frame, visit, attempt, answer });
@@ -195,10 +195,10 @@ fn a_turn_that_holds_tasks_records_the_answer_and_leaves_the_next_task_without_a
     assert!(trial.polls().is_empty() && !trial.execution.header.awake && trial.execution.has_more_to_do());
     // A due time that arrives meanwhile changes nothing.
     let entries = trial.entries.len();
-    trial.turn(Input::TimeCame);
+    trial.turn(Input::TimerFired);
     assert_eq!(trial.entries.len(), entries);
-    trial.execution.hold_tasks(false);
-    trial.give(Input::TimeCame);
+    trial.execution.begin_no_tasks(false);
+    trial.give(Input::TimerFired);
     trial.done("B", json!(2));
     assert_eq!((trial.status(), trial.output()), (ExecutionStatus::Succeeded, json!(2)));
 }
@@ -229,7 +229,7 @@ fn a_call_that_was_not_made_is_due_at_once_and_not_made_again() {
     assert_eq!(trial.execution.header.next_wake_ms, Some(trial.now_ms));
     // The next process makes it as the first call.
     trial.give(Input::Recover);
-    trial.give(Input::TimeCame);
+    trial.give(Input::TimerFired);
     assert_eq!((call(&trial), calls(&trial)), ((true, 1), vec![None]));
     assert_eq!(trial.types()[4..], ["TaskStartFailed", "TaskStarted"]);
     let is_called_again = |content: &EntryContent| match content {
@@ -295,7 +295,7 @@ fn an_answer_after_the_deadline_changes_nothing_and_the_task_times_out() {
     trial.give(in_time);
     assert_eq!((trial.entries.len(), trial.status()), (entries, ExecutionStatus::Running));
     // The next process polls once more, then the deadline decides.
-    trial.give(Input::TimeCame);
+    trial.give(Input::TimerFired);
     trial.pending("T", 60_000);
     assert_eq!((trial.status(), trial.error().as_str()), (ExecutionStatus::Failed, "States.Timeout"));
 }
@@ -318,7 +318,7 @@ fn a_missed_heartbeat_and_the_deadline_of_the_execution_end_the_time_to_answer_t
     trial.give(Input::Heartbeat { frame, visit, attempt });
     trial.give(signal(&trial));
     assert_eq!(trial.entries.len(), entries, "both come too late");
-    trial.give(Input::TimeCame);
+    trial.give(Input::TimerFired);
     assert_eq!(trial.status(), ExecutionStatus::Failed);
 }
 
@@ -330,16 +330,16 @@ fn a_server_that_was_away_gives_the_holders_of_tasks_one_interval_to_report() {
         let row = &trial.execution.frames.in_order().next().unwrap().row;
         (row.id, row.visit, row.attempt)
     };
-    trial.execution.allow_beats_from(2_000_000);
+    trial.execution.count_heartbeats_from(2_000_000);
     assert_eq!(trial.execution.timers.first(), None, "no worker has the task");
     trial.give(Input::Fetched { frame, visit, attempt, worker: None });
     let due_ms = |trial: &Trial| trial.execution.timers.first().map(|(due_ms, _)| *due_ms);
     assert_eq!(due_ms(&trial), Some(1_010_000));
     // The server was away from 1,003,000 to 1,060,000: every heartbeat in between was lost.
     trial.now_ms = 1_060_000;
-    trial.execution.allow_beats_from(trial.now_ms);
+    trial.execution.count_heartbeats_from(trial.now_ms);
     assert_eq!(due_ms(&trial), Some(1_070_000));
-    trial.give(Input::TimeCame);
+    trial.give(Input::TimerFired);
     assert!(!trial.types().contains(&"TaskTimedOut".to_owned()));
     trial.now_ms = 1_069_999;
     assert!(trial.execution.awaits(&signal(&trial), trial.now_ms), "its worker answers after the restart");

@@ -13,8 +13,8 @@ const FIRST_ENTERED_EVENT_ID: u64 = 2;
 
 impl Turn<'_> {
     pub fn event(&mut self, frame: Option<FrameId>, details: HistoryEventDetails) {
-        self.cost += 1;
-        if let Some(frame) = frame.filter(|frame| self.frame(*frame).row.silent) {
+        self.budget.add_event();
+        if let Some(frame) = frame.filter(|frame| self.frame(*frame).row.is_in_child_execution) {
             return self.child_event(frame, details);
         }
         let Some(frame) = frame else { return self.event_after(self.execution.header.last_event_id, details) };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Turn;
 use crate::{
     asl::{State, StateKind, StateMachine},
-    machine::{Command, Frame, FrameId, FrameRow, FrameState, frame::nothing},
+    machine::{Command, Frame, FrameId, FrameRow, FrameState},
 };
 
 impl Turn<'_> {
@@ -46,7 +46,7 @@ impl Turn<'_> {
         let id = self.execution.header.next_frame_id;
         self.header().next_frame_id += 1;
         let last_event_id = parent.map_or(0, |parent| self.frame(parent).row.last_event_id);
-        let (input, variables) = nothing();
+        let (input, variables) = self.execution.frames.no_data();
         let row = FrameRow {
             id,
             parent,
@@ -61,7 +61,8 @@ impl Turn<'_> {
             attempt: 1,
             entered_ms: self.now_ms(),
             entered_event_id: 0,
-            silent: parent.is_some_and(|parent| self.frame(parent).row.silent || self.is_distributed(parent)),
+            is_in_child_execution: parent
+                .is_some_and(|parent| self.frame(parent).row.is_in_child_execution || self.is_distributed(parent)),
             item,
             map_run: None,
             child: None,

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::{Dispatcher, Driven, TurnReply};
 use crate::{
     journal::Signaller,
-    machine::{Execution, ExecutionStatus, Input, Reentry, SignalAnswer, check_reentry},
+    machine::{Execution, ExecutionHeader, ExecutionStatus, Input, Reentry, SignalAnswer, check_reentry},
     runner::{
         RunnerError,
         message::{Message, Reply, Resume},
@@ -19,9 +19,22 @@ use crate::{
 const RECOVERED_AT_ONCE: usize = 1_000;
 
 impl Dispatcher {
-    /// Drives an execution of the store: continues it after a crash and, with `resume`, after a pause or a failure.
-    pub fn drive(&mut self, id: &str, resume: Option<Resume>, reply: Reply<()>) {
-        if resume.as_ref().is_some_and(|resume| resume.only_unfinished) {
+    /// Continues an execution that another process left. Nothing happens if this process drives it.
+    pub fn recover(&mut self, id: &str, reply: Reply<()>) {
+        if let Err(error) = self.check_exists(id) {
+            return drop(reply.send(Err(error)));
+        }
+        if self.driven.contains_key(id) {
+            return drop(reply.send(Ok(())));
+        }
+        self.driven.insert(id.into(), Driven::default());
+        self.advance(id, Input::Recover, None, Some(TurnReply::Done(reply)));
+    }
+
+    /// Continues an execution after a crash, a pause or a failure.
+    pub fn resume(&mut self, id: &str, resume: Resume, reply: Reply<()>) {
+        let Resume { environment, from, only_unfinished } = resume;
+        if only_unfinished {
             match self.end_of(id) {
                 Ok(None) => {}
                 Ok(Some(status)) => {
@@ -30,22 +43,18 @@ impl Dispatcher {
                 Err(error) => return drop(reply.send(Err(error))),
             }
         }
-        let from = resume.as_ref().map_or(&[][..], |resume| &resume.from);
-        let checked = self.check_drivable(id, resume.is_some()).and_then(|subject| {
-            self.check_reentry(id, from)?;
+        let checked = self.check_resumable(id).and_then(|subject| {
+            self.check_reentry(id, &from)?;
             self.take_subject(subject.as_deref(), id)
         });
         if let Err(error) = checked {
             return drop(reply.send(Err(error)));
         }
         let recover = !self.driven.contains_key(id);
-        let input = match resume {
-            Some(Resume { environment, from: path, .. }) if !path.is_empty() => {
-                Input::ResumeFrom { path, environment: environment.map(Arc::new) }
-            }
-            Some(Resume { environment, .. }) => Input::Resume { environment: environment.map(Arc::new), recover },
-            None if recover => Input::Recover,
-            None => return drop(reply.send(Ok(()))),
+        let environment = environment.map(Arc::new);
+        let input = match from.is_empty() {
+            true => Input::Resume { environment, recover },
+            false => Input::ResumeFrom { path: from, environment },
         };
         if recover {
             self.driven.insert(id.into(), Driven::default());
@@ -95,12 +104,16 @@ impl Dispatcher {
         }
     }
 
-    /// Checks that an execution can be driven and, with `resume`, that it can continue. Returns the subject that it takes when it
-    /// continues after its end.
-    fn check_drivable(&mut self, id: &str, resume: bool) -> Result<Option<String>, RunnerError> {
+    /// The header of an execution that can be driven.
+    fn check_exists(&self, id: &str) -> Result<ExecutionHeader, RunnerError> {
         self.check_running()?;
-        let header = self.store.summary(id)?.ok_or_else(|| RunnerError::ExecutionDoesNotExist { id: id.to_owned() })?;
-        if !resume || header.status == ExecutionStatus::Running {
+        self.store.summary(id)?.ok_or_else(|| RunnerError::ExecutionDoesNotExist { id: id.to_owned() })
+    }
+
+    /// Checks that an execution can continue. Returns the subject that it takes when it continues after its end.
+    fn check_resumable(&mut self, id: &str) -> Result<Option<String>, RunnerError> {
+        let header = self.check_exists(id)?;
+        if header.status == ExecutionStatus::Running {
             return Ok(None);
         }
         if header.status == ExecutionStatus::Succeeded {
@@ -125,7 +138,7 @@ impl Dispatcher {
     pub fn recover_all(&mut self) -> Result<usize, RunnerError> {
         self.check_running()?;
         let now_ms = self.clock.now_ms();
-        self.beats_from_ms.get_or_insert(now_ms);
+        self.heartbeats_from_ms.get_or_insert(now_ms);
         let (mut count, mut last) = (0, None);
         loop {
             let page = self.store.active_after(last.as_deref(), RECOVERED_AT_ONCE)?;
@@ -151,7 +164,7 @@ impl Dispatcher {
 
     /// Applies an input from outside to an execution, which is driven from then on.
     pub fn input(&mut self, id: &str, input: Input, reply: Reply<()>) {
-        if let Err(error) = self.check_drivable(id, false) {
+        if let Err(error) = self.check_exists(id) {
             return drop(reply.send(Err(error)));
         }
         let mut input = input;
@@ -227,7 +240,7 @@ impl Dispatcher {
     }
 
     fn check_early_signal(&mut self, id: &str, state: &str, answer: &SignalAnswer) -> Result<bool, RunnerError> {
-        self.check_drivable(id, false)?;
+        self.check_exists(id)?;
         let in_memory = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
         let checked = match in_memory {
             Some(execution) => execution.check_early_signal(state, answer),
@@ -266,8 +279,8 @@ impl Dispatcher {
             }
         };
         let mut execution = Execution::restore(header, machine, frames);
-        if let Some(from_ms) = self.beats_from_ms {
-            execution.allow_beats_from(from_ms);
+        if let Some(from_ms) = self.heartbeats_from_ms {
+            execution.count_heartbeats_from(from_ms);
         }
         Ok(execution)
     }

@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 use super::{
-    StoreError,
+    NAME, StoreError,
     found::FrameAt,
     header::{self, Header},
 };
@@ -13,8 +13,9 @@ pub(in crate::store) const HEAD_BYTES: usize = 4 + 4 + SEQUENCE_BYTES;
 /// How many bytes are compared with zero at once.
 const ZEROS_AT_ONCE: usize = 64;
 
-pub(in crate::store) fn damaged(message: String) -> StoreError {
-    StoreError::Damaged { key: "commit log".to_owned(), message }
+/// The error of damage to a log: the commit log or the mirror.
+pub(in crate::store) fn damaged(log: &str, message: String) -> StoreError {
+    StoreError::Damaged { key: log.to_owned(), message }
 }
 
 /// Encodes a frame into `bytes`; `write` appends the payload. An empty payload makes an acknowledgement marker: if the frame that
@@ -73,7 +74,7 @@ pub(in crate::store) struct FoundFrames {
     pub damage: Option<StoreError>,
 }
 
-/// Finds the frames of a file up to the first unreadable one.
+/// Finds the frames of a file of the commit log up to the first unreadable one.
 pub(in crate::store) fn find_all(header: &Header, bytes: &[u8]) -> FoundFrames {
     let mut places = Vec::new();
     let mut at = header::BYTES as usize;
@@ -86,8 +87,8 @@ pub(in crate::store) fn find_all(header: &Header, bytes: &[u8]) -> FoundFrames {
     }
     let next = header.first_sequence + places.len() as u64;
     let damage = later_sequence(header, bytes, at, next).map(|later| match later == next {
-        true => damaged(format!("the commit {next} was acknowledged and cannot be read")),
-        false => damaged(format!("the commit {next} cannot be read, and the later commit {later} can")),
+        true => damaged(NAME, format!("the commit {next} was acknowledged and cannot be read")),
+        false => damaged(NAME, format!("the commit {next} cannot be read, and the later commit {later} can")),
     });
     FoundFrames { places, end_bytes: at as u64, damage }
 }

@@ -72,8 +72,8 @@ pub(in crate::store) fn begin(file: &mut dyn LogFile, header: &Header) -> Result
     Ok(second)
 }
 
-/// The header of a file; `None` if the file was never used.
-pub(in crate::store) fn read(file: &mut dyn LogFile) -> Result<Option<Header>, StoreError> {
+/// The header of a file of `log`, which an error names; `None` if the file was never used.
+pub(in crate::store) fn read(file: &mut dyn LogFile, log: &str) -> Result<Option<Header>, StoreError> {
     let length_bytes = file.length().map_err(read_error)?;
     let mut bytes = vec![0; length_bytes.min(BYTES) as usize];
     file.read(0, &mut bytes).map_err(read_error)?;
@@ -81,13 +81,13 @@ pub(in crate::store) fn read(file: &mut dyn LogFile) -> Result<Option<Header>, S
     let Some(header) = copies.max_by_key(|header| header.generation) else {
         // Until a header is durable, the file has only the space for headers. After that, one of the two copies is complete.
         return match length_bytes > BYTES {
-            true => Err(super::frame::damaged(format!("a file of {length_bytes} bytes has no header"))),
+            true => Err(super::frame::damaged(log, format!("a file of {length_bytes} bytes has no header"))),
             false => Ok(None),
         };
     };
     if length_bytes < header.allocated_bytes && header.allocated_bytes > BYTES {
         let message = format!("a file of {} bytes has only {length_bytes} left", header.allocated_bytes);
-        return Err(super::frame::damaged(message));
+        return Err(super::frame::damaged(log, message));
     }
     Ok(Some(header))
 }

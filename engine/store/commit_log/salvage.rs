@@ -1,6 +1,6 @@
 //! Reads a log that cannot be opened.
 
-use super::{FoundFile, LogFile, StoreError, header, read_frames};
+use super::{FoundFile, LogFile, NAME, StoreError, header, read_frames};
 
 /// The frames after `checkpoint` up to the first unreadable one, and the damage. Writes nothing.
 pub(in crate::store) fn salvage(
@@ -9,7 +9,7 @@ pub(in crate::store) fn salvage(
 ) -> (Vec<FoundFile>, Vec<StoreError>) {
     let (mut generations, mut problems) = (Vec::new(), Vec::new());
     for (index, file) in files.iter_mut().enumerate() {
-        match header::read(file.as_mut()) {
+        match header::read(file.as_mut(), NAME) {
             Ok(header) => generations.extend(header.map(|header| (index, header))),
             Err(problem) => problems.push(problem),
         }

@@ -6,10 +6,10 @@ use std::{
 };
 
 use crate::store::{
-    Batch, DiskIndex, Mirror, StoreError, complete_replacement,
+    Batch, DiskIndex, Mirror, StoreError,
+    folder::{complete_replacement, open_error, sibling, size_bytes, swap, synchronize},
     logged::LOG_NAMES,
     records::{Index, RECORDS_AT_ONCE},
-    replace::{bytes, failed, sibling, swap, synchronize},
 };
 
 /// Rebuilds a store's index from its mirror. Returns the folder that keeps the damaged one; an earlier one is deleted.
@@ -26,7 +26,7 @@ pub fn rebuild(folder: &Path) -> Result<PathBuf, StoreError> {
         }
         swap(folder, &damaged, &new)
     };
-    replace().map_err(failed(folder))?;
+    replace().map_err(open_error(folder))?;
     Ok(damaged)
 }
 
@@ -35,7 +35,7 @@ fn rebuild_index(from: &Path, to: &Path) -> Result<(), StoreError> {
     let index = |message: &str| StoreError::Index { folder: from.display().to_string(), message: message.to_owned() };
     let mut mirror = Mirror::found(from)?.ok_or_else(|| index("it has no mirror"))?;
     let target = DiskIndex::open(to)?;
-    target.ensure_space(bytes(from) / 2)?;
+    target.ensure_space(size_bytes(from) / 2)?;
     let mut batch = Batch::default();
     mirror.records(|change| {
         batch.changes.push(change);
@@ -53,5 +53,5 @@ fn rebuild_index(from: &Path, to: &Path) -> Result<(), StoreError> {
         }
         synchronize(to)
     };
-    copy_log().map_err(failed(to))
+    copy_log().map_err(open_error(to))
 }

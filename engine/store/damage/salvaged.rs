@@ -68,7 +68,7 @@ impl SalvagedRecords {
         problems.extend(damage);
         let mut memtable = Memtable::default();
         for (_, bytes) in found.iter().flat_map(commit_log::FoundFile::frames) {
-            match batch_codec::decode(bytes) {
+            match batch_codec::decode(bytes, commit_log::NAME) {
                 Ok(changes) => memtable.extend(changes),
                 Err(problem) => problems.push(problem),
             }

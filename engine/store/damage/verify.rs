@@ -9,7 +9,7 @@ use crate::{
         Record, Store, StoreError, StoredExecution, codec,
         execution_records::{ExecutionRecord, StartRecord, StoredStart, WakeRecord},
         frames::StoredFrame,
-        keys,
+        keys::{self, RecordKind},
         records::all_in_parts,
     },
 };
@@ -43,9 +43,9 @@ impl Store {
         let mut ids = BTreeMap::new();
         all_in_parts(self.records.as_ref(), &[], |records| {
             findings.records += records.len();
-            findings.active += records.iter().filter(|(key, _)| key.starts_with(keys::ACTIVE)).count();
+            findings.active += records.iter().filter(|(key, _)| keys::kind(key) == RecordKind::Wake).count();
             findings.problems.extend(records.iter().filter_map(|record| verify_record(record).err()));
-            let listed = records.iter().filter(|(key, _)| key.starts_with(keys::LISTED));
+            let listed = records.iter().filter(|(key, _)| keys::kind(key) == RecordKind::Listing);
             findings.problems.extend(listed.filter_map(|(key, _)| self.verify_listing(key).err()));
             let named = |(key, _): &Record| Some((keys::execution(key)?.to_owned(), key.clone()));
             ids.extend(records.iter().filter_map(named));
@@ -105,22 +105,26 @@ impl Store {
 
 /// Decodes a record as its key says.
 fn verify_record((key, bytes): &Record) -> Result<(), StoreError> {
-    match key.get(..2) {
-        // The number of the checkpoint.
-        Some(b"m/") if key.as_slice() != keys::FORMAT => Ok(()),
-        Some(b"s/" | b"h/") => codec::decode::<ExecutionRecord<'_>>(key, bytes).map(drop),
-        Some(b"a/") => codec::decode::<WakeRecord<'_>>(key, bytes).map(drop),
-        Some(b"o/") => codec::decode::<StartRecord>(key, bytes).map(drop),
-        Some(b"e/") => codec::decode::<EarlySignal>(key, bytes).map(drop),
-        Some(b"j/") => codec::decode::<Entries>(key, bytes).map(drop),
-        Some(b"t/") => codec::decode::<StoredStart>(key, bytes).map(drop),
-        Some(b"f/") if is_row(key) => codec::decode::<StoredFrame<'_>>(key, bytes).map(drop),
-        _ => codec::json(key, bytes).map(drop),
+    match keys::kind(key) {
+        RecordKind::Checkpoint => Ok(()),
+        RecordKind::Execution => codec::decode::<ExecutionRecord<'_>>(key, bytes).map(drop),
+        RecordKind::Wake => codec::decode::<WakeRecord<'_>>(key, bytes).map(drop),
+        RecordKind::Origin => codec::decode::<StartRecord>(key, bytes).map(drop),
+        RecordKind::EarlySignal => codec::decode::<EarlySignal>(key, bytes).map(drop),
+        RecordKind::Entries => codec::decode::<Entries>(key, bytes).map(drop),
+        RecordKind::Start => codec::decode::<StoredStart>(key, bytes).map(drop),
+        RecordKind::Frame => codec::decode::<StoredFrame<'_>>(key, bytes).map(drop),
+        RecordKind::Format
+        | RecordKind::Input
+        | RecordKind::Definition
+        | RecordKind::Listing
+        | RecordKind::Part
+        | RecordKind::Created
+        | RecordKind::MapRun
+        | RecordKind::MapRunByUuid
+        | RecordKind::Child
+        | RecordKind::ChildEntries
+        | RecordKind::Document
+        | RecordKind::Unknown => codec::json(key, bytes).map(drop),
     }
-}
-
-/// The key of a part has one byte more than the key of its frame.
-fn is_row(key: &[u8]) -> bool {
-    let id_ends = key.iter().position(|byte| *byte == 0);
-    id_ends.is_some_and(|end| key.len() == end + 1 + 8)
 }

@@ -71,7 +71,7 @@ fn redriven(header: &ExecutionHeader, redriven_ms: u64) -> ExecutionHeader {
 fn write(header: &ExecutionHeader, is_new: bool) -> Write {
     let start = StartData { definition: Definition::from(&json!({})), input: Arc::default() };
     let transition =
-        Transition { header: Some(Arc::new(header.clone())), waking_changed: true, ..Transition::default() };
+        Transition { header: Some(Arc::new(header.clone())), wake_fields_changed: true, ..Transition::default() };
     Write {
         execution: header.id.clone(),
         start: is_new.then_some(start),
@@ -143,7 +143,7 @@ fn a_redrive_that_fails_at_once_moves_the_execution() {
     store.commit(&[write(&failed, true)]).unwrap();
     let again = ended(&redriven(&failed, 30), ExecutionStatus::Failed, 30);
     let mut unchanged = write(&again, false);
-    unchanged.transition.waking_changed = false;
+    unchanged.transition.wake_fields_changed = false;
     store.commit(&[unchanged]).unwrap();
     let page = store.list_page("w", of(Some(ExecutionStatus::Failed), Some(true)), None, 10).unwrap();
     assert_eq!(page, [ListPosition { at_ms: 30, id: "e".to_owned() }]);

@@ -93,12 +93,12 @@ impl Shared {
     }
 
     /// Blocks until no checkpoint is in progress.
-    pub(crate) fn wait_until_free(&self) -> Result<(), StoreError> {
-        self.wait_until_free_by(None)
+    pub(crate) fn wait_for_checkpoint(&self) -> Result<(), StoreError> {
+        self.wait_for_checkpoint_by(None)
     }
 
-    /// As [`Shared::wait_until_free`], with an error at `until`.
-    pub(crate) fn wait_until_free_by(&self, until: Option<Instant>) -> Result<(), StoreError> {
+    /// As [`Shared::wait_for_checkpoint`], with an error at `until`.
+    pub(crate) fn wait_for_checkpoint_by(&self, until: Option<Instant>) -> Result<(), StoreError> {
         let mut progress = self.progress();
         while progress.busy && progress.failure.is_none() {
             progress = match until.map(|until| until.saturating_duration_since(Instant::now())) {

@@ -26,9 +26,9 @@ impl FramesFile {
         Ok(FramesFile { file, header })
     }
 
-    /// Opens a file; `None` if it was never prepared.
-    pub fn open(mut file: Box<dyn LogFile>) -> Result<Option<Self>, StoreError> {
-        let header = header::read(file.as_mut())?;
+    /// Opens a file of `log`, which an error names; `None` if it was never prepared.
+    pub fn open(mut file: Box<dyn LogFile>, log: &str) -> Result<Option<Self>, StoreError> {
+        let header = header::read(file.as_mut(), log)?;
         Ok(header.map(|header| FramesFile { file, header }))
     }
 

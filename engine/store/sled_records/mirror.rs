@@ -12,7 +12,7 @@ use std::{
 use super::frames_file::FramesFile;
 use crate::store::{
     Batch, StoreError, batch_codec,
-    commit_log::{DiskFile, LogFile},
+    commit_log::{DiskFile, LogFile, frame},
     records::{Change, ChangeRef},
 };
 
@@ -194,10 +194,10 @@ fn packed(changes: &[ChangeRef<'_>]) -> Vec<u8> {
 fn unpacked(packed: &[u8], number: u64) -> Result<Vec<Change>, StoreError> {
     let wrong = |message: String| damaged(format!("log frame {number}: {message}"));
     match packed.split_first() {
-        Some((&PLAIN, bytes)) => batch_codec::decode(bytes),
+        Some((&PLAIN, bytes)) => batch_codec::decode(bytes, NAME),
         Some((&PACKED, bytes)) => {
             let bytes = lz4_flex::decompress_size_prepended(bytes).map_err(|error| wrong(error.to_string()))?;
-            batch_codec::decode(&bytes)
+            batch_codec::decode(&bytes, NAME)
         }
         _ => Err(wrong("it is written in a way that this program does not know".to_owned())),
     }
@@ -210,11 +210,11 @@ fn existing(path: &Path) -> Result<Option<FramesFile>, StoreError> {
     let unreadable =
         |error: io::Error| StoreError::Read { message: format!("{}: {error}", path.display()), kind: error.kind() };
     let file = DiskFile::open(path).map_err(unreadable)?;
-    FramesFile::open(Box::new(file))
+    FramesFile::open(Box::new(file), NAME)
 }
 
 fn damaged(message: String) -> StoreError {
-    StoreError::Damaged { key: NAME.to_owned(), message }
+    frame::damaged(NAME, message)
 }
 
 /// A number that is different for different bytes of a store.

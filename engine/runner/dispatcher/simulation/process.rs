@@ -179,9 +179,9 @@ impl SimulatedProcess {
         self.dispatcher.timers.next_ms()
     }
 
-    pub fn time_came(&mut self, random: &mut SimulatedRng) {
+    pub fn timer_fired(&mut self, random: &mut SimulatedRng) {
         self.dispatcher.prefetch_due();
-        self.dispatcher.time_came();
+        self.dispatcher.timer_fired();
         self.commit_inline(random);
     }
 

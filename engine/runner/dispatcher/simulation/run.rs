@@ -223,7 +223,7 @@ impl Run {
             _ => self.now_ms + self.random.below(2_000) as u64,
         };
         self.clock.set(self.now_ms);
-        process.time_came(&mut self.random);
+        process.timer_fired(&mut self.random);
         self.answers_come();
         self.people_act();
         Ok(())
@@ -294,9 +294,9 @@ impl Run {
         for id in due {
             self.people.remove(&id);
             self.world.repair(&id);
-            process.inbox.push_back(Message::Drive {
+            process.inbox.push_back(Message::Resume {
                 id,
-                resume: Some(Resume { environment: None, from: Vec::new(), only_unfinished: false }),
+                resume: Resume { environment: None, from: Vec::new(), only_unfinished: false },
                 reply: oneshot::channel().0,
             });
         }

@@ -1,5 +1,5 @@
-//! Replaces a store's folder with a new one: by a compaction, because sled never shrinks its file, or by `damage/rebuild.rs`, because the
-//! index is damaged. The caller owns the store, and no process has it open.
+//! The folder of a store: its siblings while a new one replaces it, its size, its durability. The caller owns the store, and no process has
+//! it open.
 
 use std::{
     fs::{self, File},
@@ -7,21 +7,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    DiskIndex, LoggedRecords, Records, StoreError,
-    logged::checkpoint::CHECKPOINT,
-    records::{Index, all_in_parts},
-};
+use super::StoreError;
 
+/// The folder beside a store's with another ending: `new`, `old` or `damaged`.
 pub(super) fn sibling(folder: &Path, ending: &str) -> PathBuf {
     folder.with_extension(ending)
 }
 
-pub(super) fn failed(folder: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
+/// Converts a system error to that of a folder.
+pub(super) fn open_error(folder: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
     |error| StoreError::open_error(folder, &error)
 }
 
-/// Completes or reverts an interrupted [`compact`] or [`super::rebuild`]: afterwards the folder is the old one or the new one.
+/// Completes or reverts an interrupted [`super::compact()`] or [`super::rebuild`]: afterwards the folder is the old one or the new one.
 ///
 /// # Errors
 /// The folders cannot be moved.
@@ -41,20 +39,10 @@ pub fn complete_replacement(folder: &Path) -> Result<(), StoreError> {
         }
         Ok(())
     };
-    repair().map_err(failed(folder))
+    repair().map_err(open_error(folder))
 }
 
-/// Copies a store's records into a new folder that replaces it. After a crash the folder is the old one or the new one.
-///
-/// # Errors
-/// The disk is full, or the folders cannot be read, written or moved; then the store is as it was.
-pub fn compact(folder: &Path) -> Result<(), StoreError> {
-    complete_replacement(folder)?;
-    let (new, old) = (sibling(folder, "new"), sibling(folder, "old"));
-    copy(folder, &new).inspect_err(|_| drop(fs::remove_dir_all(&new)))?;
-    swap(folder, &old, &new).and_then(|()| fs::remove_dir_all(&old)).map_err(failed(folder))
-}
-
+/// Moves a store's folder to `old`, and `new` to its path.
 pub(super) fn swap(folder: &Path, old: &Path, new: &Path) -> io::Result<()> {
     fs::rename(folder, old)?;
     fs::rename(new, folder)?;
@@ -62,25 +50,9 @@ pub(super) fn swap(folder: &Path, old: &Path, new: &Path) -> io::Result<()> {
 }
 
 /// The size of a folder's files, in bytes.
-pub(super) fn bytes(folder: &Path) -> u64 {
+pub(super) fn size_bytes(folder: &Path) -> u64 {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     files.filter_map(|file| file.metadata().ok()).filter(fs::Metadata::is_file).map(|data| data.len()).sum()
-}
-
-fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let (source, target) = (LoggedRecords::open(from)?, DiskIndex::open(to)?);
-    // Records that the store lost without an error would be lost for good.
-    source.scrub()?.into_iter().next().map_or(Ok(()), Err)?;
-    target.ensure_space(bytes(from) / 2)?;
-    all_in_parts(&source, &[], |records| {
-        // The log of the new folder is new, and so is the sequence of its commits.
-        let kept = records.iter().filter(|(key, _)| key != CHECKPOINT);
-        let kept: Vec<_> = kept.map(|(key, value)| (&key[..], Some(&value[..]))).collect();
-        target.write(&kept)
-    })?;
-    target.synchronize()?;
-    drop(target);
-    synchronize(to).map_err(failed(to))
 }
 
 /// Returns when a folder's files and their names are durable.
