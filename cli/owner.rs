@@ -3,9 +3,9 @@
 
 mod backend;
 mod description;
+mod ending_owner;
 mod local;
 mod opening;
-mod passing;
 mod retry_limit;
 mod stream;
 mod take_over;
@@ -62,7 +62,7 @@ pub struct Handle {
     /// The execution that this process watches.
     watched: OnceLock<String>,
     /// How long this process still waits for owners that are about to end, over all its calls.
-    passing_wait_left: Mutex<Duration>,
+    end_wait_left: Mutex<Duration>,
 }
 
 /// The response of a call.
@@ -148,7 +148,7 @@ impl Handle {
             awaited_owner: Mutex::default(),
             acts_in,
             watched: OnceLock::new(),
-            passing_wait_left: Mutex::new(passing::WAIT_MAX),
+            end_wait_left: Mutex::new(ending_owner::WAIT_MAX),
         }
     }
 

@@ -4,6 +4,7 @@
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use api::{
+    OwnerKind,
     flow::{DescribeExecutionResponse, LATEST, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest},
     view::{Doing, StateView, View, outer_paths},
 };
@@ -306,7 +307,7 @@ fn global() -> Result<Global, CliError> {
 
 /// The answer, or nothing where there is none in time: a completion reports no errors.
 fn ask<T: Default>(answer: impl Future<Output = Result<T, CliError>>) -> T {
-    this_process::name("completions");
+    this_process::name("completions", OwnerKind::Other);
     let Ok(runtime) = runtime::new() else { return T::default() };
     let answered = runtime.block_on(async { tokio::time::timeout(TIME_MAX, answer).await });
     runtime.shutdown_background();
