@@ -7,7 +7,10 @@ use engine::{
 };
 
 use super::{Doing, StateView, View, is_inside, paths::PathRange};
-use crate::{REFUSED, flow::REJECTED};
+use crate::{
+    REFUSED,
+    flow::{REJECTED, rejected_by},
+};
 
 /// The remedy for an execution that did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +105,15 @@ impl View {
         Some(self.entered_alone(rejected))
     }
 
+    /// Whether the rejection of a state by a user ended the execution: the state's failure did, or a runbook ended after the steps for that
+    /// case.
+    pub fn was_ended_by_rejection(&self, state_path: &str, user: &str) -> bool {
+        let begin = format!("{} ", rejected_by(state_path, user));
+        self.failure.as_ref().is_some_and(|(error, cause)| {
+            [REJECTED, Self::RUNBOOK_NOT_COMPLETED].contains(&error.as_str()) && cause.starts_with(&begin)
+        })
+    }
+
     /// The path at which an execution can enter a state again: its own, or that of the Parallel or Map around it.
     fn entered_alone<'v>(&'v self, state: &'v StateView) -> &'v str {
         let path = state.path.as_str();
@@ -188,7 +200,8 @@ impl StateView {
     }
 }
 
-/// Whether the Task failed before its call because its activity does not exist: a resume continues once it is created.
+/// Whether the Task failed before its call because its activity does not exist: a resume continues once it is created. The journal has
+/// only the cause, as Step Functions writes it; `api/tests/activities.rs` compares this with the machine's causes.
 fn names_missing_activity(failure: &StepFailure) -> bool {
     let StepFailure { error, cause, .. } = failure;
     error == "States.Runtime" && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")

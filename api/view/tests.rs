@@ -8,6 +8,7 @@ use engine::{
 use serde_json::json;
 
 use super::*;
+use crate::flow::rejected_by;
 
 fn view(definition: &Value) -> View {
     let machine = asl::parse(definition).unwrap();
@@ -176,12 +177,14 @@ fn a_caught_failure_is_not_what_the_execution_failed_with() {
 fn a_runbook_that_is_not_completed_continues_at_the_rejected_step() {
     let mut view = rolled_back();
     assert_eq!(view.rejected_before_fail(), None, "after another error the caught state may be long past");
-    let cause = "\"Deploy/Ask\" was rejected by ann";
-    let failure = StepFailure { cause: cause.to_owned(), ..plain("Approval.Rejected") };
+    let cause = format!("{} on desk", rejected_by("Deploy/Ask", "ann"));
+    let failure = StepFailure { cause: cause.clone(), ..plain("Approval.Rejected") };
     view.states.get_mut("Deploy/Ask").unwrap().doing = Doing::Caught { stopped_ms: 4_000, attempt: 1, failure };
     view.failure =
         Some((View::RUNBOOK_NOT_COMPLETED.to_owned(), format!("{cause}. The steps for that case are done.")));
     assert_eq!(view.state_before_fail(), Some("Deploy/Ask"));
+    let ended_by = |state_path, user| view.was_ended_by_rejection(state_path, user);
+    assert!(ended_by("Deploy/Ask", "ann") && !ended_by("Deploy/Ask", "an") && !ended_by("Deploy/Check", "ann"));
     view.failure = Some((View::RUNBOOK_NOT_COMPLETED.to_owned(), "\"Check\" was rejected".to_owned()));
     assert_eq!(view.rejected_before_fail(), None, "another step was rejected");
 }

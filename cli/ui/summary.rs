@@ -196,11 +196,7 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
 /// `rejected`: the path of the approval's state, and the user.
 pub fn line_after_rejection(view: &View, display_status: &str, now_ms: u64, rejected: (&str, &str)) -> String {
     let (state_path, user) = rejected;
-    let begin = format!("\"{state_path}\" was rejected by {user} ");
-    let repeats = |(error, cause): &(String, String)| {
-        [REJECTED, View::RUNBOOK_NOT_COMPLETED].contains(&error.as_str()) && cause.starts_with(&begin)
-    };
-    if !view.failure.as_ref().is_some_and(repeats) {
+    if !view.was_ended_by_rejection(state_path, user) {
         return display_line(view, display_status, now_ms);
     }
     let (took, id) = (duration(view.took_ms(now_ms)), quote_name(&view.id));
@@ -258,7 +254,7 @@ fn rejections<'v>(view: &'v View, cause: &str) -> Vec<&'v str> {
     let mut found: Vec<&str> = Vec::new();
     for state in view.order.iter().filter_map(|path| view.states.get(path)) {
         if let Doing::Caught { failure, .. } = &state.doing
-            && failure.error == api::flow::REJECTED
+            && failure.error == REJECTED
             && !cause.contains(&failure.cause)
             && !found.contains(&failure.cause.as_str())
         {
@@ -291,7 +287,7 @@ fn instructions(view: &View) -> Vec<String> {
         .map_or_else(String::new, |file| format!(" {}", shell::quote_word(file)));
     let line = match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
-        (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
+        (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == REJECTED) => {
             format!("  To ask once more:   flow resume {id}{OPTIONS}")
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
