@@ -6,7 +6,7 @@ use engine::{
     step::ErrorClass,
 };
 
-use super::{Doing, StateView, View, is_inside, paths::PathRange};
+use super::{StateStatus, StateView, View, is_inside, paths::PathRange};
 use crate::{
     REFUSED,
     flow::{REJECTED, rejected_by},
@@ -45,7 +45,7 @@ impl View {
         let failed = self.failed_state().and_then(|state| Some((state, state.failure()?)));
         let repeats = match failed {
             Some((state, failure)) => repeats(state, failure),
-            None => self.failure.as_ref().is_some_and(|(error, _)| OF_THE_DEFINITION.contains(&error.as_str())),
+            None => self.failure.as_ref().is_some_and(|failure| OF_THE_DEFINITION.contains(&failure.error.as_str())),
         };
         match failed {
             _ if repeats => Remedy::StartAgain,
@@ -63,7 +63,7 @@ impl View {
 
     /// Whether the workflow refused its input or its environment.
     pub fn was_refused(&self) -> bool {
-        self.failure.as_ref().is_some_and(|(error, _)| error == REFUSED)
+        self.failure.as_ref().is_some_and(|failure| failure.error == REFUSED)
     }
 
     /// The Fail state that ended the execution; `None` if none did.
@@ -93,9 +93,10 @@ impl View {
     /// The path of the rejected step after which a runbook ended with [`View::RUNBOOK_NOT_COMPLETED`]: the steps for that case are done,
     /// and the runbook continues where it was rejected. The cause begins with that of the rejection.
     pub fn rejected_before_fail(&self) -> Option<&str> {
-        let (_, cause) = self.failure.as_ref().filter(|(error, _)| error == Self::RUNBOOK_NOT_COMPLETED)?;
-        let is_rejection = |state: &&StateView| match &state.doing {
-            Doing::Caught { failure, .. } => {
+        let ErrorAndCause { cause, .. } =
+            self.failure.as_ref().filter(|failure| failure.error == Self::RUNBOOK_NOT_COMPLETED)?;
+        let is_rejection = |state: &&StateView| match &state.status {
+            StateStatus::Caught { failure, .. } => {
                 let is_task = state.state_type == StateType::Task;
                 is_task && failure.error == REJECTED && cause.starts_with(failure.cause.as_str())
             }
@@ -109,7 +110,7 @@ impl View {
     /// case.
     pub fn was_ended_by_rejection(&self, state_path: &str, user: &str) -> bool {
         let begin = format!("{} ", rejected_by(state_path, user));
-        self.failure.as_ref().is_some_and(|(error, cause)| {
+        self.failure.as_ref().is_some_and(|ErrorAndCause { error, cause }| {
             [REJECTED, Self::RUNBOOK_NOT_COMPLETED].contains(&error.as_str()) && cause.starts_with(&begin)
         })
     }
@@ -159,12 +160,12 @@ impl View {
             self.unhandled_failure = None;
         }
         for state in self.states_inside(path) {
-            if matches!(state.doing, Doing::Exited { .. } | Doing::Caught { .. }) {
+            if matches!(state.status, StateStatus::Exited { .. } | StateStatus::Caught { .. }) {
                 continue;
             }
             state.abandoned = true;
-            if !matches!(state.doing, Doing::Stopped { .. }) {
-                state.doing = Doing::Stopped { stopped_ms: at_ms };
+            if !matches!(state.status, StateStatus::Stopped { .. }) {
+                state.status = StateStatus::Stopped { stopped_ms: at_ms };
             }
         }
     }
@@ -172,20 +173,21 @@ impl View {
     /// A `Catch` of a state handles its failure. The states inside it that failed keep their failures.
     pub(super) fn catch(&mut self, path: &str, failure: &StepFailure, at_ms: u64) {
         for state in self.states_inside(path) {
-            if let Doing::Failed { stopped_ms, attempt, failure } = &state.doing {
-                state.doing = Doing::Caught { stopped_ms: *stopped_ms, attempt: *attempt, failure: failure.clone() };
+            if let StateStatus::Failed { stopped_ms, attempt, failure } = &state.status {
+                state.status =
+                    StateStatus::Caught { stopped_ms: *stopped_ms, attempt: *attempt, failure: failure.clone() };
             }
         }
         self.abandon_inner_states(path, at_ms);
         if let Some(state) = self.states.get_mut(path) {
-            state.doing = Doing::Caught { stopped_ms: at_ms, attempt: state.attempt, failure: failure.clone() };
+            state.status = StateStatus::Caught { stopped_ms: at_ms, attempt: state.attempt, failure: failure.clone() };
         }
     }
 
     /// A state is aborted because another one failed. The state that failed keeps its failure.
     pub(super) fn stop(&mut self, path: &str, at_ms: u64) {
-        if self.states.get(path).is_some_and(|state| !state.doing.is_left() && state.failure().is_none()) {
-            self.set(path, Doing::Stopped { stopped_ms: at_ms });
+        if self.states.get(path).is_some_and(|state| !state.status.is_left() && state.failure().is_none()) {
+            self.set(path, StateStatus::Stopped { stopped_ms: at_ms });
         }
     }
 }
@@ -193,10 +195,25 @@ impl View {
 impl StateView {
     /// Its failure, if it failed, and no `Retry` and no `Catch` has handled it.
     pub fn failure(&self) -> Option<&StepFailure> {
-        match &self.doing {
-            Doing::Failed { failure, .. } => Some(failure),
+        match &self.status {
+            StateStatus::Failed { failure, .. } => Some(failure),
             _ => None,
         }
+    }
+}
+
+/// How a view is written: the error and the cause as a pair.
+pub(super) mod as_pair {
+    use engine::journal::ErrorAndCause;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(failure: &Option<ErrorAndCause>, serializer: S) -> Result<S::Ok, S::Error> {
+        failure.as_ref().map(|ErrorAndCause { error, cause }| (error, cause)).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ErrorAndCause>, D::Error> {
+        let pair = Option::<(String, String)>::deserialize(deserializer)?;
+        Ok(pair.map(|(error, cause)| ErrorAndCause { error, cause }))
     }
 }
 

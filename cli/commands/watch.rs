@@ -193,7 +193,7 @@ async fn show_rest(handle: &Handle, view: &mut View, display: &mut Display) -> R
         }
         for entry in entries {
             let event = RunnerEvent::Entry { execution: view.id.clone(), entry };
-            view.see(&event);
+            view.apply_event(&event);
             display.event(view, &event);
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use api::{
     Fault, flow,
-    view::{Doing, View, Wait, is_inside},
+    view::{StateStatus, View, Wait, is_inside},
 };
 use engine::{
     journal::{EntryContent, HistoryEventDetails as Details, state_path},
@@ -184,17 +184,17 @@ fn is_for_tokens_only(asked: &Instructions) -> bool {
 pub(super) fn mark(known: &Known, view: &mut View) {
     for task in scheduled(known) {
         let Some(state) = view.states.get_mut(&task.path) else { continue };
-        if !matches!(state.doing, Doing::Parked { .. }) {
+        if !matches!(state.status, StateStatus::Parked { .. }) {
             continue;
         }
         let deadline_ms = task.deadline_ms;
-        state.doing = match task.question(&known.definition) {
+        state.status = match task.question(&known.definition) {
             Some(question) => {
                 let reason = match is_for_tokens_only(&question) {
                     true => format!("{}: {ONLY_WITH_TOKENS}", question.sentence),
                     false => WAITS_FOR_ANSWER.to_owned(),
                 };
-                Doing::Waiting(Wait {
+                StateStatus::Waiting(Wait {
                     reason,
                     polled_ms: task.since_ms,
                     // Nothing polls it.
@@ -203,7 +203,7 @@ pub(super) fn mark(known: &Known, view: &mut View) {
                     instructions: Some(question).filter(|question| !is_for_tokens_only(question)),
                 })
             }
-            None => Doing::Parked { deadline_ms },
+            None => StateStatus::Parked { deadline_ms },
         };
     }
 }

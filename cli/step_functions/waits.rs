@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::view::{Doing, StateView, View, is_inside};
+use api::view::{StateStatus, StateView, View, is_inside};
 use engine::{
     asl::{self, StateKind, TemplateData, Wait, each_state, find_state},
     journal::{EntryContent, HistoryEventDetails as Details, StateType, state_path},
@@ -24,11 +24,11 @@ pub(super) fn mark(known: &Known, view: &mut View) -> bool {
     questions::mark(known, view);
     for state in view.states.values_mut() {
         if state.state_type == StateType::Wait
-            && state.doing == Doing::Running
+            && state.status == StateStatus::Running
             && let Some(due_ms) =
                 due_ms(&known.definition, &state.name, state.entered_ms).or_else(|| computed_due_ms(known, state))
         {
-            state.doing = Doing::Sleeping { due_ms };
+            state.status = StateStatus::Sleeping { due_ms };
         }
     }
     waits_for_worker
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_wait_sleeps_until_its_end() {
         let view = marked(&json!({ "Type": "Wait", "Seconds": 3 }), &[event(1, "WaitStateEntered")]);
-        assert_eq!(view.states["A"].doing, Doing::Sleeping { due_ms: 4_000 });
+        assert_eq!(view.states["A"].status, StateStatus::Sleeping { due_ms: 4_000 });
     }
 
     #[test]
@@ -189,8 +189,8 @@ mod tests {
             let first = json!({ "Type": "Pass", "Next": "A", "Assign": { "pause": 7, "later": 8 } });
             let definition = json!({ "StartAt": "Assign", "States": { "Assign": first, "A": wait } });
             let view = marked_in(&definition, &[assign, entered]);
-            match &view.states["A"].doing {
-                Doing::Sleeping { due_ms } => Some(*due_ms),
+            match &view.states["A"].status {
+                StateStatus::Sleeping { due_ms } => Some(*due_ms),
                 _ => None,
             }
         };
@@ -233,11 +233,11 @@ mod tests {
             (scheduled.data, scheduled.timeout_seconds) = (Some(payload(prompt).to_string()), Some(60));
             let task = json!({ "Type": "Task", "Parameters": parameters });
             let events = [event(1, "TaskStateEntered"), scheduled, event(3, "TaskSubmitted")];
-            marked(&task, &events).states["A"].doing.clone()
+            marked(&task, &events).states["A"].status.clone()
         };
-        let Doing::Waiting(wait) = asked(&json!("Go?")) else { panic!("no question") };
+        let StateStatus::Waiting(wait) = asked(&json!("Go?")) else { panic!("no question") };
         assert_eq!((wait.deadline_ms, wait.instructions.unwrap().sentence), (Some(62_000), "Go?".to_owned()));
-        assert_eq!(asked(&Value::Null), Doing::Parked { deadline_ms: Some(62_000) });
+        assert_eq!(asked(&Value::Null), StateStatus::Parked { deadline_ms: Some(62_000) });
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl<'c> Follow<'c> {
                     if matches!(event, RunnerEvent::Entry { .. }) {
                         self.proceeded_ms = self.clock.now_ms();
                     }
-                    view.see(&event);
+                    view.apply_event(&event);
                     display.event(view, &event);
                     if let Some(stop) = self.stop(view, &event) {
                         return Ok(Some(stop));
@@ -188,8 +188,8 @@ impl<'c> Follow<'c> {
         self.frames_read = Some(tokio::time::Instant::now());
         // Without an answer the display shows what the journal records until the next read.
         if let Ok(described) = handle.describe(&view.id, false).await {
-            view.see_due_times(&described.frames);
-            view.see_due_times_of(&described.view);
+            view.apply_due_times(&described.frames);
+            view.apply_due_times_of(&described.view);
         }
     }
 
