@@ -76,7 +76,7 @@ impl Handle {
     ///
     /// # Errors
     /// The refusal, if the execution has not ended; or the store cannot be read.
-    pub(super) async fn reader_of_the_end(&self, refusal: CliError) -> Result<Arc<Backend>, CliError> {
+    pub(super) async fn read_only_after_end(&self, refusal: CliError) -> Result<Arc<Backend>, CliError> {
         let concerns_watch = refusal.fault.as_deref().is_some_and(concerns_credentials);
         let Some(id) = self.watched.get().filter(|_| concerns_watch) else { return Err(refusal) };
         let reader = backend::open(&self.environments, Purpose::Read, &[]).await?;
@@ -103,10 +103,10 @@ impl Handle {
     async fn refusal(&self, id: &str, owner: Option<String>, environment: &Value) -> Result<Option<Refusal>, CliError> {
         let Err(error) = self.compare(environment).await else { return Ok(None) };
         let Some(owner) = owner.filter(|_| lacks_credentials(&error)) else {
-            return Err(interrupted(id, self.of_owner(error, environment).await));
+            return Err(interrupted(id, self.name_owner_in(error, environment).await));
         };
         self.verify_this_process(environment).await.map_err(|own| interrupted(id, own))?;
-        let error = self.of_owner(error, environment).await;
+        let error = self.name_owner_in(error, environment).await;
         Ok(Some(Refusal { owner, error }))
     }
 

@@ -97,7 +97,7 @@ impl Handle {
     pub(super) async fn verify(&self, environment: &Value) -> Result<(), CliError> {
         match self.compare(environment).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.of_owner(error, environment).await),
+            Err(error) => Err(self.name_owner_in(error, environment).await),
         }
     }
 
@@ -141,7 +141,7 @@ impl Handle {
     }
 
     /// Names the owner of the store in an error about its credentials, if it is another process: a login of this user does not give it any.
-    pub async fn of_owner(&self, error: CliError, environment: &Value) -> CliError {
+    pub async fn name_owner_in(&self, error: CliError, environment: &Value) -> CliError {
         let Some(kind) = error.fault.clone().filter(|kind| concerns_credentials(kind)) else { return error };
         let Some(owner) = self.owner_elsewhere().await else { return error };
         let what = match kind.as_str() {
