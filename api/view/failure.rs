@@ -3,7 +3,7 @@
 use engine::{
     journal::{ErrorAndCause, StateType, StepFailure},
     machine::ExecutionStatus,
-    step::ErrorClass,
+    step::{ErrorClass, error_names},
 };
 
 use super::{StateStatus, StateView, View, is_inside, paths::PathRange};
@@ -26,14 +26,14 @@ pub enum Remedy {
 /// Errors of the interpreter. They depend on pinned definition and data (Amazon States Language specification,
 /// "Predefined Error Codes"; Developer Guide, "Error names").
 const OF_THE_DEFINITION: [&str; 8] = [
-    "States.QueryEvaluationError",
-    "States.ParameterPathFailure",
-    "States.ResultPathMatchFailure",
-    "States.IntrinsicFailure",
-    "States.NoChoiceMatched",
-    "States.BranchFailed",
-    "States.Runtime",
-    "States.DataLimitExceeded",
+    error_names::QUERY_EVALUATION_ERROR,
+    error_names::PARAMETER_PATH_FAILURE,
+    error_names::RESULT_PATH_MATCH_FAILURE,
+    error_names::INTRINSIC_FAILURE,
+    error_names::NO_CHOICE_MATCHED,
+    error_names::BRANCH_FAILED,
+    error_names::RUNTIME,
+    error_names::DATA_LIMIT_EXCEEDED,
 ];
 
 impl View {
@@ -221,7 +221,7 @@ pub(super) mod as_pair {
 /// only the cause, as Step Functions writes it; `api/tests/activities.rs` compares this with the machine's causes.
 fn names_missing_activity(failure: &StepFailure) -> bool {
     let StepFailure { error, cause, .. } = failure;
-    error == "States.Runtime" && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")
+    error == error_names::RUNTIME && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")
 }
 
 /// Whether the failure's hint asks for a new run. Hints of earlier versions name a resume beside it.
@@ -242,7 +242,7 @@ fn repeats(state: &StateView, failure: &StepFailure) -> bool {
         // A new call may return data that the following expressions accept.
         StateType::Task if state.answered => false,
         // The call was scheduled: a missing resource of it, such as an activity, can be created.
-        StateType::Task if state.called && failure.error == "States.Runtime" => false,
+        StateType::Task if state.called && failure.error == error_names::RUNTIME => false,
         StateType::Task if names_missing_activity(failure) => false,
         StateType::Task | StateType::Parallel | StateType::Map => OF_THE_DEFINITION.contains(&failure.error.as_str()),
     }
