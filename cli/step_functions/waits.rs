@@ -10,7 +10,7 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Known, questions};
+use super::{CachedExecution, questions};
 
 /// The fields of a Wait that decide when it ends.
 const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
@@ -18,7 +18,7 @@ const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "Timestamp
 const RANDOM: [&str; 2] = ["$random", "$uuid"];
 
 /// Marks the states of a complete view that wait. Returns whether any waits for a worker.
-pub(super) fn mark(known: &Known, view: &mut View) -> bool {
+pub(super) fn mark(known: &CachedExecution, view: &mut View) -> bool {
     let waits_for_worker = known.history.mark_waits_for_workers(view);
     known.history.mark_approvals(view, &known.arn);
     questions::mark(known, view);
@@ -50,7 +50,7 @@ fn timestamp_ms(text: &str) -> Option<u64> {
 
 /// The end of a Wait state whose definition has it as a path or an expression, from the state's input and the variables in the history;
 /// `None` if it reads something else, or may take long to evaluate.
-fn computed_due_ms(known: &Known, state: &StateView) -> Option<u64> {
+fn computed_due_ms(known: &CachedExecution, state: &StateView) -> Option<u64> {
     let definition = find_state(&known.definition, &state.name)?;
     let texts: Vec<&str> = END_FIELDS.iter().filter_map(|field| definition.get(field)?.as_str()).collect();
     let is_random = texts.iter().any(|text| RANDOM.iter().any(|word| text.contains(word)));
@@ -105,7 +105,7 @@ fn assigned_names(state: &Value) -> Vec<&str> {
 }
 
 /// The input with which a state was entered last, and the variables that it sees: those of its frame and of the frames around it.
-fn scope_of(known: &Known, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
+fn scope_of(known: &CachedExecution, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
     let mut found = None;
     let mut assigned: Vec<(&str, &Map<String, Value>)> = Vec::new();
     for entry in known.history.entries() {
@@ -161,7 +161,7 @@ mod tests {
         let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
         let mut view = View::new(&header(&arn, &RemoteExecution::default()), &definition);
         history.entries().iter().for_each(|entry| view.fold(entry));
-        mark(&Known { arn, definition, history, shown: 0 }, &mut view);
+        mark(&CachedExecution { arn, definition, history, shown: 0 }, &mut view);
         view
     }
 
