@@ -56,7 +56,7 @@ pub(super) fn inspect(trial: &TestedState, state: &Value, input: &Value, outcome
 
 /// Which rule of `Retry` or `Catch` names the failure, also if its attempts are used up.
 fn rule(state: &Value, list: &str, outcome: &Outcome) -> Option<usize> {
-    let (error, _) = outcome.failure.as_ref().filter(|(error, _)| error != error_names::RUNTIME)?;
+    let error = &outcome.failure.as_ref().filter(|failure| failure.error != error_names::RUNTIME)?.error;
     let names = |rule: &Value| {
         let names = rule["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
         names.into_iter().any(|name| name == error || name == error_names::ALL || name == error_names::TASK_FAILED)
