@@ -244,8 +244,9 @@ mod tests {
     fn is_over(no_wait: Option<u64>, at_step_functions: bool, now_ms: u64) -> bool {
         let no_wait = no_wait.map(Duration::from_secs);
         let watch = Watch { no_wait, is_one_of_many: false };
-        let begun = Follow::begin(watch, at_step_functions, 0, 0, &At(5_000));
-        Follow { clock: &At(now_ms), ..begun }.is_over()
+        let (begun, now) = (At(5_000), At(now_ms));
+        let follow = Follow::begin(watch, at_step_functions, 0, 0, &begun);
+        Follow { clock: &now, ..follow }.is_over()
     }
 
     #[test]
