@@ -87,3 +87,17 @@ pub(super) fn json<'b>(key: &[u8], bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, Sto
 pub(super) fn damaged(key: &[u8], message: String) -> StoreError {
     StoreError::Damaged { key: String::from_utf8_lossy(key).replace('\0', "#"), message }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EARLIER_FORMATS, FORMAT};
+
+    #[test]
+    fn a_store_of_each_earlier_format_is_kept() {
+        let kept = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/stores");
+        for format in EARLIER_FORMATS {
+            assert!(kept.join(format!("format-{format}.tgz")).exists(), "format {format}");
+        }
+        assert_eq!(EARLIER_FORMATS.last(), Some(&(FORMAT - 1)));
+    }
+}

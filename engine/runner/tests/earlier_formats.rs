@@ -19,10 +19,10 @@ async fn close(handle: RunnerHandle) {
     store.close(CLOSE_MAX).unwrap();
 }
 
-/// `tests/stores` has stores of formats 2 and 3, each with three executions that succeeded, one that is due, and one that waits for a year.
+/// `tests/stores` has a store of each earlier format, with three executions that succeeded, one that is due, and one that waits for years.
 #[tokio::test]
 async fn an_execution_of_every_earlier_format_continues_in_another_environment() {
-    for format in ["format-2.tgz", "format-3.tgz"] {
+    for format in ["format-2.tgz", "format-3.tgz", "format-4.tgz"] {
         let home = tempfile::tempdir().unwrap();
         let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/stores").join(format);
         let unpacked = Command::new("tar").arg("-xzf").arg(packed).arg("-C").arg(home.path()).status().unwrap();
