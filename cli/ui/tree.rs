@@ -230,7 +230,7 @@ fn section_row(shown: &Shown, state: &StateView, contents: &Contents<'_>) -> Row
     };
     let mut pieces = view.maps.get(&state.path).map(map_pieces).unwrap_or_default();
     match &state.status {
-        StateStatus::Exited { .. } => pieces.extend(made_in(contents).map(|made| (2, made))),
+        StateStatus::Exited { .. } => pieces.extend(changed_in(contents).map(|changed| (2, changed))),
         StateStatus::Stopped { .. } if ended_it => {}
         StateStatus::Stopped { .. } => pieces.push((2, "stopped".to_owned())),
         _ => pieces.extend(detail::pieces(state, shown.driven(), now_ms)),
@@ -261,7 +261,7 @@ fn map_pieces(map: &MapProgress) -> Vec<(u8, String)> {
     pieces
 }
 
-fn made_in(contents: &Contents<'_>) -> Option<String> {
+fn changed_in(contents: &Contents<'_>) -> Option<String> {
     let mut changes: Vec<&StepChange> = contents.changes.clone();
     // What costs is what the section is about: the instance, not its key pair.
     changes.sort_by_key(|step| !step.change.billed);
