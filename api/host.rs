@@ -55,4 +55,80 @@ pub struct OwnerDescription {
     pub profile: Option<String>,
     /// Whether it only reads, and drives nothing.
     pub only_reads: bool,
+    /// What it does. An owner of an earlier version does not say: [`OwnerDescription::kind`] derives it.
+    pub kind: Option<OwnerKind>,
+}
+
+/// What the command of an owner does with the executions of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OwnerKind {
+    /// Drives executions until a signal ends it.
+    Server,
+    /// Drives executions, and ends after its own.
+    Driver,
+    /// Drives no executions of its own, and ends soon. Also a kind that a later version adds.
+    #[serde(other)]
+    Other,
+}
+
+impl OwnerKind {
+    /// The kind of an owner of an earlier version, which describes only its command.
+    fn of_command(command: &str) -> Self {
+        match command.split(' ').nth(1) {
+            Some("serve") => OwnerKind::Server,
+            Some("run" | "resume") => OwnerKind::Driver,
+            _ => OwnerKind::Other,
+        }
+    }
+}
+
+impl OwnerDescription {
+    /// What it does.
+    pub fn kind(&self) -> OwnerKind {
+        self.kind.unwrap_or_else(|| OwnerKind::of_command(&self.command))
+    }
+
+    /// Whether it drives executions.
+    pub fn drives(&self) -> bool {
+        !self.only_reads && matches!(self.kind(), OwnerKind::Server | OwnerKind::Driver)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::{Value, json};
+
+    use super::{OwnerDescription, OwnerKind};
+
+    fn read(description: Value) -> OwnerDescription {
+        serde_json::from_value(description).unwrap()
+    }
+
+    #[test]
+    fn the_kind_of_an_owner_is_what_it_says() {
+        let server = OwnerDescription { kind: Some(OwnerKind::Server), ..OwnerDescription::default() };
+        assert_eq!(serde_json::to_value(&server).unwrap()["kind"], "server");
+        let described = read(json!({ "command": "flow run", "kind": "server" }));
+        assert_eq!((described.kind(), described.drives()), (OwnerKind::Server, true));
+        let described = read(json!({ "command": "flow serve", "kind": "other" }));
+        assert_eq!((described.kind(), described.drives()), (OwnerKind::Other, false));
+        let described = read(json!({ "command": "flow run", "kind": "driver", "onlyReads": true }));
+        assert!(!described.drives());
+    }
+
+    #[test]
+    fn the_kind_of_an_owner_of_another_version_is_known() {
+        for (command, kind) in [
+            ("flow serve", OwnerKind::Server),
+            ("flow run", OwnerKind::Driver),
+            ("flow resume", OwnerKind::Driver),
+            ("flow approve", OwnerKind::Other),
+            ("flow", OwnerKind::Other),
+        ] {
+            assert_eq!(read(json!({ "command": command })).kind(), kind, "{command}");
+        }
+        assert_eq!(read(json!({ "command": "flow serve", "kind": "replica" })).kind(), OwnerKind::Other);
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use engine::{
     runner::RunnerError,
-    step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult},
+    step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult, error_names},
 };
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ impl Api {
         self.note_received(&id).await.map_err(failed)?;
         match status {
             Some("SUCCEEDED") => Ok(Answer::done(shown(&response, version))),
-            _ => Err(StepError::named("States.TaskFailed", shown(&response, 1).to_string())),
+            _ => Err(StepError::named(error_names::TASK_FAILED, shown(&response, 1).to_string())),
         }
     }
 
@@ -100,9 +100,9 @@ fn alive(api: &Weak<Api>) -> Result<Arc<Api>, StepError> {
 }
 
 fn request(context: &StepContext, input: &Value) -> Result<Value, StepError> {
-    let arn = input["StateMachineArn"]
-        .as_str()
-        .ok_or_else(|| StepError::named("States.Runtime", "The field 'StateMachineArn' is required but was missing"))?;
+    let arn = input["StateMachineArn"].as_str().ok_or_else(|| {
+        StepError::named(error_names::RUNTIME, "The field 'StateMachineArn' is required but was missing")
+    })?;
     let text = match &input["Input"] {
         Value::Null => "{}".to_owned(),
         Value::String(text) => text.clone(),

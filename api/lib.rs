@@ -49,7 +49,7 @@ pub use fault::{
     SUBJECT_BUSY, TASK_TIMED_OUT, UNAVAILABLE,
 };
 pub use flow::{NAME_CHARACTERS_MAX, id_problem, state_machine_name};
-pub use host::{Host, OwnerDescription};
+pub use host::{Host, OwnerDescription, OwnerKind};
 pub use integrations::INTEGRATIONS;
 pub use operation::{Operation, StreamOperation};
 pub use records::documents_of;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use engine::{
     machine::ExecutionStatus,
+    step::error_names,
     store::{DocumentChanges, ListFilter, ListPosition},
 };
 use serde_json::{Value, json};
@@ -53,7 +54,7 @@ impl Api {
 
     async fn end_next(&self, id: &str, name: &str) -> Result<(), Fault> {
         let cause = format!("State machine {name} has been deleted.");
-        Ok(self.runner.end_next(id, "States.Runtime", &cause).await?)
+        Ok(self.runner.end_next(id, error_names::RUNTIME, &cause).await?)
     }
 
     /// Ends an execution that started while its state machine was being deleted, after the running executions were

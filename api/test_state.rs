@@ -167,8 +167,8 @@ fn variables(text: Option<&str>) -> Result<Map<String, Value>, Fault> {
 fn outcome_json(outcome: &Outcome) -> Value {
     let mut answer = json!({ "status": outcome.status });
     set(&mut answer, "output", outcome.output.as_ref().map(Value::to_string));
-    set(&mut answer, "error", outcome.failure.as_ref().map(|(error, _)| error.clone()));
-    set(&mut answer, "cause", outcome.failure.as_ref().map(|(_, cause)| cause.clone()));
+    set(&mut answer, "error", outcome.failure.as_ref().map(|failure| failure.error.clone()));
+    set(&mut answer, "cause", outcome.failure.as_ref().map(|failure| failure.cause.clone()));
     set(&mut answer, "nextState", outcome.next_state.clone());
     answer
 }

@@ -1,6 +1,5 @@
 //! The view of an execution, folded from its journal and its frames. Terminal and JSON displays use the same view.
 
-mod doing;
 mod failure;
 mod fold;
 mod frames;
@@ -9,6 +8,7 @@ mod map_progress;
 mod paths;
 mod reentry;
 mod sections;
+mod state_status;
 #[cfg(test)]
 mod tests;
 mod time_left;
@@ -16,7 +16,7 @@ mod time_left;
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
-    journal::{EntryContent, JournalEntry, StateType},
+    journal::{EntryContent, ErrorAndCause, JournalEntry, StateType},
     machine::{ExecutionHeader, ExecutionStatus},
     runner::RunnerEvent,
     step::{ChangeAction, ResourceChange},
@@ -24,12 +24,12 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use doing::{Doing, Wait};
 pub use failure::Remedy;
 pub use idle::IdlePeriod;
 pub use map_progress::MapProgress;
 pub use paths::{is_inside, outer_paths};
 pub use sections::{Section, sections};
+pub use state_status::{StateStatus, Wait};
 pub use time_left::{Durations, TimeLeft, Typical, TypicalItem, TypicalState};
 
 /// A state that has been entered.
@@ -62,8 +62,9 @@ pub struct StateView {
     /// The number of the last attempt that is allowed by the `Retry` rule of the current one. `None` in the first attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts_max: Option<u32>,
-    /// What it is doing.
-    pub doing: Doing,
+    /// Its status.
+    #[serde(rename = "doing")]
+    pub status: StateStatus,
 }
 
 fn first_attempt() -> u32 {
@@ -73,7 +74,7 @@ fn first_attempt() -> u32 {
 /// A change of a resource by a step, and the state that made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Made {
+pub struct StepChange {
     /// The path of the state.
     pub state_path: String,
     /// The resource and the kind of change.
@@ -102,8 +103,9 @@ pub struct View {
     /// The Maps whose iterations have histories of their own, by path.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub distributed: BTreeSet<String>,
-    /// The resources that its steps changed.
-    pub made: Vec<Made>,
+    /// The changes of resources by its steps.
+    #[serde(rename = "made")]
+    pub changes: Vec<StepChange>,
     /// The status, as in Step Functions.
     pub status: ExecutionStatus,
     /// When it started, in milliseconds since the Unix epoch.
@@ -114,7 +116,8 @@ pub struct View {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub idle: Vec<IdlePeriod>,
     /// The error and the cause, if it failed.
-    pub failure: Option<(String, String)>,
+    #[serde(default, with = "failure::as_pair")]
+    pub failure: Option<ErrorAndCause>,
     /// The path of the state that failed last, unless a `Retry` or a `Catch` has handled its failure. Once the execution has FAILED,
     /// this is the state whose failure ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,7 +151,7 @@ impl View {
             order: Vec::new(),
             maps: BTreeMap::new(),
             distributed: BTreeSet::new(),
-            made: Vec::new(),
+            changes: Vec::new(),
             status: ExecutionStatus::Running,
             started_ms,
             stopped_ms: None,
@@ -162,14 +165,14 @@ impl View {
     }
 
     /// Folds an event into the view.
-    pub fn see(&mut self, event: &RunnerEvent) {
+    pub fn apply_event(&mut self, event: &RunnerEvent) {
         match event {
             RunnerEvent::Entry { entry, .. } => self.fold(entry),
             RunnerEvent::Settled { header } => self.paused = header.paused,
             RunnerEvent::Polled { state_path, waiting, next_poll_ms, deadline_ms, .. } => {
                 let times = (waiting.polled_ms, *next_poll_ms, *deadline_ms);
                 let wait = Wait::new(&waiting.reason, times, waiting.instructions.as_ref());
-                self.set(state_path, Doing::Waiting(wait));
+                self.set(state_path, StateStatus::Waiting(wait));
             }
             RunnerEvent::Asleep { .. }
             | RunnerEvent::Released { .. }
@@ -202,16 +205,16 @@ impl View {
             abandoned: false,
             attempt: 1,
             attempts_max: None,
-            doing: Doing::Running,
+            status: StateStatus::Running,
         };
         if self.states.insert(path.clone(), state).is_none() {
             self.order.push(path);
         }
     }
 
-    fn set(&mut self, path: &str, doing: Doing) {
+    fn set(&mut self, path: &str, status: StateStatus) {
         if let Some(state) = self.states.get_mut(path) {
-            state.doing = doing;
+            state.status = status;
         }
     }
 
@@ -224,7 +227,7 @@ impl View {
     /// How many sections have exited without a failure.
     pub fn sections_done(&self) -> usize {
         let done = |section: &&Section| {
-            self.states.get(&section.path).is_some_and(|s| matches!(s.doing, Doing::Exited { .. }))
+            self.states.get(&section.path).is_some_and(|s| matches!(s.status, StateStatus::Exited { .. }))
         };
         self.sections.iter().filter(done).count()
     }
@@ -233,56 +236,56 @@ impl View {
     pub fn active(&self) -> impl Iterator<Item = &StateView> {
         self.order.iter().filter_map(|path| self.states.get(path)).filter(|state| {
             let own = !matches!(state.state_type, StateType::Parallel | StateType::Map);
-            own && !state.doing.is_left()
+            own && !state.status.is_left()
         })
     }
 
     /// Whether the execution waits for a person.
     pub fn needs_person(&self) -> bool {
-        self.status == ExecutionStatus::Running && !self.needs().is_empty()
+        self.status == ExecutionStatus::Running && !self.waiting_for_people().is_empty()
     }
 
     /// Whether a state waits for an approval, a task token or a worker, and has not timed out: a resume alone does not continue it.
     pub fn awaits_answer(&self, now_ms: u64) -> bool {
-        let mut open = self.active().filter(|state| state.doing.timed_out_ms(now_ms).is_none());
-        open.any(|state| match &state.doing {
-            Doing::Parked { .. } => true,
-            Doing::Waiting(wait) => wait.instructions.as_ref().is_some_and(|asks| asks.approval.is_some()),
+        let mut open = self.active().filter(|state| state.status.timed_out_ms(now_ms).is_none());
+        open.any(|state| match &state.status {
+            StateStatus::Parked { .. } => true,
+            StateStatus::Waiting(wait) => wait.instructions.as_ref().is_some_and(|asks| asks.approval.is_some()),
             _ => false,
         })
     }
 
     /// Whether it waits for a person in more states than an earlier view did.
     pub fn needs_more_than(&self, earlier: &View) -> bool {
-        let asks = |doing: &Doing| match doing {
-            Doing::Waiting(wait) => wait.instructions.clone(),
+        let asks = |status: &StateStatus| match status {
+            StateStatus::Waiting(wait) => wait.instructions.clone(),
             _ => None,
         };
-        let known = |path: &str, doing: &Doing| {
-            earlier.needs().iter().any(|(known, before)| *known == path && asks(before) == asks(doing))
+        let known = |path: &str, status: &StateStatus| {
+            earlier.waiting_for_people().iter().any(|(known, before)| *known == path && asks(before) == asks(status))
         };
-        self.needs_person() && self.needs().iter().any(|(path, doing)| !known(path, doing))
+        self.needs_person() && self.waiting_for_people().iter().any(|(path, status)| !known(path, status))
     }
 
     /// The states that wait for a person.
-    pub fn needs(&self) -> Vec<(&str, &Doing)> {
+    pub fn waiting_for_people(&self) -> Vec<(&str, &StateStatus)> {
         self.active()
-            .filter(|state| state.doing.needs_person())
-            .map(|state| (state.path.as_str(), &state.doing))
+            .filter(|state| state.status.needs_person())
+            .map(|state| (state.path.as_str(), &state.status))
             .collect()
     }
 
     /// Whether its steps left every resource unchanged.
     pub fn changed_nothing(&self) -> bool {
-        self.made.iter().all(|made| made.change.action == ChangeAction::Unchanged)
+        self.changes.iter().all(|step| step.change.action == ChangeAction::Unchanged)
     }
 
     /// The number of resources by kind of change. A resource that several steps touched counts once, with its largest
     /// change.
-    pub fn changes(&self) -> BTreeMap<&'static str, usize> {
+    pub fn change_counts(&self) -> BTreeMap<&'static str, usize> {
         let mut counts = BTreeMap::new();
         for (_, action) in self.resources() {
-            *counts.entry(word(action)).or_insert(0) += 1;
+            *counts.entry(action_name(action)).or_insert(0) += 1;
         }
         counts
     }
@@ -291,8 +294,7 @@ impl View {
     pub fn resources(&self) -> Vec<(&ResourceChange, ChangeAction)> {
         let mut resources: Vec<(&ResourceChange, ChangeAction)> = Vec::new();
         let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-        for made in &self.made {
-            let change = &made.change;
+        for StepChange { change, .. } in &self.changes {
             let index = *known.entry((change.resource_type.as_str(), change.id.as_str())).or_insert(resources.len());
             match resources.get_mut(index) {
                 Some((_, action)) if weight(change.action) > weight(*action) => *action = change.action,
@@ -314,8 +316,8 @@ fn weight(action: ChangeAction) -> u8 {
     }
 }
 
-/// The word for a change.
-pub fn word(action: ChangeAction) -> &'static str {
+/// The name of a kind of change, for people and in JSON lines.
+pub fn action_name(action: ChangeAction) -> &'static str {
     match action {
         ChangeAction::Created => "created",
         ChangeAction::Adopted => "adopted",

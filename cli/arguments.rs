@@ -3,6 +3,7 @@
 pub mod completion;
 pub mod usage;
 
+use api::OwnerKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
@@ -121,6 +122,15 @@ impl Command {
             Command::Resume(arguments) => Some(&arguments.watch_options),
             Command::Status(arguments) => Some(&arguments.watch_options),
             _ => None,
+        }
+    }
+
+    /// What the command does as the owner of a store.
+    pub fn owner_kind(&self) -> OwnerKind {
+        match self {
+            Command::Serve(_) => OwnerKind::Server,
+            Command::Run(_) | Command::Resume(_) => OwnerKind::Driver,
+            _ => OwnerKind::Other,
         }
     }
 

@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 pub use self::pinned::{Location, Pinned};
 use self::{
     rehearsed::Rehearsed,
-    reopened::{Declined, Opened},
+    reopened::{Opened, RefusedAccounts},
 };
 use crate::{home::Home, this_process};
 pub use steps::Account;
@@ -55,7 +55,7 @@ pub struct Environments {
     /// answer must not stop the others.
     open: Mutex<HashMap<Location, Opened>>,
     /// For which calls were withheld.
-    declined: Declined,
+    refused_accounts: RefusedAccounts,
     /// Since when the credentials of a location are unusable.
     unusable_since: Mutex<HashMap<Location, Arc<Mutex<Option<Instant>>>>>,
     /// When the credentials of a location were last found to be of an account.
@@ -78,7 +78,7 @@ impl Environments {
             default_location,
             settings: LocalSettings::from_environment(),
             open: Mutex::default(),
-            declined: Declined::default(),
+            refused_accounts: RefusedAccounts::default(),
             unusable_since: Mutex::default(),
             verified: Mutex::default(),
             registries: Mutex::default(),
@@ -281,7 +281,7 @@ impl Registries for Environments {
         let reason =
             matches!(fault.kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED).then_some(fault.message)?;
         tracing::warn!("this process cannot act for an execution and leaves it: {reason}");
-        self.declined.add(account).await;
+        self.refused_accounts.add(account).await;
         Some(reason)
     }
 

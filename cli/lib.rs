@@ -97,7 +97,7 @@ pub fn main() -> ExitCode {
     proposed::remember(&arguments.global);
     // A failure is reported when the output format is known.
     let prepared = runtime.and_then(|runtime| Ok((runtime, configuration::load()?)));
-    this_process::name(arguments.command.verb());
+    this_process::name(arguments.command.verb(), arguments.command.owner_kind());
     start_log(&arguments);
     ui::error::set_json(arguments.global.output == global::Output::Json);
     let (runtime, defaults) = match prepared {

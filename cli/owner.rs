@@ -3,9 +3,9 @@
 
 mod backend;
 mod description;
+mod ending_owner;
 mod local;
 mod opening;
-mod passing;
 mod retry_limit;
 mod stream;
 mod take_over;
@@ -28,7 +28,7 @@ use tokio::sync::Mutex;
 
 use self::{
     backend::{Backend, Purpose, RETRY_AFTER},
-    description::{ending, unreachable},
+    description::{ending, not_reachable},
     retry_limit::RetryLimit,
 };
 pub use self::{
@@ -62,11 +62,11 @@ pub struct Handle {
     /// The execution that this process watches.
     watched: OnceLock<String>,
     /// How long this process still waits for owners that are about to end, over all its calls.
-    passing_wait_left: Mutex<Duration>,
+    end_wait_left: Mutex<Duration>,
 }
 
 /// The response of a call.
-pub struct Answered<T> {
+pub struct CallResponse<T> {
     pub response: T,
     /// Whether an earlier owner received the same call, ended without a response, and may have carried it out.
     pub is_repeated: bool,
@@ -108,8 +108,8 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::drive`].
-    pub async fn answer(environments: Arc<Environments>) -> Result<Self, CliError> {
-        Self::open(environments, Purpose::Answer, Vec::new()).await
+    pub async fn record_answer(environments: Arc<Environments>) -> Result<Self, CliError> {
+        Self::open(environments, Purpose::RecordAnswer, Vec::new()).await
     }
 
     /// Opens the store for reading, through its owner if it has one. Without a store, an empty one in memory.
@@ -148,7 +148,7 @@ impl Handle {
             awaited_owner: Mutex::default(),
             acts_in,
             watched: OnceLock::new(),
-            passing_wait_left: Mutex::new(passing::WAIT_MAX),
+            end_wait_left: Mutex::new(ending_owner::WAIT_MAX),
         }
     }
 
@@ -230,7 +230,7 @@ impl Handle {
         O::Request: Serialize,
         O::Response: DeserializeOwned,
     {
-        self.call_once::<O>(request).await.map(|answered| answered.response)
+        self.call_once::<O>(request).await.map(|called| called.response)
     }
 
     /// Like [`Handle::call`], for an operation whose repetition has another response: reports whether the call was
@@ -238,7 +238,7 @@ impl Handle {
     ///
     /// # Errors
     /// As [`Handle::call`]. The fault of a repeated call says that the first one may have been carried out.
-    pub async fn call_once<O: Operation>(&self, request: O::Request) -> Result<Answered<O::Response>, CliError>
+    pub async fn call_once<O: Operation>(&self, request: O::Request) -> Result<CallResponse<O::Response>, CliError>
     where
         O::Request: Serialize,
         O::Response: DeserializeOwned,
@@ -264,7 +264,7 @@ impl Handle {
                 },
             };
             return match answered {
-                Ok(response) => Ok(Answered { response, is_repeated }),
+                Ok(response) => Ok(CallResponse { response, is_repeated }),
                 Err(error) if is_repeated => Err(may_have_been_carried_out(error)),
                 Err(error) => Err(error),
             };
@@ -363,7 +363,7 @@ impl Handle {
         tokio::time::sleep(RETRY_AFTER).await;
         *current = match backend::open(&self.environments, self.purpose, &self.acts_in).await {
             Ok(opened) => Arc::new(opened),
-            Err(refusal) => self.reader_of_the_end(refusal).await?,
+            Err(refusal) => self.read_only_after_end(refusal).await?,
         };
         Ok(())
     }
@@ -462,7 +462,7 @@ impl Handle {
 
 fn failed(home: &Home, error: ClientError) -> CliError {
     match error {
-        ClientError::Silent | ClientError::Absent(_) | ClientError::Gone(_) => unreachable(home),
+        ClientError::Silent | ClientError::Absent(_) | ClientError::Gone(_) => not_reachable(home),
         ClientError::Ending(_) => ending(home),
         other => other.into(),
     }

@@ -53,11 +53,11 @@ pub struct Executions {
     describe: Pace,
     history: Pace,
     /// The executions that were found, by name.
-    known: Mutex<HashMap<String, Arc<Mutex<Known>>>>,
+    known: Mutex<HashMap<String, Arc<Mutex<CachedExecution>>>>,
 }
 
 /// The cached data of one execution.
-struct Known {
+struct CachedExecution {
     arn: String,
     definition: Value,
     history: History,
@@ -250,7 +250,7 @@ impl Executions {
     }
 
     /// Adds the execution of an ARN to the cache, by its name.
-    async fn keep(&self, arn: &str) -> Result<Arc<Mutex<Known>>, CliError> {
+    async fn keep(&self, arn: &str) -> Result<Arc<Mutex<CachedExecution>>, CliError> {
         let id = header(arn, &RemoteExecution::default()).id;
         let mut known = self.known.lock().await;
         if let Some(found) = known.get(&id) {
@@ -262,20 +262,20 @@ impl Executions {
     }
 
     /// The data of an execution before its history is read.
-    async fn open(&self, arn: &str) -> Result<Known, CliError> {
+    async fn open(&self, arn: &str) -> Result<CachedExecution, CliError> {
         let text = self.api.definition_of(arn).await.map_err(refused)?;
         let definition: Value = serde_json::from_str(&text).map_err(internal)?;
         let history = History::new(&definition);
-        Ok(Known { arn: arn.to_owned(), definition, history, shown: 0 })
+        Ok(CachedExecution { arn: arn.to_owned(), definition, history, shown: 0 })
     }
 
-    async fn of(&self, id: &str) -> Result<Arc<Mutex<Known>>, CliError> {
+    async fn of(&self, id: &str) -> Result<Arc<Mutex<CachedExecution>>, CliError> {
         let found = self.known.lock().await.get(id).cloned();
         found.ok_or_else(|| CliError::not_found(format!("there is no execution named '{id}'")))
     }
 
     /// Reads the events that follow the cached ones.
-    async fn read(&self, known: &mut Known) -> Result<(), CliError> {
+    async fn read(&self, known: &mut CachedExecution) -> Result<(), CliError> {
         // Newest first: a poll of a long history then reads one page instead of all.
         let newest_first = known.history.last_id() > 0;
         let (mut all, mut token) = (Vec::new(), None);

@@ -3,16 +3,25 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use api::OwnerKind;
+
 /// The first word of the name.
 const PROGRAM: &str = "flow";
 
 static COMMAND: OnceLock<String> = OnceLock::new();
+static KIND: OnceLock<OwnerKind> = OnceLock::new();
 static EXECUTION: Mutex<Option<String>> = Mutex::new(None);
 static STATE: Mutex<Option<String>> = Mutex::new(None);
 
-/// Sets the name of this process from its command. Later calls have no effect.
-pub fn name(verb: &str) {
+/// Sets the name of this process from its command, and what the command does as the owner of a store. Later calls have no effect.
+pub fn name(verb: &str, kind: OwnerKind) {
     let _ = COMMAND.set(format!("{PROGRAM} {verb}"));
+    let _ = KIND.set(kind);
+}
+
+/// What the command does as the owner of a store.
+pub fn kind() -> OwnerKind {
+    KIND.get().copied().unwrap_or(OwnerKind::Other)
 }
 
 /// The program and its command.

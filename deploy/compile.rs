@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     asl::{self, Diagnostic, Severity, each_state, machines_inside, pointer::below},
-    step::{Registry, Resource},
+    step::{PAYLOAD_BYTES_MAX, Registry, Resource},
 };
 use serde_json::{Map, Value};
 
@@ -19,8 +19,6 @@ use crate::{
 
 /// The largest definition that Step Functions accepts, in bytes (Developer Guide, "Service quotas").
 const DEFINITION_BYTES_MAX: usize = 1 << 20;
-/// The largest input and output of a state, in bytes (Developer Guide, "Service quotas").
-const PAYLOAD_BYTES_MAX: usize = 256 << 10;
 /// How much longer the visit in a task's input may be than its expressions in the definition: the ARN of the execution is the longest.
 const VISIT_BYTES_ADDED_MAX: usize = 280;
 /// The beginning of the resources that ask a person.

@@ -1,5 +1,6 @@
 //! Rewrites a `flow:` Task as a Task of an activity.
 
+use engine::step::error_names::{ALL, HEARTBEAT_TIMEOUT};
 use serde_json::{Map, Value, json};
 
 use crate::{CompileOptions, WORKER_STOPPED};
@@ -7,8 +8,6 @@ use crate::{CompileOptions, WORKER_STOPPED};
 /// The number of retries that the compiler adds for workers that end. A rule of the author for `States.ALL` with more
 /// attempts raises it.
 const WORKER_ATTEMPTS: u64 = 6;
-/// The error of a task whose worker sends no heartbeats.
-const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 /// The longest interval between these retries, in seconds.
 const WORKER_DELAY_SECONDS_MAX: u32 = 30;
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
@@ -144,7 +143,7 @@ fn add_retry(state: &mut Map<String, Value>) {
     if !own.iter().flat_map(names).any(|name| name == HEARTBEAT_TIMEOUT) {
         errors.push(HEARTBEAT_TIMEOUT);
     }
-    let is_for_all = |rule: &&Value| names(rule).contains(&json!("States.ALL"));
+    let is_for_all = |rule: &&Value| names(rule).contains(&json!(ALL));
     let attempts = |rule: &Value| rule.get("MaxAttempts").map_or(Some(MAX_ATTEMPTS_DEFAULT), Value::as_u64);
     let allowed = own.iter().find(is_for_all).and_then(attempts).unwrap_or(0);
     let rule = json!({

@@ -9,6 +9,7 @@ mod approval;
 mod call;
 mod context;
 mod error;
+pub mod error_names;
 mod registry;
 mod resource;
 mod token;
@@ -22,6 +23,10 @@ pub use error::{ErrorClass, StepError};
 pub use registry::{Registries, Registry, Step, StepDescription};
 pub use resource::{Pattern, Resource, optimized_integrations};
 pub use token::{TaskToken, idempotency_token};
+
+/// The largest input, output or result of a state, in bytes of JSON; also the largest variable, and the most that one `Assign`
+/// sets. Source: Step Functions Developer Guide, "Service quotas".
+pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
 /// What a step function returns.
 pub type StepResult<T> = Result<Answer<T>, StepError>;

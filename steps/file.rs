@@ -12,7 +12,9 @@ use std::{
     sync::Arc,
 };
 
-use engine::step::{Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult};
+use engine::step::{
+    Answer, ChangeAction, ErrorClass, Registry, ResourceChange, StepContext, StepError, StepResult, error_names,
+};
 use rustix::io::Errno;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,9 +29,6 @@ use crate::{
     local::{FILES, LocalSettings},
     regular_file::not_regular,
 };
-
-const READER: &str = "States.ItemReaderFailed";
-const WRITER: &str = "States.ResultWriterFailed";
 
 pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
     step!(registry, settings, "file:read", "Reads a file below the folder in FLOW_FILES.", [], read);
@@ -63,7 +62,7 @@ async fn read(settings: Arc<LocalSettings>, context: StepContext, input: Read) -
     let (folder, relative) = allowed(&settings, &context.execution, &input.path)?;
     let shown = folder.clone();
     let text = on_a_thread(move || read_text(&folder, &relative)).await;
-    text.map(Answer::done).map_err(|error| failed(READER, &input.path, &shown, &error))
+    text.map(Answer::done).map_err(|error| failed(error_names::ITEM_READER_FAILED, &input.path, &shown, &error))
 }
 
 async fn write(settings: Arc<LocalSettings>, context: StepContext, input: Write) -> StepResult<Written> {
@@ -72,7 +71,7 @@ async fn write(settings: Arc<LocalSettings>, context: StepContext, input: Write)
     let id = folder.join(&relative).display().to_string();
     let results = input.results;
     let change = on_a_thread(move || replace(&folder, &relative, &results)).await;
-    let change = change.map_err(|error| failed(WRITER, &input.path, &shown, &error))?;
+    let change = change.map_err(|error| failed(error_names::RESULT_WRITER_FAILED, &input.path, &shown, &error))?;
     Ok(Answer::with_change(Written { path: input.path }, ResourceChange::new(change, "File", id)))
 }
 

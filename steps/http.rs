@@ -14,7 +14,9 @@ use std::{
     time::Duration,
 };
 
-use engine::step::{Answer, Done, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{
+    Answer, Done, ErrorClass, PAYLOAD_BYTES_MAX, Registry, StepContext, StepError, StepResult, error_names,
+};
 use serde_json::{Map, Value, json};
 
 use arguments::{HttpAnswer, HttpCall};
@@ -27,7 +29,7 @@ use crate::local::LocalSettings;
 /// The longest duration of a request, as on AWS.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
 /// The largest answer, in bytes, as on AWS.
-const RESPONSE_BYTES_MAX: usize = 262_144;
+const RESPONSE_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 
 pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
     step!(
@@ -53,8 +55,8 @@ async fn invoke(settings: Arc<LocalSettings>, context: StepContext, input: HttpC
 /// Makes the call within AWS's limit and the state's remaining time, including fetching a token and a second attempt.
 async fn perform(call: &Call, connection: &Connection, time_left: Duration) -> StepResult<Value> {
     let late = match time_left < REQUEST_TIME_MAX {
-        true => StepError::named("States.Timeout", ""),
-        false => StepError::named("States.Http.Socket", took_too_long()),
+        true => StepError::named(error_names::TIMEOUT, ""),
+        false => StepError::named(error_names::HTTP_SOCKET, took_too_long()),
     };
     tokio::time::timeout(time_left.min(REQUEST_TIME_MAX), tried_twice(call, connection)).await.map_err(|_| late)?
 }
@@ -100,7 +102,7 @@ pub(crate) fn socket(error: &reqwest::Error) -> StepError {
         // Without the address, whose query may contain a key.
         false => cause.to_string(),
     };
-    StepError::named("States.Http.Socket", text)
+    StepError::named(error_names::HTTP_SOCKET, text)
 }
 
 async fn output(answer: reqwest::Response) -> StepResult<Value> {
@@ -131,7 +133,7 @@ pub(crate) async fn body(mut answer: reqwest::Response, bytes_max: usize) -> Res
     while let Some(chunk) = answer.chunk().await.map_err(|error| socket(&error))? {
         if bytes.len() + chunk.len() > bytes_max {
             let cause = format!("The response is larger than {bytes_max} bytes.");
-            return Err(StepError::named("States.DataLimitExceeded", cause));
+            return Err(StepError::named(error_names::DATA_LIMIT_EXCEEDED, cause));
         }
         bytes.extend_from_slice(&chunk);
     }

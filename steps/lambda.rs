@@ -12,7 +12,7 @@ use aws_sdk_lambda::{
     primitives::Blob,
     types::{InvocationType, LogType},
 };
-use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult, error_names};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
@@ -54,8 +54,9 @@ async fn call_function(environment: Arc<Environment>, context: StepContext, inpu
 
 async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Value) -> StepResult<Value> {
     let text = |name: &str| input[name].as_str().map(str::to_owned);
-    let name = text("FunctionName")
-        .ok_or_else(|| StepError::named("States.Runtime", "The field 'FunctionName' is required but was missing"))?;
+    let name = text("FunctionName").ok_or_else(|| {
+        StepError::named(error_names::RUNTIME, "The field 'FunctionName' is required but was missing")
+    })?;
     let metadata = Metadata::default();
     let mut call = environment.lambda().invoke().function_name(name).set_qualifier(text("Qualifier"));
     call = call.set_client_context(text("ClientContext"));

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use engine::step::{Registry, Resource, StepContext, StepError};
+use engine::step::{PAYLOAD_BYTES_MAX, Registry, Resource, StepContext, StepError, error_names};
 use serde::{Deserialize, Serialize};
 
 use crate::{approval, file, http, process, ssh, wait};
@@ -24,7 +24,7 @@ pub(crate) const SSH_HOSTS: &str = "FLOW_SSH_HOSTS";
 pub(crate) const CONNECTIONS: &str = "FLOW_CONNECTIONS";
 
 /// The largest output of a program, in bytes (Step Functions quotas: the result of a Task).
-pub(crate) const OUTPUT_BYTES_MAX: usize = engine::machine::PAYLOAD_BYTES_MAX;
+pub(crate) const OUTPUT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 /// The longest run time of a program in a state without TimeoutSeconds.
 pub(crate) const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
 
@@ -35,7 +35,7 @@ pub(crate) fn run_time_left(context: &StepContext) -> Duration {
 
 /// The failure of a wait that a state without TimeoutSeconds ends.
 pub(crate) fn waited_too_long(cause: impl Into<String>) -> StepError {
-    StepError::named("States.Timeout", cause)
+    StepError::named(error_names::TIMEOUT, cause)
         .hint("Set TimeoutSeconds in the state to wait longer, then start a new execution.")
 }
 

@@ -14,7 +14,7 @@ mod turn;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ErrorClass, PAYLOAD_BYTES_MAX, Registry, StepContext, StepError, StepResult, error_names};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -38,7 +38,7 @@ const TAIL_CHARACTERS: usize = 2_000;
 const LINE_CHARACTERS: usize = 200;
 /// The longest standard input that is given as a text, in bytes. A Task's arguments together are limited to as much (Step Functions quotas:
 /// the input of a Task), so the text itself is shorter.
-const INPUT_BYTES_MAX: usize = engine::machine::PAYLOAD_BYTES_MAX;
+const INPUT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 /// The environment variables that a program inherits.
 const INHERITED_VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
 
@@ -146,10 +146,10 @@ pub(crate) async fn exit_of(
 /// The error of a program that ran too long. With TimeoutSeconds, it has no cause, as at Step Functions.
 fn timed_out(context: &StepContext, name: &str) -> StepError {
     if context.deadline_ms.is_some() {
-        return StepError::named("States.Timeout", "");
+        return StepError::named(error_names::TIMEOUT, "");
     }
     let cause = format!("{name} ran longer than {} s and was ended", RUN_TIME_MAX.as_secs());
-    StepError::named("States.Timeout", cause)
+    StepError::named(error_names::TIMEOUT, cause)
         .hint("Set TimeoutSeconds in the state to allow more, then start a new execution.")
 }
 
@@ -162,7 +162,7 @@ fn failed(name: &str, failure: ProgramFailure) -> StepError {
     match failure {
         ProgramFailure::CannotStart(cause) => StepError::named("Process.CannotStart", format!("{name}: {cause}")),
         ProgramFailure::TooMuchOutput => StepError::named(
-            "States.DataLimitExceeded",
+            error_names::DATA_LIMIT_EXCEEDED,
             format!("{name} printed more than {OUTPUT_BYTES_MAX} bytes and was ended"),
         ),
         ProgramFailure::Lost(cause) => StepError::named("Process.Failed", format!("{name}: {cause}")),

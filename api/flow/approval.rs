@@ -270,10 +270,15 @@ pub fn outcome_of(
     Ok(Ok(output))
 }
 
+/// The beginning of the cause of a rejection. The host and the comment follow after a space.
+pub fn rejected_by(state_path: &str, user: &str) -> String {
+    format!("\"{state_path}\" was rejected by {user}")
+}
+
 /// The error with which a rejected approval fails.
 fn rejection(state_path: &str, by: &Signaller) -> Result<ErrorAndCause, Fault> {
     let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
-    let cause = format!("\"{state_path}\" was rejected by {} on {}{comment}", by.user, by.host);
+    let cause = format!("{} on {}{comment}", rejected_by(state_path, &by.user), by.host);
     // The history has the beginning of a longer cause only.
     let characters = cause.chars().count();
     if characters > CAUSE_CHARACTERS_MAX {
@@ -378,7 +383,8 @@ mod tests {
             let answer = ApprovalAnswer { decision: Decision::Reject, by: &by, proof: Proof::Groups(&[]), now_ms: 0 };
             outcome_of(&Approval::default(), "Ask", answer, |_, _| Vec::new())
         };
-        assert!(reject(32_000).unwrap().unwrap_err().cause.ends_with('x'));
+        let cause = reject(32_000).unwrap().unwrap_err().cause;
+        assert!(cause.starts_with(&format!("{} ", rejected_by("Ask", "ann"))) && cause.ends_with('x'));
         assert!(reject(CAUSE_CHARACTERS_MAX).unwrap_err().message.contains("nothing was answered"));
     }
 

@@ -62,9 +62,9 @@ impl Operation for DescribeExecution {
         fold(api, &mut view, last)?;
         if !as_shown {
             view.paused = execution.paused;
-            view.see_frames(&frames, execution.deadline_ms);
+            view.apply_frames(&frames, execution.deadline_ms);
             if view.lacks_map_runs() {
-                view.see_map_runs(&store.map_runs_before(&id, execution.next_frame_id, MAP_RUNS_MAX)?);
+                view.apply_map_runs(&store.map_runs_before(&id, execution.next_frame_id, MAP_RUNS_MAX)?);
             }
         }
         Ok(DescribeExecutionResponse { execution, frames, definition, view, driven })

@@ -11,7 +11,7 @@ use engine::{
 use serde::{Deserialize, Serialize};
 
 use super::entries::ENTRIES_MAX;
-use crate::{Api, Fault, Operation, STATE_DOES_NOT_EXIST, view::Made};
+use crate::{Api, Fault, Operation, STATE_DOES_NOT_EXIST, view::StepChange};
 
 /// The most paths that a fault proposes.
 const PATHS_MAX: usize = 3;
@@ -43,7 +43,8 @@ pub struct PlanReentryResponse {
     /// The Tasks that were called since, by their last call: entering the state may call them again.
     pub calls: Vec<RepeatedCall>,
     /// The resources that steps changed since.
-    pub made: Vec<Made>,
+    #[serde(rename = "made")]
+    pub changes: Vec<StepChange>,
 }
 
 /// A Task that was called.
@@ -111,10 +112,11 @@ fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> 
         let (input, variables) = (level.input.clone(), level.variables.clone());
         path.push(Reentry { state: name, input, variables });
     }
-    let made = recorded.changes_after(entered.sequence);
-    let made = made.map(|(path, change)| Made { state_path: path.to_owned(), change: change.clone() }).collect();
+    let changes = recorded.changes_after(entered.sequence);
+    let changes =
+        changes.map(|(path, change)| StepChange { state_path: path.to_owned(), change: change.clone() }).collect();
     let calls = repeated(recorded, entered.sequence);
-    Ok(PlanReentryResponse { state_path, entered_ms: entered.entered_ms, path, calls, made })
+    Ok(PlanReentryResponse { state_path, entered_ms: entered.entered_ms, path, calls, changes })
 }
 
 fn path_of(entered: &Entered) -> String {

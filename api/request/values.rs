@@ -1,6 +1,6 @@
 //! Shapes that several operations share, with the limits of the service model (Step Functions, 2016-11-23).
 
-use engine::journal::StepFailure;
+use engine::{journal::StepFailure, step::PAYLOAD_BYTES_MAX};
 
 use super::shapes::{Member, Shape, Text, TextPattern};
 
@@ -48,7 +48,7 @@ pub(super) const LONG_ARN: Shape = text(1, 2_000);
 pub(super) const NAME: Shape = text(1, 80);
 pub(super) const ALIAS_NAME: Shape = matching(1, 80, r"^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$", is_alias_name);
 pub(super) const DEFINITION: Shape = secret(1, 1_048_576);
-pub(super) const DATA: Shape = secret(0, 262_144);
+pub(super) const DATA: Shape = secret(0, PAYLOAD_BYTES_MAX);
 pub(super) const ERROR: Shape = secret(0, StepFailure::ERROR_CHARACTERS_MAX);
 pub(super) const CAUSE: Shape = secret(0, StepFailure::CAUSE_CHARACTERS_MAX);
 pub(super) const DESCRIPTION: Shape = secret(0, 256);

@@ -1,6 +1,7 @@
 //! `inspectionData`: the data after each field of the state. Each value is the output of a Pass that has only the
 //! fields up to it.
 
+use engine::step::error_names;
 use serde_json::{Value, json};
 
 use super::{
@@ -55,10 +56,10 @@ pub(super) fn inspect(trial: &TestedState, state: &Value, input: &Value, outcome
 
 /// Which rule of `Retry` or `Catch` names the failure, also if its attempts are used up.
 fn rule(state: &Value, list: &str, outcome: &Outcome) -> Option<usize> {
-    let (error, _) = outcome.failure.as_ref().filter(|(error, _)| error != "States.Runtime")?;
+    let error = &outcome.failure.as_ref().filter(|failure| failure.error != error_names::RUNTIME)?.error;
     let names = |rule: &Value| {
         let names = rule["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        names.into_iter().any(|name| name == error || name == "States.ALL" || name == "States.TaskFailed")
+        names.into_iter().any(|name| name == error || name == error_names::ALL || name == error_names::TASK_FAILED)
     };
     state[list].as_array()?.iter().position(names)
 }

@@ -39,7 +39,7 @@ pub(super) struct TestedState {
 pub(super) struct Outcome {
     pub status: &'static str,
     pub output: Option<Value>,
-    pub failure: Option<(String, String)>,
+    pub failure: Option<ErrorAndCause>,
     pub next_state: Option<String>,
     /// The variables that the state assigned.
     pub assigned: Map<String, Value>,
@@ -266,11 +266,11 @@ impl Outcome {
         match note {
             Note::Caught { failure, .. } => {
                 self.status = "CAUGHT_ERROR";
-                self.failure = Some((failure.error.clone(), plain(&failure.cause)));
+                self.failure = Some(without_state(&failure.error, &failure.cause));
             }
             Note::RetryScheduled { failure, next_attempt_ms, .. } => {
                 self.status = "RETRIABLE";
-                self.failure = Some((failure.error.clone(), plain(&failure.cause)));
+                self.failure = Some(without_state(&failure.error, &failure.cause));
                 self.retry_seconds = Some(next_attempt_ms.saturating_sub(at_ms) / 1_000);
             }
             _ => {}
@@ -302,9 +302,14 @@ fn outcome(header: &ExecutionHeader, entries: &[JournalEntry], targets: &Targets
         && let Some(failure) = &header.failure
     {
         outcome.status = "FAILED";
-        outcome.failure = Some((failure.error.clone(), plain(&failure.cause)));
+        outcome.failure = Some(without_state(&failure.error, &failure.cause));
     }
     outcome
+}
+
+/// A failure whose cause does not name the state.
+fn without_state(error: &str, cause: &str) -> ErrorAndCause {
+    ErrorAndCause { error: error.to_owned(), cause: plain(cause) }
 }
 
 /// Removes the state's name from a cause: TestState omits it.

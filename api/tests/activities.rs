@@ -6,7 +6,8 @@ use serde_json::json;
 use super::*;
 use crate::{
     Operation,
-    flow::{SignalTask, SignalTaskRequest, TaskOutcome},
+    flow::{DescribeExecution, DescribeExecutionRequest, SignalTask, SignalTaskRequest, TaskOutcome},
+    view::Remedy,
 };
 
 #[tokio::test]
@@ -109,6 +110,10 @@ async fn a_task_of_an_activity_that_does_not_exist_fails_when_scheduled_and_when
         let history = world.history(&execution).await;
         let types: Vec<&str> = history.iter().filter_map(|event| event["type"].as_str()).collect();
         assert_eq!((types[2], types.last()), (follows_entering, Some(&"ExecutionFailed")));
+        let (_, id) = execution.split_once(":execution:").unwrap();
+        let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
+        let view = DescribeExecution::answer(&world.api, request).await.unwrap().view;
+        assert_eq!(view.remedy(), Remedy::Resume, "once the activity is created, a resume continues");
     }
     let answer = json!({ "taskToken": offered["taskToken"], "output": "1" });
     world.ask("SendTaskSuccess", answer).await;

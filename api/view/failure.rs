@@ -3,11 +3,14 @@
 use engine::{
     journal::{ErrorAndCause, StateType, StepFailure},
     machine::ExecutionStatus,
-    step::ErrorClass,
+    step::{ErrorClass, error_names},
 };
 
-use super::{Doing, StateView, View, is_inside, paths::PathRange};
-use crate::{REFUSED, flow::REJECTED};
+use super::{StateStatus, StateView, View, is_inside, paths::PathRange};
+use crate::{
+    REFUSED,
+    flow::{REJECTED, rejected_by},
+};
 
 /// The remedy for an execution that did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +26,14 @@ pub enum Remedy {
 /// Errors of the interpreter. They depend on pinned definition and data (Amazon States Language specification,
 /// "Predefined Error Codes"; Developer Guide, "Error names").
 const OF_THE_DEFINITION: [&str; 8] = [
-    "States.QueryEvaluationError",
-    "States.ParameterPathFailure",
-    "States.ResultPathMatchFailure",
-    "States.IntrinsicFailure",
-    "States.NoChoiceMatched",
-    "States.BranchFailed",
-    "States.Runtime",
-    "States.DataLimitExceeded",
+    error_names::QUERY_EVALUATION_ERROR,
+    error_names::PARAMETER_PATH_FAILURE,
+    error_names::RESULT_PATH_MATCH_FAILURE,
+    error_names::INTRINSIC_FAILURE,
+    error_names::NO_CHOICE_MATCHED,
+    error_names::BRANCH_FAILED,
+    error_names::RUNTIME,
+    error_names::DATA_LIMIT_EXCEEDED,
 ];
 
 impl View {
@@ -42,7 +45,7 @@ impl View {
         let failed = self.failed_state().and_then(|state| Some((state, state.failure()?)));
         let repeats = match failed {
             Some((state, failure)) => repeats(state, failure),
-            None => self.failure.as_ref().is_some_and(|(error, _)| OF_THE_DEFINITION.contains(&error.as_str())),
+            None => self.failure.as_ref().is_some_and(|failure| OF_THE_DEFINITION.contains(&failure.error.as_str())),
         };
         match failed {
             _ if repeats => Remedy::StartAgain,
@@ -60,7 +63,7 @@ impl View {
 
     /// Whether the workflow refused its input or its environment.
     pub fn was_refused(&self) -> bool {
-        self.failure.as_ref().is_some_and(|(error, _)| error == REFUSED)
+        self.failure.as_ref().is_some_and(|failure| failure.error == REFUSED)
     }
 
     /// The Fail state that ended the execution; `None` if none did.
@@ -90,9 +93,10 @@ impl View {
     /// The path of the rejected step after which a runbook ended with [`View::RUNBOOK_NOT_COMPLETED`]: the steps for that case are done,
     /// and the runbook continues where it was rejected. The cause begins with that of the rejection.
     pub fn rejected_before_fail(&self) -> Option<&str> {
-        let (_, cause) = self.failure.as_ref().filter(|(error, _)| error == Self::RUNBOOK_NOT_COMPLETED)?;
-        let is_rejection = |state: &&StateView| match &state.doing {
-            Doing::Caught { failure, .. } => {
+        let ErrorAndCause { cause, .. } =
+            self.failure.as_ref().filter(|failure| failure.error == Self::RUNBOOK_NOT_COMPLETED)?;
+        let is_rejection = |state: &&StateView| match &state.status {
+            StateStatus::Caught { failure, .. } => {
                 let is_task = state.state_type == StateType::Task;
                 is_task && failure.error == REJECTED && cause.starts_with(failure.cause.as_str())
             }
@@ -100,6 +104,15 @@ impl View {
         };
         let rejected = self.states.values().filter(is_rejection).max_by_key(|state| state.entered_ms)?;
         Some(self.entered_alone(rejected))
+    }
+
+    /// Whether the rejection of a state by a user ended the execution: the state's failure did, or a runbook ended after the steps for that
+    /// case.
+    pub fn was_ended_by_rejection(&self, state_path: &str, user: &str) -> bool {
+        let begin = format!("{} ", rejected_by(state_path, user));
+        self.failure.as_ref().is_some_and(|ErrorAndCause { error, cause }| {
+            [REJECTED, Self::RUNBOOK_NOT_COMPLETED].contains(&error.as_str()) && cause.starts_with(&begin)
+        })
     }
 
     /// The path at which an execution can enter a state again: its own, or that of the Parallel or Map around it.
@@ -147,12 +160,12 @@ impl View {
             self.unhandled_failure = None;
         }
         for state in self.states_inside(path) {
-            if matches!(state.doing, Doing::Exited { .. } | Doing::Caught { .. }) {
+            if matches!(state.status, StateStatus::Exited { .. } | StateStatus::Caught { .. }) {
                 continue;
             }
             state.abandoned = true;
-            if !matches!(state.doing, Doing::Stopped { .. }) {
-                state.doing = Doing::Stopped { stopped_ms: at_ms };
+            if !matches!(state.status, StateStatus::Stopped { .. }) {
+                state.status = StateStatus::Stopped { stopped_ms: at_ms };
             }
         }
     }
@@ -160,20 +173,21 @@ impl View {
     /// A `Catch` of a state handles its failure. The states inside it that failed keep their failures.
     pub(super) fn catch(&mut self, path: &str, failure: &StepFailure, at_ms: u64) {
         for state in self.states_inside(path) {
-            if let Doing::Failed { stopped_ms, attempt, failure } = &state.doing {
-                state.doing = Doing::Caught { stopped_ms: *stopped_ms, attempt: *attempt, failure: failure.clone() };
+            if let StateStatus::Failed { stopped_ms, attempt, failure } = &state.status {
+                state.status =
+                    StateStatus::Caught { stopped_ms: *stopped_ms, attempt: *attempt, failure: failure.clone() };
             }
         }
         self.abandon_inner_states(path, at_ms);
         if let Some(state) = self.states.get_mut(path) {
-            state.doing = Doing::Caught { stopped_ms: at_ms, attempt: state.attempt, failure: failure.clone() };
+            state.status = StateStatus::Caught { stopped_ms: at_ms, attempt: state.attempt, failure: failure.clone() };
         }
     }
 
     /// A state is aborted because another one failed. The state that failed keeps its failure.
     pub(super) fn stop(&mut self, path: &str, at_ms: u64) {
-        if self.states.get(path).is_some_and(|state| !state.doing.is_left() && state.failure().is_none()) {
-            self.set(path, Doing::Stopped { stopped_ms: at_ms });
+        if self.states.get(path).is_some_and(|state| !state.status.is_left() && state.failure().is_none()) {
+            self.set(path, StateStatus::Stopped { stopped_ms: at_ms });
         }
     }
 }
@@ -181,17 +195,33 @@ impl View {
 impl StateView {
     /// Its failure, if it failed, and no `Retry` and no `Catch` has handled it.
     pub fn failure(&self) -> Option<&StepFailure> {
-        match &self.doing {
-            Doing::Failed { failure, .. } => Some(failure),
+        match &self.status {
+            StateStatus::Failed { failure, .. } => Some(failure),
             _ => None,
         }
     }
 }
 
-/// Whether the Task failed before its call because its activity does not exist: a resume continues once it is created.
+/// How a view is written: the error and the cause as a pair.
+pub(super) mod as_pair {
+    use engine::journal::ErrorAndCause;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(failure: &Option<ErrorAndCause>, serializer: S) -> Result<S::Ok, S::Error> {
+        failure.as_ref().map(|ErrorAndCause { error, cause }| (error, cause)).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ErrorAndCause>, D::Error> {
+        let pair = Option::<(String, String)>::deserialize(deserializer)?;
+        Ok(pair.map(|(error, cause)| ErrorAndCause { error, cause }))
+    }
+}
+
+/// Whether the Task failed before its call because its activity does not exist: a resume continues once it is created. The journal has
+/// only the cause, as Step Functions writes it; `api/tests/activities.rs` compares this with the machine's causes.
 fn names_missing_activity(failure: &StepFailure) -> bool {
     let StepFailure { error, cause, .. } = failure;
-    error == "States.Runtime" && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")
+    error == error_names::RUNTIME && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")
 }
 
 /// Whether the failure's hint asks for a new run. Hints of earlier versions name a resume beside it.
@@ -212,7 +242,7 @@ fn repeats(state: &StateView, failure: &StepFailure) -> bool {
         // A new call may return data that the following expressions accept.
         StateType::Task if state.answered => false,
         // The call was scheduled: a missing resource of it, such as an activity, can be created.
-        StateType::Task if state.called && failure.error == "States.Runtime" => false,
+        StateType::Task if state.called && failure.error == error_names::RUNTIME => false,
         StateType::Task if names_missing_activity(failure) => false,
         StateType::Task | StateType::Parallel | StateType::Map => OF_THE_DEFINITION.contains(&failure.error.as_str()),
     }

@@ -5,7 +5,7 @@ use engine::{
     machine::ExecutionStatus,
 };
 
-use super::{Doing, IdlePeriod, Made, View, Wait};
+use super::{IdlePeriod, StateStatus, StepChange, View, Wait};
 
 impl View {
     pub(super) fn fold_event(&mut self, frame: &str, details: &HistoryEventDetails, at_ms: u64) {
@@ -21,7 +21,7 @@ impl View {
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
             Details::TaskStarted { name, .. } => self.started(&path(name), at_ms),
             Details::TaskStartFailed { name, .. } => self.not_called(&path(name)),
-            Details::TaskSubmitted { name, .. } => self.set(&path(name), Doing::Parked { deadline_ms: None }),
+            Details::TaskSubmitted { name, .. } => self.set(&path(name), StateStatus::Parked { deadline_ms: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
             Details::ParallelStateStarted { name } => self.abandon_inner_states(&path(name), at_ms),
             Details::MapStateStarted { name, length } => {
@@ -66,11 +66,11 @@ impl View {
         }
         self.status = status;
         self.stopped_ms = Some(at_ms);
-        self.failure = failure.map(|failure| (failure.error.clone(), failure.cause.clone()));
+        self.failure = failure.cloned();
         self.paused = false;
         for state in self.states.values_mut() {
-            if !state.doing.is_left() && state.failure().is_none() {
-                state.doing = Doing::Stopped { stopped_ms: at_ms };
+            if !state.status.is_left() && state.failure().is_none() {
+                state.status = StateStatus::Stopped { stopped_ms: at_ms };
             }
         }
     }
@@ -85,18 +85,18 @@ impl View {
         // The iterations that failed run again.
         self.maps.values_mut().for_each(|map| map.failed = 0);
         for state in self.states.values_mut() {
-            if !state.abandoned && matches!(state.doing, Doing::Stopped { .. } | Doing::Failed { .. }) {
+            if !state.abandoned && matches!(state.status, StateStatus::Stopped { .. } | StateStatus::Failed { .. }) {
                 (state.called, state.called_ms, state.answered) = (false, None, false);
-                state.doing = Doing::Running;
+                state.status = StateStatus::Running;
             }
         }
     }
 
     fn exit(&mut self, path: &str, state_type: StateType, at_ms: u64) {
-        match self.states.get_mut(path).map(|state| &mut state.doing) {
+        match self.states.get_mut(path).map(|state| &mut state.status) {
             // The exit after a caught failure is not a success.
-            Some(Doing::Caught { stopped_ms, .. }) => *stopped_ms = at_ms,
-            Some(doing) => *doing = Doing::Exited { stopped_ms: at_ms },
+            Some(StateStatus::Caught { stopped_ms, .. }) => *stopped_ms = at_ms,
+            Some(status) => *status = StateStatus::Exited { stopped_ms: at_ms },
             None => {}
         }
         if matches!(state_type, StateType::Parallel | StateType::Map) {
@@ -108,7 +108,7 @@ impl View {
     fn scheduled(&mut self, path: &str, at_ms: u64) {
         if let Some(state) = self.states.get_mut(path) {
             (state.called, state.called_ms, state.answered) = (true, Some(at_ms), false);
-            state.doing = Doing::Running;
+            state.status = StateStatus::Running;
         }
     }
 
@@ -116,8 +116,8 @@ impl View {
     /// before.
     fn started(&mut self, path: &str, at_ms: u64) {
         let Some(state) = self.states.get_mut(path) else { return };
-        if matches!(&state.doing, Doing::Waiting(wait) if wait.for_worker_since_ms().is_some()) {
-            state.doing = Doing::Running;
+        if matches!(&state.status, StateStatus::Waiting(wait) if wait.for_worker_since_ms().is_some()) {
+            state.status = StateStatus::Running;
         } else if !state.called {
             self.scheduled(path, at_ms);
         }
@@ -133,7 +133,7 @@ impl View {
     fn answered(&mut self, path: &str) {
         if let Some(state) = self.states.get_mut(path) {
             state.answered = true;
-            state.doing = Doing::Running;
+            state.status = StateStatus::Running;
         }
     }
 
@@ -141,14 +141,15 @@ impl View {
         match note {
             Note::Waiting { state_path, reason, next_poll_ms, deadline_ms, instructions, .. } => {
                 let wait = Wait::new(reason, (at_ms, *next_poll_ms, *deadline_ms), instructions.as_ref());
-                self.set(state_path, Doing::Waiting(wait));
+                self.set(state_path, StateStatus::Waiting(wait));
             }
             Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure } => {
                 self.abandon_inner_states(state_path, at_ms);
                 let (attempt, attempts_max, next_attempt_ms) = (*attempt, *attempts_max, *next_attempt_ms);
                 if let Some(state) = self.states.get_mut(state_path) {
                     (state.attempt, state.attempts_max) = (attempt, attempts_max);
-                    state.doing = Doing::Retrying { attempt, attempts_max, next_attempt_ms, failure: failure.clone() };
+                    state.status =
+                        StateStatus::Retrying { attempt, attempts_max, next_attempt_ms, failure: failure.clone() };
                 }
             }
             Note::Caught { state_path, failure, .. } => self.catch(state_path, failure, at_ms),
@@ -160,22 +161,25 @@ impl View {
             | Note::CalledAgain { .. }
             | Note::Unknown => {}
             Note::ResourceChanged { state_path, change } => {
-                self.made.push(Made { state_path: state_path.clone(), change: change.clone() });
+                self.changes.push(StepChange { state_path: state_path.clone(), change: change.clone() });
             }
             Note::Paused { state_path, failure } => {
                 self.paused = true;
-                self.set(state_path, Doing::Paused { failure: failure.clone() });
+                self.set(state_path, StateStatus::Paused { failure: failure.clone() });
             }
             Note::Continued { state_path } => {
                 self.paused = false;
-                self.set(state_path, Doing::Running);
+                self.set(state_path, StateStatus::Running);
             }
             Note::ResumedFrom { state_path } => {
                 self.unhandled_failure = None;
                 self.forget_from(state_path);
             }
             Note::Failure { state_path, attempt, failure } => {
-                self.set(state_path, Doing::Failed { stopped_ms: at_ms, attempt: *attempt, failure: failure.clone() });
+                self.set(
+                    state_path,
+                    StateStatus::Failed { stopped_ms: at_ms, attempt: *attempt, failure: failure.clone() },
+                );
                 self.unhandled_failure = Some(state_path.clone());
             }
         }

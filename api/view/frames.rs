@@ -5,7 +5,7 @@ use engine::{
     machine::{FrameRow, FrameState},
 };
 
-use super::{Doing, View, Wait};
+use super::{StateStatus, View, Wait};
 
 /// The most states of distributed Maps' iterations that a view takes from frames. There may be ten thousand.
 const ITERATION_STATES_MAX: usize = 100;
@@ -13,19 +13,19 @@ const ITERATION_STATES_MAX: usize = 100;
 impl View {
     /// Adds what only frames contain: the end of a Wait, the last poll of a task, the progress of a Map, and the states of a
     /// distributed Map's iterations, whose events are in histories of their own. `deadline_ms` is the execution's.
-    pub fn see_frames(&mut self, frames: &[FrameRow], deadline_ms: Option<u64>) {
+    pub fn apply_frames(&mut self, frames: &[FrameRow], deadline_ms: Option<u64>) {
         let mut iteration_states = 0;
         for row in frames {
-            self.see_map_frame(row);
-            self.see_withheld_call(row);
-            let doing = match &row.frame_state {
-                FrameState::Waiting { due_ms } => Doing::Sleeping { due_ms: *due_ms },
+            self.apply_map_frame(row);
+            self.apply_withheld_call(row);
+            let status = match &row.frame_state {
+                FrameState::Waiting { due_ms } => StateStatus::Sleeping { due_ms: *due_ms },
                 FrameState::Task { parked: Some(_), .. } => {
-                    Doing::Parked { deadline_ms: row.answerable_until_ms(deadline_ms) }
+                    StateStatus::Parked { deadline_ms: row.answerable_until_ms(deadline_ms) }
                 }
                 FrameState::Task { next_poll_ms: Some(next), waiting: Some(waiting), .. } => {
                     let times = (waiting.polled_ms, *next, row.answerable_until_ms(deadline_ms));
-                    Doing::Waiting(Wait::new(&waiting.reason, times, waiting.instructions.as_ref()))
+                    StateStatus::Waiting(Wait::new(&waiting.reason, times, waiting.instructions.as_ref()))
                 }
                 _ => continue,
             };
@@ -33,13 +33,13 @@ impl View {
                 iteration_states += 1;
                 self.enter_from_frame(row);
             }
-            self.set(&row.state_path(), doing);
+            self.set(&row.state_path(), status);
         }
     }
 
     /// A first call that is scheduled but due: the process that scheduled it stopped before it made the call. The journals of earlier
     /// versions do not record that.
-    fn see_withheld_call(&mut self, row: &FrameRow) {
+    fn apply_withheld_call(&mut self, row: &FrameRow) {
         let FrameState::Task { next_poll_ms: Some(_), waiting: None, parked: None, .. } = row.frame_state else {
             return;
         };
@@ -48,39 +48,41 @@ impl View {
 
     /// Whether frames know more than the journal entries that are folded in: when a Wait ends, or how far a distributed Map is.
     pub fn lacks_frames(&self) -> bool {
-        self.active().any(|state| is_wait_without_due_time(&state.doing, state.state_type))
+        self.active().any(|state| is_wait_without_due_time(&state.status, state.state_type))
             || self.maps.keys().any(|path| self.is_distributed(path))
     }
 
     /// Folds the due times of Waits and the progress of distributed Maps into a view that follows the journal. The frames may be of a
     /// later time than the view, so nothing else is taken from them.
-    pub fn see_due_times(&mut self, frames: &[FrameRow]) {
+    pub fn apply_due_times(&mut self, frames: &[FrameRow]) {
         for row in frames {
             let path = row.state_path();
             if self.is_distributed(&path) {
-                self.see_map_frame(row);
+                self.apply_map_frame(row);
             }
             let FrameState::Waiting { due_ms } = row.frame_state else { continue };
             if let Some(state) = self.states.get_mut(&path)
-                && is_wait_without_due_time(&state.doing, state.state_type)
+                && is_wait_without_due_time(&state.status, state.state_type)
             {
-                state.doing = Doing::Sleeping { due_ms };
+                state.status = StateStatus::Sleeping { due_ms };
             }
         }
     }
 
     /// Whether a state is a Map that runs and whose iterations have histories of their own.
     pub(super) fn is_distributed(&self, path: &str) -> bool {
-        let runs = self.states.get(path).is_some_and(|state| state.doing == Doing::Running);
+        let runs = self.states.get(path).is_some_and(|state| state.status == StateStatus::Running);
         runs && self.distributed.contains(path)
     }
 
     /// Takes the due times of Waits from a later view: Step Functions has no frames.
-    pub fn see_due_times_of(&mut self, later: &View) {
+    pub fn apply_due_times_of(&mut self, later: &View) {
         for (path, state) in &mut self.states {
-            let Some(Doing::Sleeping { due_ms }) = later.states.get(path).map(|state| &state.doing) else { continue };
-            if is_wait_without_due_time(&state.doing, state.state_type) {
-                state.doing = Doing::Sleeping { due_ms: *due_ms };
+            let Some(StateStatus::Sleeping { due_ms }) = later.states.get(path).map(|state| &state.status) else {
+                continue;
+            };
+            if is_wait_without_due_time(&state.status, state.state_type) {
+                state.status = StateStatus::Sleeping { due_ms: *due_ms };
             }
         }
     }
@@ -95,6 +97,6 @@ impl View {
     }
 }
 
-fn is_wait_without_due_time(doing: &Doing, state_type: StateType) -> bool {
-    state_type == StateType::Wait && *doing == Doing::Running
+fn is_wait_without_due_time(status: &StateStatus, state_type: StateType) -> bool {
+    state_type == StateType::Wait && *status == StateStatus::Running
 }

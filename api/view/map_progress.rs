@@ -63,7 +63,7 @@ impl View {
 
     /// Folds in how the iterations of distributed Maps ended that do not run any more. `runs` are those of the execution, the latest
     /// first.
-    pub fn see_map_runs(&mut self, runs: &[MapRun]) {
+    pub fn apply_map_runs(&mut self, runs: &[MapRun]) {
         for path in &self.distributed {
             let is_of = |run: &&MapRun| run.within.is_none() && run.is_of(&self.id, path);
             let Some(run) = runs.iter().find(is_of).filter(|_| !self.is_distributed(path)) else { continue };
@@ -75,7 +75,7 @@ impl View {
 
     /// Folds in the progress of a Map that its frame has. The iterations of a distributed Map have histories of their own, so only
     /// the frame counts them.
-    pub(super) fn see_map_frame(&mut self, row: &FrameRow) {
+    pub(super) fn apply_map_frame(&mut self, row: &FrameRow) {
         if let FrameState::Map { items, next, running, failed, .. } = &row.frame_state {
             let succeeded = next.saturating_sub(running + failed);
             self.maps.insert(row.state_path(), MapProgress { total: items.len() as u64, succeeded, failed: *failed });

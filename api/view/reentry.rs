@@ -1,6 +1,6 @@
 //! The view of an execution that continues at an earlier state.
 
-use super::{Doing, StateView, View};
+use super::{StateStatus, StateView, View};
 
 impl View {
     /// Forgets the state at which the execution continues and all states entered after it: they are entered again, or
@@ -8,7 +8,7 @@ impl View {
     pub(super) fn forget_from(&mut self, state_path: &str) {
         let at = self.order.iter().position(|path| path == state_path).unwrap_or(self.order.len());
         let is_kept = |at_or_after: bool, state: &StateView| {
-            !at_or_after && matches!(state.doing, Doing::Exited { .. } | Doing::Caught { .. })
+            !at_or_after && matches!(state.status, StateStatus::Exited { .. } | StateStatus::Caught { .. })
         };
         let order = std::mem::take(&mut self.order);
         for (number, path) in order.into_iter().enumerate() {

@@ -8,6 +8,7 @@ use engine::{
 use serde_json::json;
 
 use super::*;
+use crate::flow::rejected_by;
 
 fn view(definition: &Value) -> View {
     let machine = asl::parse(definition).unwrap();
@@ -154,7 +155,7 @@ fn after_the_end_nothing_is_active_and_a_redrive_continues() {
     let failure = engine::journal::ErrorAndCause { error: "Cancelled".to_owned(), cause: String::new() };
     view.fold(&event(3, HistoryEventDetails::ExecutionAborted(failure)));
     assert_eq!((view.active().count(), view.stopped_ms), (0, Some(3_000)));
-    assert!(view.states.values().all(|state| state.doing == Doing::Stopped { stopped_ms: 3_000 }));
+    assert!(view.states.values().all(|state| state.status == StateStatus::Stopped { stopped_ms: 3_000 }));
     view.fold(&event(4, HistoryEventDetails::ExecutionRedriven { redrive_count: 1 }));
     assert_eq!((view.active().count(), view.stopped_ms), (2, None));
 }
@@ -166,9 +167,9 @@ fn a_caught_failure_is_not_what_the_execution_failed_with() {
     assert_eq!(view.remedy(), Remedy::StartAgain, "the Fail state would fail again");
     assert_eq!(view.failed().count(), 1, "the caught failure is not one of the execution");
     view.fold(&redriven(20));
-    let doing = |path: &str| view.states[path].doing.clone();
-    assert_eq!(doing("Undone"), Doing::Running);
-    assert_eq!(doing("Deploy/Ask"), caught(4_000), "a redrive does not continue it");
+    let status = |path: &str| view.states[path].status.clone();
+    assert_eq!(status("Undone"), StateStatus::Running);
+    assert_eq!(status("Deploy/Ask"), caught(4_000), "a redrive does not continue it");
     assert_eq!(view.failed_state(), None, "the failure of the earlier run is not that of this one");
 }
 
@@ -176,29 +177,42 @@ fn a_caught_failure_is_not_what_the_execution_failed_with() {
 fn a_runbook_that_is_not_completed_continues_at_the_rejected_step() {
     let mut view = rolled_back();
     assert_eq!(view.rejected_before_fail(), None, "after another error the caught state may be long past");
-    let cause = "\"Deploy/Ask\" was rejected by ann";
-    let failure = StepFailure { cause: cause.to_owned(), ..plain("Approval.Rejected") };
-    view.states.get_mut("Deploy/Ask").unwrap().doing = Doing::Caught { stopped_ms: 4_000, attempt: 1, failure };
-    view.failure =
-        Some((View::RUNBOOK_NOT_COMPLETED.to_owned(), format!("{cause}. The steps for that case are done.")));
+    let cause = format!("{} on desk", rejected_by("Deploy/Ask", "ann"));
+    let failure = StepFailure { cause: cause.clone(), ..plain("Approval.Rejected") };
+    view.states.get_mut("Deploy/Ask").unwrap().status = StateStatus::Caught { stopped_ms: 4_000, attempt: 1, failure };
+    let not_completed = |cause: String| ErrorAndCause { error: View::RUNBOOK_NOT_COMPLETED.to_owned(), cause };
+    view.failure = Some(not_completed(format!("{cause}. The steps for that case are done.")));
     assert_eq!(view.state_before_fail(), Some("Deploy/Ask"));
-    view.failure = Some((View::RUNBOOK_NOT_COMPLETED.to_owned(), "\"Check\" was rejected".to_owned()));
+    let ended_by = |state_path, user| view.was_ended_by_rejection(state_path, user);
+    assert!(ended_by("Deploy/Ask", "ann") && !ended_by("Deploy/Ask", "an") && !ended_by("Deploy/Check", "ann"));
+    view.failure = Some(not_completed("\"Check\" was rejected".to_owned()));
     assert_eq!(view.rejected_before_fail(), None, "another step was rejected");
 }
 
-fn caught(stopped_ms: u64) -> Doing {
-    Doing::Caught { stopped_ms, attempt: 1, failure: plain("Approval.Rejected") }
+#[test]
+fn another_version_reads_the_failure_of_a_view() {
+    let mut view = rolled_back();
+    let mut written = serde_json::to_value(&view).unwrap();
+    assert_eq!(written["failure"], json!(["NotCompleted", ""]));
+    assert_eq!(serde_json::from_value::<View>(written.clone()).unwrap(), view);
+    written.as_object_mut().unwrap().remove("failure");
+    view.failure = None;
+    assert_eq!(serde_json::from_value::<View>(written).unwrap(), view);
+}
+
+fn caught(stopped_ms: u64) -> StateStatus {
+    StateStatus::Caught { stopped_ms, attempt: 1, failure: plain("Approval.Rejected") }
 }
 
 #[test]
 fn a_state_whose_failure_was_caught_is_not_one_that_is_done() {
     let mut view = rolled_back();
-    let doing = |view: &View, path: &str| view.states[path].doing.clone();
-    assert_eq!((doing(&view, "Deploy"), doing(&view, "Deploy/Ask")), (caught(6_000), caught(4_000)));
+    let status = |view: &View, path: &str| view.states[path].status.clone();
+    assert_eq!((status(&view, "Deploy"), status(&view, "Deploy/Ask")), (caught(6_000), caught(4_000)));
     view.sections = vec![Section { path: "Deploy".to_owned(), name: "Deploy".to_owned() }];
     assert_eq!((view.sections_done(), view.active().count()), (0, 1), "only the Fail state is left open");
     view.fold(&event(9, HistoryEventDetails::ExecutionAborted(error_and_cause("Cancelled"))));
-    assert_eq!(doing(&view, "Deploy"), caught(6_000), "the end of the execution does not stop it");
+    assert_eq!(status(&view, "Deploy"), caught(6_000), "the end of the execution does not stop it");
     let said = serde_json::to_value(&view.states["Deploy"]).unwrap();
     assert_eq!(
         (&said["doing"]["doing"], &said["doing"]["failure"]["error"]),
@@ -206,7 +220,7 @@ fn a_state_whose_failure_was_caught_is_not_one_that_is_done() {
     );
     view.fold(&entered(10, StateType::Parallel, "Deploy"));
     view.fold(&event(11, exited("Deploy")));
-    assert_eq!(doing(&view, "Deploy"), Doing::Exited { stopped_ms: 11_000 }, "a later visit succeeded");
+    assert_eq!(status(&view, "Deploy"), StateStatus::Exited { stopped_ms: 11_000 }, "a later visit succeeded");
 }
 
 #[test]
@@ -267,7 +281,7 @@ fn a_retry_of_a_section_abandons_what_was_inside() {
     ));
     let retried = &view.states["Both"];
     assert_eq!((retried.attempt, retried.attempts_max), (2, Some(4)));
-    assert!(matches!(retried.doing, Doing::Retrying { attempts_max: Some(4), .. }), "{:?}", retried.doing);
+    assert!(matches!(retried.status, StateStatus::Retrying { attempts_max: Some(4), .. }), "{:?}", retried.status);
     assert_eq!((view.active().count(), view.failed().count()), (0, 0), "nothing inside runs until the next attempt");
 }
 
@@ -353,13 +367,13 @@ fn the_end_of_a_wait_is_taken_from_a_later_view() {
     let (state_type, name, input) = (StateType::Wait, "Pause".into(), Default::default());
     earlier.fold(&event(1, HistoryEventDetails::StateEntered { state_type, name, input }));
     let mut later = earlier.clone();
-    later.set("Pause", Doing::Sleeping { due_ms: 4_000 });
+    later.set("Pause", StateStatus::Sleeping { due_ms: 4_000 });
     assert!(earlier.lacks_frames());
-    earlier.see_due_times_of(&later);
-    assert_eq!(earlier.states["Pause"].doing, Doing::Sleeping { due_ms: 4_000 });
+    earlier.apply_due_times_of(&later);
+    assert_eq!(earlier.states["Pause"].status, StateStatus::Sleeping { due_ms: 4_000 });
     assert!(!earlier.lacks_frames());
     earlier.fold(&event(2, HistoryEventDetails::ExecutionSucceeded { output: Default::default() }));
     let ended = earlier.clone();
-    earlier.see_due_times_of(&later);
+    earlier.apply_due_times_of(&later);
     assert_eq!(earlier, ended, "a state that ended keeps its end");
 }

@@ -15,7 +15,7 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, StateView, View, is_inside, paths::PathRange};
+use super::{StateStatus, StateView, View, is_inside, paths::PathRange};
 
 /// Below this number of earlier executions the quartiles say little, so the bounds are a share of the median.
 const EXECUTIONS_FOR_QUARTILES: usize = 3;
@@ -219,7 +219,7 @@ impl<'e> Estimate<'e> {
 
     fn state_left(&mut self, state: &'e TypicalState) -> (u64, u64) {
         let entered = self.view.states.get(&state.path);
-        if let Some(Doing::Exited { .. } | Doing::Caught { .. }) = entered.map(|entered| &entered.doing) {
+        if let Some(StateStatus::Exited { .. } | StateStatus::Caught { .. }) = entered.map(|entered| &entered.status) {
             return (0, 0);
         }
         let frames = self.frames.range::<str, _>(PathRange::beginning_with(&state.path));
@@ -236,7 +236,7 @@ impl<'e> Estimate<'e> {
             return (0, 0);
         }
         let Some(entered) = entered else { return (state.low_ms, state.high_ms) };
-        if let Doing::Sleeping { due_ms } = entered.doing {
+        if let StateStatus::Sleeping { due_ms } = entered.status {
             let left_ms = due_ms.saturating_sub(self.now_ms);
             return (left_ms, left_ms);
         }

@@ -4,8 +4,9 @@
 use std::{collections::HashSet, path::Path, time::Duration};
 
 use api::{
+    OwnerKind,
     flow::{DescribeExecutionResponse, LATEST, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest},
-    view::{Doing, StateView, View, outer_paths},
+    view::{StateStatus, StateView, View, outer_paths},
 };
 use clap::{Arg, CommandFactory, Parser, ValueHint};
 use clap_complete::{
@@ -266,15 +267,15 @@ fn states_of(select: impl Fn(&DescribeExecutionResponse, u64) -> Vec<String>) ->
 /// The paths of the states that wait for an answer and have not timed out: for that of `flow approve` and `flow reject`, or for that of
 /// `flow signal`.
 fn waiting(view: &View, for_approval: bool, now_ms: u64) -> Vec<String> {
-    let waits = |state: &&StateView| match &state.doing {
-        Doing::Waiting(wait) => {
+    let waits = |state: &&StateView| match &state.status {
+        StateStatus::Waiting(wait) => {
             let is_approval = wait.instructions.as_ref().is_some_and(|instructions| instructions.approval.is_some());
             is_approval == for_approval
         }
-        Doing::Parked { .. } => !for_approval,
+        StateStatus::Parked { .. } => !for_approval,
         _ => false,
     };
-    let open = view.active().filter(waits).filter(|state| state.doing.timed_out_ms(now_ms).is_none());
+    let open = view.active().filter(waits).filter(|state| state.status.timed_out_ms(now_ms).is_none());
     open.map(|state| state.path.clone()).collect()
 }
 
@@ -306,7 +307,7 @@ fn global() -> Result<Global, CliError> {
 
 /// The answer, or nothing where there is none in time: a completion reports no errors.
 fn ask<T: Default>(answer: impl Future<Output = Result<T, CliError>>) -> T {
-    this_process::name("completions");
+    this_process::name("completions", OwnerKind::Other);
     let Ok(runtime) = runtime::new() else { return T::default() };
     let answered = runtime.block_on(async { tokio::time::timeout(TIME_MAX, answer).await });
     runtime.shutdown_background();

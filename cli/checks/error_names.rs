@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use engine::{
     asl::{Diagnostic, each_state},
     spelling::{did_you_mean, nearest},
+    step::error_names::HEARTBEAT_TIMEOUT,
 };
 use serde_json::Value;
 
@@ -22,7 +23,6 @@ const FAMILIES: &[(&str, &[&str])] = &[
 ];
 /// Only an HTTP task fails with errors of this prefix.
 const HTTP: (&str, &str) = ("States.Http.", ":http:invoke");
-const HEARTBEAT: &str = "States.HeartbeatTimeout";
 
 /// Warns of error names that cannot occur.
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
@@ -61,7 +61,7 @@ fn collect<'v>(state: &'v Value, parts: &mut Vec<&'v Value>) {
 fn problem(name: &str, parts: &[&Value], location: &str) -> Option<Diagnostic> {
     let own = || explanations::ALL.iter().map(|page| page.code).filter(|code| family(code).is_some());
     let warning = |code: &'static str, message: String| Some(Diagnostic::warning(code, location, message));
-    if name == HEARTBEAT {
+    if name == HEARTBEAT_TIMEOUT {
         let has_heartbeat = |part: &&Value| part.get("HeartbeatSeconds").or(part.get("HeartbeatSecondsPath")).is_some();
         let message = format!("'{name}' cannot occur here: the state has no HeartbeatSeconds.");
         return if parts.iter().any(has_heartbeat) { None } else { warning("ERROR_CANNOT_OCCUR", message) };

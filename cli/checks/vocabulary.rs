@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use engine::{
     asl::{Diagnostic, each_state},
     spelling::{did_you_mean, nearest},
+    step::error_names,
 };
 use regex_lite::Regex;
 use serde_json::Value;
@@ -16,23 +17,23 @@ use super::texts::each_text;
 /// "Call HTTPS APIs in Step Functions workflows"; Amazon States Language specification, "Appendix A: Predefined Error
 /// Codes".
 const STATES_ERRORS: &[&str] = &[
-    "States.ALL",
-    "States.BranchFailed",
-    "States.DataLimitExceeded",
-    "States.ExceedToleratedFailureThreshold",
-    "States.HeartbeatTimeout",
-    "States.Http.Socket",
-    "States.IntrinsicFailure",
-    "States.ItemReaderFailed",
-    "States.NoChoiceMatched",
-    "States.ParameterPathFailure",
-    "States.Permissions",
-    "States.QueryEvaluationError",
-    "States.ResultPathMatchFailure",
-    "States.ResultWriterFailed",
-    "States.Runtime",
-    "States.TaskFailed",
-    "States.Timeout",
+    error_names::ALL,
+    error_names::BRANCH_FAILED,
+    error_names::DATA_LIMIT_EXCEEDED,
+    error_names::EXCEED_TOLERATED_FAILURE_THRESHOLD,
+    error_names::HEARTBEAT_TIMEOUT,
+    error_names::HTTP_SOCKET,
+    error_names::INTRINSIC_FAILURE,
+    error_names::ITEM_READER_FAILED,
+    error_names::NO_CHOICE_MATCHED,
+    error_names::PARAMETER_PATH_FAILURE,
+    error_names::PERMISSIONS,
+    error_names::QUERY_EVALUATION_ERROR,
+    error_names::RESULT_PATH_MATCH_FAILURE,
+    error_names::RESULT_WRITER_FAILED,
+    error_names::RUNTIME,
+    error_names::TASK_FAILED,
+    error_names::TIMEOUT,
 ];
 /// An HTTP task fails with this and the status.
 const STATUS_ERRORS: &str = "States.Http.StatusCode.";

@@ -16,7 +16,7 @@ use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
     interrupt,
-    owner::{Answered, Handle},
+    owner::{CallResponse, Handle},
     person,
     proposed::OPTIONS,
     shell::quote_name,
@@ -119,7 +119,7 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, (now, cause): (bool,
         cause: cause.to_owned(),
         when_idle,
     };
-    let Answered { response: answer, is_repeated } = handle.call_once::<CancelExecution>(request(!now)).await?;
+    let CallResponse { response: answer, is_repeated } = handle.call_once::<CancelExecution>(request(!now)).await?;
     // The previous owner ended during this command's first call and had already cancelled the execution.
     let is_ours = is_repeated && answer.ended_before == Some(ExecutionStatus::Aborted);
     if let Some(status) = answer.ended_before.filter(|_| !is_ours) {

@@ -11,7 +11,7 @@ use deploy::{
 };
 use engine::{
     asl::{self, Diagnostic, Severity},
-    step::StepError,
+    step::{StepError, error_names::INTEGRATION_WITHOUT_STEP},
 };
 use serde_json::{Value, json};
 use steps::{
@@ -43,8 +43,6 @@ const ROLE_OF_SERVER: &str = "arn:aws:iam::111111111111:role/flow";
 pub const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
 /// The most HeartbeatSeconds of a Task (Amazon States Language, "Task").
 const HEARTBEAT_SECONDS_MAX: u64 = 99_999_999;
-/// The code with which a `flow serve` warns of a Task that it cannot run.
-const WITHOUT_STEP: &str = "INTEGRATION_WITHOUT_STEP";
 
 /// Arguments of `flow deploy`.
 #[derive(Debug, Args)]
@@ -173,7 +171,8 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
 fn compile(source: &DeploymentSource<'_>) -> Result<Compiled, Vec<Diagnostic>> {
     // Workers run the steps, so arguments of steps must be valid. Integrations that only Step Functions calls need no step
     // here.
-    let is_wrong = |problem: &Diagnostic| problem.severity == Severity::Error && problem.code != WITHOUT_STEP;
+    let is_wrong =
+        |problem: &Diagnostic| problem.severity == Severity::Error && problem.code != INTEGRATION_WITHOUT_STEP;
     let DeploymentSource { definition, steps, .. } = source;
     let problems = checks::problems(definition, steps).into_iter().filter(is_wrong);
     match source.compile(&Default::default()) {
@@ -281,7 +280,7 @@ async fn validate(cloud: &Cloud, wanted: &Wanted) -> Result<(), CliError> {
     if !errors.is_empty() {
         return Err(CliError::refused(format!("Step Functions refuses the definition:{}", lines_of(errors))));
     }
-    let without_step: Vec<_> = found.iter().filter(|problem| problem.code == WITHOUT_STEP).collect();
+    let without_step: Vec<_> = found.iter().filter(|problem| problem.code == INTEGRATION_WITHOUT_STEP).collect();
     match without_step.is_empty() {
         true => Ok(()),
         false => Err(CliError::refused(format!(

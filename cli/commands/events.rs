@@ -146,7 +146,7 @@ impl Entries<'_> {
         let is_wanted = entry.sequence >= *since && (!failed || is_failure(&entry.content));
         if let Some(view) = &mut self.view {
             let event = RunnerEvent::Entry { execution: view.id.clone(), entry: entry.clone() };
-            view.see(&event);
+            view.apply_event(&event);
             if let Some(line) = json::event(view, &event).filter(|_| is_wanted) {
                 json::print(line);
             }

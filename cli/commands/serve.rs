@@ -121,7 +121,7 @@ async fn continue_left(environments: &Environments, runner: &RunnerHandle) -> In
     let (mut delay, mut is_due) = (CREDENTIALS_RETRY_MIN, false);
     loop {
         if !is_due {
-            environments.until_declined().await;
+            environments.until_account_refused().await;
         }
         tokio::time::sleep(delay).await;
         delay = (delay * 2).min(CREDENTIALS_RETRY_MAX);

@@ -1,6 +1,8 @@
 //! Watches an execution until it ends, pauses, waits or is interrupted, whichever process drives it.
 
-use std::time::{Duration, Instant};
+mod follow;
+
+use std::time::Duration;
 
 use api::{
     flow::{
@@ -11,16 +13,17 @@ use api::{
 };
 use engine::{
     machine::{ExecutionHeader, ExecutionStatus},
-    runner::{Clock, RunnerEvent},
+    runner::RunnerEvent,
 };
 
+use self::follow::{Follow, Stop};
 use super::outage::Outage;
 use crate::{
     clock,
-    exit::{CliError, Exit, store_failed},
+    exit::{CliError, Exit},
     global::Global,
     interrupt,
-    owner::{self, Handle, StreamError},
+    owner::{self, Handle},
     proposed::OPTIONS,
     shell::quote_name,
     ui::{display::Display, display_status::display_status, next, output, stopped},
@@ -28,12 +31,6 @@ use crate::{
 
 /// The duration of a `--no-wait` without a value.
 pub const NO_WAIT_DEFAULT: &str = "10s";
-
-/// The interval at which frames are read for what the journal does not record.
-const FRAMES_INTERVAL: Duration = Duration::from_secs(2);
-
-/// The interval at which a display records what it has shown. docs/operations.md promises that a crash loses at most a second of it.
-const MARK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Options of a watch.
 #[derive(Debug, Clone, Copy)]
@@ -62,21 +59,6 @@ pub struct Watched {
     pub last_line: Option<String>,
 }
 
-/// Why a watch stops.
-enum Stop {
-    Settled,
-    Asleep,
-    Asked(Exit),
-}
-
-/// The shortest time without a new event after which a watch with `--no-wait` ends: a service needs a moment between two events.
-const QUIET_MIN: Duration = Duration::from_secs(1);
-
-/// How long a display waits for what it reads beside the events.
-const READ_MAX: Duration = Duration::from_millis(500);
-/// An execution that ends within this time is shown without what takes long to read: the time left, and what only frames hold.
-const SHORT_EXECUTION_MAX: Duration = Duration::from_millis(500);
-
 /// Follows an execution from the last entry shown until there is a reason to stop, and records what was shown.
 ///
 /// # Errors
@@ -91,16 +73,13 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let mut view = before.view.clone();
     let shown_before = view.last_sequence;
     let clock = clock::of(handle.home());
-    let quiet_max = quiet_max(watch.no_wait, handle.at_step_functions().await.is_some());
+    let at_step_functions = handle.at_step_functions().await.is_some();
     display.begin(&view);
     if watch.no_wait.is_some() {
         display.ask_at_end();
     }
     let stop = loop {
-        let proceeded_ms = clock.now_ms();
-        let marked = (view.last_sequence, Instant::now());
-        let (frames_read, clock) = (None, &*clock);
-        let mut follow = Follow { watch, proceeded_ms, quiet_max, known_sequence, frames_read, marked, clock };
+        let mut follow = Follow::begin(watch, at_step_functions, known_sequence, view.last_sequence, &*clock);
         let found = match follow.until_stop(handle, (&mut view, &mut outage), display).await {
             Ok(Some(stop)) => break stop,
             Ok(None) => handle.take_over(id, watch.no_wait).await,
@@ -162,12 +141,6 @@ fn with_end(
     error
 }
 
-/// How long a watch with `--no-wait` continues without a new entry; `None` without a limit. Only Step Functions has a limit: on this
-/// machine's engine a stop would end the call in flight, so the watch waits for its answer.
-fn quiet_max(no_wait: Option<Duration>, at_step_functions: bool) -> Option<Duration> {
-    no_wait.filter(|_| at_step_functions).map(|no_wait| no_wait.max(QUIET_MIN))
-}
-
 /// The exit code of an execution that has ended, also if it ended after a signal.
 pub fn ended(view: &View) -> Option<Exit> {
     Some(match view.status {
@@ -210,16 +183,6 @@ async fn stop_driving(
     Ok(())
 }
 
-/// Whether Step Functions has entries that the stream has not returned yet: the stream polls every few seconds.
-async fn is_behind(handle: &Handle, view: &View) -> bool {
-    if handle.at_step_functions().await.is_none() {
-        return false;
-    }
-    let described = tokio::time::timeout(READ_MAX, handle.describe(&view.id, false)).await;
-    // Without an answer the display shows what it has.
-    described.is_ok_and(|described| described.is_ok_and(|described| described.view.last_sequence > view.last_sequence))
-}
-
 /// Shows the entries that were recorded after the last one that is shown: those of the calls that were in flight at a signal.
 async fn show_rest(handle: &Handle, view: &mut View, display: &mut Display) -> Result<(), CliError> {
     loop {
@@ -230,7 +193,7 @@ async fn show_rest(handle: &Handle, view: &mut View, display: &mut Display) -> R
         }
         for entry in entries {
             let event = RunnerEvent::Entry { execution: view.id.clone(), entry };
-            view.see(&event);
+            view.apply_event(&event);
             display.event(view, &event);
         }
     }
@@ -270,151 +233,6 @@ async fn drain(handle: &Handle, view: &View, called: &[String], display: &Displa
     display.clear();
 }
 
-struct Follow<'c> {
-    watch: Watch,
-    /// When the last entry arrived, or the watch started.
-    proceeded_ms: u64,
-    /// How long the history may have nothing new; `None` without a limit.
-    quiet_max: Option<Duration>,
-    /// The last sequence in the store when the watch started. Until the view has reached it, an end may have been
-    /// followed by a redrive.
-    known_sequence: u64,
-    /// When frames were read last.
-    frames_read: Option<tokio::time::Instant>,
-    /// The last entry that is recorded as shown, and when it was recorded.
-    marked: (u64, Instant),
-    clock: &'c dyn Clock,
-}
-
-impl Follow<'_> {
-    /// Follows until there is a reason to stop. Returns `None` if the owner of the store has ended, or does not drive the execution any
-    /// more because it cannot act for it.
-    async fn until_stop(
-        &mut self,
-        handle: &Handle,
-        (view, outage): (&mut View, &mut Outage),
-        display: &mut Display,
-    ) -> Result<Option<Stop>, CliError> {
-        let mut events = handle.follow(&view.id, view.last_sequence + 1, self.watch.no_wait).await?;
-        let mut tick = tokio::time::interval(display.tick_interval());
-        let mut mark = tokio::time::interval(MARK_INTERVAL);
-        mark.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let began = Instant::now();
-        let mut again_at: Option<tokio::time::Instant> = None;
-        loop {
-            tokio::select! {
-                biased;
-                exit = interrupt::requested() => return Ok(Some(Stop::Asked(exit))),
-                () = tokio::time::sleep_until(again_at.unwrap_or_else(tokio::time::Instant::now)), if again_at.is_some() => {
-                    again_at = tokio::select! {
-                        biased;
-                        exit = interrupt::requested() => return Ok(Some(Stop::Asked(exit))),
-                        again_at = outage.call_again(handle) => again_at?,
-                    };
-                    if again_at.is_none() {
-                        events = handle.follow(&view.id, view.last_sequence + 1, self.watch.no_wait).await?;
-                    }
-                }
-                event = events.next(), if again_at.is_none() => {
-                    let event = match event {
-                        Ok(None | Some(RunnerEvent::Released { .. })) | Err(StreamError::Gone(_)) => return Ok(None),
-                        Ok(Some(event)) => event,
-                        Err(StreamError::Failed(error)) => {
-                            again_at = Some(outage.next_call_at(error)?);
-                            continue;
-                        }
-                    };
-                    if let RunnerEvent::StoreFailed { message } = &event {
-                        return Err(store_failed(message));
-                    }
-                    if matches!(event, RunnerEvent::Entry { .. }) {
-                        self.proceeded_ms = self.clock.now_ms();
-                    }
-                    view.see(&event);
-                    display.event(view, &event);
-                    if let Some(stop) = self.stop(view, &event) {
-                        return Ok(Some(stop));
-                    }
-                    // While one event follows another, the timers below are not polled.
-                    self.mark_shown(handle, view).await;
-                }
-                _ = mark.tick() => self.mark_shown(handle, view).await,
-                _ = tick.tick() => {
-                    self.update(handle, view, began, display).await;
-                    if again_at.is_none() && self.is_over() && !is_behind(handle, view).await {
-                        return Ok(Some(Stop::Asleep));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Updates what depends on time: the display, and what is read beside the events.
-    async fn update(&mut self, handle: &Handle, view: &mut View, began: Instant, display: &mut Display) {
-        // Reading takes longer than a short execution does.
-        if began.elapsed() >= SHORT_EXECUTION_MAX {
-            // An owner that does not answer is noticed by its stream.
-            if display.wants_time_left() {
-                let typical = tokio::time::timeout(READ_MAX, typical(handle, &view.id)).await;
-                display.set_typical(typical.unwrap_or_default());
-            }
-            let _ = tokio::time::timeout(READ_MAX, self.read_frames(handle, view)).await;
-        }
-        // The lines of the entries that follow come first.
-        if !(display.is_heartbeat_due() && is_behind(handle, view).await) {
-            display.tick(view);
-        }
-    }
-
-    /// Whether the history has had no new event for as long as `--no-wait` allows at Step Functions. Steps may be in progress: one that
-    /// polls inside its worker writes no events.
-    fn is_over(&self) -> bool {
-        let quiet_ms = self.clock.now_ms().saturating_sub(self.proceeded_ms);
-        self.quiet_max.is_some_and(|most| u128::from(quiet_ms) >= most.as_millis())
-    }
-
-    /// Records what was shown, so that after a crash of the owner the next display does not show it again. Several executions that are
-    /// watched at once are shown only at their end.
-    async fn mark_shown(&mut self, handle: &Handle, view: &View) {
-        let (sequence, marked) = self.marked;
-        if self.watch.is_one_of_many || view.last_sequence <= sequence || marked.elapsed() < MARK_INTERVAL {
-            return;
-        }
-        self.marked = (view.last_sequence, Instant::now());
-        let request = MarkShownRequest { id: view.id.clone(), sequence: view.last_sequence, continues: true };
-        // An owner that does not answer is noticed by its stream. Without the record, a few lines are shown again.
-        let _ = tokio::time::timeout(READ_MAX, handle.call::<MarkShown>(request)).await;
-    }
-
-    /// Reads what only frames record: when a Wait ends, and how far a distributed Map is.
-    async fn read_frames(&mut self, handle: &Handle, view: &mut View) {
-        let is_due = self.frames_read.is_none_or(|read| read.elapsed() >= FRAMES_INTERVAL);
-        if !is_due || !view.lacks_frames() {
-            return;
-        }
-        self.frames_read = Some(tokio::time::Instant::now());
-        // Without an answer the display shows what the journal records until the next read.
-        if let Ok(described) = handle.describe(&view.id, false).await {
-            view.see_due_times(&described.frames);
-            view.see_due_times_of(&described.view);
-        }
-    }
-
-    fn stop(&self, view: &View, event: &RunnerEvent) -> Option<Stop> {
-        let current = view.last_sequence >= self.known_sequence;
-        if matches!(event, RunnerEvent::Settled { .. }) || (current && view.status != ExecutionStatus::Running) {
-            return Some(Stop::Settled);
-        }
-        let RunnerEvent::Asleep { next_wake_ms, .. } = event else { return None };
-        let limit_ms = self.watch.no_wait.filter(|_| current)?.as_millis() as u64;
-        let now_ms = self.clock.now_ms();
-        // Polls without a result are not progress: after the limit, the next poll is left to the next resume.
-        let latest_ms = if now_ms.saturating_sub(self.proceeded_ms) < limit_ms { now_ms + limit_ms } else { now_ms };
-        let proceeds = next_wake_ms.is_some_and(|next_wake_ms| next_wake_ms <= latest_ms);
-        (!proceeds).then_some(Stop::Asleep)
-    }
-}
-
 /// Shows the end of a watch on its display.
 pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &mut Display) {
     let worth_saying = !global.quiet
@@ -449,45 +267,4 @@ pub fn show_output(view: &View) {
         say!();
     }
     lines.iter().for_each(|line| say_raw!("{line}"));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct At(u64);
-
-    impl Clock for At {
-        fn now_ms(&self) -> u64 {
-            self.0
-        }
-
-        fn real_duration_until(&self, _: u64) -> Duration {
-            Duration::ZERO
-        }
-    }
-
-    /// Whether a watch that has seen its last entry at 5 s is over at a time.
-    fn is_over(no_wait: Option<u64>, at_step_functions: bool, now_ms: u64) -> bool {
-        let no_wait = no_wait.map(Duration::from_secs);
-        let follow = Follow {
-            watch: Watch { no_wait, is_one_of_many: false },
-            proceeded_ms: 5_000,
-            quiet_max: quiet_max(no_wait, at_step_functions),
-            known_sequence: 0,
-            frames_read: None,
-            marked: (0, Instant::now()),
-            clock: &At(now_ms),
-        };
-        follow.is_over()
-    }
-
-    #[test]
-    fn at_step_functions_a_watch_that_does_not_wait_ends_after_a_time_without_news() {
-        assert!(!is_over(Some(10), true, 14_999), "something may still proceed");
-        assert!(is_over(Some(10), true, 15_000), "also while a worker polls a step");
-        assert!(!is_over(Some(0), true, 5_500) && is_over(Some(0), true, 6_000), "a service needs a moment");
-        assert!(!is_over(None, true, 900_000), "without --no-wait it waits");
-        assert!(!is_over(Some(10), false, 900_000), "the call in flight would be broken off");
-    }
 }

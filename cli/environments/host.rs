@@ -97,6 +97,7 @@ impl Host for Environments {
             command: this_process::command().to_owned(),
             profile: self.default_location.profile().map(str::to_owned),
             only_reads: false,
+            kind: Some(this_process::kind()),
         }
     }
 }

@@ -33,12 +33,12 @@ impl Default for Opened {
 
 /// The accounts for which calls were withheld.
 #[derive(Default)]
-pub(super) struct Declined {
+pub(super) struct RefusedAccounts {
     accounts: Mutex<HashSet<(Location, Account)>>,
     added: Notify,
 }
 
-impl Declined {
+impl RefusedAccounts {
     pub async fn add(&self, account: (Location, Account)) {
         let mut accounts = self.accounts.lock().await;
         if accounts.len() < KEPT_MAX {
@@ -61,20 +61,20 @@ impl Environments {
     }
 
     /// Waits until a call was withheld because this process cannot act for its execution, unless one is.
-    pub async fn until_declined(&self) {
-        while self.declined.accounts.lock().await.is_empty() {
-            self.declined.added.notified().await;
+    pub async fn until_account_refused(&self) {
+        while self.refused_accounts.accounts.lock().await.is_empty() {
+            self.refused_accounts.added.notified().await;
         }
     }
 
     /// Whether this process can act by now in an account for which calls were withheld.
     pub async fn can_act_again(&self) -> bool {
-        let accounts: Vec<_> = self.declined.accounts.lock().await.iter().cloned().collect();
+        let accounts: Vec<_> = self.refused_accounts.accounts.lock().await.iter().cloned().collect();
         let mut any = false;
         for (location, account) in accounts {
             if self.refusal(&location, &account).await.is_none() {
                 self.note_verified(location.clone(), account.clone()).await;
-                self.declined.accounts.lock().await.remove(&(location, account));
+                self.refused_accounts.accounts.lock().await.remove(&(location, account));
                 any = true;
             }
         }

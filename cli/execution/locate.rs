@@ -41,7 +41,7 @@ impl Located {
     /// The execution's id, and a handle to record an answer in its store.
     ///
     /// # Errors
-    /// As [`Handle::answer`].
+    /// As [`Handle::record_answer`].
     pub async fn answer(self) -> Result<(String, Handle), CliError> {
         let Located { header, handle } = self;
         if handle.at_step_functions().await.is_some() {
@@ -50,7 +50,7 @@ impl Located {
         let home = handle.home().clone();
         // Closed first: a process can open a store only once.
         drop(handle);
-        Ok((header.id, Handle::answer(Environments::new(home)).await?))
+        Ok((header.id, Handle::record_answer(Environments::new(home)).await?))
     }
 }
 

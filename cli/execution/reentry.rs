@@ -29,13 +29,13 @@ pub async fn plan(handle: &Handle, id: &str, state: &str) -> Result<PlanReentryR
 
 /// Shows the state's recorded input, and the calls that may be repeated.
 pub fn show(global: &Global, planned: &PlanReentryResponse) {
-    let PlanReentryResponse { state_path, entered_ms, path, calls, made } = planned;
+    let PlanReentryResponse { state_path, entered_ms, path, calls, changes } = planned;
     let input = path.last().map(|last| last.input.clone()).unwrap_or_default();
     if global.output == Output::Json {
         let message = format!("continues at {state_path}");
         return json::print(
             json!({ "type": "reentry", "execution": this_process::execution(), "state": state_path, "enteredMs": entered_ms,
-                    "input": *input, "calls": calls, "made": made, "message": message }),
+                    "input": *input, "calls": calls, "made": changes, "message": message }),
         );
     }
     if global.quiet {
@@ -48,9 +48,9 @@ pub fn show(global: &Global, planned: &PlanReentryResponse) {
     }
     say!("Steps called since may be called again:");
     calls.iter().for_each(|call| say!("  {}", line(call)));
-    if !made.is_empty() {
+    if !changes.is_empty() {
         say!("What they did remains; a step that finds its own resource adopts it:");
-        made.iter().for_each(|made| say!("  {}   {}", made.state_path, made.change.id));
+        changes.iter().for_each(|step| say!("  {}   {}", step.state_path, step.change.id));
     }
 }
 

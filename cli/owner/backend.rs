@@ -32,7 +32,7 @@ pub(super) enum Purpose {
     /// Drive executions.
     Drive,
     /// Record a person's answer: no steps are called.
-    Answer,
+    RecordAnswer,
 }
 
 /// What answers the calls of a handle.
@@ -57,12 +57,12 @@ pub(super) async fn open(
     let client = Client::new(&home.socket());
     let mut limit = RetryLimit::begin();
     // Whether this process can act in one of the environments. Verified only if no owner answers.
-    let mut own = acts_in.is_empty().then_some(Ok(()));
+    let mut can_act = acts_in.is_empty().then_some(Ok(()));
     loop {
-        if own.is_some()
+        if can_act.is_some()
             && let Some(lock) = acquire(home)?
         {
-            return match own.take() {
+            return match can_act.take() {
                 Some(Err(refusal)) => Err(refusal),
                 _ => open_owned(environments, purpose, lock),
             };
@@ -81,8 +81,8 @@ pub(super) async fn open(
             }
             Err(error) => return Err(failed(home, error)),
         }
-        if own.is_none() {
-            own = Some(verify_any(environments, acts_in).await);
+        if can_act.is_none() {
+            can_act = Some(verify_any(environments, acts_in).await);
             limit = RetryLimit::begin();
         }
     }
@@ -91,7 +91,7 @@ pub(super) async fn open(
 fn open_owned(environments: &Arc<Environments>, purpose: Purpose, lock: OwnerLock) -> Result<Backend, CliError> {
     Ok(match purpose {
         Purpose::Drive => Backend::Local(Local::open(environments.clone(), lock)?),
-        Purpose::Answer => Backend::Local(Local::open_to_answer(environments.clone(), lock)?),
+        Purpose::RecordAnswer => Backend::Local(Local::open_to_record_answer(environments.clone(), lock)?),
         Purpose::Read => Backend::Idle(Idle::open(environments, lock)?),
     })
 }

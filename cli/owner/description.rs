@@ -104,7 +104,7 @@ pub fn ending(home: &Home) -> CliError {
 }
 
 /// The error of a command whose owner does not answer.
-pub fn unreachable(home: &Home) -> CliError {
+pub fn not_reachable(home: &Home) -> CliError {
     not_answering(home, OwnerLock::owner(home.folder()).as_ref())
 }
 

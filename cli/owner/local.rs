@@ -64,7 +64,7 @@ impl Local {
     ///
     /// # Errors
     /// As [`Local::open`].
-    pub fn open_to_answer(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
+    pub fn open_to_record_answer(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
         Self::open_with(environments, lock, RunnerOptions { makes_no_calls: true, ..crash_options() })
     }
 

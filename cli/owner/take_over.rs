@@ -24,7 +24,7 @@ use crate::{
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// An owner that cannot act for an execution, and why.
-struct Refusal {
+struct RefusingOwner {
     owner: String,
     error: CliError,
 }
@@ -40,7 +40,7 @@ impl Handle {
     /// As [`Handle::drive`]; neither the owner nor this process can act for the execution; or a signal or `wait_max` ends the wait.
     pub async fn take_over(&self, id: &str, wait_max: Option<Duration>) -> Result<(), CliError> {
         let began = Instant::now();
-        let mut known: Option<Refusal> = None;
+        let mut known: Option<RefusingOwner> = None;
         loop {
             // The watch of another execution may have taken over the store already.
             self.find_next_owner().await.map_err(|error| of_next_owner(id, error))?;
@@ -52,7 +52,7 @@ impl Handle {
             }
             let refusal = match (known, owner) {
                 (Some(known), Some(owner)) if known.owner == owner => known,
-                (_, owner) => match self.refusal(id, owner, &execution.environment).await? {
+                (_, owner) => match self.refusing_owner(id, owner, &execution.environment).await? {
                     Some(refusal) => refusal,
                     None => return Ok(()),
                 },
@@ -76,7 +76,7 @@ impl Handle {
     ///
     /// # Errors
     /// The refusal, if the execution has not ended; or the store cannot be read.
-    pub(super) async fn reader_of_the_end(&self, refusal: CliError) -> Result<Arc<Backend>, CliError> {
+    pub(super) async fn read_only_after_end(&self, refusal: CliError) -> Result<Arc<Backend>, CliError> {
         let concerns_watch = refusal.fault.as_deref().is_some_and(concerns_credentials);
         let Some(id) = self.watched.get().filter(|_| concerns_watch) else { return Err(refusal) };
         let reader = backend::open(&self.environments, Purpose::Read, &[]).await?;
@@ -100,18 +100,23 @@ impl Handle {
     ///
     /// # Errors
     /// Neither can act for it, or it could not be verified.
-    async fn refusal(&self, id: &str, owner: Option<String>, environment: &Value) -> Result<Option<Refusal>, CliError> {
+    async fn refusing_owner(
+        &self,
+        id: &str,
+        owner: Option<String>,
+        environment: &Value,
+    ) -> Result<Option<RefusingOwner>, CliError> {
         let Err(error) = self.compare(environment).await else { return Ok(None) };
         let Some(owner) = owner.filter(|_| lacks_credentials(&error)) else {
-            return Err(interrupted(id, self.of_owner(error, environment).await));
+            return Err(interrupted(id, self.name_owner_in(error, environment).await));
         };
         self.verify_this_process(environment).await.map_err(|own| interrupted(id, own))?;
-        let error = self.of_owner(error, environment).await;
-        Ok(Some(Refusal { owner, error }))
+        let error = self.name_owner_in(error, environment).await;
+        Ok(Some(RefusingOwner { owner, error }))
     }
 
     /// Reports, once for each owner, that this process waits for its end.
-    async fn say_that_it_waits(&self, Refusal { owner, error }: &Refusal) {
+    async fn say_that_it_waits(&self, RefusingOwner { owner, error }: &RefusingOwner) {
         let mut awaited = self.awaited_owner.lock().await;
         if awaited.as_ref() != Some(owner) {
             report!("flow: {}", error.message);

@@ -19,9 +19,6 @@ use crate::{
 /// How long a message waits for a verification.
 const SHORT_VERIFICATION_MAX: Duration = Duration::from_secs(2);
 
-/// The commands of owners that call steps.
-const DRIVING: [&str; 3] = ["serve", "run", "resume"];
-
 /// Whether a fault of this kind says that the credentials of a process are not those that are needed, or could not be compared.
 pub fn concerns_credentials(kind: &str) -> bool {
     matches!(kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED | api::ENVIRONMENT_UNREACHABLE)
@@ -87,7 +84,7 @@ impl Handle {
     pub async fn verify_acting(&self, environment: &Value) -> Result<(), CliError> {
         loop {
             let Err(refused) = self.verify(environment).await else { return Ok(()) };
-            if !self.has_passed(&refused, environment).await? {
+            if !self.wait_for_end(&refused, environment).await? {
                 return Err(refused);
             }
         }
@@ -100,7 +97,7 @@ impl Handle {
     pub(super) async fn verify(&self, environment: &Value) -> Result<(), CliError> {
         match self.compare(environment).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.of_owner(error, environment).await),
+            Err(error) => Err(self.name_owner_in(error, environment).await),
         }
     }
 
@@ -129,7 +126,7 @@ impl Handle {
     }
 
     /// What the owner of the store says about itself, if it is another process that answers.
-    async fn description_of_owner(&self) -> Option<OwnerDescription> {
+    pub(super) async fn description_of_owner(&self) -> Option<OwnerDescription> {
         let backend = self.backend().await;
         let Backend::Remote(client) = &*backend else { return None };
         client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await.ok()
@@ -144,7 +141,7 @@ impl Handle {
     }
 
     /// Names the owner of the store in an error about its credentials, if it is another process: a login of this user does not give it any.
-    pub async fn of_owner(&self, error: CliError, environment: &Value) -> CliError {
+    pub async fn name_owner_in(&self, error: CliError, environment: &Value) -> CliError {
         let Some(kind) = error.fault.clone().filter(|kind| concerns_credentials(kind)) else { return error };
         let Some(owner) = self.owner_elsewhere().await else { return error };
         let what = match kind.as_str() {
@@ -190,9 +187,7 @@ impl Handle {
     /// credentials of its account. Empty if it has them, or does not answer soon.
     pub async fn commands_beside_owner(&self, id: &str, environment: &Value) -> Vec<String> {
         // One that only reads or answers drives nothing, whatever its credentials are, and ends soon.
-        let owner = self.description_of_owner().await;
-        let is_driving = |command: &str| command.split(' ').nth(1).is_some_and(|verb| DRIVING.contains(&verb));
-        let drives = owner.is_some_and(|owner| !owner.only_reads && is_driving(&owner.command));
+        let drives = self.description_of_owner().await.is_some_and(|owner| owner.drives());
         if !drives || self.owner_can_act(environment).await {
             return Vec::new();
         }

@@ -30,7 +30,7 @@ impl Handle {
         O::Response: DeserializeOwned,
     {
         // After a call that may have been carried out, an error does not say that nothing was.
-        let said = |error, is_repeated| match is_repeated {
+        let after_repeat = |error, is_repeated| match is_repeated {
             true => CliError { fault: None, ..may_have_been_carried_out(error) },
             false => error,
         };
@@ -40,17 +40,17 @@ impl Handle {
             let backend = self.backend().await;
             let stopped = match self.verify_acting(environment).await {
                 Ok(()) => interrupt::received(),
-                Err(error) => return Err(said(error, is_repeated)),
+                Err(error) => return Err(after_repeat(error, is_repeated)),
             };
             if let Some(exit) = stopped {
-                return Err(said(verification::stopped(exit), is_repeated));
+                return Err(after_repeat(verification::stopped(exit), is_repeated));
             }
             // The owner ended during the verification: verify the next one.
             if !Arc::ptr_eq(&backend, &self.backend().await) {
                 continue;
             }
             let Backend::Remote(client) = &*backend else {
-                return self.call::<O>(request).await.map_err(|error| said(error, is_repeated));
+                return self.call::<O>(request).await.map_err(|error| after_repeat(error, is_repeated));
             };
             match client.call::<O>(&request).await {
                 Ok(response) => return Ok(response),
@@ -60,11 +60,11 @@ impl Handle {
                 }
                 Err(error) if limit.allows(self.home(), &error) => {
                     is_repeated |= matches!(error, ClientError::Gone(_));
-                    self.reopen(&backend).await.map_err(|error| said(error, is_repeated))?;
+                    self.reopen(&backend).await.map_err(|error| after_repeat(error, is_repeated))?;
                 }
                 Err(error) => {
-                    let error = self.of_owner(failed(self.home(), error), environment).await;
-                    return Err(said(error, is_repeated));
+                    let error = self.name_owner_in(failed(self.home(), error), environment).await;
+                    return Err(after_repeat(error, is_repeated));
                 }
             }
         }

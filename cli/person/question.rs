@@ -2,14 +2,18 @@
 
 use std::io::{BufRead, IsTerminal};
 
+use rustix::termios::{QueueSelector, tcflush};
+
 use crate::{exit::CliError, ui::text::visible};
 
-/// Asks a question on a thread of its own, so that a signal ends the program while it waits for the answer.
+/// Asks a question on a thread of its own, so that a signal ends the program while it waits for the answer. What was typed before the
+/// question was printed is no answer and is discarded: it was typed for the shell, or by accident.
 ///
 /// # Errors
 /// The terminal cannot be read.
 pub async fn question(text: String) -> Result<bool, CliError> {
     let asked = tokio::task::spawn_blocking(move || -> std::io::Result<String> {
+        discard_typed();
         crate::out::text(&visible(&text));
         let mut answer = String::new();
         std::io::stdin().lock().read_line(&mut answer)?;
@@ -17,6 +21,15 @@ pub async fn question(text: String) -> Result<bool, CliError> {
     });
     let answer = asked.await.map_err(|error| CliError::refused(error.to_string()))??;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Discards what was typed on the terminal and not read yet. A pipe keeps what was written to it.
+fn discard_typed() {
+    let keyboard = std::io::stdin();
+    if keyboard.is_terminal() {
+        // A terminal that is gone has no input either.
+        let _ = tcflush(&keyboard, QueueSelector::IFlush);
+    }
 }
 
 /// Verifies that there is a terminal to ask on. The hint names the option that agrees without a question.

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use api::{
     flow::EntriesRequest,
-    view::{Doing, StateView, View, Wait},
+    view::{StateStatus, StateView, View, Wait},
 };
 use engine::{
     journal::StateType,
@@ -92,9 +92,10 @@ impl Following {
             let waits_for_worker = waits::mark(&known, &mut view);
             self.ready.extend(waiting(&view));
             // A called Task may end at any time. Only a token, a missing worker or a Wait is certain to take long.
-            let waits =
-                |doing: &Doing| matches!(doing, Doing::Parked { .. } | Doing::Sleeping { .. } | Doing::Waiting(_));
-            if view.active().all(|state| waits(&state.doing) || state.state_type == StateType::Wait) {
+            let waits = |status: &StateStatus| {
+                matches!(status, StateStatus::Parked { .. } | StateStatus::Sleeping { .. } | StateStatus::Waiting(_))
+            };
+            if view.active().all(|state| waits(&state.status) || state.state_type == StateType::Wait) {
                 // A worker may take the task at any time: a watch waits for it as long as --no-wait allows.
                 let now_ms = SystemClock::default().now_ms();
                 let of_worker = waits_for_worker.then_some(now_ms + NEWS_EXPECTED_MS);
@@ -110,9 +111,9 @@ impl Following {
 /// at any time.
 fn sleeps_until(view: &View, now_ms: u64) -> Option<u64> {
     let soon_ms = now_ms + NEWS_EXPECTED_MS;
-    let ends = view.active().filter_map(|state| match state.doing {
-        Doing::Sleeping { due_ms } => Some(due_ms.max(soon_ms)),
-        Doing::Running if state.state_type == StateType::Wait => Some(soon_ms),
+    let ends = view.active().filter_map(|state| match state.status {
+        StateStatus::Sleeping { due_ms } => Some(due_ms.max(soon_ms)),
+        StateStatus::Running if state.state_type == StateType::Wait => Some(soon_ms),
         _ => None,
     });
     ends.min()
@@ -122,7 +123,8 @@ fn sleeps_until(view: &View, now_ms: u64) -> Option<u64> {
 /// them.
 fn waiting(view: &View) -> Vec<RunnerEvent> {
     let waiting = |state: &StateView| {
-        let Doing::Waiting(Wait { reason, polled_ms, next_poll_ms, deadline_ms, instructions }) = &state.doing else {
+        let StateStatus::Waiting(Wait { reason, polled_ms, next_poll_ms, deadline_ms, instructions }) = &state.status
+        else {
             return None;
         };
         let (reason, instructions) = (reason.clone(), instructions.clone());
@@ -149,10 +151,10 @@ mod tests {
     use super::*;
 
     /// A view in which these Tasks do something.
-    fn view(all: Vec<(&str, Doing)>) -> View {
+    fn view(all: Vec<(&str, StateStatus)>) -> View {
         let header = header("arn:aws:states:us-east-1:111111111111:execution:job:r-1", &RemoteExecution::default());
         let mut view = View::new(&header, &json!({ "StartAt": "A", "States": {} }));
-        for (id, (name, doing)) in (1..).zip(all) {
+        for (id, (name, status)) in (1..).zip(all) {
             let details = HistoryEventDetails::StateEntered {
                 state_type: StateType::Task,
                 name: name.into(),
@@ -161,7 +163,7 @@ mod tests {
             let event = HistoryEvent { id, previous_event_id: 0, frame: "".into(), details };
             view.fold(&JournalEntry { sequence: id, timestamp_ms: id, content: EntryContent::Event(event) });
             if let Some(state) = view.states.get_mut(name) {
-                state.doing = doing;
+                state.status = status;
             }
         }
         view
@@ -169,11 +171,11 @@ mod tests {
 
     #[test]
     fn a_watch_sleeps_until_the_first_wait_ends() {
-        let sleeping = |due_ms| Doing::Sleeping { due_ms };
+        let sleeping = |due_ms| StateStatus::Sleeping { due_ms };
         assert_eq!(sleeps_until(&view(vec![("A", sleeping(7_000)), ("B", sleeping(5_000))]), 0), Some(5_000));
         assert_eq!(sleeps_until(&view(vec![("A", sleeping(5_000))]), 6_000), Some(7_000), "it ends late");
-        assert_eq!(sleeps_until(&view(vec![("A", Doing::Parked { deadline_ms: None })]), 0), None);
-        let mut computed = view(vec![("A", Doing::Running)]);
+        assert_eq!(sleeps_until(&view(vec![("A", StateStatus::Parked { deadline_ms: None })]), 0), None);
+        let mut computed = view(vec![("A", StateStatus::Running)]);
         assert_eq!(sleeps_until(&computed, 0), None, "a Task");
         computed.states.get_mut("A").into_iter().for_each(|state| state.state_type = StateType::Wait);
         assert_eq!(sleeps_until(&computed, 0), Some(1_000), "a Wait with an expression");
@@ -188,18 +190,18 @@ mod tests {
             approval: Some(Box::default()),
         });
         let (reason, deadline_ms) = ("waits for an answer".to_owned(), Some(9));
-        let asked = Doing::Waiting(Wait { reason, polled_ms: 1, next_poll_ms: 0, deadline_ms, instructions });
-        let offered = Doing::Waiting(Wait::for_worker(3));
-        let marked = view(vec![("A", asked), ("B", Doing::Parked { deadline_ms: None }), ("C", offered)]);
-        let mut watched = view(vec![("A", Doing::Parked { deadline_ms: None }), ("C", Doing::Running)]);
+        let asked = StateStatus::Waiting(Wait { reason, polled_ms: 1, next_poll_ms: 0, deadline_ms, instructions });
+        let offered = StateStatus::Waiting(Wait::for_worker(3));
+        let marked = view(vec![("A", asked), ("B", StateStatus::Parked { deadline_ms: None }), ("C", offered)]);
+        let mut watched = view(vec![("A", StateStatus::Parked { deadline_ms: None }), ("C", StateStatus::Running)]);
         let events = waiting(&marked);
         assert_eq!(events.len(), 2, "{events:?}");
-        events.iter().for_each(|event| watched.see(event));
-        ["A", "C"].iter().for_each(|name| assert_eq!(watched.states[*name].doing, marked.states[*name].doing));
+        events.iter().for_each(|event| watched.apply_event(event));
+        ["A", "C"].iter().for_each(|name| assert_eq!(watched.states[*name].status, marked.states[*name].status));
         let (name, resource) = ("C".into(), "".into());
         let details = HistoryEventDetails::TaskStarted { name, resource, worker: None };
         let event = HistoryEvent { id: 9, previous_event_id: 0, frame: "".into(), details };
         watched.fold(&JournalEntry { sequence: 9, timestamp_ms: 9, content: EntryContent::Event(event) });
-        assert_eq!(watched.states["C"].doing, Doing::Running, "a worker has it");
+        assert_eq!(watched.states["C"].status, StateStatus::Running, "a worker has it");
     }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use api::{
     flow::APPROVAL,
-    view::{Doing, View, Wait},
+    view::{StateStatus, View, Wait},
 };
 use engine::{
     asl::each_state,
@@ -116,8 +116,8 @@ impl History {
         let mut any = false;
         for (path, scheduled_ms) in &self.without_worker {
             let Some(state) = view.states.get_mut(path) else { continue };
-            if state.doing == Doing::Running {
-                state.doing = Doing::Waiting(Wait::for_worker(*scheduled_ms));
+            if state.status == StateStatus::Running {
+                state.status = StateStatus::Waiting(Wait::for_worker(*scheduled_ms));
                 any = true;
             }
         }
@@ -134,8 +134,8 @@ impl History {
     pub fn mark_approvals(&self, view: &mut View, arn: &str) {
         for state in view.states.values_mut() {
             let asks = state.called && !state.answered && self.approvals.contains(&state.name);
-            if asks && state.doing == Doing::Running {
-                state.doing = Doing::Waiting(Wait {
+            if asks && state.status == StateStatus::Running {
+                state.status = StateStatus::Waiting(Wait {
                     reason: format!(
                         "waits for a person; in the home of the server:   flow approve {}",
                         quote_name(arn)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use api::{
     Fault, flow,
-    view::{Doing, View, Wait, is_inside},
+    view::{StateStatus, View, Wait, is_inside},
 };
 use engine::{
     journal::{EntryContent, HistoryEventDetails as Details, state_path},
@@ -18,7 +18,7 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::{Receipt, RemoteExecution};
 
-use super::{Executions, Known, MACHINES_MAX, header, refused, token, unanswerable};
+use super::{CachedExecution, Executions, MACHINES_MAX, header, refused, token, unanswerable};
 use crate::{
     exit::{CliError, Exit},
     shell::quote_name,
@@ -70,7 +70,7 @@ fn is_or_is_inside(path: &str, outer: &str) -> bool {
 }
 
 /// The Tasks of an execution that were called and have not ended, in the order of their calls.
-fn scheduled(known: &Known) -> Vec<Scheduled> {
+fn scheduled(known: &CachedExecution) -> Vec<Scheduled> {
     let mut all: Vec<Scheduled> = Vec::new();
     for entry in known.history.entries() {
         let EntryContent::Event(event) = &entry.content else { continue };
@@ -106,7 +106,7 @@ fn scheduled(known: &Known) -> Vec<Scheduled> {
 ///
 /// # Errors
 /// None or several match, only its server's home answers it, or its question is malformed.
-fn the_task(known: &Known, state: Option<&str>) -> Result<Asking, CliError> {
+fn the_task(known: &CachedExecution, state: Option<&str>) -> Result<Asking, CliError> {
     let mut all = scheduled(known);
     let is_approval = |task: &Scheduled| known.history.is_approval(&task.path);
     let is_answerable = |task: &Scheduled| is_approval(task) || task.token(&known.definition).is_some();
@@ -160,7 +160,7 @@ fn question(beside_token: &Value) -> Instructions {
 }
 
 /// What a Task asks of a person; `None` if it waits for a worker or a service.
-fn asks(known: &Known, task: &Scheduled) -> Option<Instructions> {
+fn asks(known: &CachedExecution, task: &Scheduled) -> Option<Instructions> {
     if known.history.is_approval(&task.path) {
         let asked = steps::question_in(&task.parameters).unwrap_or_else(|| question(&Value::Null));
         let values = vec![("to answer".to_owned(), in_home(&known.arn))];
@@ -181,20 +181,20 @@ fn is_for_tokens_only(asked: &Instructions) -> bool {
 }
 
 /// Marks the states of a complete view that wait for an answer with their task token: until when, and what they ask of a person.
-pub(super) fn mark(known: &Known, view: &mut View) {
+pub(super) fn mark(known: &CachedExecution, view: &mut View) {
     for task in scheduled(known) {
         let Some(state) = view.states.get_mut(&task.path) else { continue };
-        if !matches!(state.doing, Doing::Parked { .. }) {
+        if !matches!(state.status, StateStatus::Parked { .. }) {
             continue;
         }
         let deadline_ms = task.deadline_ms;
-        state.doing = match task.question(&known.definition) {
+        state.status = match task.question(&known.definition) {
             Some(question) => {
                 let reason = match is_for_tokens_only(&question) {
                     true => format!("{}: {ONLY_WITH_TOKENS}", question.sentence),
                     false => WAITS_FOR_ANSWER.to_owned(),
                 };
-                Doing::Waiting(Wait {
+                StateStatus::Waiting(Wait {
                     reason,
                     polled_ms: task.since_ms,
                     // Nothing polls it.
@@ -203,7 +203,7 @@ pub(super) fn mark(known: &Known, view: &mut View) {
                     instructions: Some(question).filter(|question| !is_for_tokens_only(question)),
                 })
             }
-            None => Doing::Parked { deadline_ms },
+            None => StateStatus::Parked { deadline_ms },
         };
     }
 }
@@ -211,7 +211,7 @@ pub(super) fn mark(known: &Known, view: &mut View) {
 impl Executions {
     /// Refuses an answer for which the Task no longer waits. The history has the reason, unless the Task waits again or the history is
     /// late.
-    async fn verify_accepted(&self, known: &mut Known, receipt: Receipt, path: &str) -> Result<(), CliError> {
+    async fn verify_accepted(&self, known: &mut CachedExecution, receipt: Receipt, path: &str) -> Result<(), CliError> {
         match receipt {
             Receipt::Accepted => return Ok(()),
             Receipt::Over => self.read(known).await?,
@@ -351,7 +351,7 @@ mod tests {
     use crate::step_functions::history::History;
 
     /// An execution whose Task has these fields beside its token.
-    fn asking(fields: Value) -> Known {
+    fn asking(fields: Value) -> CachedExecution {
         let parameters = |token: &str, value: &str| {
             let mut payload = fields.clone();
             payload[token] = json!(value);
@@ -369,7 +369,7 @@ mod tests {
         };
         let mut history = History::new(&definition);
         history.add(&[event(1, "TaskStateEntered"), event(2, "TaskScheduled"), event(3, "TaskSubmitted")]);
-        Known { arn: String::new(), definition, history, shown: 0 }
+        CachedExecution { arn: String::new(), definition, history, shown: 0 }
     }
 
     #[test]

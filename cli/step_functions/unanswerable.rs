@@ -13,7 +13,7 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::RemoteExecution;
 
-use super::{Known, header};
+use super::{CachedExecution, header};
 use crate::{
     exit::{CliError, Exit},
     proposed::OPTIONS,
@@ -45,7 +45,7 @@ enum How {
 
 /// The refusal of an answer to the Tasks of a name or path, or to any Task without one. None of them waits; `waiting` has the quoted
 /// paths of those that do.
-pub(super) fn refusal(known: &Known, state: Option<&str>, waiting: &[String]) -> CliError {
+pub(super) fn refusal(known: &CachedExecution, state: Option<&str>, waiting: &[String]) -> CliError {
     let id = header(&known.arn, &RemoteExecution::default()).id;
     let entries = known.history.entries();
     let last = last_answer(entries, state);
@@ -64,7 +64,7 @@ pub(super) fn refusal(known: &Known, state: Option<&str>, waiting: &[String]) ->
     }
 }
 
-fn nothing_waits(known: &Known, id: &str, state: Option<&str>, waiting: &[String]) -> CliError {
+fn nothing_waits(known: &CachedExecution, id: &str, state: Option<&str>, waiting: &[String]) -> CliError {
     let others = match waiting {
         [] => "no task waits for an answer with its token".to_owned(),
         paths => format!("these wait: {}", paths.join(", ")),
@@ -165,7 +165,7 @@ mod tests {
     use crate::step_functions::history::History;
 
     /// An execution that was asked at `Ask` and got these events then.
-    fn asked(more: &[(&str, &str)]) -> Known {
+    fn asked(more: &[(&str, &str)]) -> CachedExecution {
         let definition = json!({ "StartAt": "Ask", "States": { "Ask": { "Type": "Task", "End": true } } });
         let asked = [("TaskStateEntered", ""), ("TaskScheduled", ""), ("TaskSubmitted", "")];
         let event = |(id, (kind, data)): (u64, &(&str, &str))| RemoteEvent {
@@ -184,10 +184,10 @@ mod tests {
         let events: Vec<RemoteEvent> = (1..).zip(asked.iter().chain(more)).map(event).collect();
         history.add(&events);
         let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
-        Known { arn, definition, history, shown: 0 }
+        CachedExecution { arn, definition, history, shown: 0 }
     }
 
-    fn refused(known: &Known, state: Option<&str>) -> (Exit, String) {
+    fn refused(known: &CachedExecution, state: Option<&str>) -> (Exit, String) {
         let error = refusal(known, state, &[]);
         (error.exit, error.message)
     }

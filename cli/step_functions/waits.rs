@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::view::{Doing, StateView, View, is_inside};
+use api::view::{StateStatus, StateView, View, is_inside};
 use engine::{
     asl::{self, StateKind, TemplateData, Wait, each_state, find_state},
     journal::{EntryContent, HistoryEventDetails as Details, StateType, state_path},
@@ -10,7 +10,7 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Known, questions};
+use super::{CachedExecution, questions};
 
 /// The fields of a Wait that decide when it ends.
 const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
@@ -18,17 +18,17 @@ const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "Timestamp
 const RANDOM: [&str; 2] = ["$random", "$uuid"];
 
 /// Marks the states of a complete view that wait. Returns whether any waits for a worker.
-pub(super) fn mark(known: &Known, view: &mut View) -> bool {
+pub(super) fn mark(known: &CachedExecution, view: &mut View) -> bool {
     let waits_for_worker = known.history.mark_waits_for_workers(view);
     known.history.mark_approvals(view, &known.arn);
     questions::mark(known, view);
     for state in view.states.values_mut() {
         if state.state_type == StateType::Wait
-            && state.doing == Doing::Running
+            && state.status == StateStatus::Running
             && let Some(due_ms) =
                 due_ms(&known.definition, &state.name, state.entered_ms).or_else(|| computed_due_ms(known, state))
         {
-            state.doing = Doing::Sleeping { due_ms };
+            state.status = StateStatus::Sleeping { due_ms };
         }
     }
     waits_for_worker
@@ -50,7 +50,7 @@ fn timestamp_ms(text: &str) -> Option<u64> {
 
 /// The end of a Wait state whose definition has it as a path or an expression, from the state's input and the variables in the history;
 /// `None` if it reads something else, or may take long to evaluate.
-fn computed_due_ms(known: &Known, state: &StateView) -> Option<u64> {
+fn computed_due_ms(known: &CachedExecution, state: &StateView) -> Option<u64> {
     let definition = find_state(&known.definition, &state.name)?;
     let texts: Vec<&str> = END_FIELDS.iter().filter_map(|field| definition.get(field)?.as_str()).collect();
     let is_random = texts.iter().any(|text| RANDOM.iter().any(|word| text.contains(word)));
@@ -105,7 +105,7 @@ fn assigned_names(state: &Value) -> Vec<&str> {
 }
 
 /// The input with which a state was entered last, and the variables that it sees: those of its frame and of the frames around it.
-fn scope_of(known: &Known, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
+fn scope_of(known: &CachedExecution, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
     let mut found = None;
     let mut assigned: Vec<(&str, &Map<String, Value>)> = Vec::new();
     for entry in known.history.entries() {
@@ -161,7 +161,7 @@ mod tests {
         let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
         let mut view = View::new(&header(&arn, &RemoteExecution::default()), &definition);
         history.entries().iter().for_each(|entry| view.fold(entry));
-        mark(&Known { arn, definition, history, shown: 0 }, &mut view);
+        mark(&CachedExecution { arn, definition, history, shown: 0 }, &mut view);
         view
     }
 
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_wait_sleeps_until_its_end() {
         let view = marked(&json!({ "Type": "Wait", "Seconds": 3 }), &[event(1, "WaitStateEntered")]);
-        assert_eq!(view.states["A"].doing, Doing::Sleeping { due_ms: 4_000 });
+        assert_eq!(view.states["A"].status, StateStatus::Sleeping { due_ms: 4_000 });
     }
 
     #[test]
@@ -189,8 +189,8 @@ mod tests {
             let first = json!({ "Type": "Pass", "Next": "A", "Assign": { "pause": 7, "later": 8 } });
             let definition = json!({ "StartAt": "Assign", "States": { "Assign": first, "A": wait } });
             let view = marked_in(&definition, &[assign, entered]);
-            match &view.states["A"].doing {
-                Doing::Sleeping { due_ms } => Some(*due_ms),
+            match &view.states["A"].status {
+                StateStatus::Sleeping { due_ms } => Some(*due_ms),
                 _ => None,
             }
         };
@@ -233,11 +233,11 @@ mod tests {
             (scheduled.data, scheduled.timeout_seconds) = (Some(payload(prompt).to_string()), Some(60));
             let task = json!({ "Type": "Task", "Parameters": parameters });
             let events = [event(1, "TaskStateEntered"), scheduled, event(3, "TaskSubmitted")];
-            marked(&task, &events).states["A"].doing.clone()
+            marked(&task, &events).states["A"].status.clone()
         };
-        let Doing::Waiting(wait) = asked(&json!("Go?")) else { panic!("no question") };
+        let StateStatus::Waiting(wait) = asked(&json!("Go?")) else { panic!("no question") };
         assert_eq!((wait.deadline_ms, wait.instructions.unwrap().sentence), (Some(62_000), "Go?".to_owned()));
-        assert_eq!(asked(&Value::Null), Doing::Parked { deadline_ms: Some(62_000) });
+        assert_eq!(asked(&Value::Null), StateStatus::Parked { deadline_ms: Some(62_000) });
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use engine::{
     spelling::{did_you_mean, nearest},
-    step::{Answer, Registries, Registry, Step, StepContext, StepDescription, StepError, StepResult},
+    step::{Answer, Registries, Registry, Step, StepContext, StepDescription, StepError, StepResult, error_names},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -155,9 +155,10 @@ impl Mocks {
         match answers.iter().find(|(first, last, _)| (*first..=*last).contains(&call)) {
             Some((.., MockedResponse::Return(value))) => Ok(Answer::done(value.clone())),
             Some((.., MockedResponse::Throw { error, cause })) => Err(StepError::named(error, cause)),
-            None => {
-                Err(StepError::named("States.Runtime", format!("no mock answers call {call} of the state '{state}'")))
-            }
+            None => Err(StepError::named(
+                error_names::RUNTIME,
+                format!("no mock answers call {call} of the state '{state}'"),
+            )),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The resources that an execution created, found, changed and deleted.
 
-use api::view::{View, word};
+use api::view::{View, action_name};
 use engine::step::{ChangeAction, ResourceChange};
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 
 /// The number of resources by change: `3 created, 0 updated, 40 unchanged`.
 pub fn changes(view: &View) -> String {
-    let counts = view.changes();
+    let counts = view.change_counts();
     let count = |word: &str| counts.get(word).copied().unwrap_or(0);
     let mut text =
         format!("{} created, {} updated, {} unchanged", count("created"), count("updated"), count("unchanged"));
@@ -67,7 +67,7 @@ pub fn table(view: &View, only_changes: bool) -> Vec<String> {
     let rows: Vec<[String; 4]> = shown
         .map(|(change, action)| {
             [
-                word(action).to_owned(),
+                action_name(action).to_owned(),
                 change.resource_type.clone(),
                 change.name.clone().unwrap_or_default(),
                 id_beside_name(change),

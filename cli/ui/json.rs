@@ -210,11 +210,11 @@ pub fn watch_end(view: &View, driven: bool, now_ms: u64) -> Value {
         "execution": view.id,
         "status": view.status,
         "paused": view.paused,
-        "changes": view.changes(),
+        "changes": view.change_counts(),
         "summary": changes(view),
         "output": view.output,
-        "error": view.failure.as_ref().map(|(error, _)| error),
-        "cause": view.failure.as_ref().map(|(_, cause)| cause),
+        "error": view.failure.as_ref().map(|failure| &failure.error),
+        "cause": view.failure.as_ref().map(|failure| &failure.cause),
         "message": end(view, driven, now_ms).join("\n"),
     })
 }

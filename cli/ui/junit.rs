@@ -2,7 +2,8 @@
 //!
 //! The elements and attributes are those that Jenkins' xUnit schema and GitLab read: `testsuite`, `testcase`, `failure`, `skipped`.
 
-use api::view::{Doing, StateView, View, is_inside};
+use api::view::{StateStatus, StateView, View, is_inside};
+use engine::journal::ErrorAndCause;
 
 use super::{
     lines::title,
@@ -30,7 +31,7 @@ fn suite(view: &View) -> String {
         rfc3339(view.started_ms),
     );
     cases.iter().for_each(|case| text.push_str(&case.xml(&view.id)));
-    if let Some((error, cause)) = view.failure.as_ref().filter(|_| count("failure") == 0) {
+    if let Some(ErrorAndCause { error, cause }) = view.failure.as_ref().filter(|_| count("failure") == 0) {
         text.push_str(&format!("    <system-err>{}: {}</system-err>\n", escaped(error), escaped(cause)));
     }
     text.push_str("  </testsuite>\n");
@@ -53,17 +54,17 @@ fn case(view: &View, path: &str, name: &str) -> Case {
         return case(0, "skipped", "not entered".to_owned(), String::new());
     };
     let took_ms = view.active_ms(state.entered_ms, until_ms(view, state));
-    match &state.doing {
-        Doing::Exited { .. } => return case(took_ms, "", String::new(), String::new()),
+    match &state.status {
+        StateStatus::Exited { .. } => return case(took_ms, "", String::new(), String::new()),
         // The workflow continued: only a failure that ended the execution makes a CI system fail.
-        Doing::Caught { failure, .. } => {
+        StateStatus::Caught { failure, .. } => {
             return case(took_ms, "skipped", format!("{}, caught", failure.error), failure.cause.clone());
         }
         _ => {}
     }
     let failed = view.failed_state().filter(|failed| failed.path == path || is_inside(&failed.path, path));
     match failed.zip(view.failure.as_ref()) {
-        Some((failed, (error, cause))) => {
+        Some((failed, ErrorAndCause { error, cause })) => {
             let text = format!("{}\n{}", title(view, &failed.path), error_and_cause(error, cause));
             case(took_ms, "failure", error.clone(), text)
         }
@@ -72,14 +73,14 @@ fn case(view: &View, path: &str, name: &str) -> Case {
 }
 
 fn until_ms(view: &View, state: &StateView) -> u64 {
-    state.doing.stopped_ms().or(view.stopped_ms).unwrap_or_else(|| latest_ms(view))
+    state.status.stopped_ms().or(view.stopped_ms).unwrap_or_else(|| latest_ms(view))
 }
 
 /// The latest time that a view of an execution that has not ended contains.
 fn latest_ms(view: &View) -> u64 {
-    let latest = view.states.values().map(|state| match &state.doing {
-        Doing::Waiting(wait) => wait.polled_ms,
-        doing => doing.stopped_ms().unwrap_or(state.entered_ms),
+    let latest = view.states.values().map(|state| match &state.status {
+        StateStatus::Waiting(wait) => wait.polled_ms,
+        status => status.stopped_ms().unwrap_or(state.entered_ms),
     });
     latest.max().unwrap_or(view.started_ms)
 }

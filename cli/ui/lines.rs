@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::view::{Doing, StateView, Typical, View, word};
+use api::view::{StateStatus, StateView, Typical, View, action_name};
 use engine::{
     journal::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry, Note, Signaller, StateType, state_path},
     step::ChangeAction,
@@ -61,14 +61,15 @@ fn event_lines(
         Details::StateExited { name, .. } if is_section(view, &path(name)) => {
             let state = view.states.get(&path(name));
             // The line of the note says how a section ended whose failure was caught.
-            if state.is_some_and(|state| matches!(state.doing, Doing::Caught { .. })) {
+            if state.is_some_and(|state| matches!(state.status, StateStatus::Caught { .. })) {
                 return Vec::new();
             }
             let took = state.map_or(0, |state| view.active_ms(state.entered_ms, at_ms));
             vec![line("Completed", &path(name), format!("after {}", duration(took)))]
         }
         Details::StateExited { state_type: StateType::Task, name, .. } if name.starts_with("Wait") => {
-            let state = view.states.get(&path(name)).filter(|state| !matches!(state.doing, Doing::Caught { .. }));
+            let state =
+                view.states.get(&path(name)).filter(|state| !matches!(state.status, StateStatus::Caught { .. }));
             let took = |state: &StateView| duration(view.active_ms(state.entered_ms, at_ms));
             state.map(|state| line("Ready", &path(name), format!("after {}", took(state)))).into_iter().collect()
         }
@@ -167,7 +168,7 @@ fn note_line(view: &View, note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, Str
         }
         Note::ResourceChanged { change, .. } if change.action == ChangeAction::Unchanged => return None,
         Note::ResourceChanged { state_path, change } => {
-            let mut what = word(change.action).to_owned();
+            let mut what = action_name(change.action).to_owned();
             what[..1].make_ascii_uppercase();
             line(&what, state_path, id_and_name(change))
         }
@@ -228,7 +229,8 @@ pub fn title(view: &View, path: &str) -> String {
 
 /// A line about what the execution waits for: the states outside of Maps, then each Map with its iterations.
 pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<String> {
-    let waiting: Vec<&StateView> = view.active().filter(|state| !matches!(state.doing, Doing::Failed { .. })).collect();
+    let waiting: Vec<&StateView> =
+        view.active().filter(|state| !matches!(state.status, StateStatus::Failed { .. })).collect();
     let mut of_map: BTreeMap<Option<&str>, Vec<&StateView>> = BTreeMap::new();
     for state in waiting.iter().copied() {
         of_map.entry(innermost_map(view, state)).or_default().push(state);
@@ -238,7 +240,7 @@ pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<
     let section = outside.first().or(waiting.first()).and_then(|state| view.section_of(&state.path));
     let number = section.map_or_else(|| view.sections_done(), |(index, _)| index + 1);
     let mut waits = named(view, outside, now_ms);
-    let is_open = |path: &str| view.states.get(path).is_some_and(|state| !state.doing.is_left());
+    let is_open = |path: &str| view.states.get(path).is_some_and(|state| !state.status.is_left());
     for (path, map) in view.maps.iter().filter(|(path, _)| is_open(path)) {
         let failed = if map.failed > 0 { format!(", {} failed", map.failed) } else { String::new() };
         let inside = named(view, of_map.remove(&Some(path.as_str())).unwrap_or_default(), now_ms);
@@ -265,17 +267,17 @@ fn named(view: &View, states: Vec<&StateView>, now_ms: u64) -> Vec<String> {
         let Some(state) = foremost(group) else { continue };
         // The process that prints this drives the execution, or follows the one that does.
         let mut detail = detail(state, true, now_ms);
-        if state.doing.needs_person() {
+        if state.status.needs_person() {
             let separator = if detail.is_empty() { "" } else { " · " };
             detail.push_str(&format!("{separator}needs you: flow status {}{OPTIONS}", quote_name(&view.id)));
         }
         let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
         let name = one_line(&state.name);
         let since = duration(view.active_ms(state.entered_ms, now_ms));
-        names.push(match (group.len(), &state.doing) {
+        names.push(match (group.len(), &state.status) {
             (1, _) => format!("{name} {since}{detail}"),
             // The time of the next attempt says more than that since the first one.
-            (number, Doing::Retrying { .. }) => format!("{number} × {name}{detail}"),
+            (number, StateStatus::Retrying { .. }) => format!("{number} × {name}{detail}"),
             (number, _) => format!("{number} × {name} {since}{detail}"),
         });
     }

@@ -2,7 +2,7 @@
 
 use api::{
     flow::{Answerer, DueWork, Needs, NextDue},
-    view::{Doing, StateView, View},
+    view::{StateStatus, StateView, View},
 };
 use engine::{
     machine::ExecutionHeader,
@@ -163,8 +163,8 @@ pub fn signal(id: &str, state_path: &str) -> String {
 
 /// The first state whose task has waited for a worker for [`WORKER_EXPECTED_MS`].
 pub fn without_worker(view: &View, now_ms: u64) -> Option<&StateView> {
-    view.active().find(|state| match &state.doing {
-        Doing::Waiting(wait) => {
+    view.active().find(|state| match &state.status {
+        StateStatus::Waiting(wait) => {
             wait.for_worker_since_ms().is_some_and(|since_ms| since_ms.saturating_add(WORKER_EXPECTED_MS) <= now_ms)
         }
         _ => false,
@@ -348,8 +348,8 @@ mod tests {
         let command = "flow worker --endpoint http://127.0.0.1:8083";
         let shown = |story: &Story, at: f64| worker_line(&story.view, Story::at(at), Some(command.to_owned()));
         assert_eq!(shown(&story, 9.0), None, "its call is not offered to workers");
-        let offered = Doing::Waiting(Wait::for_worker(Story::at(1.0)));
-        story.view.states.get_mut("Act").into_iter().for_each(|state| state.doing = offered.clone());
+        let offered = StateStatus::Waiting(Wait::for_worker(Story::at(1.0)));
+        story.view.states.get_mut("Act").into_iter().for_each(|state| state.status = offered.clone());
         assert_eq!(shown(&story, 3.9), None, "an idle worker may take it");
         assert_eq!(shown(&story, 4.0), Some(format!("  To start a worker:   {command}")));
         assert_eq!(worker_line(&story.view, Story::at(4.0), None), None, "not at Step Functions");

@@ -324,7 +324,7 @@ fn what_an_interrupted_execution_waits_for_was_due() {
     let mut story = Story::new("release-7k3f", &sections(&["Poll", "Sleep"]));
     story.enter(0.0, "", task, "Poll").waiting(1.0, "Poll", "provisioning", None).enter(0.0, "", wait, "Sleep");
     let state = story.view.states.get_mut("Sleep").unwrap();
-    state.doing = api::view::Doing::Sleeping { due_ms: Story::at(30.0) };
+    state.status = api::view::StateStatus::Sleeping { due_ms: Story::at(30.0) };
     let shown = |display_status| drawn(&story, display_status, 60.0, None, &screen(140, 40)).join("\n");
     assert!(shown("RUNNING").contains("until 12:08:30") && !shown("RUNNING").contains("was due"));
     let interrupted = shown("INTERRUPTED");
@@ -373,7 +373,7 @@ fn a_retry_says_how_many_attempts_are_allowed_and_when_the_next_begins() {
     let line = lines::lines(&story.view, story.entries.last().unwrap()).join("\n");
     assert!(line.ends_with("attempt 2 of 4, next at 12:14:44: Rate exceeded"), "{line}");
     let state = story.view.states.get_mut(path).unwrap();
-    state.doing = api::view::Doing::Running;
+    state.status = api::view::StateStatus::Running;
     let shown = drawn(&story, "RUNNING", 410.0, None, &screen(140, 40)).join("\n");
     assert!(shown.contains("attempt 2 of 4"), "{shown}");
 }

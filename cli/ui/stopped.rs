@@ -1,6 +1,6 @@
 //! The message of a process that has stopped after a signal: what it finished, what waits, and how to continue.
 
-use api::view::{Doing, StateView, View};
+use api::view::{StateStatus, StateView, View};
 use engine::{
     journal::StateType,
     machine::{ExecutionHeader, ExecutionStatus},
@@ -29,7 +29,7 @@ pub fn last_line(
 /// The paths of the states whose calls are in flight.
 pub fn in_flight(view: &View) -> Vec<String> {
     let is_called = |state: &&StateView| {
-        state.state_type == StateType::Task && state.called && !state.answered && state.doing == Doing::Running
+        state.state_type == StateType::Task && state.called && !state.answered && state.status == StateStatus::Running
     };
     view.active().filter(is_called).map(|state| state.path.clone()).collect()
 }

@@ -53,7 +53,7 @@ impl Story {
     fn add(&mut self, at: f64, content: EntryContent) -> &mut Self {
         let timestamp_ms = BEGUN_MS + (at * 1_000.0) as u64;
         let entry = JournalEntry { sequence: self.entries.len() as u64 + 1, timestamp_ms, content };
-        self.view.see(&RunnerEvent::Entry { execution: self.view.id.clone(), entry: entry.clone() });
+        self.view.apply_event(&RunnerEvent::Entry { execution: self.view.id.clone(), entry: entry.clone() });
         self.entries.push(entry);
         self
     }
@@ -276,7 +276,7 @@ pub fn forty() -> Story {
         story.enter(0.0, "", StateType::Pass, &name).exit(0.0, "", StateType::Pass, &name);
     }
     story.enter(0.1, "", StateType::Wait, "Step 36");
-    story.view.states.get_mut("Step 36").unwrap().doing = api::view::Doing::Sleeping { due_ms: Story::at(30.1) };
+    story.view.states.get_mut("Step 36").unwrap().status = api::view::StateStatus::Sleeping { due_ms: Story::at(30.1) };
     story
 }
 

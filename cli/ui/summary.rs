@@ -5,7 +5,7 @@ mod tests;
 
 use api::{
     flow::REJECTED,
-    view::{Doing, Remedy, StateView, View, Wait},
+    view::{Remedy, StateStatus, StateView, View, Wait},
 };
 use engine::{
     journal::{StateType, StepFailure},
@@ -57,8 +57,8 @@ pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
     let id = quote_name(&view.id);
     for state in view.active() {
         let mut lines = Vec::new();
-        match &state.doing {
-            Doing::Waiting(wait @ Wait { instructions: Some(instructions), .. }) => {
+        match &state.status {
+            StateStatus::Waiting(wait @ Wait { instructions: Some(instructions), .. }) => {
                 if let Some(timed_out_ms) = wait.timed_out_ms(now_ms) {
                     questions.push(timed_out(view, &state.path, instructions, moment(timed_out_ms, now_ms)));
                     continue;
@@ -84,7 +84,7 @@ pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
                 lines.extend(answers.into_iter().map(|command| format!("  {command}")));
                 lines.push(format!("  To cancel:    flow cancel {id}{OPTIONS}"));
             }
-            Doing::Paused { failure } => {
+            StateStatus::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), indented(&failure.cause, 2)));
                 if let Some(hint) = failure.details.as_ref().and_then(|details| details.hint.as_ref()) {
                     lines.push(format!("  {}", with_command_options(hint)));
@@ -110,7 +110,7 @@ fn timed_out(view: &View, path: &str, instructions: &Instructions, at: String) -
 
 /// The changes after a colon; nothing if no step reports a resource.
 fn changes_if_any(view: &View) -> String {
-    if view.changes().is_empty() { String::new() } else { format!(": {}", changes(view)) }
+    if view.change_counts().is_empty() { String::new() } else { format!(": {}", changes(view)) }
 }
 
 /// The summary of an execution that has ended, or what it waits for. `driven`: a process drives it.
@@ -126,7 +126,7 @@ pub fn end(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
 /// What an execution that has not ended waits for, people first.
 pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     let mut lines = needs(view, driven, now_ms);
-    let is_other = |state: &&StateView| !state.doing.needs_person() && state.failure().is_none();
+    let is_other = |state: &&StateView| !state.status.needs_person() && state.failure().is_none();
     let others: Vec<_> = view.active().filter(is_other).collect();
     for state in others.iter().take(WAITS_SHOWN_MAX) {
         let detail = match detail(state, driven, now_ms) {
@@ -139,8 +139,8 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
             detail => detail,
         };
         lines.push(format!("● {}: {detail}", title(view, &state.path)));
-        if matches!(state.doing, Doing::Parked { .. }) {
-            lines.push(match state.doing.timed_out_ms(now_ms) {
+        if matches!(state.status, StateStatus::Parked { .. }) {
+            lines.push(match state.status.timed_out_ms(now_ms) {
                 Some(_) => format!("  {}", next::after_timeout(&view.id)),
                 None => format!("  To answer:   {}", next::signal(&view.id, &state.path)),
             });
@@ -169,7 +169,7 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
     match view.status {
         ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}{}", changes_if_any(view)),
         ExecutionStatus::Running if view.needs_person() => {
-            let is_over = view.needs().iter().all(|(_, doing)| doing.timed_out_ms(now_ms).is_some());
+            let is_over = view.waiting_for_people().iter().all(|(_, status)| status.timed_out_ms(now_ms).is_some());
             let needs = if is_over { "timed out: flow resume" } else { "needs you: flow status" };
             format!("{display_status}, {needs} {id}{OPTIONS}")
         }
@@ -183,7 +183,8 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
             format!("{display_status}{waits}")
         }
         _ => {
-            let failure = view.failure.as_ref().map(|(error, cause)| one_line(&error_and_cause(error, cause)));
+            let failure =
+                view.failure.as_ref().map(|failure| one_line(&error_and_cause(&failure.error, &failure.cause)));
             let failure = failure.filter(|why| !why.is_empty());
             let failure = failure.map_or_else(String::new, |why| format!(": {why}"));
             let ended = with_full_stop(&format!("{display_status} after {took}{failure}"));
@@ -196,11 +197,7 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
 /// `rejected`: the path of the approval's state, and the user.
 pub fn line_after_rejection(view: &View, display_status: &str, now_ms: u64, rejected: (&str, &str)) -> String {
     let (state_path, user) = rejected;
-    let begin = format!("\"{state_path}\" was rejected by {user} ");
-    let repeats = |(error, cause): &(String, String)| {
-        [REJECTED, View::RUNBOOK_NOT_COMPLETED].contains(&error.as_str()) && cause.starts_with(&begin)
-    };
-    if !view.failure.as_ref().is_some_and(repeats) {
+    if !view.was_ended_by_rejection(state_path, user) {
         return display_line(view, display_status, now_ms);
     }
     let (took, id) = (duration(view.took_ms(now_ms)), quote_name(&view.id));
@@ -214,14 +211,17 @@ fn failure(view: &View, took: &str, now_ms: u64) -> Vec<String> {
         ExecutionStatus::TimedOut => "TIMED_OUT",
         _ => "FAILED",
     };
-    let (error, cause) = view.failure.as_ref().map_or(("", ""), |(error, cause)| (error.as_str(), cause.as_str()));
+    let (error, cause) =
+        view.failure.as_ref().map_or(("", ""), |failure| (failure.error.as_str(), failure.cause.as_str()));
     let failed = view.failed_state();
     let mut lines = Vec::new();
     match failed {
         Some(state) => {
             let title = title(view, &state.path);
             lines.push(format!("✖ {} {word} at \"{title}\" after {took}   [{}]", view.id, one_line(error)));
-            if let Doing::Failed { attempt, failure: StepFailure { details: Some(details), .. }, .. } = &state.doing {
+            if let StateStatus::Failed { attempt, failure: StepFailure { details: Some(details), .. }, .. } =
+                &state.status
+            {
                 let action = details.action.as_ref().map_or_else(String::new, |action| format!("{action}   "));
                 let request = details.request_id.as_ref().map_or_else(String::new, |id| format!("   request id {id}"));
                 lines.push(format!("  {action}{}{request}", attempt_of(*attempt, state.attempts_max)));
@@ -257,8 +257,8 @@ fn failure(view: &View, took: &str, now_ms: u64) -> Vec<String> {
 fn rejections<'v>(view: &'v View, cause: &str) -> Vec<&'v str> {
     let mut found: Vec<&str> = Vec::new();
     for state in view.order.iter().filter_map(|path| view.states.get(path)) {
-        if let Doing::Caught { failure, .. } = &state.doing
-            && failure.error == api::flow::REJECTED
+        if let StateStatus::Caught { failure, .. } = &state.status
+            && failure.error == REJECTED
             && !cause.contains(&failure.cause)
             && !found.contains(&failure.cause.as_str())
         {
@@ -291,7 +291,7 @@ fn instructions(view: &View) -> Vec<String> {
         .map_or_else(String::new, |file| format!(" {}", shell::quote_word(file)));
     let line = match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
-        (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
+        (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|failure| failure.error == REJECTED) => {
             format!("  To ask once more:   flow resume {id}{OPTIONS}")
         }
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),

@@ -9,7 +9,7 @@ mod row;
 
 use std::collections::HashMap;
 
-use api::view::{Doing, Made, MapProgress, StateView, Typical, View, is_inside};
+use api::view::{MapProgress, StateStatus, StateView, StepChange, Typical, View, is_inside};
 use engine::{journal::StateType, machine::ExecutionStatus, step::Approval};
 
 pub use below::{tree_with_last_line, tree_with_questions};
@@ -108,7 +108,7 @@ fn only_row(shown: &Shown, all: Vec<Row>, screen: &Screen) -> Line {
 /// The command that answers the only approval that waits; the command that shows what a person must do if it is something else, or
 /// several things, or if the screen would cut the answering command. A question that has timed out is not answered: a resume continues.
 fn needs_you(view: &View, cells: usize, now_ms: u64) -> String {
-    let asking = view.active().filter(|state| state.doing.needs_person());
+    let asking = view.active().filter(|state| state.status.needs_person());
     let (over, waiting): (Vec<&StateView>, Vec<&StateView>) = asking.partition(|state| has_timed_out(state, now_ms));
     let approval = match waiting.as_slice() {
         [] if !over.is_empty() => return format!("timed out: flow resume {}{OPTIONS}", quote_name(&view.id)),
@@ -122,13 +122,13 @@ fn needs_you(view: &View, cells: usize, now_ms: u64) -> String {
 
 /// Whether a state's deadline has passed without a process that records it.
 fn has_timed_out(state: &StateView, now_ms: u64) -> bool {
-    state.doing.timed_out_ms(now_ms).is_some()
+    state.status.timed_out_ms(now_ms).is_some()
 }
 
 /// The approval that a state waits for.
 fn approval_of(state: &StateView) -> Option<&Approval> {
-    match &state.doing {
-        Doing::Waiting(wait) => wait.instructions.as_ref()?.approval.as_deref(),
+    match &state.status {
+        StateStatus::Waiting(wait) => wait.instructions.as_ref()?.approval.as_deref(),
         _ => None,
     }
 }
@@ -190,11 +190,11 @@ fn rows(shown: &Shown) -> Vec<Row> {
         match view.states.get(&section.path) {
             None => ahead.push(section.name.as_str()),
             Some(state) => {
-                let inner = match state.doing {
-                    Doing::Exited { .. } | Doing::Caught { .. } => Vec::new(),
+                let inner = match state.status {
+                    StateStatus::Exited { .. } | StateStatus::Caught { .. } => Vec::new(),
                     _ => inner_rows(shown, state, contents),
                 };
-                let states = usize::from(inner.is_empty() && !state.doing.is_left());
+                let states = usize::from(inner.is_empty() && !state.status.is_left());
                 rows.push(Row { states, ..section_row(shown, state, contents) });
                 rows.extend(inner);
             }
@@ -210,34 +210,39 @@ fn rows(shown: &Shown) -> Vec<Row> {
 fn section_row(shown: &Shown, state: &StateView, contents: &Contents<'_>) -> Row {
     let Shown { view, now_ms, .. } = *shown;
     let within = |path: &str| path == state.path || is_inside(path, &state.path);
-    let asks = |active: &&StateView| matches!(&active.doing, Doing::Waiting(wait) if wait.instructions.is_some());
+    let asks =
+        |active: &&StateView| matches!(&active.status, StateStatus::Waiting(wait) if wait.instructions.is_some());
     let needs_you = contents.active.iter().any(asks);
     let ended_it = view.failed_state().is_some_and(|failed| within(&failed.path));
     let failed = contents.has_failed;
-    let paused = contents.active.iter().any(|active| matches!(active.doing, Doing::Paused { .. }));
+    let paused = contents.active.iter().any(|active| matches!(active.status, StateStatus::Paused { .. }));
     let ended_ms = view.stopped_ms.unwrap_or(now_ms);
-    let (icon, tone, until_ms) = match &state.doing {
-        Doing::Exited { stopped_ms } => ("✔", Tone::Good, *stopped_ms),
-        Doing::Failed { stopped_ms, .. } | Doing::Caught { stopped_ms, .. } => ("✖", Tone::Bad, *stopped_ms),
+    let (icon, tone, until_ms) = match &state.status {
+        StateStatus::Exited { stopped_ms } => ("✔", Tone::Good, *stopped_ms),
+        StateStatus::Failed { stopped_ms, .. } | StateStatus::Caught { stopped_ms, .. } => {
+            ("✖", Tone::Bad, *stopped_ms)
+        }
         _ if ended_it => ("✖", Tone::Bad, ended_ms),
-        Doing::Stopped { stopped_ms } => ("■", Tone::Attention, *stopped_ms),
+        StateStatus::Stopped { stopped_ms } => ("■", Tone::Attention, *stopped_ms),
         _ if needs_you || paused => ("⏸", Tone::Attention, now_ms),
         _ if failed && !view.maps.contains_key(&state.path) => ("✖", Tone::Bad, ended_ms),
         _ => ("●", Tone::Active, now_ms),
     };
     let mut pieces = view.maps.get(&state.path).map(map_pieces).unwrap_or_default();
-    match &state.doing {
-        Doing::Exited { .. } => pieces.extend(made_in(contents).map(|made| (2, made))),
-        Doing::Stopped { .. } if ended_it => {}
-        Doing::Stopped { .. } => pieces.push((2, "stopped".to_owned())),
+    match &state.status {
+        StateStatus::Exited { .. } => pieces.extend(changed_in(contents).map(|changed| (2, changed))),
+        StateStatus::Stopped { .. } if ended_it => {}
+        StateStatus::Stopped { .. } => pieces.push((2, "stopped".to_owned())),
         _ => pieces.extend(detail::pieces(state, shown.driven(), now_ms)),
     }
-    let rank = match &state.doing {
-        Doing::Exited { .. } => Rank::Finished,
-        Doing::Failed { .. } | Doing::Caught { .. } => Rank::Needs,
-        doing if doing.needs_person() => Rank::Needs,
+    let rank = match &state.status {
+        StateStatus::Exited { .. } => Rank::Finished,
+        StateStatus::Failed { .. } | StateStatus::Caught { .. } => Rank::Needs,
+        status if status.needs_person() => Rank::Needs,
         // Such as a Wait of a workflow without sections.
-        doing if !doing.is_left() && !matches!(state.state_type, StateType::Parallel | StateType::Map) => Rank::Running,
+        status if !status.is_left() && !matches!(state.state_type, StateType::Parallel | StateType::Map) => {
+            Rank::Running
+        }
         _ => Rank::Section,
     };
     let took_ms = Some(view.active_ms(state.entered_ms, until_ms));
@@ -256,11 +261,11 @@ fn map_pieces(map: &MapProgress) -> Vec<(u8, String)> {
     pieces
 }
 
-fn made_in(contents: &Contents<'_>) -> Option<String> {
-    let mut made: Vec<&Made> = contents.made.clone();
+fn changed_in(contents: &Contents<'_>) -> Option<String> {
+    let mut changes: Vec<&StepChange> = contents.changes.clone();
     // What costs is what the section is about: the instance, not its key pair.
-    made.sort_by_key(|made| !made.change.billed);
-    match made.as_slice() {
+    changes.sort_by_key(|step| !step.change.billed);
+    match changes.as_slice() {
         [] => None,
         [one] => Some(short_id(&one.change.id)),
         [first, rest @ ..] => Some(format!("{} and {} more", short_id(&first.change.id), rest.len())),
@@ -299,8 +304,8 @@ fn states_rows(shown: &Shown, outer: &StateView, depth: usize, states: Vec<&Stat
 fn state_row(shown: &Shown, depth: usize, state: &StateView, outer: &StateView) -> Row {
     let now_ms = shown.now_ms;
     let (icon, tone, rank) = icon(state);
-    let until_ms = match &state.doing {
-        Doing::Failed { stopped_ms, .. } => *stopped_ms,
+    let until_ms = match &state.status {
+        StateStatus::Failed { stopped_ms, .. } => *stopped_ms,
         _ => now_ms,
     };
     let took_ms = Some(shown.view.active_ms(state.entered_ms, until_ms));
@@ -316,10 +321,10 @@ fn group_row(shown: &Shown, depth: usize, group: &[&StateView]) -> Option<Row> {
     let took_ms = Some(shown.view.active_ms(first.entered_ms, now_ms));
     let mut pieces = detail::pieces(first, shown.driven(), now_ms);
     // The details and the time are those of one of them. The time of the next attempt needs no more words.
-    match &first.doing {
-        Doing::Retrying { .. } => {}
-        Doing::Failed { .. } => pieces.push((1, "the last of them".to_owned())),
-        doing if doing.needs_person() => pieces.push((1, "the first of them".to_owned())),
+    match &first.status {
+        StateStatus::Retrying { .. } => {}
+        StateStatus::Failed { .. } => pieces.push((1, "the last of them".to_owned())),
+        status if status.needs_person() => pieces.push((1, "the first of them".to_owned())),
         _ => pieces.push((1, "the longest of them".to_owned())),
     }
     let (states, name) = (group.len(), format!("{} × {}", group.len(), first.name));
@@ -336,10 +341,10 @@ fn inside_name(state: &StateView, outer: &StateView) -> String {
 }
 
 fn icon(state: &StateView) -> (&'static str, Tone, Rank) {
-    match &state.doing {
-        Doing::Failed { .. } => ("✖", Tone::Bad, Rank::Needs),
-        doing if doing.needs_person() => ("⏸", Tone::Attention, Rank::Needs),
-        Doing::Retrying { .. } => ("●", Tone::Attention, Rank::Running),
+    match &state.status {
+        StateStatus::Failed { .. } => ("✖", Tone::Bad, Rank::Needs),
+        status if status.needs_person() => ("⏸", Tone::Attention, Rank::Needs),
+        StateStatus::Retrying { .. } => ("●", Tone::Attention, Rank::Running),
         _ => ("●", Tone::Active, Rank::Running),
     }
 }

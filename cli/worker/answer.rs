@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use engine::{
     journal::StepFailure,
-    step::{ErrorClass, StepError},
+    step::{ErrorClass, StepError, error_names},
 };
 use steps::step_functions::Receipt;
 
 use super::{counts::Ending, stop::Stop};
 
-/// The error of an output that Step Functions does not accept.
-const DATA_LIMIT: &str = "States.DataLimitExceeded";
 /// The longest error name and cause of a failure that was refused although it is within the limits of the API, in bytes of ASCII: a
 /// service may count in another way.
 const ERROR_BYTES_OF_REFUSED: usize = 128;
@@ -120,7 +118,9 @@ impl Outcome {
             return None;
         }
         let next = match self {
-            Outcome::Output(_) => Outcome::failure(DATA_LIMIT, format!("The output was refused: {error}")),
+            Outcome::Output(_) => {
+                Outcome::failure(error_names::DATA_LIMIT_EXCEEDED, format!("The output was refused: {error}"))
+            }
             Outcome::Failure { error, cause } => Outcome::Failure {
                 error: plain(error, ERROR_BYTES_OF_REFUSED),
                 cause: plain(cause, CAUSE_BYTES_OF_REFUSED),

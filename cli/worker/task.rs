@@ -6,7 +6,7 @@ use deploy::{TaskInput, Visit, WORKER_STOPPED};
 use engine::{
     machine::{cause_of_time_out, refuse_result},
     runner::Clock,
-    step::{self, Answer, ErrorClass, Pending, StepContext, StepError},
+    step::{self, Answer, ErrorClass, Pending, StepContext, StepError, error_names},
 };
 use serde_json::Value;
 use steps::step_functions::{ActivityTask, Receipt};
@@ -186,7 +186,7 @@ fn deadline_ms(visit: &Visit, now_ms: u64, clock: &dyn Clock) -> Option<u64> {
 
 /// The failure of a step that still waits at its deadline, as the local engine reports it.
 fn timed_out(state: &str, pending: &Pending) -> Outcome {
-    Outcome::failure("States.Timeout", cause_of_time_out(state, Some(&pending.reason)))
+    Outcome::failure(error_names::TIMEOUT, cause_of_time_out(state, Some(&pending.reason)))
 }
 
 /// Logs why a step waits, unless that was logged last. Only the worker knows it: Step Functions has no record of a poll. What a person must

@@ -3,11 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::frame::fits;
+pub use crate::step::PAYLOAD_BYTES_MAX;
 use crate::{journal::StepFailure, step::StepError};
-
-/// The largest input, output or result of a state, in bytes of JSON; also the largest variable, and the most that one `Assign`
-/// sets.
-pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
 /// The most that all variables of a scope may take together, in bytes of JSON.
 const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;

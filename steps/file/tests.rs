@@ -157,7 +157,7 @@ async fn a_large_file_is_refused_by_its_length() {
     let world = World::new();
     File::create(world.files.join("large")).unwrap().set_len(READ_BYTES_MAX + 1).unwrap();
     let error = world.read("large").await.unwrap_err();
-    assert_eq!(error.error_name(), READER);
+    assert_eq!(error.error_name(), error_names::ITEM_READER_FAILED);
     assert!(error.cause.contains("more than 134217728 bytes"), "{error}");
     File::create(world.files.join("small")).unwrap().set_len(1 << 20).unwrap();
     assert_eq!(world.read("small").await.unwrap().len(), 1 << 20);
@@ -191,7 +191,7 @@ async fn a_missing_file_and_one_that_is_no_text_are_named() {
     let cause = async |path: &str| world.read(path).await.unwrap_err().cause;
     assert!(cause("missing").await.starts_with("missing: No such file"));
     assert_eq!(cause("bytes").await, "bytes: it is not a text in UTF-8");
-    assert_eq!(world.read("bytes").await.unwrap_err().error_name(), READER);
+    assert_eq!(world.read("bytes").await.unwrap_err().error_name(), error_names::ITEM_READER_FAILED);
 }
 
 #[tokio::test]

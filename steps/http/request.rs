@@ -2,7 +2,7 @@
 
 use engine::{
     spelling::{did_you_mean, nearest},
-    step::StepError,
+    step::{StepError, error_names},
 };
 use reqwest::{
     Client, Method, Request, Url,
@@ -64,7 +64,7 @@ pub(super) struct Call {
 }
 
 fn wrong(cause: impl Into<String>) -> StepError {
-    StepError::named("States.Runtime", cause)
+    StepError::named(error_names::RUNTIME, cause)
 }
 
 impl Call {

@@ -17,7 +17,7 @@ use aws_sdk_s3::{
         StorageClass,
     },
 };
-use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult, error_names};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -206,7 +206,7 @@ async fn get_object(environment: Arc<Environment>, _context: StepContext, input:
 /// The failure of a call whose result is too large, in AWS's words.
 fn too_large() -> StepError {
     let cause = "The state/task 'aws-sdk:s3' returned a result with a size exceeding the maximum number of bytes service limit.";
-    StepError::named("States.DataLimitExceeded", cause)
+    StepError::named(error_names::DATA_LIMIT_EXCEEDED, cause)
 }
 
 async fn head_object(environment: Arc<Environment>, _context: StepContext, input: ReadObject) -> StepResult<Value> {

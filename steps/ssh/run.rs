@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult, error_names};
 use russh::{
     Channel, ChannelMsg, Disconnect, Sig,
     client::{self, AuthResult, Handle},
@@ -93,7 +93,7 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
     let stopped = async {
         tokio::select! {
             () = tokio::time::sleep(time_left) => {
-                outcome_unknown("States.Timeout", &format!("{name} did not end in time, and was sent the signal TERM"))
+                outcome_unknown(error_names::TIMEOUT, &format!("{name} did not end in time, and was sent the signal TERM"))
             }
             () = context.abandonment.abandoned() => {
                 outcome_unknown("Ssh.OutcomeUnknown", &format!("the attempt of {name} is over, and the program was sent the signal TERM"))
@@ -206,7 +206,7 @@ async fn execute(
                 ended.output.extend_from_slice(&data);
                 if ended.output.len() > OUTPUT_BYTES_MAX {
                     let cause = format!("{name} printed more than {OUTPUT_BYTES_MAX} bytes");
-                    return Err(outcome_unknown("States.DataLimitExceeded", &cause));
+                    return Err(outcome_unknown(error_names::DATA_LIMIT_EXCEEDED, &cause));
                 }
             }
             ChannelMsg::ExtendedData { data, .. } => {

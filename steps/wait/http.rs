@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
+use engine::step::{Answer, ErrorClass, PAYLOAD_BYTES_MAX, StepContext, StepError, StepResult};
 use regex::Regex;
 use reqwest::Method;
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ use super::{not_yet, within};
 use crate::{http, local::LocalSettings};
 
 /// How much of a body is read, in bytes.
-const BODY_BYTES_MAX: usize = 262_144;
+const BODY_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]

@@ -97,7 +97,7 @@ impl GivenEnvironment {
             Ok(()) => Ok(self.without_profile()),
             // A second comparison would take as long again.
             Err(_) if error.fault.as_deref() == Some(api::ENVIRONMENT_UNREACHABLE) => {
-                Err(handle.of_owner(error, acts_in).await)
+                Err(handle.name_owner_in(error, acts_in).await)
             }
             Err(_) => Ok(self),
         }

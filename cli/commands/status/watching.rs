@@ -154,7 +154,7 @@ impl Watching<'_> {
             }
             for entry in entries {
                 let event = RunnerEvent::Entry { execution: self.id.to_owned(), entry };
-                view.see(&event);
+                view.apply_event(&event);
                 self.display.event(view, &event);
             }
         }

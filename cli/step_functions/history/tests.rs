@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use engine::journal::HistoryEventDetails as Details;
+use engine::journal::{ErrorAndCause, HistoryEventDetails as Details};
 use serde_json::json;
 
 use super::*;
@@ -108,7 +108,7 @@ fn a_section_whose_failure_was_caught_is_not_done() {
     let mut view = View::new(&super::super::header("arn:a:b:c:d:execution:m:e", &Default::default()), &definition);
     history.entries().iter().for_each(|entry| view.fold(entry));
     for state in ["Both", "Both/Ask"] {
-        assert!(matches!(view.states[state].doing, Doing::Caught { .. }), "{state}: {:?}", view.states);
+        assert!(matches!(view.states[state].status, StateStatus::Caught { .. }), "{state}: {:?}", view.states);
     }
 }
 
@@ -135,8 +135,8 @@ fn a_failed_attempt_is_repeated_or_fails_for_good() {
     assert!(matches!(notes[1], Note::Failure { attempt: 2, .. }), "{notes:?}");
     let mut view = View::new(&super::super::header("arn:a:b:c:d:execution:m:e", &Default::default()), &definition);
     history.entries().iter().for_each(|entry| view.fold(entry));
-    assert!(matches!(view.states["A"].doing, Doing::Failed { attempt: 2, .. }), "{:?}", view.states);
-    assert_eq!(view.failure, Some(("Lost".to_owned(), String::new())));
+    assert!(matches!(view.states["A"].status, StateStatus::Failed { attempt: 2, .. }), "{:?}", view.states);
+    assert_eq!(view.failure, Some(ErrorAndCause { error: "Lost".to_owned(), cause: String::new() }));
 }
 
 /// The notes of a history.

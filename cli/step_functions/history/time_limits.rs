@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
+use engine::step::error_names::TIMEOUT;
 use steps::step_functions::RemoteEvent;
 
-/// The error of every time-out, also after a missed heartbeat.
-const TIMEOUT: &str = "States.Timeout";
 /// The end of the cause of a missed heartbeat.
 pub(super) const HEARTBEAT_MARK: &str = "(States.HeartbeatTimeout)";
 
@@ -32,6 +31,7 @@ impl TimeLimits {
             self.calls.insert(path.to_owned(), call);
         }
         let has_cause = event.cause.as_ref().is_some_and(|cause| !cause.is_empty());
+        // The error of every time-out, also after a missed heartbeat.
         let is_timeout = event.error.as_deref().unwrap_or(TIMEOUT) == TIMEOUT;
         if !event.kind.ends_with("TimedOut") || !is_timeout || has_cause {
             return None;

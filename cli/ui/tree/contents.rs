@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use api::view::{Made, StateView, View, outer_paths};
+use api::view::{StateView, StepChange, View, outer_paths};
 use engine::journal::StateType;
 
 /// What is inside a section, in the view's order.
@@ -14,7 +14,7 @@ pub struct Contents<'v> {
     /// The Maps that were not left.
     pub maps: Vec<&'v StateView>,
     /// What its steps changed.
-    pub made: Vec<&'v Made>,
+    pub changes: Vec<&'v StepChange>,
     /// Whether the section or a state inside it failed.
     pub has_failed: bool,
 }
@@ -25,7 +25,7 @@ pub fn by_section(view: &View) -> HashMap<&str, Contents<'_>> {
     for section in &view.sections {
         sections.insert(section.path.as_str(), Contents::default());
     }
-    for state in view.order.iter().filter_map(|path| view.states.get(path)).filter(|state| !state.doing.is_left()) {
+    for state in view.order.iter().filter_map(|path| view.states.get(path)).filter(|state| !state.status.is_left()) {
         for path in outer_paths(&state.path).chain([state.path.as_str()]) {
             let Some(contents) = sections.get_mut(path) else { continue };
             contents.has_failed |= state.failure().is_some();
@@ -36,10 +36,10 @@ pub fn by_section(view: &View) -> HashMap<&str, Contents<'_>> {
             }
         }
     }
-    for made in &view.made {
-        for path in outer_paths(&made.state_path) {
+    for step in &view.changes {
+        for path in outer_paths(&step.state_path) {
             if let Some(contents) = sections.get_mut(path) {
-                contents.made.push(made);
+                contents.changes.push(step);
             }
         }
     }
@@ -50,7 +50,7 @@ pub fn by_section(view: &View) -> HashMap<&str, Contents<'_>> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use api::view::Doing;
+    use api::view::StateStatus;
     use serde_json::{Map, Value, json};
 
     use super::*;
@@ -117,15 +117,15 @@ mod tests {
         let paths = |states: &[&StateView]| states.iter().map(|state| state.path.clone()).collect::<Vec<_>>();
         assert_eq!(paths(&first.active), ["First/Each[0]/Call"]);
         assert_eq!(paths(&first.maps), ["First/Each"]);
-        assert_eq!((first.made.len(), first.has_failed), (1, false));
+        assert_eq!((first.changes.len(), first.has_failed), (1, false));
         assert!(all["Second"].active.is_empty());
-        let failed = Doing::Failed {
+        let failed = StateStatus::Failed {
             stopped_ms: 1,
             attempt: 1,
             failure: engine::journal::StepFailure { error: "E".to_owned(), cause: String::new(), details: None },
         };
         if let Some(state) = story.view.states.get_mut("First/Each[0]/Call") {
-            state.doing = failed;
+            state.status = failed;
         }
         assert!(by_section(&story.view)["First"].has_failed);
     }

@@ -1,6 +1,6 @@
 //! What a state waits for, and until when.
 
-use api::view::{Doing, StateView, Wait};
+use api::view::{StateStatus, StateView, Wait};
 use engine::{journal::StateType, step::Instructions};
 
 use crate::ui::text::{attempt_of, cause_or_error, duration, moment, one_line};
@@ -34,9 +34,9 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
         Some((2, format!("{verb} {}", moment(due, now_ms))))
     };
     let mut pieces = Vec::new();
-    match &state.doing {
+    match &state.status {
         // Nothing checks an approval: its question is shown in place of the last poll's reason.
-        Doing::Waiting(Wait {
+        StateStatus::Waiting(Wait {
             instructions: Some(Instructions { sentence, approval: Some(_), .. }),
             deadline_ms,
             ..
@@ -44,7 +44,7 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             pieces.push((3, sentence.clone()));
             pieces.extend(timeout(deadline_ms));
         }
-        Doing::Waiting(wait) => {
+        StateStatus::Waiting(wait) => {
             pieces.push((4, wait.reason.clone()));
             // Zero: nothing polls it.
             if wait.next_poll_ms > 0 {
@@ -53,32 +53,32 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
             }
             pieces.extend(timeout(&wait.deadline_ms));
         }
-        Doing::Sleeping { due_ms } => {
+        StateStatus::Sleeping { due_ms } => {
             pieces.push((3, due("until", "was due", *due_ms)));
             if *due_ms > now_ms {
                 pieces.push((1, format!("in {}", duration(due_ms - now_ms))));
             }
         }
-        Doing::Parked { deadline_ms } => {
-            let verb = if state.doing.timed_out_ms(now_ms).is_some() { "waited" } else { "waits" };
+        StateStatus::Parked { deadline_ms } => {
+            let verb = if state.status.timed_out_ms(now_ms).is_some() { "waited" } else { "waits" };
             pieces.push((3, format!("{verb} for an answer")));
             pieces.extend(timeout(deadline_ms));
         }
-        Doing::Retrying { attempt, attempts_max, next_attempt_ms, failure } => {
+        StateStatus::Retrying { attempt, attempts_max, next_attempt_ms, failure } => {
             pieces.push((3, attempt_of(*attempt, *attempts_max)));
             pieces.push((4, due("next at", "was due", *next_attempt_ms)));
             pieces.extend(Some((2, cause_or_error(failure).to_owned())).filter(|(_, cause)| !cause.is_empty()));
         }
-        Doing::Failed { failure, .. } | Doing::Caught { failure, .. } | Doing::Paused { failure } => {
+        StateStatus::Failed { failure, .. } | StateStatus::Caught { failure, .. } | StateStatus::Paused { failure } => {
             pieces.push((3, cause_or_error(failure).to_owned()));
         }
-        Doing::Running => {
+        StateStatus::Running => {
             if state.attempt > 1 {
                 pieces.push((3, attempt_of(state.attempt, state.attempts_max)));
             }
             pieces.extend(progress(state).filter(|_| !driven).map(|words| (2, words.to_owned())));
         }
-        Doing::Exited { .. } | Doing::Stopped { .. } => {}
+        StateStatus::Exited { .. } | StateStatus::Stopped { .. } => {}
     }
     pieces
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use api::view::{Doing, StateView, View, outer_paths};
+use api::view::{StateStatus, StateView, View, outer_paths};
 
 use super::icon;
 
@@ -24,7 +24,7 @@ pub fn groups<'v>(view: &View, states: impl IntoIterator<Item = &'v StateView>) 
     let mut known: HashMap<Alike<'v>, usize> = HashMap::new();
     for state in states {
         let is_iteration = innermost_map(view, state).is_some();
-        let retries = matches!(state.doing, Doing::Retrying { .. });
+        let retries = matches!(state.status, StateStatus::Retrying { .. });
         let alike = Alike { name: state.name.as_str(), icon: icon(state).0, retries, is_iteration };
         let index = *known.entry(alike).or_insert(groups.len());
         match groups.get_mut(index) {
@@ -44,9 +44,9 @@ pub fn groups<'v>(view: &View, states: impl IntoIterator<Item = &'v StateView>) 
 
 /// The state of a group whose details are shown: the one that takes longest, failed last, or is repeated next.
 pub fn foremost<'v>(group: &[&'v StateView]) -> Option<&'v StateView> {
-    let first = group.iter().min_by_key(|state| match &state.doing {
-        Doing::Retrying { next_attempt_ms, .. } => *next_attempt_ms,
-        Doing::Failed { stopped_ms, .. } => u64::MAX - stopped_ms,
+    let first = group.iter().min_by_key(|state| match &state.status {
+        StateStatus::Retrying { next_attempt_ms, .. } => *next_attempt_ms,
+        StateStatus::Failed { stopped_ms, .. } => u64::MAX - stopped_ms,
         _ => state.entered_ms,
     });
     first.copied()

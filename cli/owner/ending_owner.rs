@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use api::flow;
+use api::{OwnerDescription, OwnerKind, flow};
 use engine::store::OwnerLock;
 use serde_json::Value;
 
@@ -17,32 +17,34 @@ use crate::{exit::CliError, interrupt};
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long it waits before it prints that it waits.
 const UNEXPLAINED_MAX: Duration = Duration::from_secs(1);
-/// The command of an owner that ends only when it is asked to.
-const SERVER: &str = "flow serve";
 
 impl Handle {
     /// Waits up to [`WAIT_MAX`] for the end of the owner that refused an environment, and returns whether it has ended. Does not wait for
-    /// `flow serve`, which does not end by itself, or if this process cannot act there either.
+    /// a server, which does not end by itself, or if this process cannot act there either.
     ///
     /// # Errors
     /// A signal ended the wait, or no owner answers.
-    pub(super) async fn has_passed(&self, refused: &CliError, environment: &Value) -> Result<bool, CliError> {
+    pub(super) async fn wait_for_end(&self, refused: &CliError, environment: &Value) -> Result<bool, CliError> {
         let backend = self.backend().await;
         let Backend::Remote(client) = &*backend else { return Ok(false) };
-        let refusing = OwnerLock::owner(self.home().folder());
-        if !lacks_credentials(refused) || refusing.as_ref().is_none_or(|owner| owner.command == SERVER) {
+        if !lacks_credentials(refused) {
+            return Ok(false);
+        }
+        let Some(refusing) = OwnerLock::owner(self.home().folder()) else { return Ok(false) };
+        let is_server = |owner: &OwnerDescription| owner.pid == refusing.pid && owner.kind() == OwnerKind::Server;
+        if self.description_of_owner().await.as_ref().is_some_and(is_server) {
             return Ok(false);
         }
         // The lock is not held while the credentials are compared: that of several accounts takes no longer than that of one.
-        let is_over = self.passing_wait_left.lock().await.is_zero();
+        let is_over = self.end_wait_left.lock().await.is_zero();
         if is_over || self.verify_this_process(environment).await.is_err() {
             return interrupt::check().map(|()| false);
         }
-        let mut left = self.passing_wait_left.lock().await;
+        let mut left = self.end_wait_left.lock().await;
         let (began, mut is_announced) = (Instant::now(), false);
         let has_ended = loop {
             let owner = client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await;
-            if owner.ok().map(|owner| owner.pid) != refusing.as_ref().map(|owner| owner.pid) {
+            if owner.ok().is_none_or(|owner| owner.pid != refusing.pid) {
                 break true;
             }
             if began.elapsed() >= *left {

@@ -1,12 +1,12 @@
-//! What a state is doing.
+//! The status of a state.
 
 use engine::{journal::StepFailure, step::Instructions};
 use serde::{Deserialize, Serialize};
 
-/// What a state is doing.
+/// The status of a state that was entered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Doing {
+pub enum StateStatus {
     /// A call is in flight, or nested states run.
     Running,
     /// Polled until the step is done.
@@ -68,12 +68,12 @@ pub enum Doing {
     },
 }
 
-impl Doing {
+impl StateStatus {
     /// Whether it waits for a person.
     pub fn needs_person(&self) -> bool {
         match self {
-            Doing::Waiting(wait) => wait.instructions.is_some(),
-            Doing::Paused { .. } => true,
+            StateStatus::Waiting(wait) => wait.instructions.is_some(),
+            StateStatus::Paused { .. } => true,
             _ => false,
         }
     }
@@ -81,8 +81,8 @@ impl Doing {
     /// When it timed out while it waits for an answer; `None` if it has not at that time. No process may have recorded that yet.
     pub fn timed_out_ms(&self, now_ms: u64) -> Option<u64> {
         match self {
-            Doing::Waiting(wait) => wait.timed_out_ms(now_ms),
-            Doing::Parked { deadline_ms } => deadline_ms.filter(|due_ms| *due_ms <= now_ms),
+            StateStatus::Waiting(wait) => wait.timed_out_ms(now_ms),
+            StateStatus::Parked { deadline_ms } => deadline_ms.filter(|due_ms| *due_ms <= now_ms),
             _ => None,
         }
     }
@@ -90,17 +90,17 @@ impl Doing {
     /// When it exited, failed or stopped; `None` if it has not.
     pub fn stopped_ms(&self) -> Option<u64> {
         match self {
-            Doing::Exited { stopped_ms }
-            | Doing::Caught { stopped_ms, .. }
-            | Doing::Failed { stopped_ms, .. }
-            | Doing::Stopped { stopped_ms } => Some(*stopped_ms),
+            StateStatus::Exited { stopped_ms }
+            | StateStatus::Caught { stopped_ms, .. }
+            | StateStatus::Failed { stopped_ms, .. }
+            | StateStatus::Stopped { stopped_ms } => Some(*stopped_ms),
             _ => None,
         }
     }
 
     /// Whether the state was left or stopped. A state that failed is not left: a redrive continues it.
     pub fn is_left(&self) -> bool {
-        matches!(self, Doing::Exited { .. } | Doing::Caught { .. } | Doing::Stopped { .. })
+        matches!(self, StateStatus::Exited { .. } | StateStatus::Caught { .. } | StateStatus::Stopped { .. })
     }
 }
 

@@ -1,0 +1,40 @@
+//! The error names with the reserved prefix, and the code of a call without a step. Source: Developer Guide, "Handling errors in Step
+//! Functions workflows"; Amazon States Language specification, "Appendix A: Predefined Error Codes".
+
+/// Matches every error, except those that no rule can match.
+pub const ALL: &str = "States.ALL";
+/// A branch of a Parallel failed.
+pub const BRANCH_FAILED: &str = "States.BranchFailed";
+/// A value is larger than a payload may be.
+pub const DATA_LIMIT_EXCEEDED: &str = "States.DataLimitExceeded";
+/// More items of a Map failed than it tolerates.
+pub const EXCEED_TOLERATED_FAILURE_THRESHOLD: &str = "States.ExceedToleratedFailureThreshold";
+/// A Task sent no heartbeat within its `HeartbeatSeconds`.
+pub const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
+/// The connection of an HTTP task failed.
+pub const HTTP_SOCKET: &str = "States.Http.Socket";
+/// An intrinsic function failed.
+pub const INTRINSIC_FAILURE: &str = "States.IntrinsicFailure";
+/// A distributed Map cannot read its items.
+pub const ITEM_READER_FAILED: &str = "States.ItemReaderFailed";
+/// No rule of a Choice matched, and it has no `Default`.
+pub const NO_CHOICE_MATCHED: &str = "States.NoChoiceMatched";
+/// A path of a payload template selects nothing.
+pub const PARAMETER_PATH_FAILURE: &str = "States.ParameterPathFailure";
+/// A Task lacks the permission for its call.
+pub const PERMISSIONS: &str = "States.Permissions";
+/// An expression failed, or its result has the wrong type.
+pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
+/// `ResultPath` cannot be applied to the input.
+pub const RESULT_PATH_MATCH_FAILURE: &str = "States.ResultPathMatchFailure";
+/// A distributed Map cannot write its results.
+pub const RESULT_WRITER_FAILED: &str = "States.ResultWriterFailed";
+/// The execution cannot continue. No rule of `Retry` or `Catch` matches it.
+pub const RUNTIME: &str = "States.Runtime";
+/// Matches the failures of a call except time-outs.
+pub const TASK_FAILED: &str = "States.TaskFailed";
+/// A state or an execution ran longer than its `TimeoutSeconds`.
+pub const TIMEOUT: &str = "States.Timeout";
+
+/// The code of a call of an integration that has no step, in failures and in the problems of a definition.
+pub const INTEGRATION_WITHOUT_STEP: &str = "INTEGRATION_WITHOUT_STEP";
