@@ -218,6 +218,8 @@ fn a_wrong_profile_beside_an_owner_that_can_act_is_refused_and_another_one_of_th
         let said = with(&[&all[..], &["--profile", profile]].concat(), exit);
         assert_eq!(of_one(&said).len(), 1, "it is the same without an owner: {said}");
     }
+    let said = with(&[&all[..], &["--profile", "pb", "--quiet"]].concat(), 3);
+    assert_eq!(said, "", "a command that could resume it does not make the reason new");
 }
 
 #[test]
