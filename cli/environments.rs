@@ -187,7 +187,7 @@ impl Environments {
     async fn restricted(&self, pinned: &Pinned) -> Result<Arc<Environment>, StepError> {
         let environment = self.open(&pinned.location).await?;
         let Some(account) = &pinned.account else { return Ok(environment) };
-        account.refuse_other(&environment.identity().await?)?;
+        account.compare(environment.identity().await)?;
         Ok(Arc::new(environment.restricted_to(account.clone())))
     }
 
@@ -229,11 +229,18 @@ impl Environments {
         });
         let (kind, error, kept_for) = match identity {
             Err(error) if error.class == ErrorClass::Credentials => (api::CREDENTIALS_UNUSABLE, error, Duration::ZERO),
-            Err(error) => (api::ENVIRONMENT_UNREACHABLE, error, Duration::MAX),
+            Err(error) => (api::ENVIRONMENT_UNREACHABLE, error, ASK_AGAIN_AFTER),
             Ok(identity) => (api::ENVIRONMENT_REFUSED, account.refuse_other(&identity).err()?, ASK_AGAIN_AFTER),
         };
         self.reopen_after(location, kept_for).await;
         Some(Fault::new(kind, error.to_string()))
+    }
+
+    /// Notes that calls are withheld in an account, for a reason, which it returns.
+    async fn decline(&self, account: (Location, Account), reason: String) -> String {
+        tracing::warn!("this process cannot act for an execution and leaves it: {reason}");
+        self.refused_accounts.add(account).await;
+        reason
     }
 }
 
@@ -266,8 +273,8 @@ impl Registries for Environments {
         !steps::needs_account(resource) || described().is_ok_and(|steps| has_step(steps, resource))
     }
 
-    /// Without credentials of the pinned account, the execution is left to a process that has them. Where this process has had them, the
-    /// call is made: its failure pauses the execution and says what is needed.
+    /// Without credentials of the pinned account, or with credentials that cannot be compared with it, the execution is left to a process
+    /// that can act. Where this process has had them, the call is made: unusable credentials pause the execution then.
     async fn declines(&self, environment: &Value, resource: &str) -> Option<String> {
         if environment["accountId"].is_null() || !steps::needs_account(resource) || !self.is_known(resource) {
             return None;
@@ -278,11 +285,27 @@ impl Registries for Environments {
             return None;
         }
         let fault = self.verify(environment).await.err()?;
-        let reason =
-            matches!(fault.kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED).then_some(fault.message)?;
-        tracing::warn!("this process cannot act for an execution and leaves it: {reason}");
-        self.refused_accounts.add(account).await;
-        Some(reason)
+        let is_comparison = match fault.kind {
+            api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED => true,
+            // The calls of a rehearsal whose world has ended fail.
+            api::ENVIRONMENT_UNREACHABLE => matches!(account.0, Location::Aws { .. }),
+            _ => false,
+        };
+        match is_comparison {
+            true => Some(self.decline(account, fault.message).await),
+            false => None,
+        }
+    }
+
+    /// Credentials that were replaced meanwhile, and that cannot be compared now, are compared again later.
+    async fn declines_after(&self, environment: &Value, error: &StepError) -> Option<String> {
+        if !steps::is_not_compared(error) {
+            return None;
+        }
+        let pinned = self.pinned(environment).ok()?;
+        let account = (pinned.location, pinned.account?);
+        self.verified.lock().await.remove(&account);
+        Some(self.decline(account, error.cause.clone()).await)
     }
 
     async fn step(&self, environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {

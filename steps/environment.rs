@@ -22,7 +22,7 @@ use hickory_resolver::TokioResolver;
 
 use crate::plan::{Difference, Known, NoConnection, PlanRecord};
 
-pub use account::Account;
+pub use account::{Account, is_not_compared};
 pub use addresses::RehearsalAddresses;
 pub(crate) use addresses::{chain, resolver_at, system_resolver};
 use clients::Clients;

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     accounts::who,
     serve::Server,
-    sts_stub::{PRODUCTION, STAGING, Sts},
+    sts_stub::{PRODUCTION, STAGING, Sts, Trouble},
     support::{Home, text, until},
 };
 
@@ -37,6 +37,40 @@ fn a_server_finds_the_credentials_that_its_profile_gets_later_and_continues_what
     assert!(!withheld.is_empty() && withheld.iter().all(|line| line.contains("no call was made")), "{events}");
     let started = events.lines().filter(|line| line.contains(" taskstarted ")).count();
     assert_eq!(started, withheld.len() + 1, "the history says which call was made: {events}");
+}
+
+/// One account for each way in which a comparison cannot be made.
+#[test]
+fn a_server_that_cannot_compare_its_credentials_leaves_what_is_due_and_continues_it_by_itself() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let troubles = [
+        ("silent", "333333333333", Trouble::Silent),
+        ("dropped", "444444444444", Trouble::Dropped),
+        ("error", "555555555555", Trouble::ServerError),
+        ("garbage", "666666666666", Trouble::Garbage),
+        ("denied", "777777777777", Trouble::Denied),
+    ];
+    let profiles = troubles.map(|(name, account, _)| (name, account));
+    let variables = sts.profiles(&home.path().join("profiles"), &profiles);
+    let variables = borrowed(&variables);
+    let file = asks_once(&home);
+    for (name, account, trouble) in troubles {
+        let run = ["run", &file, "--yes", "--no-wait=0", "--id", name, "--profile", name];
+        home.exits_with(&run, &variables, 75);
+        sts.fail_for(account, trouble);
+    }
+    let _server = Server::start_with(&home, &variables);
+    for (name, ..) in troubles {
+        until(20, "it is left, and no call was made", || {
+            let said = home.exits(&["status", name], 0);
+            assert!(!said.contains("FAILED") && !said.contains("PAUSED"), "{said}");
+            said.contains("INTERRUPTED") && said.contains("not called yet")
+        });
+    }
+    sts.answer_again();
+    for (name, ..) in troubles {
+        until(60, "it continues", || home.status_of(name) == "SUCCEEDED");
+    }
 }
 
 #[test]
@@ -184,6 +218,8 @@ fn a_wrong_profile_beside_an_owner_that_can_act_is_refused_and_another_one_of_th
         let said = with(&[&all[..], &["--profile", profile]].concat(), exit);
         assert_eq!(of_one(&said).len(), 1, "it is the same without an owner: {said}");
     }
+    let said = with(&[&all[..], &["--profile", "pb", "--quiet"]].concat(), 3);
+    assert_eq!(said, "", "a command that could resume it does not make the reason new");
 }
 
 #[test]

@@ -18,8 +18,23 @@ pub const PRODUCTION: &str = "222222222222";
 pub struct Sts {
     endpoint: String,
     asked: Arc<AtomicUsize>,
-    /// The account whose requests get no answer.
-    silent: Arc<Mutex<String>>,
+    /// The accounts whose requests get no identity.
+    troubles: Arc<Mutex<Vec<(String, Trouble)>>>,
+}
+
+/// What the requests of an account get in place of an identity.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// No answer.
+    Silent,
+    /// The end of the connection.
+    Dropped,
+    /// HTTP 500.
+    ServerError,
+    /// The page of a network that asks for a login.
+    Garbage,
+    /// AccessDenied.
+    Denied,
 }
 
 impl Sts {
@@ -32,20 +47,30 @@ impl Sts {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(AtomicUsize::new(0));
-        let silent = Arc::new(Mutex::new(String::new()));
-        let (count, without_answer) = (asked.clone(), silent.clone());
+        let troubles = Arc::new(Mutex::new(Vec::new()));
+        let (count, of_accounts) = (asked.clone(), troubles.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (count, without_answer) = (count.clone(), without_answer.clone());
-                std::thread::spawn(move || answer(stream, &count, (delay, &without_answer)));
+                let (count, of_accounts) = (count.clone(), of_accounts.clone());
+                std::thread::spawn(move || answer(stream, &count, (delay, &of_accounts)));
             }
         });
-        Sts { endpoint, asked, silent }
+        Sts { endpoint, asked, troubles }
     }
 
     /// From now on requests of an account get no answer.
     pub fn be_silent_to(&self, account: &str) {
-        account.clone_into(&mut self.silent.lock().unwrap());
+        self.fail_for(account, Trouble::Silent);
+    }
+
+    /// From now on requests of an account get no identity.
+    pub fn fail_for(&self, account: &str, trouble: Trouble) {
+        self.troubles.lock().unwrap().push((account.to_owned(), trouble));
+    }
+
+    /// From now on all requests get their identities again.
+    pub fn answer_again(&self) {
+        self.troubles.lock().unwrap().clear();
     }
 
     /// How often the caller's identity was requested.
@@ -77,7 +102,7 @@ impl Sts {
     }
 }
 
-fn answer(stream: TcpStream, count: &AtomicUsize, (delay, silent): (Duration, &Mutex<String>)) {
+fn answer(stream: TcpStream, count: &AtomicUsize, (delay, troubles): (Duration, &Mutex<Vec<(String, Trouble)>>)) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
     loop {
@@ -102,17 +127,26 @@ fn answer(stream: TcpStream, count: &AtomicUsize, (delay, silent): (Duration, &M
         reader.read_exact(&mut body).unwrap();
         count.fetch_add(1, Ordering::SeqCst);
         std::thread::sleep(delay);
-        if *silent.lock().unwrap() == account {
-            // The client ends the connection.
-            return drop(reader.read_to_end(&mut Vec::new()));
-        }
-        let xml = format!(
+        let trouble = troubles.lock().unwrap().iter().find(|(of, _)| *of == account).map(|(_, trouble)| *trouble);
+        let identity = format!(
             "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
              <Arn>arn:aws:iam::{account}:user/test</Arn><UserId>U</UserId><Account>{account}</Account>\
              </GetCallerIdentityResult></GetCallerIdentityResponse>"
         );
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\r\n", xml.len());
-        if stream.write_all(format!("{head}{xml}").as_bytes()).is_err() {
+        let (status, body) = match trouble {
+            None => ("200 OK", identity.as_str()),
+            // The client ends the connection.
+            Some(Trouble::Silent) => return drop(reader.read_to_end(&mut Vec::new())),
+            Some(Trouble::Dropped) => return,
+            Some(Trouble::ServerError) => ("500 Internal Server Error", ""),
+            Some(Trouble::Garbage) => ("200 OK", "<html><body>Log in</body></html>"),
+            Some(Trouble::Denied) => (
+                "403 Forbidden",
+                "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not allowed</Message></Error></ErrorResponse>",
+            ),
+        };
+        let head = format!("HTTP/1.1 {status}\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\r\n", body.len());
+        if stream.write_all(format!("{head}{body}").as_bytes()).is_err() {
             return;
         }
     }

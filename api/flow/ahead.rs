@@ -8,29 +8,33 @@ use engine::{
 };
 use serde_json::Value;
 
-/// Whether an execution can still execute a state of this name: what its frames do, and where the transitions of its definition lead from
-/// there. A `Retry` executes its state again.
-pub(super) fn can_execute(definition: &Value, frames: &[FrameRow], name: &str) -> bool {
+/// Whether an execution can still execute a state of this name or path: what its frames do, and where the transitions of its definition
+/// lead from there. A `Retry` executes its state again. A path is that of one branch or iteration, which must exist or be able to begin.
+pub(super) fn can_execute(definition: &Value, frames: &[FrameRow], state: &str) -> bool {
     let mut states = Reachability::of(definition);
-    for row in frames {
-        match &row.frame_state {
-            FrameState::Ended { .. } | FrameState::Failed { .. } | FrameState::Stopped => {}
-            // A branch or an iteration that has not entered its first state.
-            FrameState::Entering if row.state.is_empty() => return true,
-            FrameState::Entering | FrameState::Backoff { .. } => states.enter(&row.state),
-            FrameState::Task { .. } | FrameState::Paused { .. } => {
-                states.reachable.insert(row.state.to_string());
-                states.leave(&row.state);
-            }
-            // The frames of its branches say what they execute.
-            FrameState::Waiting { .. } | FrameState::Parallel { .. } => states.leave(&row.state),
-            FrameState::Map { .. } => {
-                states.enter_inside(&row.state);
-                states.leave(&row.state);
-            }
-        }
+    let Some((parents, name)) = state.rsplit_once('/').filter(|_| states.named(state).is_empty()) else {
+        return frames.iter().any(|row| states.add(row)) || states.reachable.contains(state);
+    };
+    let mut on_path = frames.iter().filter(|row| rest_below(&row.path, parents).is_some());
+    on_path.any(|row| states.add_towards(row, parents)) || states.reachable.contains(name)
+}
+
+/// What follows the path of a frame in a path: empty if it is the same. `None` if the path is not inside the frame.
+fn rest_below<'p>(frame: &str, path: &'p str) -> Option<&'p str> {
+    match path.strip_prefix(frame)? {
+        rest if frame.is_empty() || rest.is_empty() => Some(rest),
+        rest => rest.strip_prefix('/'),
     }
-    states.reachable.contains(name)
+}
+
+/// The index after a state in a path: that of `M` in `M[1]/N` is `1`. Empty without an index; `None` if the path does not go through the
+/// state.
+fn index_in<'p>(path: &'p str, state: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(state)?;
+    match rest.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => (rest.is_empty() || rest.starts_with('/')).then_some(""),
+    }
 }
 
 /// The states that an execution can reach.
@@ -50,6 +54,52 @@ impl<'d> Reachability<'d> {
 
     fn named(&self, name: &str) -> Vec<&'d Value> {
         self.states.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Adds what a frame can execute. Returns whether that is anything: a branch or an iteration has not entered its first state.
+    fn add(&mut self, row: &FrameRow) -> bool {
+        match &row.frame_state {
+            FrameState::Ended { .. } | FrameState::Failed { .. } | FrameState::Stopped => {}
+            FrameState::Entering if row.state.is_empty() => return true,
+            FrameState::Entering | FrameState::Backoff { .. } => self.enter(&row.state),
+            FrameState::Task { .. } | FrameState::Paused { .. } => {
+                self.reachable.insert(row.state.to_string());
+                self.leave(&row.state);
+            }
+            // The frames of its branches say what they execute.
+            FrameState::Waiting { .. } | FrameState::Parallel { .. } => self.leave(&row.state),
+            FrameState::Map { items, next, .. } => {
+                if *next < items.len() as u64 {
+                    self.enter_inside(&row.state);
+                }
+                self.leave(&row.state);
+            }
+        }
+        false
+    }
+
+    /// As [`Reachability::add`], for what a frame can execute in the branch or iteration with a path, which is that of the frame or is
+    /// inside it.
+    fn add_towards(&mut self, row: &FrameRow, path: &str) -> bool {
+        let rest = rest_below(&row.path, path).unwrap_or_default();
+        let index = index_in(rest, &row.state).filter(|_| !rest.is_empty());
+        match (&row.frame_state, index) {
+            (FrameState::Map { items, next, .. }, Some(index)) => {
+                let unbegun = *next..items.len() as u64;
+                if index.parse::<u64>().is_ok_and(|index| unbegun.contains(&index)) {
+                    self.enter_inside(&row.state);
+                }
+                // The state may be executed again.
+                self.leave(&row.state);
+                false
+            }
+            // The states inside are on other paths.
+            (FrameState::Map { .. }, None) if !rest.is_empty() => {
+                self.leave(&row.state);
+                false
+            }
+            _ => self.add(row),
+        }
     }
 
     /// Adds the state of this name, the states inside it, and all that can follow them.
@@ -162,5 +212,51 @@ mod tests {
             json!({ "doing": "map", "items": [1, 2], "next": 1, "running": 1, "failed": 0, "maxConcurrency": 1 });
         assert!(can_execute(&map, &[frame("First", &items), waits("Rest")], "Ask"), "of another item");
         assert!(!can_execute(&map, &[frame("End", &json!({ "doing": "entering" }))], "Ask"));
+    }
+
+    /// The frame of an iteration of `First`, in a state.
+    fn iteration(index: u64, row: FrameRow) -> FrameRow {
+        FrameRow { id: index + 2, parent: Some(1), index, path: format!("First[{index}]").into(), ..row }
+    }
+
+    #[test]
+    fn a_path_names_one_iteration_which_must_exist_and_not_have_left_the_state() {
+        let states = json!({ "Ask": { "Type": "Task", "Next": "Rest" }, "Rest": { "Type": "Wait", "End": true } });
+        let inner = json!({ "StartAt": "Ask", "States": states });
+        let with = |retry: &Value| {
+            machine(&json!({ "First": { "Type": "Map", "ItemProcessor": inner, "Retry": retry, "End": true } }))
+        };
+        let once = machine(&json!({ "First": { "Type": "Map", "ItemProcessor": inner, "End": true } }));
+        let items = |next: u64| {
+            let doing = json!({ "doing": "map", "items": [1, 2, 3], "next": next, "running": 2, "failed": 0, "maxConcurrency": 2 });
+            frame("First", &doing)
+        };
+        let frames = [items(2), iteration(0, waits("Rest")), iteration(1, calls("Ask"))];
+        assert!(!can_execute(&once, &frames, "First[0]/Ask"), "it was left");
+        assert!(can_execute(&once, &frames, "First[1]/Ask") && can_execute(&once, &frames, "First[1]/Rest"));
+        assert!(can_execute(&once, &frames, "First[2]/Ask"), "it has not begun");
+        for path in ["First[3]/Ask", "First[7]/Ask", "First/Ask", "First[x]/Ask", "Second[0]/Ask"] {
+            assert!(!can_execute(&once, &frames, path), "{path} does not exist");
+        }
+        assert!(can_execute(&with(&json!([{}])), &frames, "First[0]/Ask"), "the Map may be executed again");
+        assert!(can_execute(&once, &[frame("First", &json!({ "doing": "entering" }))], "First[7]/Ask"));
+        let left = [items(3), iteration(0, waits("Rest"))];
+        assert!(!can_execute(&once, &left, "Ask"), "no iteration begins any more");
+    }
+
+    #[test]
+    fn a_path_names_one_branch() {
+        let branch = |name: &str| {
+            let rest = format!("{name} rest");
+            let states = json!({ name: { "Type": "Task", "Next": rest }, (rest): { "Type": "Wait", "End": true } });
+            json!({ "StartAt": name, "States": states })
+        };
+        let parallel = json!({ "Type": "Parallel", "Branches": [branch("A"), branch("B")], "End": true });
+        let definition = machine(&json!({ "First": parallel }));
+        let runs = frame("First", &json!({ "doing": "parallel", "running": 2 }));
+        let frames = [runs, iteration(0, waits("A rest")), iteration(1, calls("B"))];
+        assert!(!can_execute(&definition, &frames, "First[0]/A"), "it was left");
+        assert!(can_execute(&definition, &frames, "First[1]/B"));
+        assert!(!can_execute(&definition, &frames, "First[2]/B"), "there are two branches");
     }
 }

@@ -198,8 +198,7 @@ impl Api {
     fn can_still_wait(&self, id: &str, state: &str) -> Result<bool, Fault> {
         let (_, definition) = self.runner.store().definition(id)?.unwrap_or_default();
         let frames = self.runner.store().frames(id)?;
-        let name = state.rsplit('/').next().unwrap_or(state);
-        Ok([name, state].iter().any(|name| can_execute(&definition, &frames, name)))
+        Ok(can_execute(&definition, &frames, state))
     }
 
     /// The resources of the states of that name or path in the pinned definition.

@@ -214,7 +214,11 @@ impl Operation for TrackUnfinished {
             ended.extend(unseen.into_iter().filter(|header| !known.contains(&header.id)));
             ids.extend(ended.iter().skip(ENDED_MAX).map(|header| header.id.clone()));
             ended.truncate(ENDED_MAX);
-            api.put(REPORTED, &now_ms)?;
+            let stored = api.put(REPORTED, &now_ms);
+            // Where there is nothing to report, nothing is lost: the next request reads from the earlier time on. The disk may be full.
+            if !(ids.is_empty() && ended.is_empty()) {
+                stored?;
+            }
         }
         ids.truncate(IDS_MAX);
         if ids != before {

@@ -213,9 +213,9 @@ impl Dispatcher {
                 let id = id.clone();
                 self.queue_message(&id, message);
             }
-            Message::Declined { id, call, reason } => {
+            Message::Declined { id, call, has_begun, reason } => {
                 self.calls_in_flight -= 1;
-                self.call_declined(&id, call, reason);
+                self.call_declined(&id, call, has_begun, reason);
             }
             Message::Durable { committed } => committed.into_iter().for_each(|part| self.durable(part)),
             Message::StoreFailed { error } => self.store_failed(error),

@@ -113,6 +113,8 @@ pub(super) enum Message {
     Declined {
         id: String,
         call: CallKey,
+        /// Whether its step had begun: it may have made requests before.
+        has_begun: bool,
         reason: String,
     },
     /// A turn that ran in a lane has ended.

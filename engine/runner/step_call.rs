@@ -51,10 +51,16 @@ impl StepCaller for StepCalls {
         let key = (id.clone(), frame, visit, attempt);
         let mut called = Box::pin(async move {
             let _permit = permits.acquire_owned().await;
+            let call = CallKey { frame, visit, attempt };
             if let Some(reason) = registries.declines(&environment, &context.resource).await {
-                return Message::Declined { id, call: CallKey { frame, visit, attempt }, reason };
+                return Message::Declined { id, call, has_begun: false, reason };
             }
             let result = step::call(registries.as_ref(), &environment, context, (*arguments).clone()).await;
+            if let Err(error) = &result
+                && let Some(reason) = registries.declines_after(&environment, error).await
+            {
+                return Message::Declined { id, call, has_begun: true, reason };
+            }
             let answer = answer(result, clock.as_ref());
             Message::Answered { id, input: Input::Answered { frame, visit, attempt, answer } }
         });

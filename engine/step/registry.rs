@@ -107,6 +107,12 @@ pub trait Registries: Send + Sync + 'static {
         None
     }
 
+    /// Why this process cannot act in an environment, if a step that had begun found that out: its error is then no failure of the step.
+    /// The call stays in flight, and the runner stops driving the execution: the process that continues it makes the call again.
+    async fn declines_after(&self, _environment: &Value, _error: &StepError) -> Option<String> {
+        None
+    }
+
     /// The step for a `Resource`; `None` if none is registered.
     ///
     /// # Errors

@@ -18,6 +18,9 @@ use super::{
 /// How long new credentials may take to be loaded and compared. Longer than the limit for STS.
 const LOAD_TIME_MAX: Duration = Duration::from_secs(40);
 
+/// The error code of credentials that could not be compared with the account of an execution.
+const NOT_COMPARED: &str = "CREDENTIALS_NOT_COMPARED";
+
 /// An AWS account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -50,6 +53,28 @@ impl Account {
         let hint = format!("Nothing was called. Use credentials of account {}.", self.account_id);
         Err(StepError::new(ErrorClass::Credentials, cause).hint(hint))
     }
+
+    /// Compares an identity with the account, if it was received. Whatever refuses the credentials is no failure of the step that would
+    /// use them: nothing was called with them.
+    ///
+    /// # Errors
+    /// Always of the class `Credentials`: the identity belongs to another account, the credentials are unusable, or they could not be
+    /// compared ([`is_not_compared`]).
+    pub fn compare(&self, identity: Result<CallerIdentity, StepError>) -> Result<(), StepError> {
+        let error = match identity {
+            Ok(identity) => return self.refuse_other(&identity),
+            Err(error) if error.class == ErrorClass::Credentials => return Err(error),
+            Err(error) => error,
+        };
+        let cause = format!("the credentials could not be compared with AWS account {}: {error}", self.account_id);
+        let code = Some(NOT_COMPARED.to_owned());
+        Err(StepError { code, hint: error.hint, ..StepError::new(ErrorClass::Credentials, cause) })
+    }
+}
+
+/// Whether credentials could not be compared with the account of an execution: a later comparison may succeed.
+pub fn is_not_compared(error: &StepError) -> bool {
+    error.code.as_deref() == Some(NOT_COMPARED)
 }
 
 /// Restricts a configuration to an account: credentials of another account are refused, including those that the
@@ -72,8 +97,7 @@ impl Guard {
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
         let credentials = provided(&self.config).await?;
         let identity = self.identities.of(&self.config, &credentials).await;
-        let refused = |error: StepError| CredentialsError::provider_error(error);
-        self.account.refuse_other(&identity.map_err(refused)?).map_err(refused)?;
+        self.account.compare(identity).map_err(CredentialsError::provider_error)?;
         Ok(credentials)
     }
 }
@@ -156,6 +180,35 @@ mod tests {
         assert!(error.cause.contains("of account 123456789012"), "{}", error.cause);
         assert_eq!(error.action.as_deref(), Some("ec2:CreateVpc"));
         assert_eq!(server.requests().len(), 1, "only STS was called");
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_credentials_cannot_be_compared_does_not_fail_as_the_comparison_does() {
+        let xml = "content-type: text/xml\r\n";
+        let denied = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+        let incomplete = "<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>";
+        for canned in [(403, xml, denied), (200, xml, incomplete)] {
+            let server = TestServer::start(canned).await;
+            let error = call("123456789012", &server).await.unwrap_err();
+            assert!(is_not_compared(&error) && error.class == ErrorClass::Credentials, "{canned:?}: {error:?}");
+            assert!(error.cause.contains("account 123456789012: sts:GetCallerIdentity: "), "{}", error.cause);
+            assert_eq!(server.requests().len(), 1, "only STS was called");
+        }
+    }
+
+    /// The class is the same for every answer that is no identity, so that no rule of `Retry` or `Catch` matches it.
+    #[test]
+    fn a_comparison_that_cannot_be_made_is_never_a_failure_of_the_step() {
+        use ErrorClass::{Credentials, Failed, Invalid, Permission, Throttled, Unknown};
+        let pinned = Account::of(&identity("111111111111", "aws"));
+        for class in [Unknown, Permission, Throttled, Invalid, Failed, Credentials] {
+            let error = pinned.compare(Err(StepError::new(class, "why"))).unwrap_err();
+            assert_eq!((error.class, is_not_compared(&error)), (Credentials, class != Credentials), "{class:?}");
+            assert!(error.cause.ends_with("why"), "{}", error.cause);
+        }
+        let other = pinned.compare(Ok(identity("222222222222", "aws"))).unwrap_err();
+        assert!(other.class == Credentials && !is_not_compared(&other), "{other:?}");
+        assert!(pinned.compare(Ok(identity("111111111111", "aws"))).is_ok());
     }
 
     fn key_of(request: &str) -> String {

@@ -149,7 +149,7 @@ async fn not_resumed(
             report.show(&ended_meanwhile(handle, &header.id, described.execution.status).await?);
         }
         Err(gone) if gone.exit == Exit::NotFound => report.show(&pruned_meanwhile(&header.id)),
-        _ => report.refuse(&header.id, error),
+        _ => report.refuse(header, error),
     }
     Ok(())
 }
@@ -167,8 +167,8 @@ struct Report<'r> {
     reminders: Reminders,
     /// The executions whose end was reported.
     reported: Vec<String>,
-    /// The executions that are not resumed, by the reason, which is reported once.
-    refusals: Vec<(CliError, Vec<String>)>,
+    /// The executions that are not resumed, with the numbers of their last events, by the reason, which is reported once.
+    refusals: Vec<(CliError, Vec<(String, u64)>)>,
     /// The reasons that were printed above the lines of their executions.
     said_reasons: Vec<String>,
 }
@@ -226,30 +226,46 @@ impl<'r> Report<'r> {
         match pinned(header).map_or(Ok(()), |pinned| refuse_given_region(self.global, &pinned)) {
             Ok(()) => false,
             Err(error) => {
-                self.refuse(&header.id, error);
+                self.refuse(header, error);
                 true
             }
         }
     }
 
-    fn refuse(&mut self, id: &str, error: CliError) {
+    fn refuse(&mut self, header: &ExecutionHeader, error: CliError) {
+        let refused = (header.id.clone(), header.last_event_id);
         match self.refusals.iter_mut().find(|(known, _)| known.message == error.message) {
-            Some((_, ids)) => ids.push(id.to_owned()),
-            None => self.refusals.push((error, vec![id.to_owned()])),
+            Some((_, executions)) => executions.push(refused),
+            None => self.refusals.push((error, vec![refused])),
         }
+    }
+
+    /// Stores when needs and refusals were printed, if that has changed: a command that is killed does not print them again.
+    ///
+    /// # Errors
+    /// No owner answers, or the store cannot be written.
+    async fn store_reminders(&mut self, handle: &Handle) -> Result<(), CliError> {
+        let Some(said_needs_ms) = self.reminders.take_changed() else { return Ok(()) };
+        let request = TrackUnfinishedRequest {
+            keeps_ended: true,
+            said_needs_ms: Some(said_needs_ms),
+            ..TrackUnfinishedRequest::default()
+        };
+        handle.call::<TrackUnfinished>(request).await.map(drop)
     }
 
     /// Reports the executions that are not resumed: a reason that several share, or that has several lines, once above their lines; with
     /// `--quiet` when the reason is new, and once a day.
     fn show_refusals(&mut self) {
-        for (error, mut ids) in std::mem::take(&mut self.refusals) {
+        for (error, mut refused) in std::mem::take(&mut self.refusals) {
             self.worst = self.worst.worse(error.exit);
             let kind = error.fault.as_deref().unwrap_or("refused");
-            ids.retain(|id| self.reminders.is_refusal_due(id, kind, !self.global.quiet));
+            let is_said = !self.global.quiet;
+            refused.retain(|(id, event)| self.reminders.is_refusal_due((id.as_str(), *event), kind, is_said));
             let was_said = self.said_reasons.contains(&error.message);
-            let is_apart = was_said || ids.len() > 1 || error.message.contains('\n');
+            let is_apart = was_said || refused.len() > 1 || error.message.contains('\n');
             let is_apart = is_apart && self.global.output == Output::Human;
-            let is_first = !was_said && !ids.is_empty() && self.global.output == Output::Human;
+            let is_first = !was_said && !refused.is_empty() && self.global.output == Output::Human;
             if is_apart && is_first {
                 say!("not resumed: {}", error.message);
                 self.said_reasons.push(error.message.clone());
@@ -258,7 +274,7 @@ impl<'r> Report<'r> {
                 true => "not resumed, for the reason above".to_owned(),
                 false => format!("not resumed: {}", error.message),
             };
-            for id in ids {
+            for (id, _) in refused {
                 let (message, exit) = (message.clone(), error.exit);
                 let refused =
                     Outcome { id, display_status: "REFUSED", message, exit, is_news: true, needs_person: false };

@@ -10,16 +10,18 @@ const REMINDER_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 #[derive(Debug, Default)]
 pub(super) struct Reminders {
     /// The time of the last line, in milliseconds since the Unix epoch. The key of a line about an execution's needs is its id, that of a
-    /// line about a reason is `ID KIND`: no id has a space.
+    /// line about a reason is `ID KIND`: no id has a space. `ID at` has the number of the execution's last event at that line.
     said_ms: BTreeMap<String, u64>,
     now_ms: u64,
+    /// Whether the times have changed since they were stored.
+    is_changed: bool,
 }
 
 impl Reminders {
     /// The stored times of executions that have not ended.
     pub fn new(mut said_ms: BTreeMap<String, u64>, unfinished: &[String], now_ms: u64) -> Self {
         said_ms.retain(|key, _| unfinished.iter().any(|id| key == id || is_refusal_of(key, id)));
-        Reminders { said_ms, now_ms }
+        Reminders { said_ms, now_ms, is_changed: false }
     }
 
     /// Whether a line is due about an execution that needs a person. `is_said`: a line is printed in any case.
@@ -30,25 +32,39 @@ impl Reminders {
         // Another command showed a need of which no time is stored: its day begins now.
         if is_due || last_ms.is_none() {
             self.said_ms.insert(id.to_owned(), self.now_ms);
+            self.is_changed = true;
         }
         is_due
     }
 
     /// Whether a line is due about an execution that is not resumed, for a reason of this kind. `is_said`: a line is printed in any case.
-    pub fn is_refusal_due(&mut self, id: &str, kind: &str, is_said: bool) -> bool {
+    /// A reason stays known while other commands can resume the execution: it is new once the execution has proceeded, which the number of
+    /// its last event tells.
+    pub fn is_refusal_due(&mut self, (id, last_event): (&str, u64), kind: &str, is_said: bool) -> bool {
+        let at = format!("{id} at");
+        if self.said_ms.get(&at) != Some(&last_event) {
+            self.said_ms.retain(|key, _| !is_refusal_of(key, id));
+            self.said_ms.insert(at, last_event);
+            self.is_changed = true;
+        }
         let key = format!("{id} {kind}");
         let is_new = !self.said_ms.contains_key(&key);
         self.is_due(&key, is_said || is_new)
     }
 
-    /// Removes the reasons why an execution was not resumed: the next one counts as new.
-    pub fn forget_refusals(&mut self, id: &str) {
-        self.said_ms.retain(|key, _| !is_refusal_of(key, id));
-    }
-
     /// Removes an execution that needs no person any more: its next need counts as new.
     pub fn forget(&mut self, id: &str) {
-        self.said_ms.remove(id);
+        self.is_changed |= self.said_ms.remove(id).is_some();
+    }
+
+    /// Whether there are times to store.
+    pub fn is_changed(&self) -> bool {
+        self.is_changed
+    }
+
+    /// The times to store; `None` if these are stored.
+    pub fn take_changed(&mut self) -> Option<BTreeMap<String, u64>> {
+        std::mem::take(&mut self.is_changed).then(|| self.said_ms.clone())
     }
 
     /// The times to store.
@@ -102,17 +118,31 @@ mod tests {
         let unfinished = ["one".to_owned(), "one-2".to_owned()];
         let at = |now_ms, said_ms| Reminders::new(said_ms, &unfinished, now_ms);
         let mut first = at(1_000, BTreeMap::new());
-        assert!(first.is_refusal_due("one", "EnvironmentRefused", false), "it is new");
+        assert!(first.is_refusal_due(("one", 7), "EnvironmentRefused", false), "it is new");
         let mut later = at(DAY_MS, first.into_said_ms());
-        assert!(!later.is_refusal_due("one", "EnvironmentRefused", false), "a day has not passed");
-        assert!(later.is_refusal_due("one", "CredentialsUnusable", false), "another reason is new");
-        assert!(later.is_refusal_due("one-2", "EnvironmentRefused", false), "and that of another execution");
+        assert!(!later.is_refusal_due(("one", 7), "EnvironmentRefused", false), "a day has not passed");
+        assert!(later.is_refusal_due(("one", 7), "CredentialsUnusable", false), "another reason is new");
+        assert!(later.is_refusal_due(("one-2", 7), "EnvironmentRefused", false), "and that of another execution");
         let mut next = at(DAY_MS + 1_000, later.into_said_ms());
-        assert!(next.is_refusal_due("one", "EnvironmentRefused", false), "a day has passed");
-        next.forget_refusals("one");
-        assert!(next.is_refusal_due("one", "EnvironmentRefused", false), "it was resumed meanwhile");
-        assert!(!next.is_refusal_due("one-2", "EnvironmentRefused", false));
+        assert!(next.is_refusal_due(("one", 7), "EnvironmentRefused", false), "a day has passed");
+        assert!(!next.is_refusal_due(("one", 7), "EnvironmentRefused", false), "another command may have resumed it");
+        assert!(next.is_refusal_due(("one", 8), "EnvironmentRefused", false), "it has proceeded meanwhile");
+        assert!(next.is_refusal_due(("one", 8), "CredentialsUnusable", false), "for any reason");
+        assert!(!next.is_refusal_due(("one-2", 7), "EnvironmentRefused", false));
         assert!(Reminders::new(next.into_said_ms(), &[], DAY_MS).into_said_ms().is_empty(), "it has ended");
+    }
+
+    #[test]
+    fn times_are_stored_once_after_each_change() {
+        let mut reminders = Reminders::new(BTreeMap::new(), &["one".to_owned()], 1_000);
+        assert_eq!((reminders.is_changed(), reminders.take_changed()), (false, None));
+        assert!(reminders.is_refusal_due(("one", 7), "EnvironmentRefused", false) && reminders.is_changed());
+        assert!(reminders.take_changed().is_some_and(|said_ms| said_ms.contains_key("one EnvironmentRefused")));
+        assert!(!reminders.is_refusal_due(("one", 7), "EnvironmentRefused", false));
+        assert_eq!(reminders.take_changed(), None, "it was said before");
+        assert!(reminders.is_due("one", true) && reminders.take_changed().is_some());
+        reminders.forget("one");
+        assert!(reminders.is_changed());
     }
 
     #[test]

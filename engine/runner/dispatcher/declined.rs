@@ -19,6 +19,8 @@ pub(super) struct Declined(HashMap<Arc<str>, DeclinedCalls>);
 struct DeclinedCalls {
     /// The visit and the attempt of each call.
     frames: BTreeMap<FrameId, (u64, u32)>,
+    /// The calls whose steps had begun. They stay in flight.
+    begun: BTreeSet<FrameId>,
     /// The reason of the last one.
     reason: String,
     /// Whether it is being recorded that they were not made. The execution is released then.
@@ -26,14 +28,15 @@ struct DeclinedCalls {
 }
 
 impl DeclinedCalls {
-    /// The inputs that record that these calls were not made. A call that an earlier process may have made stays in flight.
+    /// The inputs that record that these calls were not made. A call that an earlier process may have made stays in flight, and one whose
+    /// step had begun.
     fn withheld(&self, execution: &Execution) -> Vec<Input> {
         let withheld = |(frame, (visit, attempt)): (&FrameId, &(u64, u32))| {
             let (frame, visit, attempt) = (*frame, *visit, *attempt);
             let reason = self.reason.clone();
             execution.can_withhold(frame, visit, attempt).then_some(Input::Withheld { frame, visit, attempt, reason })
         };
-        self.frames.iter().filter_map(withheld).collect()
+        self.frames.iter().filter(|(frame, _)| !self.begun.contains(frame)).filter_map(withheld).collect()
     }
 }
 
@@ -57,13 +60,14 @@ impl Declined {
             return true;
         }
         calls.frames.remove(&frame);
+        calls.begun.remove(&frame);
         false
     }
 }
 
 impl Dispatcher {
     /// Notes that a call was declined, unless its attempt has ended meanwhile.
-    pub(super) fn call_declined(&mut self, id: &str, call: CallKey, reason: String) {
+    pub(super) fn call_declined(&mut self, id: &str, call: CallKey, has_begun: bool, reason: String) {
         let Some((key, driven)) = self.driven.get_key_value(id) else { return };
         let calls = |execution: &Execution| execution.is_calling(call.frame, call.visit, call.attempt);
         if !driven.execution.as_deref().is_some_and(calls) {
@@ -72,6 +76,9 @@ impl Dispatcher {
         let key = key.clone();
         let declined = self.declined.0.entry(key.clone()).or_default();
         declined.frames.insert(call.frame, (call.visit, call.attempt));
+        if has_begun {
+            declined.begun.insert(call.frame);
+        }
         declined.reason = reason;
         self.release_declined(&key);
     }

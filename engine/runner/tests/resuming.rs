@@ -6,7 +6,7 @@ use super::*;
 use crate::{machine::Reentry, step::Registries};
 
 /// Steps that depend on the environment: in `old` every call fails for credentials, in `hangs` no call answers, `elsewhere` is another
-/// process's, and in any other the name of the environment is the output. `test:slow` acts everywhere.
+/// process's, in `uncompared` a step that has begun finds that this process cannot act, and in any other the name of the environment is the output. `test:slow` acts everywhere.
 struct Environments;
 
 #[async_trait]
@@ -15,6 +15,9 @@ impl Registries for Environments {
         let region = environment["region"].as_str().unwrap_or_default().to_owned();
         if region == "old" {
             return Err(StepError::new(ErrorClass::Credentials, "expired"));
+        }
+        if region == "uncompared" {
+            return Err(StepError::new(ErrorClass::Credentials, "not compared"));
         }
         let mut registry = Registry::new();
         registry.register("test:where", "Says where it is", &[], move |_: StepContext, _: Value| {
@@ -37,6 +40,10 @@ impl Registries for Environments {
     async fn declines(&self, environment: &Value, resource: &str) -> Option<String> {
         let declines = environment["region"] == "elsewhere" && resource == "flow:test:where";
         declines.then(|| "no credentials".to_owned())
+    }
+
+    async fn declines_after(&self, environment: &Value, error: &StepError) -> Option<String> {
+        (environment["region"] == "uncompared").then(|| error.cause.clone())
     }
 }
 
@@ -149,6 +156,26 @@ async fn an_execution_for_which_this_process_cannot_act_is_left_and_not_paused()
     assert!(entries.contains("no call was made: no credentials"), "{entries}");
     let count = |kind: &str| entries.matches(&format!("\"{kind}\"")).count();
     assert_eq!(count("TaskStarted"), count("TaskSucceeded") + count("TaskStartFailed"), "{entries}");
+}
+
+/// The step may have made a request before, so the history does not say that no call was made.
+#[tokio::test]
+async fn an_execution_whose_step_finds_that_this_process_cannot_act_is_left_with_its_call_in_flight() {
+    let handle = runner_in(&MemoryRecords::new());
+    let mut follow = handle.follow("t-1", 1);
+    handle.start_execution(in_region("t-1", "uncompared")).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(released(&mut follow).await, "not compared");
+        assert!(handle.driven(vec!["t-1".to_owned()]).await.is_empty());
+        let header = handle.store().header("t-1").unwrap().unwrap();
+        assert!(!header.paused && header.awake && header.status == ExecutionStatus::Running);
+        handle.recover("t-1").await.unwrap();
+    }
+    released(&mut follow).await;
+    handle.resume("t-1", Some(json!({ "region": "new" }))).await.unwrap();
+    assert_eq!(until_settled(&handle, "t-1").await.output.as_deref(), Some(&json!("new")));
+    let entries = serde_json::to_string(&handle.store().entries("t-1", 1, 100).unwrap()).unwrap();
+    assert!(!entries.contains("no call was made") && !entries.contains("TaskFailed"), "{entries}");
 }
 
 #[tokio::test]

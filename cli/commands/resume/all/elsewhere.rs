@@ -29,7 +29,6 @@ pub(super) async fn show(
     if theirs.is_empty() {
         return Ok(());
     }
-    theirs.iter().for_each(|header| report.reminders.forget_refusals(&header.id));
     let shown = show_needs(report, handle, theirs).await?;
     let others: Vec<_> = theirs.iter().copied().filter(|header| !shown.contains(&header.id)).collect();
     show_driven(report.global, &others, owner);

@@ -25,6 +25,8 @@ use crate::{
 
 /// How long a command with `--no-wait` watches before it says which process drives the executions.
 const UNEXPLAINED_MAX: Duration = Duration::from_secs(2);
+/// When it is stored what was printed: after kill -9, the next command prints at most that time again.
+const STORED_AFTER: Duration = Duration::from_millis(500);
 /// What selects the credentials of an environment.
 const SELECTORS: [&str; 6] = ["kind", "profile", "region", "world", "accountId", "partition"];
 
@@ -160,8 +162,14 @@ impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
             self.pending += 1;
             self.work.push(compared(self.context, group).boxed_local());
         }
+        let mut stored = Instant::now();
         loop {
             let was_stopped = interrupt::received().is_some();
+            if !was_stopped && self.report.reminders.is_changed() && stored.elapsed() >= STORED_AFTER {
+                self.report.store_reminders(self.context.handle).await?;
+                stored = Instant::now();
+            }
+            let stores = !was_stopped && self.report.reminders.is_changed();
             self.say_stop();
             self.explain(began);
             let explains = !self.is_explained && self.watched > 0;
@@ -173,6 +181,7 @@ impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
                     None => break,
                 },
                 () = tokio::time::sleep(UNEXPLAINED_MAX), if explains => continue,
+                () = tokio::time::sleep(STORED_AFTER), if stores => continue,
             };
             match progress {
                 Progress::Compared(group, compared) => self.after_comparison(group, compared).await?,
@@ -222,7 +231,6 @@ impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
         let Context { global, handle, watching, .. } = self.context;
         match resumed {
             Ok(None) => {
-                self.report.reminders.forget_refusals(&header.id);
                 show_begun(global, header, watching);
                 self.has_begun = true;
                 self.watched += 1;
