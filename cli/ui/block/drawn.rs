@@ -102,6 +102,8 @@ struct Owned {
 pub struct Block {
     /// When a drawing was last requested.
     pub called: Option<Instant>,
+    /// Until when nothing is drawn, because the process may just have been continued.
+    pub rests_until: Option<Instant>,
     lines: Vec<String>,
     /// The rows from the first line on that belong to the block: lines, and empty rows below them.
     height: usize,
@@ -120,7 +122,8 @@ impl Block {
     /// Nothing is drawn.
     pub const fn new() -> Self {
         let terminal = Terminal::NONE;
-        Block { called: None, lines: Vec::new(), height: 0, above: Vec::new(), lost: 0, joined: false, terminal }
+        let (lines, above) = (Vec::new(), Vec::new());
+        Block { called: None, rests_until: None, lines, height: 0, above, lost: 0, joined: false, terminal }
     }
 
     /// Whether lines are drawn.
@@ -228,7 +231,7 @@ impl Block {
     }
 
     /// Whether the lines fill the screen. The cursor is then at the end of the last one.
-    fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.is_drawn() && self.terminal.rows <= 1
     }
 

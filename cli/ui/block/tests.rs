@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::drawn::{Block, Terminal, rewraps};
+use super::{
+    drawn::{Block, Terminal, rewraps},
+    undrawn,
+};
 
 /// A terminal that understands what a block writes. When it is resized it wraps lines again, or cuts them, and moves rows into its history
 /// and back, as tmux and most others do.
@@ -229,6 +232,14 @@ fn a_terminal_that_is_resized_shows_no_debris() {
             assert_eq!(printed, PRINTED, "{columns}x{rows}: nothing else is overwritten");
         }
     }
+}
+
+/// A person may be typing at the prompt while a command ends in the background.
+#[test]
+fn the_end_in_the_background_begins_on_a_new_line() {
+    let lines = ["one".to_owned(), "two".to_owned()];
+    assert_eq!((undrawn(&lines, true), undrawn(&lines, false)), ("one\ntwo\n".to_owned(), "\none\ntwo\n".to_owned()));
+    assert_eq!(undrawn(&[], false), "");
 }
 
 #[test]
