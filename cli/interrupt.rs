@@ -182,13 +182,7 @@ pub fn install() -> std::io::Result<()> {
         }
     });
     for number in SILENT {
-        let mut received = unless_ignored(number)?;
-        tokio::spawn(async move {
-            arrival(received.as_mut()).await;
-            briefly(|| ui::block::close(false));
-            ui::block::restore_keyboard();
-            std::process::exit(OF_SIGNAL + number.as_raw());
-        });
+        tokio::spawn(end_silently(unless_ignored(number)?, number));
     }
     let mut asked_to_stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
     tokio::spawn(async move {
@@ -214,6 +208,14 @@ pub fn install() -> std::io::Result<()> {
         }
     });
     Ok(())
+}
+
+/// Ends the process when a signal arrives, without a message.
+async fn end_silently(mut signal: Option<unix::Signal>, number: Signal) {
+    arrival(signal.as_mut()).await;
+    briefly(|| ui::block::close(false));
+    ui::block::restore_keyboard();
+    std::process::exit(OF_SIGNAL + number.as_raw())
 }
 
 /// Leaves a signal to the command, or ends the process.
