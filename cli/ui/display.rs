@@ -131,7 +131,8 @@ impl Display {
         }
     }
 
-    /// Leaves the commands that answer to the end of the watch, and with `--quiet` everything that needs a person, so that it is printed once.
+    /// Leaves to the end of the watch the commands that answer, and with `--quiet` everything that needs a person, so that it is printed
+    /// once.
     pub fn ask_at_end(&mut self) {
         self.asks_at_end = true;
     }
