@@ -28,6 +28,8 @@ pub enum Exit {
     HungUp = 129,
     /// Ended by SIGINT before the execution ended; nothing is lost.
     Interrupted = 130,
+    /// Ended by SIGQUIT (Ctrl-\), as by a second SIGINT; nothing is lost.
+    Quit = 131,
     /// Ended by SIGTERM before the execution ended; nothing is lost.
     Terminated = 143,
 }
@@ -45,12 +47,13 @@ impl Exit {
             Exit::Interrupted => 6,
             Exit::HungUp => 7,
             Exit::Terminated => 8,
+            Exit::Quit => 9,
         }
     }
 
     /// Whether it is the code of a command that a signal ended.
     pub fn is_of_signal(self) -> bool {
-        matches!(self, Exit::Interrupted | Exit::HungUp | Exit::Terminated)
+        matches!(self, Exit::Interrupted | Exit::HungUp | Exit::Terminated | Exit::Quit)
     }
 
     /// The more severe of two codes.

@@ -1,9 +1,14 @@
 //! Handles SIGINT, SIGTERM and SIGHUP. The first signal requests an orderly end, a second SIGINT or SIGTERM ends the process. Two signals
 //! of one kind that arrive together are one: timeout(1) sends SIGTERM to its child and then to the process group of both. Without
 //! an [`Orderly`] value the first signal ends the process too. If [`begun`] was not called, the process reports that
-//! nothing was begun. A process that ignores SIGHUP when it starts, as under nohup(1), continues to ignore it.
+//! nothing was begun. A process that ignores SIGHUP when it starts, as under nohup(1), continues to ignore it. SIGQUIT (Ctrl-\) ends the
+//! process as a second SIGINT does.
+//!
+//! Signals that end a process without a handler have one, so that the terminal shows again what is typed. SIGABRT has none: it asks for a
+//! core dump of the process as it is. Nothing can be done at SIGKILL.
 
 use std::{
+    io::IsTerminal,
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -26,7 +31,14 @@ use crate::{
 /// reported.
 const SIGXFSZ: i32 = 25;
 
-/// The status of this process: its signals, among others. Systems other than Linux have no such file: SIGHUP then ends the process at once.
+/// The signals that end the process without a message.
+const SILENT: [Signal; 6] = [Signal::USR1, Signal::USR2, Signal::ALARM, Signal::VTALARM, Signal::PROF, Signal::XCPU];
+
+/// What is added to the number of a signal that ends a process to get its exit code, as in shells.
+const OF_SIGNAL: i32 = 128;
+
+/// The status of this process: its signals, among others. Systems other than Linux have no such file: the signals that [`unless_ignored`]
+/// handles then have their default action.
 const OWN_STATUS: &str = "/proc/self/status";
 
 /// The message of a command that a signal ends before it begins something.
@@ -82,13 +94,13 @@ impl Reception {
         repeats
     }
 
-    /// Records a signal with `record`, which returns whether it is a second one. `Some` of that if the signal ends the process; `None` if
-    /// the command ends in order, or has ended.
-    fn signal(&self, record: impl FnOnce() -> bool) -> Option<bool> {
+    /// Records a signal with `record`, which returns whether it is a second one; SIGQUIT counts as one. `Some` of that if the signal ends
+    /// the process; `None` if the command ends in order, or has ended.
+    fn signal(&self, exit: Exit, record: impl FnOnce() -> bool) -> Option<bool> {
         if self.is_ended {
             return None;
         }
-        let again = record();
+        let again = record() || exit == Exit::Quit;
         (again || self.orderly == 0).then_some(again)
     }
 }
@@ -105,35 +117,45 @@ fn asked() -> &'static watch::Sender<Option<Exit>> {
 struct EndSignals {
     /// `None` in a process that ignores it.
     hangup: Option<unix::Signal>,
+    /// `None` in a process that ignores it, such as a job of a shell without job control.
+    quit: Option<unix::Signal>,
     interrupt: unix::Signal,
     terminate: unix::Signal,
 }
 
 impl EndSignals {
     fn install() -> std::io::Result<Self> {
-        // A handler would replace the disposition that the process has inherited.
-        let ignores_hangup =
-            !std::fs::read_to_string(OWN_STATUS).is_ok_and(|status| is_not_ignored(&status, Signal::HUP));
-        let hangup = if ignores_hangup { None } else { Some(signal(SignalKind::hangup())?) };
+        let (hangup, quit) = (unless_ignored(Signal::HUP)?, unless_ignored(Signal::QUIT)?);
         let interrupt = signal(SignalKind::interrupt())?;
-        Ok(EndSignals { hangup, interrupt, terminate: signal(SignalKind::terminate())? })
+        Ok(EndSignals { hangup, quit, interrupt, terminate: signal(SignalKind::terminate())? })
     }
 
     /// Waits for the next signal and returns its exit code.
     async fn next(&mut self) -> Exit {
-        let EndSignals { hangup, interrupt, terminate } = self;
-        let hung_up = async {
-            match hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
-            }
-        };
+        let EndSignals { hangup, quit, interrupt, terminate } = self;
         tokio::select! {
             biased;
-            _ = hung_up => Exit::HungUp,
+            () = arrival(hangup.as_mut()) => Exit::HungUp,
+            () = arrival(quit.as_mut()) => Exit::Quit,
             _ = interrupt.recv() => Exit::Interrupted,
             _ = terminate.recv() => Exit::Terminated,
         }
+    }
+}
+
+/// Installs a handler, unless the process has inherited that it ignores the signal: the handler would replace that.
+fn unless_ignored(number: Signal) -> std::io::Result<Option<unix::Signal>> {
+    let is_handled = std::fs::read_to_string(OWN_STATUS).is_ok_and(|status| is_not_ignored(&status, number));
+    is_handled.then(|| signal(SignalKind::from_raw(number.as_raw()))).transpose()
+}
+
+/// Waits for a signal; for ever for one that is ignored.
+async fn arrival(signal: Option<&mut unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            let _ = signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
 
@@ -159,6 +181,9 @@ pub fn install() -> std::io::Result<()> {
             ui::block::leave();
         }
     });
+    for number in SILENT {
+        tokio::spawn(end_silently(unless_ignored(number)?, number));
+    }
     let mut asked_to_stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
     tokio::spawn(async move {
         while asked_to_stop.recv().await.is_some() {
@@ -185,6 +210,14 @@ pub fn install() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Ends the process when a signal arrives, without a message.
+async fn end_silently(mut signal: Option<unix::Signal>, number: Signal) {
+    arrival(signal.as_mut()).await;
+    briefly(|| ui::block::close(false));
+    ui::block::restore_keyboard();
+    std::process::exit(OF_SIGNAL + number.as_raw())
+}
+
 /// Leaves a signal to the command, or ends the process.
 fn handle(exit: Exit) {
     // Locked until the process has ended: the command does not end it meanwhile with another exit code.
@@ -192,15 +225,20 @@ fn handle(exit: Exit) {
     if reception.repeats(exit, Instant::now()) {
         return;
     }
-    let Some(again) = reception.signal(|| asked().send_replace(Some(exit)).is_some()) else { return };
+    let Some(again) = reception.signal(exit, || asked().send_replace(Some(exit)).is_some()) else { return };
     let (words, above) = match (again, BEGUN.load(Ordering::SeqCst)) {
-        (true, _) => (stopped_at_once(), Some("\n")),
         // The terminal shows `^C`.
-        (false, false) => (NOTHING_BEGUN.to_owned(), Some("\n")),
+        (_, false) => (NOTHING_BEGUN.to_owned(), Some("\n")),
+        (true, true) => (stopped_at_once(), Some("\n")),
         // People see at the prompt that the command was stopped.
         (false, true) => (STOPPED.to_owned(), None),
     };
-    print_briefly(CliError::new(exit, words), above);
+    let error = CliError::new(exit, words);
+    briefly(move || {
+        ui::block::close(above.is_some() && std::io::stderr().is_terminal());
+        ui::error::print_last(&error, above);
+        ui::record::finish();
+    });
     ui::block::restore_keyboard();
     std::process::exit(i32::from(exit as u8));
 }
@@ -221,12 +259,11 @@ fn stopped_at_once() -> String {
     given.unwrap_or_else(|| STOPPED_AT_ONCE.to_owned())
 }
 
-/// Prints the last line and writes the last report. A reader that does not read must not keep the process from ending.
-fn print_briefly(error: CliError, above: Option<&'static str>) {
+/// Prints what is last. A reader that does not read must not keep the process from ending.
+fn briefly(print: impl FnOnce() + Send + 'static) {
     let (done, printed) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        ui::error::print_last(&error, above);
-        ui::record::finish();
+        print();
         let _ = done.send(());
     });
     let _ = printed.recv_timeout(PRINT_MAX);
@@ -318,7 +355,7 @@ mod tests {
     fn a_signal_is_left_to_a_command_that_ends_while_the_signal_is_handled() {
         let reception = Arc::new(Mutex::new(Reception { orderly: 1, ..Reception::NEW }));
         let mut command = None;
-        let ends = reception.lock().unwrap().signal(|| {
+        let ends = reception.lock().unwrap().signal(Exit::Interrupted, || {
             let (receives, received) = mpsc::channel();
             let reception = reception.clone();
             command = Some(std::thread::spawn(move || {
@@ -330,15 +367,18 @@ mod tests {
         });
         assert_eq!(ends, None);
         command.unwrap().join().unwrap();
-        assert_eq!(reception.lock().unwrap().signal(|| false), Some(false), "nothing handles it in order any more");
+        let next = reception.lock().unwrap().signal(Exit::Interrupted, || false);
+        assert_eq!(next, Some(false), "nothing handles it in order any more");
     }
 
     #[test]
     fn a_second_signal_ends_the_process_and_none_follows_the_end_of_the_command() {
         let mut reception = Reception { orderly: 1, ..Reception::NEW };
-        assert_eq!(reception.signal(|| true), Some(true));
+        assert_eq!(reception.signal(Exit::Interrupted, || true), Some(true));
+        assert_eq!(reception.signal(Exit::Terminated, || false), None, "the command ends in order");
+        assert_eq!(reception.signal(Exit::Quit, || false), Some(true), "Ctrl-\\ does not wait");
         reception.is_ended = true;
-        assert_eq!(reception.signal(|| true), None);
+        assert_eq!(reception.signal(Exit::Interrupted, || true), None);
     }
 
     #[test]

@@ -194,7 +194,9 @@ fn start_log(arguments: &arguments::Arguments) {
     let default = if arguments.global.verbose { "info" } else { "warn,sled=off,aws=error,hyper=error" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("FLOW_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let ansi = std::io::stderr().is_terminal()
+        && ui::screen::variable("NO_COLOR").is_none()
+        && !ui::screen::is_dumb(ui::screen::variable);
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| out::Log)

@@ -29,17 +29,27 @@ use drawn::{Block, Terminal};
 static BLOCK: Mutex<Block> = Mutex::new(Block::new());
 /// Whether the terminal's size has changed since the last drawing, also if it is the same again.
 static RESIZED: AtomicBool = AtomicBool::new(false);
+/// Whether the process is about to end. Set while the block is locked, so that nothing is drawn below its last message.
+static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Drawings are much more frequent: after such a pause the process may have been stopped (SIGTSTP).
+/// Drawings are much more frequent: after such a pause the process may have been stopped (SIGSTOP).
 const STOPPED_MIN: Duration = Duration::from_secs(1);
+/// How long the handler of SIGCONT may take to run after the process was continued. Nothing is drawn meanwhile.
+const CONTINUED_MAX: Duration = Duration::from_millis(300);
 
 /// Replaces the lines that were drawn last. They must be fewer than the screen's rows, and narrower than it.
 pub fn draw(lines: &[String]) {
     let mut block = block();
+    if is_closed() {
+        return;
+    }
     let now = Instant::now();
     let called = block.called.replace(now);
     // After a stop the shell has printed something. The handler of SIGCONT calls `leave` before the next drawing.
     if called.is_some_and(|called| now.duration_since(called) >= STOPPED_MIN) {
+        block.rests_until = Some(now + CONTINUED_MAX);
+    }
+    if block.rests_until.is_some_and(|until| now < until) {
         return;
     }
     if !keyboard::is_in_foreground() {
@@ -55,20 +65,31 @@ pub fn draw(lines: &[String]) {
     }
 }
 
-/// Replaces the lines that were drawn last, for good: what is printed next goes below them.
+/// Replaces the lines that were drawn last, for good: what is printed next goes below them. In the background nothing was drawn, and a
+/// person may be typing a command: the lines then begin below it.
 pub fn finish(lines: &[String]) {
     let mut block = block();
-    if block.is_drawn() {
+    if is_closed() {
+        return;
+    }
+    let is_in_foreground = keyboard::is_in_foreground();
+    if block.is_drawn() && is_in_foreground {
         let is_resized = RESIZED.swap(false, Ordering::Relaxed);
         let drawn = block.finish(lines, Terminal::of_stdout(), is_resized);
         let left = block.leave();
         write(&format!("{drawn}{left}"));
     } else {
-        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
         block.leave();
-        write(&lines);
+        write(&undrawn(lines, is_in_foreground));
     }
     keyboard::restore();
+}
+
+/// Lines that replace no drawing.
+fn undrawn(lines: &[String], is_in_foreground: bool) -> String {
+    let above = if is_in_foreground || lines.is_empty() { "" } else { "\n" };
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    format!("{above}{lines}")
 }
 
 /// Removes the lines that were drawn last.
@@ -81,6 +102,22 @@ pub fn leave() {
     let left = block().leave();
     write(left);
     keyboard::restore();
+}
+
+/// Ends drawing for good, in a process that is about to end. Removes the lines that were drawn last if a message is printed in their place.
+pub fn close(is_replaced: bool) {
+    let mut block = block();
+    CLOSED.store(true, Ordering::Relaxed);
+    if is_replaced && block.is_drawn() && keyboard::is_in_foreground() {
+        let is_resized = RESIZED.swap(false, Ordering::Relaxed);
+        write(&block.clear(Terminal::of_stdout(), is_resized));
+    }
+    write(block.leave());
+    keyboard::restore();
+}
+
+fn is_closed() -> bool {
+    CLOSED.load(Ordering::Relaxed)
 }
 
 /// Removes the lines that were drawn last and calls `print`, which prints a text and a line feed in their place.
@@ -104,13 +141,20 @@ pub fn resized() {
 }
 
 /// Stops this process as SIGTSTP does without a handler, with the terminal as the shell expects it. The default action of SIGTTIN is
-/// the same, also that nothing stops where no shell could continue the process (an orphaned process group).
+/// the same, also that nothing stops where no shell could continue the process (an orphaned process group). The drawing is then replaced
+/// in place by the next one; otherwise the handler of SIGCONT has called [`leave`] before that.
+///
+/// A shell reports the stop as one by SIGTTIN: only the default action of SIGTSTP stops with that signal, and a handler is removed by
+/// sigaction(2), for which no library has a safe function.
 pub fn stop() {
     // No other thread draws until the process is stopped.
     let mut block = block();
-    write(block.leave());
+    if block.is_full() {
+        write(block.leave());
+    }
     keyboard::restore();
     let _ = kill_process(getpid(), Signal::TTIN);
+    block.rests_until = Some(Instant::now() + CONTINUED_MAX);
 }
 
 /// Shows what a person types again, in a process that is about to end: another thread may be drawing.

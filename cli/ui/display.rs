@@ -1,6 +1,6 @@
 //! The displays of a watch: a tree that is redrawn, lines, JSON, or nothing.
 
-use std::{io::IsTerminal, sync::Arc, time::Duration};
+use std::{collections::HashSet, io::IsTerminal, sync::Arc, time::Duration};
 
 use api::view::{Typical, View};
 use engine::{
@@ -12,7 +12,7 @@ use super::{
     block,
     display_status::is_driven,
     json, lines, next, record,
-    screen::Screen,
+    screen::{Screen, is_dumb, variable},
     summary, text, tones,
     tree::{self, Shown},
 };
@@ -46,6 +46,8 @@ pub struct Display {
     asked_for_worker: bool,
     /// The id of the execution, until the line above its first lines is printed.
     without_heading: Option<String>,
+    /// The questions whose commands were printed: the path of each state, and when it was entered.
+    proposed: HashSet<(String, u64)>,
     /// The date of the last line that was printed.
     date: String,
     heartbeat: Duration,
@@ -63,7 +65,7 @@ enum Kind {
 impl Display {
     /// The display that the options select.
     pub fn new(global: &Global, clock: Arc<dyn Clock>) -> Self {
-        let terminal = std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let terminal = std::io::stdout().is_terminal() && !is_dumb(variable);
         let kind = match (global.output, global.progress().display) {
             (Output::Json, _) => Kind::Json,
             (_, ProgressDisplay::None) => Kind::None,
@@ -95,6 +97,7 @@ impl Display {
             last_lines: Vec::new(),
             asked_for_worker: false,
             without_heading: None,
+            proposed: HashSet::new(),
             date,
             heartbeat: HEARTBEAT_FIRST,
             last_output: std::time::Instant::now(),
@@ -128,7 +131,8 @@ impl Display {
         }
     }
 
-    /// Leaves, with `--quiet`, what needs a person to [`Display::needs`], so that it is printed once.
+    /// Leaves to the end of the watch the commands that answer, and with `--quiet` everything that needs a person, so that it is printed
+    /// once.
     pub fn ask_at_end(&mut self) {
         self.asks_at_end = true;
     }
@@ -163,7 +167,12 @@ impl Display {
         if self.quiet && is_left_out {
             return;
         }
-        for line in lines::lines(view, entry) {
+        let asked = lines::question(view, entry).filter(|_| !self.asks_at_end);
+        let asked = asked.filter(|(key, _)| self.proposed.insert(key.clone()));
+        for mut line in lines::lines(view, entry) {
+            for command in asked.iter().flat_map(|(_, commands)| commands) {
+                line.push_str(&format!("\n    {command}"));
+            }
             self.head("new entries");
             self.print_date(entry.timestamp_ms);
             self.print(&line);

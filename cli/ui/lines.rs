@@ -108,6 +108,15 @@ pub fn asks(entry: &JournalEntry) -> bool {
     }
 }
 
+/// The question of an entry, if it still waits for its answer: the path of the state, when the state was entered, and the commands that
+/// answer it.
+pub fn question(view: &View, entry: &JournalEntry) -> Option<((String, u64), Vec<String>)> {
+    let EntryContent::Note(note) = &entry.content else { return None };
+    let Note::Waiting { state_path, instructions: Some(instructions), .. } = &**note else { return None };
+    let state = view.states.get(state_path).filter(|state| state.doing.needs_person())?;
+    Some(((state_path.clone(), state.entered_ms), next::answer_lines(&view.id, state_path, instructions)))
+}
+
 /// The description of an entry that has no line of its own: its type, and its state if it has one.
 pub fn sentence(view: &View, entry: &JournalEntry) -> String {
     let value = serde_json::to_value(&entry.content).unwrap_or_default();
@@ -290,6 +299,8 @@ fn named(view: &View, states: Vec<&StateView>, now_ms: u64) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use engine::step::{Approval, Instructions};
+
     use super::*;
     use crate::ui::story::{Story, map, sections};
 
@@ -299,6 +310,20 @@ mod tests {
         assert!(line.contains("Process the items 123/200, 3 failed: 4 × Call the service ("), "{line}");
         assert!(line.contains("), 36 × Call the service 1m"), "{line}");
         assert_eq!(line.matches("Call the service").count(), 2, "{line}");
+    }
+
+    #[test]
+    fn a_question_has_the_commands_that_answer_it_while_it_waits() {
+        let mut story = Story::new("release-7k3f", &sections(&["Ask"]));
+        let approval = Some(Box::new(Approval::default()));
+        let asks = Instructions { sentence: "Now?".to_owned(), values: Vec::new(), answer: None, approval };
+        story.enter(0.0, "", StateType::Task, "Ask").waiting(1.0, "Ask", "waits for an answer", Some(asks));
+        let proposed = |story: &Story| story.entries.iter().find_map(|entry| question(&story.view, entry));
+        let (key, commands) = proposed(&story).unwrap_or_default();
+        assert_eq!(key.0, "Ask");
+        assert!(commands.iter().any(|command| command.contains("flow approve release-7k3f")), "{commands:?}");
+        story.exit(2.0, "", StateType::Task, "Ask");
+        assert_eq!(proposed(&story), None);
     }
 
     #[test]

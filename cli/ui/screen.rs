@@ -182,15 +182,20 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Whether the terminal may understand no escape sequences: it is `dumb`, or nothing says what it is.
+pub fn is_dumb(variable: impl Fn(&str) -> Option<String>) -> bool {
+    variable("TERM").is_none_or(|term| term == "dumb")
+}
+
 /// Whether to show colours: as the option says; else not with NO_COLOR (<https://no-color.org>), always with CLICOLOR_FORCE, else on a
-/// terminal that is not `dumb`.
+/// terminal that is not dumb.
 fn shows_color(color: Color, terminal: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
     match color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto if variable("NO_COLOR").is_some() => false,
         Color::Auto if variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
-        Color::Auto => terminal && variable("TERM").is_none_or(|term| term != "dumb"),
+        Color::Auto => terminal && !is_dumb(variable),
     }
 }
 
@@ -235,12 +240,15 @@ mod tests {
         let none = |_: &str| None;
         let only =
             |wanted: &'static str, value: &'static str| move |name: &str| (name == wanted).then(|| value.to_owned());
-        assert!(shows_color(Color::Auto, true, none) && !shows_color(Color::Auto, false, none));
-        assert!(!shows_color(Color::Auto, true, only("NO_COLOR", "1")));
+        let xterm = only("TERM", "xterm");
+        assert!(shows_color(Color::Auto, true, xterm) && !shows_color(Color::Auto, false, xterm));
+        assert!(!shows_color(Color::Auto, true, none), "nothing says what the terminal understands");
+        let no_color = |name: &str| (name == "NO_COLOR" || name == "TERM").then(|| "xterm".to_owned());
+        assert!(!shows_color(Color::Auto, true, no_color));
         assert!(!shows_color(Color::Auto, true, only("TERM", "dumb")));
         assert!(shows_color(Color::Auto, false, only("CLICOLOR_FORCE", "1")));
         assert!(shows_color(Color::Always, false, only("NO_COLOR", "1")));
-        assert!(!shows_color(Color::Never, true, none));
+        assert!(!shows_color(Color::Never, true, xterm));
     }
 
     #[test]

@@ -287,7 +287,8 @@ fn the_time_left_and_complete_names_are_shown_where_there_is_room() {
     story.view.id = "rehearsal-endpoints-aws-teardown-7k3f".to_owned();
     let header = |columns| drawn(&story, "RUNNING", 124.0, Some(&typical()), &screen(columns, 40)).swap_remove(0);
     assert!(header(60).ends_with("left"), "{}", header(60));
-    assert!(header(40).ends_with("left"), "the id is cut before the time left is dropped: {}", header(40));
+    assert!(header(40).ends_with("2/8   10–16m left"), "the id is cut before the time left is dropped: {}", header(40));
+    assert!(header(34).ends_with("RUNNING   2/8"), "the sections done are dropped last: {}", header(34));
     assert!(
         header(140).ends_with("teardown-7k3f   RUNNING   2/8   2m04s   10–16m left + your answer"),
         "{}",

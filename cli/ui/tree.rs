@@ -31,7 +31,7 @@ use crate::{proposed::OPTIONS, shell::quote_name};
 const GAP_CELLS: usize = 3;
 /// The cells to which the id in the first line is cut before anything after it is left out.
 const HEADER_ID_CELLS: usize = 20;
-/// The cells to which it is cut before the time left is left out.
+/// The cells to which it is cut before the time left, and after that the number of sections done, is left out.
 const HEADER_ID_CELLS_MIN: usize = 10;
 
 /// What a tree shows.
@@ -134,21 +134,24 @@ fn approval_of(state: &StateView) -> Option<&Approval> {
 }
 
 /// Id, status, sections done, time taken and time left. Where they do not fit, the id is cut in its middle; then what does not fit is left
-/// out, the time left last.
+/// out, the sections done last.
 fn header(shown: &Shown, screen: &Screen) -> Line {
     let Shown { view, display_status, typical, now_ms } = *shown;
     let (done, total) = (view.sections_done(), view.sections.len());
+    let cells = |text: &str| GAP_CELLS + width(text);
     let mut pieces = vec![(1, Tone::Plain, duration(view.took_ms(now_ms)))];
+    let mut always = cells(display_status);
     // A success leaves nothing to do: a section whose failure was caught, or that was not entered, is no remainder.
     if done == total || view.status != ExecutionStatus::Succeeded {
-        pieces.insert(0, (2, Tone::Plain, format!("{done}/{total}")));
+        let sections = format!("{done}/{total}");
+        always += cells(&sections);
+        pieces.insert(0, (3, Tone::Plain, sections));
     }
-    let cells = |text: &str| GAP_CELLS + width(text);
-    let mut always = cells(display_status);
+    let beside_sections = screen.columns.saturating_sub(always);
     if let Some(left) = typical.and_then(|typical| view.time_left(typical, now_ms)) {
         let range = format!("{} left", duration_range(left.low_ms, left.high_ms));
         always += cells(&range);
-        pieces.push((3, Tone::Faint, range));
+        pieces.push((2, Tone::Faint, range));
         if left.needs_person {
             pieces.push((0, Tone::Faint, "+ your answer".to_owned()));
         }
@@ -160,8 +163,9 @@ fn header(shown: &Shown, screen: &Screen) -> Line {
     };
     let beside_all = screen.columns.saturating_sub(cells(display_status) + of_pieces(&pieces));
     let beside_time_left = screen.columns.saturating_sub(always);
-    let id_cells = match beside_time_left {
-        HEADER_ID_CELLS_MIN.. => beside_all.max(beside_time_left.min(HEADER_ID_CELLS)),
+    let id_cells = match (beside_time_left, beside_sections) {
+        (HEADER_ID_CELLS_MIN.., _) => beside_all.max(beside_time_left.min(HEADER_ID_CELLS)),
+        (_, HEADER_ID_CELLS_MIN..) => beside_sections.min(HEADER_ID_CELLS),
         _ => screen.columns.saturating_sub(cells(display_status)),
     };
     let id = screen.fit_id(&view.id, id_cells);
@@ -249,7 +253,8 @@ fn section_row(shown: &Shown, state: &StateView, contents: &Contents<'_>) -> Row
     // The row of an approval shows its question; the command has a line of its own.
     let is_question = approval_of(state).is_some();
     let needs_you = needs_you && !is_question;
-    Row { rank, tone, took_ms, pieces, needs_you, is_question, ..Row::new(0, icon, state.name.clone()) }
+    let is_timed = is_timed(state);
+    Row { rank, tone, took_ms, pieces, needs_you, is_question, is_timed, ..Row::new(0, icon, state.name.clone()) }
 }
 
 /// How many iterations of a Map have ended.
@@ -310,7 +315,12 @@ fn state_row(shown: &Shown, depth: usize, state: &StateView, outer: &StateView) 
     };
     let took_ms = Some(shown.view.active_ms(state.entered_ms, until_ms));
     let pieces = detail::pieces(state, shown.driven(), now_ms);
-    Row { rank, tone, states: 1, took_ms, pieces, ..Row::new(depth, icon, inside_name(state, outer)) }
+    let is_timed = is_timed(state);
+    Row { rank, tone, states: 1, took_ms, pieces, is_timed, ..Row::new(depth, icon, inside_name(state, outer)) }
+}
+
+fn is_timed(state: &StateView) -> bool {
+    state.state_type == StateType::Wait
 }
 
 /// One row for many iterations: the one that takes longest, failed last, or is repeated next.
@@ -328,7 +338,7 @@ fn group_row(shown: &Shown, depth: usize, group: &[&StateView]) -> Option<Row> {
         _ => pieces.push((1, "the longest of them".to_owned())),
     }
     let (states, name) = (group.len(), format!("{} × {}", group.len(), first.name));
-    Some(Row { rank, tone, states, took_ms, pieces, ..Row::new(depth, icon, name) })
+    Some(Row { rank, tone, states, took_ms, pieces, is_timed: is_timed(first), ..Row::new(depth, icon, name) })
 }
 
 /// The name of a state inside a section or a Map, with the branch or iteration that it is in: `[2] Ask`.

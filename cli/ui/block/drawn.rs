@@ -5,6 +5,9 @@
 //! overwritten. They are shown again when the terminal becomes taller, so the block remembers them, with what was printed below them. A
 //! terminal does not report where the cursor is. While rows are in the history, the block therefore fills the screen, and the cursor is
 //! in the last row, from which the terminal does not move it.
+//!
+//! Where the cursor may be above the last row, as in a terminal that is not full or that becomes taller, the number of rows in the history
+//! is not known: terminals differ in how many they show again. The block then scrolls everything above the cursor into the history.
 
 use std::time::Instant;
 
@@ -98,10 +101,23 @@ struct Owned {
     printed: Option<usize>,
 }
 
+/// What a block does first after the size has changed.
+#[derive(Default)]
+struct Resized {
+    /// The number of line feeds.
+    scrolled: usize,
+    /// The number of rows to move up.
+    up: usize,
+    /// The printed texts in the rows that are overwritten below: they are printed again.
+    printed_again: Vec<String>,
+}
+
 /// What is drawn.
 pub struct Block {
     /// When a drawing was last requested.
     pub called: Option<Instant>,
+    /// Until when nothing is drawn, because the process may just have been continued.
+    pub rests_until: Option<Instant>,
     lines: Vec<String>,
     /// The rows from the first line on that belong to the block: lines, and empty rows below them.
     height: usize,
@@ -120,7 +136,8 @@ impl Block {
     /// Nothing is drawn.
     pub const fn new() -> Self {
         let terminal = Terminal::NONE;
-        Block { called: None, lines: Vec::new(), height: 0, above: Vec::new(), lost: 0, joined: false, terminal }
+        let (lines, above) = (Vec::new(), Vec::new());
+        Block { called: None, rests_until: None, lines, height: 0, above, lost: 0, joined: false, terminal }
     }
 
     /// Whether lines are drawn.
@@ -180,10 +197,10 @@ impl Block {
 
     fn drawing(&mut self, lines: &[String], terminal: Terminal, is_resized: bool, fills: bool) -> String {
         let is_resized = is_resized || self.terminal != terminal;
-        let (up, printed_again) = match is_resized {
+        let Resized { scrolled, up, printed_again } = match is_resized {
             true => self.resize(terminal),
-            false if self.is_drawn() => (self.height - usize::from(self.is_full()), Vec::new()),
-            false => (0, Vec::new()),
+            false if self.is_drawn() => Resized { up: self.height - usize::from(self.is_full()), ..Resized::default() },
+            false => Resized::default(),
         };
         self.terminal = terminal;
         let most = terminal.above_max().max(1);
@@ -210,7 +227,7 @@ impl Block {
         let empty = vec![String::new(); height - rows];
         let all = [printed_again, self.lines.clone(), empty].concat();
         let drawn = match is_resized {
-            true => format!("{}{}", cleared(up), self.rows(&all, "", "")),
+            true => format!("{}{}{}", "\r\n".repeat(scrolled), cleared(up), self.rows(&all, "", "")),
             false if all.is_empty() && up > 0 => {
                 format!("\r{}{CLEAR_LINE}\r\n{CLEAR_BELOW}{}", move_up(up), move_up(1))
             }
@@ -228,7 +245,7 @@ impl Block {
     }
 
     /// Whether the lines fill the screen. The cursor is then at the end of the last one.
-    fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.is_drawn() && self.terminal.rows <= 1
     }
 
@@ -251,19 +268,38 @@ impl Block {
         owned
     }
 
-    /// Recomputes the rows after the size has changed. Returns the number of rows to move up, and the printed texts in the rows that are
-    /// overwritten below: they are printed again.
-    fn resize(&mut self, terminal: Terminal) -> (usize, Vec<String>) {
+    /// Whether the number of rows in the history follows from the size: those that do not fit above the last row. It does if all fit above
+    /// the cursor as before, or if the cursor is in the last row before or after the change.
+    fn is_known(&self, owned: &[Owned], above_cursor: usize, terminal: Terminal) -> bool {
+        let before = self.terminal;
+        let total: usize = owned.iter().map(|line| before.rows_of(&line.text)).sum();
+        let shown = total.saturating_sub(usize::from(self.is_full()) + self.lost);
+        let is_at_bottom = self.lost > 0 || shown >= before.above_max();
+        let below = if self.is_drawn() { 0 } else { self.height };
+        // The fewest rows above the cursor.
+        let fewest = if is_at_bottom { before.above_max().saturating_sub(below) } else { shown };
+        above_cursor <= fewest.min(terminal.above_max())
+            || is_at_bottom && terminal.rows <= before.rows
+            || terminal.above_max() <= fewest
+    }
+
+    /// Recomputes the rows after the size has changed.
+    fn resize(&mut self, terminal: Terminal) -> Resized {
         let owned = self.owned();
         let total: usize = owned.iter().map(|line| terminal.rows_of(&line.text)).sum();
         let most = terminal.above_max();
         let (is_drawn, inside) = (self.is_drawn(), usize::from(self.is_full()));
         // Rows below the cursor, after something was printed. A terminal that becomes shorter removes them first.
         let shorter = self.terminal.rows.saturating_sub(terminal.rows);
-        let below = if is_drawn { 0 } else { self.height.saturating_sub(shorter).min(most) };
+        let mut below = if is_drawn { 0 } else { self.height.saturating_sub(shorter).min(most) };
         let above_cursor = total.saturating_sub(inside);
-        let up = above_cursor.min(most - below);
+        let (mut up, mut scrolled) = (above_cursor.min(most - below), 0);
+        let is_known = self.is_known(&owned, above_cursor, terminal);
         self.lost = above_cursor - up;
+        if !is_known {
+            // Wherever the cursor is, as many line feeds as there are rows below the first one move its row to the top.
+            (up, below, scrolled, self.lost) = (most, 0, most + inside, total);
+        }
         self.above.clear();
         self.joined = false;
         let (mut left, mut printed_again) = (self.lost, Vec::new());
@@ -289,7 +325,7 @@ impl Block {
         if !self.above.is_empty() {
             printed_again.iter().for_each(|text| self.push(text, terminal));
         }
-        (up, printed_again)
+        Resized { scrolled, up, printed_again }
     }
 
     /// Adds a printed line to what precedes the first line.

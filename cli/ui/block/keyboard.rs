@@ -1,5 +1,6 @@
 //! The keyboard of the terminal while something is drawn on it. What a person types is not shown: it would move the cursor away from the
-//! row where the next drawing expects it. It stays in the terminal's input for the program that reads next, such as the shell.
+//! row where the next drawing expects it. It stays in the terminal's input for the program that reads next, such as the shell. The modes of
+//! a terminal are those of every descriptor of it, so they are set through standard output, on which the drawing is.
 
 use std::{
     io::IsTerminal,
@@ -7,7 +8,6 @@ use std::{
 };
 
 use rustix::{
-    fs::fstat,
     process::getpgrp,
     termios::{LocalModes, OptionalActions, tcgetattr, tcgetpgrp, tcsetattr},
 };
@@ -25,12 +25,12 @@ pub fn is_in_foreground() -> bool {
     !out.is_terminal() || tcgetpgrp(&out).map_or(true, |group| group == getpgrp())
 }
 
-/// Stops showing what is typed, if standard input is the terminal on which this process draws.
+/// Stops showing what is typed on the terminal on which this process draws, wherever its standard input is from.
 pub fn silence() {
     let mut silenced = SILENCED.lock().unwrap_or_else(PoisonError::into_inner);
-    let keyboard = std::io::stdin();
+    let keyboard = std::io::stdout();
     // A process in the background that changes a terminal is stopped (SIGTTOU).
-    if silenced.is_some() || !is_of_drawing() || tcgetpgrp(&keyboard).ok() != Some(getpgrp()) {
+    if silenced.is_some() || !keyboard.is_terminal() || tcgetpgrp(&keyboard).ok() != Some(getpgrp()) {
         return;
     }
     let Ok(mut modes) = tcgetattr(&keyboard) else { return };
@@ -61,7 +61,7 @@ pub fn restore_unless_busy() {
 
 fn restored(silenced: &mut Option<LocalModes>) {
     let Some(shown) = silenced.take() else { return };
-    let keyboard = std::io::stdin();
+    let keyboard = std::io::stdout();
     // Otherwise the shell has set the modes that it wants.
     if tcgetpgrp(&keyboard).ok() == Some(getpgrp())
         && let Ok(mut modes) = tcgetattr(&keyboard)
@@ -69,13 +69,4 @@ fn restored(silenced: &mut Option<LocalModes>) {
         modes.local_modes.insert(shown);
         let _ = tcsetattr(&keyboard, OptionalActions::Now, &modes);
     }
-}
-
-/// Whether standard input and standard output are the same terminal.
-fn is_of_drawing() -> bool {
-    let (keyboard, out) = (std::io::stdin(), std::io::stdout());
-    let device = |file: std::os::fd::BorrowedFd<'_>| fstat(file).map(|stat| stat.st_rdev).ok();
-    keyboard.is_terminal()
-        && out.is_terminal()
-        && device(std::os::fd::AsFd::as_fd(&keyboard)) == device(std::os::fd::AsFd::as_fd(&out))
 }

@@ -2,12 +2,20 @@
 
 use proptest::prelude::*;
 
-use super::drawn::{Block, Terminal, rewraps};
+use super::{
+    drawn::{Block, Terminal, rewraps},
+    undrawn,
+};
 
 /// A terminal that understands what a block writes. When it is resized it wraps lines again, or cuts them, and moves rows into its history
 /// and back, as tmux and most others do.
 struct Emulator {
     terminal: Terminal,
+    /// Whether a terminal that becomes taller shows all rows again that it has room for. tmux shows only as many as were moved into the
+    /// history by line feeds and lower heights, less those that wrapping lines again took out of it.
+    shows_all: bool,
+    /// The most rows that tmux shows again.
+    scrolled: usize,
     /// The rows of the history and of the screen, and whether the next row continues the line.
     rows: Vec<(Vec<char>, bool)>,
     /// The number of rows in the history.
@@ -19,7 +27,8 @@ struct Emulator {
 impl Emulator {
     fn new(columns: usize, rows: usize, rewraps: bool) -> Self {
         let terminal = Terminal { columns, rows, rewraps };
-        Emulator { terminal, rows: vec![(Vec::new(), false); rows], history: 0, row: 0, column: 0 }
+        let lines = vec![(Vec::new(), false); rows];
+        Emulator { terminal, shows_all: true, scrolled: 0, rows: lines, history: 0, row: 0, column: 0 }
     }
 
     fn write(&mut self, text: &str) {
@@ -64,7 +73,7 @@ impl Emulator {
         self.column = 0;
         if self.row == self.rows.len() {
             self.rows.push((Vec::new(), false));
-            self.history += 1;
+            (self.history, self.scrolled) = (self.history + 1, self.scrolled + 1);
         }
     }
 
@@ -88,11 +97,11 @@ impl Emulator {
             let fewer = before.rows - rows;
             let below = fewer.min(self.rows.len() - 1 - self.row);
             self.rows.truncate(self.rows.len() - below);
-            self.history += fewer - below;
+            (self.history, self.scrolled) = (self.history + fewer - below, self.scrolled + fewer - below);
         } else {
             let more = rows - before.rows;
-            let shown_again = more.min(self.history);
-            self.history -= shown_again;
+            let shown_again = more.min(if self.shows_all { self.history } else { self.scrolled });
+            (self.history, self.scrolled) = (self.history - shown_again, self.scrolled.saturating_sub(shown_again));
             self.rows.resize(self.rows.len() + more - shown_again, (Vec::new(), false));
         }
         if !self.terminal.rewraps {
@@ -126,6 +135,7 @@ impl Emulator {
         let length = rows.len().max(height);
         rows.resize(length, (Vec::new(), false));
         (self.history, self.rows) = (length - height, rows);
+        self.scrolled = self.scrolled.min(self.history);
         (self.row, self.column) = (cursor.0.max(self.history), cursor.1);
     }
 
@@ -231,6 +241,14 @@ fn a_terminal_that_is_resized_shows_no_debris() {
     }
 }
 
+/// A person may be typing at the prompt while a command ends in the background.
+#[test]
+fn the_end_in_the_background_begins_on_a_new_line() {
+    let lines = ["one".to_owned(), "two".to_owned()];
+    assert_eq!((undrawn(&lines, true), undrawn(&lines, false)), ("one\ntwo\n".to_owned(), "\none\ntwo\n".to_owned()));
+    assert_eq!(undrawn(&[], false), "");
+}
+
 #[test]
 fn drawing_again_leaves_the_history_as_it_is() {
     let (mut emulator, mut block) = printed(80, 10, true);
@@ -298,9 +316,11 @@ fn printed_in(emulator: &Emulator) -> Vec<String> {
     emulator.lines().iter().filter_map(|line| Some(line[line.find('$')?..].to_owned())).collect()
 }
 
-fn stays_clean(rewraps: bool, steps: &[(Between, usize, usize)]) {
+/// `above`: how many lines are printed before the first drawing.
+fn stays_clean(rewraps: bool, shows_all: bool, above: usize, steps: &[(Between, usize, usize)]) {
     let (mut emulator, mut block) = (Emulator::new(80, 24, rewraps), Block::new());
-    let mut printed: Vec<String> = (0..130).map(|number| format!("$ {number}")).collect();
+    emulator.shows_all = shows_all;
+    let mut printed: Vec<String> = (0..above).map(|number| format!("$ {number}")).collect();
     printed.iter().for_each(|line| emulator.write(&format!("{line}\r\n")));
     for (number, (between, count, cells)) in steps.iter().enumerate() {
         match between {
@@ -343,9 +363,12 @@ proptest! {
     #[test]
     fn no_sequence_of_sizes_drawings_and_printed_lines_leaves_stale_lines(
         rewraps in any::<bool>(),
+        shows_all in any::<bool>(),
+        // With few lines the terminal is not full, as after `clear`.
+        above in prop_oneof![Just(130_usize), 0..30_usize, 0..3_usize],
         steps in proptest::collection::vec((between(), 1..60_usize, 0..200_usize), 1..30),
     ) {
-        stays_clean(rewraps, &steps);
+        stays_clean(rewraps, shows_all, above, &steps);
     }
 }
 
@@ -355,6 +378,8 @@ fn a_terminal_that_was_small_for_a_while_shows_no_stale_line() {
     for rewraps in [true, false] {
         stays_clean(
             rewraps,
+            true,
+            130,
             &[
                 (Between::Nothing, 15, 79),
                 (small_and_back(20, 2), 1, 19),
@@ -364,6 +389,16 @@ fn a_terminal_that_was_small_for_a_while_shows_no_stale_line() {
                 (small_and_back(200, 60), 15, 120),
             ],
         );
+    }
+}
+
+#[test]
+fn a_terminal_that_is_not_full_shows_no_stale_line_after_changes_of_its_size() {
+    let sizes = [(20, 2), (80, 24), (1, 1), (200, 60), (40, 8), (80, 24)];
+    let steps = sizes.map(|size| (Between::Sizes(vec![size]), 2, 79));
+    let steps = [vec![(Between::Nothing, 2, 79)], steps.to_vec()].concat();
+    for (shows_all, above) in [(true, 1), (true, 2), (false, 1), (false, 20)] {
+        stays_clean(true, shows_all, above, &steps);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, IsTerminal, Read, Seek, SeekFrom, Write},
     os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -10,20 +10,39 @@ use std::{
 use rustix::{
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     io::Errno,
+    termios::tcgetpgrp,
 };
 
 use crate::ui::json;
 
 /// The names of standard output.
 const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+/// The controlling terminal of each process.
+const CONTROLLING_TERMINAL: &str = "/dev/tty";
 /// Where the system shows the open files of a process by number.
 const DESCRIPTORS: [&str; 4] = ["/dev/fd", "/proc/self/fd", "/dev/stderr", "/dev/stdout"];
 /// How many symbolic links are followed, as by the system.
 const LINKS_MAX: usize = 40;
 
-/// Whether a file is standard output.
+/// Whether a file is standard output, or the terminal that standard output is: what is written there must not cut a drawing.
 pub fn is_standard_output(file: &Path) -> bool {
-    STANDARD_OUTPUT.iter().any(|name| file == Path::new(name))
+    STANDARD_OUTPUT.iter().any(|name| file == Path::new(name)) || is_terminal_of_output(file)
+}
+
+fn is_terminal_of_output(file: &Path) -> bool {
+    let out = io::stdout();
+    if !out.is_terminal() {
+        return false;
+    }
+    // Only the controlling terminal reports its foreground process group.
+    if file == Path::new(CONTROLLING_TERMINAL) {
+        return tcgetpgrp(&out).is_ok();
+    }
+    let device = |file: &Path| fs::metadata(file).ok().filter(|file| file.file_type().is_char_device());
+    match (device(file), device(Path::new("/dev/stdout"))) {
+        (Some(file), Some(out)) => file.rdev() == out.rdev(),
+        _ => false,
+    }
 }
 
 /// Whether a path names an open file of this process. Its reader would not see a renamed file.

@@ -21,6 +21,9 @@ pub fn fit(mut rows: Vec<Row>, limit: usize) -> Vec<Row> {
     }
     let mut hidden = Hidden::default();
     let failed = |row: &Row| row.rank == Rank::Needs && row.tone == Tone::Bad;
+    let is_timed = |row: &Row| row.rank == Rank::Running && row.is_timed;
+    let has_calls = rows.iter().any(|row| row.rank == Rank::Running && !row.is_timed);
+    hidden.take(&mut rows, limit, usize::from(!has_calls), is_timed);
     hidden.take(&mut rows, limit, 1, |row| row.rank == Rank::Running);
     hidden.take(&mut rows, limit, 0, |row| row.rank == Rank::Section && row.pieces.is_empty());
     hidden.take(&mut rows, limit, 1, failed);
@@ -183,6 +186,22 @@ mod tests {
         assert_eq!(names(2), ["Ask", "… and 3 more failed, 40 running"]);
         assert_eq!(names(5), ["All", "Ask", "Broken", "Call 0", "… and 38 more running"]);
         assert_eq!(names(23).len(), 23, "all fit");
+    }
+
+    #[test]
+    fn what_waits_for_a_time_is_left_out_before_a_call() {
+        let row = |is_timed, name: &str| Row {
+            rank: Rank::Running,
+            states: 1,
+            is_timed,
+            ..Row::new(0, "●", name.to_owned())
+        };
+        let all: Vec<Row> = (0..9).map(|number| row(number != 7, &format!("State {number}"))).collect();
+        let names = |limit| fit(all.clone(), limit).into_iter().map(|row| row.name).collect::<Vec<_>>();
+        assert_eq!(names(4), ["State 0", "State 1", "State 7", "… and 6 more running"]);
+        assert_eq!(names(2), ["State 7", "… and 8 more running"]);
+        let waits = all.into_iter().filter(|row| row.is_timed).collect();
+        assert_eq!(fit(waits, 2)[0].name, "State 0", "one of them stays");
     }
 
     #[test]

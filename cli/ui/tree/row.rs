@@ -60,13 +60,16 @@ pub struct Row {
     pub needs_you: bool,
     /// Whether this is a section that asks a person, and shows the question.
     pub is_question: bool,
+    /// Whether it only waits for a time: it is left out before a call.
+    pub is_timed: bool,
 }
 
 impl Row {
     /// A row without details.
     pub fn new(depth: usize, icon: &'static str, name: String) -> Self {
         let (rank, tone, took_ms, pieces) = (Rank::Count, Tone::Plain, None, Vec::new());
-        Row { rank, depth, icon, tone, name, states: 0, took_ms, pieces, needs_you: false, is_question: false }
+        let (needs_you, is_question, is_timed) = (false, false, false);
+        Row { rank, depth, icon, tone, name, states: 0, took_ms, pieces, needs_you, is_question, is_timed }
     }
 
     fn indent(&self) -> &'static str {
