@@ -168,8 +168,13 @@ fn a_signalled_failure_has_its_error_and_cause() {
     crate::support::post(&server.endpoint, "AWSStepFunctions.CreateActivity", r#"{"name": "approve"}"#);
     drop(server);
     let resource = "arn:aws:states:us-east-1:111111111111:activity:approve";
-    let asks = home.one("asks", &json!({ "Type": "Task", "Resource": resource, "End": true }));
-    assert!(!home.exits(&["check", &asks], 0).contains("ACTIVITY_MUST_EXIST"), "the store has it");
+    let offered = home.one("offered", &json!({ "Type": "Task", "Resource": resource, "End": true }));
+    assert!(!home.exits(&["check", &offered], 0).contains("ACTIVITY_MUST_EXIST"), "the store has it");
+    let asks = home.one(
+        "asks",
+        &json!({ "Type": "Task", "Resource": "flow:wait:tcp", "End": true, "TimeoutSeconds": 3600,
+            "Arguments": { "Host": "127.0.0.1", "Port": 1, "IntervalSeconds": 60 } }),
+    );
     home.exits(&["run", &asks, "--yes", "--no-wait", "--id", "one"], 75);
     home.exits(&["signal", "one", "Only", "--failure", "Refused", "--cause", "not today"], 0);
     let said = home.exits(&["status", "one"], 0);

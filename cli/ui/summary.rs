@@ -139,12 +139,15 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
             detail => detail,
         };
         lines.push(format!("● {}: {detail}", title(view, &state.path)));
-        if matches!(state.doing, Doing::Parked { .. }) {
-            lines.push(match state.doing.timed_out_ms(now_ms) {
-                Some(_) => format!("  {}", next::after_timeout(&view.id)),
-                None => format!("  To answer:   {}", next::signal(&view.id, &state.path)),
-            });
-        }
+        let is_over = state.doing.timed_out_ms(now_ms).is_some();
+        lines.extend(match &state.doing {
+            Doing::Parked { .. } if !is_over => Some(format!("  To answer:   {}", next::signal(&view.id, &state.path))),
+            Doing::Parked { .. } => Some(format!("  {}", next::after_timeout(&view.id))),
+            Doing::Waiting(wait) if is_over && wait.is_of_worker() => {
+                Some(format!("  {}", next::after_timeout(&view.id)))
+            }
+            _ => None,
+        });
     }
     if others.len() > WAITS_SHOWN_MAX {
         lines.push(format!("… and {} more", others.len() - WAITS_SHOWN_MAX));

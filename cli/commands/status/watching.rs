@@ -28,7 +28,7 @@ use crate::{
     global::{Global, Output},
     interrupt, out,
     owner::Handle,
-    ui::{display::Display, display_status::display_status, record, status::continues, summary},
+    ui::{display::Display, display_status::display_status, next::awaited, record, status::continues, summary},
 };
 
 /// The pause between two polls.
@@ -185,9 +185,9 @@ impl Watching<'_> {
     fn last_lines(&self, status: &DescribeExecutionResponse, display_status: &str, owner: Option<&str>) -> Vec<String> {
         let DescribeExecutionResponse { execution, frames, view, .. } = status;
         let mut lines = summary::kept_answers(execution);
-        let awaits_answer = view.needs_person() || needs_of(execution, frames).is_some();
+        let awaited = awaited(view, needs_of(execution, frames).as_ref());
         let due = NextDue::of(frames, execution.deadline_ms);
-        if let Some(continues) = continues(execution, display_status, (awaits_answer, due), self.clock.now_ms()) {
+        if let Some(continues) = continues(execution, display_status, (awaited, due), self.clock.now_ms()) {
             let environment = environment_line(view, display_status, owner);
             lines.extend(Some(environment).filter(|line| !line.is_empty()));
             lines.push(continues);
