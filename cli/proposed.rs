@@ -7,6 +7,8 @@ use std::{
     sync::OnceLock,
 };
 
+use serde_json::Value;
+
 use crate::{
     global::Global,
     ids::REHEARSAL_PREFIX,
@@ -96,6 +98,18 @@ pub fn again_from(file: Option<&str>, id: &str, state: &str) -> String {
     format!("flow run{file} --again {}{from}{}", quote_name(id), run_options(id))
 }
 
+/// The field of an execution's environment that names its state machine at Step Functions.
+pub const STATE_MACHINE: &str = "stateMachine";
+
+/// The command that runs the input of an execution again: with a file's definition, if `file` is given; at Step Functions with the
+/// definition that is deployed now under the name of its state machine, as `flow run` takes it. `environment` is the execution's.
+pub fn run_again(file: Option<&str>, id: &str, environment: &Value) -> String {
+    // `flow run` takes a word with one of these as a path.
+    let machine = environment[STATE_MACHINE].as_str().filter(|name| !name.is_empty() && !name.contains(['/', '.']));
+    let what = file.or(machine).map_or_else(String::new, |what| format!(" {}", quote_word(what)));
+    format!("flow run{what} --again {}{}", quote_name(id), run_options(id))
+}
+
 /// A message of a step with the options of this command after each of flow's commands. A command has three spaces or the
 /// message's ends around it.
 pub fn with_command_options(message: &str) -> String {
@@ -143,7 +157,22 @@ fn location() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{again_from, has_command, with_options};
+    use serde_json::{Value, json};
+
+    use super::{STATE_MACHINE, again_from, has_command, run_again, with_options};
+
+    #[test]
+    fn an_execution_at_step_functions_is_run_again_with_what_is_deployed_under_its_name() {
+        let deployed = json!({ "engine": "sfn", STATE_MACHINE: "wp" });
+        assert_eq!(run_again(None, "p1", &deployed), "flow run wp --again p1");
+        assert_eq!(
+            run_again(None, "p1", &json!({ STATE_MACHINE: "a.b" })),
+            "flow run --again p1",
+            "it would be a path"
+        );
+        assert_eq!(run_again(Some("/f/my own.yaml"), "p1", &Value::Null), "flow run '/f/my own.yaml' --again p1");
+        assert_eq!(run_again(None, "p1", &Value::Null), "flow run --again p1");
+    }
 
     #[test]
     fn a_rehearsal_is_run_again_as_a_rehearsal_and_from_its_beginning() {

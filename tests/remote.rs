@@ -352,7 +352,7 @@ fn a_fail_state_ends_a_run_with_the_advice_to_run_it_again() {
     deploy(&there.serving, &there.server.endpoint, &file, 20);
     let printed = there.at_server(&["run", &file, "--yes", "--id", "gate-1", "--input", "{\"ready\": false}"], 1);
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
-    let again = format!("flow run --again gate-1 {options}");
+    let again = format!("flow run gate --again gate-1 {options}");
     for words in ["gate-1 FAILED at \"Stop\"", "[Tests.Missing]", "no tests were run", &again] {
         assert!(printed.contains(words), "{words:?} is not in: {printed}");
     }
@@ -361,7 +361,7 @@ fn a_fail_state_ends_a_run_with_the_advice_to_run_it_again() {
     // The same input, and the deployed definition: a file is not needed.
     let printed = there.at_server(&["run", "--again", "gate-1", "--yes", "--id", "gate-2"], 1);
     assert!(printed.contains("gate-2 FAILED at \"Stop\""), "{printed}");
-    there.at_server(&["run", "--again", "gate-1", "--yes", "--id", "gate-3", "--set", "ready=true"], 0);
+    there.at_server(&["run", "gate", "--again", "gate-1", "--yes", "--id", "gate-3", "--set", "ready=true"], 0);
     there.at_server(&["run", "--again", "gate-1", "--from", "Stop", "--yes"], 3);
     there.at_server(&["run", "--again", "none", "--yes"], 4);
 }
@@ -438,6 +438,11 @@ fn a_state_machine_of_another_name_runs_by_its_name_and_by_its_file() {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
     let local = there.person.exits(&["run", &file, "--name", "other", "--yes"], 3);
     assert!(local.contains("--engine sfn"), "{local}");
+    // What the earlier execution ran is not deployed any more.
+    deploy(&file, "other");
+    let refused = there.at_server(&["run", "--again", "other-1", "--yes"], 3);
+    let again = "flow run other --again other-1 --engine sfn";
+    assert!(refused.contains(again) && !refused.contains("flow deploy"), "{refused}");
 }
 
 #[test]

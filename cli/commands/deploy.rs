@@ -67,8 +67,9 @@ pub struct DeployArguments {
     /// `flow serve`, which uses no role.
     #[arg(long, value_name = "ARN|create")]
     role_arn: Option<String>,
-    /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.
-    #[arg(long, value_enum)]
+    /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one. Not with --template,
+    /// whose state machine logs nothing.
+    #[arg(long, value_enum, conflicts_with = "template")]
     log_level: Option<LogLevelArgument>,
     /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
     #[arg(long, value_name = "SECONDS", default_value_t = HEARTBEAT_SECONDS_DEFAULT,
@@ -219,7 +220,9 @@ fn cut_short(error: StepError) -> CliError {
 fn name(arguments: &DeployArguments) -> Result<String, CliError> {
     let file = std::path::Path::new(&arguments.workflow).file_name().and_then(|name| name.to_str());
     let of_file = file.unwrap_or_default().split('.').next().unwrap_or_default();
-    let name = arguments.name.clone().unwrap_or_else(|| of_file.to_owned());
+    // `flow run` searches the state machine of a file under the same name.
+    let of_file = || if of_file.is_empty() { String::new() } else { api::flow::state_machine_name(of_file) };
+    let name = arguments.name.clone().unwrap_or_else(of_file);
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX && name.chars().all(is_allowed) && !name.starts_with('-') {
         return Ok(name);

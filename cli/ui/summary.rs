@@ -24,8 +24,8 @@ use super::{
     tree::{detail, next_check},
 };
 use crate::{
-    proposed::{OPTIONS, has_command, run_options, with_command_options, worker_command},
-    shell::{self, quote_name},
+    proposed::{OPTIONS, has_command, is_at_step_functions, run_again, with_command_options, worker_command},
+    shell::quote_name,
 };
 
 /// The most waits that are named at the end of a watch.
@@ -284,14 +284,12 @@ fn instructions(view: &View) -> Vec<String> {
     if hint_continues(view) {
         return Vec::new();
     }
-    let (id, options) = (quote_name(&view.id), run_options(&view.id));
+    let id = quote_name(&view.id);
     if let Some(fail) = view.ended_by_fail().filter(|_| !view.was_refused()) {
         return after_fail::lines(view, fail);
     }
     // A file that was corrected is read again; without it, the pinned definition would run.
-    let file = view.environment["definition_file"]
-        .as_str()
-        .map_or_else(String::new, |file| format!(" {}", shell::quote_word(file)));
+    let again = run_again(view.environment["definition_file"].as_str(), &view.id, &view.environment);
     let line = match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|(error, _)| error == api::flow::REJECTED) => {
@@ -300,19 +298,17 @@ fn instructions(view: &View) -> Vec<String> {
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         // The same input would be refused again.
         (_, Remedy::StartAgain) if view.was_refused() && view.ended_by_fail().is_some() => {
+            format!("  Once the cause is removed, or with --set KEY=VALUE for a changed input:   {again}")
+        }
+        (_, Remedy::StartAgain) => {
+            let corrected = if is_at_step_functions() { "corrected and deployed" } else { "correct" };
             format!(
-                "  Once the cause is removed, or with --set KEY=VALUE for a changed input:   \
-                 flow run{file} --again {id}{options}"
+                "  The mistake is in the definition or in the input, which this execution has pinned. Once the file is {corrected}, or \
+                 with --set KEY=VALUE for a changed input:   {again}"
             )
         }
-        (_, Remedy::StartAgain) => format!(
-            "  The mistake is in the definition or in the input, which this execution has pinned. Once the file is correct, or with \
-             --set KEY=VALUE for a changed input:   flow run{file} --again {id}{options}"
-        ),
         (_, Remedy::RunAgain) => {
-            format!(
-                "  To run it again, or with --set KEY=VALUE for a changed input:   flow run{file} --again {id}{options}"
-            )
+            format!("  To run it again, or with --set KEY=VALUE for a changed input:   {again}")
         }
     };
     vec![line]

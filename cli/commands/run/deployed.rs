@@ -119,12 +119,19 @@ fn name_of<'n>(arguments: &'n RunArguments, plan: &'n Plan) -> &'n str {
     arguments.name.as_deref().unwrap_or(&plan.name)
 }
 
+/// What `flow deploy` deploys in a proposed command: the file or the shipped workflow of the command line, if it names one.
+fn definition_of(arguments: &RunArguments) -> String {
+    let name = &arguments.workflow;
+    let is_known = workflows::find(name).is_some() || Path::new(name).is_file();
+    if is_known { quote_word(name) } else { "FILE".to_owned() }
+}
+
 /// Finds the deployed workflow, and refuses another one than the definition compiles to.
 async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan) -> Result<Deployed, CliError> {
-    let file = if arguments.workflow.is_empty() { &plan.name } else { &arguments.workflow };
+    let file = definition_of(arguments);
     let substitute: String = arguments.substitute.iter().map(|text| option("substitute", text)).collect();
     let given = arguments.name.as_ref().map_or_else(String::new, |name| option("name", name));
-    let deploy = format!("flow deploy {}{substitute}{given}{OPTIONS}", quote_word(file));
+    let deploy = format!("flow deploy {file}{substitute}{given}{OPTIONS}");
     let name = name_of(arguments, plan);
     let Some(deployed) = executions.deployed(name).await? else {
         let message = format!("there is no state machine named {}", api::flow::state_machine_name(name));
@@ -144,6 +151,15 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
     }
     if deployed.definitions.iter().all(|found| is_compiled_from(found, definition, steps, &deployed)) {
         return Ok(deployed);
+    }
+    if let Some(again) = arguments.again.as_ref().filter(|_| arguments.workflow.is_empty()) {
+        let message = format!("{name} is deployed from another definition than that of {again}: nothing was started");
+        let hint = format!(
+            "flow run {} --again {}{OPTIONS}   runs its input with what is deployed now",
+            quote_word(name),
+            quote_name(again)
+        );
+        return Err(CliError::refused(message).hint(hint));
     }
     let message = format!("{name} is deployed from another definition than {file}: nothing was started");
     Err(CliError::refused(message).hint(format!("{deploy}   updates it; with --plan it shows what differs")))
