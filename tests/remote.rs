@@ -370,13 +370,14 @@ fn a_fail_state_ends_a_run_with_the_advice_to_run_it_again() {
 fn an_approval_is_shown_with_the_command_that_answers_it_in_the_servers_home() {
     let there = Elsewhere::start("echo 1");
     let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "End": true,
-        "Parameters": { "Prompt": "Go?" } });
+        "Parameters": { "Prompt": "Go?", "Choices": ["now", "tonight"] } });
     let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask } });
     let file = there.person.definition("asking", &definition);
     deploy(&there.serving, &there.server.endpoint, &file, 20);
-    there.at_server(&["run", &file, "--yes", "--id", "asking-1", "--no-wait=0"], 75);
     let arn = "arn:aws:states:us-east-1:111111111111:execution:asking:asking-1";
-    let command = format!("waits for a person; in the home of the server:   flow approve {arn}");
+    let command = format!("in the home of the server:   flow approve {arn} Ask --choice …");
+    let quiet = there.at_server(&["run", &file, "--yes", "--id", "asking-1", "--no-wait", "--quiet"], 75);
+    assert!(quiet.contains("Go?") && quiet.contains(&command), "{quiet}");
     until(20, "the question", || there.at_server(&["status", "asking-1"], 0).contains(&command));
     let refused = there.at_server(&["signal", "asking-1", "Ask", "--success", "{}"], 3);
     assert!(refused.contains(&format!("flow approve {arn}")), "{refused}");
@@ -388,7 +389,7 @@ fn an_approval_is_shown_with_the_command_that_answers_it_in_the_servers_home() {
     let listed = there.at_server(&["approvals"], 0);
     assert!(listed.contains("Go?") && listed.contains(&format!("flow approve {arn}")), "{listed}");
     assert!(there.at_server(&["status", "asking-1"], 0).contains("RUNNING"), "nothing was answered");
-    there.serving.succeed(&["approve", arn]);
+    there.serving.succeed(&["approve", arn, "Ask", "--choice", "now"]);
     until(20, "the end", || there.at_server(&["status", "asking-1"], 0).contains("SUCCEEDED"));
 }
 

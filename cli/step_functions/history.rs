@@ -23,7 +23,6 @@ use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
 use self::{catches::Catches, details::details, time_limits::TimeLimits};
-use crate::shell::quote_name;
 
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
 const MAX_ATTEMPTS_DEFAULT: u64 = 3;
@@ -127,27 +126,6 @@ impl History {
     /// Whether a state, given by name or path, asks a person.
     pub fn is_approval(&self, state: &str) -> bool {
         self.approvals.iter().any(|name| is_state(state, name))
-    }
-
-    /// Marks the states of a complete view that ask a person, which only a flow serve supports. `arn` is the execution's: in the
-    /// server's home its id differs from its name.
-    pub fn mark_approvals(&self, view: &mut View, arn: &str) {
-        for state in view.states.values_mut() {
-            let asks = state.called && !state.answered && self.approvals.contains(&state.name);
-            if asks && state.doing == Doing::Running {
-                state.doing = Doing::Waiting(Wait {
-                    reason: format!(
-                        "waits for a person; in the home of the server:   flow approve {}",
-                        quote_name(arn)
-                    ),
-                    polled_ms: state.entered_ms,
-                    // Nothing polls it.
-                    next_poll_ms: 0,
-                    deadline_ms: None,
-                    instructions: None,
-                });
-            }
-        }
     }
 
     /// Adds the events after the last one, oldest first.

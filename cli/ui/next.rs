@@ -212,10 +212,15 @@ pub fn withdraw(id: &str, state: &str) -> String {
 
 /// The command that approves, with the option of a choice. It sets the required fields only.
 fn approve(id: &str, state_path: &str, approval: &Approval, choice: Option<String>) -> String {
+    format!("{}{OPTIONS}", approve_there(id, state_path, approval, choice))
+}
+
+/// The same without the options of this command.
+fn approve_there(id: &str, state_path: &str, approval: &Approval, choice: Option<String>) -> String {
     let choice = choice.unwrap_or_default();
     let state = if state_path.is_empty() { String::new() } else { format!(" {}", quote_name(state_path)) };
     let token = token_option(approval);
-    format!("flow approve {}{state}{choice}{}{token}{OPTIONS}", quote_name(id), assignments(&fields(approval).0))
+    format!("flow approve {}{state}{choice}{}{token}", quote_name(id), assignments(&fields(approval).0))
 }
 
 /// The option for the token, where only holders of tokens may answer.
@@ -241,12 +246,21 @@ fn assignments(names: &[&str]) -> String {
 
 /// The shortest command that answers an approval: `state_path` is empty if it is the only one that waits.
 pub fn shortest_answer(id: &str, state_path: &str, approval: &Approval) -> String {
-    let choice = match approval.choices.as_slice() {
+    approve(id, state_path, approval, choice_option(approval))
+}
+
+/// The command that answers an approval in another home, to which the options of this command do not lead.
+pub fn approve_elsewhere(id: &str, state_path: &str, approval: &Approval) -> String {
+    approve_there(id, state_path, approval, choice_option(approval))
+}
+
+/// The option that chooses; of several choices, the person fills in one.
+fn choice_option(approval: &Approval) -> Option<String> {
+    match approval.choices.as_slice() {
         [] => None,
         [only] => Some(option("choice", only)),
         _ => Some(format!(" --choice {FILL_IN}")),
-    };
-    approve(id, state_path, approval, choice)
+    }
 }
 
 /// The commands that answer a task that waits for a person, each with what it does. For people, they show where a comment belongs.

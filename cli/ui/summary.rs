@@ -67,18 +67,14 @@ pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
                 lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
                 let deadline =
                     wait.deadline_ms.map_or_else(String::new, |due| format!(" Times out {}.", moment(due, now_ms)));
-                lines.push(match instructions.approval {
-                    // A state that is redriven or retried asks again.
-                    Some(_) => {
-                        format!("  Asked {}.{deadline}", moment(state.called_ms.unwrap_or(state.entered_ms), now_ms))
-                    }
-                    None => {
-                        let last =
-                            format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
-                        let mut next = next_check(wait.next_poll_ms, driven, now_ms);
-                        next[..1].make_ascii_uppercase();
-                        format!("{} {next}.{deadline}", with_full_stop(&last))
-                    }
+                // A state that is redriven or retried asks again. Zero: nothing polls it.
+                lines.push(if instructions.approval.is_some() || wait.next_poll_ms == 0 {
+                    format!("  Asked {}.{deadline}", moment(state.called_ms.unwrap_or(state.entered_ms), now_ms))
+                } else {
+                    let last = format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
+                    let mut next = next_check(wait.next_poll_ms, driven, now_ms);
+                    next[..1].make_ascii_uppercase();
+                    format!("{} {next}.{deadline}", with_full_stop(&last))
                 });
                 let answers = next::answer_lines(&view.id, &state.path, instructions);
                 lines.extend(answers.into_iter().map(|command| format!("  {command}")));
