@@ -21,6 +21,7 @@ pub const OPTIONS: Options = Options;
 static GIVEN: OnceLock<Given> = OnceLock::new();
 static ENGINE: OnceLock<String> = OnceLock::new();
 static WORKER: OnceLock<String> = OnceLock::new();
+static WORKER_VARIABLES: OnceLock<String> = OnceLock::new();
 
 /// Displays the options, with a space before each.
 pub struct Options;
@@ -56,10 +57,16 @@ pub fn remember_step_functions(given_endpoint: Option<&str>, endpoint: &str) {
     let _ = WORKER.set(of_all(Some(endpoint)));
 }
 
+/// Remembers the variables that a worker needs for the definition of this command, as they precede a command. The first ones count.
+pub fn remember_worker_variables(variables: String) {
+    let _ = WORKER_VARIABLES.set(variables);
+}
+
 /// The command that starts a worker for the tasks of this command's executions; `None` if they are not at Step Functions. Unlike other
 /// commands, a worker always names the endpoint.
 pub fn worker_command() -> Option<String> {
-    WORKER.get().map(|options| format!("flow worker{}{options}", home_option()))
+    let variables = WORKER_VARIABLES.get().map_or("", String::as_str);
+    WORKER.get().map(|options| format!("{variables}flow worker{}{options}", home_option()))
 }
 
 /// Commands that are run one after the other, as a message proposes them.

@@ -159,6 +159,11 @@ fn a_template_is_printed_without_a_call() {
     std::fs::write(&file, "StartAt: A\nStates:\n  A: {Type: Wait, Seconds: ${Pause}, End: true}\n").unwrap();
     let arguments = ["deploy", file.to_str().unwrap(), "--template", "terraform", "--substitute", "Pause=5"];
     assert!(home.succeed(&arguments).contains("\\\"Seconds\\\":5"));
+    // A template has no log: the option would be ignored.
+    home.exits(&[&arguments[..], &["--log-level", "all"]].concat(), 2);
+    let odd = home.definition("odd name", &json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } }));
+    let printed = home.succeed(&["deploy", &odd, "--template", "terraform"]);
+    assert!(printed.contains("\"odd-name\""), "flow run searches it under this name: {printed}");
     assert_eq!(machine["DefinitionString"].as_str().unwrap().matches("flow:").count(), 0, "{printed}");
 }
 
@@ -220,7 +225,8 @@ fn the_command_that_a_deployment_proposes_works_when_pasted() {
     let file = definition(&home, "/bin/true");
     let printed = home.succeed(&["deploy", &file, "--endpoint", &server.endpoint, "--yes", "--region", "us-east-1"]);
     let command = printed.split("If none does yet:   ").nth(1).unwrap().lines().next().unwrap();
-    assert_eq!(command, format!("flow worker --endpoint {} --region us-east-1", server.endpoint));
+    let worker = format!("flow worker --endpoint {} --region us-east-1", server.endpoint);
+    assert_eq!(command, format!("FLOW_PROGRAMS=/bin/true {worker}"), "without it, the worker polls nothing of it");
 }
 
 #[test]

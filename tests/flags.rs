@@ -255,9 +255,11 @@ fn a_worker_polls_once_with_a_limit_and_ends() {
     let server = Server::start(&home);
     let arguments =
         ["worker", "--endpoint", &server.endpoint, "--activities", "process:run", "--once", "--concurrency", "2"];
-    elsewhere.exits_with(&arguments, &[("AWS_REGION", "us-east-1")], 0);
+    let refused = elsewhere.exits(&arguments, 3);
+    assert!(refused.contains("FLOW_PROGRAMS is not set: this worker does not poll flow:process:run"), "{refused}");
+    elsewhere.exits_with(&arguments, &[("AWS_REGION", "us-east-1"), ("FLOW_PROGRAMS", "/bin/true")], 0);
     let refused =
-        elsewhere.flow(&["worker", "--endpoint", "http://127.0.0.1:1", "--once", "--activities", "process:run"]);
+        elsewhere.flow(&["worker", "--endpoint", "http://127.0.0.1:1", "--once", "--activities", "wait:http"]);
     assert_eq!(refused.status.code(), Some(5), "no server listens: {}", text(&refused.stdout));
     let rehearsal = Home::for_rehearsal();
     rehearsal.exits(&["worker", "--endpoint", &server.endpoint, "--once", "--rehearse"], 0);

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{Plan, RunArguments, again::Earlier, consent, existing};
 use crate::{
+    checks,
     commands::{
         deploy::HEARTBEAT_SECONDS_DEFAULT,
         watch::{Watch, show_end, show_output, watch},
@@ -21,7 +22,7 @@ use crate::{
     global::{Global, Output},
     ids, interrupt,
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{self, OPTIONS},
     shell::{option, quote_name, quote_word},
     step_functions::{Deployed, Executions, refused},
     this_process,
@@ -54,6 +55,7 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     }
     let Some(executions) = handle.at_step_functions().await else { return Ok(Exit::Refused) };
     let deployed = deployed(&executions, arguments, plan).await?;
+    proposed::remember_worker_variables(checks::worker_variables(plan.definition.value()));
     consent::ask(plan, arguments).await?;
     // `Executions` finds an execution fastest if its name begins with that of its state machine.
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));
