@@ -71,7 +71,7 @@ struct Known {
 /// A deployed workflow.
 pub struct Deployed {
     /// The ARN that executions are started with: the alias, or without one the state machine.
-    target: String,
+    pub target: String,
     /// The definitions that executions run: of each version to which the alias routes.
     pub definitions: Vec<Value>,
     /// The ARN of each activity of the account, by name.

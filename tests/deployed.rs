@@ -129,7 +129,10 @@ fn a_state_machine_of_another_origin_and_a_running_execution_are_left_alone() {
     let machine = "arn:aws:states:us-east-1:111111111111:stateMachine:other:deployed";
     server.call("StartExecution", &json!({ "stateMachineArn": machine }));
     let printed = refused(&["--yes", "--remove", "--name", "other"]);
-    assert!(printed.contains("is running"), "{printed}");
+    assert!(
+        printed.contains("is running") && printed.contains("flow cancel ") && printed.contains("--engine sfn"),
+        "{printed}"
+    );
 }
 
 #[test]

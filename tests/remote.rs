@@ -441,6 +441,8 @@ fn a_state_machine_of_another_name_runs_by_its_name_and_by_its_file() {
     assert!(local.contains("--engine sfn"), "{local}");
     // What the earlier execution ran is not deployed any more.
     deploy(&file, "other");
+    let planned = there.at_server(&["run", &file, "--name", "other", "--plan", "--input", &input], 0);
+    assert!(planned.contains("other:deployed") && planned.contains("transitions of a run"), "{planned}");
     let refused = there.at_server(&["run", "--again", "other-1", "--yes"], 3);
     let again = "flow run other --again other-1 --engine sfn";
     assert!(refused.contains(again) && !refused.contains("flow deploy"), "{refused}");

@@ -1,6 +1,6 @@
 //! `flow deploy`.
 
-mod size;
+pub(super) mod size;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -27,9 +27,9 @@ use crate::{
     environments,
     exit::{CliError, Exit, then_repeat},
     global::{Global, Output, WHERE},
-    person::question,
+    person::question::{self, Asked},
     proposed::{self, OPTIONS},
-    shell::quote_word,
+    shell::{quote_name, quote_word},
     step_functions,
     target::{self, endpoint},
     ui::{json, text::counted},
@@ -319,7 +319,7 @@ async fn deploy(
     };
     // After the refusals of the plan: a person is not asked to agree to a deployment that is refused.
     if !arguments.plan && !arguments.yes {
-        question::can_ask("--yes changes without asking, --plan shows what would change")?;
+        question::can_ask(Asked::Change, "--yes changes without asking, --plan shows what would change")?;
     }
     // A person who is asked must see the plan.
     if !is_quiet(global) || arguments.plan || !arguments.yes {
@@ -335,7 +335,7 @@ async fn deploy(
         ));
     }
     if !arguments.yes {
-        question::consent(format!("Change {}? [y/N] ", counted(changed, "resource"))).await?;
+        question::consent(Asked::Change, format!("Change {}? [y/N] ", counted(changed, "resource"))).await?;
     }
     let name = wanted.name.clone();
     proposed::remember_worker_variables(checks::worker_variables(source.definition));
@@ -373,7 +373,10 @@ async fn removal(
             return Err(CliError::refused(format!(
                 "{arn} is running, and other executions may be running too: nothing was changed"
             ))
-            .hint("wait until they have ended, or stop them"));
+            .hint(format!(
+                "wait until they have ended, or stop them:   flow cancel {}{OPTIONS}   ; flow status{OPTIONS}   lists them",
+                quote_name(arn.rsplit(':').next().unwrap_or_default())
+            )));
         }
         found.activities.extend(cloud.former_activities(machine, &found.others).await.map_err(refused)?);
     }

@@ -13,7 +13,10 @@ use super::{Plan, RunArguments, again::Earlier, consent, existing};
 use crate::{
     checks,
     commands::{
-        deploy::HEARTBEAT_SECONDS_DEFAULT,
+        deploy::{
+            HEARTBEAT_SECONDS_DEFAULT,
+            size::{map_words, size_words},
+        },
         watch::{Watch, show_end, show_output, watch},
     },
     deployment::DeploymentSource,
@@ -50,11 +53,14 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
         consent::can_be_had(arguments)?;
     }
     plan.show(global, None, None);
-    if arguments.plan {
-        return Ok(Exit::Success);
-    }
     let Some(executions) = handle.at_step_functions().await else { return Ok(Exit::Refused) };
     let deployed = deployed(&executions, arguments, plan).await?;
+    if arguments.plan {
+        if global.output == Output::Human && !global.quiet {
+            plan_lines(plan, &deployed).iter().for_each(|line| say!("  {line}"));
+        }
+        return Ok(Exit::Success);
+    }
     proposed::remember_worker_variables(checks::worker_variables(plan.definition.value()));
     consent::ask(plan, arguments).await?;
     // `Executions` finds an execution fastest if its name begins with that of its state machine.
@@ -79,6 +85,19 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
         show_output(&watched.view);
     }
     Ok(watched.exit)
+}
+
+/// What a plan says of a deployed workflow: what is started, and the transitions of a run with their price.
+fn plan_lines(plan: &Plan, deployed: &Deployed) -> Vec<String> {
+    let mut lines = vec![format!("starts {}, which is deployed from this definition", deployed.target)];
+    let Ok(steps) = environments::described() else { return lines };
+    let options = CompileOptions { heartbeat_seconds: HEARTBEAT_SECONDS_DEFAULT, server_asks: true };
+    let source = DeploymentSource { definition: plan.definition.value(), steps, options };
+    if let Ok(compiled) = source.compile(&deployed.activities) {
+        lines.push(size_words(&compiled.size));
+        lines.extend(compiled.size.maps.iter().map(map_words));
+    }
+    lines
 }
 
 /// After a watch that stopped because nothing proceeds: what drives the execution, and how to watch it.
