@@ -341,7 +341,7 @@ pub enum FrameState {
 pub enum Parked {
     /// A worker of the activity, which has not fetched the task yet.
     Offered,
-    /// The holder of its task token: whoever the call passed it on to, or the worker that has fetched the task of an activity.
+    /// The holder of its task token: the receiver of the call that carried it, or the worker that has fetched the task of an activity.
     Token,
 }
 
