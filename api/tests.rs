@@ -83,7 +83,8 @@ impl Host for Nowhere {
     }
 }
 
-/// The API with three steps: `echo` answers with its input, `waits` waits for an answer, `repaired` fails until [`World::repair`] is called.
+/// The API with three steps: `echo` answers with its input, `waits` waits for an answer, `repaired` fails until [`World::repair`] is
+/// called.
 struct World {
     api: Api,
     runner: RunnerHandle,

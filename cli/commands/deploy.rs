@@ -374,7 +374,7 @@ async fn removal(
                 "{arn} is running, and other executions may be running too: nothing was changed"
             ))
             .hint(format!(
-                "wait until they have ended, or stop them:   flow cancel {}{OPTIONS}   ; flow status{OPTIONS}   lists them",
+                "wait until they have ended, or stop them:   flow cancel {}{OPTIONS}   , and   flow status{OPTIONS}   lists the others",
                 quote_name(arn.rsplit(':').next().unwrap_or_default())
             )));
         }
