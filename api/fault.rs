@@ -19,6 +19,8 @@ pub const SUBJECT_BUSY: &str = "SubjectBusy";
 pub const STATE_DOES_NOT_EXIST: &str = "StateDoesNotExist";
 /// The kind of the fault of a signal to an approval, which [`crate::flow::AnswerApproval`] answers.
 pub const IS_APPROVAL: &str = "IsApproval";
+/// The kind of the fault of a signal to the Task of an activity, which only a worker answers.
+pub const IS_OF_ACTIVITY: &str = "IsOfActivity";
 /// The kind of the fault of an early signal to an approval that does not wait yet.
 pub const APPROVAL_DOES_NOT_WAIT: &str = "ApprovalDoesNotWait";
 /// The kind of the fault of an answer to an execution that has ended.

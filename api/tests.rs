@@ -83,7 +83,8 @@ impl Host for Nowhere {
     }
 }
 
-/// The API with two steps: `echo` answers with its input, `repaired` fails until [`World::repair`] is called.
+/// The API with three steps: `echo` answers with its input, `waits` waits for an answer, `repaired` fails until [`World::repair`] is
+/// called.
 struct World {
     api: Api,
     runner: RunnerHandle,
@@ -108,6 +109,9 @@ impl World {
             &[],
             |_: StepContext, input: Value| async move { Ok(Answer::done(input)) },
         );
+        registry.register("test:waits", "Waits for an answer", &[], |_: StepContext, _: Value| async move {
+            Ok(Answer::pending("nothing answered yet", Duration::from_secs(3_600)))
+        });
         let repaired = whole.clone();
         registry.register("test:repaired", "Fails until it is repaired", &[], move |_: StepContext, input: Value| {
             let whole = repaired.load(Ordering::Relaxed);

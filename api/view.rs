@@ -245,7 +245,7 @@ impl View {
         self.status == ExecutionStatus::Running && !self.waiting_for_people().is_empty()
     }
 
-    /// Whether a state waits for an approval, a task token or a worker, and has not timed out: a resume alone does not continue it.
+    /// Whether a state waits for an approval or a task token, and has not timed out: a resume alone does not continue it.
     pub fn awaits_answer(&self, now_ms: u64) -> bool {
         let mut open = self.active().filter(|state| state.status.timed_out_ms(now_ms).is_none());
         open.any(|state| match &state.status {

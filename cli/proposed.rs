@@ -7,6 +7,8 @@ use std::{
     sync::OnceLock,
 };
 
+use serde_json::Value;
+
 use crate::{
     global::Global,
     ids::REHEARSAL_PREFIX,
@@ -19,6 +21,7 @@ pub const OPTIONS: Options = Options;
 static GIVEN: OnceLock<Given> = OnceLock::new();
 static ENGINE: OnceLock<String> = OnceLock::new();
 static WORKER: OnceLock<String> = OnceLock::new();
+static WORKER_VARIABLES: OnceLock<String> = OnceLock::new();
 
 /// Displays the options, with a space before each.
 pub struct Options;
@@ -54,10 +57,16 @@ pub fn remember_step_functions(given_endpoint: Option<&str>, endpoint: &str) {
     let _ = WORKER.set(of_all(Some(endpoint)));
 }
 
+/// Remembers the variables that a worker needs for the definition of this command, as they precede a command. The first ones count.
+pub fn remember_worker_variables(variables: String) {
+    let _ = WORKER_VARIABLES.set(variables);
+}
+
 /// The command that starts a worker for the tasks of this command's executions; `None` if they are not at Step Functions. Unlike other
 /// commands, a worker always names the endpoint.
 pub fn worker_command() -> Option<String> {
-    WORKER.get().map(|options| format!("flow worker{}{options}", home_option()))
+    let variables = WORKER_VARIABLES.get().map_or("", String::as_str);
+    WORKER.get().map(|options| format!("{variables}flow worker{}{options}", home_option()))
 }
 
 /// Commands that are run one after the other, as a message proposes them.
@@ -94,6 +103,18 @@ pub fn again_from(file: Option<&str>, id: &str, state: &str) -> String {
     let file = file.map_or_else(String::new, |file| format!(" {}", quote_word(file)));
     let from = if id.starts_with(REHEARSAL_PREFIX) { String::new() } else { format!(" --from {}", quote_name(state)) };
     format!("flow run{file} --again {}{from}{}", quote_name(id), run_options(id))
+}
+
+/// The field of an execution's environment that names its state machine at Step Functions.
+pub const STATE_MACHINE: &str = "stateMachine";
+
+/// The command that runs the input of an execution again: with a file's definition, if `file` is given; at Step Functions with the
+/// definition that is deployed now under the name of its state machine, as `flow run` takes it. `environment` is the execution's.
+pub fn run_again(file: Option<&str>, id: &str, environment: &Value) -> String {
+    // `flow run` takes a word with one of these as a path.
+    let machine = environment[STATE_MACHINE].as_str().filter(|name| !name.is_empty() && !name.contains(['/', '.']));
+    let what = file.or(machine).map_or_else(String::new, |what| format!(" {}", quote_word(what)));
+    format!("flow run{what} --again {}{}", quote_name(id), run_options(id))
 }
 
 /// A message of a step with the options of this command after each of flow's commands. A command has three spaces or the
@@ -143,7 +164,22 @@ fn location() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{again_from, has_command, with_options};
+    use serde_json::{Value, json};
+
+    use super::{STATE_MACHINE, again_from, has_command, run_again, with_options};
+
+    #[test]
+    fn an_execution_at_step_functions_is_run_again_with_what_is_deployed_under_its_name() {
+        let deployed = json!({ "engine": "sfn", STATE_MACHINE: "wp" });
+        assert_eq!(run_again(None, "p1", &deployed), "flow run wp --again p1");
+        assert_eq!(
+            run_again(None, "p1", &json!({ STATE_MACHINE: "a.b" })),
+            "flow run --again p1",
+            "it would be a path"
+        );
+        assert_eq!(run_again(Some("/f/my own.yaml"), "p1", &Value::Null), "flow run '/f/my own.yaml' --again p1");
+        assert_eq!(run_again(None, "p1", &Value::Null), "flow run --again p1");
+    }
 
     #[test]
     fn a_rehearsal_is_run_again_as_a_rehearsal_and_from_its_beginning() {

@@ -30,7 +30,10 @@ use steps::step_functions::{Endpoint, RemoteExecution, StepFunctions};
 use tokio::sync::Mutex;
 
 use self::{history::History, pace::Pace};
-use crate::exit::{CliError, Exit, then_repeat};
+use crate::{
+    exit::{CliError, Exit, then_repeat},
+    proposed::STATE_MACHINE,
+};
 
 /// The most state machines that are searched for an execution or listed.
 const MACHINES_MAX: usize = 100;
@@ -68,7 +71,7 @@ struct CachedExecution {
 /// A deployed workflow.
 pub struct Deployed {
     /// The ARN that executions are started with: the alias, or without one the state machine.
-    target: String,
+    pub target: String,
     /// The definitions that executions run: of each version to which the alias routes.
     pub definitions: Vec<Value>,
     /// The ARN of each activity of the account, by name.
@@ -113,7 +116,9 @@ fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
         .as_ref()
         .map(|error| ErrorAndCause { error: error.clone(), cause: remote.cause.clone().unwrap_or_default() });
     ExecutionHeader {
-        environment: Arc::new(json!({ "engine": "sfn", "region": part(3), "account": part(4) })),
+        environment: Arc::new(
+            json!({ "engine": "sfn", "region": part(3), "account": part(4), STATE_MACHINE: part(6) }),
+        ),
         status: status(&remote.status),
         started_ms: remote.started_ms,
         stopped_ms: remote.stopped_ms,

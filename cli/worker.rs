@@ -21,7 +21,10 @@ use serde_json::Value;
 use steps::step_functions::StepFunctions;
 use tokio::{sync::Semaphore, task::JoinSet};
 
-use self::poller::{Limits, Poller, StepActivity};
+use self::{
+    counts::CallKind,
+    poller::{Limits, Poller, StepActivity},
+};
 pub use self::{
     counts::TaskCounts,
     slots::Slots,
@@ -91,6 +94,7 @@ impl Worker {
             };
             let pause = match listed {
                 Ok(activities) => {
+                    worker.counts.call_answered(CallKind::List);
                     pollers.retain(|_, poller| !poller.has_ended());
                     for (arn, resource) in activities {
                         if pollers.contains_key(&arn) {
@@ -110,7 +114,8 @@ impl Worker {
                 Err(error) if worker.once => return Err(error),
                 Err(error) => {
                     worker.counts.call_failed();
-                    tracing::warn!("the activities could not be listed: {}", with_hint(&error));
+                    let words = format!("the activities could not be listed: {}", with_hint(&error));
+                    worker.counts.log_failure(CallKind::List, &words);
                     backoff.pause()
                 }
             };

@@ -56,6 +56,12 @@ fn an_answer_of_another_shape_is_refused_and_the_printed_command_works_when_past
     let _ = run.wait();
 }
 
+/// A Task that polls a port on which nothing listens, and that a signal may answer.
+fn waits_for_port() -> Value {
+    json!({ "Type": "Task", "Resource": "flow:wait:tcp", "TimeoutSeconds": 3600,
+        "Arguments": { "Host": "127.0.0.1", "Port": 1, "IntervalSeconds": 60 } })
+}
+
 fn activity(home: &Home) -> Value {
     let server = crate::serve::Server::start(home);
     crate::support::post(&server.endpoint, "AWSStepFunctions.CreateActivity", r#"{"name": "approve"}"#);
@@ -65,12 +71,12 @@ fn activity(home: &Home) -> Value {
 #[test]
 fn who_answered_and_why_is_in_history_export_and_json() {
     let home = Home::plain();
-    let mut task = activity(&home);
+    let mut task = waits_for_port();
     task["End"] = json!(true);
     home.exits(&["run", &home.one("approval", &task), "--yes", "--no-wait", "--id", "one"], 75);
     let said = home.exits(&["signal", "one", "Nothing", "--success", "1"], 3);
     assert!(said.contains("\"Only\""), "it names the waiting state: {said}");
-    home.exits(&["signal", "one", "Only", "--success", "{\"approved\": true}", "--comment", "four eyes"], 0);
+    home.exits(&["signal", "one", "Only", "--success", r#"{"Address": "a"}"#, "--comment", "four eyes"], 0);
     for command in [&["events", "one"][..], &["events", "one", "-o", "json"], &["export", "one"]] {
         assert!(home.exits(command, 0).contains("four eyes"), "{command:?}");
     }
@@ -91,7 +97,7 @@ fn an_activity_that_has_timed_out_is_shown_so_and_not_answered() {
     home.exits(&["run", &home.one("late", &task), "--yes", "--no-wait=0", "--id", "one"], 75);
     until(10, "it times out", || home.exits(&["status", "one"], 0).contains("timed out"));
     let shown = home.exits(&["status", "one"], 0);
-    assert!(shown.contains("waited for an answer"), "{shown}");
+    assert!(shown.contains("waits for a worker · timed out"), "{shown}");
     assert!(shown.contains("It can no longer be answered. To continue:   flow resume one"), "{shown}");
     assert!(shown.contains("INTERRUPTED") && !shown.contains("flow signal"), "{shown}");
     for command in [&["status"][..], &["status", "-o", "json"], &["status", "one", "-o", "json"], &["approvals"]] {
@@ -117,22 +123,24 @@ fn an_answer_is_one_of_success_failure_and_withdrawal() {
 #[test]
 fn an_early_answer_is_kept_until_its_state_waits() {
     let home = Home::plain();
-    let mut task = activity(&home);
+    let mut task = waits_for_port();
     task["Next"] = json!("Pause");
     let pause = json!({ "Type": "Wait", "Seconds": 600, "End": true });
     let states =
         json!({ "Rest": { "Type": "Wait", "Seconds": 1, "Next": "Approve" }, "Approve": task, "Pause": pause });
-    let file = home.definition("early", &json!({ "StartAt": "Rest", "States": states }));
+    let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states });
+    let file = home.definition("early", &definition);
     home.exits(&["run", &file, "--yes", "--no-wait=0", "--id", "one"], 75);
-    let said = home.exits(&["signal", "one", "Approve", "--success", "\"yes\""], 3);
+    let (yes, no) = (r#"{"Address":"yes"}"#, r#"{"Address":"no"}"#);
+    let said = home.exits(&["signal", "one", "Approve", "--success", yes], 3);
     assert!(said.contains("no task waits"), "{said}");
     home.exits(&["signal", "one", "Nowhere", "--success", "1", "--early"], 3);
-    let said = home.exits(&["signal", "one", "Approve", "--success", "\"yes\"", "--early", "--comment", "on leave"], 0);
+    let said = home.exits(&["signal", "one", "Approve", "--success", yes, "--early", "--comment", "on leave"], 0);
     assert!(said.contains("kept until it does"), "{said}");
     home.exits(&["resume", "one", "--no-wait"], 75);
     assert!(home.exits(&["status", "one", "--state", "Approve"], 0).contains("yes"));
     assert!(home.exits(&["events", "one"], 0).contains("on leave"));
-    let said = home.exits(&["signal", "one", "Approve", "--success", "\"no\"", "--early"], 1);
+    let said = home.exits(&["signal", "one", "Approve", "--success", no, "--early"], 1);
     assert!(said.contains("\"Approve\" of one was answered by "), "it was left, and nothing leads back to it: {said}");
 }
 

@@ -336,11 +336,8 @@ fn one_that_only_waits_is_waiting_and_one_whose_call_broke_off_is_interrupted() 
 #[test]
 fn tasks_that_wait_inside_a_map_are_shown_with_the_command_that_answers_them() {
     let home = Home::plain();
-    let server = Server::start(&home);
-    crate::support::post(&server.endpoint, "AWSStepFunctions.CreateActivity", r#"{"name": "approve"}"#);
-    drop(server);
-    let task =
-        json!({ "Type": "Task", "Resource": "arn:aws:states:us-east-1:111111111111:activity:approve", "End": true });
+    let task = json!({ "Type": "Task", "Resource": "flow:approval:request", "End": true, "TimeoutSeconds": 3600,
+        "Arguments": { "Prompt": "Go?" } });
     for mode in ["INLINE", "DISTRIBUTED"] {
         let mut config = json!({ "Mode": mode });
         if mode == "DISTRIBUTED" {
@@ -353,7 +350,7 @@ fn tasks_that_wait_inside_a_map_are_shown_with_the_command_that_answers_them() {
         let said = home.exits(&["status", &id], 0);
         for index in 0..2 {
             assert!(
-                said.contains(&format!("flow signal {id} '")) && said.contains(&format!("[{index}]/Ask'")),
+                said.contains(&format!("flow approve {id} '")) && said.contains(&format!("[{index}]/Ask'")),
                 "{said}"
             );
         }

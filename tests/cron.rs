@@ -12,7 +12,7 @@ fn start(home: &Home, file: &str, id: &str) {
 }
 
 fn token_wait() -> Value {
-    // No worker polls this activity, so only an answer from outside completes it.
+    // No worker polls this activity.
     let resource = "arn:aws:states:us-east-1:111111111111:activity:approve";
     json!({ "Type": "Task", "Resource": resource, "End": true })
 }
@@ -87,7 +87,7 @@ fn an_approval_is_a_wait_and_a_due_wait_beside_it_is_done() {
     start(&home, &home.one("approval", &token_wait()), "approval");
     start(&home, &home.waits("due", 1), "due");
     let said = home.exits(&["resume", "--all", "--no-wait"], 75);
-    assert!(said.contains("due   SUCCEEDED") && said.contains("waits for an answer"), "{said}");
+    assert!(said.contains("due   SUCCEEDED") && said.contains("waits for a worker"), "{said}");
 }
 
 #[test]

@@ -129,7 +129,10 @@ fn a_state_machine_of_another_origin_and_a_running_execution_are_left_alone() {
     let machine = "arn:aws:states:us-east-1:111111111111:stateMachine:other:deployed";
     server.call("StartExecution", &json!({ "stateMachineArn": machine }));
     let printed = refused(&["--yes", "--remove", "--name", "other"]);
-    assert!(printed.contains("is running"), "{printed}");
+    assert!(
+        printed.contains("is running") && printed.contains("flow cancel ") && printed.contains("--engine sfn"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -159,6 +162,11 @@ fn a_template_is_printed_without_a_call() {
     std::fs::write(&file, "StartAt: A\nStates:\n  A: {Type: Wait, Seconds: ${Pause}, End: true}\n").unwrap();
     let arguments = ["deploy", file.to_str().unwrap(), "--template", "terraform", "--substitute", "Pause=5"];
     assert!(home.succeed(&arguments).contains("\\\"Seconds\\\":5"));
+    // A template has no log: the option would be ignored.
+    home.exits(&[&arguments[..], &["--log-level", "all"]].concat(), 2);
+    let odd = home.definition("odd name", &json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } }));
+    let printed = home.succeed(&["deploy", &odd, "--template", "terraform"]);
+    assert!(printed.contains("\"odd-name\""), "flow run searches it under this name: {printed}");
     assert_eq!(machine["DefinitionString"].as_str().unwrap().matches("flow:").count(), 0, "{printed}");
 }
 
@@ -220,7 +228,8 @@ fn the_command_that_a_deployment_proposes_works_when_pasted() {
     let file = definition(&home, "/bin/true");
     let printed = home.succeed(&["deploy", &file, "--endpoint", &server.endpoint, "--yes", "--region", "us-east-1"]);
     let command = printed.split("If none does yet:   ").nth(1).unwrap().lines().next().unwrap();
-    assert_eq!(command, format!("flow worker --endpoint {} --region us-east-1", server.endpoint));
+    let worker = format!("flow worker --endpoint {} --region us-east-1", server.endpoint);
+    assert_eq!(command, format!("FLOW_PROGRAMS=/bin/true {worker}"), "without it, the worker polls nothing of it");
 }
 
 #[test]

@@ -168,8 +168,13 @@ fn a_signalled_failure_has_its_error_and_cause() {
     crate::support::post(&server.endpoint, "AWSStepFunctions.CreateActivity", r#"{"name": "approve"}"#);
     drop(server);
     let resource = "arn:aws:states:us-east-1:111111111111:activity:approve";
-    let asks = home.one("asks", &json!({ "Type": "Task", "Resource": resource, "End": true }));
-    assert!(!home.exits(&["check", &asks], 0).contains("ACTIVITY_MUST_EXIST"), "the store has it");
+    let offered = home.one("offered", &json!({ "Type": "Task", "Resource": resource, "End": true }));
+    assert!(!home.exits(&["check", &offered], 0).contains("ACTIVITY_MUST_EXIST"), "the store has it");
+    let asks = home.one(
+        "asks",
+        &json!({ "Type": "Task", "Resource": "flow:wait:tcp", "End": true, "TimeoutSeconds": 3600,
+            "Arguments": { "Host": "127.0.0.1", "Port": 1, "IntervalSeconds": 60 } }),
+    );
     home.exits(&["run", &asks, "--yes", "--no-wait", "--id", "one"], 75);
     home.exits(&["signal", "one", "Only", "--failure", "Refused", "--cause", "not today"], 0);
     let said = home.exits(&["status", "one"], 0);
@@ -250,9 +255,11 @@ fn a_worker_polls_once_with_a_limit_and_ends() {
     let server = Server::start(&home);
     let arguments =
         ["worker", "--endpoint", &server.endpoint, "--activities", "process:run", "--once", "--concurrency", "2"];
-    elsewhere.exits_with(&arguments, &[("AWS_REGION", "us-east-1")], 0);
+    let refused = elsewhere.exits(&arguments, 3);
+    assert!(refused.contains("FLOW_PROGRAMS is not set: this worker does not poll flow:process:run"), "{refused}");
+    elsewhere.exits_with(&arguments, &[("AWS_REGION", "us-east-1"), ("FLOW_PROGRAMS", "/bin/true")], 0);
     let refused =
-        elsewhere.flow(&["worker", "--endpoint", "http://127.0.0.1:1", "--once", "--activities", "process:run"]);
+        elsewhere.flow(&["worker", "--endpoint", "http://127.0.0.1:1", "--once", "--activities", "wait:http"]);
     assert_eq!(refused.status.code(), Some(5), "no server listens: {}", text(&refused.stdout));
     let rehearsal = Home::for_rehearsal();
     rehearsal.exits(&["worker", "--endpoint", &server.endpoint, "--once", "--rehearse"], 0);

@@ -65,9 +65,11 @@ fn every_command_works_on_what_boto3_began() {
         assert!(exit(&home, &["events", id], 0).contains("ExecutionStarted"));
     }
     exit(&home, &["signal", "rehearsal-task:e-1", "None such", "--success", "1"], 3);
-    exit(&home, &["signal", "rehearsal-task:e-1", "A", "--success", r#"{"by": "hand"}"#], 0);
+    let refused = exit(&home, &["signal", "rehearsal-task:e-1", "A", "--success", r#"{"by": "hand"}"#], 3);
+    assert!(refused.contains("only its worker answers"), "{refused}");
+    exit(&home, &["cancel", "rehearsal-task:e-1"], 0);
     let reported = server.python(CLIENT, &["status", "rehearsal-task:e-1"]);
-    assert_eq!(reported.trim(), r#"["SUCCEEDED", "{\"by\":\"hand\"}", null, 0]"#);
+    assert_eq!(reported.trim(), r#"["ABORTED", null, "Cancelled", 0]"#);
     exit(&home, &["cancel", "rehearsal-wait:e-1"], 0);
     exit(&home, &["resume", "rehearsal-wait:e-1", "--no-wait"], 75);
     let reported = server.python(CLIENT, &["status", "rehearsal-wait:e-1"]);

@@ -352,7 +352,7 @@ fn a_fail_state_ends_a_run_with_the_advice_to_run_it_again() {
     deploy(&there.serving, &there.server.endpoint, &file, 20);
     let printed = there.at_server(&["run", &file, "--yes", "--id", "gate-1", "--input", "{\"ready\": false}"], 1);
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
-    let again = format!("flow run --again gate-1 {options}");
+    let again = format!("flow run gate --again gate-1 {options}");
     for words in ["gate-1 FAILED at \"Stop\"", "[Tests.Missing]", "no tests were run", &again] {
         assert!(printed.contains(words), "{words:?} is not in: {printed}");
     }
@@ -361,7 +361,7 @@ fn a_fail_state_ends_a_run_with_the_advice_to_run_it_again() {
     // The same input, and the deployed definition: a file is not needed.
     let printed = there.at_server(&["run", "--again", "gate-1", "--yes", "--id", "gate-2"], 1);
     assert!(printed.contains("gate-2 FAILED at \"Stop\""), "{printed}");
-    there.at_server(&["run", "--again", "gate-1", "--yes", "--id", "gate-3", "--set", "ready=true"], 0);
+    there.at_server(&["run", "gate", "--again", "gate-1", "--yes", "--id", "gate-3", "--set", "ready=true"], 0);
     there.at_server(&["run", "--again", "gate-1", "--from", "Stop", "--yes"], 3);
     there.at_server(&["run", "--again", "none", "--yes"], 4);
 }
@@ -370,13 +370,14 @@ fn a_fail_state_ends_a_run_with_the_advice_to_run_it_again() {
 fn an_approval_is_shown_with_the_command_that_answers_it_in_the_servers_home() {
     let there = Elsewhere::start("echo 1");
     let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "End": true,
-        "Parameters": { "Prompt": "Go?" } });
+        "Parameters": { "Prompt": "Go?", "Choices": ["now", "tonight"] } });
     let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask } });
     let file = there.person.definition("asking", &definition);
     deploy(&there.serving, &there.server.endpoint, &file, 20);
-    there.at_server(&["run", &file, "--yes", "--id", "asking-1", "--no-wait=0"], 75);
     let arn = "arn:aws:states:us-east-1:111111111111:execution:asking:asking-1";
-    let command = format!("waits for a person; in the home of the server:   flow approve {arn}");
+    let command = format!("in the home of the server:   flow approve {arn} Ask --choice …");
+    let quiet = there.at_server(&["run", &file, "--yes", "--id", "asking-1", "--no-wait", "--quiet"], 75);
+    assert!(quiet.contains("Go?") && quiet.contains(&command), "{quiet}");
     until(20, "the question", || there.at_server(&["status", "asking-1"], 0).contains(&command));
     let refused = there.at_server(&["signal", "asking-1", "Ask", "--success", "{}"], 3);
     assert!(refused.contains(&format!("flow approve {arn}")), "{refused}");
@@ -388,7 +389,7 @@ fn an_approval_is_shown_with_the_command_that_answers_it_in_the_servers_home() {
     let listed = there.at_server(&["approvals"], 0);
     assert!(listed.contains("Go?") && listed.contains(&format!("flow approve {arn}")), "{listed}");
     assert!(there.at_server(&["status", "asking-1"], 0).contains("RUNNING"), "nothing was answered");
-    there.serving.succeed(&["approve", arn]);
+    there.serving.succeed(&["approve", arn, "Ask", "--choice", "now"]);
     until(20, "the end", || there.at_server(&["status", "asking-1"], 0).contains("SUCCEEDED"));
 }
 
@@ -438,6 +439,13 @@ fn a_state_machine_of_another_name_runs_by_its_name_and_by_its_file() {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
     let local = there.person.exits(&["run", &file, "--name", "other", "--yes"], 3);
     assert!(local.contains("--engine sfn"), "{local}");
+    // What the earlier execution ran is not deployed any more.
+    deploy(&file, "other");
+    let planned = there.at_server(&["run", &file, "--name", "other", "--plan", "--input", &input], 0);
+    assert!(planned.contains("other:deployed") && planned.contains("transitions of a run"), "{planned}");
+    let refused = there.at_server(&["run", "--again", "other-1", "--yes"], 3);
+    let again = "flow run other --again other-1 --engine sfn";
+    assert!(refused.contains(again) && !refused.contains("flow deploy"), "{refused}");
 }
 
 #[test]

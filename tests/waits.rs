@@ -64,26 +64,34 @@ fn a_task_that_waits_for_a_worker_is_waiting_after_its_owner_was_killed() {
         (&json!("WAITING"), &json!("worker")),
         "{alone}"
     );
-    assert_eq!(alone["next"], beside["next"], "{beside}");
-    assert_eq!(alone["next"], "flow signal work-1 Only --success '{}'");
-    assert_eq!(alone["advice"], "needs a worker, or an answer: flow signal work-1 Only --success '{}'");
+    assert_eq!(beside["advice"], "waits for a worker");
+    assert_eq!(alone["next"], "flow serve");
+    assert_eq!(alone["advice"], "needs a server and a worker: flow serve");
     let printed = home.succeed(&["status", "work-1"]);
-    for words in ["WAITING", "flow signal work-1 Only --success '{}'", "After the answer:   flow resume work-1"] {
+    for words in ["WAITING", "waits for a worker", "To offer its task to workers:   flow serve"] {
         assert!(printed.contains(words), "{words:?} is not in: {printed}");
     }
-    home.exits(&["signal", "work-1", "Only", "--success", "{}"], 0);
-    assert_eq!(home.status_of("work-1"), "SUCCEEDED");
+    assert!(!printed.contains("flow signal") && !printed.contains("After the answer"), "{printed}");
+    for more in [&[][..], &["--early"]] {
+        let refused = home.exits(&[&["signal", "work-1", "Only", "--success", "{}"], more].concat(), 3);
+        assert!(refused.contains("only its worker answers") && refused.contains("flow cancel work-1"), "{refused}");
+    }
+    home.exits(&["cancel", "work-1"], 0);
+    assert_eq!(home.status_of("work-1"), "ABORTED");
 }
 
 #[test]
 fn an_answer_that_is_kept_is_shown_exported_and_withdrawn() {
     let home = Home::plain();
-    create_activity(&Server::start(&home));
-    let states = json!({ "Rest": { "Type": "Wait", "Seconds": 600, "Next": "Ask" }, "Ask": activity() });
-    let file = home.definition("later", &json!({ "StartAt": "Rest", "States": states }));
+    let ask = json!({ "Type": "Task", "Resource": "flow:wait:tcp", "End": true, "TimeoutSeconds": 3600,
+        "Arguments": { "Host": "127.0.0.1", "Port": 1, "IntervalSeconds": 60 } });
+    let rest = json!({ "Type": "Wait", "Seconds": 600, "Next": "Ask" });
+    let states = json!({ "Rest": rest, "Ask": ask });
+    let definition = json!({ "QueryLanguage": "JSONata", "StartAt": "Rest", "States": states });
+    let file = home.definition("later", &definition);
     home.exits(&["run", &file, "--yes", "--no-wait", "--id", "l-1"], 75);
     let withdraw = "flow signal l-1 Ask --withdraw";
-    let early = ["signal", "l-1", "Ask", "--success", "1", "--early", "--comment", "too early"];
+    let early = ["signal", "l-1", "Ask", "--success", r#"{"Address":"a"}"#, "--early", "--comment", "too early"];
     assert!(home.exits(&early, 0).contains(withdraw));
     let printed = home.succeed(&["status", "l-1"]);
     for words in ["An answer is kept for \"Ask\": success by ", "(too early)", withdraw] {
@@ -106,5 +114,5 @@ fn an_answer_that_is_kept_is_shown_exported_and_withdrawn() {
     assert!(withdrawn.contains("Ask: by ") && withdrawn.contains(", wrong day"), "who, when and why: {events}");
     assert!(home.exits(&["signal", "l-1", "Ask", "--withdraw"], 3).contains("it keeps none"));
     // Another answer can be given now.
-    home.exits(&["signal", "l-1", "Ask", "--success", "2", "--early"], 0);
+    home.exits(&["signal", "l-1", "Ask", "--success", r#"{"Address":"b"}"#, "--early"], 0);
 }

@@ -22,7 +22,7 @@ pub struct Needs {
     pub next_due_ms: Option<u64>,
 }
 
-/// Who must answer a Task.
+/// Who must answer a Task. A Task that a worker runs is not among them: the worker's answer is on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answerer {
@@ -35,6 +35,11 @@ pub enum Answerer {
 }
 
 impl Needs {
+    /// Whether a person or a script on this machine can answer: only a worker answers the task of its activity.
+    pub fn is_answerable(&self) -> bool {
+        !matches!(self.answerer, Answerer::Worker)
+    }
+
     /// The needs of an execution that has not ended; `None` if it needs no answer. `deadline_ms` is the execution's.
     pub fn of(execution: &str, frames: &[FrameRow], deadline_ms: Option<u64>) -> Option<Self> {
         let mut waiting: Vec<_> = frames.iter().filter_map(|row| Some((row, answerer_of(row)?))).collect();
@@ -81,8 +86,9 @@ impl NextDue {
 
 fn answerer_of(row: &FrameRow) -> Option<Answerer> {
     match &row.frame_state {
+        _ if row.waits_for_worker() => Some(Answerer::Worker),
+        _ if row.runs_at_worker() => None,
         FrameState::Task { parked: Some(Parked::Token), .. } => Some(Answerer::TokenHolder),
-        FrameState::Task { parked: Some(Parked::Offered), .. } => Some(Answerer::Worker),
         _ => approval_of(row).map(|approval| Answerer::Person(Box::new(approval.clone()))),
     }
 }
@@ -141,6 +147,23 @@ mod tests {
             &json!({ "doing": "task", "arguments": {}, "firstLookMs": 1, "deadlineMs": 90, "look": 1, "lookStartedMs": 1,
                        "nextLookMs": 20, "waiting": waiting }),
         )
+    }
+
+    /// A parked Task.
+    fn parked(parked: &str, submitted: bool) -> FrameRow {
+        frame(
+            &json!({ "doing": "task", "arguments": {}, "firstLookMs": 1, "deadlineMs": null, "look": 0, "lookStartedMs": 1,
+                       "nextLookMs": null, "waiting": null, "parked": parked, "submitted": submitted }),
+        )
+    }
+
+    #[test]
+    fn the_task_of_an_activity_needs_nobody_but_its_worker() {
+        let answerer =
+            |row: FrameRow| Needs::of("r-1", &[row], None).map(|needs| (needs.is_answerable(), needs.answerer));
+        assert_eq!(answerer(parked("offered", false)), Some((false, Answerer::Worker)));
+        assert_eq!(answerer(parked("token", false)), None, "a worker runs it");
+        assert_eq!(answerer(parked("token", true)), Some((true, Answerer::TokenHolder)), "a call passed its token on");
     }
 
     fn first(frames: &[FrameRow], deadline_ms: Option<u64>) -> Option<(DueWork, u64)> {

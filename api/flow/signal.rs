@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ahead::can_execute, approval::APPROVAL, unanswerable::is_named};
-use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, Operation, executions::input};
+use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, IS_OF_ACTIVITY, Operation, executions::input};
 
 /// Answers the task of a waiting state, as SendTaskSuccess and SendTaskFailure do, but by the state's name.
 pub struct SignalTask;
@@ -60,16 +60,37 @@ pub enum TaskOutcome {
 /// Steps that end with their own output: a service, and the beginning of the action.
 const WITHOUT_ANSWER: [(&str, &str); 4] = [("process", "run"), ("ssh", "run"), ("file", ""), ("preflight", "")];
 
-/// Whether a Task may wait for an answer: for a worker, a task token, the end of a job, or what the polls of a step find.
+/// Whether a Task may wait for an answer from here: with a task token, for the end of a job, or what the polls of a step find.
 fn may_wait(resource: &str) -> bool {
     match Resource::parse(resource) {
-        Resource::Activity | Resource::Unknown => true,
-        Resource::LambdaFunction { .. } => false,
+        Resource::Unknown => true,
+        Resource::Activity | Resource::LambdaFunction { .. } => false,
         Resource::Integration { pattern, .. } => pattern != Pattern::RequestResponse,
         Resource::Step { service, action } => {
             !WITHOUT_ANSWER.iter().any(|(other, begin)| service == *other && action.starts_with(begin))
         }
     }
+}
+
+/// The fault of a signal to a Task that others answer, also in advance: an approval restricts who may answer it, and the output of an
+/// activity's task is what its worker did. `waits`: whether the Task waits.
+fn refused(id: &str, path: &str, resources: &[String], waits: bool) -> Option<Fault> {
+    if resources.iter().any(|resource| resource == APPROVAL) {
+        return Some(match waits {
+            true => {
+                Fault::new(IS_APPROVAL, format!("\"{path}\" of {id} is an approval, which a signal does not answer"))
+            }
+            false => Fault::new(
+                APPROVAL_DOES_NOT_WAIT,
+                format!("\"{path}\" of {id} is an approval: it cannot be answered before it waits"),
+            ),
+        });
+    }
+    let is_activity = |resource: &String| Resource::parse(resource) == Resource::Activity;
+    resources.iter().any(is_activity).then(|| {
+        let message = format!("\"{path}\" of {id} is a task of an activity, which only its worker answers");
+        Fault::new(IS_OF_ACTIVITY, format!("{message}; nothing was answered"))
+    })
 }
 
 fn waits_for_no_answer(id: &str, state: &str, resources: &[String]) -> String {
@@ -105,16 +126,8 @@ impl Operation for SignalTask {
         }
         let path = found.as_ref().map_or_else(|| state.clone(), FrameRow::state_path);
         let resources = api.resources_of(&id, &path)?;
-        // An approval restricts who may answer it, also in advance.
-        if resources.iter().any(|resource| resource == APPROVAL) {
-            if found.is_none() {
-                let message = format!("\"{path}\" of {id} is an approval: it cannot be answered before it waits");
-                return Err(Fault::new(APPROVAL_DOES_NOT_WAIT, message));
-            }
-            return Err(Fault::new(
-                IS_APPROVAL,
-                format!("\"{path}\" of {id} is an approval, which a signal does not answer"),
-            ));
+        if let Some(refused) = refused(&id, &path, &resources, found.is_some()) {
+            return Err(refused);
         }
         // If several states have that name, the output must match the schema of each step.
         if let Ok(output) = &outcome {
@@ -184,7 +197,7 @@ impl Api {
     async fn nothing_waits(&self, id: &str, state: &str) -> Result<Fault, Fault> {
         let header = self.header_of(id)?;
         let mut rows = self.waiting_tasks(id)?;
-        rows.retain(|row| self.timed_out(&header, row).is_none());
+        rows.retain(|row| self.timed_out(&header, row).is_none() && !row.is_for_worker());
         let waiting: Vec<String> = rows.iter().map(|row| format!("\"{}\"", row.state_path())).collect();
         let others = match waiting.as_slice() {
             [] => "no task waits".to_owned(),
@@ -238,12 +251,24 @@ impl Api {
 
 #[cfg(test)]
 mod tests {
-    use super::may_wait;
+    use super::{may_wait, refused};
+
+    #[test]
+    fn a_signal_answers_neither_an_approval_nor_a_task_of_an_activity() {
+        let kind = |resource: &str, waits| refused("r-1", "A", &[resource.to_owned()], waits).map(|fault| fault.kind);
+        let activity = "arn:aws:states:us-east-1:111111111111:activity:work";
+        for waits in [true, false] {
+            assert_eq!(kind(activity, waits), Some(crate::IS_OF_ACTIVITY));
+            assert_eq!(kind("arn:aws:states:::sqs:sendMessage.waitForTaskToken", waits), None);
+            assert_eq!(kind("flow:wait:tcp", waits), None);
+        }
+        assert_eq!(kind("flow:approval:request", true), Some(crate::IS_APPROVAL));
+        assert_eq!(kind("flow:approval:request", false), Some(crate::APPROVAL_DOES_NOT_WAIT));
+    }
 
     #[test]
     fn only_a_task_that_may_wait_has_an_answer_kept() {
         for resource in [
-            "arn:aws:states:us-east-1:111111111111:activity:work",
             "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
             "arn:aws:states:::states:startExecution.sync:2",
             "flow:acm:waitUntilIssued",
@@ -255,6 +280,7 @@ mod tests {
             "flow:process:run",
             "flow:ssh:run",
             "flow:file:write",
+            "arn:aws:states:us-east-1:111111111111:activity:work",
             "arn:aws:lambda:us-east-1:111111111111:function:f",
             "arn:aws:states:::lambda:invoke",
         ] {

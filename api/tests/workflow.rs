@@ -165,18 +165,46 @@ async fn a_busy_subject_is_a_fault_of_its_own() {
 #[tokio::test]
 async fn a_waiting_state_is_answered_by_its_name() {
     let world = World::new();
-    let activity = text(&world.ask("CreateActivity", json!({ "name": "work" })).await["activityArn"]);
-    world.api.start_workflow(workflow("w-1", &task(&activity))).await.unwrap();
+    world.api.start_workflow(workflow("w-1", &task("flow:test:waits"))).await.unwrap();
     let answer = |state: &str| {
         let by = engine::journal::Signaller { user: "alice".to_owned(), host: "here".to_owned(), comment: None };
         let (id, state, outcome) = ("w-1".to_owned(), state.to_owned(), TaskOutcome::Success("[1]".to_owned()));
         SignalTask::answer(&world.api, SignalTaskRequest { id, state, outcome, by, early: false })
     };
-    let refused = answer("B").await.unwrap_err();
+    // It waits once the first poll has returned. Then the message names it.
+    let refused = loop {
+        let refused = answer("B").await.unwrap_err();
+        if refused.message.contains("\"A\"") {
+            break refused;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    };
     assert_eq!(refused.kind, "TaskDoesNotExist");
-    assert!(refused.message.contains("\"A\""), "the message names the waiting state: {}", refused.message);
     answer("A").await.unwrap();
     assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "[1]");
+}
+
+#[tokio::test]
+async fn only_a_worker_answers_the_task_of_an_activity() {
+    let world = World::new();
+    let activity = text(&world.ask("CreateActivity", json!({ "name": "work" })).await["activityArn"]);
+    world.api.start_workflow(workflow("w-1", &task(&activity))).await.unwrap();
+    let refused = async |state: &str| {
+        let by = engine::journal::Signaller { user: "alice".to_owned(), host: "here".to_owned(), comment: None };
+        let (id, state, outcome) = ("w-1".to_owned(), state.to_owned(), TaskOutcome::Success("[1]".to_owned()));
+        let request = SignalTaskRequest { id, state, outcome, by, early: false };
+        SignalTask::answer(&world.api, request).await.unwrap_err()
+    };
+    let doing = || {
+        let frames = world.runner.store().frames("w-1").unwrap();
+        (frames[0].waits_for_worker(), frames[0].runs_at_worker())
+    };
+    assert_eq!((refused("A").await.kind, doing()), (crate::IS_OF_ACTIVITY, (true, false)));
+    let offered = world.ask("GetActivityTask", json!({ "activityArn": activity })).await;
+    assert_eq!((refused("A").await.kind, doing()), (crate::IS_OF_ACTIVITY, (false, true)));
+    assert!(refused("B").await.message.ends_with("no task waits"), "it proposes no task that a signal cannot answer");
+    world.ask("SendTaskSuccess", json!({ "taskToken": offered["taskToken"], "output": "2" })).await;
+    assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "2");
 }
 
 #[tokio::test]
@@ -185,8 +213,9 @@ async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_th
     let activity = text(&world.ask("CreateActivity", json!({ "name": "work" })).await["activityArn"]);
     let states = json!({
         "Rest": { "Type": "Wait", "Seconds": 3600, "Next": "Run" },
-        "Run": { "Type": "Task", "Resource": "flow:process:run", "Next": "Ask" },
-        "Ask": { "Type": "Task", "Resource": activity, "End": true }
+        "Run": { "Type": "Task", "Resource": "flow:process:run", "Next": "Work" },
+        "Work": { "Type": "Task", "Resource": activity, "Next": "Ask" },
+        "Ask": { "Type": "Task", "Resource": "flow:test:waits", "End": true }
     });
     let definition = json!({ "StartAt": "Rest", "States": states });
     world.api.start_workflow(workflow("w-1", &definition)).await.unwrap();
@@ -201,9 +230,10 @@ async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_th
         "{}",
         refused.message
     );
+    assert_eq!(early("Work").await.unwrap_err().kind, crate::IS_OF_ACTIVITY);
     assert!(early("Ask").await.unwrap().is_kept);
     let header = world.runner.store().header("w-1").unwrap().unwrap();
-    assert_eq!(header.early_signals.len(), 1, "only the answer for the activity is kept");
+    assert_eq!(header.early_signals.len(), 1, "only the answer for the Task that may wait is kept");
 }
 
 /// Sends the executions that have not ended and those whose end was reported. Returns those that are to be reported.

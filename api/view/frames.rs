@@ -20,6 +20,13 @@ impl View {
             self.apply_withheld_call(row);
             let status = match &row.frame_state {
                 FrameState::Waiting { due_ms } => StateStatus::Sleeping { due_ms: *due_ms },
+                FrameState::Task { first_poll_ms, .. } if row.waits_for_worker() => {
+                    let deadline_ms = row.answerable_until_ms(deadline_ms);
+                    StateStatus::Waiting(Wait { deadline_ms, ..Wait::for_worker(*first_poll_ms) })
+                }
+                FrameState::Task { first_poll_ms, .. } if row.runs_at_worker() => {
+                    StateStatus::Waiting(Wait::at_worker(*first_poll_ms, row.answerable_until_ms(deadline_ms)))
+                }
                 FrameState::Task { parked: Some(_), .. } => {
                     StateStatus::Parked { deadline_ms: row.answerable_until_ms(deadline_ms) }
                 }

@@ -16,7 +16,7 @@ pub enum StateStatus {
         /// When the Wait ends.
         due_ms: u64,
     },
-    /// Waits for an answer with its task token, or for a worker of its activity.
+    /// Waits for an answer with its task token, which a call has passed on.
     Parked {
         /// When it times out: the earliest end of its `TimeoutSeconds`, its `HeartbeatSeconds` and its execution.
         deadline_ms: Option<u64>,
@@ -106,6 +106,8 @@ impl StateStatus {
 
 /// The reason of a task that no worker has taken yet.
 const WAITS_FOR_WORKER: &str = "waits for a worker";
+/// Why a task of an activity waits that a worker has fetched.
+const RUNS_AT_WORKER: &str = "a worker runs it";
 
 /// The last poll of a wait.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,6 +138,16 @@ impl Wait {
     /// The wait of a task for a worker of its activity, from the time at which it was offered on. Nothing polls it.
     pub fn for_worker(since_ms: u64) -> Self {
         Wait::new(WAITS_FOR_WORKER, (since_ms, 0, None), None)
+    }
+
+    /// The wait for the answer of the worker that runs a task of its activity. Nothing polls it.
+    pub(super) fn at_worker(since_ms: u64, deadline_ms: Option<u64>) -> Self {
+        Wait::new(RUNS_AT_WORKER, (since_ms, 0, deadline_ms), None)
+    }
+
+    /// Whether a worker must answer: one that is awaited, or the one that runs the task.
+    pub fn is_of_worker(&self) -> bool {
+        self.next_poll_ms == 0 && [WAITS_FOR_WORKER, RUNS_AT_WORKER].contains(&self.reason.as_str())
     }
 
     /// Since when it waits for a worker of its activity; `None` if it waits for something else.

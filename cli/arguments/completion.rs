@@ -268,6 +268,7 @@ fn states_of(select: impl Fn(&DescribeExecutionResponse, u64) -> Vec<String>) ->
 /// `flow signal`.
 fn waiting(view: &View, for_approval: bool, now_ms: u64) -> Vec<String> {
     let waits = |state: &&StateView| match &state.status {
+        StateStatus::Waiting(wait) if wait.is_of_worker() => false,
         StateStatus::Waiting(wait) => {
             let is_approval = wait.instructions.as_ref().is_some_and(|instructions| instructions.approval.is_some());
             is_approval == for_approval

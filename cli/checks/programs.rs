@@ -1,10 +1,15 @@
 //! Finds what a definition names literally about programs and this machine's operator does not allow: those Tasks would fail.
 
+use std::collections::BTreeSet;
+
 use engine::asl::each_state;
 use serde_json::Value;
 use steps::LocalSettings;
 
-use super::{is_placeholder, run_programs::RUN_PROGRAMS};
+use super::{
+    is_placeholder,
+    run_programs::{RUN_PROGRAMS, runs_program},
+};
 
 /// Something that a Task names and that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +54,32 @@ fn not_allowed(definition: &Value, resources: &[&str], named: &dyn Fn(&Value) ->
     found
 }
 
+/// The variables that a worker of a definition's steps needs, as they precede its command: the programs and the variables that the
+/// definition, or what it was compiled to, names literally. Empty if it names none.
+pub fn worker_variables(definition: &Value) -> String {
+    let (mut programs, mut variables) = (BTreeSet::new(), BTreeSet::new());
+    each_state(definition, &mut |state| {
+        if !state.json["Resource"].as_str().is_some_and(runs_program) {
+            return;
+        }
+        let arguments = &state.json[state.arguments_field()];
+        // The compiler adds the visit beside the arguments.
+        let arguments = if arguments["flow"].is_object() { &arguments["input"] } else { arguments };
+        programs.extend(arguments["Program"].as_str().filter(|program| program.starts_with('/')));
+        let names = arguments["Environment"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+        variables.extend(names.map(|name| name.strip_suffix(".$").unwrap_or(name)));
+    });
+    if programs.is_empty() {
+        return String::new();
+    }
+    let none = LocalSettings::default();
+    let allowing_variables = match variables.is_empty() {
+        true => String::new(),
+        false => format!("{} ", none.allowing_variables(variables)),
+    };
+    format!("{} {allowing_variables}", none.allowing_programs(programs))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -67,6 +98,22 @@ mod tests {
         let expected = [("Run", "TAR_OPTIONS"), ("Wait", "LANGUAGE")];
         let expected = expected.map(|(state, name)| NotAllowed { state: state.to_owned(), name: name.to_owned() });
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_worker_is_started_with_the_programs_that_a_definition_or_what_it_was_compiled_to_names() {
+        let arguments = json!({ "Program": "/bin/a b", "Environment": { "LEVEL": "7" } });
+        let activity = "arn:aws:states:us-east-1:111111111111:activity:flow-wait-program-0a1b2c3d";
+        let task = |resource: &str, arguments: &Value| {
+            let task = json!({ "Type": "Task", "Resource": resource, "Parameters": arguments, "End": true });
+            json!({ "StartAt": "A", "States": { "A": task } })
+        };
+        let expected = "FLOW_PROGRAMS='/bin/a b' FLOW_PROGRAM_VARIABLES=LEVEL ";
+        assert_eq!(worker_variables(&task("flow:process:run", &arguments)), expected);
+        assert_eq!(worker_variables(&task(activity, &json!({ "flow": {}, "input": arguments }))), expected);
+        assert_eq!(worker_variables(&task("flow:http:call", &arguments)), "");
+        let computed = json!({ "Program.$": "$.program" });
+        assert_eq!(worker_variables(&task("flow:process:run", &computed)), "", "it is not known");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `flow deploy`.
 
-mod size;
+pub(super) mod size;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -27,9 +27,9 @@ use crate::{
     environments,
     exit::{CliError, Exit, then_repeat},
     global::{Global, Output, WHERE},
-    person::question,
+    person::question::{self, Asked},
     proposed::{self, OPTIONS},
-    shell::quote_word,
+    shell::{quote_name, quote_word},
     step_functions,
     target::{self, endpoint},
     ui::{json, text::counted},
@@ -65,8 +65,9 @@ pub struct DeployArguments {
     /// `flow serve`, which uses no role.
     #[arg(long, value_name = "ARN|create")]
     role_arn: Option<String>,
-    /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.
-    #[arg(long, value_enum)]
+    /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one. Not with --template,
+    /// whose state machine logs nothing.
+    #[arg(long, value_enum, conflicts_with = "template")]
     log_level: Option<LogLevelArgument>,
     /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
     #[arg(long, value_name = "SECONDS", default_value_t = HEARTBEAT_SECONDS_DEFAULT,
@@ -218,7 +219,9 @@ fn cut_short(error: StepError) -> CliError {
 fn name(arguments: &DeployArguments) -> Result<String, CliError> {
     let file = std::path::Path::new(&arguments.workflow).file_name().and_then(|name| name.to_str());
     let of_file = file.unwrap_or_default().split('.').next().unwrap_or_default();
-    let name = arguments.name.clone().unwrap_or_else(|| of_file.to_owned());
+    // `flow run` searches the state machine of a file under the same name.
+    let of_file = || if of_file.is_empty() { String::new() } else { api::flow::state_machine_name(of_file) };
+    let name = arguments.name.clone().unwrap_or_else(of_file);
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX && name.chars().all(is_allowed) && !name.starts_with('-') {
         return Ok(name);
@@ -315,7 +318,7 @@ async fn deploy(
     };
     // After the refusals of the plan: a person is not asked to agree to a deployment that is refused.
     if !arguments.plan && !arguments.yes {
-        question::can_ask("--yes changes without asking, --plan shows what would change")?;
+        question::can_ask(Asked::Change, "--yes changes without asking, --plan shows what would change")?;
     }
     // A person who is asked must see the plan.
     if !is_quiet(global) || arguments.plan || !arguments.yes {
@@ -331,9 +334,10 @@ async fn deploy(
         ));
     }
     if !arguments.yes {
-        question::consent(format!("Change {}? [y/N] ", counted(changed, "resource"))).await?;
+        question::consent(Asked::Change, format!("Change {}? [y/N] ", counted(changed, "resource"))).await?;
     }
     let name = wanted.name.clone();
+    proposed::remember_worker_variables(checks::worker_variables(source.definition));
     // Without a step of flow, no worker is needed.
     let worker = proposed::worker_command().filter(|_| !wanted.compiled.activities.is_empty());
     let mut made = |change: &DeploymentChange| print(global, "changed", change);
@@ -368,7 +372,10 @@ async fn removal(
             return Err(CliError::refused(format!(
                 "{arn} is running, and other executions may be running too: nothing was changed"
             ))
-            .hint("wait until they have ended, or stop them"));
+            .hint(format!(
+                "wait until they have ended, or stop them:   flow cancel {}{OPTIONS}   , and   flow status{OPTIONS}   lists the others",
+                quote_name(arn.rsplit(':').next().unwrap_or_default())
+            )));
         }
         found.activities.extend(cloud.former_activities(machine, &found.others).await.map_err(refused)?);
     }

@@ -147,8 +147,10 @@ struct Unfinished {
     continued: usize,
     /// A person must answer an approval.
     awaiting_person: usize,
-    /// The holder of a task token, or a worker, must answer.
+    /// The holder of a task token must answer.
     awaiting_answer: usize,
+    /// A worker must fetch a task.
+    awaiting_worker: usize,
     /// `flow resume` continues them.
     paused: usize,
 }
@@ -169,7 +171,8 @@ impl Unfinished {
             let count = match answerers.get(header.id.as_str()) {
                 _ if header.paused => &mut counts.paused,
                 Some(Answerer::Person(_)) => &mut counts.awaiting_person,
-                Some(Answerer::TokenHolder | Answerer::Worker) => &mut counts.awaiting_answer,
+                Some(Answerer::TokenHolder) => &mut counts.awaiting_answer,
+                Some(Answerer::Worker) => &mut counts.awaiting_worker,
                 None => &mut counts.continued,
             };
             *count += 1;
@@ -183,6 +186,7 @@ impl Unfinished {
         let others = [
             (self.awaiting_person, "waits for a person", "wait for a person"),
             (self.awaiting_answer, "waits for an answer", "wait for an answer"),
+            (self.awaiting_worker, "waits for a worker", "wait for a worker"),
             (self.paused, "is paused until flow resume", "are paused until flow resume"),
         ];
         for (count, one, several) in others.into_iter().filter(|(count, ..)| *count > 0) {
@@ -258,8 +262,7 @@ mod tests {
             needs("token", Answerer::TokenHolder),
         ];
         let words = Unfinished::of(&executions, &asks).words();
-        let expected =
-            "1 execution continues, 1 waits for a person, 2 wait for an answer, 1 is paused until flow resume";
+        let expected = "1 execution continues, 1 waits for a person, 1 waits for an answer, 1 waits for a worker, 1 is paused until flow resume";
         assert_eq!(words, expected);
         assert_eq!(Unfinished::default().words(), "0 executions continue");
     }

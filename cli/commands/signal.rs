@@ -106,6 +106,9 @@ fn refusal(id: &str, error: CliError) -> CliError {
         (Some(api::IS_APPROVAL), _) => {
             error.hint(format!("flow approve {quoted_id}{OPTIONS}, or flow reject {quoted_id}{OPTIONS}, answers it"))
         }
+        (Some(api::IS_OF_ACTIVITY), _) => error.hint(format!(
+            "flow status {quoted_id}{OPTIONS} shows whether a worker runs it;   flow cancel {quoted_id}{OPTIONS}   ends the execution"
+        )),
         (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
             error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
         }

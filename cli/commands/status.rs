@@ -20,6 +20,7 @@ use serde_json::json;
 use self::state::Visits;
 use super::{approvals, watch::typical};
 use crate::{
+    checks::worker_variables,
     clock,
     environments::Pinned,
     execution::locate::{Located, locate_at},
@@ -27,7 +28,7 @@ use crate::{
     global::{Global, Output, WatchOptions},
     home::Home,
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, remember_worker_variables},
     shell::state_name,
     target::{Engine, Target},
     this_process,
@@ -89,6 +90,7 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
 /// Shows one execution, or its states with a name or path.
 async fn show(global: &Global, handle: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
     let status = handle.describe(id, false).await?;
+    remember_worker_variables(worker_variables(&status.definition));
     let now_ms = clock::of(handle.home()).now_ms();
     let lines = match state {
         Some(name) => {

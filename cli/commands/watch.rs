@@ -19,12 +19,13 @@ use engine::{
 use self::follow::{Follow, Stop};
 use super::outage::Outage;
 use crate::{
+    checks::worker_variables,
     clock,
     exit::{CliError, Exit},
     global::Global,
     interrupt,
     owner::{self, Handle},
-    proposed::OPTIONS,
+    proposed::{OPTIONS, remember_worker_variables},
     shell::quote_name,
     ui::{display::Display, display_status::display_status, next, output, stopped},
 };
@@ -70,6 +71,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let mut outage = Outage::of(handle, id, watch.no_wait).await;
     let before = outage.describe(handle, true).await?;
     let known_sequence = before.execution.last_sequence;
+    remember_worker_variables(worker_variables(&before.definition));
     let mut view = before.view.clone();
     let shown_before = view.last_sequence;
     let clock = clock::of(handle.home());

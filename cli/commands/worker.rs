@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use clap::Args;
 use engine::step::Registry;
-use steps::step_functions::StepFunctions;
+use serde_json::json;
+use steps::{LocalSettings, step_functions::StepFunctions};
 
 use crate::{
     clock,
@@ -54,6 +55,28 @@ pub struct WorkerArguments {
     rehearse: bool,
 }
 
+/// A variable of this machine without which some steps fail every task.
+struct Setting {
+    variable: &'static str,
+    is_set: fn(&LocalSettings) -> bool,
+    /// The beginnings of the steps' `Resource`s.
+    steps: &'static [&'static str],
+}
+
+const SETTINGS: [Setting; 3] = [
+    Setting {
+        variable: "FLOW_PROGRAMS",
+        is_set: |settings| !settings.programs.is_empty(),
+        steps: &["flow:process:run", "flow:wait:program"],
+    },
+    Setting {
+        variable: "FLOW_FILES",
+        is_set: |settings| settings.files.is_some(),
+        steps: &["flow:file:", "flow:wait:file"],
+    },
+    Setting { variable: "FLOW_SSH_HOSTS", is_set: |settings| settings.ssh_hosts.is_some(), steps: &["flow:ssh:run"] },
+];
+
 /// Works until SIGINT or SIGTERM. Then it receives no new tasks, lets calls in flight end for a while, and gives back the tasks that
 /// are not done.
 pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, CliError> {
@@ -62,7 +85,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     if !(1..=CONCURRENCY_MAX).contains(&arguments.concurrency) {
         return Err(CliError::usage(format!("--concurrency must be a number from 1 to {CONCURRENCY_MAX}")));
     }
-    let resources = resources(environments::described().map_err(refused)?, &arguments.activities)?;
+    let mut resources = resources(environments::described().map_err(refused)?, &arguments.activities)?;
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
     let location = match arguments.rehearse {
         true => Location::Rehearsal { world: world::ensure(&home, world::SPEED_DEFAULT, &|_| {}).await?.id },
@@ -70,6 +93,11 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     };
     let environments = Environments::new(home.clone());
     let settings = environments.settings().clone();
+    let unset = without_settings(&mut resources, &settings);
+    if resources.is_empty() {
+        let message = format!("every step to work for needs a variable that is not set: {}", unset.join("; "));
+        return Err(CliError::refused(message).hint("begin the command with it, such as   FLOW_PROGRAMS=/bin/date"));
+    }
     let pinned = Pinned { location, account: None, settings, has_own_settings: true, definition_file: None };
     let endpoint = parse_endpoint(global, &arguments.endpoint)?;
     let (request, stop) = Stop::new();
@@ -87,7 +115,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         counts: counts.clone(),
         stop,
     };
-    begin(global, &worker, &arguments.endpoint);
+    begin(global, &worker, &arguments.endpoint, &unset);
     let exit = work(global, worker, &request, &counts).await?;
     match global.output {
         Output::Json => json::print(counts.line()),
@@ -97,14 +125,34 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     Ok(exit)
 }
 
-fn begin(global: &Global, worker: &Worker, endpoint: &str) {
-    match global.output {
-        Output::Json => {}
-        Output::Human if global.quiet => {}
-        Output::Human => {
-            say!("Worker {} for {}, polling {endpoint}", worker.name, counted(worker.resources.len(), "step"))
-        }
+/// Says what the worker polls, and what it does not poll because a variable is not set. A quiet worker says only the latter.
+fn begin(global: &Global, worker: &Worker, endpoint: &str, unset: &[String]) {
+    if global.output == Output::Json {
+        unset.iter().for_each(|line| json::print(json!({ "type": "warning", "message": line })));
+        return;
     }
+    if !global.quiet {
+        say!("Worker {} for {}, polling {endpoint}", worker.name, counted(worker.resources.len(), "step"));
+    }
+    unset.iter().for_each(|line| report!("flow: {line}"));
+}
+
+/// Removes the steps that would fail every task with these settings, so that their tasks go to other workers. Returns a line for each
+/// variable that is not set.
+fn without_settings(resources: &mut BTreeMap<String, String>, settings: &LocalSettings) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Setting { variable, steps, .. } in SETTINGS.iter().filter(|setting| !(setting.is_set)(settings)) {
+        let needs_it = |resource: &str| steps.iter().any(|step| resource.starts_with(*step));
+        let of_setting = resources.values().filter(|resource| needs_it(resource.as_str()));
+        let mut removed: Vec<String> = of_setting.cloned().collect();
+        if removed.is_empty() {
+            continue;
+        }
+        removed.sort();
+        resources.retain(|_, resource| !needs_it(resource.as_str()));
+        lines.push(format!("{variable} is not set: this worker does not poll {}", removed.join(", ")));
+    }
+    lines
 }
 
 /// Runs the worker until it ends. The first signal drains it, which is its ordinary end: nothing of an execution is lost.
@@ -156,6 +204,26 @@ fn name() -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_worker_polls_no_step_that_its_settings_let_fail() {
+        let all = resources(environments::described().unwrap(), &[]).unwrap();
+        let without = |settings: &LocalSettings| {
+            let mut rest = all.clone();
+            let lines = without_settings(&mut rest, settings);
+            (rest, lines.join("\n"))
+        };
+        let (rest, lines) = without(&LocalSettings::default());
+        for step in ["flow:process:run", "flow:wait:program", "flow:file:read", "flow:wait:file", "flow:ssh:run"] {
+            assert!(all.values().any(|resource| resource == step), "{step}");
+            assert!(rest.values().all(|resource| resource != step) && lines.contains(step), "{step}: {lines}");
+        }
+        assert!(rest.values().any(|resource| resource == "flow:wait:http") && lines.lines().count() == 3, "{lines}");
+        let programs = LocalSettings { programs: vec!["/bin/true".into()], ..LocalSettings::default() };
+        let (rest, lines) = without(&programs);
+        assert!(rest.values().any(|resource| resource == "flow:process:run") && !lines.contains("FLOW_PROGRAMS"));
+        assert!(lines.contains("FLOW_FILES is not set: this worker does not poll flow:file:read"), "{lines}");
+    }
 
     #[test]
     fn patterns_choose_steps_and_one_that_matches_nothing_is_refused() {

@@ -164,7 +164,7 @@ enum Latest<'s> {
     Begun,
     /// Those with an approval that waits.
     Asks,
-    /// Those that wait in the state with this name or path for an answer with its task token, or for a worker.
+    /// Those that wait in the state with this name or path for an answer with its task token.
     Waits(&'s str),
 }
 
@@ -173,7 +173,7 @@ impl Latest<'_> {
     fn selects(self, needs: &Needs) -> bool {
         match (self, &needs.answerer) {
             (Latest::Begun, _) | (Latest::Asks, Answerer::Person(_)) => true,
-            (Latest::Asks, _) | (Latest::Waits(_), Answerer::Person(_)) => false,
+            (Latest::Asks, _) | (Latest::Waits(_), Answerer::Person(_) | Answerer::Worker) => false,
             (Latest::Waits(state), _) => {
                 let rest = needs.state.strip_suffix(state);
                 rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
@@ -328,6 +328,7 @@ mod tests {
         }
         let asks = needs("Ask", Answerer::Person(Box::default()));
         assert!(Latest::Asks.selects(&asks) && !Latest::Waits("Ask").selects(&asks));
+        assert!(!Latest::Waits("Ask").selects(&needs("Ask", Answerer::Worker)), "only its worker answers it");
         assert!(!Latest::Asks.selects(&token("Ask")), "flow approve does not answer it");
     }
 

@@ -32,14 +32,36 @@ fn discard_typed() {
     }
 }
 
+/// What a person is asked to agree to.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked {
+    /// The start of an execution.
+    Start,
+    /// A change of what exists.
+    Change,
+}
+
+impl Asked {
+    /// What did not happen without the consent.
+    fn not_done(self) -> &'static str {
+        match self {
+            Asked::Start => "nothing was started",
+            Asked::Change => "nothing was changed",
+        }
+    }
+}
+
 /// Verifies that there is a terminal to ask on. The hint names the option that agrees without a question.
 ///
 /// # Errors
 /// There is none.
-pub fn can_ask(hint: &str) -> Result<(), CliError> {
+pub fn can_ask(asked: Asked, hint: &str) -> Result<(), CliError> {
     match std::io::stdin().is_terminal() {
         true => Ok(()),
-        false => Err(CliError::refused("there is no terminal to ask on: nothing was changed").hint(hint)),
+        false => {
+            let message = format!("there is no terminal to ask on: {}", asked.not_done());
+            Err(CliError::refused(message).hint(hint))
+        }
     }
 }
 
@@ -47,9 +69,9 @@ pub fn can_ask(hint: &str) -> Result<(), CliError> {
 ///
 /// # Errors
 /// The answer is no, or the terminal cannot be read.
-pub async fn consent(text: String) -> Result<(), CliError> {
+pub async fn consent(asked: Asked, text: String) -> Result<(), CliError> {
     match question(text).await? {
         true => Ok(()),
-        false => Err(CliError::refused("not confirmed: nothing was changed")),
+        false => Err(CliError::refused(format!("not confirmed: {}", asked.not_done()))),
     }
 }

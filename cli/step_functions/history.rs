@@ -23,7 +23,6 @@ use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
 use self::{catches::Catches, details::details, time_limits::TimeLimits};
-use crate::shell::quote_name;
 
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
 const MAX_ATTEMPTS_DEFAULT: u64 = 3;
@@ -58,8 +57,6 @@ pub struct History {
     failures: HashMap<u64, (String, StepFailure, u64)>,
     /// The failures of Parallel and Map states. A failure is caught if the next event is the exit of the state.
     composite_failures: HashMap<u64, StepFailure>,
-    /// The paths of the Fail states that were entered, by the id of the event.
-    fail_states: HashMap<u64, String>,
     /// The paths of the states whose activity was scheduled and not started, with the time at which it was scheduled.
     without_worker: BTreeMap<String, u64>,
     /// The position of the last failed attempt: a redriven execution continues at it.
@@ -75,6 +72,8 @@ struct EventPosition {
     resource: String,
     /// The index in each Map that contains it.
     indexes: BTreeMap<String, u64>,
+    /// Whether the state was entered and not left, and contains no other states.
+    is_in_state: bool,
 }
 
 impl History {
@@ -129,27 +128,6 @@ impl History {
         self.approvals.iter().any(|name| is_state(state, name))
     }
 
-    /// Marks the states of a complete view that ask a person, which only a flow serve supports. `arn` is the execution's: in the
-    /// server's home its id differs from its name.
-    pub fn mark_approvals(&self, view: &mut View, arn: &str) {
-        for state in view.states.values_mut() {
-            let asks = state.called && !state.answered && self.approvals.contains(&state.name);
-            if asks && state.status == StateStatus::Running {
-                state.status = StateStatus::Waiting(Wait {
-                    reason: format!(
-                        "waits for a person; in the home of the server:   flow approve {}",
-                        quote_name(arn)
-                    ),
-                    polled_ms: state.entered_ms,
-                    // Nothing polls it.
-                    next_poll_ms: 0,
-                    deadline_ms: None,
-                    instructions: None,
-                });
-            }
-        }
-    }
-
     /// Adds the events after the last one, oldest first.
     pub fn add(&mut self, events: &[RemoteEvent]) {
         for event in events {
@@ -171,6 +149,7 @@ impl History {
             (Some(state), _) => position.state = state.clone(),
             _ => {}
         }
+        position.is_in_state = is_in_state(&event.kind, position.is_in_state);
         if let Some(resource) = &event.resource {
             position.resource = resource.clone();
         }
@@ -183,6 +162,7 @@ impl History {
         let path = state_path(&frame, &position.state);
         let explained = self.time_limits.explain(event, &path);
         let event = explained.as_ref().unwrap_or(event);
+        self.note_failure_without_event(event, &path);
         self.note(event, &path);
         self.count(event, &path);
         // The engine's event of an iteration is in the iteration's frame.
@@ -224,9 +204,6 @@ impl History {
         } else if event.kind.starts_with("Activity") {
             self.without_worker.remove(path);
         }
-        if event.kind == "FailStateEntered" {
-            self.fail_states.insert(event.id, path.to_owned());
-        }
         if event.kind.ends_with("StateEntered") {
             self.attempts.remove(path);
         } else if event.kind.ends_with("Scheduled") {
@@ -244,14 +221,20 @@ impl History {
         named.max_by_key(|(name, _)| name.len()).map(|(_, most)| *most)
     }
 
-    /// Adds the note of a failed attempt: it is retried, caught, or fails its parent. Also that of a Fail state.
-    fn note(&mut self, event: &RemoteEvent, path: &str) {
-        if event.kind == "ExecutionFailed"
-            && let Some(state_path) = self.fail_states.remove(&event.previous_id)
-        {
-            let note = Note::Failure { state_path, attempt: 1, failure: failure_of(event) };
-            self.push(event.timestamp_ms, EntryContent::Note(Box::new(note)));
+    /// Adds the note of a state whose failure ended the execution without an event of its own: a Fail state, or one with an expression or
+    /// a path that failed.
+    fn note_failure_without_event(&mut self, event: &RemoteEvent, path: &str) {
+        let was_in_state = self.positions.get(&event.previous_id).is_some_and(|position| position.is_in_state);
+        if event.kind != "ExecutionFailed" || !was_in_state || self.failures.contains_key(&event.previous_id) {
+            return;
         }
+        let attempt = self.attempts.get(path).copied().unwrap_or(1);
+        let note = Note::Failure { state_path: path.to_owned(), attempt, failure: failure_of(event) };
+        self.push(event.timestamp_ms, EntryContent::Note(Box::new(note)));
+    }
+
+    /// Adds the note of a failed attempt: it is retried, caught, or fails its parent.
+    fn note(&mut self, event: &RemoteEvent, path: &str) {
         let is_exit = event.kind.ends_with("StateExited");
         // The events of a composite's failure do not name it; its exit does.
         let of_composite = self.composite_failures.remove(&event.previous_id).filter(|_| is_exit);
@@ -272,6 +255,13 @@ impl History {
         };
         self.push(failed_ms, EntryContent::Note(Box::new(note)));
     }
+}
+
+/// Whether the execution is in a state that contains no other ones after an event of this kind. `before`: whether it was in one.
+fn is_in_state(kind: &str, before: bool) -> bool {
+    let is_composite = kind.starts_with("Parallel") || kind.starts_with("Map");
+    let is_outside = is_composite || kind.starts_with("Execution") || kind.ends_with("StateExited");
+    !is_outside && (before || kind.ends_with("StateEntered"))
 }
 
 /// Whether a path is that of a state of this name.

@@ -21,7 +21,7 @@ use steps::step_functions::{Receipt, RemoteExecution};
 use super::{CachedExecution, Executions, MACHINES_MAX, header, refused, token, unanswerable};
 use crate::{
     exit::{CliError, Exit},
-    shell::quote_name,
+    ui::next,
 };
 
 /// The most running executions whose histories are read for a list: one takes a tenth of a second or more.
@@ -125,7 +125,7 @@ fn the_task(known: &CachedExecution, state: Option<&str>) -> Result<Asking, CliE
     if is_approval(&task) {
         let message =
             format!("\"{}\" asks a person, and only its server's home answers it; nothing was answered", task.path);
-        return Err(CliError::refused(message).hint(format!("answer it {}", in_home(&known.arn))));
+        return Err(CliError::refused(message).hint(format!("answer it {}", in_home(&known.arn, &task))));
     }
     let Some((token, beside)) = task.token(&known.definition) else {
         let message = format!(
@@ -145,8 +145,9 @@ fn the_task(known: &CachedExecution, state: Option<&str>) -> Result<Asking, CliE
 }
 
 /// Where and how an approval of a `flow serve` is answered. In the server's home, an execution's id differs from its name.
-fn in_home(arn: &str) -> String {
-    format!("in the home of the server:   flow approve {}", quote_name(arn))
+fn in_home(arn: &str, task: &Scheduled) -> String {
+    let asked = steps::question_in(&task.parameters).and_then(|asked| asked.approval).unwrap_or_default();
+    format!("in the home of the server:   {}", next::approve_elsewhere(arn, &task.path, &asked))
 }
 
 /// The question of a Task with a token.
@@ -163,7 +164,7 @@ fn question(beside_token: &Value) -> Instructions {
 fn asks(known: &CachedExecution, task: &Scheduled) -> Option<Instructions> {
     if known.history.is_approval(&task.path) {
         let asked = steps::question_in(&task.parameters).unwrap_or_else(|| question(&Value::Null));
-        let values = vec![("to answer".to_owned(), in_home(&known.arn))];
+        let values = vec![("to answer".to_owned(), in_home(&known.arn, task))];
         // Without the approval: no command of this machine answers it.
         return Some(Instructions { values, answer: None, approval: None, sentence: asked.sentence });
     }
@@ -180,10 +181,22 @@ fn is_for_tokens_only(asked: &Instructions) -> bool {
     asked.approval.as_ref().is_some_and(|approval| approval.takes_only_tokens())
 }
 
-/// Marks the states of a complete view that wait for an answer with their task token: until when, and what they ask of a person.
+/// Marks the states of a complete view that wait for an answer, in a server's home or with their task token: until when, and what they ask
+/// of a person.
 pub(super) fn mark(known: &CachedExecution, view: &mut View) {
     for task in scheduled(known) {
         let Some(state) = view.states.get_mut(&task.path) else { continue };
+        if known.history.is_approval(&task.path) && state.status == StateStatus::Running {
+            state.status = StateStatus::Waiting(Wait {
+                reason: format!("waits for a person; {}", in_home(&known.arn, &task)),
+                polled_ms: task.since_ms,
+                // Nothing polls it.
+                next_poll_ms: 0,
+                deadline_ms: task.deadline_ms,
+                instructions: asks(known, &task),
+            });
+            continue;
+        }
         if !matches!(state.status, StateStatus::Parked { .. }) {
             continue;
         }
@@ -399,6 +412,32 @@ mod tests {
             assert_eq!(approval.is_none(), expected, "{more}");
             assert_eq!(values.iter().any(|(_, value)| value == ONLY_WITH_TOKENS), expected, "{values:?}");
         }
+    }
+
+    #[test]
+    fn an_approval_of_a_server_needs_a_person_and_its_command_has_the_choice_and_the_fields() {
+        let fields = json!({ "required": ["ticket"], "properties": { "ticket": { "type": "string" } } });
+        let question = json!({ "Prompt": "Go?", "Choices": ["now", "tonight"], "Fields": fields });
+        let ask = json!({ "Type": "Task", "Resource": flow::APPROVAL, "Parameters": question, "End": true });
+        let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask } });
+        let event = |id: u64, kind: &str| RemoteEvent {
+            id,
+            previous_id: id - 1,
+            kind: kind.to_owned(),
+            name: Some("Ask".to_owned()),
+            data: Some(question.to_string()),
+            ..RemoteEvent::default()
+        };
+        let mut history = History::new(&definition);
+        history.add(&[event(1, "TaskStateEntered"), event(2, "TaskScheduled"), event(3, "TaskStarted")]);
+        let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
+        let mut view = View::new(&header(&arn, &RemoteExecution::default()), &definition);
+        history.entries().iter().for_each(|entry| view.fold(entry));
+        mark(&Known { arn: arn.clone(), definition, history, shown: 0 }, &mut view);
+        assert!(view.needs_person(), "{:?}", view.states);
+        let asked = crate::ui::summary::needs(&view, true, 0).join("\n");
+        let command = format!("in the home of the server:   flow approve {arn} Ask --choice … --set ticket=…");
+        assert!(asked.contains("Go?") && asked.contains(&command) && !asked.contains("check"), "{asked}");
     }
 
     #[test]

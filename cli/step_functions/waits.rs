@@ -20,7 +20,6 @@ const RANDOM: [&str; 2] = ["$random", "$uuid"];
 /// Marks the states of a complete view that wait. Returns whether any waits for a worker.
 pub(super) fn mark(known: &CachedExecution, view: &mut View) -> bool {
     let waits_for_worker = known.history.mark_waits_for_workers(view);
-    known.history.mark_approvals(view, &known.arn);
     questions::mark(known, view);
     for state in view.states.values_mut() {
         if state.state_type == StateType::Wait

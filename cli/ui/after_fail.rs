@@ -4,7 +4,7 @@ use api::view::{StateView, View};
 
 use super::lines::title;
 use crate::{
-    proposed::{self, OPTIONS, run_options},
+    proposed::{self, OPTIONS},
     shell::quote_name,
 };
 
@@ -22,7 +22,7 @@ fn which(view: &View) -> &'static str {
 
 /// The command that runs the same input again.
 fn run_again(view: &View) -> String {
-    format!("flow run --again {}{}", quote_name(&view.id), run_options(&view.id))
+    proposed::run_again(None, &view.id, &view.environment)
 }
 
 /// The lines of a failure screen.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::text::moment;
 use crate::{
-    proposed::OPTIONS,
+    proposed::{OPTIONS, worker_command},
     shell::{option, quote_name, quote_word},
 };
 
@@ -71,6 +71,7 @@ pub fn next(
         (None, None) => String::new(),
     };
     match (display_status, needs) {
+        ("WAITING", Some(needs)) if !needs.is_answerable() => needs_server(),
         ("WAITING" | "RUNNING", Some(needs)) => answer(needs),
         ("WAITING", None) => Next { advice: due(), command: format!("flow resume {id}{OPTIONS}") },
         // The process that drives it does what is due.
@@ -103,10 +104,32 @@ fn due_sentence(due: NextDue, now_ms: u64) -> Option<String> {
     Some(format!("{what} {}", moment(due.due_ms, now_ms)))
 }
 
+/// What an execution waits for from outside that no process drives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// Nothing: what is due continues it.
+    Nothing,
+    /// An answer of a person or of the holder of a task token.
+    Answer,
+    /// A worker, to which a server offers the task.
+    Worker,
+}
+
+/// What an execution waits for, from its view and its needs.
+pub fn awaited(view: &View, needs: Option<&Needs>) -> Awaited {
+    match needs {
+        _ if view.needs_person() => Awaited::Answer,
+        Some(needs) if needs.is_answerable() => Awaited::Answer,
+        Some(_) => Awaited::Worker,
+        None => Awaited::Nothing,
+    }
+}
+
 /// The command that continues an execution that waits: after an answer, or when something is due.
-pub fn resume(id: &str, awaits_answer: bool, due: Option<NextDue>, now_ms: u64) -> String {
+pub fn resume(id: &str, awaited: Awaited, due: Option<NextDue>, now_ms: u64) -> String {
     let when = match due.and_then(|due| due_sentence(due, now_ms)) {
-        _ if awaits_answer => "After the answer:   ".to_owned(),
+        _ if awaited == Awaited::Answer => "After the answer:   ".to_owned(),
+        _ if awaited == Awaited::Worker => return format!("To offer its task to workers:   flow serve{OPTIONS}"),
         Some(due) => format!("{due}: "),
         None => String::new(),
     };
@@ -151,12 +174,17 @@ fn answer(needs: &Needs) -> Next {
     let (advice, command) = match &needs.answerer {
         Answerer::Person(approval) => ("needs you", shortest_answer(id, state, approval)),
         Answerer::TokenHolder => ("needs an answer", signal(id, state)),
-        Answerer::Worker => ("needs a worker, or an answer", signal(id, state)),
+        Answerer::Worker => ("waits for a worker", worker_command().unwrap_or_default()),
     };
     Next { advice: advice.to_owned(), command }
 }
 
-/// The command that answers a Task which awaits its token or a worker.
+/// What lets a worker fetch a task that waits for one in an execution that no process drives.
+fn needs_server() -> Next {
+    Next { advice: "needs a server and a worker".to_owned(), command: format!("flow serve{OPTIONS}") }
+}
+
+/// The command that answers a Task which awaits its token.
 pub fn signal(id: &str, state_path: &str) -> String {
     format!("flow signal {} {} --success '{{}}'{OPTIONS}", quote_name(id), quote_name(state_path))
 }
@@ -184,10 +212,15 @@ pub fn withdraw(id: &str, state: &str) -> String {
 
 /// The command that approves, with the option of a choice. It sets the required fields only.
 fn approve(id: &str, state_path: &str, approval: &Approval, choice: Option<String>) -> String {
+    format!("{}{OPTIONS}", approve_there(id, state_path, approval, choice))
+}
+
+/// The same without the options of this command.
+fn approve_there(id: &str, state_path: &str, approval: &Approval, choice: Option<String>) -> String {
     let choice = choice.unwrap_or_default();
     let state = if state_path.is_empty() { String::new() } else { format!(" {}", quote_name(state_path)) };
     let token = token_option(approval);
-    format!("flow approve {}{state}{choice}{}{token}{OPTIONS}", quote_name(id), assignments(&fields(approval).0))
+    format!("flow approve {}{state}{choice}{}{token}", quote_name(id), assignments(&fields(approval).0))
 }
 
 /// The option for the token, where only holders of tokens may answer.
@@ -213,12 +246,21 @@ fn assignments(names: &[&str]) -> String {
 
 /// The shortest command that answers an approval: `state_path` is empty if it is the only one that waits.
 pub fn shortest_answer(id: &str, state_path: &str, approval: &Approval) -> String {
-    let choice = match approval.choices.as_slice() {
+    approve(id, state_path, approval, choice_option(approval))
+}
+
+/// The command that answers an approval in another home, to which the options of this command do not lead.
+pub fn approve_elsewhere(id: &str, state_path: &str, approval: &Approval) -> String {
+    approve_there(id, state_path, approval, choice_option(approval))
+}
+
+/// The option that chooses; of several choices, the person fills in one.
+fn choice_option(approval: &Approval) -> Option<String> {
+    match approval.choices.as_slice() {
         [] => None,
         [only] => Some(option("choice", only)),
         _ => Some(format!(" --choice {FILL_IN}")),
-    };
-    approve(id, state_path, approval, choice)
+    }
 }
 
 /// The commands that answer a task that waits for a person, each with what it does. For people, they show where a comment belongs.
@@ -337,8 +379,11 @@ mod tests {
         );
         let asks = continues_later("r 1", None, true, due(DueWork::Check), now_ms);
         assert_eq!(asks, "Nothing is lost. After the answer:   flow resume 'r 1'");
-        assert_eq!(resume("r-1", false, due(DueWork::WaitEnd), now_ms), "The wait ends 12:08:30: flow resume r-1");
-        assert_eq!(resume("r-1", false, due(DueWork::TimeOut), now_ms), "flow resume r-1");
+        let resumed = |awaited, what| resume("r-1", awaited, due(what), now_ms);
+        assert_eq!(resumed(Awaited::Nothing, DueWork::WaitEnd), "The wait ends 12:08:30: flow resume r-1");
+        assert_eq!(resumed(Awaited::Nothing, DueWork::TimeOut), "flow resume r-1");
+        assert_eq!(resumed(Awaited::Answer, DueWork::Check), "After the answer:   flow resume r-1");
+        assert_eq!(resumed(Awaited::Worker, DueWork::Check), "To offer its task to workers:   flow serve");
     }
 
     #[test]
@@ -357,6 +402,17 @@ mod tests {
         assert!(line.ends_with(&format!("( 1/1) Act: waits for a worker. To start one:   {command}")), "{line}");
         let waits = summary::waits(&story.view, true, Story::at(4.0));
         assert_eq!(waits, ["● Act: waits for a worker"]);
+    }
+
+    #[test]
+    fn the_task_of_an_activity_is_never_proposed_for_an_answer() {
+        let (execution, state) = ("r-1".to_owned(), "Ask".to_owned());
+        let needs = Needs { execution, state, answerer: Answerer::Worker, next_due_ms: None };
+        let header = ExecutionHeader::new("r-1", "w", std::sync::Arc::default());
+        let text = |display_status| next(&header, display_status, (Some(&needs), None), 0).text();
+        assert_eq!(text("RUNNING"), "waits for a worker");
+        assert_eq!(text("WAITING"), "needs a server and a worker: flow serve");
+        assert_eq!(awaited(&Story::new("r-1", &sections(&["Ask"])).view, Some(&needs)), Awaited::Worker);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use engine::machine::ExecutionHeader;
 use super::{
     cells::filled,
     display_status::{display_status, is_driven},
-    next::{Next, next, resume},
+    next::{Awaited, Next, awaited, next, resume},
     output,
     screen::{ID_CELLS_USUAL, Line, Screen, Tone},
     summary,
@@ -162,9 +162,9 @@ impl Detail<'_> {
         }
         lines.extend(summary::end(view, is_driven(self.display_status), now_ms));
         lines.extend(summary::kept_answers(header));
-        let awaits_answer = view.needs_person() || self.needs.is_some();
+        let awaited = awaited(view, self.needs);
         lines.extend(match self.beside_owner {
-            [] => continues(header, self.display_status, (awaits_answer, self.due), now_ms),
+            [] => continues(header, self.display_status, (awaited, self.due), now_ms),
             commands => Some(format!(
                 "The owner of the store has no credentials of the execution's account. Nothing is lost. To continue:   {}",
                 in_order(commands)
@@ -180,7 +180,7 @@ impl Detail<'_> {
 pub fn continues(
     header: &ExecutionHeader,
     display_status: &str,
-    (awaits_answer, due): (bool, Option<NextDue>),
+    (awaited, due): (Awaited, Option<NextDue>),
     now_ms: u64,
 ) -> Option<String> {
     match display_status {
@@ -190,7 +190,7 @@ pub fn continues(
             let id = quote_name(&header.id);
             Some(format!("No process drives it. {recorded}Nothing is lost: flow resume {id}{OPTIONS}"))
         }
-        "WAITING" => Some(format!("No process drives it. {}", resume(&header.id, awaits_answer, due, now_ms))),
+        "WAITING" => Some(format!("No process drives it. {}", resume(&header.id, awaited, due, now_ms))),
         _ => None,
     }
 }

@@ -24,8 +24,8 @@ use super::{
     tree::{detail, next_check},
 };
 use crate::{
-    proposed::{OPTIONS, has_command, run_options, with_command_options, worker_command},
-    shell::{self, quote_name},
+    proposed::{OPTIONS, has_command, is_at_step_functions, run_again, with_command_options, worker_command},
+    shell::quote_name,
 };
 
 /// The most waits that are named at the end of a watch.
@@ -67,18 +67,14 @@ pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
                 lines.extend(instruction_lines(instructions).into_iter().map(|line| format!("  {line}")));
                 let deadline =
                     wait.deadline_ms.map_or_else(String::new, |due| format!(" Times out {}.", moment(due, now_ms)));
-                lines.push(match instructions.approval {
-                    // A state that is redriven or retried asks again.
-                    Some(_) => {
-                        format!("  Asked {}.{deadline}", moment(state.called_ms.unwrap_or(state.entered_ms), now_ms))
-                    }
-                    None => {
-                        let last =
-                            format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
-                        let mut next = next_check(wait.next_poll_ms, driven, now_ms);
-                        next[..1].make_ascii_uppercase();
-                        format!("{} {next}.{deadline}", with_full_stop(&last))
-                    }
+                // A state that is redriven or retried asks again. Zero: nothing polls it.
+                lines.push(if instructions.approval.is_some() || wait.next_poll_ms == 0 {
+                    format!("  Asked {}.{deadline}", moment(state.called_ms.unwrap_or(state.entered_ms), now_ms))
+                } else {
+                    let last = format!("  Last check {}: {}", moment(wait.polled_ms, now_ms), one_line(&wait.reason));
+                    let mut next = next_check(wait.next_poll_ms, driven, now_ms);
+                    next[..1].make_ascii_uppercase();
+                    format!("{} {next}.{deadline}", with_full_stop(&last))
                 });
                 let answers = next::answer_lines(&view.id, &state.path, instructions);
                 lines.extend(answers.into_iter().map(|command| format!("  {command}")));
@@ -139,12 +135,17 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
             detail => detail,
         };
         lines.push(format!("● {}: {detail}", title(view, &state.path)));
-        if matches!(state.status, StateStatus::Parked { .. }) {
-            lines.push(match state.status.timed_out_ms(now_ms) {
-                Some(_) => format!("  {}", next::after_timeout(&view.id)),
-                None => format!("  To answer:   {}", next::signal(&view.id, &state.path)),
-            });
-        }
+        let is_over = state.status.timed_out_ms(now_ms).is_some();
+        lines.extend(match &state.status {
+            StateStatus::Parked { .. } if !is_over => {
+                Some(format!("  To answer:   {}", next::signal(&view.id, &state.path)))
+            }
+            StateStatus::Parked { .. } => Some(format!("  {}", next::after_timeout(&view.id))),
+            StateStatus::Waiting(wait) if is_over && wait.is_of_worker() => {
+                Some(format!("  {}", next::after_timeout(&view.id)))
+            }
+            _ => None,
+        });
     }
     if others.len() > WAITS_SHOWN_MAX {
         lines.push(format!("… and {} more", others.len() - WAITS_SHOWN_MAX));
@@ -281,14 +282,12 @@ fn instructions(view: &View) -> Vec<String> {
     if hint_continues(view) {
         return Vec::new();
     }
-    let (id, options) = (quote_name(&view.id), run_options(&view.id));
+    let id = quote_name(&view.id);
     if let Some(fail) = view.ended_by_fail().filter(|_| !view.was_refused()) {
         return after_fail::lines(view, fail);
     }
     // A file that was corrected is read again; without it, the pinned definition would run.
-    let file = view.environment["definition_file"]
-        .as_str()
-        .map_or_else(String::new, |file| format!(" {}", shell::quote_word(file)));
+    let again = run_again(view.environment["definition_file"].as_str(), &view.id, &view.environment);
     let line = match (view.status, view.remedy()) {
         (ExecutionStatus::Aborted, _) => format!("  To continue after all:   flow resume {id}{OPTIONS}"),
         (_, Remedy::Resume) if view.failure.as_ref().is_some_and(|failure| failure.error == REJECTED) => {
@@ -297,19 +296,17 @@ fn instructions(view: &View) -> Vec<String> {
         (_, Remedy::Resume) => format!("  Fix the cause, then   flow resume {id}{OPTIONS}"),
         // The same input would be refused again.
         (_, Remedy::StartAgain) if view.was_refused() && view.ended_by_fail().is_some() => {
+            format!("  Once the cause is removed, or with --set KEY=VALUE for a changed input:   {again}")
+        }
+        (_, Remedy::StartAgain) => {
+            let corrected = if is_at_step_functions() { "corrected and deployed" } else { "correct" };
             format!(
-                "  Once the cause is removed, or with --set KEY=VALUE for a changed input:   \
-                 flow run{file} --again {id}{options}"
+                "  The mistake is in the definition or in the input, which this execution has pinned. Once the file is {corrected}, or \
+                 with --set KEY=VALUE for a changed input:   {again}"
             )
         }
-        (_, Remedy::StartAgain) => format!(
-            "  The mistake is in the definition or in the input, which this execution has pinned. Once the file is correct, or with \
-             --set KEY=VALUE for a changed input:   flow run{file} --again {id}{options}"
-        ),
         (_, Remedy::RunAgain) => {
-            format!(
-                "  To run it again, or with --set KEY=VALUE for a changed input:   flow run{file} --again {id}{options}"
-            )
+            format!("  To run it again, or with --set KEY=VALUE for a changed input:   {again}")
         }
     };
     vec![line]

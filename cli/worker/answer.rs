@@ -38,6 +38,9 @@ pub(super) enum Outcome {
 pub(super) trait SendAnswer: Sync {
     /// Sends one. Returns how the task has ended if it is accepted.
     fn send(&self, outcome: &Outcome) -> impl Future<Output = (Result<Receipt, StepError>, Ending)> + Send;
+
+    /// Logs the failure of an answer that is repeated.
+    fn log_failure(&self, error: &StepError);
 }
 
 /// How long an answer is repeated.
@@ -90,7 +93,7 @@ async fn repeat_answer<S: SendAnswer>(sender: &S, mut outcome: Outcome, limit: D
             Ok(Receipt::Accepted) => return ending,
             Ok(Receipt::Over) => return Ending::Over,
             Err(error) if tokio::time::Instant::now() < until && may_pass(&error) => {
-                tracing::warn!("an answer failed: {error}");
+                sender.log_failure(&error);
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(ANSWER_PAUSE_MAX);
             }
@@ -174,6 +177,8 @@ mod tests {
         async fn send(&self, _: &Outcome) -> (Result<Receipt, StepError>, Ending) {
             (Err(StepError::new(ErrorClass::Unknown, "it cannot be reached")), Ending::Succeeded)
         }
+
+        fn log_failure(&self, _: &StepError) {}
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! The counters of a worker.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
@@ -17,6 +17,24 @@ pub struct TaskCounts {
     answers_refused: AtomicU64,
     heartbeats: AtomicU64,
     calls_failed: AtomicU64,
+    /// Whether calls of a kind have failed since one was answered.
+    polls_fail: AtomicBool,
+    heartbeats_fail: AtomicBool,
+    answers_fail: AtomicBool,
+    lists_fail: AtomicBool,
+}
+
+/// A kind of call of a worker. In an outage, each kind is logged as a warning once.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CallKind {
+    /// GetActivityTask.
+    Poll,
+    /// SendTaskHeartbeat.
+    Heartbeat,
+    /// SendTaskSuccess and SendTaskFailure.
+    Answer,
+    /// ListActivities.
+    List,
 }
 
 /// How a task ended for its worker.
@@ -73,6 +91,37 @@ impl TaskCounts {
         self.calls_failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Logs the failure of a call that is repeated: as a warning if it is the first of its kind since one was answered, else with `-v`.
+    pub(super) fn log_failure(&self, kind: CallKind, words: &str) {
+        if self.begins_outage(kind) {
+            tracing::warn!(
+                "{}. Until such a call is answered, further failures are logged with -v only",
+                words.trim_end_matches('.')
+            );
+        } else {
+            tracing::info!("{words}");
+        }
+    }
+
+    /// Records a failed call. Returns whether it is the first of its kind since one was answered.
+    fn begins_outage(&self, kind: CallKind) -> bool {
+        !self.outage(kind).swap(true, Ordering::Relaxed)
+    }
+
+    /// Records an answered call: the next failure of its kind begins another outage.
+    pub(super) fn call_answered(&self, kind: CallKind) {
+        self.outage(kind).store(false, Ordering::Relaxed);
+    }
+
+    fn outage(&self, kind: CallKind) -> &AtomicBool {
+        match kind {
+            CallKind::Poll => &self.polls_fail,
+            CallKind::Heartbeat => &self.heartbeats_fail,
+            CallKind::Answer => &self.answers_fail,
+            CallKind::List => &self.lists_fail,
+        }
+    }
+
     pub(super) fn ended(&self, ending: Ending) {
         let counter = match ending {
             Ending::Succeeded => &self.succeeded,
@@ -115,6 +164,18 @@ mod tests {
         assert_eq!(counts.summary(), "1 task received");
         counts.ended(Ending::Over);
         assert_eq!(counts.summary(), "1 task received: 1 timed out or cancelled before the answer");
+    }
+
+    #[test]
+    fn an_outage_is_a_warning_once_for_each_kind_of_call() {
+        let counts = TaskCounts::default();
+        let polls = || [(); 3].map(|()| counts.begins_outage(CallKind::Poll));
+        assert_eq!(polls(), [true, false, false]);
+        assert!(counts.begins_outage(CallKind::Heartbeat), "another kind");
+        counts.call_answered(CallKind::Heartbeat);
+        assert_eq!(polls(), [false, false, false], "no poll was answered");
+        counts.call_answered(CallKind::Poll);
+        assert_eq!(polls(), [true, false, false], "another outage");
     }
 
     #[test]

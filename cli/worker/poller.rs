@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     Worker,
-    counts::TaskCounts,
+    counts::{CallKind, TaskCounts},
     slots::{Poll, Slot, Slots},
     stop::Stop,
     task::TaskJob,
@@ -128,6 +128,7 @@ impl<A: Activity> Poller<A> {
                 None => break,
                 Some(Ok(Some(task))) => {
                     backoff.reset();
+                    counts.call_answered(CallKind::Poll);
                     counts.received();
                     // The slot is taken before the next poll may begin.
                     self.activity.begin(task, poll.returned_task(), room);
@@ -135,6 +136,7 @@ impl<A: Activity> Poller<A> {
                 }
                 Some(Ok(None)) => {
                     poll.returned_none();
+                    counts.call_answered(CallKind::Poll);
                     if extra {
                         break;
                     }
@@ -144,7 +146,7 @@ impl<A: Activity> Poller<A> {
                 Some(Err(error)) => {
                     drop((room, poll));
                     counts.call_failed();
-                    tracing::warn!("{}: {}", self.activity.arn(), with_hint(&error));
+                    counts.log_failure(CallKind::Poll, &format!("{}: {}", self.activity.arn(), with_hint(&error)));
                     if extra || stop.is_requested_within(backoff.pause()).await {
                         break;
                     }

@@ -14,7 +14,7 @@ use steps::step_functions::{ActivityTask, Receipt};
 use super::{
     Worker,
     answer::{AnswerLimits, Outcome, SendAnswer, answer},
-    counts::Ending,
+    counts::{CallKind, Ending},
     slots::Slot,
 };
 use crate::ui::text::one_line;
@@ -143,9 +143,12 @@ impl TaskJob {
             tokio::time::sleep(every).await;
             self.worker.counts.heartbeat();
             match self.worker.api.heartbeat(&self.task.token).await {
-                Ok(Receipt::Accepted) => {}
+                Ok(Receipt::Accepted) => self.worker.counts.call_answered(CallKind::Heartbeat),
                 Ok(Receipt::Over) => return,
-                Err(error) => tracing::warn!("a heartbeat failed: {error}"),
+                Err(error) => {
+                    let words = format!("a heartbeat failed: {error}");
+                    self.worker.counts.log_failure(CallKind::Heartbeat, &words);
+                }
             }
         }
     }
@@ -153,13 +156,21 @@ impl TaskJob {
 
 impl SendAnswer for TaskJob {
     async fn send(&self, outcome: &Outcome) -> (Result<Receipt, StepError>, Ending) {
-        let (Worker { api, .. }, token) = (&*self.worker, &self.task.token);
-        match outcome {
+        let (Worker { api, counts, .. }, token) = (&*self.worker, &self.task.token);
+        let (sent, ending) = match outcome {
             Outcome::Output(output) => (api.task_succeeded(token, output).await, Ending::Succeeded),
             Outcome::Failure { error, cause } => (api.task_failed(token, error, cause).await, Ending::Failed),
             Outcome::GivenBack(cause) => (api.task_failed(token, WORKER_STOPPED, cause).await, Ending::GivenBack),
             Outcome::Over => (Ok(Receipt::Over), Ending::Over),
+        };
+        if sent.is_ok() {
+            counts.call_answered(CallKind::Answer);
         }
+        (sent, ending)
+    }
+
+    fn log_failure(&self, error: &StepError) {
+        self.worker.counts.log_failure(CallKind::Answer, &format!("an answer failed: {error}"));
     }
 }
 

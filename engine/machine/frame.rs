@@ -109,6 +109,21 @@ impl FrameRow {
         self.answerable_until_ms(deadline_ms).filter(|due_ms| *due_ms <= now_ms)
     }
 
+    /// Whether its Task is one of an activity, which only a worker answers: none has fetched it yet, or one runs it.
+    pub fn is_for_worker(&self) -> bool {
+        self.waits_for_worker() || self.runs_at_worker()
+    }
+
+    /// Whether its Task waits until a worker of its activity fetches it.
+    pub fn waits_for_worker(&self) -> bool {
+        matches!(self.frame_state, FrameState::Task { parked: Some(Parked::Offered), .. })
+    }
+
+    /// Whether a worker has fetched the Task. Only a Task that passed its token on in a call has a TaskSubmitted event.
+    pub fn runs_at_worker(&self) -> bool {
+        matches!(self.frame_state, FrameState::Task { parked: Some(Parked::Token), submitted: false, .. })
+    }
+
     /// What a person must do before its Task ends; `None` if it does not wait for a person.
     pub fn instructions(&self) -> Option<&Instructions> {
         match &self.frame_state {
@@ -210,7 +225,7 @@ impl Frame {
 
     /// Whether a new process must offer its task to workers again.
     pub(super) fn is_offered(&self) -> bool {
-        matches!(self.row.frame_state, FrameState::Task { parked: Some(Parked::Offered), .. })
+        self.row.waits_for_worker()
     }
 
     /// When something is due in this frame, in milliseconds since the Unix epoch.
@@ -315,7 +330,7 @@ pub enum FrameState {
 pub enum Parked {
     /// A worker of the activity, which has not fetched the task yet.
     Offered,
-    /// The holder of its task token.
+    /// The holder of its task token: the receiver of the call that carried it, or the worker that has fetched the task of an activity.
     Token,
 }
 

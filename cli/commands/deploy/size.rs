@@ -14,14 +14,14 @@ fn dollars(transitions: u64) -> f64 {
 }
 
 /// The transitions of a run and their price: the fewest, each state once, and with every retry.
-pub(super) fn size_words(size: &RunSize) -> String {
+pub(in crate::commands) fn size_words(size: &RunSize) -> String {
     let count = |size: &Size| format!("{} (${:.6})", size.transitions, dollars(size.transitions));
     let [fewest, once, most] = [&size.fewest, &size.each_once, &size.with_retries].map(count);
     format!("transitions of a run: at least {fewest}, with each state once {once}, with every retry {most}")
 }
 
 /// What each item of a Map adds.
-pub(super) fn map_words(map: &MapSize) -> String {
+pub(in crate::commands) fn map_words(map: &MapSize) -> String {
     let Size { transitions, events } = map.item;
     let words = counted(usize::try_from(transitions).unwrap_or(usize::MAX), "transition");
     let price = format!("the Map '{}' adds {words} (${:.6})", map.name, dollars(transitions));

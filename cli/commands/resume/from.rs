@@ -9,7 +9,7 @@ use crate::{
     global::Global,
     ids::REHEARSAL_PREFIX,
     owner::Handle,
-    person::question,
+    person::question::{self, Asked},
     proposed::{OPTIONS, again_from},
     shell::quote_name,
 };
@@ -51,6 +51,6 @@ pub async fn agree(
     if agreed {
         return Ok(());
     }
-    question::can_ask("--yes continues without asking")?;
-    question::consent(format!("Resume {} from {}? [y/N] ", header.id, planned.state_path)).await
+    question::can_ask(Asked::Change, "--yes continues without asking")?;
+    question::consent(Asked::Change, format!("Resume {} from {}? [y/N] ", header.id, planned.state_path)).await
 }

@@ -7,7 +7,7 @@ use crate::{
     exit::CliError,
     global::{Global, Output},
     interrupt,
-    person::question,
+    person::question::{self, Asked},
     ui::text::visible,
 };
 
@@ -19,7 +19,7 @@ pub fn can_be_had(arguments: &RunArguments) -> Result<(), CliError> {
     if arguments.yes {
         return Ok(());
     }
-    question::can_ask("--yes runs it without asking")
+    question::can_ask(Asked::Start, "--yes runs it without asking")
 }
 
 /// Asks whether to run the plan.
@@ -30,7 +30,7 @@ pub async fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> 
     if arguments.yes {
         return Ok(());
     }
-    question::consent(format!("Run {}? [y/N] ", visible(&plan.name))).await
+    question::consent(Asked::Start, format!("Run {}? [y/N] ", visible(&plan.name))).await
 }
 
 /// The time limit of the question whether to tear down a rehearsal. Without it, a run on an unattended terminal would never end.

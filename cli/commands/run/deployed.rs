@@ -11,8 +11,12 @@ use serde_json::Value;
 
 use super::{Plan, RunArguments, again::Earlier, consent, existing};
 use crate::{
+    checks,
     commands::{
-        deploy::HEARTBEAT_SECONDS_DEFAULT,
+        deploy::{
+            HEARTBEAT_SECONDS_DEFAULT,
+            size::{map_words, size_words},
+        },
         watch::{Watch, show_end, show_output, watch},
     },
     deployment::DeploymentSource,
@@ -21,7 +25,7 @@ use crate::{
     global::{Global, Output},
     ids, interrupt,
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{self, OPTIONS},
     shell::{option, quote_name, quote_word},
     step_functions::{Deployed, Executions, refused},
     this_process,
@@ -49,11 +53,15 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
         consent::can_be_had(arguments)?;
     }
     plan.show(global, None, None);
-    if arguments.plan {
-        return Ok(Exit::Success);
-    }
     let Some(executions) = handle.at_step_functions().await else { return Ok(Exit::Refused) };
     let deployed = deployed(&executions, arguments, plan).await?;
+    if arguments.plan {
+        if global.output == Output::Human && !global.quiet {
+            plan_lines(plan, &deployed).iter().for_each(|line| say!("  {line}"));
+        }
+        return Ok(Exit::Success);
+    }
+    proposed::remember_worker_variables(checks::worker_variables(plan.definition.value()));
     consent::ask(plan, arguments).await?;
     // `Executions` finds an execution fastest if its name begins with that of its state machine.
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));
@@ -77,6 +85,19 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
         show_output(&watched.view);
     }
     Ok(watched.exit)
+}
+
+/// What a plan says of a deployed workflow: what is started, and the transitions of a run with their price.
+fn plan_lines(plan: &Plan, deployed: &Deployed) -> Vec<String> {
+    let mut lines = vec![format!("starts {}, which is deployed from this definition", deployed.target)];
+    let Ok(steps) = environments::described() else { return lines };
+    let options = CompileOptions { heartbeat_seconds: HEARTBEAT_SECONDS_DEFAULT, server_asks: true };
+    let source = DeploymentSource { definition: plan.definition.value(), steps, options };
+    if let Ok(compiled) = source.compile(&deployed.activities) {
+        lines.push(size_words(&compiled.size));
+        lines.extend(compiled.size.maps.iter().map(map_words));
+    }
+    lines
 }
 
 /// After a watch that stopped because nothing proceeds: what drives the execution, and how to watch it.
@@ -119,12 +140,19 @@ fn name_of<'n>(arguments: &'n RunArguments, plan: &'n Plan) -> &'n str {
     arguments.name.as_deref().unwrap_or(&plan.name)
 }
 
+/// What `flow deploy` deploys in a proposed command: the file or the shipped workflow of the command line, if it names one.
+fn definition_of(arguments: &RunArguments) -> String {
+    let name = &arguments.workflow;
+    let is_known = workflows::find(name).is_some() || Path::new(name).is_file();
+    if is_known { quote_word(name) } else { "FILE".to_owned() }
+}
+
 /// Finds the deployed workflow, and refuses another one than the definition compiles to.
 async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan) -> Result<Deployed, CliError> {
-    let file = if arguments.workflow.is_empty() { &plan.name } else { &arguments.workflow };
+    let file = definition_of(arguments);
     let substitute: String = arguments.substitute.iter().map(|text| option("substitute", text)).collect();
     let given = arguments.name.as_ref().map_or_else(String::new, |name| option("name", name));
-    let deploy = format!("flow deploy {}{substitute}{given}{OPTIONS}", quote_word(file));
+    let deploy = format!("flow deploy {file}{substitute}{given}{OPTIONS}");
     let name = name_of(arguments, plan);
     let Some(deployed) = executions.deployed(name).await? else {
         let message = format!("there is no state machine named {}", api::flow::state_machine_name(name));
@@ -144,6 +172,15 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
     }
     if deployed.definitions.iter().all(|found| is_compiled_from(found, definition, steps, &deployed)) {
         return Ok(deployed);
+    }
+    if let Some(again) = arguments.again.as_ref().filter(|_| arguments.workflow.is_empty()) {
+        let message = format!("{name} is deployed from another definition than that of {again}: nothing was started");
+        let hint = format!(
+            "flow run {} --again {}{OPTIONS}   runs its input with what is deployed now",
+            quote_word(name),
+            quote_name(again)
+        );
+        return Err(CliError::refused(message).hint(hint));
     }
     let message = format!("{name} is deployed from another definition than {file}: nothing was started");
     Err(CliError::refused(message).hint(format!("{deploy}   updates it; with --plan it shows what differs")))

@@ -209,9 +209,10 @@ fn doing(frame_state: &FrameState, driven: bool, now_ms: u64) -> String {
     match frame_state {
         FrameState::Entering => "is being entered".to_owned(),
         FrameState::Waiting { due_ms } => format!("waits until {}", at(*due_ms)),
-        FrameState::Task { waiting, parked, next_poll_ms, deadline_ms, .. } => {
+        FrameState::Task { waiting, parked, next_poll_ms, deadline_ms, submitted, .. } => {
             let what = match (parked, waiting, next_poll_ms) {
                 (Some(Parked::Offered), ..) => "waits for a worker".to_owned(),
+                (Some(Parked::Token), ..) if !*submitted => "a worker runs it".to_owned(),
                 (Some(Parked::Token), ..) => "waits for an answer with its task token".to_owned(),
                 (None, Some(waiting), _) => format!("waits: {}", waiting.reason.trim_end_matches('.')),
                 (None, None, Some(next)) => format!("is polled next {}", at(*next)),

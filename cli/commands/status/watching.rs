@@ -28,7 +28,9 @@ use crate::{
     global::{Global, Output},
     interrupt, out,
     owner::Handle,
-    ui::{display::Display, display_status::display_status, record, status::continues, summary},
+    proposed::OPTIONS,
+    shell::quote_name,
+    ui::{display::Display, display_status::display_status, next::awaited, record, status::continues, summary},
 };
 
 /// The pause between two polls.
@@ -185,9 +187,9 @@ impl Watching<'_> {
     fn last_lines(&self, status: &DescribeExecutionResponse, display_status: &str, owner: Option<&str>) -> Vec<String> {
         let DescribeExecutionResponse { execution, frames, view, .. } = status;
         let mut lines = summary::kept_answers(execution);
-        let awaits_answer = view.needs_person() || needs_of(execution, frames).is_some();
+        let awaited = awaited(view, needs_of(execution, frames).as_ref());
         let due = NextDue::of(frames, execution.deadline_ms);
-        if let Some(continues) = continues(execution, display_status, (awaits_answer, due), self.clock.now_ms()) {
+        if let Some(continues) = continues(execution, display_status, (awaited, due), self.clock.now_ms()) {
             let environment = environment_line(view, display_status, owner);
             lines.extend(Some(environment).filter(|line| !line.is_empty()));
             lines.push(continues);
@@ -220,10 +222,18 @@ impl Watching<'_> {
     }
 
     /// Ends the watch after a signal, with the line that says so, unless nothing is known of the execution. Returns the signal's exit code.
-    fn stop(&mut self, exit: Exit) -> Exit {
+    fn stop(mut self, exit: Exit) -> Exit {
         if let Some(status) = self.described.take() {
             let (display_status, now_ms) = (self.display_status(&status), self.clock.now_ms());
             self.display.stop(&status.view, display_status, now_ms);
+        }
+        let Watching { global, id, state, display, .. } = self;
+        // What is printed now is below the tree.
+        drop(display);
+        // After SIGHUP nobody sees what this process prints.
+        if global.output == Output::Human && !global.quiet && exit != Exit::HungUp {
+            out::flush();
+            report!("flow: {}", watch_again(id, state));
         }
         exit
     }
@@ -257,6 +267,15 @@ fn unread() -> Exit {
     interrupt::received().unwrap_or(Exit::Failed)
 }
 
+/// The last line of a watch that a signal ended.
+fn watch_again(id: &str, state: Option<&str>) -> String {
+    let state = state.map_or_else(String::new, |state| format!(" --state {}", quote_name(state)));
+    format!(
+        "the watch has ended, and {id} is not affected. Watch it with   flow status {}{state} --watch{OPTIONS}",
+        quote_name(id)
+    )
+}
+
 /// Whether nobody reads what is shown, and nothing is recorded beside it.
 fn is_for_nobody() -> bool {
     out::has_no_reader() && !record::is_beside_the_display()
@@ -273,5 +292,16 @@ fn not_entered(global: &Global, id: &str, state: &str) -> Vec<String> {
     match global.output {
         Output::Json => Vec::new(),
         Output::Human => vec![format!("{id} has not entered \"{state}\" yet")],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::watch_again;
+
+    #[test]
+    fn a_watch_that_a_signal_ended_says_how_to_watch_again() {
+        assert!(watch_again("r 1", None).ends_with("Watch it with   flow status 'r 1' --watch"));
+        assert!(watch_again("r-1", Some("Ask ann")).ends_with("flow status r-1 --state 'Ask ann' --watch"));
     }
 }

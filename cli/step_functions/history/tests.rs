@@ -254,3 +254,33 @@ fn a_call_that_a_server_did_not_make_is_no_failed_attempt() {
     assert_eq!(history.entries().iter().filter(is_withheld).count(), 1);
     assert!(matches!(notes(&history).as_slice(), [Note::Caught { .. }]), "{:?}", notes(&history));
 }
+
+#[test]
+fn a_state_that_ends_its_execution_without_an_event_of_its_own_has_failed() {
+    let last = |kind: &str, before: &[Sketch<'_>]| {
+        let states = json!({ "First": { "Type": "Pass", "Next": "Last" }, "Last": { "Type": kind } });
+        let definition = json!({ "StartAt": "First", "States": states });
+        let mut history = History::new(&definition);
+        let mut all = vec![
+            ("ExecutionStarted", 0, None, None),
+            ("PassStateEntered", 0, Some("First"), None),
+            ("PassStateExited", 2, Some("First"), None),
+        ];
+        all.extend(before);
+        all.push(("ExecutionFailed", all.len() as u64, None, None));
+        history.add(&events(&all));
+        let mut view = View::new(&super::super::header("arn:a:b:c:d:execution:m:e", &Default::default()), &definition);
+        history.entries().iter().for_each(|entry| view.fold(entry));
+        (view.failed_state().map(|state| state.path.clone()), notes(&history).len())
+    };
+    let failed = (Some("Last".to_owned()), 1);
+    assert_eq!(last("Wait", &[("WaitStateEntered", 3, Some("Last"), None)]), failed);
+    assert_eq!(last("Fail", &[("FailStateEntered", 3, Some("Last"), None)]), failed);
+    let entered = ("TaskStateEntered", 3, Some("Last"), None);
+    let scheduled = ("ActivityScheduled", 4, None, None);
+    let ended = |kind| last("Task", &[entered, scheduled, (kind, 5, None, None)]);
+    assert_eq!(last("Task", &[entered, scheduled]), failed, "its activity does not exist");
+    assert_eq!(ended("ActivitySucceeded"), failed, "its output has a wrong path");
+    assert_eq!(ended("ActivityFailed"), failed, "one note");
+    assert_eq!(last("Wait", &[]), (None, 0), "the state before it was left");
+}
