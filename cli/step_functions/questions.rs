@@ -433,7 +433,7 @@ mod tests {
         let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
         let mut view = View::new(&header(&arn, &RemoteExecution::default()), &definition);
         history.entries().iter().for_each(|entry| view.fold(entry));
-        mark(&Known { arn: arn.clone(), definition, history, shown: 0 }, &mut view);
+        mark(&CachedExecution { arn: arn.clone(), definition, history, shown: 0 }, &mut view);
         assert!(view.needs_person(), "{:?}", view.states);
         let asked = crate::ui::summary::needs(&view, true, 0).join("\n");
         let command = format!("in the home of the server:   flow approve {arn} Ask --choice … --set ticket=…");

@@ -113,7 +113,7 @@ pub fn asks(entry: &JournalEntry) -> bool {
 pub fn question(view: &View, entry: &JournalEntry) -> Option<((String, u64), Vec<String>)> {
     let EntryContent::Note(note) = &entry.content else { return None };
     let Note::Waiting { state_path, instructions: Some(instructions), .. } = &**note else { return None };
-    let state = view.states.get(state_path).filter(|state| state.doing.needs_person())?;
+    let state = view.states.get(state_path).filter(|state| state.status.needs_person())?;
     Some(((state_path.clone(), state.entered_ms), next::answer_lines(&view.id, state_path, instructions)))
 }
 
