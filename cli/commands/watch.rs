@@ -1,5 +1,7 @@
 //! Watches an execution until it ends, pauses, waits or is interrupted, whichever process drives it.
 
+mod second_signal;
+
 use std::time::{Duration, Instant};
 
 use api::{
@@ -96,6 +98,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     if watch.no_wait.is_some() {
         display.ask_at_end();
     }
+    second_signal::prepare(handle, watch, &view, &[]).await;
     let stop = loop {
         let proceeded_ms = clock.now_ms();
         let marked = (view.last_sequence, Instant::now());
@@ -112,6 +115,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let (called, seen_sequence) = (stopped::in_flight(&view), view.last_sequence);
     let asked = match stop {
         Stop::Asked(exit) => {
+            second_signal::prepare(handle, watch, &view, &called).await;
             stop_driving(handle, watch, &mut view, &called, display).await?;
             Some(exit)
         }
