@@ -1,6 +1,7 @@
 //! Watches an execution until it ends, pauses, waits or is interrupted, whichever process drives it.
 
 mod follow;
+mod second_signal;
 
 use std::time::Duration;
 
@@ -80,6 +81,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     if watch.no_wait.is_some() {
         display.ask_at_end();
     }
+    second_signal::prepare(handle, watch, &view, &[]).await;
     let stop = loop {
         let mut follow = Follow::begin(watch, at_step_functions, known_sequence, view.last_sequence, &*clock);
         let found = match follow.until_stop(handle, (&mut view, &mut outage), display).await {
@@ -93,6 +95,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let (called, seen_sequence) = (stopped::in_flight(&view), view.last_sequence);
     let asked = match stop {
         Stop::Asked(exit) => {
+            second_signal::prepare(handle, watch, &view, &called).await;
             stop_driving(handle, watch, &mut view, &called, display).await?;
             Some(exit)
         }

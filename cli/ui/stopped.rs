@@ -68,6 +68,11 @@ pub fn message_at_once(view: &View, called: &[String]) -> String {
     format!("stopped at once.{again} To continue:   flow resume {}{OPTIONS}", quote_name(&view.id))
 }
 
+/// The calls in flight of one execution of several: its id and each state.
+pub fn calls_of(view: &View, called: &[String]) -> Vec<String> {
+    called.iter().map(|path| format!("{} ({})", title(view, path), view.id)).collect()
+}
+
 /// The executions of a `flow resume --all` that have not ended, and the command that continues them.
 pub fn message_of_all(ids: &[String]) -> String {
     let mut named: Vec<&str> = ids.iter().take(NAMED_MAX).map(String::as_str).collect();
@@ -114,6 +119,7 @@ mod tests {
         assert_eq!(line, "Stopping: waits for Build; Ctrl-C again ends at once");
         let said = message(&story.view, &called);
         assert_eq!(said, "stopped. No answer yet: Build. To continue:   flow resume release-7k3f");
+        assert_eq!(calls_of(&story.view, &called), ["Build (release-7k3f)"]);
         let said = message_at_once(&story.view, &called);
         let expected = "stopped at once. The next resume calls again: Build. To continue:   flow resume release-7k3f";
         assert_eq!(said, expected);

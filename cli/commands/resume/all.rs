@@ -133,6 +133,9 @@ async fn all(
         }
     }
     report.show_refusals();
+    if elsewhere.is_none() {
+        interrupt::at_second_signal(stopped::message_of_all(&ids(&ours)));
+    }
     SideBySide::new(context, &mut report, &ours).run(groups).await?;
     report.end(handle, listed, elsewhere.is_some()).await
 }
