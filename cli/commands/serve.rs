@@ -262,7 +262,8 @@ mod tests {
             needs("token", Answerer::TokenHolder),
         ];
         let words = Unfinished::of(&executions, &asks).words();
-        let expected = "1 execution continues, 1 waits for a person, 1 waits for an answer, 1 waits for a worker, 1 is paused until flow resume";
+        let expected = "1 execution continues, 1 waits for a person, 1 waits for an answer, 1 waits for a worker, \
+                        1 is paused until flow resume";
         assert_eq!(words, expected);
         assert_eq!(Unfinished::default().words(), "0 executions continue");
     }
