@@ -110,7 +110,7 @@ impl World {
             |_: StepContext, input: Value| async move { Ok(Answer::done(input)) },
         );
         registry.register("test:waits", "Waits for an answer", &[], |_: StepContext, _: Value| async move {
-            Ok(Answer::pending("nothing answered yet", Duration::from_secs(3_600)))
+            Ok(Answer::<Value>::pending("nothing answered yet", Duration::from_secs(3_600)))
         });
         let repaired = whole.clone();
         registry.register("test:repaired", "Fails until it is repaired", &[], move |_: StepContext, input: Value| {

@@ -136,8 +136,16 @@ impl Block {
     /// Nothing is drawn.
     pub const fn new() -> Self {
         let terminal = Terminal::NONE;
-        let (lines, above) = (Vec::new(), Vec::new());
-        Block { called: None, rests_until: None, lines, height: 0, above, lost: 0, joined: false, terminal }
+        Block {
+            called: None,
+            rests_until: None,
+            lines: Vec::new(),
+            height: 0,
+            above: Vec::new(),
+            lost: 0,
+            joined: false,
+            terminal,
+        }
     }
 
     /// Whether lines are drawn.
