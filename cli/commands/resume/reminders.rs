@@ -68,7 +68,8 @@ impl Reminders {
     }
 
     /// The times to store.
-    pub fn into_said_ms(self) -> BTreeMap<String, u64> {
+    #[cfg(test)]
+    fn into_said_ms(self) -> BTreeMap<String, u64> {
         self.said_ms
     }
 }
