@@ -76,6 +76,7 @@ fn a_full_disk_is_reported_and_nothing_acknowledged_is_lost() {
     let script = r#"
         run() { name=$1; shift; $FLOW "$@" 2>&1; echo "exit $name $?"; }
         run first run $1 --yes --id first
+        cp -r $FLOW_HOME $DISK/ended
         dd if=/dev/zero of=$DISK/ballast bs=1M count=470 2>/dev/null
         run full run $2 --yes --id long
         run refused run $2 --yes --id another
@@ -84,6 +85,7 @@ fn a_full_disk_is_reported_and_nothing_acknowledged_is_lost() {
         dd if=/dev/zero of=$DISK/more bs=4k 2>/dev/null
         run read status first
         $FLOW export >/dev/null 2>&1; echo "exit exported $?"
+        run nothing resume --all --home $DISK/ended
         run unwritten run $1 --yes --id third
         rm $DISK/more $DISK/ballast
         run cured doctor
@@ -95,7 +97,7 @@ fn a_full_disk_is_reported_and_nothing_acknowledged_is_lost() {
     let (message, exits) = (text(&output.stdout), exits(&output));
     let wanted = [("first", 0), ("full", 1), ("kept", 0), ("sick", 1), ("read", 0), ("exported", 0), ("unwritten", 1)]
         .into_iter()
-        .chain([("cured", 0), ("resumed", 0), ("again", 0), ("whole", 0)]);
+        .chain([("nothing", 0), ("cured", 0), ("resumed", 0), ("again", 0), ("whole", 0)]);
     for (name, code) in wanted {
         assert_eq!(exits.get(name), Some(&code), "{name}\n{message}");
     }

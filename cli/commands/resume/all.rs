@@ -210,14 +210,14 @@ impl<'r> Report<'r> {
     /// # Errors
     /// No owner answers.
     async fn end(self, handle: &Handle, listed: Vec<String>, is_driven_elsewhere: bool) -> Result<Exit, CliError> {
-        let Report { worst, unfinished, has_others, reminders, reported, .. } = self;
+        let Report { worst, unfinished, has_others, mut reminders, reported, .. } = self;
         if interrupt::received().is_some() && !unfinished.is_empty() && !is_driven_elsewhere {
             report!("flow: {}", stopped::message_of_all(&unfinished));
         }
         // Executions whose end was just reported are not tracked, unless the terminal was closed: nobody has seen it. An end that another
         // command has left meanwhile is reported by the next one.
         let reported = if interrupt::received() == Some(Exit::HungUp) { Vec::new() } else { reported };
-        let said_needs_ms = Some(reminders.into_said_ms());
+        let said_needs_ms = reminders.take_changed();
         let request = TrackUnfinishedRequest { ids: listed, reported, keeps_ended: true, said_needs_ms };
         handle.call::<TrackUnfinished>(request).await?;
         // As in `flow run`, what ended after a signal has its own exit code.

@@ -38,8 +38,8 @@ impl Reminders {
     }
 
     /// Whether a line is due about an execution that is not resumed, for a reason of this kind. `is_said`: a line is printed in any case.
-    /// A reason stays known while other commands can resume the execution: it is new once the execution has proceeded, which the number of
-    /// its last event tells.
+    /// A reason stays known while other commands can resume the execution: it is new once the execution has proceeded, which changes the
+    /// number of its last event.
     pub fn is_refusal_due(&mut self, (id, last_event): (&str, u64), kind: &str, is_said: bool) -> bool {
         let at = format!("{id} at");
         if self.said_ms.get(&at) != Some(&last_event) {
@@ -68,7 +68,8 @@ impl Reminders {
     }
 
     /// The times to store.
-    pub fn into_said_ms(self) -> BTreeMap<String, u64> {
+    #[cfg(test)]
+    fn into_said_ms(self) -> BTreeMap<String, u64> {
         self.said_ms
     }
 }

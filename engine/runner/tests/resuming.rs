@@ -6,7 +6,8 @@ use super::*;
 use crate::{machine::Reentry, step::Registries};
 
 /// Steps that depend on the environment: in `old` every call fails for credentials, in `hangs` no call answers, `elsewhere` is another
-/// process's, in `uncompared` a step that has begun finds that this process cannot act, and in any other the name of the environment is the output. `test:slow` acts everywhere.
+/// process's, in `uncompared` a step that has begun finds that this process cannot act, and in any other the name of the environment is the
+/// output. `test:slow` acts everywhere.
 struct Environments;
 
 #[async_trait]
