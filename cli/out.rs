@@ -10,7 +10,10 @@ use std::{
     },
 };
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    termios::tcgetpgrp,
+};
 
 use crate::ui::{block, screen::printed};
 
@@ -90,6 +93,12 @@ pub fn has_no_reader() -> bool {
         CLOSED.store(true, Ordering::Relaxed);
     }
     is_closed()
+}
+
+/// Whether standard output is the controlling terminal of this process: only that one reports its foreground process group.
+pub fn is_controlling_terminal() -> bool {
+    let out = std::io::stdout();
+    out.is_terminal() && tcgetpgrp(&out).is_ok()
 }
 
 /// Whether the other end of a pipe, a socket or a terminal is closed.

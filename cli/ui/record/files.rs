@@ -10,10 +10,9 @@ use std::{
 use rustix::{
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     io::Errno,
-    termios::tcgetpgrp,
 };
 
-use crate::ui::json;
+use crate::{out, ui::json};
 
 /// The names of standard output.
 const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
@@ -30,13 +29,11 @@ pub fn is_standard_output(file: &Path) -> bool {
 }
 
 fn is_terminal_of_output(file: &Path) -> bool {
-    let out = io::stdout();
-    if !out.is_terminal() {
-        return false;
-    }
-    // Only the controlling terminal reports its foreground process group.
     if file == Path::new(CONTROLLING_TERMINAL) {
-        return tcgetpgrp(&out).is_ok();
+        return out::is_controlling_terminal();
+    }
+    if !io::stdout().is_terminal() {
+        return false;
     }
     let device = |file: &Path| fs::metadata(file).ok().filter(|file| file.file_type().is_char_device());
     match (device(file), device(Path::new("/dev/stdout"))) {
