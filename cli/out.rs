@@ -10,10 +10,7 @@ use std::{
     },
 };
 
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    termios::tcgetpgrp,
-};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::ui::{block, screen::printed};
 
@@ -93,12 +90,6 @@ pub fn has_no_reader() -> bool {
         CLOSED.store(true, Ordering::Relaxed);
     }
     is_closed()
-}
-
-/// Whether standard output is the controlling terminal of this process: only that one reports its foreground process group.
-pub fn is_controlling_terminal() -> bool {
-    let out = std::io::stdout();
-    out.is_terminal() && tcgetpgrp(&out).is_ok()
 }
 
 /// Whether the other end of a pipe, a socket or a terminal is closed.

@@ -25,6 +25,7 @@ use std::{
 use rustix::process::{Signal, getpid, kill_process};
 
 use drawn::{Block, Terminal};
+pub use keyboard::is_controlling_terminal;
 
 static BLOCK: Mutex<Block> = Mutex::new(Block::new());
 /// Whether the terminal's size has changed since the last drawing, also if it is the same again.

@@ -25,6 +25,12 @@ pub fn is_in_foreground() -> bool {
     !out.is_terminal() || tcgetpgrp(&out).map_or(true, |group| group == getpgrp())
 }
 
+/// Whether standard output is the controlling terminal of this process: only that one reports its foreground process group.
+pub fn is_controlling_terminal() -> bool {
+    let out = std::io::stdout();
+    out.is_terminal() && tcgetpgrp(&out).is_ok()
+}
+
 /// Stops showing what is typed on the terminal on which this process draws, wherever its standard input is from.
 pub fn silence() {
     let mut silenced = SILENCED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,7 +12,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{out, ui::json};
+use crate::ui::{block, json};
 
 /// The names of standard output.
 const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
@@ -30,7 +30,7 @@ pub fn is_standard_output(file: &Path) -> bool {
 
 fn is_terminal_of_output(file: &Path) -> bool {
     if file == Path::new(CONTROLLING_TERMINAL) {
-        return out::is_controlling_terminal();
+        return block::is_controlling_terminal();
     }
     if !io::stdout().is_terminal() {
         return false;
