@@ -1,5 +1,7 @@
 //! Finds the execution that the user names, and its home.
 
+use std::collections::BTreeSet;
+
 use api::flow::{
     Answerer, FindExecutions, FindRequest, FindResponse, LATEST, ListExecutions, ListRequest, ListResponse, Needs,
 };
@@ -247,14 +249,24 @@ pub fn if_pruned(id: &str, error: CliError) -> CliError {
     }
 }
 
-/// The error for a text that matches no execution, or several.
+/// The error for a text that matches no execution, or several. Executions of several state machines of AWS Step Functions can have one name.
 pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHeader>) -> CliError {
-    let names: Vec<_> = matches.map(|header| header.id.as_str()).collect();
+    let found: Vec<_> = matches.collect();
+    let names: BTreeSet<_> = found.iter().map(|header| &header.id).collect();
+    let share_a_name = names.len() < found.len();
+    let name = |header: &&ExecutionHeader| match share_a_name {
+        true => format!("{}:{}", header.workflow, header.id),
+        false => header.id.clone(),
+    };
+    let names: Vec<_> = found.iter().map(name).collect();
     match names.as_slice() {
         [] => CliError::not_found(format!("there is no execution named '{wanted}'"))
             .hint(format!("flow status{OPTIONS} lists all")),
-        _ => CliError::not_found(format!("'{wanted}' matches several executions: {}", names.join(", ")))
-            .hint("give more characters of the id"),
+        [first, ..] => CliError::not_found(format!("'{wanted}' matches several executions: {}", names.join(", ")))
+            .hint(match share_a_name {
+                true => format!("name the state machine too, as in {first}"),
+                false => "give more characters of the id".to_owned(),
+            }),
     }
 }
 
@@ -347,5 +359,16 @@ mod tests {
         assert!(real > of(&rehearsed), "it began later, although its clock shows less");
         let ended = of(&header(9_000_000, "w-1"));
         assert!(ended < of(&rehearsed) && ended < real, "the world has ended: {ended:?}");
+    }
+
+    #[test]
+    fn executions_of_one_name_are_told_apart_by_their_state_machines() {
+        let header = |workflow: &str, id: &str| ExecutionHeader::new(id, workflow, Arc::default());
+        let (one, two, other) = (header("sig", "two"), header("wp", "two"), header("wp", "twofold"));
+        let error = no_single("two", [&one, &two].into_iter());
+        assert!(error.message.ends_with("sig:two, wp:two"), "{}", error.message);
+        assert_eq!(error.hint.as_deref(), Some("name the state machine too, as in sig:two"));
+        let error = no_single("two", [&one, &other].into_iter());
+        assert!(error.message.ends_with(": two, twofold"), "{}", error.message);
     }
 }
