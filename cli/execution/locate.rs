@@ -249,7 +249,8 @@ pub fn if_pruned(id: &str, error: CliError) -> CliError {
     }
 }
 
-/// The error for a text that matches no execution, or several. Executions of several state machines of AWS Step Functions can have one name.
+/// The error for a text that matches no execution, or several. Executions of several state machines of AWS Step Functions can have
+/// one name.
 pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHeader>) -> CliError {
     let found: Vec<_> = matches.collect();
     let names: BTreeSet<_> = found.iter().map(|header| &header.id).collect();
@@ -362,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn executions_of_one_name_are_told_apart_by_their_state_machines() {
+    fn executions_of_one_name_are_shown_with_their_state_machines() {
         let header = |workflow: &str, id: &str| ExecutionHeader::new(id, workflow, Arc::default());
         let (one, two, other) = (header("sig", "two"), header("wp", "two"), header("wp", "twofold"));
         let error = no_single("two", [&one, &two].into_iter());
