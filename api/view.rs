@@ -27,7 +27,7 @@ use serde_json::Value;
 pub use failure::Remedy;
 pub use idle::IdlePeriod;
 pub use map_progress::MapProgress;
-pub use paths::{is_inside, outer_paths};
+pub use paths::{is_inside, is_or_is_inside, outer_paths};
 pub use sections::{Section, sections};
 pub use state_status::{StateStatus, Wait};
 pub use time_left::{Durations, TimeLeft, Typical, TypicalItem, TypicalState};
@@ -220,7 +220,7 @@ impl View {
 
     /// The section that contains a state, and its index.
     pub fn section_of(&self, path: &str) -> Option<(usize, &Section)> {
-        let within = |section: &Section| path == section.path || is_inside(path, &section.path);
+        let within = |section: &Section| is_or_is_inside(path, &section.path);
         self.sections.iter().enumerate().find(|(_, section)| within(section))
     }
 

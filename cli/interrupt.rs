@@ -133,8 +133,9 @@ struct EndSignals {
 }
 
 impl EndSignals {
-    fn install() -> std::io::Result<Self> {
-        let (hangup, quit) = (unless_ignored(Signal::HUP)?, unless_ignored(Signal::QUIT)?);
+    /// `status`: that of this process.
+    fn install(status: &str) -> std::io::Result<Self> {
+        let (hangup, quit) = (unless_ignored(status, Signal::HUP)?, unless_ignored(status, Signal::QUIT)?);
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(EndSignals { hangup, quit, interrupt, terminate: signal(SignalKind::terminate())? })
     }
@@ -152,10 +153,9 @@ impl EndSignals {
     }
 }
 
-/// Installs a handler, unless the process has inherited that it ignores the signal: the handler would replace that.
-fn unless_ignored(number: Signal) -> std::io::Result<Option<unix::Signal>> {
-    let is_handled = std::fs::read_to_string(OWN_STATUS).is_ok_and(|status| is_not_ignored(&status, number));
-    is_handled.then(|| signal(SignalKind::from_raw(number.as_raw()))).transpose()
+/// Installs a handler, unless the process, by its `status`, has inherited that it ignores the signal: the handler would replace that.
+fn unless_ignored(status: &str, number: Signal) -> std::io::Result<Option<unix::Signal>> {
+    is_not_ignored(status, number).then(|| signal(SignalKind::from_raw(number.as_raw()))).transpose()
 }
 
 /// Waits for a signal; for ever for one that is ignored.
@@ -180,7 +180,9 @@ fn is_not_ignored(status: &str, signal: Signal) -> bool {
 /// # Errors
 /// The system refuses a handler.
 pub fn install() -> std::io::Result<()> {
-    let mut signals = EndSignals::install()?;
+    // Every command starts with this, so the file is read once. Without it nothing is known to be handled.
+    let status = std::fs::read_to_string(OWN_STATUS).unwrap_or_default();
+    let mut signals = EndSignals::install(&status)?;
     let mut file_too_large = signal(SignalKind::from_raw(SIGXFSZ))?;
     tokio::spawn(async move { while file_too_large.recv().await.is_some() {} });
     // The process was stopped, and the shell has printed below the tree: the next drawing goes below that.
@@ -191,7 +193,9 @@ pub fn install() -> std::io::Result<()> {
         }
     });
     for number in SILENT {
-        tokio::spawn(end_silently(unless_ignored(number)?, number));
+        if let Some(signal) = unless_ignored(&status, number)? {
+            tokio::spawn(end_silently(signal, number));
+        }
     }
     let mut asked_to_stop = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
     tokio::spawn(async move {
@@ -220,8 +224,8 @@ pub fn install() -> std::io::Result<()> {
 }
 
 /// Ends the process when a signal arrives, without a message.
-async fn end_silently(mut signal: Option<unix::Signal>, number: Signal) {
-    arrival(signal.as_mut()).await;
+async fn end_silently(mut signal: unix::Signal, number: Signal) {
+    arrival(Some(&mut signal)).await;
     briefly(|| ui::block::close(false));
     ui::block::restore_keyboard();
     std::process::exit(OF_SIGNAL + number.as_raw())

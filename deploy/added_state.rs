@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use engine::asl::STATE_NAME_CHARACTERS_MAX;
+
 /// The beginning of their names.
 const NAME: &str = "flow: keep the index of this iteration";
-/// The longest name of a state, in characters (Developer Guide, "Service quotas").
-const NAME_CHARACTERS_MAX: usize = 80;
 
 /// Whether the compiler added the state of this name.
 pub fn is_added_state(name: &str) -> bool {
@@ -19,7 +19,7 @@ pub(crate) fn added_state_name(map: &str, names: &mut BTreeSet<String>) -> Strin
     let mut number = 1_u64;
     loop {
         let suffix = if number == 1 { String::new() } else { format!(" {number}") };
-        let name: String = full.chars().take(NAME_CHARACTERS_MAX - suffix.len()).collect();
+        let name: String = full.chars().take(STATE_NAME_CHARACTERS_MAX - suffix.len()).collect();
         let name = name + &suffix;
         if names.insert(name.clone()) {
             return name;
@@ -43,7 +43,7 @@ mod tests {
         assert_eq!(names.len(), 4 + added.len(), "each is new: {added:?}");
         assert_eq!(added[0], format!("{taken} 2"));
         for name in added {
-            assert!(is_added_state(&name) && name.chars().count() <= NAME_CHARACTERS_MAX, "{name}");
+            assert!(is_added_state(&name) && name.chars().count() <= STATE_NAME_CHARACTERS_MAX, "{name}");
         }
         assert!(!is_added_state("Each") && !is_added_state(&one));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use engine::asl::{Diagnostic, machines_inside, pointer::below};
+use engine::asl::{Diagnostic, machines_inside, next_states, pointer::below};
 use serde_json::Value;
 
 use crate::{
@@ -167,7 +167,7 @@ fn machine_size(machine: &Value, counting: Counting) -> Size {
 /// The size of the shortest way from one state to each other state, both included.
 fn reached<'d>(machine: &'d Value, start: &'d str, with_catch: bool) -> BTreeMap<&'d str, Size> {
     let sizes: BTreeMap<&str, (Size, Vec<&str>)> = states_of(machine)
-        .map(|(name, state)| (name.as_str(), (state_size(state, Counting::Fewest), next_of(state, with_catch))))
+        .map(|(name, state)| (name.as_str(), (state_size(state, Counting::Fewest), next_states(state, with_catch))))
         .collect();
     let mut reached = BTreeMap::new();
     let Some((own, _)) = sizes.get(start) else { return reached };
@@ -190,17 +190,10 @@ fn reached<'d>(machine: &'d Value, start: &'d str, with_catch: bool) -> BTreeMap
     reached
 }
 
-/// The states to which a state may lead.
-fn next_of(state: &Value, with_catch: bool) -> Vec<&str> {
-    let list = |field: &str| state[field].as_array().into_iter().flatten();
-    let rules = list("Choices").chain(list("Catch").filter(|_| with_catch)).map(|rule| &rule["Next"]);
-    [&state["Next"], &state["Default"]].into_iter().chain(rules).filter_map(Value::as_str).collect()
-}
-
 /// A warning for each transition that closes a loop.
 fn loops(machine: &Value, pointer: &str) -> Vec<Diagnostic> {
     let states: BTreeMap<&str, Vec<&str>> =
-        states_of(machine).map(|(name, state)| (name.as_str(), next_of(state, true))).collect();
+        states_of(machine).map(|(name, state)| (name.as_str(), next_states(state, true))).collect();
     let (mut done, mut open) = (BTreeSet::new(), BTreeSet::new());
     let mut found = Vec::new();
     // A path of states, each with the number of its transitions that were followed.

@@ -21,6 +21,8 @@ pub(crate) use budget::Budget;
 pub use choice::{Comparison, ComparisonError};
 pub(crate) use choice::{NOT_A_TIMESTAMP, parse_timestamp};
 pub(crate) use evaluation_time::EvaluationTime;
+#[cfg(test)]
+pub(crate) use evaluation_time::tests::Stopwatch;
 pub use evaluator::{Evaluator, InThisThread};
 pub use intrinsic::{Intrinsic, IntrinsicError, IntrinsicErrorKind};
 pub use jsonata::{

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
-    asl::{each_state, machines_inside},
+    asl::{each_state, machines_inside, next_states},
     machine::{FrameRow, FrameState},
 };
 use serde_json::Value;
@@ -110,7 +110,8 @@ impl<'d> Reachability<'d> {
                 continue;
             }
             for state in self.named(&name) {
-                to_enter.extend(targets(state).chain(inside(state)).map(str::to_owned));
+                let next = next_states(state, true).into_iter();
+                to_enter.extend(next.chain(inside(state)).map(str::to_owned));
             }
         }
     }
@@ -123,19 +124,12 @@ impl<'d> Reachability<'d> {
     /// Adds what can follow the state of this name, and the state itself if it may be retried.
     fn leave(&mut self, name: &str) {
         for state in self.named(name) {
-            targets(state).for_each(|target| self.enter(target));
+            next_states(state, true).into_iter().for_each(|next| self.enter(next));
             if state.get("Retry").is_some() {
                 self.enter(name);
             }
         }
     }
-}
-
-/// The names of the states that can follow a state.
-fn targets(state: &Value) -> impl Iterator<Item = &str> {
-    let rules = ["Choices", "Catch"].into_iter().flat_map(move |rules| state[rules].as_array().into_iter().flatten());
-    let of_rules = rules.filter_map(|rule| rule["Next"].as_str());
-    ["Next", "Default"].into_iter().filter_map(move |field| state[field].as_str()).chain(of_rules)
 }
 
 /// The names of the first states of the machines inside a state.

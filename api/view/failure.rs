@@ -6,7 +6,7 @@ use engine::{
     step::{ErrorClass, error_names},
 };
 
-use super::{StateStatus, StateView, View, is_inside, paths::PathRange};
+use super::{StateStatus, StateView, View, is_inside, is_or_is_inside, paths::PathRange};
 use crate::{
     REFUSED,
     flow::{REJECTED, rejected_by},
@@ -155,7 +155,7 @@ impl View {
     /// Called when a `Retry` or `Catch` handles the failure of a state, or the state exits or starts again: the states inside it are
     /// abandoned.
     pub(super) fn abandon_inner_states(&mut self, path: &str, at_ms: u64) {
-        let is_handled = |failed: &String| failed == path || is_inside(failed, path);
+        let is_handled = |failed: &String| is_or_is_inside(failed, path);
         if self.unhandled_failure.as_ref().is_some_and(is_handled) {
             self.unhandled_failure = None;
         }

@@ -7,6 +7,11 @@ pub fn is_inside(path: &str, outer: &str) -> bool {
     path.strip_prefix(outer).is_some_and(|rest| rest.starts_with(['/', '[']))
 }
 
+/// Whether a state's path is that of another state or inside it.
+pub fn is_or_is_inside(path: &str, outer: &str) -> bool {
+    path == outer || is_inside(path, outer)
+}
+
 /// The paths that a path is inside, as [`is_inside`] says, the shortest first. There may be no state with such a path.
 pub fn outer_paths(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices(['/', '[']).map(move |(at, _)| &path[..at])
@@ -50,5 +55,14 @@ mod tests {
         let inside: Vec<&str> = range.into_iter().filter(|path| is_inside(path, "Map")).collect();
         assert_eq!(inside, ["Map/T", "Map[0]/T", "Map[10]/T"]);
         assert_eq!(sorted.range::<str, _>(PathRange::beginning_with("")).count(), paths.len());
+    }
+
+    #[test]
+    fn a_state_is_inside_the_state_whose_branch_or_iteration_has_it() {
+        for (path, expected) in
+            [("Both", true), ("Both[0]/Ask", true), ("Both/Ask", true), ("Bother", false), ("Ask", false)]
+        {
+            assert_eq!(is_or_is_inside(path, "Both"), expected, "{path}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The steps that run a program of this machine.
 
 /// Their `Resource`s. Their arguments `Program`, `Arguments`, `Input`, `Environment` and `Folder` are the same.
-pub(super) const RUN_PROGRAMS: [&str; 2] = ["flow:process:run", "flow:wait:program"];
+pub const RUN_PROGRAMS: [&str; 2] = ["flow:process:run", "flow:wait:program"];
 
 /// Whether a `Resource` is one of them, or its activity in a definition that `flow deploy` compiled.
 pub(super) fn runs_program(resource: &str) -> bool {

@@ -337,7 +337,7 @@ async fn deploy(
         question::consent(Asked::Change, format!("Change {}? [y/N] ", counted(changed, "resource"))).await?;
     }
     let name = wanted.name.clone();
-    proposed::remember_worker_variables(checks::worker_variables(source.definition));
+    proposed::remember_worker_variables(|| checks::worker_variables(source.definition));
     // Without a step of flow, no worker is needed.
     let worker = proposed::worker_command().filter(|_| !wanted.compiled.activities.is_empty());
     let mut made = |change: &DeploymentChange| print(global, "changed", change);

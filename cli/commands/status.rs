@@ -90,7 +90,7 @@ pub async fn run(global: &Global, arguments: StatusArguments) -> Result<Exit, Cl
 /// Shows one execution, or its states with a name or path.
 async fn show(global: &Global, handle: Handle, id: &str, state: Option<&str>) -> Result<Exit, CliError> {
     let status = handle.describe(id, false).await?;
-    remember_worker_variables(worker_variables(&status.definition));
+    remember_worker_variables(|| worker_variables(&status.definition));
     let now_ms = clock::of(handle.home()).now_ms();
     let lines = match state {
         Some(name) => {

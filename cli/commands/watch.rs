@@ -72,7 +72,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let mut outage = Outage::of(handle, id, watch.no_wait).await;
     let before = outage.describe(handle, true).await?;
     let known_sequence = before.execution.last_sequence;
-    remember_worker_variables(worker_variables(&before.definition));
+    remember_worker_variables(|| worker_variables(&before.definition));
     let mut view = before.view.clone();
     let shown_before = view.last_sequence;
     let clock = clock::of(handle.home());
@@ -178,7 +178,7 @@ async fn stop_driving(
 ) -> Result<(), CliError> {
     if !watch.is_one_of_many {
         display.clear();
-        say_that_it_stops(handle, view, called).await;
+        say_that_it_stops(handle, view).await;
     }
     let shown: &[String] = if watch.is_one_of_many { &[] } else { called };
     drain(handle, view, shown, display).await;
@@ -204,8 +204,8 @@ async fn show_rest(handle: &Handle, view: &mut View, display: &mut Display) -> R
     }
 }
 
-/// After a signal, prints what happens next and how to stop immediately. `called`: the states whose calls are in flight.
-async fn say_that_it_stops(handle: &Handle, view: &View, called: &[String]) {
+/// After a signal, prints what happens next and how to stop immediately.
+async fn say_that_it_stops(handle: &Handle, view: &View) {
     let id = &view.id;
     match handle.owner_elsewhere().await {
         Some(owner) => {
@@ -213,10 +213,8 @@ async fn say_that_it_stops(handle: &Handle, view: &View, called: &[String]) {
             interrupt::at_second_signal(format!("stopped watching; {id} continues in {owner}"));
             report!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
         }
-        None => {
-            interrupt::at_second_signal(stopped::message_at_once(view, called));
-            report!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quote_name(id))
-        }
+        // What a second signal says was set before.
+        None => report!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quote_name(id)),
     }
 }
 

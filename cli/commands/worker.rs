@@ -8,6 +8,7 @@ use serde_json::json;
 use steps::{LocalSettings, step_functions::StepFunctions};
 
 use crate::{
+    checks::RUN_PROGRAMS,
     clock,
     environments::{self, Environments, Location, Pinned},
     exit::{CliError, Exit},
@@ -64,11 +65,7 @@ struct Setting {
 }
 
 const SETTINGS: [Setting; 3] = [
-    Setting {
-        variable: "FLOW_PROGRAMS",
-        is_set: |settings| !settings.programs.is_empty(),
-        steps: &["flow:process:run", "flow:wait:program"],
-    },
+    Setting { variable: "FLOW_PROGRAMS", is_set: |settings| !settings.programs.is_empty(), steps: &RUN_PROGRAMS },
     Setting {
         variable: "FLOW_FILES",
         is_set: |settings| settings.files.is_some(),

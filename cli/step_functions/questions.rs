@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use api::{
     Fault, flow,
-    view::{StateStatus, View, Wait, is_inside},
+    view::{StateStatus, View, Wait, is_or_is_inside},
 };
 use engine::{
     journal::{EntryContent, HistoryEventDetails as Details, state_path},
@@ -62,11 +62,6 @@ struct Asking {
     token: String,
     /// The object or array that contains the token.
     beside: Value,
-}
-
-/// Whether a state is another one or inside it, by their paths.
-fn is_or_is_inside(path: &str, outer: &str) -> bool {
-    path == outer || is_inside(path, outer)
 }
 
 /// The Tasks of an execution that were called and have not ended, in the order of their calls.
@@ -363,6 +358,18 @@ mod tests {
     use super::*;
     use crate::step_functions::history::History;
 
+    /// An event of the state Ask.
+    fn event(id: u64, kind: &str, data: &Value) -> RemoteEvent {
+        RemoteEvent {
+            id,
+            previous_id: id - 1,
+            kind: kind.to_owned(),
+            name: Some("Ask".to_owned()),
+            data: Some(data.to_string()),
+            ..RemoteEvent::default()
+        }
+    }
+
     /// An execution whose Task has these fields beside its token.
     fn asking(fields: Value) -> CachedExecution {
         let parameters = |token: &str, value: &str| {
@@ -372,14 +379,7 @@ mod tests {
         };
         let task = json!({ "Type": "Task", "Parameters": parameters("token.$", "$$.Task.Token"), "End": true });
         let definition = json!({ "StartAt": "Ask", "States": { "Ask": task } });
-        let event = |id: u64, kind: &str| RemoteEvent {
-            id,
-            previous_id: id - 1,
-            kind: kind.to_owned(),
-            name: Some("Ask".to_owned()),
-            data: Some(parameters("token", "T").to_string()),
-            ..RemoteEvent::default()
-        };
+        let event = |id: u64, kind: &str| event(id, kind, &parameters("token", "T"));
         let mut history = History::new(&definition);
         history.add(&[event(1, "TaskStateEntered"), event(2, "TaskScheduled"), event(3, "TaskSubmitted")]);
         CachedExecution { arn: String::new(), definition, history, shown: 0 }
@@ -420,14 +420,7 @@ mod tests {
         let question = json!({ "Prompt": "Go?", "Choices": ["now", "tonight"], "Fields": fields });
         let ask = json!({ "Type": "Task", "Resource": flow::APPROVAL, "Parameters": question, "End": true });
         let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask } });
-        let event = |id: u64, kind: &str| RemoteEvent {
-            id,
-            previous_id: id - 1,
-            kind: kind.to_owned(),
-            name: Some("Ask".to_owned()),
-            data: Some(question.to_string()),
-            ..RemoteEvent::default()
-        };
+        let event = |id: u64, kind: &str| event(id, kind, &question);
         let mut history = History::new(&definition);
         history.add(&[event(1, "TaskStateEntered"), event(2, "TaskScheduled"), event(3, "TaskStarted")]);
         let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
@@ -438,14 +431,5 @@ mod tests {
         let asked = crate::ui::summary::needs(&view, true, 0).join("\n");
         let command = format!("in the home of the server:   flow approve {arn} Ask --choice … --set ticket=…");
         assert!(asked.contains("Go?") && asked.contains(&command) && !asked.contains("check"), "{asked}");
-    }
-
-    #[test]
-    fn a_state_is_inside_the_state_whose_branch_or_iteration_has_it() {
-        for (path, expected) in
-            [("Both", true), ("Both[0]/Ask", true), ("Both/Ask", true), ("Bother", false), ("Ask", false)]
-        {
-            assert_eq!(is_or_is_inside(path, "Both"), expected, "{path}");
-        }
     }
 }

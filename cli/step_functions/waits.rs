@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::view::{StateStatus, StateView, View, is_inside};
+use api::view::{StateStatus, StateView, View, is_or_is_inside};
 use engine::{
     asl::{self, StateKind, TemplateData, Wait, each_state, find_state},
     journal::{EntryContent, HistoryEventDetails as Details, StateType, state_path},
@@ -116,7 +116,7 @@ fn scope_of(known: &CachedExecution, state: &StateView) -> Option<(Arc<Value>, M
                     found = Some((input.clone(), visible(&assigned, &event.frame)));
                 } else if matches!(state_type, StateType::Parallel | StateType::Map) {
                     // The frames inside it begin again, without variables of their own.
-                    assigned.retain(|(frame, _)| *frame != path && !is_inside(frame, &path));
+                    assigned.retain(|(frame, _)| !is_or_is_inside(frame, &path));
                 }
             }
             Details::StateExited { assigned_variables: Some(variables), .. } => {
@@ -130,7 +130,7 @@ fn scope_of(known: &CachedExecution, state: &StateView) -> Option<(Arc<Value>, M
 
 /// The variables of a frame and of the frames around it; of one name, that of the innermost frame, assigned last.
 fn visible(assigned: &[(&str, &Map<String, Value>)], frame: &str) -> Map<String, Value> {
-    let is_around = |outer: &str| outer.is_empty() || frame == outer || is_inside(frame, outer);
+    let is_around = |outer: &str| outer.is_empty() || is_or_is_inside(frame, outer);
     let mut around: Vec<_> = assigned.iter().filter(|(outer, _)| is_around(outer)).collect();
     // A stable sort: of one frame, later assignments stay last.
     around.sort_by_key(|(outer, _)| outer.len());

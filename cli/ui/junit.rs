@@ -2,7 +2,7 @@
 //!
 //! The elements and attributes are those that Jenkins' xUnit schema and GitLab read: `testsuite`, `testcase`, `failure`, `skipped`.
 
-use api::view::{StateStatus, StateView, View, is_inside};
+use api::view::{StateStatus, StateView, View, is_or_is_inside};
 use engine::journal::ErrorAndCause;
 
 use super::{
@@ -62,7 +62,7 @@ fn case(view: &View, path: &str, name: &str) -> Case {
         }
         _ => {}
     }
-    let failed = view.failed_state().filter(|failed| failed.path == path || is_inside(&failed.path, path));
+    let failed = view.failed_state().filter(|failed| is_or_is_inside(&failed.path, path));
     match failed.zip(view.failure.as_ref()) {
         Some((failed, ErrorAndCause { error, cause })) => {
             let text = format!("{}\n{}", title(view, &failed.path), error_and_cause(error, cause));

@@ -9,7 +9,7 @@ mod row;
 
 use std::collections::HashMap;
 
-use api::view::{MapProgress, StateStatus, StateView, StepChange, Typical, View, is_inside};
+use api::view::{MapProgress, StateStatus, StateView, StepChange, Typical, View, is_inside, is_or_is_inside};
 use engine::{journal::StateType, machine::ExecutionStatus, step::Approval};
 
 pub use below::{tree_with_last_line, tree_with_questions};
@@ -213,7 +213,7 @@ fn rows(shown: &Shown) -> Vec<Row> {
 
 fn section_row(shown: &Shown, state: &StateView, contents: &Contents<'_>) -> Row {
     let Shown { view, now_ms, .. } = *shown;
-    let within = |path: &str| path == state.path || is_inside(path, &state.path);
+    let within = |path: &str| is_or_is_inside(path, &state.path);
     let asks =
         |active: &&StateView| matches!(&active.status, StateStatus::Waiting(wait) if wait.instructions.is_some());
     let needs_you = contents.active.iter().any(asks);

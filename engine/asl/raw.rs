@@ -62,6 +62,13 @@ pub fn machines_inside(state: &Value) -> Vec<(&Value, String)> {
     branches.chain(processors).collect()
 }
 
+/// The names of the states to which a state may lead; with `with_catch` also those of its `Catch` rules.
+pub fn next_states(state: &Value, with_catch: bool) -> Vec<&str> {
+    let list = |field: &str| state[field].as_array().into_iter().flatten();
+    let rules = list("Choices").chain(list("Catch").filter(|_| with_catch)).map(|rule| &rule["Next"]);
+    [&state["Next"], &state["Default"]].into_iter().chain(rules).filter_map(Value::as_str).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

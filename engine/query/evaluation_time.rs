@@ -30,13 +30,14 @@ impl EvaluationTime {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
     use crate::query::{SandboxAnswer, SandboxRequest};
 
-    struct Stopwatch(AtomicU64);
+    /// Real time that a test sets, in milliseconds.
+    pub(crate) struct Stopwatch(pub(crate) AtomicU64);
 
     impl Evaluator for Stopwatch {
         fn elapsed_ms(&self) -> u64 {

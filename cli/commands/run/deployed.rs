@@ -61,7 +61,7 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
         }
         return Ok(Exit::Success);
     }
-    proposed::remember_worker_variables(checks::worker_variables(plan.definition.value()));
+    proposed::remember_worker_variables(|| checks::worker_variables(plan.definition.value()));
     consent::ask(plan, arguments).await?;
     // `Executions` finds an execution fastest if its name begins with that of its state machine.
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));

@@ -68,19 +68,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::query::{InThisThread, SandboxAnswer, SandboxRequest};
-
-    struct Stopwatch(AtomicU64);
-
-    impl Evaluator for Stopwatch {
-        fn elapsed_ms(&self) -> u64 {
-            self.0.load(Ordering::Relaxed)
-        }
-
-        fn sandboxed(&self, _: &SandboxRequest<'_>) -> Option<SandboxAnswer> {
-            None
-        }
-    }
+    use crate::query::{InThisThread, Stopwatch};
 
     #[test]
     fn events_work_and_time_spend_the_budget() {
