@@ -17,6 +17,7 @@ mod history;
 mod host;
 mod integrations;
 mod locks;
+mod long_reads;
 mod machine_cache;
 mod machine_deletion;
 mod malformed;
@@ -51,6 +52,7 @@ pub use fault::{
 pub use flow::{NAME_CHARACTERS_MAX, id_problem, state_machine_name};
 pub use host::{Host, OwnerDescription, OwnerKind};
 pub use integrations::INTEGRATIONS;
+pub use long_reads::is_long_read;
 pub use operation::{Operation, StreamOperation};
 pub use records::documents_of;
 

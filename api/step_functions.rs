@@ -23,6 +23,10 @@ macro_rules! operations {
             }
         )*
 
+        /// The targets of all operations.
+        #[cfg(test)]
+        pub(crate) const NAMES: &[&str] = &[$($name::NAME),*];
+
         /// Answers an operation by its name.
         pub(crate) async fn answer(api: &Api, operation: &str, input: &[u8]) -> Answer {
             match operation {

@@ -5,6 +5,7 @@ pub mod client;
 mod connections;
 pub mod guard;
 mod lines;
+mod readers;
 mod request_body;
 mod response;
 pub mod server;

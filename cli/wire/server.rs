@@ -19,6 +19,7 @@ use super::{
     connections::{self, Answers},
     guard::Guard,
     lines::WireLine,
+    readers::Readers,
     request_body,
     response::{fault_response, json_response},
     socket::Socket,
@@ -45,26 +46,30 @@ pub enum Transport {
 pub struct Served {
     api: Arc<Api>,
     transport: Transport,
+    readers: Arc<Readers>,
     closing: watch::Receiver<bool>,
 }
 
 /// Closes every listener that was created with its [`Served`].
-pub struct Closer(watch::Sender<bool>);
+pub struct Closer {
+    closing: watch::Sender<bool>,
+    readers: Arc<Readers>,
+}
 
 impl Closer {
     /// Creates a closer for new listeners.
     pub fn new() -> Self {
-        Closer(watch::Sender::new(false))
+        Closer { closing: watch::Sender::new(false), readers: Arc::default() }
     }
 
     /// Creates the answers of a listener.
     pub fn served(&self, api: Arc<Api>, transport: Transport) -> Served {
-        Served { api, transport, closing: self.0.subscribe() }
+        Served { api, transport, readers: self.readers.clone(), closing: self.closing.subscribe() }
     }
 
     /// Closes the listeners: requests in progress end, and no new ones are answered.
     pub fn close(&self) {
-        self.0.send_replace(true);
+        self.closing.send_replace(true);
     }
 }
 
@@ -150,28 +155,52 @@ async fn respond(served: &Served, headers: &HeaderMap, body: Body) -> Response {
         Ok(body) => body,
         Err(refused) => return refused,
     };
-    let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if let Some(operation) = target.strip_prefix(api::TARGET_PREFIX) {
-        return json_response(served.api.call(operation, &body.bytes).await);
+    let target = headers.get(TARGET).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    if let Some(refused) = refusal(served, headers, &target) {
+        return fault_response(&refused);
+    }
+    let (api, is_long_read) = (served.api.clone(), api::is_long_read(&target));
+    // The future owns what it needs, to be answered by another thread.
+    let answer = async move {
+        match target.strip_prefix(api::TARGET_PREFIX) {
+            Some(operation) => Ok(json_response(api.call(operation, &body.bytes).await)),
+            None => match api::flow::answer(&api, &target, &body.bytes).await {
+                None => Ok(fault_response(&unknown(&target))),
+                Some(Reply::One(answer)) => Ok(json_response(answer)),
+                Some(Reply::Many(items)) => Err(items),
+            },
+        }
+    };
+    let answer = if is_long_read { served.readers.answer(answer).await } else { Some(answer.await) };
+    match answer {
+        Some(Ok(response)) => response,
+        Some(Err(items)) if is_long_read => lines_response(served, served.readers.stream(items)),
+        Some(Err(items)) => lines_response(served, items),
+        None => fault_response(&Fault::new(api::INTERNAL_FAILURE, "the owner of the store did not answer")),
+    }
+}
+
+/// Why an operation of flow is not answered.
+fn refusal(served: &Served, headers: &HeaderMap, target: &str) -> Option<Fault> {
+    if target.starts_with(api::TARGET_PREFIX) {
+        return None;
     }
     if headers.contains_key(version::WIRE)
         && let Some(theirs) = version::incompatible(headers)
     {
         let message = format!("this owner speaks wire {}, the request wire {theirs}", version::CURRENT);
-        return fault_response(&Fault::new("IncompatibleVersion", message));
+        return Some(Fault::new("IncompatibleVersion", message));
     }
-    if served.transport == Transport::Network && api::flow::SOCKET_ONLY.contains(&target) {
+    let is_refused = served.transport == Transport::Network && api::flow::SOCKET_ONLY.contains(&target);
+    is_refused.then(|| {
         let message =
             format!("{target} is answered over the store's socket only: it acts for the user of this machine");
-        return fault_response(&Fault::new("AccessDeniedException", message));
-    }
-    match api::flow::answer(&served.api, target, &body.bytes).await {
-        None => {
-            fault_response(&Fault::new("UnknownOperationException", format!("There is no operation named {target}.")))
-        }
-        Some(Reply::One(answer)) => json_response(answer),
-        Some(Reply::Many(items)) => lines_response(served, items),
-    }
+        Fault::new("AccessDeniedException", message)
+    })
+}
+
+fn unknown(target: &str) -> Fault {
+    Fault::new("UnknownOperationException", format!("There is no operation named {target}."))
 }
 
 /// A line for each item, and lines that show that the owner is alive while there is none.
