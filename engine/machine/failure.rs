@@ -1,11 +1,13 @@
 //! Failures of states: retry, catch, or fail the frame.
 
+pub(super) mod retry;
+
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::{
-    ExecutionStatus, FrameId, FrameRow, FrameState, MapRunStatus, TOP_FRAME, retry,
+    ExecutionStatus, FrameId, FrameRow, FrameState, MapRunStatus, TOP_FRAME,
     state::{ExtraKind, Leaving},
     turn::Turn,
 };

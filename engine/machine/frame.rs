@@ -2,10 +2,12 @@
 //!
 //! A frame's row holds all that is needed to continue it. Nothing is replayed, so a wake costs the same however long the history is.
 
+mod frames;
 mod part;
 
 use std::{cell::OnceCell, sync::Arc};
 
+pub use frames::Frames;
 pub(super) use part::fits;
 pub(crate) use part::is_long;
 pub use part::{FrameWrite, Part, PartValue};

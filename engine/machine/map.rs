@@ -1,10 +1,26 @@
 //! Map: a frame for each iteration, at most `MaxConcurrency` at a time.
 
+mod calls;
+mod changes;
+mod child;
+mod csv;
+mod items;
+mod reader_answer;
+mod record;
+mod run;
+
 use std::sync::Arc;
+
+pub(super) use changes::ChangedRuns;
+pub use changes::{ChildEntries, MapRunChanges};
+pub(super) use items::context_of_item;
+pub(crate) use record::uuid_prefix;
+pub use record::{Child, ChildId, ChildStatus, Counts, MapRun, MapRunLimits, MapRunStatus, child_index, label};
 
 use serde_json::Value;
 
-use super::{FrameId, FrameRow, FrameState, MapRunStatus, Tolerated, items::Items, limits, scope::Extra, turn::Turn};
+use self::items::Items;
+use super::{FrameId, FrameRow, FrameState, Tolerated, limits, scope::Extra, turn::Turn};
 use crate::{
     asl::{Map, State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -60,7 +76,7 @@ impl Turn<'_> {
     }
 
     /// Starts the first iterations.
-    pub(super) fn begin_with_items(&mut self, id: FrameId, map: &Map, items: Items) -> Result<(), StepFailure> {
+    fn begin_with_items(&mut self, id: FrameId, map: &Map, items: Items) -> Result<(), StepFailure> {
         let limit = self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?.unwrap_or(0);
         let tolerated = self.tolerated(id, map)?;
         let Items { values, keyed } = items;
@@ -141,7 +157,7 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn new_iteration(&mut self, id: FrameId, index: u64, item: Arc<Value>) -> FrameId {
+    fn new_iteration(&mut self, id: FrameId, index: u64, item: Arc<Value>) -> FrameId {
         let FrameRow { path, state, .. } = &self.frame(id).row;
         let (slash, mut number) = (if path.is_empty() { "" } else { "/" }, itoa::Buffer::new());
         let path = [path, slash, state, "[", number.format(index), "]"].concat();
@@ -149,7 +165,7 @@ impl Turn<'_> {
     }
 
     /// The input of an iteration. The selector reads the Map's own input and variables, and the item in the context object.
-    pub(super) fn selected_item(
+    fn selected_item(
         &mut self,
         id: FrameId,
         child: FrameId,
@@ -205,7 +221,7 @@ impl Turn<'_> {
     }
 
     /// The failure of a distributed Map, if more iterations failed than it tolerates.
-    pub(super) fn threshold_exceeded(&mut self, id: FrameId) -> Option<StepFailure> {
+    fn threshold_exceeded(&mut self, id: FrameId) -> Option<StepFailure> {
         let FrameState::Map { items, failed, tolerated, .. } = &self.frame(id).row.frame_state else { return None };
         if !tolerated.is_exceeded(*failed, items.len()) {
             return None;
@@ -232,7 +248,7 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn map_succeeded(&mut self, id: FrameId, state: &State, map: &Map, result: Value) {
+    fn map_succeeded(&mut self, id: FrameId, state: &State, map: &Map, result: Value) {
         let line = self.frame(id).row.last_event_id;
         if map.distributed {
             // AWS also counts results as written if they are the state's output (recorded).

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{FrameId, items::context_of_item, limits, turn::Turn};
+use super::{FrameId, limits, map::context_of_item, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, ScopeReferences, StateKind, Template, TemplateData, evaluate_within},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
@@ -32,6 +32,11 @@ pub(super) fn timestamp(epoch_ms: u64) -> String {
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
         .map_or_else(String::new, |time| format!("{time:.3}"))
+}
+
+/// A value as AWS shows it in a message: a string without quotes.
+pub(super) fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 impl Turn<'_> {

@@ -1,5 +1,10 @@
 //! Enters, executes and leaves states.
 
+mod choice;
+mod data;
+mod parallel;
+mod wait;
+
 use std::sync::Arc;
 
 use serde_json::Value;

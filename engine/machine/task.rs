@@ -1,12 +1,20 @@
 //! Task states: the call, its polls and its deadline.
 
+mod awaited;
+pub(super) mod early_signal;
+mod token_wait;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{
-    Command, FrameId, FrameState, Heartbeat, Parked, StepAnswer, StepCall, Waiting, limits, retry, scope::Extra,
-    state::Leaving, turn::Turn, wait::shown,
+    Command, FrameId, FrameState, Heartbeat, Parked, StepAnswer, StepCall, Waiting,
+    failure::retry,
+    limits,
+    scope::{Extra, shown},
+    state::Leaving,
+    turn::Turn,
 };
 use crate::{
     asl::{State, StateKind, Task, Template},

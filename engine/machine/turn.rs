@@ -9,7 +9,7 @@ mod output;
 use std::{collections::VecDeque, sync::Arc};
 
 use self::{budget::TurnBudget, output::Output};
-use super::{Execution, ExecutionHeader, ExecutionStatus, FrameId, FrameState, Reentry, limits, runs::ChangedRuns};
+use super::{Execution, ExecutionHeader, ExecutionStatus, FrameId, FrameState, Reentry, limits, map::ChangedRuns};
 use crate::{
     asl::StateKind,
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},

@@ -1,6 +1,6 @@
 //! An answer that is given before its Task waits is neither lost, nor applied to another state, nor applied twice.
 
-use crate::machine::early_signal::EARLY_SIGNALS_MAX;
+use crate::machine::task::early_signal::EARLY_SIGNALS_MAX;
 use serde_json::json;
 
 use super::*;

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::{FrameId, scope::Extra, state::Leaving, turn::Turn};
+use super::Leaving;
 use crate::{
     asl::{ChoiceRule, Condition, EvaluationFailure, ScopeReferences, State, Template},
     journal::StepFailure,
+    machine::{FrameId, scope::Extra, turn::Turn},
     query::Budget,
 };
 

@@ -1,6 +1,6 @@
 //! Tasks that wait for the end of another execution.
 
-use super::turn::Turn;
+use crate::machine::turn::Turn;
 
 impl Turn<'_> {
     /// Polls the Tasks that wait for an execution which has ended or paused.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Execution, ExecutionStatus, FrameId, FrameRow, FrameState, limits, turn::Turn};
 use crate::{
     asl::{StateKind, StateMachine},
     journal::{ErrorAndCause, Note, Signaller, StepFailure},
+    machine::{Execution, ExecutionStatus, FrameId, FrameRow, FrameState, limits, turn::Turn},
 };
 
 /// The most early signals that one execution stores.
@@ -205,7 +205,7 @@ impl Turn<'_> {
     }
 
     /// Removes the answer that is stored for a Task with this name or path.
-    pub(super) fn withdraw_signal(&mut self, state: &str, by: Signaller) {
+    pub fn withdraw_signal(&mut self, state: &str, by: Signaller) {
         let kept = self.execution.header.early_signals.iter().cloned();
         let (withdrawn, left): (Vec<_>, Vec<_>) = kept.partition(|signal| signal.state == state);
         if withdrawn.is_empty() {
@@ -233,7 +233,7 @@ impl Turn<'_> {
     }
 
     /// Drops the answers for a state that ends.
-    pub(super) fn drop_early_signals_of(&mut self, id: FrameId) {
+    pub fn drop_early_signals_of(&mut self, id: FrameId) {
         if !self.execution.header.early_signals.is_empty() {
             let dropped = self.take_early_signals(id, usize::MAX);
             self.note_dropped(dropped, "the state ended without it");
@@ -241,7 +241,7 @@ impl Turn<'_> {
     }
 
     /// Drops all early signals, because the execution ends.
-    pub(super) fn drop_all_early_signals(&mut self) {
+    pub fn drop_all_early_signals(&mut self) {
         if !self.execution.header.early_signals.is_empty() {
             let dropped = Arc::unwrap_or_clone(std::mem::take(&mut self.header().early_signals));
             self.early_signals_removed(dropped.iter().map(|signal| signal.number));

@@ -48,15 +48,15 @@ impl Frames {
     }
 
     /// Input and variables of a frame that has not entered its first state, or has left its last one. Thousands of frames share them.
-    pub(super) fn no_data(&self) -> (Arc<Value>, Arc<Map<String, Value>>) {
+    pub(in crate::machine) fn no_data(&self) -> (Arc<Value>, Arc<Map<String, Value>>) {
         (self.no_input.clone(), self.no_variables.clone())
     }
 
-    pub(super) fn insert(&mut self, frame: Frame) {
+    pub(in crate::machine) fn insert(&mut self, frame: Frame) {
         self.by_number.insert(frame.row.id, Box::new(frame));
     }
 
-    pub(super) fn remove(&mut self, id: FrameId) -> Option<Box<Frame>> {
+    pub(in crate::machine) fn remove(&mut self, id: FrameId) -> Option<Box<Frame>> {
         self.by_number.remove(&id)
     }
 }

@@ -4,8 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tolerated;
-use crate::{asl::LABEL_CHARACTERS_MAX, journal::JournalEntry};
+use crate::{asl::LABEL_CHARACTERS_MAX, machine::Tolerated};
 
 /// The record of a map run. Its size does not depend on the number of child executions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -153,37 +152,8 @@ pub struct Child {
     pub redriven_ms: Option<u64>,
 }
 
-/// Entries that a turn appended to the history of a child execution.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChildEntries {
-    /// The child execution.
-    pub id: ChildId,
-    /// The entries in order. The sequence of an entry is its event's id.
-    pub entries: Vec<JournalEntry>,
-}
-
-/// Changes of map runs and their child executions in a turn.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct MapRunChanges {
-    /// The numbers of map runs that began.
-    pub begun: Vec<u64>,
-    /// Map runs that changed, among them those that began.
-    pub runs: Vec<MapRun>,
-    /// Child executions that changed.
-    pub children: Vec<Child>,
-    /// Entries appended to the histories of child executions.
-    pub entries: Vec<ChildEntries>,
-}
-
 fn is_zero(number: &u32) -> bool {
     *number == 0
-}
-
-impl MapRunChanges {
-    /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        self.runs.is_empty() && self.children.is_empty() && self.entries.is_empty()
-    }
 }
 
 impl Counts {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map as Object, Value};
 
-use super::{super::items::Items, csv::records};
+use super::{csv::records, items::Items};
 use crate::asl::{InputType, ItemReader};
 
 /// The answer of a reader that followed a manifest or a listing.
@@ -17,7 +17,7 @@ struct Files {
 }
 
 /// The items, in the order of the files.
-pub(super) fn of(reader: &ItemReader, output: &Value) -> Result<Items, String> {
+pub(super) fn items(reader: &ItemReader, output: &Value) -> Result<Items, String> {
     match output {
         // The answer for a list of objects is an array already.
         Value::Array(items) => Ok(Items::of_array(items.clone())),
@@ -134,8 +134,8 @@ mod tests {
     fn the_files_of_a_manifest_are_read_one_after_the_other_with_its_columns() {
         let reader = reader(InputType::Csv { delimiter: b',', headers: None });
         let answer = json!({ "Columns": ["Bucket", "Key"], "Files": ["\"b\",\"k 1\"\n", "\"b\",\"k 2\"\n"] });
-        let rows = of(&reader, &answer).unwrap();
+        let rows = items(&reader, &answer).unwrap();
         assert_eq!(rows.values, [json!({ "Bucket": "b", "Key": "k 1" }), json!({ "Bucket": "b", "Key": "k 2" })]);
-        assert!(of(&reader, &json!(7)).is_err());
+        assert!(items(&reader, &json!(7)).is_err());
     }
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use serde_json::{Map as Object, Value, json};
 
-use super::{
-    FrameId, FrameState, MapRun, Tolerated, limits,
-    scope::{Extra, timestamp},
-    turn::Turn,
-    wait::shown,
-};
+use super::MapRun;
 use crate::{
     asl::{EvaluationFailure, ItemBatcher, Map, QueryLanguage, ResultWriter, Template, Transformation},
     journal::StepFailure,
+    machine::{
+        FrameId, FrameState, Tolerated, limits,
+        scope::{Extra, shown, timestamp},
+        turn::Turn,
+    },
 };
 
 /// The items of a Map.
@@ -37,7 +37,7 @@ impl Items {
 }
 
 /// `Map.Item` of the context object in an iteration. Source: Developer Guide, "Accessing execution data from the Context object".
-pub(super) fn context_of_item(index: u64, item: &Value, run: Option<&MapRun>) -> Value {
+pub(in crate::machine) fn context_of_item(index: u64, item: &Value, run: Option<&MapRun>) -> Value {
     let source = run.and_then(|run| run.source.as_deref()).unwrap_or("STATE_DATA");
     let pair = item.as_object().filter(|pair| pair.len() == 2 && run.is_some_and(|run| run.keyed));
     match pair.and_then(|pair| pair.get("Key").zip(pair.get("Value"))) {

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{
-    Child, ChildId, ChildStatus, Execution, FrameId, MapRunStatus, limits,
-    turn::{Turn, too_many_events},
+use super::{Child, ChildId, ChildStatus, MapRunStatus};
+use crate::{
+    journal::{EntryContent, ErrorAndCause, HistoryEvent, HistoryEventDetails, JournalEntry, StepFailure},
+    machine::{
+        Execution, FrameId, limits,
+        turn::{Turn, too_many_events},
+    },
 };
-use crate::journal::{EntryContent, ErrorAndCause, HistoryEvent, HistoryEventDetails, JournalEntry, StepFailure};
 
 impl Turn<'_> {
     /// The child execution that a frame belongs to: the frame of its iteration.
@@ -30,7 +33,7 @@ impl Turn<'_> {
 
     /// Fails the child executions whose histories have no room for an event of this turn. No `Retry` or `Catch` inside them matches this
     /// failure.
-    pub(super) fn fail_full_children(&mut self) {
+    pub fn fail_full_children(&mut self) {
         while let Some(id) = self.runs.next_full_history() {
             if self.execution.frames.get(id).is_some() && self.child_status(id) == Some(ChildStatus::Running) {
                 // The history has no TaskScheduled event for these calls, so they must not be made.
@@ -42,7 +45,7 @@ impl Turn<'_> {
     }
 
     /// Appends an event of a frame to the history of its child execution.
-    pub(super) fn child_event(&mut self, id: FrameId, details: HistoryEventDetails) {
+    pub fn child_event(&mut self, id: FrameId, details: HistoryEventDetails) {
         let Some(child) = self.child_of(id) else { return };
         let previous = self.frame(id).row.last_event_id;
         if let Some(event) = self.write_child_event(child, Some(previous), details) {
@@ -116,7 +119,7 @@ impl Turn<'_> {
     }
 
     /// Ends the child execution of an iteration that succeeded.
-    pub(super) fn child_succeeded(&mut self, id: FrameId, output: &Value) {
+    pub fn child_succeeded(&mut self, id: FrameId, output: &Value) {
         if self.child_status(id) == Some(ChildStatus::Running) {
             let output = output.clone();
             self.write_child_event(id, None, HistoryEventDetails::ExecutionSucceeded { output: Arc::new(output) });
@@ -125,7 +128,7 @@ impl Turn<'_> {
     }
 
     /// Ends the child execution of an iteration that failed.
-    pub(super) fn child_execution_failed(&mut self, id: FrameId, failure: &StepFailure) {
+    pub fn child_execution_failed(&mut self, id: FrameId, failure: &StepFailure) {
         if self.child_status(id) == Some(ChildStatus::Running) {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
             self.write_child_event(id, None, HistoryEventDetails::ExecutionFailed(failure));
@@ -134,7 +137,7 @@ impl Turn<'_> {
     }
 
     /// Aborts the run of a frame's Map and its child execution, if they have not ended.
-    pub(super) fn stop_runs(&mut self, id: FrameId) {
+    pub fn stop_runs(&mut self, id: FrameId) {
         self.end_run(id, MapRunStatus::Aborted);
         match self.child_status(id) {
             Some(ChildStatus::Running) => {
@@ -148,14 +151,14 @@ impl Turn<'_> {
     }
 
     /// Aborts the map run and the child execution of a frame that is about to be removed, and keeps their records.
-    pub(super) fn leave_runs(&mut self, id: FrameId) {
+    pub fn leave_runs(&mut self, id: FrameId) {
         self.stop_runs(id);
         self.record_run_change(id);
         self.record_child_change(id);
     }
 
     /// Takes a child execution that changed from its frame into the changes of the turn.
-    pub(super) fn record_child_change(&mut self, id: FrameId) {
+    fn record_child_change(&mut self, id: FrameId) {
         self.runs.take_child(&self.execution.frames, id);
     }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{FrameId, FrameState, limits, scope::Extra, state::Leaving, turn::Turn};
+use super::Leaving;
 use crate::{
     asl::{State, StateKind, StateMachine, Template},
     journal::{HistoryEventDetails, StepFailure},
+    machine::{FrameId, FrameState, limits, scope::Extra, turn::Turn},
 };
 
 impl Turn<'_> {

@@ -1,16 +1,14 @@
-//! The reader and the writer of a distributed Map: Tasks that fetch items and store results.
-
-mod csv;
-mod items;
+//! The calls of a distributed Map: its reader fetches the items, its writer stores the results. Both are Tasks.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{FrameId, FrameState, items::Items, scope::Extra, turn::Turn};
+use super::{items::Items, reader_answer};
 use crate::{
     asl::{ItemReader, Map, ResultWriter, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
+    machine::{FrameId, FrameState, scope::Extra, turn::Turn},
     step::{ErrorClass, StepError},
 };
 
@@ -76,7 +74,7 @@ impl Turn<'_> {
     }
 
     /// Handles the answer of a Map's reader or writer.
-    pub(super) fn map_answered(&mut self, id: FrameId, map: &Map, output: Value) {
+    pub fn map_answered(&mut self, id: FrameId, map: &Map, output: Value) {
         let writes = self.writes_results(id);
         let Some(state) = self.state_of(id).cloned() else { return };
         if writes {
@@ -92,7 +90,7 @@ impl Turn<'_> {
 
     /// Renames the refusal of a reader or writer as AWS does. Errors that the machine, the operator or a repeated call may resolve keep
     /// their name.
-    pub(super) fn named_for_map(&self, id: FrameId, error: StepError) -> StepError {
+    pub fn named_for_map(&self, id: FrameId, error: StepError) -> StepError {
         let is_refusal = match &error.name {
             Some(name) => !name.starts_with("States."),
             None => matches!(error.class, ErrorClass::Invalid | ErrorClass::NotFound),
@@ -105,7 +103,7 @@ impl Turn<'_> {
     }
 
     /// Continues a Map whose reader or writer paused: only its call is repeated. Returns whether the frame is in such a Map.
-    pub(super) fn repeat_map_call(&mut self, id: FrameId) -> bool {
+    pub fn repeat_map_call(&mut self, id: FrameId) -> bool {
         let (Some(map), Some(state)) = (self.calls_for_map(id), self.state_of(id).cloned()) else { return false };
         if !self.children(id).is_empty() {
             self.map_ended(id, &state, &map);
@@ -124,7 +122,7 @@ impl Turn<'_> {
     }
 
     /// Fails a map run because its reader or writer failed.
-    pub(super) fn map_run_failed(&mut self, id: FrameId, failure: &StepFailure) {
+    pub fn map_run_failed(&mut self, id: FrameId, failure: &StepFailure) {
         let recorded = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
         let name = self.frame(id).row.state.clone();
         self.event(Some(id), HistoryEventDetails::MapRunFailed(recorded.clone()));
@@ -132,7 +130,7 @@ impl Turn<'_> {
     }
 
     /// The Map whose reader or writer the frame calls, if it does.
-    pub(super) fn calls_for_map(&self, id: FrameId) -> Option<Map> {
+    pub fn calls_for_map(&self, id: FrameId) -> Option<Map> {
         match self.state_of(id).map(|state| &state.kind) {
             Some(StateKind::Map(map)) => Some(map.clone()),
             _ => None,
@@ -142,7 +140,7 @@ impl Turn<'_> {
     fn items_read(&mut self, id: FrameId, map: &Map, output: &Value) -> Result<Items, StepFailure> {
         let Some(reader) = &map.item_reader else { return Ok(Items::default()) };
         let refuse = |cause: String| StepFailure { error: "States.ItemReaderFailed".to_owned(), cause, details: None };
-        let mut items = items::of(reader, output).map_err(refuse)?;
+        let mut items = reader_answer::items(reader, output).map_err(refuse)?;
         if let Some(template) = &reader.max_items {
             let value = self.evaluate(id, template, Extra::None)?;
             if value.as_f64().is_some_and(|most| most < 0.0) {

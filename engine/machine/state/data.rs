@@ -5,15 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{
-    FrameId,
-    scope::Extra,
-    state::{ExtraKind, Leaving},
-    turn::Turn,
-};
+use super::{ExtraKind, Leaving};
 use crate::{
     asl::{ScopeReferences, Selection, State, insert_at_result_path, select},
     journal::StepFailure,
+    machine::{FrameId, scope::Extra, turn::Turn},
     query::Budget,
 };
 

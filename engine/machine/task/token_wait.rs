@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Command, Execution, Frame, FrameId, FrameState, Heartbeat, Input, OfferedTask, Parked, turn::Turn};
 use crate::{
     asl::StateKind,
     journal::{HistoryEventDetails, Signaller},
+    machine::{Command, Execution, Frame, FrameId, FrameState, Heartbeat, Input, OfferedTask, Parked, turn::Turn},
     step::{Resource, ResourceChange, TaskToken},
 };
 
@@ -31,7 +31,7 @@ impl Execution {
 
     /// Whether a frame is in an attempt of a Task that has not timed out at a time. A deadline is a moment in the store: it passes also
     /// while no process drives the execution.
-    pub(super) fn is_answerable(&self, id: FrameId, visit: u64, attempt: Option<u32>, now_ms: u64) -> bool {
+    fn is_answerable(&self, id: FrameId, visit: u64, attempt: Option<u32>, now_ms: u64) -> bool {
         let timed_out_ms = |frame: &Frame| frame.row.timed_out_ms(self.header.deadline_ms, now_ms);
         self.is_current_task(id, visit, attempt) && self.frames.get(id).and_then(timed_out_ms).is_none()
     }
@@ -52,7 +52,7 @@ impl Execution {
     }
 
     /// Whether a frame is in an attempt of a Task; `None` for any attempt of the visit.
-    pub(super) fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
+    pub(in crate::machine) fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
         self.frames.get(id).is_some_and(|frame| {
             frame.row.visit == visit
                 && attempt.is_none_or(|attempt| attempt == frame.row.attempt)
@@ -73,7 +73,7 @@ impl Turn<'_> {
         matches!(Resource::parse(&task.resource), Resource::Step { .. })
     }
 
-    pub(super) fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
+    fn is_current_task(&self, id: FrameId, visit: u64, attempt: Option<u32>) -> bool {
         self.execution.is_current_task(id, visit, attempt)
     }
 
@@ -90,7 +90,7 @@ impl Turn<'_> {
     }
 
     /// Offers again the tasks that no worker had fetched when the previous process ended.
-    pub(super) fn offer_again(&mut self) {
+    pub fn offer_again(&mut self) {
         let offered = |state: &FrameState| matches!(state, FrameState::Task { parked: Some(Parked::Offered), .. });
         let frames = self.execution.frames.in_order().filter(|frame| offered(&frame.row.frame_state));
         let ids: Vec<_> = frames.map(|frame| frame.row.id).collect();

@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 
-use super::{FrameId, FrameState, scope::Extra, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, Template, Wait},
     journal::StepFailure,
+    machine::{
+        FrameId, FrameState,
+        scope::{Extra, shown},
+        turn::Turn,
+    },
     query::parse_timestamp,
 };
 
@@ -85,9 +89,4 @@ impl Turn<'_> {
             self.fail_state(id, failure);
         }
     }
-}
-
-/// A value as AWS shows it in a message: a string without quotes.
-pub(super) fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

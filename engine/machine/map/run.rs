@@ -1,94 +1,14 @@
 //! The run of a distributed Map: its start, changes, end and redrive.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{
-    ChildEntries, ChildId, ChildStatus, Counts, FrameId, FrameState, Frames, MapRun, MapRunChanges, MapRunLimits,
-    MapRunStatus, Tolerated,
-    map::concurrency,
-    map_run::{label, uuid},
-    turn::Turn,
+    ChildStatus, Counts, MapRun, MapRunLimits, MapRunStatus, concurrency,
+    record::{label, uuid},
 };
 use crate::{
     asl::{Map, StateKind},
-    journal::{HistoryEventDetails, JournalEntry},
+    journal::HistoryEventDetails,
+    machine::{FrameId, FrameState, Tolerated, turn::Turn},
 };
-
-/// The map runs that a turn has changed. Their records are taken from the frames at the end of the turn, or before a frame enters another
-/// state.
-#[derive(Debug, Default)]
-pub(super) struct ChangedRuns {
-    /// Frames whose run changed.
-    runs: BTreeSet<FrameId>,
-    /// Frames whose child execution changed.
-    children: BTreeSet<FrameId>,
-    /// Child executions whose full history omitted an event.
-    full_histories: BTreeSet<FrameId>,
-    entries: BTreeMap<ChildId, Vec<JournalEntry>>,
-    /// The changes that were taken from their frames.
-    taken: MapRunChanges,
-}
-
-impl ChangedRuns {
-    /// Adds the run with this number, which has begun in this frame.
-    pub fn run_begun(&mut self, id: FrameId, number: u64) {
-        self.taken.begun.push(number);
-        self.runs.insert(id);
-    }
-
-    pub fn run_changed(&mut self, id: FrameId) {
-        self.runs.insert(id);
-    }
-
-    pub fn child_changed(&mut self, id: FrameId) {
-        self.children.insert(id);
-    }
-
-    /// Appends an entry to the history of a child execution.
-    pub fn add_entry(&mut self, child: ChildId, entry: JournalEntry) {
-        self.entries.entry(child).or_default().push(entry);
-    }
-
-    /// Adds a child execution whose full history omitted an event.
-    pub fn history_is_full(&mut self, id: FrameId) {
-        self.full_histories.insert(id);
-    }
-
-    pub fn has_full_histories(&self) -> bool {
-        !self.full_histories.is_empty()
-    }
-
-    pub fn next_full_history(&mut self) -> Option<FrameId> {
-        self.full_histories.pop_first()
-    }
-
-    /// Takes the run of a frame, if it changed.
-    pub fn take_run(&mut self, frames: &Frames, id: FrameId) {
-        if self.runs.remove(&id) {
-            self.taken.runs.extend(frames[id].row.map_run.as_deref().cloned());
-        }
-    }
-
-    /// Takes the child execution of a frame, if it changed.
-    pub fn take_child(&mut self, frames: &Frames, id: FrameId) {
-        if self.children.remove(&id) {
-            self.taken.children.extend(frames[id].row.child.as_deref().cloned());
-        }
-    }
-
-    /// Takes what changed and was not taken yet. Returns all changes of the turn.
-    pub fn finish(&mut self, frames: &Frames) -> MapRunChanges {
-        while let Some(id) = self.runs.first().copied() {
-            self.take_run(frames, id);
-        }
-        while let Some(id) = self.children.first().copied() {
-            self.take_child(frames, id);
-        }
-        let entries = std::mem::take(&mut self.entries).into_iter();
-        let entries = entries.map(|(id, entries)| ChildEntries { id, entries }).collect();
-        MapRunChanges { entries, ..std::mem::take(&mut self.taken) }
-    }
-}
 
 impl Turn<'_> {
     /// Begins the run of the Map that a frame is in. Returns the end of the run's ARN.
@@ -126,7 +46,7 @@ impl Turn<'_> {
     }
 
     /// The part of a run's ARN after the account.
-    pub(super) fn map_run_name(&self, run: &MapRun) -> String {
+    fn map_run_name(&self, run: &MapRun) -> String {
         format!("mapRun:{}/{}:{}", self.execution.header.workflow, run.label, run.uuid)
     }
 
@@ -169,7 +89,7 @@ impl Turn<'_> {
     }
 
     /// `MaxConcurrency` and the tolerated failures of a run, after any UpdateMapRun.
-    pub(super) fn run_limits(&self, id: FrameId) -> (u64, Tolerated) {
+    pub fn run_limits(&self, id: FrameId) -> (u64, Tolerated) {
         let run = self.frame(id).row.map_run.as_deref();
         run.map_or((0, Tolerated::default()), |run| (run.max_concurrency, run.tolerated))
     }
@@ -183,7 +103,7 @@ impl Turn<'_> {
     }
 
     /// Ends a run, if it is running.
-    pub(super) fn end_run(&mut self, id: FrameId, status: MapRunStatus) {
+    pub fn end_run(&mut self, id: FrameId, status: MapRunStatus) {
         let running = |run: &MapRun| run.status == MapRunStatus::Running;
         if !self.frame(id).row.map_run.as_deref().is_some_and(running) {
             return;
@@ -217,7 +137,7 @@ impl Turn<'_> {
     }
 
     /// Drops the run from a frame that enters another state.
-    pub(super) fn forget_run(&mut self, id: FrameId) {
+    pub fn forget_run(&mut self, id: FrameId) {
         self.record_run_change(id);
         if self.frame(id).row.map_run.is_some() {
             self.row(id).map_run = None;
@@ -230,7 +150,7 @@ impl Turn<'_> {
     }
 
     /// Begins the redrive of a run: marks the child executions that did not succeed as pending.
-    pub(super) fn redrive_run(&mut self, id: FrameId, children: &[FrameId]) {
+    pub fn redrive_run(&mut self, id: FrameId, children: &[FrameId]) {
         let now = self.now_ms();
         let Some(run) = self.run_of(id) else { return };
         (run.status, run.stopped_ms, run.redriven_ms, run.redrive_from) = (MapRunStatus::Running, None, Some(now), 0);
