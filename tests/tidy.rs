@@ -2,6 +2,7 @@
 
 mod modules;
 mod promises;
+mod purity;
 mod words;
 
 use std::{
@@ -319,53 +320,17 @@ fn only_tests_import_everything_from_their_parent() {
     report(&files.map(|file| format!("{}: use super::*: name what it uses", file.display())).collect::<Vec<_>>());
 }
 
-/// The lines of the static items of a file, also of those in functions.
-#[derive(Default)]
-struct Statics(Vec<usize>);
-
-impl<'ast> Visit<'ast> for Statics {
-    fn visit_item_static(&mut self, item: &'ast syn::ItemStatic) {
-        self.0.push(item.span().start().line);
-    }
-}
-
 #[test]
 fn the_machine_and_the_query_languages_stay_pure() {
-    let is_pure = |path: &Path| {
-        let for_tests = path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "recordings.rs");
-        (path.starts_with("engine/machine") || path.starts_with("engine/query")) && !for_tests
-    };
-    let mut problems = Vec::new();
-    for (path, text) in sources().iter().filter(|(path, _)| is_pure(path)) {
-        let mut statics = Statics::default();
-        statics.visit_file(&syn::parse_file(text).unwrap());
-        for line in statics.0 {
-            problems
-                .push(format!("{}:{line}: a static outlives an execution: keep it in the execution", path.display()));
-        }
-        for word in [
-            "Instant::",
-            "SystemTime",
-            "Timestamp::now",
-            "tokio::",
-            "async fn",
-            "rand::",
-            "std::env",
-            "std::fs",
-            "std::net",
-            "std::process",
-            "std::thread",
-            "thread_local",
-        ] {
-            if text.lines().any(|line| names(line, word)) {
-                problems.push(format!(
-                    "{}: {word}: hand it in, as data (a Moment, an Input) or with the Evaluator",
-                    path.display()
-                ));
-            }
-        }
-    }
-    report(&problems);
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let crates = purity::dependencies(&std::fs::read_to_string(root.join("engine/Cargo.toml")).unwrap());
+    let sources = sources();
+    let pure: Vec<_> = sources.iter().filter(|(path, _)| purity::is_pure(path)).collect();
+    assert!(crates.len() > 20 && pure.len() > 60, "{crates:?}, {} files", pure.len());
+    let problems = pure.iter().flat_map(|(path, text)| {
+        purity::impurities(text, &crates).into_iter().map(move |problem| format!("{}: {problem}", path.display()))
+    });
+    report(&problems.collect::<Vec<_>>());
 }
 
 #[test]
