@@ -170,8 +170,13 @@ impl View {
             RunnerEvent::Entry { entry, .. } => self.fold(entry),
             RunnerEvent::Settled { header } => self.paused = header.paused,
             RunnerEvent::Polled { state_path, waiting, next_poll_ms, deadline_ms, .. } => {
-                let times = (waiting.polled_ms, *next_poll_ms, *deadline_ms);
-                let wait = Wait::new(&waiting.reason, times, waiting.instructions.as_ref());
+                let wait = Wait {
+                    reason: waiting.reason.clone(),
+                    polled_ms: waiting.polled_ms,
+                    next_poll_ms: *next_poll_ms,
+                    deadline_ms: *deadline_ms,
+                    instructions: waiting.instructions.clone(),
+                };
                 self.set(state_path, StateStatus::Waiting(wait));
             }
             RunnerEvent::Asleep { .. }

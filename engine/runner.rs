@@ -84,10 +84,16 @@ pub fn start(
         fast_steps: Arc::default(),
         in_flight: Arc::default(),
     };
-    let outside: (Box<dyn step_call::StepCaller>, dispatcher::Rng) = (Box::new(calls), Box::new(rand::random));
-    let (of_dispatcher, watchers) = (store.clone(), (events, settled));
-    let dispatcher =
-        dispatcher::Dispatcher::new(of_dispatcher, clock.clone(), committer, outside, watchers, offers.clone());
+    let dispatcher = dispatcher::Dispatcher::new(dispatcher::Surroundings {
+        store: store.clone(),
+        clock: clock.clone(),
+        committer,
+        calls: Box::new(calls),
+        rng: Box::new(rand::random::<u64>),
+        events,
+        settled,
+        offers: offers.clone(),
+    });
     let dispatcher = if options.makes_no_calls { dispatcher.without_calls() } else { dispatcher };
     let dispatcher = dispatcher.with_lanes(lanes::Lanes::new(messages.clone(), clock.clone()));
     let dispatch = move || dispatcher.run(inbox::Inbox::new(received));

@@ -140,7 +140,13 @@ impl View {
     pub(super) fn fold_note(&mut self, note: &Note, at_ms: u64) {
         match note {
             Note::Waiting { state_path, reason, next_poll_ms, deadline_ms, instructions, .. } => {
-                let wait = Wait::new(reason, (at_ms, *next_poll_ms, *deadline_ms), instructions.as_ref());
+                let wait = Wait {
+                    reason: reason.clone(),
+                    polled_ms: at_ms,
+                    next_poll_ms: *next_poll_ms,
+                    deadline_ms: *deadline_ms,
+                    instructions: instructions.clone(),
+                };
                 self.set(state_path, StateStatus::Waiting(wait));
             }
             Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure } => {

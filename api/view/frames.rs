@@ -31,8 +31,13 @@ impl View {
                     StateStatus::Parked { deadline_ms: row.answerable_until_ms(deadline_ms) }
                 }
                 FrameState::Task { next_poll_ms: Some(next), waiting: Some(waiting), .. } => {
-                    let times = (waiting.polled_ms, *next, row.answerable_until_ms(deadline_ms));
-                    StateStatus::Waiting(Wait::new(&waiting.reason, times, waiting.instructions.as_ref()))
+                    StateStatus::Waiting(Wait {
+                        reason: waiting.reason.clone(),
+                        polled_ms: waiting.polled_ms,
+                        next_poll_ms: *next,
+                        deadline_ms: row.answerable_until_ms(deadline_ms),
+                        instructions: waiting.instructions.clone(),
+                    })
                 }
                 _ => continue,
             };

@@ -84,13 +84,13 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     second_signal::prepare(handle, watch, &view, &[]).await;
     let stop = loop {
         let mut follow = Follow::begin(watch, at_step_functions, known_sequence, view.last_sequence, &*clock);
-        let found = match follow.until_stop(handle, (&mut view, &mut outage), display).await {
+        let found = match follow.until_stop(handle, &mut view, &mut outage, display).await {
             Ok(Some(stop)) => break stop,
             Ok(None) => handle.take_over(id, watch.no_wait).await,
             Err(error) => Err(error),
         };
         let driven = outage.is_at_service();
-        found.map_err(|error| with_end(error, (&before.execution, driven), (&view, clock.now_ms()), display))?;
+        found.map_err(|error| with_end(error, &before.execution, driven, &view, clock.now_ms(), display))?;
     };
     let (called, seen_sequence) = (stopped::in_flight(&view), view.last_sequence);
     let asked = match stop {
@@ -107,7 +107,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let described = outage.describe(handle, false).await;
     let driven = outage.is_at_service();
     let described =
-        described.map_err(|error| with_end(error, (&before.execution, driven), (&view, clock.now_ms()), display))?;
+        described.map_err(|error| with_end(error, &before.execution, driven, &view, clock.now_ms(), display))?;
     let DescribeExecutionResponse { execution, frames, view, driven, .. } = described;
     let exit = match ended(&view) {
         Some(exit) => exit,
@@ -136,8 +136,10 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
 /// last line of the display first. `driven`: a service drives the execution.
 fn with_end(
     error: CliError,
-    (known, driven): (&ExecutionHeader, bool),
-    (view, now_ms): (&View, u64),
+    known: &ExecutionHeader,
+    driven: bool,
+    view: &View,
+    now_ms: u64,
     display: &mut Display,
 ) -> CliError {
     if error.exit.is_of_signal() {

@@ -102,15 +102,21 @@ pub(super) struct Dispatcher {
     failed: Option<StoreError>,
 }
 
+/// What a dispatcher works with.
+pub(super) struct Surroundings {
+    pub store: Arc<Store>,
+    pub clock: Arc<dyn Clock>,
+    pub committer: Committer,
+    pub calls: Box<dyn StepCaller>,
+    pub rng: Rng,
+    pub events: broadcast::Sender<Arc<Broadcast>>,
+    pub settled: broadcast::Sender<Arc<ExecutionHeader>>,
+    pub offers: Arc<Offers>,
+}
+
 impl Dispatcher {
-    pub fn new(
-        store: Arc<Store>,
-        clock: Arc<dyn Clock>,
-        committer: Committer,
-        (calls, rng): (Box<dyn StepCaller>, Rng),
-        (events, settled): (broadcast::Sender<Arc<Broadcast>>, broadcast::Sender<Arc<ExecutionHeader>>),
-        offers: Arc<Offers>,
-    ) -> Self {
+    pub fn new(surroundings: Surroundings) -> Self {
+        let Surroundings { store, clock, committer, calls, rng, events, settled, offers } = surroundings;
         Dispatcher {
             store,
             clock,
@@ -198,7 +204,7 @@ impl Dispatcher {
                 self.queue_message(&id, message);
             }
             Message::SignalEarly { id, state, answer, by, kept, reply } => {
-                self.signal_early(&id, (state, answer, by), kept, reply);
+                self.signal_early(&id, state, answer, by, kept, reply);
             }
             Message::TurnDone(done) => self.turn_done(*done),
             Message::RecoverAll { reply } => drop(reply.send(self.recover_all())),

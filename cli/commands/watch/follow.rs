@@ -85,7 +85,8 @@ impl<'c> Follow<'c> {
     pub async fn until_stop(
         &mut self,
         handle: &Handle,
-        (view, outage): (&mut View, &mut Outage),
+        view: &mut View,
+        outage: &mut Outage,
         display: &mut Display,
     ) -> Result<Option<Stop>, CliError> {
         let mut events = handle.follow(&view.id, view.last_sequence + 1, self.watch.no_wait).await?;

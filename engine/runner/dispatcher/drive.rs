@@ -226,7 +226,9 @@ impl Dispatcher {
     pub fn signal_early(
         &mut self,
         id: &str,
-        (state, answer, by): (String, SignalAnswer, Option<Signaller>),
+        state: String,
+        answer: SignalAnswer,
+        by: Option<Signaller>,
         kept: oneshot::Sender<bool>,
         reply: Reply<()>,
     ) {
