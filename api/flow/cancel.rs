@@ -80,7 +80,7 @@ impl Operation for CancelExecution {
             api.runner.cancel(&header.id, &request.error, &request.cause).await?;
             return Ok(CancelExecutionResponse { ended_before: None, in_flight, waits: false });
         }
-        api.runner.cancel_when_idle(&header.id, &request.error, &request.cause).await?;
+        api.runner.cancel_after_calls(&header.id, &request.error, &request.cause).await?;
         let waits = api.header_of(&header.id)?.status == ExecutionStatus::Running;
         Ok(CancelExecutionResponse { ended_before: None, in_flight, waits })
     }

@@ -14,7 +14,7 @@ impl Turn<'_> {
     }
 
     /// Makes no more calls, and ends the execution as ABORTED when those in flight have answered, so that their results are recorded.
-    pub fn cancel_when_idle(&mut self, error: String, cause: String) {
+    pub fn cancel_after_calls(&mut self, error: String, cause: String) {
         self.header().cancels_with = Some(ErrorAndCause { error, cause });
         self.set_timer_again();
     }
@@ -36,7 +36,7 @@ impl Turn<'_> {
     /// Handles the expired deadlines of calls in flight while the execution is being cancelled.
     pub(super) fn timer_fired_while_cancelling(&mut self) {
         for id in self.calls_in_flight() {
-            self.due(id);
+            self.frame_is_due(id);
         }
         self.run();
         self.set_timer_again();

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     ExecutionStatus, FrameId, FrameRow, FrameState, MapRunStatus, TOP_FRAME,
-    state::{ExtraKind, Leaving},
+    state::{Leaving, ResultName},
     turn::Turn,
 };
 use crate::{
@@ -74,9 +74,9 @@ impl Turn<'_> {
             next: Some(&rule.next),
             assign: rule.assign.as_ref(),
             output: rule.output.as_ref(),
-            extra: ExtraKind::ErrorOutput,
-            placed: true,
-            caught: Some(&rule.result),
+            result_name: ResultName::ErrorOutput,
+            uses_result_path: true,
+            catch_result_path: Some(&rule.result),
         };
         self.leave(id, state, leaving)?;
         Ok(true)
@@ -218,7 +218,7 @@ impl Turn<'_> {
 
     /// Stops a frame that has no children of its own. One with children, or one that has ended or failed, stays as it is.
     pub fn stop_leaf(&mut self, id: FrameId) {
-        self.stop_runs(id);
+        self.abort_runs(id);
         let leaf = !matches!(
             self.frame(id).row.frame_state,
             FrameState::Parallel { .. }

@@ -80,12 +80,12 @@ impl Turn<'_> {
         let limit = self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?.unwrap_or(0);
         let tolerated = self.tolerated(id, map)?;
         let Items { values, keyed } = items;
-        if keyed && let Some(run) = self.run_of(id) {
+        if keyed && let Some(run) = self.changed_run(id) {
             run.keyed = true;
         }
         let count = values.len() as u64;
         let items = self.batched(id, map, values)?;
-        let (limit, tolerated) = self.run_has_items(id, limit, tolerated, [count, items.len() as u64]);
+        let (limit, tolerated) = self.set_up_run(id, limit, tolerated, count, items.len() as u64);
         let max_concurrency = concurrency(map, limit);
         let none = items.is_empty();
         self.row(id).frame_state =
@@ -190,7 +190,7 @@ impl Turn<'_> {
                 self.continue_from(parent, child);
             }
         }
-        self.iteration_over(parent, state, map);
+        self.continue_after_iteration(parent, state, map);
     }
 
     fn is_last_iteration(&self, id: FrameId) -> bool {
@@ -198,7 +198,7 @@ impl Turn<'_> {
         *running == 1 && *next as usize == items.len()
     }
 
-    fn iteration_over(&mut self, parent: FrameId, state: &State, map: &Map) {
+    fn continue_after_iteration(&mut self, parent: FrameId, state: &State, map: &Map) {
         let FrameState::Map { items, next, running, .. } = &mut self.row(parent).frame_state else { return };
         *running -= 1;
         let all_ended = *running == 0 && *next as usize == items.len();
@@ -216,7 +216,7 @@ impl Turn<'_> {
         *failed += 1;
         match self.threshold_exceeded(parent) {
             Some(failure) => self.map_failed(parent, state, failure),
-            None => self.iteration_over(parent, state, map),
+            None => self.continue_after_iteration(parent, state, map),
         }
     }
 
@@ -235,7 +235,7 @@ impl Turn<'_> {
     pub(super) fn map_ended(&mut self, id: FrameId, state: &State, map: &Map) {
         debug_assert!(matches!(state.kind, StateKind::Map(_)));
         let Some(writer) = &map.result_writer else {
-            let result = self.gather(id);
+            let result = self.outputs_of_children(id);
             return self.map_succeeded(id, state, map, result);
         };
         let result = self.transformed(id, writer);

@@ -100,14 +100,14 @@ impl Turn<'_> {
             let location = failure.location.unwrap_or_default();
             let (error, cause) = (error.clone(), cause.clone());
             let details = EvaluationFailedEventDetails { state: state.to_string(), location, error, cause };
-            self.map_not_begun(named, entered);
+            self.follow_event_before_entry(named, entered);
             self.event(Some(named), HistoryEventDetails::EvaluationFailed(Box::new(details)));
         }
         StepFailure { error, cause, details: None }
     }
 
     /// A Map evaluates its items when it is entered: the failure follows the event that the StateEntered event follows (recorded).
-    fn map_not_begun(&mut self, id: FrameId, entered_event_id: u64) {
+    fn follow_event_before_entry(&mut self, id: FrameId, entered_event_id: u64) {
         let is_map = matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Map(_)));
         if is_map
             && self.frame(id).row.last_event_id == entered_event_id

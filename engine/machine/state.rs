@@ -88,7 +88,7 @@ impl Turn<'_> {
             (None, Some(template)) => Arc::new(self.evaluate(id, template, Extra::Input(&effective))?),
             (None, None) => effective,
         };
-        self.leave(id, state, Leaving { placed: true, ..Leaving::plain(state, result) })
+        self.leave(id, state, Leaving { uses_result_path: true, ..Leaving::plain(state, result) })
     }
 
     /// Leaves a state that has no result.
@@ -115,10 +115,10 @@ impl Turn<'_> {
     /// Leaves a state. `Assign` and `Output` both read the variables as of the state's entry.
     pub fn leave(&mut self, id: FrameId, state: &State, leaving: Leaving<'_>) -> Result<(), StepFailure> {
         let result = &leaving.result;
-        let extra = match leaving.extra {
-            ExtraKind::None => Extra::Input(result),
-            ExtraKind::Result => Extra::Result(result),
-            ExtraKind::ErrorOutput => Extra::ErrorOutput(result),
+        let extra = match leaving.result_name {
+            ResultName::None => Extra::Input(result),
+            ResultName::Result => Extra::Result(result),
+            ResultName::ErrorOutput => Extra::ErrorOutput(result),
         };
         let assigned = match leaving.assign.map(|template| self.evaluate(id, template, extra)).transpose()? {
             Some(Value::Object(assigned)) if !assigned.is_empty() => Some(assigned),
@@ -126,7 +126,7 @@ impl Turn<'_> {
         };
         let output = match leaving.output {
             Some(template) => Arc::new(self.evaluate(id, template, extra)?),
-            None => self.placed(id, state, &leaving)?,
+            None => self.output_by_paths(id, state, &leaving)?,
         };
         limits::refuse(&state.name, &output)?;
         if let Some(assigned) = &assigned {
@@ -173,16 +173,16 @@ pub(super) struct Leaving<'s> {
     pub next: Option<&'s str>,
     pub assign: Option<&'s Template>,
     pub output: Option<&'s Template>,
-    pub extra: ExtraKind,
+    pub result_name: ResultName,
     /// Whether `ResultPath` inserts the result into the input (JSONPath).
-    pub placed: bool,
+    pub uses_result_path: bool,
     /// `ResultPath` of the `Catch` rule that matched, which replaces the state's own.
-    pub caught: Option<&'s Selection>,
+    pub catch_result_path: Option<&'s Selection>,
 }
 
 /// The name of `result` in `$states`.
 #[derive(Clone, Copy)]
-pub(super) enum ExtraKind {
+pub(super) enum ResultName {
     None,
     Result,
     ErrorOutput,
@@ -197,14 +197,14 @@ impl<'s> Leaving<'s> {
             next: common.next.as_deref(),
             assign: common.assign.as_ref(),
             output: common.output.as_ref(),
-            extra: ExtraKind::None,
-            placed: false,
-            caught: None,
+            result_name: ResultName::None,
+            uses_result_path: false,
+            catch_result_path: None,
         }
     }
 
     /// Leaves in the same way, with `$states.result`.
     pub fn with_result(state: &'s State, result: Arc<Value>) -> Self {
-        Leaving { extra: ExtraKind::Result, placed: true, ..Leaving::plain(state, result) }
+        Leaving { result_name: ResultName::Result, uses_result_path: true, ..Leaving::plain(state, result) }
     }
 }

@@ -249,7 +249,7 @@ impl Turn<'_> {
         if !current.is_some_and(|f| f.row.visit == visit && f.row.attempt == attempt && f.in_flight()) {
             return;
         }
-        if let Err(failure) = self.refuse_begun(id, &answer) {
+        if let Err(failure) = self.refuse_unfinished(id, &answer) {
             self.task_failed_as(id, failure);
             return self.run();
         }
@@ -270,11 +270,13 @@ impl Turn<'_> {
     }
 
     /// Fails a call that is not finished if its answer is too large or nested too deep.
-    fn refuse_begun(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
+    fn refuse_unfinished(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
         let Some(state) = self.state_of(id) else { return Ok(()) };
         match answer {
-            StepAnswer::Done { output, .. } if self.waits_for_token(id) => limits::refuse_result(called(state), output),
-            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse_result(called(state), output),
+            StepAnswer::Done { output, .. } if self.waits_for_token(id) => {
+                limits::refuse_result(name_of_called(state), output)
+            }
+            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse_result(name_of_called(state), output),
             _ => Ok(()),
         }
     }
@@ -331,7 +333,7 @@ impl Turn<'_> {
             return self.map_answered(id, &map, output);
         }
         let Some(state) = self.state_of(id).cloned() else { return };
-        if let Err(failure) = limits::refuse_result(called(&state), &output) {
+        if let Err(failure) = limits::refuse_result(name_of_called(&state), &output) {
             return self.task_failed_as(id, failure);
         }
         let output = Arc::new(output);
@@ -350,13 +352,14 @@ impl Turn<'_> {
         let state_path = row.state_path();
         let FrameState::Task { deadline_ms, poll, next_poll_ms, waiting, .. } = &mut row.frame_state else { return };
         *next_poll_ms = Some(next_poll);
-        let news = waiting.as_ref().is_none_or(|last| last.reason != reason || last.instructions != instructions);
+        let has_changed =
+            waiting.as_ref().is_none_or(|last| last.reason != reason || last.instructions != instructions);
         *waiting = Some(Box::new(found));
         let (poll, deadline_ms) = (*poll, *deadline_ms);
         if deadline_ms.is_some_and(|deadline| deadline <= now) {
             return self.task_timed_out(id);
         }
-        if news {
+        if has_changed {
             self.note(Note::Waiting { state_path, reason, poll, next_poll_ms: next_poll, deadline_ms, instructions });
         }
         self.apply_early_signal(id);
@@ -393,7 +396,7 @@ impl Turn<'_> {
 }
 
 /// The name that AWS gives to a call whose result is too large: the ARN of a function or an activity, or the service of an integration.
-fn called(state: &State) -> &str {
+fn name_of_called(state: &State) -> &str {
     let StateKind::Task(task) = &state.kind else { return &state.name };
     match Resource::parse(&task.resource) {
         Resource::Integration { service, .. } => service,

@@ -125,14 +125,14 @@ impl<'a> Turn<'a> {
             && self.execution.header.status == ExecutionStatus::Running
             && !self.is_spent()
         {
-            self.due(id);
+            self.frame_is_due(id);
             self.run();
-            self.execution.arm(id);
+            self.execution.register(id);
         }
         self.set_timer_again();
     }
 
-    pub(super) fn due(&mut self, id: FrameId) {
+    pub(super) fn frame_is_due(&mut self, id: FrameId) {
         if self.frame(id).due_ms().is_none_or(|due| due > self.now_ms()) {
             return;
         }

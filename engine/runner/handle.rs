@@ -320,8 +320,8 @@ impl RunnerHandle {
     ///
     /// # Errors
     /// There is no such execution, or the store fails.
-    pub async fn cancel_when_idle(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
-        let input = Input::CancelWhenIdle { error: error.to_owned(), cause: cause.to_owned() };
+    pub async fn cancel_after_calls(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
+        let input = Input::CancelAfterCalls { error: error.to_owned(), cause: cause.to_owned() };
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 

@@ -31,7 +31,7 @@ impl Turn<'_> {
             arguments.insert("ReadThrough".to_owned(), format!("{through:?}").into());
         }
         let source = source_of(&arguments);
-        if let Some(run) = self.run_of(id) {
+        if let Some(run) = self.changed_run(id) {
             run.source = source;
         }
         self.call_for_map(id, &reader.resource, arguments);

@@ -73,7 +73,7 @@ impl Turn<'_> {
     /// Begins the child execution of an iteration. Does nothing if its Map has no run.
     pub(super) fn begin_child(&mut self, map: FrameId, id: FrameId, items: u64, input: &Value) {
         let (started_ms, index) = (self.now_ms(), self.frame(id).row.index);
-        let Some(run) = self.run_of(map) else { return };
+        let Some(run) = self.changed_run(map) else { return };
         let child = Child {
             id: ChildId { run: run.number, index },
             status: ChildStatus::Running,
@@ -109,7 +109,7 @@ impl Turn<'_> {
         }
         let child = child.clone();
         self.runs.child_changed(id);
-        if let Some(run) = self.run_of(parent) {
+        if let Some(run) = self.changed_run(parent) {
             run.count(Some(from), &child);
         }
     }
@@ -137,7 +137,7 @@ impl Turn<'_> {
     }
 
     /// Aborts the run of a frame's Map and its child execution, if they have not ended.
-    pub fn stop_runs(&mut self, id: FrameId) {
+    pub fn abort_runs(&mut self, id: FrameId) {
         self.end_run(id, MapRunStatus::Aborted);
         match self.child_status(id) {
             Some(ChildStatus::Running) => {
@@ -151,8 +151,8 @@ impl Turn<'_> {
     }
 
     /// Aborts the map run and the child execution of a frame that is about to be removed, and keeps their records.
-    pub fn leave_runs(&mut self, id: FrameId) {
-        self.stop_runs(id);
+    pub fn abort_and_record_runs(&mut self, id: FrameId) {
+        self.abort_runs(id);
         self.record_run_change(id);
         self.record_child_change(id);
     }
@@ -174,7 +174,7 @@ impl Turn<'_> {
     /// Redrives a child execution at the point where it failed or was stopped.
     pub(super) fn redrive_child(&mut self, map: FrameId, id: FrameId) {
         let index = self.frame(id).row.index;
-        if let Some(run) = self.run_of(map) {
+        if let Some(run) = self.changed_run(map) {
             run.redrive_from = index + 1;
         }
         self.set_child(id, ChildStatus::Running);

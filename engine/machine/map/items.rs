@@ -189,7 +189,7 @@ impl Turn<'_> {
     pub(super) fn transformed(&self, id: FrameId, writer: &ResultWriter) -> Value {
         match writer.transformation {
             Some(Transformation::Flatten) => {
-                let Value::Array(outputs) = self.gather(id) else { return Value::Null };
+                let Value::Array(outputs) = self.outputs_of_children(id) else { return Value::Null };
                 let joined = outputs.into_iter().flat_map(|output| match output {
                     Value::Array(items) => items,
                     other => vec![other],
@@ -198,13 +198,13 @@ impl Turn<'_> {
             }
             // Results that are written to a file have another form.
             Some(Transformation::None) if writer.resource.is_none() => self.with_metadata(id),
-            _ => self.gather(id),
+            _ => self.outputs_of_children(id),
         }
     }
 
     /// The outputs with the records of their child executions.
     fn with_metadata(&self, id: FrameId) -> Value {
-        let Some(run) = self.frame(id).row.map_run.as_deref() else { return self.gather(id) };
+        let Some(run) = self.frame(id).row.map_run.as_deref() else { return self.outputs_of_children(id) };
         let machine = format!("{}/{}", self.execution.header.workflow, run.label);
         let prefix = self.arn_prefix();
         let kind = if run.express { "express" } else { "execution" };

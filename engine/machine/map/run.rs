@@ -67,21 +67,22 @@ impl Turn<'_> {
     }
 
     /// The run of the Map that a frame is in, marked as changed.
-    pub(super) fn run_of(&mut self, id: FrameId) -> Option<&mut MapRun> {
+    pub(super) fn changed_run(&mut self, id: FrameId) -> Option<&mut MapRun> {
         self.frame(id).row.map_run.as_ref()?;
         self.runs.run_changed(id);
         self.row(id).map_run.as_deref_mut()
     }
 
     /// Sets a run's limits and its numbers of items and child executions. Returns the limits in force.
-    pub(super) fn run_has_items(
+    pub(super) fn set_up_run(
         &mut self,
         id: FrameId,
         max_concurrency: u64,
         tolerated: Tolerated,
-        [items, executions]: [u64; 2],
+        items: u64,
+        executions: u64,
     ) -> (u64, Tolerated) {
-        let Some(run) = self.run_of(id) else { return (max_concurrency, tolerated) };
+        let Some(run) = self.changed_run(id) else { return (max_concurrency, tolerated) };
         (run.max_concurrency, run.tolerated) = (max_concurrency, tolerated);
         run.apply(run.updated);
         (run.items, run.executions) = (Counts::of(items), Counts::of(executions));
@@ -96,7 +97,7 @@ impl Turn<'_> {
 
     /// Counts the results of all child executions that succeeded as written.
     pub(super) fn results_written(&mut self, id: FrameId) {
-        if let Some(run) = self.run_of(id) {
+        if let Some(run) = self.changed_run(id) {
             run.items.results_written = run.items.succeeded;
             run.executions.results_written = run.executions.succeeded;
         }
@@ -109,7 +110,7 @@ impl Turn<'_> {
             return;
         }
         let now = self.now_ms();
-        if let Some(run) = self.run_of(id) {
+        if let Some(run) = self.changed_run(id) {
             (run.status, run.stopped_ms) = (status, Some(now));
         }
     }
@@ -121,7 +122,7 @@ impl Turn<'_> {
         let found = frames.find(|frame| frame.row.map_run.as_deref().is_some_and(wanted)).map(|frame| frame.row.id);
         let Some((id, state)) = found.and_then(|id| Some((id, self.state_of(id)?.clone()))) else { return };
         let StateKind::Map(map) = &state.kind else { return };
-        let Some(run) = self.run_of(id) else { return };
+        let Some(run) = self.changed_run(id) else { return };
         run.updated = run.updated.with(limits);
         run.apply(limits);
         let (limit, set) = (concurrency(map, run.max_concurrency), run.tolerated);
@@ -152,7 +153,7 @@ impl Turn<'_> {
     /// Begins the redrive of a run: marks the child executions that did not succeed as pending.
     pub fn redrive_run(&mut self, id: FrameId, children: &[FrameId]) {
         let now = self.now_ms();
-        let Some(run) = self.run_of(id) else { return };
+        let Some(run) = self.changed_run(id) else { return };
         (run.status, run.stopped_ms, run.redriven_ms, run.redrive_from) = (MapRunStatus::Running, None, Some(now), 0);
         run.redrive_count += 1;
         let run = run.clone();

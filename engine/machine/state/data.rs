@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{ExtraKind, Leaving};
+use super::{Leaving, ResultName};
 use crate::{
     asl::{ScopeReferences, Selection, State, insert_at_result_path, select},
     journal::StepFailure,
@@ -43,16 +43,21 @@ impl Turn<'_> {
     }
 
     /// The output of a state that has no `Output` field.
-    pub fn placed(&mut self, id: FrameId, state: &State, leaving: &Leaving<'_>) -> Result<Arc<Value>, StepFailure> {
+    pub fn output_by_paths(
+        &mut self,
+        id: FrameId,
+        state: &State,
+        leaving: &Leaving<'_>,
+    ) -> Result<Arc<Value>, StepFailure> {
         let paths = &state.common.paths;
         let mut value = leaving.result.clone();
-        if leaving.placed {
-            if let (Some(template), ExtraKind::Result) = (&paths.result_selector, leaving.extra) {
+        if leaving.uses_result_path {
+            if let (Some(template), ResultName::Result) = (&paths.result_selector, leaving.result_name) {
                 value = Arc::new(self.evaluate(id, template, Extra::Input(&value))?);
             }
             // `ResultPath` inserts the result into the raw input, not into what `InputPath` selected.
             let input = &self.frame(id).row.input;
-            value = match leaving.caught.unwrap_or(&paths.result) {
+            value = match leaving.catch_result_path.unwrap_or(&paths.result) {
                 Selection::Whole => value,
                 Selection::Nothing => input.clone(),
                 Selection::Path(path) => {
@@ -62,6 +67,6 @@ impl Turn<'_> {
             };
         }
         // A caught error reaches the handler through ResultPath only; OutputPath does not apply.
-        if leaving.caught.is_some() { Ok(value) } else { self.selected(id, &paths.output, value) }
+        if leaving.catch_result_path.is_some() { Ok(value) } else { self.selected(id, &paths.output, value) }
     }
 }

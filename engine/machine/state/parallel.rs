@@ -61,13 +61,13 @@ impl Turn<'_> {
         if *running > 0 {
             return;
         }
-        let result = self.gather(parent);
+        let result = self.outputs_of_children(parent);
         self.event_beside(parent, HistoryEventDetails::ParallelStateSucceeded { name: state.name.clone() });
         self.leave_composite(parent, state, result);
     }
 
     /// The outputs of all children, in order.
-    pub fn gather(&self, parent: FrameId) -> Value {
+    pub fn outputs_of_children(&self, parent: FrameId) -> Value {
         // A tolerated failure has no output.
         let output = |id: FrameId| match &self.frame(id).row.frame_state {
             FrameState::Ended { output } => Some((**output).clone()),

@@ -100,13 +100,13 @@ impl Execution {
             return Err(failure.cause);
         }
         match self.waiting(state).len() {
-            0 => self.check_kept(state, answer).map(|()| true),
+            0 => self.check_stored(state, answer).map(|()| true),
             1 => Ok(false),
             _ => Err(format!("several states named '{state}' wait in {id}: name one by its path")),
         }
     }
 
-    fn check_kept(&self, state: &str, answer: &SignalAnswer) -> Result<(), String> {
+    fn check_stored(&self, state: &str, answer: &SignalAnswer) -> Result<(), String> {
         let (id, kept) = (&self.header.id, &self.header.early_signals);
         match kept.iter().find(|signal| signal.state == state) {
             // The same request, repeated.
@@ -129,24 +129,24 @@ impl Execution {
             _ => false,
         };
         let frames = self.frames.in_order().map(|frame| &frame.row);
-        frames.filter(|row| is_meant(row, state) && waits(&row.frame_state)).map(|row| row.id).collect()
+        frames.filter(|row| is_named(row, state) && waits(&row.frame_state)).map(|row| row.id).collect()
     }
 }
 
 /// Whether a name or path names the state that a frame is in.
-fn is_meant(row: &FrameRow, state: &str) -> bool {
+fn is_named(row: &FrameRow, state: &str) -> bool {
     *row.state == *state || row.state_path() == state
 }
 
 /// Whether a definition has a Task with this name or path, such as `VPC and subnets[1]/Create VPC`.
 fn has_task(machine: &StateMachine, state: &str) -> bool {
-    has_task_at(machine, state) || inner(machine).any(|(_, _, inner)| has_task(inner, state))
+    has_task_at(machine, state) || nested_machines(machine).any(|(_, _, inner)| has_task(inner, state))
 }
 
 /// Whether the remaining path names a Task of this machine or of one nested in it.
 fn has_task_at(machine: &StateMachine, path: &str) -> bool {
     let here = machine.states.get(path).is_some_and(|state| matches!(state.kind, StateKind::Task(_)));
-    here || inner(machine).any(|(name, index, inner)| {
+    here || nested_machines(machine).any(|(name, index, inner)| {
         let rest = path.strip_prefix(name).and_then(|rest| match index {
             PathSuffix::Alone => Some(rest),
             PathSuffix::Branch(branch) => rest.strip_prefix(&format!("[{branch}]")),
@@ -168,7 +168,7 @@ enum PathSuffix {
 }
 
 /// The machines nested in the states of a machine, each with its state's name.
-fn inner(machine: &StateMachine) -> impl Iterator<Item = (&str, PathSuffix, &StateMachine)> {
+fn nested_machines(machine: &StateMachine) -> impl Iterator<Item = (&str, PathSuffix, &StateMachine)> {
     machine.states.values().flat_map(|state| {
         let inner: Vec<(PathSuffix, &StateMachine)> = match &state.kind {
             StateKind::Parallel { branches, .. } => match branches.as_slice() {
@@ -259,7 +259,7 @@ impl Turn<'_> {
     fn take_early_signals(&mut self, id: FrameId, limit: usize) -> Vec<EarlySignal> {
         let kept = self.execution.header.early_signals.iter();
         let row = &self.frame(id).row;
-        let taken: Vec<_> = kept.filter(|signal| is_meant(row, &signal.state)).take(limit).cloned().collect();
+        let taken: Vec<_> = kept.filter(|signal| is_named(row, &signal.state)).take(limit).cloned().collect();
         let is_task = matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Task(_)));
         if taken.is_empty() || !is_task {
             return Vec::new();

@@ -18,7 +18,7 @@ impl Turn<'_> {
             return self.child_event(frame, details);
         }
         let Some(frame) = frame else { return self.event_after(self.execution.header.last_event_id, details) };
-        if self.leaves_out(&details) {
+        if self.omits(&details) {
             return;
         }
         let id = self.execution.header.last_event_id + 1;
@@ -30,7 +30,7 @@ impl Turn<'_> {
     }
 
     /// Whether the history has no room for an event: the last id is reserved for the event of the execution's end.
-    fn leaves_out(&mut self, details: &HistoryEventDetails) -> bool {
+    fn omits(&mut self, details: &HistoryEventDetails) -> bool {
         let ends = matches!(details, HistoryEventDetails::ExecutionSucceeded { .. });
         self.history_is_full |= !ends && self.execution.header.last_event_id + 1 >= limits::HISTORY_EVENTS_MAX;
         self.history_is_full

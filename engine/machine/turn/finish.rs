@@ -13,7 +13,7 @@ impl Turn<'_> {
         self.settle_history();
         self.execution.turn_was_cut_short = self.is_spent();
         let map_runs = self.runs.finish(&self.execution.frames);
-        let changed = self.arm_changed();
+        let changed = self.register_changed();
         self.command_wake();
         self.update_wake_state();
         if self.is_settled() {
@@ -40,12 +40,12 @@ impl Turn<'_> {
     }
 
     /// Registers the due times of the frames that changed. Returns these frames in order.
-    fn arm_changed(&mut self) -> Vec<FrameId> {
+    fn register_changed(&mut self) -> Vec<FrameId> {
         let mut changed = self.output.take_changed_frames();
         changed.retain(|id| self.execution.frames.get_mut(*id).is_some_and(|frame| std::mem::take(&mut frame.changed)));
         changed.sort_unstable();
         for &id in &changed {
-            self.execution.arm(id);
+            self.execution.register(id);
         }
         changed
     }

@@ -76,7 +76,7 @@ impl Turn<'_> {
     /// Removes a frame and drops its call in flight.
     pub fn delete(&mut self, id: FrameId) {
         self.abandon(id);
-        self.leave_runs(id);
+        self.abort_and_record_runs(id);
         if let Some(parts) = self.execution.remove(id) {
             self.output.frame_deleted(id, parts);
         }
