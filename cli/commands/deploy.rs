@@ -162,7 +162,7 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
     warn(&compiled.warnings);
     let log_level = log_level(arguments.log_level, role_arn.is_some());
     let wanted = Wanted { name, compiled, role_arn, log_level };
-    deploy(global, &arguments, (&source, warn), wanted).await
+    deploy(global, &arguments, &source, warn, wanted).await
 }
 
 /// Compiles a definition that workers can run.
@@ -297,7 +297,8 @@ async fn validate(cloud: &Cloud, wanted: &Wanted) -> Result<(), CliError> {
 async fn deploy(
     global: &Global,
     arguments: &DeployArguments,
-    (source, warn): (&DeploymentSource<'_>, impl Fn(&[Diagnostic])),
+    source: &DeploymentSource<'_>,
+    warn: impl Fn(&[Diagnostic]),
     mut wanted: Wanted,
 ) -> Result<Exit, CliError> {
     let (cloud, caller) = connect(global, arguments, &wanted).await?;
@@ -322,7 +323,7 @@ async fn deploy(
     }
     // A person who is asked must see the plan.
     if !is_quiet(global) || arguments.plan || !arguments.yes {
-        show(global, &wanted, &caller, (&changes, &kept), arguments.remove);
+        show(global, &wanted, &caller, &changes, &kept, arguments.remove);
     }
     let changed = changes.iter().filter(|change| change.action != Action::Unchanged).count();
     if arguments.plan || changed == 0 {
@@ -330,7 +331,8 @@ async fn deploy(
             global,
             found.machine.map(|machine| machine.arn),
             if arguments.plan { "plan" } else { "kept" },
-            (&wanted.name, None),
+            &wanted.name,
+            None,
         ));
     }
     if !arguments.yes {
@@ -343,10 +345,10 @@ async fn deploy(
     let mut made = |change: &DeploymentChange| print(global, "changed", change);
     if arguments.remove {
         cloud.remove(&wanted, &found, &changes, &mut made).await.map_err(cut_short)?;
-        return Ok(finish(global, None, "removed", (&name, None)));
+        return Ok(finish(global, None, "removed", &name, None));
     }
     let arn = cloud.apply(source, wanted, found, &changes, &mut made).await.map_err(cut_short)?;
-    Ok(finish(global, Some(arn), "deployed", (&name, worker)))
+    Ok(finish(global, Some(arn), "deployed", &name, worker))
 }
 
 /// The hint if a resource with the requested name was not created by this deployment.
@@ -395,7 +397,8 @@ fn show(
     global: &Global,
     wanted: &Wanted,
     caller: &Value,
-    (changes, kept): (&[DeploymentChange], &BTreeMap<String, String>),
+    changes: &[DeploymentChange],
+    kept: &BTreeMap<String, String>,
     removes: bool,
 ) {
     let size = &wanted.compiled.size;
@@ -450,7 +453,7 @@ fn print(global: &Global, kind: &str, change: &DeploymentChange) {
 }
 
 /// Shows the outcome of the deployment `name`, and the command that starts the worker that it needs.
-fn finish(global: &Global, arn: Option<String>, outcome: &str, (name, worker): (&str, Option<String>)) -> Exit {
+fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str, worker: Option<String>) -> Exit {
     let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
     match (global.output, outcome, alias) {
         (Output::Json, ..) => {

@@ -116,7 +116,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let is_remote = handle.is_remote().await;
     let is_last = asked.is_some() && !watch.is_one_of_many;
     let last_line =
-        if is_last { stopped::last_line(&execution, is_remote, (&view, &called), clock.now_ms()) } else { None };
+        if is_last { stopped::last_line(&execution, is_remote, &view, &called, clock.now_ms()) } else { None };
     // This process is about to stop driving its executions.
     let driven = driven && (is_remote || exit == Exit::Success);
     let is_unseen_end = asked == Some(Exit::HungUp) && execution.status != ExecutionStatus::Running;

@@ -16,7 +16,8 @@ const NAMED_MAX: usize = 5;
 pub fn last_line(
     execution: &ExecutionHeader,
     is_remote: bool,
-    (view, called): (&View, &[String]),
+    view: &View,
+    called: &[String],
     now_ms: u64,
 ) -> Option<String> {
     if execution.status != ExecutionStatus::Running {

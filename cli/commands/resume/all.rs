@@ -60,7 +60,7 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
         exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
     };
     let exit = match listed {
-        Ok(listed) => all(global, &handle, (with(listed, known), &refusals), watching).await,
+        Ok(listed) => all(global, &handle, with(listed, known), &refusals, watching).await,
         Err(error) => Err(error),
     };
     let closed = handle.close().await;
@@ -95,7 +95,8 @@ fn with(mut listed: ListResponse, known: Vec<ExecutionHeader>) -> ListResponse {
 async fn all(
     global: &Global,
     handle: &Handle,
-    (listed, refusals): (ListResponse, &Refusals),
+    listed: ListResponse,
+    refusals: &Refusals,
     watching: Watch,
 ) -> Result<Exit, CliError> {
     let ListResponse { executions, driven, .. } = listed;
