@@ -121,7 +121,10 @@ impl Environments {
     }
 
     fn addresses(&self, id: &str) -> Result<RehearsalAddresses, StepError> {
-        let gone = || StepError::new(ErrorClass::Failed, crate::world::ENDED).hint("Run again in a new rehearsal.");
+        let gone = || {
+            StepError::new(ErrorClass::Failed, crate::world::ENDED)
+                .hint_of_new_execution("Run again in a new rehearsal.")
+        };
         let world = World::read(self.home.folder()).ok().flatten().filter(|world| world.id == id).ok_or_else(gone)?;
         Ok(RehearsalAddresses {
             aws_endpoint: world.aws_endpoint,

@@ -19,7 +19,7 @@ pub use answer::{Answer, ChangeAction, Done, Instructions, Pending, ResourceChan
 pub use approval::{Approval, ApprovalToken};
 pub use call::call;
 pub use context::StepContext;
-pub use error::{ErrorClass, StepError};
+pub use error::{ErrorClass, StepError, StepRemedy};
 pub use registry::{Registries, Registry, Step, StepDescription};
 pub use resource::{Pattern, Resource, optimized_integrations};
 pub use token::{TaskToken, idempotency_token};

@@ -209,7 +209,7 @@ fn failed_for_good(certificate: &CertificateDetail) -> Option<StepError> {
     };
     let error = StepError::new(ErrorClass::Failed, format!("the certificate for {domain} is {status}{reason}"));
     let shown = certificate.certificate_arn().unwrap_or("ARN");
-    Some(error.hint(format!(
+    Some(error.hint_of_new_execution(format!(
         "Repair the cause, which   aws acm describe-certificate --certificate-arn {shown}   shows, and run again with the same input: a new \
          certificate is requested, this one is not used."
     )))

@@ -11,7 +11,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
-use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
+use engine::step::{Answer, ErrorClass, StepContext, StepError, StepRemedy, StepResult};
 
 use crate::environment::chain;
 pub use codes::{is_already_there_code, is_missing_code};
@@ -70,15 +70,27 @@ where
     let cause = message.unwrap_or_else(|| cause_without_message(error, status));
     let is_flow = error.raw_response().is_some_and(|response| response.headers().get(HEADER_OF_SERVER).is_some());
     let of_code = match code.as_deref() {
-        Some(_) if is_flow && class == ErrorClass::Credentials => Some(HINT_OF_SERVER),
-        Some(code) => codes::refusal(code, &cause).map(|(_, hint)| hint),
+        Some(_) if is_flow && class == ErrorClass::Credentials => Some((HINT_OF_SERVER, StepRemedy::Resume)),
+        Some(code) => codes::refusal(code, &cause).map(|(_, advice)| (advice.hint, advice.remedy)),
         None => None,
     };
-    let of_code = of_code.map(str::to_owned);
     let action_refused = codes::refused_action(&cause).unwrap_or(action);
     let of_policy = || (class == ErrorClass::Permission).then(|| hint_of_policy(&cause, action_refused)).flatten();
-    let hint = of_code.or_else(of_policy).or_else(|| hint(class, action_refused));
-    StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint, name: None }
+    let of_class = || of_policy().or_else(|| hint(class, action_refused));
+    let (hint, remedy) = match of_code {
+        Some((hint, remedy)) => (Some(hint.to_owned()), remedy),
+        None => (of_class(), StepRemedy::Resume),
+    };
+    StepError {
+        class,
+        cause,
+        action: Some(action.to_owned()),
+        code,
+        request_id,
+        hint,
+        remedy: Some(remedy),
+        name: None,
+    }
 }
 
 /// As [`failure`], but NotFound for an id that this execution created, `id` or one in the service's message, is
@@ -92,8 +104,8 @@ where
     if failure.class == ErrorClass::NotFound && made_here {
         failure.class = ErrorClass::NotConsistentYet;
         // Retries end after minutes. A repeated call does not find it either if someone has deleted it.
-        failure.hint =
-            Some(format!("If it was deleted meanwhile, a new run makes it again:   {}", run_again(context, "")));
+        let hint = format!("If it was deleted meanwhile, a new run makes it again:   {}", run_again(context, ""));
+        failure = failure.hint_of_new_execution(hint);
     }
     failure
 }

@@ -36,7 +36,7 @@ pub(crate) fn run_time_left(context: &StepContext) -> Duration {
 /// The failure of a wait that a state without TimeoutSeconds ends.
 pub(crate) fn waited_too_long(cause: impl Into<String>) -> StepError {
     StepError::named(error_names::TIMEOUT, cause)
-        .hint("Set TimeoutSeconds in the state to wait longer, then start a new execution.")
+        .hint_of_new_execution("Set TimeoutSeconds in the state to wait longer, then start a new execution.")
 }
 
 /// What the operator of this machine allows to the local steps. The default allows nothing.

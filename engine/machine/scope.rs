@@ -10,7 +10,7 @@ use crate::{
     asl::{EvaluationFailure, ScopeReferences, StateKind, Template, TemplateData, evaluate_within},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
     query::Budget,
-    step::TaskToken,
+    step::{StepError, TaskToken},
 };
 
 /// The value in an expression's scope besides the state's input and the context.
@@ -115,6 +115,13 @@ impl Turn<'_> {
     /// A `States.Runtime` failure of a state.
     pub fn runtime_failure(&mut self, id: FrameId, cause: impl Into<String>) -> StepFailure {
         self.evaluation_failed(id, EvaluationFailure { location: None, error: "States.Runtime", cause: cause.into() })
+    }
+
+    /// The failure of a Task whose activity does not exist. Its details have a code: a resume continues once the activity is created.
+    pub fn missing_activity(&mut self, id: FrameId, activity: &str) -> StepFailure {
+        let details = StepError::missing_activity(activity);
+        let failure = self.runtime_failure(id, details.cause.clone());
+        StepFailure { details: Some(details), ..failure }
     }
 
     /// The variables of a frame and of the frames above, innermost first. States inside a distributed Map do not see those of

@@ -29,7 +29,7 @@ impl Turn<'_> {
         let resource = task.resource.clone();
         let offered = Resource::parse(&resource) == Resource::Activity;
         if self.execution.missing_activities.contains(&resource) {
-            return Err(self.runtime_failure(id, format!("The activity {resource} does not exist.")));
+            return Err(self.missing_activity(id, &resource));
         }
         self.event(
             Some(id),

@@ -212,7 +212,7 @@ impl RunnerHandle {
     /// The store fails.
     pub async fn withdraw_offers(&self, activity: &str) -> Result<(), RunnerError> {
         for Offer { token, .. } in self.offers.withdraw(activity) {
-            let (id, input) = (token.execution.clone(), not_offered(activity, token));
+            let (id, input) = (token.execution.clone(), not_offered(token));
             match self.ask(|reply| Message::Input { id, input, reply }).await {
                 // Its execution has ended.
                 Ok(()) | Err(RunnerError::NotWaiting { .. }) => {}

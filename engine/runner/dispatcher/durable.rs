@@ -78,7 +78,7 @@ impl Dispatcher {
     fn offer(&mut self, id: &str, OfferedTask { activity, token, input }: OfferedTask) {
         match self.offers.has_activity(&activity) {
             true => self.offers.put(&activity, Offer { token, input }),
-            false => self.advance(id, not_offered(&activity, token), None, None),
+            false => self.advance(id, not_offered(token), None, None),
         }
     }
 
