@@ -210,7 +210,8 @@ async fn say_that_it_stops(handle: &Handle, view: &View) {
     match handle.owner_elsewhere().await {
         Some(owner) => {
             let quoted_id = quote_name(id);
-            interrupt::at_second_signal(format!("stopped watching; {id} continues in {owner}"));
+            let message = format!("stopped watching; {id} continues in {owner}");
+            interrupt::at_second_signal(stopped::StopMessage::without_command(message));
             report!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
         }
         // What a second signal says was set before.

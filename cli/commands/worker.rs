@@ -17,7 +17,7 @@ use crate::{
     interrupt,
     step_functions::refused,
     target::parse_endpoint,
-    ui::{json, text::counted},
+    ui::{json, stopped::StopMessage, text::counted},
     worker::{Slots, Stop, StopRequest, TaskCounts, Worker},
     world,
 };
@@ -78,7 +78,7 @@ const SETTINGS: [Setting; 3] = [
 /// are not done.
 pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, CliError> {
     let _orderly = interrupt::Orderly::begin();
-    interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
+    interrupt::at_second_signal(StopMessage::without_command(STOPPED_AT_ONCE));
     if !(1..=CONCURRENCY_MAX).contains(&arguments.concurrency) {
         return Err(CliError::usage(format!("--concurrency must be a number from 1 to {CONCURRENCY_MAX}")));
     }

@@ -30,7 +30,10 @@ use crate::{
     owner::Handle,
     proposed::OPTIONS,
     shell::quote_name,
-    ui::{display::Display, display_status::display_status, next::awaited, record, status::continues, summary},
+    ui::{
+        display::Display, display_status::display_status, next::awaited, record, status::continues,
+        stopped::StopMessage, summary,
+    },
 };
 
 /// The pause between two polls.
@@ -55,7 +58,7 @@ pub async fn watch(global: &Global, handle: Handle, id: &str, state: Option<&str
     let mut watching = Watching { global, id, state, visits, last, display, clock, folded: None, described: None };
     // A signal ends the watch, not the process: the last line is recorded first.
     let _orderly = interrupt::Orderly::begin();
-    interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
+    interrupt::at_second_signal(StopMessage::without_command(STOPPED_AT_ONCE));
     let mut outage = Outage::of(&handle, id, None).await;
     let mut kept = Some(handle);
     loop {
