@@ -217,6 +217,8 @@ async fn create(
         Err(error) => {
             let being_deleted = code_of(&error) == Some("InvalidRequestException");
             let mut failure = failure("secretsmanager:CreateSecret", error);
+            // Only the message says so: the code is that of every request that the secret's state forbids (Secrets Manager API Reference,
+            // "CreateSecret").
             if being_deleted && failure.cause.contains("scheduled for deletion") {
                 // A deletion without recovery takes some seconds. If the name stays taken, the retries end.
                 failure.class = ErrorClass::Busy;
