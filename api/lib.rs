@@ -83,7 +83,7 @@ pub struct Api {
 type Answer = Result<Value, Fault>;
 
 impl Api {
-    /// Creates the API over a runner and its store; over an idle store with [`RunnerHandle::idle`].
+    /// Creates the API over a runner and its store; over a store that is only read with [`RunnerHandle::without_runner`].
     pub fn new(runner: RunnerHandle, options: ApiOptions) -> Self {
         let store = runner.shared_store();
         runner.know_activities(move |arn| activities::exists(&store, arn));

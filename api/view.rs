@@ -3,7 +3,6 @@
 mod failure;
 mod fold;
 mod frames;
-mod idle;
 mod map_progress;
 mod paths;
 mod reentry;
@@ -25,11 +24,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use failure::Remedy;
-pub use idle::IdlePeriod;
 pub use map_progress::MapProgress;
 pub use paths::{is_inside, is_or_is_inside, outer_paths};
 pub use sections::{Section, sections};
 pub use state_status::{StateStatus, Wait};
+pub use stopped_periods::StoppedPeriod;
 pub use time_left::{Durations, TimeLeft, Typical, TypicalItem, TypicalState};
 
 /// A state that has been entered.
@@ -113,8 +112,8 @@ pub struct View {
     /// When it ended.
     pub stopped_ms: Option<u64>,
     /// The times between an end and the redrive that followed it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub idle: Vec<IdlePeriod>,
+    #[serde(rename = "idle", default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped_periods: Vec<StoppedPeriod>,
     /// The error and the cause, if it failed.
     #[serde(default, with = "failure::as_pair")]
     pub failure: Option<ErrorAndCause>,
@@ -155,7 +154,7 @@ impl View {
             status: ExecutionStatus::Running,
             started_ms,
             stopped_ms: None,
-            idle: Vec::new(),
+            stopped_periods: Vec::new(),
             failure: None,
             unhandled_failure: None,
             output: None,

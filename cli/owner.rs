@@ -6,6 +6,7 @@ mod description;
 mod ending_owner;
 mod local;
 mod opening;
+mod read_only;
 mod retry_limit;
 mod stream;
 mod take_over;
@@ -184,7 +185,7 @@ impl Handle {
         match &*self.backend().await {
             Backend::Remote(_) => Some(description::described(self.home.folder())),
             Backend::StepFunctions(executions) => Some(executions.service().to_owned()),
-            Backend::Local(_) | Backend::Idle(_) => None,
+            Backend::Local(_) | Backend::ReadOnly(_) => None,
         }
     }
 
@@ -192,14 +193,14 @@ impl Handle {
     pub async fn lock_owner_elsewhere(&self) -> Option<LockOwner> {
         match &*self.backend().await {
             Backend::Remote(_) => OwnerLock::owner(self.home.folder()),
-            Backend::Local(_) | Backend::Idle(_) | Backend::StepFunctions(_) => None,
+            Backend::Local(_) | Backend::ReadOnly(_) | Backend::StepFunctions(_) => None,
         }
     }
 
     /// Why the store of this process can only be read, if it has no room to be written.
     pub async fn no_room(&self) -> Option<CliError> {
         match &*self.backend().await {
-            Backend::Idle(idle) => idle.no_room().cloned(),
+            Backend::ReadOnly(store) => store.no_room().cloned(),
             Backend::Local(_) | Backend::Remote(_) | Backend::StepFunctions(_) => None,
         }
     }
@@ -249,7 +250,7 @@ impl Handle {
             let backend = self.backend().await;
             let answered = match &*backend {
                 Backend::Local(local) => local.api().respond::<O>(request).await.map_err(CliError::from),
-                Backend::Idle(idle) => idle.api().respond::<O>(request).await.map_err(CliError::from),
+                Backend::ReadOnly(store) => store.api().respond::<O>(request).await.map_err(CliError::from),
                 Backend::StepFunctions(executions) => {
                     let answered = executions.answer(O::NAME, to_json(request)?).await;
                     answered.and_then(of_json)
@@ -285,7 +286,7 @@ impl Handle {
             let backend = self.backend().await;
             let client = match &*backend {
                 Backend::Local(local) => return Ok(Stream::Local(S::answer(local.api(), request))),
-                Backend::Idle(idle) => return Ok(Stream::Local(S::answer(idle.api(), request))),
+                Backend::ReadOnly(store) => return Ok(Stream::Local(S::answer(store.api(), request))),
                 Backend::StepFunctions(executions) => {
                     return Ok(Stream::Polled(executions.items(S::NAME, to_json(request)?)));
                 }
@@ -394,7 +395,7 @@ impl Handle {
                         Err(fault) => return Err(fault.into()),
                     }
                 }
-                Backend::Idle(_) | Backend::StepFunctions(_) => {
+                Backend::ReadOnly(_) | Backend::StepFunctions(_) => {
                     return self.stream::<flow::FollowExecution>(request).await;
                 }
                 Backend::Remote(client) => {
@@ -424,7 +425,7 @@ impl Handle {
         let backend = self.backend().await;
         match &*backend {
             Backend::Remote(_) => self.reopen(&backend).await,
-            Backend::Local(_) | Backend::Idle(_) | Backend::StepFunctions(_) => Ok(()),
+            Backend::Local(_) | Backend::ReadOnly(_) | Backend::StepFunctions(_) => Ok(()),
         }
     }
 
@@ -443,7 +444,7 @@ impl Handle {
     pub async fn close(self) -> Result<(), CliError> {
         match Arc::into_inner(self.backend.into_inner()) {
             Some(Backend::Local(local)) => local.close().await,
-            Some(Backend::Idle(_) | Backend::Remote(_) | Backend::StepFunctions(_)) => Ok(()),
+            Some(Backend::ReadOnly(_) | Backend::Remote(_) | Backend::StepFunctions(_)) => Ok(()),
             None => Err(CliError::new(
                 Exit::Failed,
                 "the store was not closed: this process still uses it. What was acknowledged is safe",
@@ -451,11 +452,11 @@ impl Handle {
         }
     }
 
-    /// Releases an idle store without dropping it: the end of the process closes it faster. For a command that ends
+    /// Releases a store that is only read without dropping it: the end of the process closes it faster. For a command that ends
     /// now.
     pub fn leave(self) {
-        if let Some(Backend::Idle(idle)) = Arc::into_inner(self.backend.into_inner()) {
-            idle.leave();
+        if let Some(Backend::ReadOnly(store)) = Arc::into_inner(self.backend.into_inner()) {
+            store.leave();
         }
     }
 }

@@ -11,7 +11,6 @@ mod event;
 mod fast_steps;
 mod follow;
 mod handle;
-mod idle;
 mod in_flight;
 mod inbox;
 mod lanes;
@@ -22,6 +21,7 @@ mod step_call;
 mod tests;
 mod threads;
 mod timers;
+mod without_runner;
 
 use std::sync::Arc;
 

@@ -34,8 +34,8 @@ impl Api {
 
     async fn verify_execution(&self, id: &str, intent: Intent<'_>) -> Result<(), Fault> {
         let Some(header) = self.runner.store().summary(id)? else { return Ok(()) };
-        // A runner that is idle refuses to drive anything.
-        if self.runner.is_idle()
+        // Without a runner, nothing is driven.
+        if !self.runner.has_runner()
             || makes_no_calls(&header, intent)
             || (stays_driven(&header, intent) && self.drives(id).await)
         {

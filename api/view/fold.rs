@@ -5,7 +5,7 @@ use engine::{
     machine::ExecutionStatus,
 };
 
-use super::{IdlePeriod, StateStatus, StepChange, View, Wait};
+use super::{StateStatus, StepChange, StoppedPeriod, View, Wait};
 
 impl View {
     pub(super) fn fold_event(&mut self, frame: &str, details: &HistoryEventDetails, at_ms: u64) {
@@ -79,7 +79,7 @@ impl View {
     fn redrive(&mut self, at_ms: u64) {
         self.status = ExecutionStatus::Running;
         if let Some(from_ms) = self.stopped_ms.take() {
-            self.idle.push(IdlePeriod { from_ms, until_ms: at_ms });
+            self.stopped_periods.push(StoppedPeriod { from_ms, until_ms: at_ms });
         }
         (self.failure, self.unhandled_failure) = (None, None);
         // The iterations that failed run again.

@@ -120,8 +120,9 @@ impl Durations {
             | HistoryEventDetails::ExecutionAborted(_) => self.stopped_ms = Some(entry.timestamp_ms),
             // The time between the end and the redrive is in no state's time.
             HistoryEventDetails::ExecutionRedriven { .. } => {
-                let idle_ms = self.stopped_ms.take().map_or(0, |stopped| entry.timestamp_ms.saturating_sub(stopped));
-                self.entered_ms.values_mut().for_each(|entered_ms| *entered_ms += idle_ms);
+                let stopped_for_ms =
+                    self.stopped_ms.take().map_or(0, |stopped| entry.timestamp_ms.saturating_sub(stopped));
+                self.entered_ms.values_mut().for_each(|entered_ms| *entered_ms += stopped_for_ms);
             }
             // The holder of the task token answers.
             HistoryEventDetails::TaskSubmitted { name, resource, .. } if resource.ends_with(".waitForTaskToken") => {

@@ -1,6 +1,8 @@
 //! `flow deploy`.
 
 pub(super) mod size;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -404,29 +406,45 @@ fn show(
             "definitionBytes": wanted.compiled.definition.to_string().len(), "message": size_words(size) });
         json::print(json::with(line, size_fields(size)));
     } else if !global.quiet {
-        match caller["account"].as_str() {
-            Some(account) => {
-                let text = |field: &str| caller[field].as_str().unwrap_or_default().to_owned();
-                say!("{}   account {account}   region {}   as {}", wanted.name, text("region"), text("arn"));
-            }
-            None => say!("{}", wanted.name),
-        }
-        if !removes {
-            match wanted.role_arn.as_deref() {
-                Some(ROLE_OF_SERVER) => {
-                    say!("  role {ROLE_OF_SERVER}: a name that a flow serve stores and does not use")
-                }
-                Some(role_arn) => say!("  role {role_arn}"),
-                None => {}
-            }
-            say!("  {}", size_words(size));
-            size.maps.iter().for_each(|map| say!("  {}", map_words(map)));
-        }
+        heading(wanted, caller, removes).iter().for_each(|line| say!("{line}"));
     }
     changes.iter().for_each(|change| print(global, "change", change));
     if global.output == Output::Human && !global.quiet {
-        kept.iter().for_each(|(name, why)| say!("  {:<11}{name}   {why}", "keep"));
+        kept.iter().for_each(|(name, why)| say!("{}", keep_line(name, why)));
     }
+}
+
+/// The lines above the changes: the target, the role, and the price of a run.
+fn heading(wanted: &Wanted, caller: &Value, removes: bool) -> Vec<String> {
+    let mut lines = vec![match caller["account"].as_str() {
+        Some(account) => {
+            let text = |field: &str| caller[field].as_str().unwrap_or_default();
+            format!("{}   account {account}   region {}   as {}", wanted.name, text("region"), text("arn"))
+        }
+        None => wanted.name.clone(),
+    }];
+    if removes {
+        return lines;
+    }
+    lines.extend(wanted.role_arn.as_deref().map(|role_arn| match role_arn {
+        ROLE_OF_SERVER => format!("  role {ROLE_OF_SERVER}: a name that a flow serve stores and does not use"),
+        role_arn => format!("  role {role_arn}"),
+    }));
+    let size = &wanted.compiled.size;
+    lines.push(format!("  {}", size_words(size)));
+    lines.extend(size.maps.iter().map(|map| format!("  {}", map_words(map))));
+    lines
+}
+
+/// The line of a change in a plan.
+fn change_line(change: &DeploymentChange) -> String {
+    let DeploymentChange { action, kind, name } = change;
+    format!("  {:<11}{name}   {}", action.word(), kind.word())
+}
+
+/// The line of an activity that is not deleted.
+fn keep_line(name: &str, why: &str) -> String {
+    format!("  {:<11}{name}   {why}", "keep")
 }
 
 /// Whether a person sees only what is changed. A program reads every line.
@@ -445,7 +463,7 @@ fn print(global: &Global, kind: &str, change: &DeploymentChange) {
         }
         Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
         Output::Human if global.quiet && *action == Action::Unchanged => {}
-        Output::Human => say!("  {:<11}{name}   {}", action.word(), resource.word()),
+        Output::Human => say!("{}", change_line(change)),
     }
 }
 

@@ -10,7 +10,8 @@ use super::{
     acquire,
     description::{described, only_reads},
     failed,
-    local::{Idle, Local},
+    local::Local,
+    read_only::ReadOnlyStore,
     retry_limit::{OWNER_WAIT_MAX, RetryLimit},
     verification::verify_any,
 };
@@ -38,7 +39,7 @@ pub(super) enum Purpose {
 /// What answers the calls of a handle.
 pub(super) enum Backend {
     Local(Local),
-    Idle(Idle),
+    ReadOnly(ReadOnlyStore),
     Remote(Client),
     StepFunctions(Arc<Executions>),
 }
@@ -52,7 +53,7 @@ pub(super) async fn open(
 ) -> Result<Backend, CliError> {
     let home = environments.home();
     if purpose == Purpose::Read && !home.has_store()? {
-        return Ok(Backend::Idle(Idle::empty(environments)?));
+        return Ok(Backend::ReadOnly(ReadOnlyStore::empty(environments)?));
     }
     let client = Client::new(&home.socket());
     let mut limit = RetryLimit::begin();
@@ -92,6 +93,6 @@ fn open_owned(environments: &Arc<Environments>, purpose: Purpose, lock: OwnerLoc
     Ok(match purpose {
         Purpose::Drive => Backend::Local(Local::open(environments.clone(), lock)?),
         Purpose::RecordAnswer => Backend::Local(Local::open_to_record_answer(environments.clone(), lock)?),
-        Purpose::Read => Backend::Idle(Idle::open(environments, lock)?),
+        Purpose::Read => Backend::ReadOnly(ReadOnlyStore::open(environments, lock)?),
     })
 }

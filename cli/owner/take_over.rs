@@ -82,7 +82,9 @@ impl Handle {
         let reader = backend::open(&self.environments, Purpose::Read, &[]).await?;
         let request = DescribeExecutionRequest { id: id.clone(), as_shown: true };
         let described = match &reader {
-            Backend::Idle(idle) => idle.api().respond::<DescribeExecution>(request).await.map_err(CliError::from)?,
+            Backend::ReadOnly(store) => {
+                store.api().respond::<DescribeExecution>(request).await.map_err(CliError::from)?
+            }
             Backend::Remote(client) => {
                 let described = client.call::<DescribeExecution>(&request).await;
                 described.map_err(|error| failed(self.home(), error))?

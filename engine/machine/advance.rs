@@ -23,7 +23,7 @@ pub fn advance(execution: &mut Execution, input: Input, moment: &Moment, evaluat
         Input::Heartbeat { frame, visit, attempt } if running => turn.heartbeat(frame, visit, attempt),
         Input::UpdateMapRun { run, limits } if running => turn.update_run(run, limits),
         Input::Cancel { error, cause } if running => turn.cancel(error, cause),
-        Input::CancelWhenIdle { error, cause } if running => turn.cancel_when_idle(error, cause),
+        Input::CancelAfterCalls { error, cause } if running => turn.cancel_after_calls(error, cause),
         Input::EndNext { error, cause } if running => turn.end_next(error, cause),
         Input::Resume { environment, recover } => turn.resume(environment, recover),
         Input::AwaitedSettled { execution } if running && !turn.is_cancelling() => turn.awaited_settled(&execution),

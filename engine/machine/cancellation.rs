@@ -14,7 +14,7 @@ impl Turn<'_> {
     }
 
     /// Makes no more calls, and ends the execution as ABORTED when those in flight have answered, so that their results are recorded.
-    pub fn cancel_when_idle(&mut self, error: String, cause: String) {
+    pub fn cancel_after_calls(&mut self, error: String, cause: String) {
         self.header().cancels_with = Some(ErrorAndCause { error, cause });
         self.sets_timer_again = true;
     }

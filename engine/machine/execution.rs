@@ -113,8 +113,8 @@ pub struct ExecutionHeader {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redriven_ms: Option<u64>,
     /// The time between its ends and the redrives that followed them, in milliseconds. Earlier versions did not store it.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub idle_ms: u64,
+    #[serde(rename = "idleMs", default, skip_serializing_if = "is_default")]
+    pub stopped_total_ms: u64,
     /// Whether it is paused until `flow resume` (credentials).
     pub paused: bool,
     /// Whether a call is in flight, a task is on offer or another execution is awaited: a new process must load it at once.
@@ -175,7 +175,7 @@ impl ExecutionHeader {
             deadline_ms: None,
             redrive_count: 0,
             redriven_ms: None,
-            idle_ms: 0,
+            stopped_total_ms: 0,
             paused: false,
             awake: false,
             only_waits: false,
@@ -204,7 +204,7 @@ impl ExecutionHeader {
     /// For how long it has been active at a time, in milliseconds: without the time between an end and a redrive.
     pub fn active_ms(&self, now_ms: u64) -> u64 {
         let until_ms = self.stopped_ms.unwrap_or(now_ms);
-        until_ms.saturating_sub(self.started_ms).saturating_sub(self.idle_ms)
+        until_ms.saturating_sub(self.started_ms).saturating_sub(self.stopped_total_ms)
     }
 
     /// Whether nothing happens until an input from outside: it has ended or is paused.

@@ -72,7 +72,7 @@ impl Turn<'_> {
         header.failure = None;
         header.ends_with = None;
         header.cancels_with = None;
-        header.idle_ms += header.stopped_ms.take().map_or(0, |stopped_ms| now.saturating_sub(stopped_ms));
+        header.stopped_total_ms += header.stopped_ms.take().map_or(0, |stopped_ms| now.saturating_sub(stopped_ms));
         header.redrive_count += 1;
         header.redriven_ms = Some(now);
         header.deadline_ms = timeout_seconds.map(|seconds| now.saturating_add(seconds * 1000));

@@ -225,7 +225,7 @@ impl Dispatcher {
             Message::Driven { ids, reply } => drop(reply.send(self.driven_of(ids))),
             Message::HasDeclined { reply } => drop(reply.send(self.declined.is_any())),
             Message::Drain { limit, reply } => self.draining.begin(limit, reply),
-            Message::DrainIfQuiet { reply } => self.drain_if_quiet(reply),
+            Message::DrainWithoutCalls { reply } => self.drain_without_calls(reply),
             // `run` ends the loop.
             Message::Stop => {}
         }

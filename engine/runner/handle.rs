@@ -30,7 +30,7 @@ use crate::{
 const ENDING_MAX: Duration = Duration::from_secs(30);
 
 /// The interval between checks whether a call is in flight.
-const QUIET_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+const CALLS_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The result of draining a runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -320,8 +320,8 @@ impl RunnerHandle {
     ///
     /// # Errors
     /// There is no such execution, or the store fails.
-    pub async fn cancel_when_idle(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
-        let input = Input::CancelWhenIdle { error: error.to_owned(), cause: cause.to_owned() };
+    pub async fn cancel_after_calls(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
+        let input = Input::CancelAfterCalls { error: error.to_owned(), cause: cause.to_owned() };
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 
@@ -384,14 +384,14 @@ impl RunnerHandle {
 
     /// Waits, without a limit, until no execution has a call in flight, and from that moment makes no new calls. Until then the runner
     /// drives its executions. Call [`RunnerHandle::drain`] next. Returns at once if the runner has stopped.
-    pub async fn quiet(&self) {
+    pub async fn wait_for_calls(&self) {
         loop {
             let (reply, answer) = oneshot::channel();
-            let asked = self.threads.messages.send(Message::DrainIfQuiet { reply });
+            let asked = self.threads.messages.send(Message::DrainWithoutCalls { reply });
             if asked.is_err() || answer.await.unwrap_or(true) {
                 return;
             }
-            tokio::time::sleep(QUIET_CHECK_INTERVAL).await;
+            tokio::time::sleep(CALLS_CHECK_INTERVAL).await;
         }
     }
 

@@ -154,7 +154,7 @@ pub(super) enum Message {
         reply: oneshot::Sender<usize>,
     },
     /// Begins to drain unless an execution has a call in flight, and answers whether it has begun.
-    DrainIfQuiet {
+    DrainWithoutCalls {
         reply: oneshot::Sender<bool>,
     },
     /// Stops the dispatcher: the last handle was dropped.

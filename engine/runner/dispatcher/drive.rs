@@ -171,7 +171,7 @@ impl Dispatcher {
         if !self.driven.contains_key(id) {
             self.driven.insert(id.into(), Driven::default());
             // A call by a previous process is not in flight here: its answer will not come.
-            if let Input::CancelWhenIdle { error, cause } = input {
+            if let Input::CancelAfterCalls { error, cause } = input {
                 input = Input::Cancel { error, cause };
             }
             if !matches!(input, Input::Cancel { .. }) {

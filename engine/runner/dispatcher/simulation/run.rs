@@ -305,9 +305,9 @@ impl Run {
     /// Whether anything is left to happen. An execution that has not ended and waits for nothing is an error.
     fn has_work_left(&mut self) -> Result<bool, String> {
         let Some(process) = &mut self.process else { return Ok(true) };
-        let quiet = process.inbox.is_empty() && !process.may_commit() && process.called.is_empty();
+        let is_done = process.inbox.is_empty() && !process.may_commit() && process.called.is_empty();
         let clients = self.clients.iter().all(|client| client.acknowledged);
-        if !quiet || !clients || !self.answers.is_empty() || !self.people.is_empty() || process.may_checkpoint() {
+        if !is_done || !clients || !self.answers.is_empty() || !self.people.is_empty() || process.may_checkpoint() {
             return Ok(true);
         }
         let timer = process.next_timer_ms().is_some();
