@@ -1,6 +1,7 @@
 //! One store, many processes. The first process that needs the store owns it and calls its operations directly. The
 //! others call them over its socket; when it ends, one of them becomes the owner.
 
+mod attempts;
 mod backend;
 mod description;
 mod ending_owner;
@@ -10,6 +11,7 @@ mod read_only;
 mod retry_limit;
 mod stream;
 mod take_over;
+mod variables;
 mod verification;
 mod verified_call;
 
@@ -28,9 +30,9 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use self::{
+    attempts::{Attempts, CallKind},
     backend::{Backend, Purpose, RETRY_AFTER},
     description::{ending, not_reachable},
-    retry_limit::RetryLimit,
 };
 pub use self::{
     description::owned_elsewhere,
@@ -157,7 +159,7 @@ impl Handle {
     ///
     /// # Errors
     /// Another process owns the store, which the message names, or the store cannot be opened.
-    pub async fn own(environments: Arc<Environments>) -> Result<Local, CliError> {
+    pub async fn become_owner(environments: Arc<Environments>) -> Result<Local, CliError> {
         let home = environments.home().clone();
         match acquire(&home)? {
             Some(lock) => Local::open(environments, lock),
@@ -244,8 +246,7 @@ impl Handle {
         O::Request: Serialize,
         O::Response: DeserializeOwned,
     {
-        let mut limit = RetryLimit::begin();
-        let mut is_repeated = false;
+        let mut attempts = Attempts::begin(self, CallKind::Change);
         loop {
             let backend = self.backend().await;
             let answered = match &*backend {
@@ -256,18 +257,16 @@ impl Handle {
                     answered.and_then(of_json)
                 }
                 Backend::Remote(client) => match client.call::<O>(&request).await {
-                    Err(error) if limit.allows(&self.home, &error) => {
-                        is_repeated |= matches!(error, ClientError::Gone(_));
-                        self.reopen(&backend).await?;
+                    Ok(response) => Ok(response),
+                    Err(error) => {
+                        attempts.continue_after(&backend, error).await?;
                         continue;
                     }
-                    answered => answered.map_err(|error| failed(&self.home, error)),
                 },
             };
             return match answered {
-                Ok(response) => Ok(CallResponse { response, is_repeated }),
-                Err(error) if is_repeated => Err(may_have_been_carried_out(error)),
-                Err(error) => Err(error),
+                Ok(response) => Ok(CallResponse { response, is_repeated: attempts.is_repeated() }),
+                Err(error) => Err(attempts.explained(error)),
             };
         }
     }
@@ -281,7 +280,7 @@ impl Handle {
         S::Request: Serialize,
         S::Item: DeserializeOwned,
     {
-        let mut limit = RetryLimit::begin();
+        let mut attempts = Attempts::begin(self, CallKind::Read);
         loop {
             let backend = self.backend().await;
             let client = match &*backend {
@@ -294,8 +293,7 @@ impl Handle {
             };
             match client.stream::<S>(&request).await {
                 Ok(items) => return Ok(Stream::Remote(items, self.home.clone())),
-                Err(error) if limit.allows(&self.home, &error) => self.reopen(&backend).await?,
-                Err(error) => return Err(failed(&self.home, error)),
+                Err(error) => attempts.continue_after(&backend, error).await?,
             }
         }
     }
@@ -326,7 +324,7 @@ impl Handle {
         S::Request: Serialize + Clone,
         S::Item: DeserializeOwned,
     {
-        let mut limit = RetryLimit::begin();
+        let mut attempts = Attempts::begin(self, CallKind::Read);
         loop {
             let backend = self.backend().await;
             let mut items = self.stream::<S>(request.clone()).await?;
@@ -343,14 +341,10 @@ impl Handle {
                 }
             };
             if let Some(item) = last {
-                // This owner worked until it ended, so the time to find the next one starts now.
-                limit = RetryLimit::begin();
+                attempts.extend();
                 cut_short(item);
             }
-            if !limit.allows(&self.home, &ended) {
-                return Err(failed(&self.home, ended));
-            }
-            self.reopen(&backend).await?;
+            attempts.continue_after(&backend, ended).await?;
         }
     }
 
@@ -383,7 +377,7 @@ impl Handle {
     ) -> Result<Stream<engine::runner::RunnerEvent>, CliError> {
         let request = flow::EntriesRequest { id: id.to_owned(), from_sequence };
         let recover = flow::ExecutionIdRequest { id: id.to_owned() };
-        let mut limit = RetryLimit::begin();
+        let mut attempts = Attempts::begin(self, CallKind::Read);
         loop {
             let backend = self.backend().await;
             match &*backend {
@@ -409,7 +403,7 @@ impl Handle {
                         Err(ClientError::Fault(fault)) if concerns_credentials(&fault.kind) => {
                             self.take_over(id, wait_max).await?;
                         }
-                        Err(error) if limit.allows(&self.home, &error) => self.take_over(id, wait_max).await?,
+                        Err(error) if attempts.may_continue(&error) => self.take_over(id, wait_max).await?,
                         Err(error) => return Err(failed(&self.home, error)),
                     }
                 }
@@ -442,22 +436,26 @@ impl Handle {
     /// # Errors
     /// The store could not be closed.
     pub async fn close(self) -> Result<(), CliError> {
-        match Arc::into_inner(self.backend.into_inner()) {
+        match self.into_backend() {
             Some(Backend::Local(local)) => local.close().await,
-            Some(Backend::ReadOnly(_) | Backend::Remote(_) | Backend::StepFunctions(_)) => Ok(()),
-            None => Err(CliError::new(
-                Exit::Failed,
-                "the store was not closed: this process still uses it. What was acknowledged is safe",
-            )),
+            Some(Backend::ReadOnly(_) | Backend::Remote(_) | Backend::StepFunctions(_)) | None => Ok(()),
         }
     }
 
     /// Releases a store that is only read without dropping it: the end of the process closes it faster. For a command that ends
     /// now.
     pub fn leave(self) {
-        if let Some(Backend::ReadOnly(store)) = Arc::into_inner(self.backend.into_inner()) {
+        if let Some(Backend::ReadOnly(store)) = self.into_backend() {
             store.leave();
         }
+    }
+
+    /// What answered the calls. Every call borrows the handle and drops its reference to the backend before it ends, so the handle has the
+    /// only one.
+    fn into_backend(self) -> Option<Backend> {
+        let backend = Arc::into_inner(self.backend.into_inner());
+        debug_assert!(backend.is_some(), "a call has kept a reference to the backend");
+        backend
     }
 }
 
@@ -467,15 +465,6 @@ fn failed(home: &Home, error: ClientError) -> CliError {
         ClientError::Ending(_) => ending(home),
         other => other.into(),
     }
-}
-
-/// The error of a call that an owner may have carried out before it ended.
-fn may_have_been_carried_out(error: CliError) -> CliError {
-    let message = format!(
-        "the owner of the store ended during this call and may have carried it out; the next owner says: {}",
-        error.message
-    );
-    CliError { message, ..error }
 }
 
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {

@@ -8,7 +8,7 @@ use engine::{
 
 use super::{StateStatus, StateView, View, is_inside, is_or_is_inside, paths::PathRange};
 use crate::{
-    REFUSED,
+    REFUSED, RUNBOOK_NOT_COMPLETED,
     flow::{REJECTED, rejected_by},
 };
 
@@ -71,9 +71,6 @@ impl View {
         self.failed_state().filter(|state| state.state_type == StateType::Fail)
     }
 
-    /// The error with which a workflow of `flow new --from` ends after the steps for a rejection.
-    pub const RUNBOOK_NOT_COMPLETED: &'static str = "Runbook.NotCompleted";
-
     /// The path of the state at which an execution that a Fail state ended can continue: the last one entered before the Fail that calls
     /// something, because a state that calls nothing leads to the same end. A state in one of several branches or in an iteration cannot be
     /// entered alone: the path is that of the Parallel or Map.
@@ -90,10 +87,10 @@ impl View {
         Some(self.entered_alone(entered.filter(calls).max_by_key(|state| state.entered_ms)?))
     }
 
-    /// The path of the rejected step after which a runbook ended with [`View::RUNBOOK_NOT_COMPLETED`]: the steps for that case are done,
+    /// The path of the rejected step after which a runbook ended with [`RUNBOOK_NOT_COMPLETED`]: the steps for that case are done,
     /// and the runbook continues where it was rejected.
     pub fn rejected_before_fail(&self) -> Option<&str> {
-        self.failure.as_ref().filter(|failure| failure.error == Self::RUNBOOK_NOT_COMPLETED)?;
+        self.failure.as_ref().filter(|failure| failure.error == RUNBOOK_NOT_COMPLETED)?;
         let (rejected, _) = self.ending_rejection()?;
         Some(self.entered_alone(rejected))
     }
@@ -110,7 +107,7 @@ impl View {
     fn ending_rejection(&self) -> Option<(&StateView, &str)> {
         let (state, failure) = match self.failure.as_ref()?.error.as_str() {
             REJECTED => self.failed_state().and_then(|state| Some((state, state.failure()?))),
-            Self::RUNBOOK_NOT_COMPLETED => self.caught_last(),
+            RUNBOOK_NOT_COMPLETED => self.caught_last(),
             _ => None,
         }?;
         (failure.error == REJECTED).then_some((state, failure.cause.as_str()))

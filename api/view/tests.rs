@@ -8,7 +8,7 @@ use engine::{
 use serde_json::json;
 
 use super::*;
-use crate::flow::rejected_by;
+use crate::{RUNBOOK_NOT_COMPLETED, flow::rejected_by};
 
 fn view(definition: &Value) -> View {
     let machine = asl::parse(definition).unwrap();
@@ -187,7 +187,7 @@ fn a_runbook_that_is_not_completed_continues_at_the_rejected_step() {
     let cause = format!("{} on desk", rejected_by("Deploy/Ask", "ann"));
     let failure = StepFailure { cause: cause.clone(), ..plain("Approval.Rejected") };
     view.states.get_mut("Deploy/Ask").unwrap().status = StateStatus::Caught { stopped_ms: 4_000, attempt: 1, failure };
-    let not_completed = |cause: String| ErrorAndCause { error: View::RUNBOOK_NOT_COMPLETED.to_owned(), cause };
+    let not_completed = |cause: String| ErrorAndCause { error: RUNBOOK_NOT_COMPLETED.to_owned(), cause };
     view.failure = Some(not_completed(format!("{cause}. The steps for that case are done.")));
     assert_eq!(view.state_before_fail(), Some("Deploy/Ask"));
     let ended_by = |state_path, user| view.was_ended_by_rejection(state_path, user);

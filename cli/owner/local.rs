@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal, sync::Arc, time::Duration};
 
-use api::{Api, ApiOptions};
+use api::Api;
 use engine::{
     runner::{Drained, RunnerHandle, RunnerOptions},
     step::Registry,
@@ -10,7 +10,11 @@ use engine::{
 };
 use tokio::net::TcpListener;
 
-use super::{open_store, retry_limit::DRAIN_MAX};
+use super::{
+    open_store,
+    retry_limit::DRAIN_MAX,
+    variables::{api_options, runner_options},
+};
 use crate::{
     clock,
     environments::Environments,
@@ -49,7 +53,7 @@ impl Local {
     /// # Errors
     /// The store cannot be opened, or the socket cannot be created.
     pub fn open(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
-        Self::open_with(environments, lock, crash_options())
+        Self::open_with(environments, lock, runner_options())
     }
 
     /// Like [`Local::open`], for a process that only records an answer: it calls no steps and begins no Task. The next owner makes
@@ -58,7 +62,7 @@ impl Local {
     /// # Errors
     /// As [`Local::open`].
     pub fn open_to_record_answer(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
-        Self::open_with(environments, lock, RunnerOptions { makes_no_calls: true, ..crash_options() })
+        Self::open_with(environments, lock, RunnerOptions { makes_no_calls: true, ..runner_options() })
     }
 
     fn open_with(
@@ -72,7 +76,7 @@ impl Local {
             report!("flow: {words}");
         }
         let runner = engine::runner::start(store, environments.clone(), clock::of(&home), options_of_runner);
-        let api = Arc::new(Api::new(runner.clone(), options(&environments)));
+        let api = Arc::new(Api::new(runner.clone(), api_options(&environments)));
         api.adopt()?;
         let mut integrations = Registry::new();
         api.integrate(&mut integrations);
@@ -170,24 +174,4 @@ async fn drain(runner: &RunnerHandle) {
 fn not_closed(error: &StoreError) -> CliError {
     CliError::new(Exit::Failed, format!("the store could not be closed: {error}"))
         .hint("nothing is lost: what was acknowledged is in the store's log, and the next command reads it from there")
-}
-
-/// The options of the operations of this process.
-pub(super) fn options(environments: &Arc<Environments>) -> ApiOptions {
-    let account = std::env::var("FLOW_ACCOUNT_ID").ok().filter(|account| !account.is_empty());
-    ApiOptions {
-        region: environments.region().to_owned(),
-        account_id: account.unwrap_or_else(|| "111111111111".to_owned()),
-        host: environments.clone(),
-    }
-}
-
-/// For crash tests: the commit at which the process aborts.
-fn crash_options() -> RunnerOptions {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
-    RunnerOptions {
-        crash_before_commit: number("FLOW_CRASH_BEFORE_COMMIT"),
-        crash_after_commit: number("FLOW_CRASH_AFTER_COMMIT"),
-        ..RunnerOptions::default()
-    }
 }

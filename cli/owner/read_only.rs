@@ -13,7 +13,7 @@ use engine::{
 };
 use tokio::task::JoinHandle;
 
-use super::{local::options, open_to_read};
+use super::{open_to_read, variables::api_options};
 use crate::{
     clock,
     environments::Environments,
@@ -63,7 +63,12 @@ impl ReadOnlyStore {
 
     fn over(environments: &Arc<Environments>, store: Store, lock: Option<Arc<OwnerLock>>) -> Self {
         let runner = RunnerHandle::without_runner(Arc::new(store), clock::of(environments.home()));
-        ReadOnlyStore { api: Arc::new(Api::new(runner, options(environments))), lock, listening: None, no_room: None }
+        ReadOnlyStore {
+            api: Arc::new(Api::new(runner, api_options(environments))),
+            lock,
+            listening: None,
+            no_room: None,
+        }
     }
 
     /// The operations.

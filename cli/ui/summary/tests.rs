@@ -81,7 +81,7 @@ fn the_line_after_a_rejection_does_not_repeat_it() {
     let mut story = asked();
     let (state_path, next, failure) = ("Ask".to_owned(), "Not completed".to_owned(), plain("Approval.Rejected", cause));
     story.note(5.0, Note::Caught { state_path, next, failure }).enter(8.0, "", StateType::Fail, "Not completed");
-    fails(&mut story, 9.0, "Not completed", &plain(View::RUNBOOK_NOT_COMPLETED, cause));
+    fails(&mut story, 9.0, "Not completed", &plain(api::RUNBOOK_NOT_COMPLETED, cause));
     assert_eq!(line(&story), once);
     for (error, cause) in
         [("Approval.Rejected", "\"Ask\" was rejected by bob on host"), ("Undone", "It was rolled back.")]
