@@ -17,7 +17,7 @@ use engine::{
     runner::RunnerEvent,
 };
 
-use self::follow::{Follow, Stop};
+use self::follow::{Follower, Stop};
 use super::outage::Outage;
 use crate::{
     checks::worker_variables,
@@ -83,7 +83,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     }
     second_signal::prepare(handle, watch, &view, &[]).await;
     let stop = loop {
-        let mut follow = Follow::begin(watch, at_step_functions, known_sequence, view.last_sequence, &*clock);
+        let mut follow = Follower::begin(watch, at_step_functions, known_sequence, view.last_sequence, &*clock);
         let found = match follow.until_stop(handle, (&mut view, &mut outage), display).await {
             Ok(Some(stop)) => break stop,
             Ok(None) => handle.take_over(id, watch.no_wait).await,
