@@ -16,7 +16,10 @@ use engine::{
     step::{Registry, StepError},
 };
 use serde_json::Value;
-use steps::{Environment, step_functions::StepFunctions};
+use steps::{
+    Environment,
+    step_functions::{NamedArn, StepFunctions},
+};
 
 /// The services that a deployment calls.
 pub struct Cloud {
@@ -55,7 +58,8 @@ impl Cloud {
     pub async fn find(&self, wanted: &Wanted) -> Result<ExistingResources, StepError> {
         let all = self.states.activities().await?;
         let own = |name: &String| wanted.compiled.activities.iter().any(|activity| activity.name == *name);
-        let (activities, others): (BTreeMap<_, _>, BTreeMap<_, _>) = all.into_iter().partition(|(name, _)| own(name));
+        let by_name = all.into_iter().map(|NamedArn { name, arn }| (name, arn));
+        let (activities, others): (BTreeMap<_, _>, BTreeMap<_, _>) = by_name.partition(|(name, _)| own(name));
         let machine = self.find_machine(&wanted.name).await?;
         let mut found = ExistingResources { activities, machine, others, ..ExistingResources::default() };
         if let Some(environment) = &self.environment {

@@ -48,7 +48,7 @@ pub use map_run::{
     label,
 };
 pub(crate) use reentry::check_reentry;
-pub use reentry::{Reentry, reentry_path};
+pub use reentry::{Reentry, ReentryError, reentry_path};
 pub use retry::{matches as error_matches, missed_heartbeat};
 pub use scope::cause_without_state;
 pub use task::cause_of_time_out;

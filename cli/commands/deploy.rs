@@ -314,7 +314,7 @@ async fn deploy(
         false => {
             validate(&cloud, &wanted).await?;
             let changes = plan::changes(&wanted, &found);
-            let changes = changes.map_err(|why| CliError::refused(why).hint(another_name(arguments)))?;
+            let changes = changes.map_err(|conflict| CliError::from(conflict).hint(another_name(arguments)))?;
             (changes, unneeded(&wanted, &found))
         }
     };
@@ -367,7 +367,7 @@ async fn removal(
     found: &mut plan::ExistingResources,
 ) -> Result<(Vec<DeploymentChange>, BTreeMap<String, String>), CliError> {
     // What belongs to another deployment is refused before its versions are read.
-    plan::removal(wanted, found, &[]).map_err(CliError::refused)?;
+    plan::removal(wanted, found, &[])?;
     if let Some(machine) = &found.machine {
         let running = cloud.states.running_executions(&machine.arn, 1).await.map_err(refused)?;
         if let Some(RunningExecution { arn, .. }) = running.first() {
@@ -383,7 +383,7 @@ async fn removal(
     }
     let kept = cloud.needed_activities(&found.activities, &wanted.name).await.map_err(refused)?;
     let needed: Vec<String> = kept.keys().cloned().collect();
-    Ok((plan::removal(wanted, found, &needed).map_err(CliError::refused)?, kept))
+    Ok((plan::removal(wanted, found, &needed)?, kept))
 }
 
 /// The activities that a deployment does not need any more and keeps, with the reason.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use deploy::plan::{ExistingMachine, STANDARD};
 use engine::step::{ErrorClass, StepError};
-use steps::step_functions::RunningExecution;
+use steps::step_functions::{NamedArn, RunningExecution};
 
 use super::{Cloud, apply::STEP_TAG};
 
@@ -52,7 +52,7 @@ impl Cloud {
         if machines.len() > MACHINES_READ_MAX {
             note(&mut needed, activities, None, &format!("more than {MACHINES_READ_MAX} state machines may name it"));
         }
-        for (machine, arn) in machines.iter().filter(|(machine, _)| machine != except) {
+        for NamedArn { name: machine, arn } in machines.iter().filter(|machine| machine.name != except) {
             if needed.len() == activities.len() {
                 break;
             }

@@ -168,7 +168,7 @@ fn what_cannot_be_entered_by_itself_is_refused_and_changes_nothing() {
         "P": { "Type": "Parallel", "Branches": branches, "Next": "Each" }, "Each": map } });
     let mut trial = Trial::start(definition, json!({}));
     let machine = trial.execution.machine.clone();
-    let refused = |frame: &str, name: &str| reentry_path(&machine, frame, name).unwrap_err();
+    let refused = |frame: &str, name: &str| reentry_path(&machine, frame, name).unwrap_err().to_string();
     assert!(refused("P[1]", "B").contains("one of the 2 branches of the Parallel 'P'"));
     assert!(refused("Each[0]", "M").contains("an iteration of the Map 'Each'"));
     assert!(refused("", "Nowhere").contains("no state named 'Nowhere'"));

@@ -89,7 +89,7 @@ impl Dispatcher {
             ExecutionStatus::Running => format!("{id} has not ended"),
             _ => match check_reentry(&machine, path) {
                 Ok(()) => return Ok(()),
-                Err(message) => message,
+                Err(error) => error.to_string(),
             },
         };
         Err(RunnerError::ReentryRefused { message })
@@ -246,7 +246,7 @@ impl Dispatcher {
             Some(execution) => execution.check_early_signal(state, answer),
             None => self.restored(id)?.check_early_signal(state, answer),
         };
-        checked.map_err(|message| RunnerError::SignalRefused { message })
+        checked.map_err(|refusal| RunnerError::SignalRefused { message: refusal.to_string() })
     }
 
     /// Loads a driven execution into memory, unless it is loaded or its turn runs in a lane.

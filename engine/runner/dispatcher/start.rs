@@ -103,7 +103,8 @@ impl Dispatcher {
                 .map_err(|problems| RunnerError::InvalidDefinition { problems })?,
         };
         if !new.from.is_empty() {
-            check_reentry(&machine, &new.from).map_err(|message| RunnerError::ReentryRefused { message })?;
+            let checked = check_reentry(&machine, &new.from);
+            checked.map_err(|error| RunnerError::ReentryRefused { message: error.to_string() })?;
         }
         if let Some(subject) = &new.subject {
             self.subjects.record(subject, &new.id, &self.store)?;
