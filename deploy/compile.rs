@@ -132,8 +132,7 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn refuse(&mut self, code: &'static str, location: &str, message: impl Into<String>) {
-        let location = location.to_owned();
-        self.errors.push(Diagnostic { severity: Severity::Error, code, message: message.into(), location });
+        self.errors.push(Diagnostic::error(code, location, message));
     }
 
     fn add(&mut self, problems: Vec<Diagnostic>) {
@@ -146,8 +145,7 @@ impl Pass<'_> {
     }
 
     fn warn(&mut self, code: &'static str, location: &str, message: impl Into<String>) {
-        let location = location.to_owned();
-        self.warnings.push(Diagnostic { severity: Severity::Warning, code, message: message.into(), location });
+        self.warnings.push(Diagnostic::warning(code, location, message));
     }
 
     fn machine(&mut self, machine: &mut Value, pointer: &str, scope: &TaskScope, express: bool) {

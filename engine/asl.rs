@@ -10,7 +10,7 @@ mod raw;
 mod references;
 mod types;
 
-pub use check::{Diagnostic, Severity, check, check_as, read, repeated_keys, unknown_names, without_step};
+pub use check::{Diagnostic, ProblemKind, Severity, check, check_as, read, repeated_keys, unknown_names, without_step};
 pub use evaluate::{EvaluationFailure, TemplateData, evaluate};
 pub(crate) use evaluate::{evaluate_within, insert_at_result_path, select};
 pub use parse::parse;

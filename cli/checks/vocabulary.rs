@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use engine::{
-    asl::{Diagnostic, each_state},
+    asl::{Diagnostic, ProblemKind, each_state},
     spelling::{did_you_mean, nearest},
     step::error_names,
 };
@@ -140,11 +140,8 @@ fn unknown(full: &str, object: &str, name: &str, known: &[&str], pointer: &str) 
         None => format!("; its fields are {}.", known.join(", ")),
         near => did_you_mean(near.map(|near| format!("{object}.{near}"))),
     };
-    Diagnostic::warning(
-        "UNKNOWN_VARIABLE",
-        pointer,
-        format!("'{full}' does not exist: {object} has no field '{name}'{hint}"),
-    )
+    let message = format!("'{full}' does not exist: {object} has no field '{name}'{hint}");
+    Diagnostic::warning("UNKNOWN_VARIABLE", pointer, message).of_kind(ProblemKind::WrongReference(full.to_owned()))
 }
 
 /// Texts that are JSONPath or intrinsic functions: JSONata uses them as they are written.

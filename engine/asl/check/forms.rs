@@ -45,7 +45,7 @@ fn machine(machine: &Value, pointer: &str, jsonata: bool, found: &mut Vec<Diagno
 /// Checks a branch or a processor, which may not have a QueryLanguage.
 fn inner(value: &Value, pointer: &str, jsonata: bool, found: &mut Vec<Diagnostic>) {
     if value.get("QueryLanguage").is_some() {
-        found.push(wrong(pointer, "Field 'QueryLanguage' is not supported"));
+        found.push(Diagnostic::unknown_field(pointer, "QueryLanguage"));
     }
     machine(value, pointer, jsonata, found);
 }
@@ -58,10 +58,10 @@ fn config(processor: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
     one_of(config, "ExecutionType", &["STANDARD", "EXPRESS"], &at, found);
     let distributed = config.get("Mode").is_some_and(|mode| mode == "DISTRIBUTED");
     if distributed && !config.contains_key("ExecutionType") {
-        found.push(wrong(&at, "These fields are required: [ExecutionType]"));
+        found.push(Diagnostic::missing_fields(&at, vec!["ExecutionType".to_owned()]));
     }
     for field in config.keys().filter(|field| !["Mode", "ExecutionType"].contains(&field.as_str())) {
-        found.push(wrong(&at, format!("Field '{field}' is not supported")));
+        found.push(Diagnostic::unknown_field(&at, field));
     }
 }
 
@@ -155,7 +155,7 @@ fn storage(value: &Value, actions: &[&str], pointer: &str, jsonata: bool, found:
     }
     let arguments = if jsonata { "Arguments" } else { "Parameters" };
     if value.get(arguments).is_none() {
-        found.push(wrong(pointer, format!("These fields are required: [{arguments}]")));
+        found.push(Diagnostic::missing_fields(pointer, vec![arguments.to_owned()]));
     }
 }
 

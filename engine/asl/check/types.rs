@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Diagnostic, below, item};
+use super::{Diagnostic, ProblemKind, below, item};
 use crate::query::{Intrinsic, Path, Query};
 
 /// The fields of a Map in DISTRIBUTED mode. The tolerated failures are not among them: AWS accepts those in INLINE mode (recorded).
@@ -30,7 +30,9 @@ pub(super) fn check(fields: &Map<String, Value>, pointer: &str, jsonata: bool, f
     }
     if fields.get("Type").is_some_and(|kind| kind == "Map") && !is_distributed(fields) {
         for name in DISTRIBUTED_FIELDS.iter().filter(|name| fields.contains_key(**name)) {
-            wrong(pointer, format!("Field '{name}' is not supported in INLINE mode"), found);
+            let message = format!("Field '{name}' is not supported in INLINE mode");
+            let problem = Diagnostic::error("SCHEMA_VALIDATION_FAILED", pointer, message);
+            found.push(problem.of_kind(ProblemKind::FieldOfDistributedMap((*name).to_owned())));
         }
     }
 }
@@ -137,7 +139,8 @@ pub(super) fn calls(template: &Value, pointer: &str, found: &mut Vec<Diagnostic>
                     let message = format!(
                         "The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"
                     );
-                    wrong(pointer, message, found);
+                    let problem = Diagnostic::error("SCHEMA_VALIDATION_FAILED", pointer, message);
+                    found.push(problem.of_kind(ProblemKind::InvalidQuery(name.clone())));
                 }
                 calls(value, &below(pointer, name), found);
             }
