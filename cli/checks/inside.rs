@@ -113,7 +113,7 @@ fn tokens(expression: &str) -> Vec<(usize, usize)> {
     tokens
 }
 
-/// The position of an error in a path or a call, and its reason.
+/// The position of an error in a path or a call, and its reason. The texts of both name the position, as AWS's do; this only places a mark.
 fn query(text: &str) -> Option<(usize, Option<String>)> {
     static POSITION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:position|index) (\d+)").ok());
     if !text.starts_with('$') && !text.starts_with("States.") {
