@@ -46,25 +46,56 @@ pub type ConditionKeys = Vec<(String, Vec<String>)>;
 
 /// The scope of actions: the resources on which they are allowed, and the condition. Each scope is a statement.
 pub(crate) struct Scope {
-    /// The statement's name.
+    /// The statement's name, which is in [`ORDER`].
     pub(crate) id: &'static str,
-    /// The order of the statement in the policy: statements are sorted by it, then by name.
-    pub(crate) order: u8,
     /// The ARNs of the resources.
     pub(crate) resources: fn(&Restriction) -> Vec<String>,
     /// The condition.
     pub(crate) condition: fn(&Restriction) -> ConditionKeys,
 }
 
+/// The statements of a policy by name, in the order of the policy.
+const ORDER: [&str; 22] = [
+    "Reads",
+    "PassTheTaskExecutionRole",
+    "ServiceLinkedRoles",
+    "TaskExecutionRole",
+    "Secrets",
+    "LogGroups",
+    "Databases",
+    "LoadBalancers",
+    "Services",
+    "Topics",
+    "Alarms",
+    "TagCertificatesWithTheDeployment",
+    "CertificatesOfTheDeployment",
+    "Records",
+    "CreateWithTheDeploymentsTag",
+    "CreateInTheVpc",
+    "StartInstances",
+    "TagWhatIsCreated",
+    "ChangeWhatHasTheDeploymentsTag",
+    "RequestWithTheDeploymentsTag",
+    "TaskDefinitions",
+    "Others",
+];
+
+impl Scope {
+    /// The position of the statement in a policy.
+    fn position(&self) -> usize {
+        ORDER.iter().position(|id| *id == self.id).unwrap_or(ORDER.len())
+    }
+}
+
 /// All resources: most services do not restrict reads.
-pub(crate) const READS: Scope = Scope { id: "Reads", order: 0, resources: all, condition: none };
+pub(crate) const READS: Scope = Scope { id: "Reads", resources: all, condition: none };
 
 /// Resources that are created with the deployment's tag and have no ARN yet.
 pub(crate) const REQUEST_TAGGED: Scope =
-    Scope { id: "RequestWithTheDeploymentsTag", order: 19, resources: all, condition: request_tag };
+    Scope { id: "RequestWithTheDeploymentsTag", resources: all, condition: request_tag };
 
 /// Actions without a scope of their own.
-const OTHERS: Scope = Scope { id: "Others", order: 21, resources: all, condition: none };
+const OTHERS: Scope = Scope { id: "Others", resources: all, condition: none };
 
 /// All resources.
 pub(crate) fn all(_restriction: &Restriction) -> Vec<String> {
@@ -98,10 +129,10 @@ pub(crate) fn one_of(key: &str, values: &[&str]) -> ConditionKeys {
 /// The statements that allow the actions. An action on a resource of the deployment and on another one, such as an
 /// image, is in two statements.
 pub fn statements(actions: &BTreeSet<String>, restriction: &Restriction) -> Vec<Statement> {
-    let mut by_scope: BTreeMap<(u8, &str), (&Scope, Vec<String>)> = BTreeMap::new();
+    let mut by_scope: BTreeMap<usize, (&Scope, Vec<String>)> = BTreeMap::new();
     for action in actions {
         for &scope in scopes(action) {
-            let (_, allowed) = by_scope.entry((scope.order, scope.id)).or_insert_with(|| (scope, Vec::new()));
+            let (_, allowed) = by_scope.entry(scope.position()).or_insert_with(|| (scope, Vec::new()));
             allowed.push(action.clone());
         }
     }
@@ -122,5 +153,36 @@ fn scopes(action: &str) -> &'static [&'static Scope] {
         Some(service) => service.scopes(call),
         None if is_read(action) => &[&READS],
         None => &[&OTHERS],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Environment;
+
+    #[test]
+    fn every_statement_has_one_name_and_one_position() {
+        let addresses = crate::test_server::addresses("http://127.0.0.1:9".to_owned());
+        let registry = crate::registry(Arc::new(Environment::for_rehearsal(addresses).unwrap()));
+        let mut actions: BTreeSet<String> = registry.descriptions().flat_map(|step| step.actions).collect();
+        actions.insert("another:CreateThing".to_owned());
+        let text = str::to_owned;
+        let restriction =
+            Restriction { partition: text("aws"), account: text("*"), region: text("*"), deployment: text("demo") };
+        let mut contents = BTreeMap::new();
+        for scope in actions.iter().flat_map(|action| scopes(action)) {
+            let content = ((scope.resources)(&restriction), (scope.condition)(&restriction));
+            let first = contents.entry(scope.id).or_insert_with(|| content.clone());
+            assert_eq!(*first, content, "two scopes are named {}", scope.id);
+        }
+        let named: BTreeSet<&str> = contents.keys().copied().collect();
+        assert_eq!(named, BTreeSet::from(ORDER), "each scope is in ORDER, and each name of ORDER is a scope's");
+        assert_eq!(named.len(), ORDER.len(), "a name is in ORDER twice");
+        let ids: Vec<&str> = statements(&actions, &restriction).into_iter().map(|statement| statement.id).collect();
+        assert_eq!(ids, ORDER);
     }
 }

@@ -196,6 +196,14 @@ impl<'d> RawState<'d> {
         if self.is_jsonata() { "Arguments" } else { "Parameters" }
     }
 
+    /// The resources that the state itself calls: as a Task, as an ItemReader and as a ResultWriter. A field named `Resource` in its data is
+    /// not a call.
+    pub fn called_resources(&self) -> impl Iterator<Item = &'d str> {
+        let json = self.json;
+        let fields = [&json["Resource"], &json["ItemReader"]["Resource"], &json["ResultWriter"]["Resource"]];
+        fields.into_iter().filter_map(Value::as_str)
+    }
+
     /// The machines inside it. Their states inherit the query language of the definition, not the state's own.
     pub fn machines(&self) -> Vec<RawMachine<'d>> {
         let machine = |inner: InnerMachine<'d>| RawMachine {
