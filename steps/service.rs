@@ -24,8 +24,7 @@ use crate::{
 };
 
 /// An AWS service whose resources belong to deployments. Each service implements it in its own module. What stays outside that module:
-/// its fields in [`CheckNames`], [`CheckChanges`] and [`Found`], and the position of its statements in a policy
-/// ([`ORDER`](crate::policy)).
+/// its fields in [`CheckNames`], [`CheckChanges`] and [`Found`].
 #[async_trait]
 pub(crate) trait Service: Sync {
     /// The service in the names of its steps, such as `sns` in `flow:sns:createTopic`.
