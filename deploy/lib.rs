@@ -11,7 +11,6 @@ mod permissions;
 pub mod plan;
 mod run_size;
 mod secrets;
-mod states;
 mod task_input;
 mod template;
 mod wrap;

@@ -1,7 +1,7 @@
 //! Finds secrets that Step Functions would store in the definition or in a history, in clear text.
 
 use engine::asl::{
-    Diagnostic,
+    Diagnostic, own_fields,
     pointer::{below, item},
 };
 use serde_json::Value;
@@ -42,11 +42,7 @@ const DECRYPTING_READERS: [&str; 3] =
 /// Refuses a secret that is written into a state. Warns of one that a run would write into its history.
 pub(crate) fn problems(state: &Value, pointer: &str) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for (field, value) in state.as_object().into_iter().flatten() {
-        // Their states are checked on their own.
-        if matches!(field.as_str(), "Branches" | "ItemProcessor" | "Iterator") {
-            continue;
-        }
+    for (field, value) in own_fields(state) {
         let is_argument = matches!(field.as_str(), "Arguments" | "Parameters");
         fields(value, &below(pointer, field), field, is_argument, &mut found);
     }

@@ -145,6 +145,18 @@ fn the_index_of_an_outer_map_reaches_the_inner_one() {
 }
 
 #[test]
+fn a_task_inside_a_jsonata_state_has_the_query_language_of_the_definition() {
+    let inner = json!({ "StartAt": "T", "States": { "T": task(json!({})) } });
+    for (kind, field, inside) in [("Map", "ItemProcessor", inner.clone()), ("Parallel", "Branches", json!([inner]))] {
+        let outer = json!({ "Type": kind, "QueryLanguage": "JSONata", field: inside, "End": true });
+        let found = compiled(&machine(outer)).unwrap();
+        assert_eq!(errors(&found.definition), [], "{}", found.definition);
+        let text = found.definition.to_string();
+        assert!(text.contains("$$.Execution.Id") && !text.contains("$states"), "{text}");
+    }
+}
+
+#[test]
 fn the_states_that_are_added_have_names_of_their_own() {
     let outer = |number: u32| {
         let (map, step) = (format!("M{number}"), format!("T{number}"));

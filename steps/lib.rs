@@ -84,7 +84,7 @@ pub use process::{
 pub use wait::refused_body_pattern;
 
 /// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this
-/// order. Route 53 comes last: what it finds depends on the load balancers and certificates found.
+/// order, and a policy has their statements in it. Route 53 comes last: what it finds depends on the load balancers and certificates found.
 static SERVICES: &[&dyn Service] = &[
     &elbv2::LoadBalancing,
     &rds::Rds,

@@ -26,7 +26,6 @@ const LAST_LINES_MAX: i32 = 15;
 /// The log groups of a deployment.
 const LOG_GROUPS: Scope = Scope {
     id: "LogGroups",
-    order: 5,
     resources: |restriction| vec![restriction.arn("logs", &format!("log-group:/ecs/{}*", restriction.deployment))],
     condition: none,
 };

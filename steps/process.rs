@@ -67,7 +67,7 @@ pub(crate) struct Run {
     pub(crate) input: Value,
     /// What it reads on its standard input instead of Input: a text. All arguments together have at most 256 KiB as JSON.
     #[serde(default)]
-    #[schemars(length(max = 262_144))]
+    #[schemars(length(max = INPUT_BYTES_MAX))]
     pub(crate) stdin: Option<String>,
     /// More variables, of those that FLOW_PROGRAM_VARIABLES allows. Their values are stored in the history: no secrets.
     #[serde(default)]

@@ -34,7 +34,6 @@ const RESOURCE_TYPE: &str = "AWS::SecretsManager::Secret";
 /// The secrets of a deployment.
 const SECRETS: Scope = Scope {
     id: "Secrets",
-    order: 4,
     resources: |restriction| vec![restriction.arn("secretsmanager", &format!("secret:{}/*", restriction.deployment))],
     condition: none,
 };

@@ -134,7 +134,7 @@ impl<'d> Reachability<'d> {
 
 /// The names of the first states of the machines inside a state.
 fn inside(state: &Value) -> impl Iterator<Item = &str> {
-    machines_inside(state).into_iter().filter_map(|(machine, _)| machine["StartAt"].as_str())
+    machines_inside(state).into_iter().filter_map(|inner| inner.json["StartAt"].as_str())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Puts the cause of problems first and leaves out what only follows from it.
 
-use engine::asl::{Diagnostic, ProblemKind, QueryLanguage, each_state};
+use engine::asl::{Diagnostic, ProblemKind, QueryLanguage, each_state, own_fields};
 use serde_json::Value;
 
 /// Removes unreachable states where a transition is wrong: they are reachable once it is corrected. A misspelt field
@@ -36,10 +36,8 @@ pub(super) fn missing_language(definition: &Value, found: &[Diagnostic]) -> Opti
     let is_refused = found.iter().any(needs_jsonata);
     let mut uses_expressions = false;
     each_state(definition, &mut |raw| {
-        let mut fields = raw.json.as_object().into_iter().flatten();
-        let own = |name: &str| !["Branches", "ItemProcessor", "Iterator", "Comment"].contains(&name);
-        uses_expressions |=
-            raw.language == "JSONPath" && fields.any(|(name, value)| own(name) && has_expression(value));
+        let mut fields = own_fields(raw.json).filter(|(name, _)| *name != "Comment");
+        uses_expressions |= raw.language == "JSONPath" && fields.any(|(_, value)| has_expression(value));
     });
     let message = "The definition uses JSONata and has no QueryLanguage, which is JSONPath then. Add this line at the top: \
                    QueryLanguage: JSONata";

@@ -16,7 +16,7 @@ use api::{
     view::{StateStatus, View, Wait},
 };
 use engine::{
-    asl::each_state,
+    asl::{InnerKind, each_state, machines_inside, states_of},
     journal::{EntryContent, HistoryEvent, JournalEntry, NOT_CALLED, Note, StepFailure, state_path},
 };
 use serde_json::Value;
@@ -286,20 +286,15 @@ fn is_failure_of_attempt(event: &RemoteEvent) -> bool {
 }
 
 fn find_ways(machine: &Value, way: &mut Way, found: &mut HashMap<String, Way>) {
-    for (name, state) in machine["States"].as_object().into_iter().flatten() {
+    for (name, state) in states_of(machine) {
         found.insert(name.clone(), way.clone());
-        let branches = state["Branches"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for (index, branch) in branches.iter().enumerate() {
-            way.push(Part::Branch(name.clone(), (branches.len() > 1).then_some(index)));
-            find_ways(branch, way, found);
+        for inner in machines_inside(state) {
+            way.push(match inner.kind {
+                InnerKind::Branch { index, count } => Part::Branch(name.clone(), (count > 1).then_some(index)),
+                InnerKind::Processor { .. } => Part::Iteration(name.clone()),
+            });
+            find_ways(inner.json, way, found);
             way.pop();
-        }
-        for processor in ["ItemProcessor", "Iterator"] {
-            if let Some(processor) = state.get(processor) {
-                way.push(Part::Iteration(name.clone()));
-                find_ways(processor, way, found);
-                way.pop();
-            }
         }
     }
 }

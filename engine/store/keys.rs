@@ -7,13 +7,13 @@
 //! | `t/` | the start record, by workflow and start, the latest first; `i/` a long input |
 //! | `d/` | definitions by their hash |
 //! | `f/` | the frames below the top, and the parts of each frame |
-//! | `j/` | the journal, a record for each turn, by the last sequence in it |
+//! | `j/` | the journal, a record for each turn or each 128 entries of a longer one, by the last sequence in it |
 //! | `c/` | the resources that it created, and when |
 //! | `e/` | early signals, since format 4 |
 //! | `l/` | the list of each workflow's executions by status, redriven or not, and time, the latest first; since format 5 |
 //! | `n/` | documents |
 //! | `r/` | map runs, by their number; `u/` execution and number of one, by the UUID prefix that it shares with its child executions |
-//! | `x/` | child executions of map runs, the latest first; `y/` their histories, a record for each turn |
+//! | `x/` | child executions of map runs, the latest first; `y/` their histories, in records as those of the journal |
 //! | `m/` | the format, and the checkpoint of the commit log, which is a number and not an encoded record |
 //!
 //! In format 2 the execution record of an execution that has not continued in a later format is under `a/`, or under `h/` once it
