@@ -90,7 +90,7 @@ impl Pruning {
     }
 }
 
-/// Iterates over the ended executions of every workflow, read from the list index: executions that ended later are not
+/// Iterates over the ended executions of every workflow, read from the list records: executions that ended later are not
 /// read.
 struct Lists {
     /// The workflow and the status of each list that remains.

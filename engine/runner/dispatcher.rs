@@ -217,7 +217,7 @@ impl Dispatcher {
                 self.calls_in_flight -= 1;
                 self.call_declined(&id, call, has_begun, reason);
             }
-            Message::Durable { committed } => committed.into_iter().for_each(|part| self.durable(part)),
+            Message::Durable { committed } => committed.into_iter().for_each(|commit| self.durable(commit)),
             Message::StoreFailed { error } => self.store_failed(error),
             Message::Forget { ids, documents, reply } => drop(reply.send(self.forget(&ids, documents.as_ref()))),
             Message::Ping { reply } => drop(reply.send(())),

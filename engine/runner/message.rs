@@ -179,7 +179,7 @@ pub(super) struct Resume {
     pub only_unfinished: bool,
 }
 
-/// One execution's part of a durable batch.
+/// A commit that is durable: what the dispatcher does next for its execution.
 pub(super) struct Committed {
     pub id: Arc<str>,
     pub environment: Arc<Value>,

@@ -1,4 +1,4 @@
-//! Lists of a workflow's executions, a page at a time. An index record per execution is kept in the same commit as the execution's
+//! Lists of a workflow's executions, a page at a time. A list record of each execution is written in the same commit as the execution's
 //! own records, so that a page is a range read by key, however many executions there are.
 
 #[cfg(test)]
@@ -7,7 +7,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use super::{
-    Batch, Store, StoreError, Write, execution_records::ExecutionRecord, keys, records::all_in_parts, write::put,
+    Batch, Store, StoreError, Write, execution_records::ExecutionRecord, keys, records::scan_pages, write::put,
 };
 use crate::machine::{ExecutionHeader, ExecutionStatus};
 
@@ -136,7 +136,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Adds to a batch what a write changes in the index.
+    /// Adds to a batch what a write changes in the list records.
     pub(super) fn put_listing(&self, batch: &mut Batch, write: &Write) -> Result<(), StoreError> {
         let Some(header) = &write.transition.header else { return Ok(()) };
         let has_ended = header.status != ExecutionStatus::Running;
@@ -157,7 +157,7 @@ impl Store {
         put(batch, Listing::of(header).key(), &())
     }
 
-    /// Adds to a batch that an execution leaves the index.
+    /// Adds to a batch the deletion of an execution's list record.
     pub(super) fn delete_listing(&self, batch: &mut Batch, id: &str) -> Result<(), StoreError> {
         if let Some(header) = self.summary(id)? {
             batch.delete(Listing::of(&header).key());
@@ -165,15 +165,15 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the index has an execution where its header says.
+    /// Whether an execution has the list record of its header.
     pub(super) fn is_listed(&self, header: &ExecutionHeader) -> Result<bool, StoreError> {
         Ok(self.records.get(&Listing::of(header).key())?.is_some())
     }
 
-    /// Verifies an entry of the index: it must be where its execution's header says. An execution then has one entry at most.
+    /// Verifies a list record: its key must be that of its execution's header. An execution then has at most one.
     ///
     /// # Errors
-    /// It is elsewhere, or there is no such execution.
+    /// It has another key, or there is no such execution.
     pub(super) fn verify_listing(&self, key: &[u8]) -> Result<(), StoreError> {
         let damaged = |what: &str| Err(super::codec::damaged(key, what.to_owned()));
         let Some(id) = keys::listed_id(key) else { return damaged("it names no execution") };
@@ -191,10 +191,10 @@ impl Store {
         })
     }
 
-    /// Whether the index has exactly one entry for each execution, where its header says.
+    /// Whether each execution has exactly one list record, with the key of its header.
     ///
     /// # Errors
-    /// What is wrong with the index.
+    /// What is wrong with the list records.
     #[cfg(test)]
     pub(crate) fn verify_listings(&self) -> Result<(), StoreError> {
         for (key, _) in self.records.scan(keys::LISTED, None, usize::MAX)? {
@@ -210,14 +210,14 @@ impl Store {
         Ok(())
     }
 
-    /// The key of an execution in the index.
+    /// The key of an execution's list record.
     pub(super) fn listing_key(header: &ExecutionHeader) -> Vec<u8> {
         Listing::of(header).key()
     }
 
-    /// Builds the index of a store that has none, in bounded batches. A crash repeats it: the batches are the same.
+    /// Writes the list records of a store that has none, in bounded batches. After a crash they are written again, in the same batches.
     pub(super) fn build_listings(&self) -> Result<(), StoreError> {
-        all_in_parts(self.records.as_ref(), keys::BY_START, |records| {
+        scan_pages(self.records.as_ref(), keys::BY_START, |records| {
             let mut batch = Batch::default();
             for (key, _) in records {
                 let Some((workflow, started_ms, id)) = keys::started(key) else { continue };

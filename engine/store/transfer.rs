@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Definition, DocumentChanges, Record, StartData, Store, StoreError, StoredExecution, Write, codec, keys,
-    records::{RECORDS_AT_ONCE, all_in_parts},
+    records::{RECORDS_AT_ONCE, scan_pages},
 };
 use crate::{
     journal::JournalEntry,
@@ -91,7 +91,7 @@ impl Store {
     /// The records cannot be read.
     pub fn ids(&self) -> Result<Vec<String>, StoreError> {
         let mut ids = Vec::new();
-        all_in_parts(self.records.as_ref(), keys::BY_START, |records| {
+        scan_pages(self.records.as_ref(), keys::BY_START, |records| {
             ids.extend(records.iter().filter_map(|(key, _)| keys::execution(key).map(str::to_owned)));
             Ok(())
         })?;
@@ -121,18 +121,18 @@ impl Store {
         prefix: Vec<u8>,
         at_once: usize,
     ) -> impl Iterator<Item = Result<Record, StoreError>> + Send + 'static {
-        let (mut from, mut part) = (Some(prefix.clone()), VecDeque::new());
+        let (mut from, mut page) = (Some(prefix.clone()), VecDeque::new());
         std::iter::from_fn(move || {
-            if part.is_empty() {
+            if page.is_empty() {
                 match self.records.scan(&prefix, Some(&from.take()?), at_once) {
                     Ok(found) => {
                         from = found.last().map(|(key, _)| [&key[..], b"\0"].concat());
-                        part.extend(found);
+                        page.extend(found);
                     }
                     Err(error) => return Some(Err(error)),
                 }
             }
-            part.pop_front().map(Ok)
+            page.pop_front().map(Ok)
         })
     }
 

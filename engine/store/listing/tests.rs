@@ -218,7 +218,7 @@ fn a_page_of_a_history_reads_no_more_of_a_long_one() {
 }
 
 #[test]
-fn an_entry_of_the_index_that_is_left_over_is_found() {
+fn a_list_record_that_is_left_over_is_found() {
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
     fill(&store);

@@ -363,7 +363,7 @@ fn entries(process: &SimulatedProcess, id: &str) -> Result<Vec<JournalEntry>, St
     process.store().entries(id, 1, usize::MAX).map_err(|error| format!("{id}: {error}"))
 }
 
-/// Checks that the index of lists has each execution once, under its current status.
+/// Checks that the list records have each execution once, under its current status.
 fn listed_once(process: &SimulatedProcess) -> Result<(), String> {
     process.store().verify_listings().map_err(|error| error.to_string())
 }
