@@ -234,8 +234,8 @@ impl View {
     /// The innermost states that run or wait, in the order of entering. Empty once the execution has ended.
     pub fn active(&self) -> impl Iterator<Item = &StateView> {
         self.order.iter().filter_map(|path| self.states.get(path)).filter(|state| {
-            let own = !matches!(state.state_type, StateType::Parallel | StateType::Map);
-            own && !state.status.is_left()
+            let is_leaf = !matches!(state.state_type, StateType::Parallel | StateType::Map);
+            is_leaf && !state.status.is_left()
         })
     }
 
@@ -255,7 +255,7 @@ impl View {
     }
 
     /// Whether it waits for a person in more states than an earlier view did.
-    pub fn needs_more_than(&self, earlier: &View) -> bool {
+    pub fn needs_new_answers_since(&self, earlier: &View) -> bool {
         let asks = |status: &StateStatus| match status {
             StateStatus::Waiting(wait) => wait.instructions.clone(),
             _ => None,
@@ -296,7 +296,7 @@ impl View {
         for StepChange { change, .. } in &self.changes {
             let index = *known.entry((change.resource_type.as_str(), change.id.as_str())).or_insert(resources.len());
             match resources.get_mut(index) {
-                Some((_, action)) if weight(change.action) > weight(*action) => *action = change.action,
+                Some((_, action)) if change_rank(change.action) > change_rank(*action) => *action = change.action,
                 Some(_) => {}
                 None => resources.push((change, change.action)),
             }
@@ -305,7 +305,7 @@ impl View {
     }
 }
 
-fn weight(action: ChangeAction) -> u8 {
+fn change_rank(action: ChangeAction) -> u8 {
     match action {
         ChangeAction::Unchanged => 0,
         ChangeAction::Adopted => 1,

@@ -202,8 +202,8 @@ impl RunnerHandle {
     }
 
     /// Sets, once for this runner, which activities exist. A Task of another activity fails when it is scheduled.
-    pub fn know_activities(&self, known: impl Fn(&str) -> bool + Send + Sync + 'static) {
-        let _ = self.offers.known.set(Box::new(known));
+    pub fn set_activities(&self, exists: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        let _ = self.offers.known.set(Box::new(exists));
     }
 
     /// Fails the tasks of an activity that no worker has fetched, because the activity was deleted.
@@ -238,7 +238,7 @@ impl RunnerHandle {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             let Some(offer) = self.offers.take(activity, left).await else { return Ok(None) };
             // Its visit may have ended in the meantime.
-            if self.waits(&offer.token)? {
+            if self.is_waiting(&offer.token)? {
                 let TaskToken { execution: id, frame, visit, attempt } = offer.token.clone();
                 let input = Input::Fetched { frame, visit, attempt, worker: worker.clone() };
                 let delivery = Delivery::new(&self.offers, activity, offer);
@@ -255,7 +255,7 @@ impl RunnerHandle {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn waits(&self, token: &TaskToken) -> Result<bool, RunnerError> {
+    pub fn is_waiting(&self, token: &TaskToken) -> Result<bool, RunnerError> {
         let row = self.store.frame(&token.execution, token.frame)?;
         Ok(row.is_some_and(|row| {
             let is_current = (row.visit, row.attempt) == (token.visit, token.attempt);
@@ -274,7 +274,8 @@ impl RunnerHandle {
         by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
         let TaskToken { execution, frame, visit, attempt } = token.clone();
-        self.to_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer, by }).await
+        self.input_for_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer, by })
+            .await
     }
 
     /// Records a heartbeat from the holder of a task. Returns whether the task still waits.
@@ -283,11 +284,11 @@ impl RunnerHandle {
     /// The store fails.
     pub async fn heartbeat(&self, token: &TaskToken) -> Result<bool, RunnerError> {
         let TaskToken { execution, frame, visit, attempt } = token.clone();
-        self.to_task(token, execution, Input::Heartbeat { frame, visit, attempt }).await
+        self.input_for_task(token, execution, Input::Heartbeat { frame, visit, attempt }).await
     }
 
-    async fn to_task(&self, token: &TaskToken, id: String, input: Input) -> Result<bool, RunnerError> {
-        if !self.waits(token)? {
+    async fn input_for_task(&self, token: &TaskToken, id: String, input: Input) -> Result<bool, RunnerError> {
+        if !self.is_waiting(token)? {
             return Ok(false);
         }
         match self.ask(|reply| Message::Input { id, input, reply }).await {

@@ -12,7 +12,7 @@ pub(super) struct Awaited(HashMap<String, Vec<Arc<str>>>);
 
 impl Awaited {
     /// Records the executions that the Tasks of an execution wait for after a turn.
-    pub fn note(&mut self, id: &Arc<str>, transition: &Transition) {
+    pub fn record(&mut self, id: &Arc<str>, transition: &Transition) {
         for write in &transition.frames_put {
             let FrameState::Task { waiting: Some(waiting), .. } = &write.row.frame_state else { continue };
             let Some(awaited) = &waiting.execution else { continue };

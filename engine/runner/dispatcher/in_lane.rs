@@ -126,7 +126,7 @@ impl Dispatcher {
         let Some(driven) = self.driven.get_mut(&id) else { return };
         driven.execution = Some(execution);
         let in_lane = driven.in_lane.take().map(|in_lane| *in_lane).unwrap_or_default();
-        self.fold(&id, transition, None, reply);
+        self.commit_transition(&id, transition, None, reply);
         self.apply_queued(&id, in_lane);
     }
 
