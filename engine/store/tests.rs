@@ -312,7 +312,7 @@ fn what_is_exported_is_imported_as_it_was() {
         let line = serde_json::to_string(&ExportLine::Execution(Box::new(from.export(&id).unwrap()))).unwrap();
         let ExportLine::Execution(read) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
         assert!(to.import((*read).clone()).unwrap());
-        assert!(!to.import(*read).unwrap(), "what is there stays as it is");
+        assert!(!to.import(*read).unwrap(), "what exists stays as it is");
         assert_eq!(to.export(&id).unwrap(), from.export(&id).unwrap());
     }
     assert_eq!(to.active().unwrap(), from.active().unwrap());

@@ -356,7 +356,7 @@ impl Run {
 
 fn header(process: &SimulatedProcess, id: &str) -> Result<ExecutionHeader, String> {
     let header = process.store().header(id).map_err(|error| error.to_string())?;
-    header.ok_or_else(|| format!("{id} was acknowledged and is not there"))
+    header.ok_or_else(|| format!("{id} was acknowledged and does not exist"))
 }
 
 fn entries(process: &SimulatedProcess, id: &str) -> Result<Vec<JournalEntry>, String> {
