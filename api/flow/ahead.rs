@@ -66,7 +66,7 @@ impl<'d> Reachability<'d> {
                 self.reachable.insert(row.state.to_string());
                 self.leave(&row.state);
             }
-            // The frames of its branches say what they execute.
+            // The frames of its branches have the states that they execute.
             FrameState::Waiting { .. } | FrameState::Parallel { .. } => self.leave(&row.state),
             FrameState::Map { items, next, .. } => {
                 if *next < items.len() as u64 {

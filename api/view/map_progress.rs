@@ -47,7 +47,7 @@ impl View {
         }
     }
 
-    /// A Map succeeded. No event of this history says how the iterations of a distributed Map ended: all have, and those that did not
+    /// A Map succeeded. This history has no events of the ends of a distributed Map's iterations: all have, and those that did not
     /// fail succeeded.
     pub(super) fn end_map(&mut self, path: &str) {
         if let Some(map) = self.maps.get_mut(path).filter(|_| self.distributed.contains(path)) {

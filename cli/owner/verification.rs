@@ -125,7 +125,7 @@ impl Handle {
         }
     }
 
-    /// What the owner of the store says about itself, if it is another process that answers.
+    /// The description that the owner of the store returns, if it is another process that answers.
     pub(super) async fn description_of_owner(&self) -> Option<OwnerDescription> {
         let backend = self.backend().await;
         let Backend::Remote(client) = &*backend else { return None };

@@ -103,7 +103,7 @@ fn assigned_names(state: &Value) -> Vec<&str> {
     all.flat_map(|assign| assign.keys()).map(|name| name.strip_suffix(".$").unwrap_or(name)).collect()
 }
 
-/// The input with which a state was entered last, and the variables that it sees: those of its frame and of the frames around it.
+/// The input with which a state was entered last, and the variables that it can read: those of its frame and of the frames around it.
 fn scope_of(known: &CachedExecution, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
     let mut found = None;
     let mut assigned: Vec<(&str, &Map<String, Value>)> = Vec::new();

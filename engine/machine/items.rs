@@ -185,7 +185,7 @@ impl Turn<'_> {
 }
 
 impl Turn<'_> {
-    /// The results of a Map in the form that its writer asks for.
+    /// The results of a Map in the format of its writer.
     pub(super) fn transformed(&self, id: FrameId, writer: &ResultWriter) -> Value {
         match writer.transformation {
             Some(Transformation::Flatten) => {

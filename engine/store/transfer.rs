@@ -50,7 +50,7 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// Why this version cannot import the execution: an entry of a kind that it does not know and cannot write again.
+    /// Why this version cannot import the execution: an entry of a kind that only a later version has, and that it cannot write again.
     pub fn unknown_entry(&self) -> Option<String> {
         let entry = self.entries.iter().find(|entry| entry.content.is_unknown())?;
         let id = &self.header.id;
@@ -139,7 +139,7 @@ impl Store {
     /// Adds an execution. Returns `false` if the store has one of that id, which is not changed.
     ///
     /// # Errors
-    /// The store fails, or the journal has an entry of a kind that this version does not know and cannot write again.
+    /// The store fails, or the journal has an entry of a kind that only a later version has, and that this one cannot write again.
     pub fn import(&self, exported: Exported) -> Result<bool, StoreError> {
         let id = exported.header.id.clone();
         if self.summary(&id)?.is_some() {

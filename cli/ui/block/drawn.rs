@@ -2,7 +2,7 @@
 //!
 //! Everything that the block must overwrite is in consecutive rows that end above the cursor: this is so at every size. What follows from
 //! the size is how many rows the lines occupy, and how many of those rows the terminal has moved into its history, where nothing can be
-//! overwritten. They are shown again when the terminal becomes taller, so the block remembers them, with what was printed below them. A
+//! overwritten. They are shown again when the terminal becomes taller, so the block keeps them, with what was printed below them. A
 //! terminal does not report where the cursor is. While rows are in the history, the block therefore fills the screen, and the cursor is
 //! in the last row, from which the terminal does not move it.
 //!
@@ -93,7 +93,7 @@ pub fn rewraps(variable: impl Fn(&str) -> Option<String>) -> bool {
     variable("TMUX").is_some() || !cuts() && variable("TERM").is_none_or(|term| term != "linux")
 }
 
-/// A line of the terminal that the block remembers.
+/// A line of the terminal that the block keeps.
 #[derive(Debug, Clone)]
 struct Owned {
     text: String,

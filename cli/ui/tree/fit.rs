@@ -159,7 +159,7 @@ fn merge(rows: &mut Vec<Row>, limit: usize) {
 mod tests {
     use super::*;
 
-    /// A section with states that run, one that asks and one that failed.
+    /// A section with states that run, one that waits for a person and one that failed.
     fn rows(running: usize) -> Vec<Row> {
         let row = |rank, tone, states, name: &str| Row { rank, tone, states, ..Row::new(1, "●", name.to_owned()) };
         let mut rows = vec![Row { rank: Rank::Section, ..Row::new(0, "●", "All".to_owned()) }];

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::Dispatcher;
 use crate::machine::{FrameState, Input, Transition};
 
-/// Which executions wait for which, as far as this process has seen. A new process learns this by polling every such Task once
+/// Which executions wait for which, recorded since this process began. A new process finds it by polling every such Task once
 /// ([`Input::Recover`]).
 #[derive(Debug, Default)]
 pub(super) struct Awaited(HashMap<String, Vec<Arc<str>>>);

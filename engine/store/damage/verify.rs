@@ -103,7 +103,7 @@ impl Store {
     }
 }
 
-/// Decodes a record as its key says.
+/// Decodes a record by the kind of its key.
 fn verify_record((key, bytes): &Record) -> Result<(), StoreError> {
     match keys::kind(key) {
         RecordKind::Checkpoint => Ok(()),
