@@ -61,8 +61,7 @@ impl View {
         self.distributed.iter().any(|path| !self.is_distributed(path))
     }
 
-    /// Folds in how the iterations of distributed Maps ended that do not run any more. `runs` are those of the execution, the latest
-    /// first.
+    /// Folds in the results of distributed Maps that have ended. `runs` are the map runs of the execution, the latest first.
     pub fn apply_map_runs(&mut self, runs: &[MapRun]) {
         for path in &self.distributed {
             let is_of = |run: &&MapRun| run.within.is_none() && run.is_of(&self.id, path);

@@ -132,8 +132,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     Ok(Watched { display_status, needs_are_news, due, owner, exit, last_line, view })
 }
 
-/// Returns the error that ends a watch. If it is that of a signal, which arrived while the next owner or a service was awaited, prints the
-/// last line of the display first. `driven`: a service drives the execution.
+/// Returns the error that ends a watch. If a signal ended it, prints the last line of the display first. `driven`: whether a service drives
+/// the execution.
 fn with_end(
     error: CliError,
     (known, driven): (&ExecutionHeader, bool),

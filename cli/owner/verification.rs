@@ -47,7 +47,7 @@ async fn verify_own(environments: &Environments, environment: &Value) -> Result<
 /// Verifies that this process can act in one of these environments.
 ///
 /// # Errors
-/// It can act in none: the error is that of the first one. Or a signal arrived.
+/// It can act in none of them, with the error of the first one; or a signal arrived.
 pub(super) async fn verify_any(environments: &Environments, acts_in: &[Value]) -> Result<(), CliError> {
     let verified = verify_each(environments, acts_in).await;
     verified.or_else(|refusals| refusals.into_iter().next().map_or(Ok(()), |(_, first)| Err(first)))
@@ -56,7 +56,7 @@ pub(super) async fn verify_any(environments: &Environments, acts_in: &[Value]) -
 /// Verifies, side by side, that this process can act in one of these environments. Does not wait for the others once it can act in one.
 ///
 /// # Errors
-/// It can act in none: why, for each environment. Or a signal arrived.
+/// It can act in none of them, with the error of each; or a signal arrived.
 pub async fn verify_each(environments: &Environments, acts_in: &[Value]) -> Result<(), Vec<(Value, CliError)>> {
     let verified = acts_in.iter().enumerate();
     let verified =

@@ -88,7 +88,7 @@ fn computed_due_ms(known: &CachedExecution, state: &StateView) -> Option<u64> {
     }
 }
 
-/// Whether expressions may read a variable that a state of the definition assigns and that the history does not have.
+/// Whether the expressions may read a variable that the definition assigns and that is not in the history.
 fn reads_other_variables(definition: &Value, texts: &[&str], variables: &Map<String, Value>) -> bool {
     let mut assigned = Vec::new();
     each_state(definition, &mut |state| assigned.extend(assigned_names(state.json)));

@@ -14,7 +14,7 @@ const BLOCK_BITS: u32 = 8;
 /// Frames and map runs share their numbers. A range of this many numbers without a map run is skipped.
 const SKIPPED_BITS: u32 = 16;
 
-/// The execution and number of a map run, found by the prefix that its UUID and those of its child executions share.
+/// The execution and the number of a map run. Its key is the prefix that the UUIDs of the run and of its child executions share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapRunByUuid {
     /// The execution.

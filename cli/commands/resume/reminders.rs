@@ -9,8 +9,8 @@ const REMINDER_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 /// The times at which the needs of executions, and the reasons why they are not resumed, were last reported.
 #[derive(Debug, Default)]
 pub(super) struct Reminders {
-    /// The time of the last line, in milliseconds since the Unix epoch. The key of a line about an execution's needs is its id, that of a
-    /// line about a reason is `ID KIND`: no id has a space. `ID at` has the number of the execution's last event at that line.
+    /// By key, the time of the last line, in milliseconds since the Unix epoch. `ID`: the line with the needs of an execution. `ID KIND`:
+    /// the line with a reason; no id has a space. `ID at`: not a time, but the number of the execution's last event at that line.
     said_ms: BTreeMap<String, u64>,
     now_ms: u64,
     /// Whether the times have changed since they were stored.
@@ -74,7 +74,7 @@ impl Reminders {
     }
 }
 
-/// Whether a key is that of a reason why an execution is not resumed.
+/// Whether a key is of a line with a reason why the execution is not resumed.
 fn is_refusal_of(key: &str, id: &str) -> bool {
     key.strip_prefix(id).is_some_and(|rest| rest.starts_with(' '))
 }

@@ -357,8 +357,8 @@ impl Block {
     }
 }
 
-/// The text that clears rows above the cursor and that of the cursor, and moves to the first of them. A terminal that has wrapped a line
-/// again takes what is drawn over it as one line, unless its rows are cleared completely.
+/// The text that clears the row of the cursor and `up` rows above it, and moves to the first of them. The rows are cleared completely:
+/// otherwise a terminal that has wrapped a line again treats what is drawn over it as one line.
 fn cleared(up: usize) -> String {
     let rows = format!("{CLEAR_COMPLETE_LINE}\r\n").repeat(up);
     let below = if up > 0 { CLEAR_BELOW } else { "" };

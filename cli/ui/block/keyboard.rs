@@ -1,6 +1,6 @@
 //! The keyboard of the terminal while something is drawn on it. What a person types is not shown: it would move the cursor away from the
-//! row where the next drawing expects it. It stays in the terminal's input for the program that reads next, such as the shell. The modes of
-//! a terminal are those of every descriptor of it, so they are set through standard output, on which the drawing is.
+//! row where the next drawing expects it. It stays in the terminal's input for the program that reads next, such as the shell. A
+//! terminal has one set of modes for all descriptors, so they are set through standard output.
 
 use std::{
     io::IsTerminal,

@@ -3,7 +3,7 @@
 use super::row::{Rank, Row};
 use crate::ui::{screen::Tone, text::one_or};
 
-/// At most so many rows. The states of rows that are left out are counted in the last row.
+/// Reduces a tree to at most `limit` rows. The last row counts the states of the rows that are left out.
 pub fn fit(mut rows: Vec<Row>, limit: usize) -> Vec<Row> {
     count_finished(&mut rows, limit);
     merge(&mut rows, limit);

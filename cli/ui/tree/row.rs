@@ -141,8 +141,8 @@ impl Columns {
     }
 }
 
-/// The pieces that fit into so many cells, in their shorter forms if need be: the least important are left out. One stays, which may be
-/// too long.
+/// The most important pieces that fit into `cells` cells, in their shorter forms if they do not fit otherwise. At least one is returned,
+/// also if it is too long.
 fn most_important(pieces: &[(u8, String)], cells: usize) -> String {
     let mut pieces: Vec<&(u8, String)> = pieces.iter().collect();
     let shortened =

@@ -1,5 +1,4 @@
-//! Turns that run in a lane: those of executions whose evaluations may take long, and those of executions whose last turn reached its
-//! cost limit.
+//! Turns that run in a lane. An execution runs in one if its evaluations may take long, or if its last turn reached the cost limit.
 
 use std::{
     collections::VecDeque,
