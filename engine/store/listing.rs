@@ -69,7 +69,7 @@ impl<'l> Listing<'l> {
     }
 }
 
-/// The part of a list's keys that selects the executions of a status, redriven or not.
+/// The bytes of a list record's key that select the executions of a status, redriven or not.
 fn group(status: ExecutionStatus, is_redriven: bool) -> [u8; 2] {
     let status = match status {
         ExecutionStatus::Running => b'R',

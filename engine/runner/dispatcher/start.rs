@@ -1,4 +1,4 @@
-//! The dispatcher's part of a start: subject, definition, first turn.
+//! What the dispatcher does at a start: check the subject, parse the definition, execute the first turn.
 
 use std::sync::Arc;
 
