@@ -8,6 +8,7 @@ mod paths;
 mod reentry;
 mod sections;
 mod state_status;
+mod stopped_periods;
 #[cfg(test)]
 mod tests;
 mod time_left;
