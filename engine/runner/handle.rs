@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::{
-    Clock, Follow, NewExecution, RunnerError,
+    Asleep, Clock, Follow, NewExecution, RunnerError,
     dispatcher::COMMITS_WAIT_MAX,
     event::Broadcast,
     message::{Message, Reply, Resume},
@@ -162,12 +162,11 @@ impl RunnerHandle {
         self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
-    /// When something of a sleeping execution is due next, as in [`super::RunnerEvent::Asleep`]. The outer `None`: it does not sleep, or
-    /// this process does not drive it.
-    pub async fn asleep(&self, id: &str) -> Option<Option<u64>> {
+    /// When an execution that is asleep wakes; `None` if it is not asleep, or this process does not drive it.
+    pub async fn asleep(&self, id: &str) -> Option<Asleep> {
         let (reply, answer) = oneshot::channel();
         self.threads.messages.send(Message::Asleep { id: id.to_owned(), reply }).ok()?;
-        answer.await.ok()?.map(|asleep| asleep.next_wake_ms)
+        answer.await.ok()?
     }
 
     /// Answers a Task, also one that does not wait yet. A Task that waits receives the answer at once. Otherwise the answer is stored
