@@ -198,8 +198,8 @@ impl Handle {
         }
     }
 
-    /// The profile that the owner of the store was started with, if it can act with that one in an environment in which it cannot act with
-    /// the environment's own.
+    /// The AWS profile with which the owner of the store was started, if that profile can act in the environment. `None` if it is the
+    /// environment's own profile: with that one, the owner cannot act.
     async fn profile_of_owner(&self, environment: &Value) -> Option<String> {
         let profile = self.description_of_owner().await?.profile?;
         if environment["profile"] == profile.as_str() {

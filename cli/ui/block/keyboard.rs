@@ -18,8 +18,8 @@ const ECHO: LocalModes = LocalModes::ECHO.union(LocalModes::ECHONL);
 /// The modes that were switched off.
 static SILENCED: Mutex<Option<LocalModes>> = Mutex::new(None);
 
-/// Whether this process may draw on the terminal: its process group is in the foreground. It may also if the terminal does not
-/// report its foreground group, such as one that is not the session's own.
+/// Whether this process may draw on the terminal: its process group is in the foreground. Also true if the terminal does
+/// not report its foreground group, because it is the terminal of another session.
 pub fn is_in_foreground() -> bool {
     let out = std::io::stdout();
     !out.is_terminal() || tcgetpgrp(&out).map_or(true, |group| group == getpgrp())

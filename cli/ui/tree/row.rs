@@ -5,7 +5,7 @@ use crate::ui::{
     text::{duration, width},
 };
 
-/// The column of names is so wide where the screen allows it, so that it stays while states come and go.
+/// The cells of the column of names where the screen is wide enough. A constant, so that the column does not move while states come and go.
 const NAME_CELLS_USUAL: usize = 35;
 /// The cells of a duration, such as `1h03m`.
 const TOOK_CELLS: usize = 7;

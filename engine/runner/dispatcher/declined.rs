@@ -83,8 +83,8 @@ impl Dispatcher {
         self.release_declined(&key);
     }
 
-    /// Stops driving an execution once all its calls in flight are declined ones. It is recorded that they were not made and are due, so
-    /// that the next process that drives it makes them as first calls. Calls that were made end first.
+    /// Stops driving an execution once all its calls in flight are declined ones. The journal records each as not
+    /// made and due: the next process that drives the execution makes it as a first call. Calls that were made end first.
     pub(super) fn release_declined(&mut self, id: &Arc<str>) {
         let Some(declined) = self.declined.0.get_mut(id) else { return };
         let Some(driven) = self.driven.get(id) else {
