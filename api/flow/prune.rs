@@ -84,7 +84,7 @@ impl Pruning {
         self.finished = old.is_empty();
         self.executions += match self.request.plan || old.is_empty() {
             true => old.len(),
-            false => self.runner.forget(old, |id| documents_of(id).to_vec()).await?,
+            false => self.runner.delete_ended(old, |id| documents_of(id).to_vec()).await?,
         };
         Ok(PruneResponse { executions: self.executions })
     }

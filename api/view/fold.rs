@@ -173,7 +173,7 @@ impl View {
             }
             Note::ResumedFrom { state_path } => {
                 self.unhandled_failure = None;
-                self.forget_from(state_path);
+                self.remove_from(state_path);
             }
             Note::Failure { state_path, attempt, failure } => {
                 self.set(

@@ -5,10 +5,10 @@ mod adaptive_gate;
 mod asleep;
 mod awaited;
 mod declined;
+mod delete_ended;
 mod draining;
 mod drive;
 mod durable;
-mod forget;
 mod in_lane;
 mod inline_commit;
 mod parsed_machines;
@@ -219,7 +219,9 @@ impl Dispatcher {
             }
             Message::Durable { committed } => committed.into_iter().for_each(|commit| self.durable(commit)),
             Message::StoreFailed { error } => self.store_failed(error),
-            Message::Forget { ids, documents, reply } => drop(reply.send(self.forget(&ids, documents.as_ref()))),
+            Message::DeleteEnded { ids, documents, reply } => {
+                drop(reply.send(self.delete_ended(&ids, documents.as_ref())))
+            }
             Message::Ping { reply } => drop(reply.send(())),
             Message::Asleep { id, reply } => drop(reply.send(self.asleep(&id))),
             Message::Driven { ids, reply } => drop(reply.send(self.driven_of(ids))),

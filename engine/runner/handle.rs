@@ -350,12 +350,12 @@ impl RunnerHandle {
     ///
     /// # Errors
     /// The store fails.
-    pub async fn forget(
+    pub async fn delete_ended(
         &self,
         ids: Vec<String>,
         documents: impl Fn(&str) -> Vec<String> + Send + 'static,
     ) -> Result<usize, RunnerError> {
-        self.ask(|reply| Message::Forget { ids, documents: Box::new(documents), reply }).await
+        self.ask(|reply| Message::DeleteEnded { ids, documents: Box::new(documents), reply }).await
     }
 
     /// Waits for an answer of the dispatcher: without end while the dispatcher is blocked, and not at all if it has stopped.

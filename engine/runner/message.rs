@@ -140,7 +140,7 @@ pub(super) enum Message {
         reply: oneshot::Sender<bool>,
     },
     /// Deletes ended executions, and the documents that the function names for each.
-    Forget {
+    DeleteEnded {
         ids: Vec<String>,
         documents: DocumentsOf,
         reply: Reply<usize>,

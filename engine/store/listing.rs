@@ -65,7 +65,7 @@ impl<'l> Listing<'l> {
     }
 
     fn key(&self) -> Vec<u8> {
-        keys::listed(self.workflow, group(self.status, self.is_redriven), self.at_ms, self.id)
+        keys::list_record(self.workflow, group(self.status, self.is_redriven), self.at_ms, self.id)
     }
 }
 
@@ -120,11 +120,12 @@ impl Store {
     ) -> Result<Vec<ListPosition>, StoreError> {
         let mut found = Vec::new();
         for group in filter.groups() {
-            let prefix = keys::listed_group(workflow, group);
-            let next =
-                |after: &ListPosition| [&keys::listed(workflow, group, after.at_ms, &after.id)[..], b"\0"].concat();
+            let prefix = keys::list_group(workflow, group);
+            let next = |after: &ListPosition| {
+                [&keys::list_record(workflow, group, after.at_ms, &after.id)[..], b"\0"].concat()
+            };
             for (key, _) in self.records.scan(&prefix, after.map(next).as_deref(), limit)? {
-                let (at_ms, id) = keys::listed_position(&key, &prefix)
+                let (at_ms, id) = keys::list_position(&key, &prefix)
                     .ok_or_else(|| super::codec::damaged(&key, "it names no execution".to_owned()))?;
                 found.push(ListPosition { at_ms, id: id.to_owned() });
             }
@@ -176,7 +177,7 @@ impl Store {
     /// It has another key, or there is no such execution.
     pub(super) fn verify_listing(&self, key: &[u8]) -> Result<(), StoreError> {
         let damaged = |what: &str| Err(super::codec::damaged(key, what.to_owned()));
-        let Some(id) = keys::listed_id(key) else { return damaged("it names no execution") };
+        let Some(id) = keys::list_id(key) else { return damaged("it names no execution") };
         self.at_one_moment(id, || {
             let summary = self.summary(id)?;
             // Changed since it was found.
@@ -197,7 +198,7 @@ impl Store {
     /// What is wrong with the list records.
     #[cfg(test)]
     pub(crate) fn verify_listings(&self) -> Result<(), StoreError> {
-        for (key, _) in self.records.scan(keys::LISTED, None, usize::MAX)? {
+        for (key, _) in self.records.scan(keys::LIST_RECORDS, None, usize::MAX)? {
             self.verify_listing(&key)?;
         }
         for id in self.ids()? {
@@ -220,7 +221,7 @@ impl Store {
         scan_pages(self.records.as_ref(), keys::BY_START, |records| {
             let mut batch = Batch::default();
             for (key, _) in records {
-                let Some((workflow, started_ms, id)) = keys::started(key) else { continue };
+                let Some((workflow, started_ms, id)) = keys::start_of(key) else { continue };
                 match self.execution_record(id) {
                     Ok(Some(execution_record)) => {
                         put(&mut batch, earlier(workflow, started_ms, id, &execution_record).key(), &())?

@@ -33,7 +33,7 @@ impl Store {
     /// The keys of the records that have the status of an execution, for an id or a prefix of ids. The keys of format 2 are included
     /// only if the store has records of format 2.
     pub(super) fn keys_of_every_format(&self, id: &str) -> impl Iterator<Item = Vec<u8>> + use<> {
-        let earlier = self.has_format_2.then(|| [keys::active(id), keys::ended(id)]);
+        let earlier = self.has_format_2.then(|| [keys::wake_record(id), keys::ended_in_format_2(id)]);
         std::iter::once(keys::execution_record(id)).chain(earlier.into_iter().flatten())
     }
 

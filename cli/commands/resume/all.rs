@@ -193,7 +193,7 @@ impl<'r> Report<'r> {
     fn show(&mut self, outcome: &Outcome) {
         let is_said = outcome.is_news || !self.global.quiet;
         if !outcome.needs_person {
-            self.reminders.forget(&outcome.id);
+            self.reminders.remove(&outcome.id);
         }
         let is_news = outcome.needs_person && self.reminders.is_due(&outcome.id, is_said);
         show(self.global, outcome, is_news || outcome.is_news);

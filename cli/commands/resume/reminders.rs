@@ -53,7 +53,7 @@ impl Reminders {
     }
 
     /// Removes an execution that needs no person any more: its next need counts as new.
-    pub fn forget(&mut self, id: &str) {
+    pub fn remove(&mut self, id: &str) {
         self.is_changed |= self.said_ms.remove(id).is_some();
     }
 
@@ -142,15 +142,15 @@ mod tests {
         assert!(!reminders.is_refusal_due(("one", 7), "EnvironmentRefused", false));
         assert_eq!(reminders.take_changed(), None, "it was said before");
         assert!(reminders.is_due("one", true) && reminders.take_changed().is_some());
-        reminders.forget("one");
+        reminders.remove("one");
         assert!(reminders.is_changed());
     }
 
     #[test]
-    fn an_answered_need_and_an_ended_execution_are_forgotten() {
+    fn an_answered_need_and_an_ended_execution_are_removed() {
         let said = BTreeMap::from([("one".to_owned(), 1), ("ended".to_owned(), 1)]);
         let mut reminders = Reminders::new(said, &["one".to_owned()], 2);
-        reminders.forget("one");
+        reminders.remove("one");
         assert!(reminders.into_said_ms().is_empty());
     }
 }

@@ -27,7 +27,7 @@ const CLEAR_LINE: &str = "\u{1b}[K";
 const CLEAR_COMPLETE_LINE: &str = "\u{1b}[2K";
 /// Clears everything from the cursor on.
 const CLEAR_BELOW: &str = "\u{1b}[J";
-/// The most remembered lines above the first one. If there are more, all are forgotten: no screen shows them again.
+/// The most lines kept above the first one. If there are more, all are dropped: no screen shows them again.
 const ABOVE_MAX: usize = 1_000;
 
 /// What decides how many rows a line occupies, and how many of them are on the screen.
@@ -196,7 +196,7 @@ impl Block {
         }
     }
 
-    /// Forgets what is drawn. Returns the text that moves the cursor below it.
+    /// Discards what is drawn. Returns the text that moves the cursor below it.
     pub fn leave(&mut self) -> &'static str {
         let left = if self.is_full() { "\r\n" } else { "" };
         *self = Block { called: self.called, ..Block::new() };
