@@ -256,7 +256,7 @@ impl View {
     }
 
     /// Whether it waits for a person in more states than an earlier view did.
-    pub fn needs_new_answers_since(&self, earlier: &View) -> bool {
+    pub fn needs_more_than(&self, earlier: &View) -> bool {
         let asks = |status: &StateStatus| match status {
             StateStatus::Waiting(wait) => wait.instructions.clone(),
             _ => None,

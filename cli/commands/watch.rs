@@ -125,15 +125,15 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
             MarkShownRequest { id: id.to_owned(), sequence: displayed.unwrap_or(view.last_sequence), continues: false };
         handle.call::<MarkShown>(request).await?;
     }
-    let needs_are_news = view.needs_new_answers_since(&before.view);
+    let needs_are_news = view.needs_more_than(&before.view);
     let (needs, due) = (Needs::of(id, &frames, execution.deadline_ms), NextDue::of(&frames, execution.deadline_ms));
     let display_status = display_status(&execution, driven, needs.as_ref(), clock.now_ms());
     let owner = if driven { handle.owner_elsewhere().await } else { None };
     Ok(Watched { display_status, needs_are_news, due, owner, exit, last_line, view })
 }
 
-/// Returns the error that ends a watch. If a signal ended it, prints the last line of the display first. `driven`: whether a service drives
-/// the execution.
+/// Returns the error that ends a watch. If it is that of a signal, which arrived while the next owner or a service was awaited, prints the
+/// last line of the display first. `driven`: a service drives the execution.
 fn with_end(
     error: CliError,
     (known, driven): (&ExecutionHeader, bool),

@@ -75,7 +75,7 @@ pub async fn watch(global: &Global, handle: Handle, id: &str, state: Option<&str
         let (handle, status) = match polled {
             Ok(polled) => polled,
             Err((handle, error)) => {
-                // After a signal no owner answered in time, or at all: the watch ends with the last view that it received.
+                // After a signal no owner answered in time, or at all: the watch ends with what it knows.
                 if let Some(exit) = interrupt::received().filter(|_| watching.described.is_some()) {
                     return Ok(watching.stop(exit));
                 }

@@ -61,7 +61,7 @@ async fn show_needs(
         let describe = |as_shown| DescribeExecutionRequest { id: header.id.clone(), as_shown };
         let before = handle.call::<DescribeExecution>(describe(true)).await?.view;
         let view = handle.call::<DescribeExecution>(describe(false)).await?.view;
-        let is_news = view.needs_new_answers_since(&before);
+        let is_news = view.needs_more_than(&before);
         if !report.reminders.is_due(&header.id, is_news || !global.quiet) {
             continue;
         }
