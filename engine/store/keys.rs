@@ -8,7 +8,7 @@
 //! | `d/` | definitions by their hash |
 //! | `f/` | the frames below the top, and the parts of each frame |
 //! | `j/` | the journal, a record for each turn, by the last sequence in it |
-//! | `c/` | the resources that an execution created, and when |
+//! | `c/` | the resources that it created, and when |
 //! | `e/` | early signals, since format 4 |
 //! | `l/` | the list of each workflow's executions by status, redriven or not, and time, the latest first; since format 5 |
 //! | `n/` | documents |
