@@ -86,7 +86,7 @@ impl Api {
     /// Creates the API over a runner and its store; over a store that is only read with [`RunnerHandle::without_runner`].
     pub fn new(runner: RunnerHandle, options: ApiOptions) -> Self {
         let store = runner.shared_store();
-        runner.know_activities(move |arn| activities::exists(&store, arn));
+        runner.set_activities(move |arn| activities::exists(&store, arn));
         Api {
             runner,
             options,

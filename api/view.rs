@@ -8,6 +8,7 @@ mod paths;
 mod reentry;
 mod sections;
 mod state_status;
+mod stopped_periods;
 #[cfg(test)]
 mod tests;
 mod time_left;
@@ -234,8 +235,8 @@ impl View {
     /// The innermost states that run or wait, in the order of entering. Empty once the execution has ended.
     pub fn active(&self) -> impl Iterator<Item = &StateView> {
         self.order.iter().filter_map(|path| self.states.get(path)).filter(|state| {
-            let own = !matches!(state.state_type, StateType::Parallel | StateType::Map);
-            own && !state.status.is_left()
+            let is_leaf = !matches!(state.state_type, StateType::Parallel | StateType::Map);
+            is_leaf && !state.status.is_left()
         })
     }
 
@@ -296,7 +297,7 @@ impl View {
         for StepChange { change, .. } in &self.changes {
             let index = *known.entry((change.resource_type.as_str(), change.id.as_str())).or_insert(resources.len());
             match resources.get_mut(index) {
-                Some((_, action)) if weight(change.action) > weight(*action) => *action = change.action,
+                Some((_, action)) if change_rank(change.action) > change_rank(*action) => *action = change.action,
                 Some(_) => {}
                 None => resources.push((change, change.action)),
             }
@@ -305,7 +306,7 @@ impl View {
     }
 }
 
-fn weight(action: ChangeAction) -> u8 {
+fn change_rank(action: ChangeAction) -> u8 {
     match action {
         ChangeAction::Unchanged => 0,
         ChangeAction::Adopted => 1,

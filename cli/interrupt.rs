@@ -99,8 +99,8 @@ impl Reception {
         repeats
     }
 
-    /// Records a signal with `record`, which returns whether it is a second one; SIGQUIT counts as one. `Some` of that if the signal ends
-    /// the process; `None` if the command ends in order, or has ended.
+    /// Records a signal with `record`, which returns whether it is a second one; SIGQUIT counts as a second one. Returns whether it is, if
+    /// the signal ends the process; `None` if the command ends in order, or has ended.
     fn signal(&self, exit: Exit, record: impl FnOnce() -> bool) -> Option<bool> {
         if self.is_ended {
             return None;

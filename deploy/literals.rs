@@ -31,7 +31,7 @@ pub(crate) fn of(expression: &str) -> Vec<Literal> {
     found
 }
 
-/// The text between the quotation mark with which `quoted` begins and the same one that ends it, and what follows; `None` without an end.
+/// Splits a text that begins with a quotation mark into the quoted text and the text after it; `None` if the closing mark is missing.
 fn closed(quoted: &str) -> Option<(&str, &str)> {
     let mut characters = quoted.char_indices();
     let (_, mark) = characters.next()?;

@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub use clock::{Clock, ManualClock, ScaledClock, SystemClock};
 pub use error::RunnerError;
 pub use evaluation::{evaluate_in_sandbox, process_evaluator};
-pub use event::RunnerEvent;
+pub use event::{Asleep, RunnerEvent};
 pub use follow::Follow;
 pub use handle::{Drained, RunnerHandle};
 pub use message::NewExecution;

@@ -14,7 +14,7 @@ use aws_types::request_id::RequestId;
 use engine::step::{Answer, ErrorClass, StepContext, StepError, StepRemedy, StepResult};
 
 use crate::environment::chain;
-pub use codes::{is_already_there_code, is_missing_code};
+pub use codes::{is_existing_code, is_missing_code};
 
 /// A header of every response of `flow serve`, by which clients recognize it. A proxy keeps it, unlike `server`.
 pub const HEADER_OF_SERVER: &str = "x-flow-wire";
@@ -28,8 +28,8 @@ pub fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Op
 }
 
 /// Whether the service reports that the resource exists already.
-pub fn is_already_there<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
-    code_of(error).is_some_and(is_already_there_code)
+pub fn already_exists<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    code_of(error).is_some_and(is_existing_code)
 }
 
 /// Whether the service reports that the resource does not exist: for a deletion that is success.

@@ -58,8 +58,8 @@ pub struct LocalSettings {
     /// The file that declares the servers that `flow:ssh:run` may log in to: an absolute path (`FLOW_SSH_HOSTS`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssh_hosts: Option<PathBuf>,
-    /// The folder in which a program runs whose definition names none: where the person's command was, so that it is the same whichever
-    /// process drives the execution. An absolute path.
+    /// The working folder of a program without one in its definition: the folder in which the person ran the command. It is the same in
+    /// every process that drives the execution. An absolute path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub working_folder: Option<PathBuf>,
 }

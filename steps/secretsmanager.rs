@@ -19,7 +19,7 @@ pub(crate) use login::{Login, read_password};
 
 use crate::{
     Environment, Nothing,
-    failure::{code_of, failure, is_already_there, is_missing, name_taken},
+    failure::{already_exists, code_of, failure, is_missing, name_taken},
     found_tags,
     outcome::{deleted, gone_already},
     plan::{Bill, PlannedChange, Price, Prices},
@@ -206,7 +206,7 @@ async fn create(
         .await;
     match created {
         Ok(secret) => Ok(answered(secret.arn.unwrap_or_default(), name, ChangeAction::Created)),
-        Err(error) if is_already_there(&error) => match find(environment, deployment, name).await? {
+        Err(error) if already_exists(&error) => match find(environment, deployment, name).await? {
             Some(secret) => {
                 let change = secret.tags.change(context, &secret.arn);
                 Ok(answered(secret.arn, name, change))

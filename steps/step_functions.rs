@@ -139,7 +139,7 @@ impl StepFunctions {
         let has_no_code = error.code().is_none();
         let is_page = matches!(error, SdkError::ServiceError(_) | SdkError::ResponseError(_)) && has_no_code;
         let mut failure = failure(action, error);
-        // A page of a proxy says nothing about the service to which it forwards, whatever its status is.
+        // A page of a proxy is no answer of the service to which it forwards, whatever its status is.
         if is_page && failure.class != ErrorClass::Throttled {
             failure.class = ErrorClass::Unknown;
             failure.hint = None;

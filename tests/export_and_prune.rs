@@ -109,7 +109,7 @@ fn a_cut_off_export_is_refused_completely_and_an_execution_named_twice_is_export
 }
 
 #[test]
-fn pruning_forgets_what_ended_gives_the_disk_back_and_spares_what_waits() {
+fn pruning_deletes_what_ended_gives_the_disk_back_and_spares_what_waits() {
     let home = Home::plain();
     fill(&home, 40);
     home.flow(&["run", &file(&home, 600), "--yes", "--id", "waits", "--input", r#"{"n": 7}"#, "--no-wait"]);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{Api, ENVIRONMENT_UNREACHABLE, Fault};
 
 /// How long an operation waits for the verification. Clients end a call that takes longer. They call [`super::VerifyEnvironment`] first,
-/// which has no such limit and whose result the host remembers.
+/// which has no such limit and whose result the host caches.
 const VERIFICATION_MAX: Duration = Duration::from_secs(5);
 
 /// What an operation is about to do with an execution of the store.

@@ -16,8 +16,8 @@ use crate::{Api, Fault, Operation, STATE_DOES_NOT_EXIST, view::StepChange};
 /// The most paths that a fault proposes.
 const PATHS_MAX: usize = 3;
 
-/// Finds what an execution recorded when it entered a state, so that this or another execution can enter it again.
-/// Changes nothing.
+/// Returns what an execution recorded when it entered a state: with it, this or another execution can enter the state again. Changes
+/// nothing.
 pub struct PlanReentry;
 
 /// A request of [`PlanReentry`].

@@ -15,7 +15,7 @@ const TOKEN_PATTERN: &str = ".waitForTaskToken";
 
 impl Api {
     /// The frames of the Tasks that wait for an answer: the Task is parked, its last poll returned that it waits, or its call in flight
-    /// has passed its task token on. The result of the last poll counts also while the next poll is in flight or after its process
+    /// has passed the task token to somebody. The result of the last poll counts also while the next poll is in flight or after its process
     /// died.
     pub(super) fn waiting_tasks(&self, id: &str) -> Result<Vec<FrameRow>, Fault> {
         let mut rows = self.runner.store().frames(id)?;

@@ -47,7 +47,7 @@ pub(super) fn event_fields(details: &Details, started: &StartedExecution, event:
             let body = with_assigned(with_name(name, data("output", output)), assigned_variables.as_deref());
             (format!("{}StateExited", state_type.name()), "stateExited".to_owned(), body)
         }
-        // No `_`: the compiler asks about a new kind of event.
+        // No `_`: a new kind of event is a compile error.
         Details::ParallelStateStarted { .. }
         | Details::ParallelStateSucceeded { .. }
         | Details::ParallelStateFailed { .. }

@@ -194,7 +194,7 @@ impl TestedState {
         if header.paused {
             api.runner.cancel(&id, "", "").await?;
         }
-        api.runner.store().forget(&id)?;
+        api.runner.store().delete_execution(&id)?;
         match (header.result(), &header.failure) {
             (Some(output), _) => Ok(Mock::Result(without_metadata(Arc::unwrap_or_clone(output)))),
             (None, Some(failure)) => {

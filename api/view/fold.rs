@@ -45,7 +45,7 @@ impl View {
             Details::ExecutionTimedOut(failure) => self.end(ExecutionStatus::TimedOut, at_ms, Some(failure)),
             Details::ExecutionAborted(failure) => self.end(ExecutionStatus::Aborted, at_ms, Some(failure)),
             Details::ExecutionRedriven { .. } => self.redrive(at_ms),
-            // No `_`: the compiler asks about a new kind of event. A kind that this version does not know is `Unknown`.
+            // No `_`: a new kind of event is a compile error. A kind of a later version is `Unknown`.
             Details::EvaluationFailed(_)
             | Details::TaskScheduleFailed { .. }
             | Details::TaskFailed { .. }
@@ -173,7 +173,7 @@ impl View {
             }
             Note::ResumedFrom { state_path } => {
                 self.unhandled_failure = None;
-                self.forget_from(state_path);
+                self.remove_from(state_path);
             }
             Note::Failure { state_path, attempt, failure } => {
                 self.set(

@@ -17,7 +17,8 @@ pub struct StoppedPeriod {
 impl View {
     /// For how long the execution was active between two times.
     pub fn active_ms(&self, from_ms: u64, until_ms: u64) -> u64 {
-        let overlap = |stopped: &StoppedPeriod| stopped.until_ms.min(until_ms).saturating_sub(stopped.from_ms.max(from_ms));
+        let overlap =
+            |stopped: &StoppedPeriod| stopped.until_ms.min(until_ms).saturating_sub(stopped.from_ms.max(from_ms));
         let stopped_total_ms: u64 = self.stopped_periods.iter().map(overlap).sum();
         until_ms.saturating_sub(from_ms).saturating_sub(stopped_total_ms)
     }

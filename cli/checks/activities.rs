@@ -31,7 +31,7 @@ fn named(definition: &Value) -> BTreeMap<String, String> {
     named
 }
 
-/// Keeps the warnings of activities that do not exist. Where no store says which exist, one warning names all of them.
+/// Keeps the warnings of activities that do not exist. Without a store that lists the existing ones, one warning names all of them.
 pub fn compare_with_store(found: &mut Vec<Diagnostic>, definition: &Value, missing: Option<&[String]>) {
     if let Some(missing) = missing {
         let (named, missing) = (named(definition), missing.iter().collect::<BTreeSet<_>>());

@@ -122,7 +122,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     Ok(exit)
 }
 
-/// Says what the worker polls, and what it does not poll because a variable is not set. A quiet worker says only the latter.
+/// Reports what the worker polls, and what it does not poll because a variable is not set. A quiet worker reports only the latter.
 fn begin(global: &Global, worker: &Worker, endpoint: &str, unset: &[String]) {
     if global.output == Output::Json {
         unset.iter().for_each(|line| json::print(json!({ "type": "warning", "message": line })));

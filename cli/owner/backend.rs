@@ -44,8 +44,8 @@ pub(super) enum Backend {
     StepFunctions(Arc<Executions>),
 }
 
-/// Becomes the owner of the store, or a client of its owner. If environments are given, this process compares its credentials before it
-/// takes the lock, and does not take it if it can act in none of them: such an owner refuses a process that can.
+/// Becomes the owner of the store, or a client of its owner. With `acts_in`, this process compares its credentials before it takes the
+/// lock, and takes it only if it can act in one of these environments: as the owner it would refuse a process that can.
 pub(super) async fn open(
     environments: &Arc<Environments>,
     purpose: Purpose,

@@ -97,7 +97,7 @@ impl ReadOnlyStore {
 }
 
 /// Serves other processes while this one reads for long, such as an export into a pipe: they read too, and those that would drive
-/// executions learn that this process is going to end.
+/// executions receive the response that this process is about to end.
 async fn listen_while_reading(api: Weak<Api>, lock: Weak<OwnerLock>, socket: PathBuf) {
     tokio::time::sleep(SHORT_READ_MAX).await;
     let Some((api, _lock)) = api.upgrade().zip(lock.upgrade()) else { return };

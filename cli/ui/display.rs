@@ -131,8 +131,8 @@ impl Display {
         }
     }
 
-    /// Leaves to the end of the watch the commands that answer, and with `--quiet` everything that needs a person, so that it is printed
-    /// once.
+    /// Prints the commands that answer only at the end of the watch, so that they are printed once; with `--quiet` everything that needs a
+    /// person.
     pub fn ask_at_end(&mut self) {
         self.asks_at_end = true;
     }

@@ -140,7 +140,7 @@ pub(super) enum Message {
         reply: oneshot::Sender<bool>,
     },
     /// Deletes ended executions, and the documents that the function names for each.
-    Forget {
+    DeleteEnded {
         ids: Vec<String>,
         documents: DocumentsOf,
         reply: Reply<usize>,
@@ -179,7 +179,7 @@ pub(super) struct Resume {
     pub only_unfinished: bool,
 }
 
-/// One execution's part of a durable batch.
+/// A commit that is durable: what the dispatcher does next for its execution.
 pub(super) struct Committed {
     pub id: Arc<str>,
     pub environment: Arc<Value>,

@@ -7,7 +7,7 @@ use super::error_names;
 /// The class of a failure. The name of each class is the error name that `Retry` and `Catch` match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ErrorClass {
-    /// `Flow.Throttled`: the service asks for fewer calls; nothing was changed.
+    /// `Flow.Throttled`: the service limits the rate of calls; nothing was changed.
     Throttled,
     /// `Flow.Unknown`: the answer was lost, timed out or was a server error; the call may have taken effect.
     Unknown,

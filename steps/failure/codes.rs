@@ -205,7 +205,7 @@ const BUSY: &[&str] = &[
     "RequestInProgressException",
 ];
 
-const ALREADY_THERE: &[&str] = &[
+const ALREADY_EXISTS: &[&str] = &[
     "InvalidSubnet.Conflict",
     "Resource.AlreadyAssociated",
     "DuplicateTargetGroupName",
@@ -298,8 +298,8 @@ pub(super) fn refused_action(message: &str) -> Option<&str> {
 }
 
 /// Whether the code reports that the resource exists already.
-pub fn is_already_there_code(code: &str) -> bool {
-    code.contains("AlreadyExists") || code.ends_with(".Duplicate") || ALREADY_THERE.contains(&code)
+pub fn is_existing_code(code: &str) -> bool {
+    code.contains("AlreadyExists") || code.ends_with(".Duplicate") || ALREADY_EXISTS.contains(&code)
 }
 
 /// Whether the code reports that the resource does not exist.
@@ -340,7 +340,7 @@ pub(super) fn class_of_code(code: &str, message: &str, status: Option<u16>) -> E
         ErrorClass::Busy
     } else if is_missing_code(code) {
         ErrorClass::NotFound
-    } else if is_already_there_code(code) {
+    } else if is_existing_code(code) {
         ErrorClass::NameTaken
     } else {
         match status {

@@ -126,7 +126,7 @@ async fn delete_database(
 fn deleted(environment: &Environment, identifier: &str, id: &str, snapshot: Option<String>) -> Answer<DeletedDatabase> {
     let mut changes = vec![ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, id).named(identifier).billed()];
     if let Some(snapshot) = &snapshot {
-        // The snapshot's name depends on the execution, so a plan does not know it.
+        // The snapshot's name depends on the execution, so a plan does not have it.
         let (id, name) = match environment.is_planning() {
             true => (KNOWN_AFTER_APPLY, format!("final snapshot of {identifier}, which stays")),
             false => (snapshot.as_str(), snapshot.clone()),

@@ -51,7 +51,7 @@ fn check(machine: &StateMachine, pointer: &str, variables: &BTreeSet<String>, fo
     for (name, state) in &machine.states {
         let pointer = below(&states, name);
         templates(state).into_iter().for_each(|template| check_template(template, &pointer, variables, found));
-        // States inside a distributed Map do not see the variables of the outer scopes.
+        // States inside a distributed Map cannot read the variables of the outer scopes.
         let is_isolated = matches!(&state.kind, StateKind::Map(map) if map.distributed);
         for (inner, at) in inner_machines(state, &pointer) {
             match is_isolated {

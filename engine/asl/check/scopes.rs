@@ -3,7 +3,8 @@
 //! have the same name as one assigned in an outer scope".
 //!
 //! Two kinds of assignment are accepted. AWS created a machine whose Parallel assigns in its Catch what its branch assigns too (recorded
-//! in November 2024), so those of Catch do not count. The states inside a distributed Map do not see the outer scopes, so it starts anew.
+//! in November 2024), so those of Catch do not count. The states inside a distributed Map cannot read
+//! variables of the outer scopes, so it begins with none.
 
 use std::collections::BTreeSet;
 

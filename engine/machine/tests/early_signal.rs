@@ -10,7 +10,7 @@ const TOKEN_TASK: &str = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
 const ACTIVITY: &str = "arn:aws:states:us-east-1:111111111111:activity:work";
 
 fn by() -> Option<Signaller> {
-    Some(Signaller { user: "ann".to_owned(), host: "desk".to_owned(), comment: Some("looked at it".to_owned()) })
+    Some(Signaller { user: "ann".to_owned(), host: "desk".to_owned(), comment: Some("checked it".to_owned()) })
 }
 
 fn output(value: Value) -> SignalAnswer {

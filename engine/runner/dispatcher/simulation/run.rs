@@ -356,14 +356,14 @@ impl Run {
 
 fn header(process: &SimulatedProcess, id: &str) -> Result<ExecutionHeader, String> {
     let header = process.store().header(id).map_err(|error| error.to_string())?;
-    header.ok_or_else(|| format!("{id} was acknowledged and is not there"))
+    header.ok_or_else(|| format!("{id} was acknowledged and does not exist"))
 }
 
 fn entries(process: &SimulatedProcess, id: &str) -> Result<Vec<JournalEntry>, String> {
     process.store().entries(id, 1, usize::MAX).map_err(|error| format!("{id}: {error}"))
 }
 
-/// Checks that the index of lists has each execution once, under its current status.
+/// Checks that the list records have each execution once, under its current status.
 fn listed_once(process: &SimulatedProcess) -> Result<(), String> {
     process.store().verify_listings().map_err(|error| error.to_string())
 }
