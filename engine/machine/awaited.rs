@@ -8,6 +8,6 @@ impl Turn<'_> {
         for id in self.execution.awaiting(execution) {
             self.poll(id);
         }
-        self.sets_timer_again = true;
+        self.set_timer_again();
     }
 }

@@ -16,7 +16,7 @@ impl Turn<'_> {
     /// Makes no more calls, and ends the execution as ABORTED when those in flight have answered, so that their results are recorded.
     pub fn cancel_after_calls(&mut self, error: String, cause: String) {
         self.header().cancels_with = Some(ErrorAndCause { error, cause });
-        self.sets_timer_again = true;
+        self.set_timer_again();
     }
 
     /// Whether the execution is being cancelled. No state is executed any more.
@@ -39,7 +39,7 @@ impl Turn<'_> {
             self.due(id);
         }
         self.run();
-        self.sets_timer_again = true;
+        self.set_timer_again();
     }
 
     /// When the first call in flight reaches its deadline, in milliseconds since the Unix epoch.

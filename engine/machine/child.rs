@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    Child, ChildId, ChildStatus, Command, FrameId, MapRunStatus, limits,
+    Child, ChildId, ChildStatus, Execution, FrameId, MapRunStatus, limits,
     turn::{Turn, too_many_events},
 };
 use crate::journal::{EntryContent, ErrorAndCause, HistoryEvent, HistoryEventDetails, JournalEntry, StepFailure};
@@ -31,30 +31,14 @@ impl Turn<'_> {
     /// Fails the child executions whose histories have no room for an event of this turn. No `Retry` or `Catch` inside them matches this
     /// failure.
     pub(super) fn fail_full_children(&mut self) {
-        while let Some(id) = self.runs.full.pop_first() {
+        while let Some(id) = self.runs.next_full_history() {
             if self.execution.frames.get(id).is_some() && self.child_status(id) == Some(ChildStatus::Running) {
                 // The history has no TaskScheduled event for these calls, so they must not be made.
-                self.drop_calls_below(id);
+                self.drop_calls(|execution, called| is_within(execution, called, id));
                 self.stop_children(id);
                 self.fail_frame(id, too_many_events());
             }
         }
-    }
-
-    /// Drops the calls and offers of a child execution among this turn's commands.
-    fn drop_calls_below(&mut self, id: FrameId) {
-        let mut commands = std::mem::take(&mut self.commands);
-        commands.retain(|command| match command {
-            Command::CallStep(call) => !self.is_within(call.frame, id),
-            Command::Offer(offered) => !self.is_within(offered.token.frame, id),
-            _ => true,
-        });
-        self.commands = commands;
-    }
-
-    fn is_within(&self, id: FrameId, above: FrameId) -> bool {
-        let parent = |id: &FrameId| self.execution.frames.get(*id)?.row.parent;
-        std::iter::successors(Some(id), parent).any(|id| id == above)
     }
 
     /// Appends an event of a frame to the history of its child execution.
@@ -71,7 +55,7 @@ impl Turn<'_> {
         let child = self.row(id).child.as_mut()?;
         // The last id is reserved for the event of the end.
         if child.last_event_id + 1 >= limits::HISTORY_EVENTS_MAX && !ends_or_resumes(&details) {
-            self.runs.full.insert(id);
+            self.runs.history_is_full(id);
             return None;
         }
         child.last_event_id += 1;
@@ -79,7 +63,7 @@ impl Turn<'_> {
         let previous_event_id = previous.unwrap_or(event_id - 1);
         let event = HistoryEvent { id: event_id, previous_event_id, frame: Arc::default(), details };
         let entry = JournalEntry { sequence: event_id, timestamp_ms, content: EntryContent::Event(event) };
-        self.runs.entries.entry(of).or_default().push(entry);
+        self.runs.add_entry(of, entry);
         Some(event_id)
     }
 
@@ -101,7 +85,7 @@ impl Turn<'_> {
         let row = self.row(id);
         row.last_event_id = 0;
         row.child = Some(Box::new(child));
-        self.runs.children.insert(id);
+        self.runs.child_changed(id);
         self.write_child_event(id, None, HistoryEventDetails::ExecutionStarted { input: Arc::new(input.clone()) });
     }
 
@@ -121,7 +105,7 @@ impl Turn<'_> {
             _ => child.stopped_ms = Some(now),
         }
         let child = child.clone();
-        self.runs.children.insert(id);
+        self.runs.child_changed(id);
         if let Some(run) = self.run_of(parent) {
             run.count(Some(from), &child);
         }
@@ -172,10 +156,7 @@ impl Turn<'_> {
 
     /// Takes a child execution that changed from its frame into the changes of the turn.
     pub(super) fn record_child_change(&mut self, id: FrameId) {
-        if self.runs.children.remove(&id) {
-            let child = self.frame(id).row.child.as_deref().cloned();
-            self.runs.changes.children.extend(child);
-        }
+        self.runs.take_child(&self.execution.frames, id);
     }
 
     /// The next child execution that waits for its redrive.
@@ -198,6 +179,12 @@ impl Turn<'_> {
         self.write_child_event(id, None, HistoryEventDetails::ExecutionRedriven { redrive_count });
         self.redrive_frame(id);
     }
+}
+
+/// Whether a frame is `above` or below it.
+fn is_within(execution: &Execution, id: FrameId, above: FrameId) -> bool {
+    let parent = |id: &FrameId| execution.frames.get(*id)?.row.parent;
+    std::iter::successors(Some(id), parent).any(|id| id == above)
 }
 
 /// Whether an event is one of the execution itself, for which the history always has room.

@@ -243,7 +243,7 @@ impl Turn<'_> {
         self.note(Note::SignalKept { state: state.clone(), by: by.clone(), succeeded: answer.succeeded() });
         let signal = EarlySignal { number: self.execution.header.last_sequence, state, answer, by };
         Arc::make_mut(&mut self.header().early_signals).push(signal.clone());
-        self.early_signals.put.push(signal);
+        self.early_signal_stored(signal);
     }
 
     /// Removes the answer that is stored for a Task with this name or path.
@@ -256,7 +256,7 @@ impl Turn<'_> {
         self.header().early_signals = Arc::new(left);
         let by = by.shortened();
         for EarlySignal { number, state, by: given_by, .. } in withdrawn {
-            self.early_signals.deleted.push(number);
+            self.early_signals_removed([number]);
             self.note(Note::SignalWithdrawn { state, by: by.clone(), given_by });
         }
     }
@@ -286,7 +286,7 @@ impl Turn<'_> {
     pub(super) fn drop_all_early_signals(&mut self) {
         if !self.execution.header.early_signals.is_empty() {
             let dropped = Arc::unwrap_or_clone(std::mem::take(&mut self.header().early_signals));
-            self.early_signals.deleted.extend(dropped.iter().map(|signal| signal.number));
+            self.early_signals_removed(dropped.iter().map(|signal| signal.number));
             self.note_dropped(dropped, "the execution ended");
         }
     }
@@ -308,7 +308,7 @@ impl Turn<'_> {
         }
         let numbers: Vec<u64> = taken.iter().map(|signal| signal.number).collect();
         Arc::make_mut(&mut self.header().early_signals).retain(|signal| !numbers.contains(&signal.number));
-        self.early_signals.deleted.extend(numbers);
+        self.early_signals_removed(numbers);
         taken
     }
 }

@@ -45,7 +45,7 @@ impl Turn<'_> {
             let state_path = self.frame(id).state_path();
             self.note(Note::Continued { state_path });
             if !self.repeat_map_call(id) {
-                self.ready.push_back(id);
+                self.make_ready(id);
             }
         }
         self.run();
@@ -89,7 +89,7 @@ impl Turn<'_> {
             self.row(id).visit += 1;
             self.row(id).frame_state = FrameState::Entering;
             self.reset_retries(id);
-            return self.ready.push_back(id);
+            return self.make_ready(id);
         }
         self.reset_retries(id);
         if let Some(map) = self.calls_for_map(id).filter(|map| map.distributed) {

@@ -146,6 +146,6 @@ impl Turn<'_> {
             let inside = self.frame(id).state_path();
             id = self.new_frame(Some(id), 0, inside.into(), None);
         }
-        self.ready.push_back(id);
+        self.make_ready(id);
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ChildEntries, ChildId, ChildStatus, Counts, FrameId, FrameState, MapRun, MapRunChanges, MapRunLimits, MapRunStatus,
-    Tolerated,
+    ChildEntries, ChildId, ChildStatus, Counts, FrameId, FrameState, Frames, MapRun, MapRunChanges, MapRunLimits,
+    MapRunStatus, Tolerated,
     map::concurrency,
     map_run::{label, uuid},
     turn::Turn,
@@ -14,15 +14,80 @@ use crate::{
     journal::{HistoryEventDetails, JournalEntry},
 };
 
-/// Changes of map runs in a turn: the frames whose run or child execution changed, and the changes already taken from their frames.
+/// The map runs that a turn has changed. Their records are taken from the frames at the end of the turn, or before a frame enters another
+/// state.
 #[derive(Debug, Default)]
-pub(super) struct RunsChanged {
-    pub runs: BTreeSet<FrameId>,
-    pub children: BTreeSet<FrameId>,
+pub(super) struct ChangedRuns {
+    /// Frames whose run changed.
+    runs: BTreeSet<FrameId>,
+    /// Frames whose child execution changed.
+    children: BTreeSet<FrameId>,
     /// Child executions whose full history omitted an event.
-    pub full: BTreeSet<FrameId>,
-    pub entries: BTreeMap<ChildId, Vec<JournalEntry>>,
-    pub changes: MapRunChanges,
+    full_histories: BTreeSet<FrameId>,
+    entries: BTreeMap<ChildId, Vec<JournalEntry>>,
+    /// The changes that were taken from their frames.
+    taken: MapRunChanges,
+}
+
+impl ChangedRuns {
+    /// Adds the run with this number, which has begun in this frame.
+    pub fn run_begun(&mut self, id: FrameId, number: u64) {
+        self.taken.begun.push(number);
+        self.runs.insert(id);
+    }
+
+    pub fn run_changed(&mut self, id: FrameId) {
+        self.runs.insert(id);
+    }
+
+    pub fn child_changed(&mut self, id: FrameId) {
+        self.children.insert(id);
+    }
+
+    /// Appends an entry to the history of a child execution.
+    pub fn add_entry(&mut self, child: ChildId, entry: JournalEntry) {
+        self.entries.entry(child).or_default().push(entry);
+    }
+
+    /// Adds a child execution whose full history omitted an event.
+    pub fn history_is_full(&mut self, id: FrameId) {
+        self.full_histories.insert(id);
+    }
+
+    pub fn has_full_histories(&self) -> bool {
+        !self.full_histories.is_empty()
+    }
+
+    pub fn next_full_history(&mut self) -> Option<FrameId> {
+        self.full_histories.pop_first()
+    }
+
+    /// Takes the run of a frame, if it changed.
+    pub fn take_run(&mut self, frames: &Frames, id: FrameId) {
+        if self.runs.remove(&id) {
+            self.taken.runs.extend(frames[id].row.map_run.as_deref().cloned());
+        }
+    }
+
+    /// Takes the child execution of a frame, if it changed.
+    pub fn take_child(&mut self, frames: &Frames, id: FrameId) {
+        if self.children.remove(&id) {
+            self.taken.children.extend(frames[id].row.child.as_deref().cloned());
+        }
+    }
+
+    /// Takes what changed and was not taken yet. Returns all changes of the turn.
+    pub fn finish(&mut self, frames: &Frames) -> MapRunChanges {
+        while let Some(id) = self.runs.first().copied() {
+            self.take_run(frames, id);
+        }
+        while let Some(id) = self.children.first().copied() {
+            self.take_child(frames, id);
+        }
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        let entries = entries.map(|(id, entries)| ChildEntries { id, entries }).collect();
+        MapRunChanges { entries, ..std::mem::take(&mut self.taken) }
+    }
 }
 
 impl Turn<'_> {
@@ -55,9 +120,8 @@ impl Turn<'_> {
             redrive_from: 0,
         };
         let name = self.map_run_name(&run);
-        self.runs.changes.begun.push(number);
         self.row(id).map_run = Some(Box::new(run));
-        self.runs.runs.insert(id);
+        self.runs.run_begun(id, number);
         name
     }
 
@@ -85,7 +149,7 @@ impl Turn<'_> {
     /// The run of the Map that a frame is in, marked as changed.
     pub(super) fn run_of(&mut self, id: FrameId) -> Option<&mut MapRun> {
         self.frame(id).row.map_run.as_ref()?;
-        self.runs.runs.insert(id);
+        self.runs.run_changed(id);
         self.row(id).map_run.as_deref_mut()
     }
 
@@ -162,24 +226,7 @@ impl Turn<'_> {
 
     /// Takes a run that changed from its frame into the changes of the turn.
     pub(super) fn record_run_change(&mut self, id: FrameId) {
-        if self.runs.runs.remove(&id) {
-            let run = self.frame(id).row.map_run.as_deref().cloned();
-            self.runs.changes.runs.extend(run);
-        }
-    }
-
-    /// All changes of map runs in this turn.
-    pub(super) fn map_runs_changed(&mut self) -> MapRunChanges {
-        while let Some(id) = self.runs.runs.first().copied() {
-            self.record_run_change(id);
-        }
-        while let Some(id) = self.runs.children.first().copied() {
-            self.record_child_change(id);
-        }
-        let entries = std::mem::take(&mut self.runs.entries).into_iter();
-        let mut changes = std::mem::take(&mut self.runs.changes);
-        changes.entries = entries.map(|(id, entries)| ChildEntries { id, entries }).collect();
-        changes
+        self.runs.take_run(&self.execution.frames, id);
     }
 
     /// Begins the redrive of a run: marks the child executions that did not succeed as pending.

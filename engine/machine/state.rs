@@ -14,7 +14,7 @@ impl Turn<'_> {
     /// Moves a frame into a state and queues it for execution.
     pub fn enter(&mut self, id: FrameId, name: &str, input: Arc<Value>) {
         self.move_into(id, name, input);
-        self.ready.push_back(id);
+        self.make_ready(id);
     }
 
     /// Moves a frame into a state.

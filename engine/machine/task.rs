@@ -135,7 +135,7 @@ impl Turn<'_> {
             deadline_ms: *deadline_ms,
             created,
         };
-        self.commands.push(Command::CallStep(Box::new(call)));
+        self.command(Command::CallStep(Box::new(call)));
     }
 
     /// Records that the requested poll was not made: it is due at once, so that the next process makes it as if it were requested then.

@@ -86,7 +86,7 @@ impl Turn<'_> {
         let execution = self.execution.header.id.clone();
         let token = TaskToken { execution, frame: id, visit: row.visit, attempt: row.attempt };
         let offered = OfferedTask { activity: task.resource.to_string(), token, input: arguments.clone() };
-        self.commands.push(Command::Offer(Box::new(offered)));
+        self.command(Command::Offer(Box::new(offered)));
     }
 
     /// Offers again the tasks that no worker had fetched when the previous process ended.

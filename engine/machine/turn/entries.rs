@@ -73,7 +73,7 @@ impl Turn<'_> {
         if event_id == FIRST_ENTERED_EVENT_ID {
             return Some(0);
         }
-        self.entries.iter().rev().find_map(|entry| match &entry.content {
+        self.output.entries().iter().rev().find_map(|entry| match &entry.content {
             EntryContent::Event(event) if event.id == event_id => Some(event.previous_event_id),
             _ => None,
         })
@@ -90,6 +90,6 @@ impl Turn<'_> {
         // Timestamps in a history never decrease, even if the clock does so between two processes.
         header.last_timestamp_ms = header.last_timestamp_ms.max(now_ms);
         let entry = JournalEntry { sequence: header.last_sequence, timestamp_ms: header.last_timestamp_ms, content };
-        self.entries.push(entry);
+        self.output.add_entry(entry);
     }
 }

@@ -22,7 +22,7 @@ impl Turn<'_> {
     pub fn changed(&mut self, id: FrameId) -> &mut Frame {
         let frame = &mut self.execution.frames[id];
         if !std::mem::replace(&mut frame.changed, true) {
-            self.dirty.push(id);
+            self.output.frame_changed(id);
         }
         frame
     }
@@ -78,7 +78,7 @@ impl Turn<'_> {
         self.abandon(id);
         self.leave_runs(id);
         if let Some(parts) = self.execution.remove(id) {
-            self.deleted.push((id, parts));
+            self.output.frame_deleted(id, parts);
         }
     }
 
@@ -86,7 +86,7 @@ impl Turn<'_> {
     pub fn abandon(&mut self, id: FrameId) {
         if self.frame(id).in_flight() {
             let visit = self.frame(id).row.visit;
-            self.commands.push(Command::Abandon { frame: id, visit });
+            self.command(Command::Abandon { frame: id, visit });
         }
     }
 
