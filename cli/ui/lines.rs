@@ -161,8 +161,13 @@ fn note_line(view: &View, note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, Str
             text
         }
         Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure } => {
-            let (next, attempt) = (moment(*next_attempt_ms, at_ms), attempt_of(*attempt, *attempts_max));
-            line("Retry", state_path, format!("{attempt}, next at {next}: {}", cause_or_error(failure)))
+            let attempt = attempt_of(*attempt, *attempts_max);
+            // Step Functions' history has the retry when it begins.
+            let next = match *next_attempt_ms > at_ms {
+                true => format!(", next at {}", moment(*next_attempt_ms, at_ms)),
+                false => String::new(),
+            };
+            line("Retry", state_path, format!("{attempt}{next}: {}", cause_or_error(failure)))
         }
         Note::Caught { state_path, next, failure } => {
             let cause = cause_or_error(failure).trim_end_matches('.');
@@ -378,7 +383,7 @@ mod tests {
             story.note(2.0, Note::Caught { state_path: state_path(), next: next.to_owned(), failure });
         }
         let shown: Vec<String> = story.entries.iter().flat_map(|entry| lines(&story.view, entry)).collect();
-        assert!(shown[0].ends_with(": States.Timeout"), "{shown:?}");
+        assert!(shown[0].ends_with("attempt 2 of 7: States.Timeout"), "it has begun: {shown:?}");
         assert!(
             shown[1].ends_with("Deploy: Lost") && shown[2].ends_with("Deploy: Lost; continues at Repair"),
             "{shown:?}"
