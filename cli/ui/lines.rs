@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use api::view::{StateStatus, StateView, Typical, View, action_name};
 use engine::{
     journal::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry, Note, Signaller, StateType, state_path},
+    runner::RunnerEvent,
     step::ChangeAction,
 };
 
@@ -115,6 +116,21 @@ pub fn question(view: &View, entry: &JournalEntry) -> Option<((String, u64), Vec
     let Note::Waiting { state_path, instructions: Some(instructions), .. } = &**note else { return None };
     let state = view.states.get(state_path).filter(|state| state.status.needs_person())?;
     Some(((state_path.clone(), state.entered_ms), next::answer_lines(&view.id, state_path, instructions)))
+}
+
+/// The entry that asks the question of a poll; `None` if it asks none. The history of Step Functions has no such entry, and after a resume
+/// it is one that an earlier display showed.
+pub fn asking(event: &RunnerEvent, now_ms: u64) -> Option<JournalEntry> {
+    let RunnerEvent::Polled { state_path, waiting, next_poll_ms, deadline_ms, .. } = event else { return None };
+    let note = Note::Waiting {
+        state_path: state_path.clone(),
+        reason: waiting.reason.clone(),
+        poll: 0,
+        next_poll_ms: *next_poll_ms,
+        deadline_ms: *deadline_ms,
+        instructions: Some(waiting.instructions.clone()?),
+    };
+    Some(JournalEntry { sequence: 0, timestamp_ms: now_ms, content: EntryContent::Note(Box::new(note)) })
 }
 
 /// The description of an entry that has no line of its own: its type, and its state if it has one.
@@ -388,5 +404,38 @@ mod tests {
             shown[1].ends_with("Deploy: Lost") && shown[2].ends_with("Deploy: Lost; continues at Repair"),
             "{shown:?}"
         );
+    }
+
+    #[test]
+    fn a_question_of_a_poll_is_asked_as_that_of_an_entry() {
+        let mut story = Story::new("job-7k3f", &sections(&["Ask"]));
+        story.enter(0.0, "", StateType::Task, "Ask");
+        let instructions = engine::step::Instructions {
+            sentence: "Go?".to_owned(),
+            values: Vec::new(),
+            answer: None,
+            approval: Some(Box::default()),
+        };
+        let polled = |instructions| RunnerEvent::Polled {
+            execution: "job-7k3f".to_owned(),
+            state_path: "Ask".to_owned(),
+            waiting: engine::machine::Waiting {
+                reason: "waits for an answer".to_owned(),
+                polled_ms: Story::at(0.0),
+                instructions,
+                execution: None,
+            },
+            next_poll_ms: 0,
+            deadline_ms: None,
+        };
+        let event = polled(Some(instructions));
+        story.view.apply_event(&event);
+        let Some(entry) = asking(&event, Story::at(1.0)) else { panic!("no entry") };
+        let Some(((path, entered_ms), commands)) = question(&story.view, &entry) else { panic!("no question") };
+        assert_eq!((path.as_str(), entered_ms), ("Ask", Story::at(0.0)));
+        assert!(commands.iter().any(|command| command.contains("flow approve job-7k3f")), "{commands:?}");
+        let shown = lines(&story.view, &entry).join("\n");
+        assert!(shown.contains("Waiting   ( 1/1) Ask: waits for an answer\n") && shown.contains("Go?"), "{shown}");
+        assert_eq!(asking(&polled(None), 0), None, "nobody is asked");
     }
 }
