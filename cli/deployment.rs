@@ -6,7 +6,7 @@ mod needed;
 use std::{collections::BTreeMap, sync::Arc};
 
 use deploy::{
-    CompileOptions, Compiled, Stack,
+    CompileOptions, Compiled, activity_placeholder,
     plan::{
         ALIAS, DEPLOYMENT_TAG, ExistingLogGroup, ExistingMachine, ExistingResources, ExistingRole, LogLevel, Wanted,
     },
@@ -45,7 +45,7 @@ impl DeploymentSource<'_> {
     /// # Errors
     /// Every reason why Step Functions cannot run the definition.
     pub fn compile(&self, activities: &BTreeMap<String, String>) -> Result<Compiled, Vec<Diagnostic>> {
-        let arn = |name: &str| activities.get(name).cloned().unwrap_or_else(|| Stack::placeholder(name));
+        let arn = |name: &str| activities.get(name).cloned().unwrap_or_else(|| activity_placeholder(name));
         deploy::compile(self.definition, self.steps, &self.options, &arn)
     }
 }

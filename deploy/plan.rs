@@ -8,6 +8,8 @@ use crate::{Compiled, activity::ACTIVITY_PREFIX, role_statements};
 
 /// The tag with the name of a resource's deployment.
 pub const DEPLOYMENT_TAG: &str = "flow:deployment";
+/// The tag of an activity with the name of its step. An activity belongs to every deployment that names its step.
+pub const STEP_TAG: &str = "flow:step";
 /// The alias through which executions start. It refers to the version that was deployed last.
 pub const ALIAS: &str = "deployed";
 /// The type of the state machines that can wait for activities.

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use deploy::{
-    CompileOptions, Compiled, Stack,
+    CompileOptions, Compiled,
     plan::{self, ALIAS, Action, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{
@@ -67,9 +67,8 @@ pub struct DeployArguments {
     /// `flow serve`, which uses no role.
     #[arg(long, value_name = "ARN|create")]
     role_arn: Option<String>,
-    /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one. Not with --template,
-    /// whose state machine logs nothing.
-    #[arg(long, value_enum, conflicts_with = "template")]
+    /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.
+    #[arg(long, value_enum)]
     log_level: Option<LogLevelArgument>,
     /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
     #[arg(long, value_name = "SECONDS", default_value_t = HEARTBEAT_SECONDS_DEFAULT,
@@ -142,16 +141,12 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
         Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
     };
     let role_arn = role_arn(&arguments, is_server);
+    let log_level = log_level(arguments.log_level, role_arn.is_some());
+    let wanted = Wanted { name, compiled, role_arn, log_level };
     if let Some(template) = arguments.template {
-        let stack = Stack {
-            name: &name,
-            definition: &compiled.definition,
-            activities: &compiled.activities,
-            role_arn: role_arn.as_deref(),
-        };
         let template = match template {
-            Template::Cloudformation => deploy::cloudformation(&stack),
-            Template::Terraform => deploy::terraform(&stack),
+            Template::Cloudformation => deploy::cloudformation(&wanted),
+            Template::Terraform => deploy::terraform(&wanted),
         };
         say_raw!("{}", json::escaped(serde_json::to_string_pretty(&template).unwrap_or_default()));
         return Ok(Exit::Success);
@@ -161,9 +156,7 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
             check::show(global, warnings, &arguments.workflow, text.as_ref());
         }
     };
-    warn(&compiled.warnings);
-    let log_level = log_level(arguments.log_level, role_arn.is_some());
-    let wanted = Wanted { name, compiled, role_arn, log_level };
+    warn(&wanted.compiled.warnings);
     deploy(global, &arguments, (&source, warn), wanted).await
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deploy::plan::{
     ALIAS, Action, DEPLOYMENT_TAG, DeploymentChange, ExistingResources, LOG_RETENTION_DAYS, LogLevel, ResourceKind,
-    Wanted,
+    STEP_TAG, Wanted,
 };
 use engine::step::{ErrorClass, StepError};
 use steps::{Environment, deployment, step_functions::StateMachineSettings};
@@ -16,9 +16,6 @@ use super::{Cloud, DeploymentSource};
 /// between attempts.
 const ROLE_TRIES: u32 = 12;
 const ROLE_PAUSE: Duration = Duration::from_secs(5);
-
-/// The tag of an activity with the name of its step. An activity belongs to every deployment that names its step.
-pub(super) const STEP_TAG: &str = "flow:step";
 
 impl Cloud {
     /// Makes the changes, and calls `made` after each.

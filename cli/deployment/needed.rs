@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use deploy::plan::{ExistingMachine, STANDARD};
+use deploy::plan::{ExistingMachine, STANDARD, STEP_TAG};
 use engine::step::{ErrorClass, StepError};
 use steps::step_functions::{NamedArn, RunningExecution};
 
-use super::{Cloud, apply::STEP_TAG};
+use super::Cloud;
 
 /// The most state machines that are read to find those that name an activity.
 const MACHINES_READ_MAX: usize = 2_000;

@@ -157,8 +157,21 @@ impl Display {
         } else if record::records_events() {
             json::event(view, event).into_iter().for_each(|line| record::event(&json::complete(line)));
         }
-        if let (Kind::Lines, RunnerEvent::Entry { entry, .. }) = (self.kind, event) {
-            self.lines(view, entry);
+        if self.kind != Kind::Lines {
+            return;
+        }
+        match event {
+            RunnerEvent::Entry { entry, .. } => self.lines(view, entry),
+            event => self.ask(view, event),
+        }
+    }
+
+    /// Prints, once, the question of a poll, if none of the entries that are shown asks it. The end of a watch shows what is left to it.
+    fn ask(&mut self, view: &View, event: &RunnerEvent) {
+        let Some(entry) = lines::asking(event, self.clock.now_ms()).filter(|_| !self.asks_at_end) else { return };
+        if lines::question(view, &entry).is_some_and(|(key, _)| !self.proposed.contains(&key)) {
+            self.head(NOTHING_NEW);
+            self.lines(view, &entry);
         }
     }
 
