@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use engine::asl::{
-    Diagnostic, each_machine, has_express_children, is_distributed, machines_inside, next_states, pointer::below,
-    states_of,
+use engine::{
+    asl::{
+        Diagnostic, each_machine, has_express_children, is_distributed, machines_inside, next_states, pointer::below,
+        states_of,
+    },
+    step::waits_for_token,
 };
 use serde_json::Value;
 
@@ -233,7 +236,8 @@ fn state_size(state: &Value, counting: Counting) -> Size {
 
 /// The events of a state that succeeds, without those of the states inside it.
 fn own_events(state: &Value) -> u64 {
-    let waits = |resource: &str| [".sync", ".sync:2", ".waitForTaskToken"].iter().any(|end| resource.ends_with(end));
+    let runs_job = |resource: &str| [".sync", ".sync:2"].iter().any(|end| resource.ends_with(end));
+    let waits = |resource: &str| runs_job(resource) || waits_for_token(resource);
     match state["Type"].as_str() {
         // Entered, scheduled, started, submitted, succeeded, exited.
         Some("Task") if state["Resource"].as_str().is_some_and(waits) => 6,

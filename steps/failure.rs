@@ -16,6 +16,8 @@ use engine::step::{Answer, ErrorClass, StepContext, StepError, StepRemedy, StepR
 use crate::environment::chain;
 pub use codes::{is_existing_code, is_missing_code};
 
+/// The prefix of the ids of rehearsals.
+pub const REHEARSAL_PREFIX: &str = "rehearsal-";
 /// A header of every response of `flow serve`, by which clients recognize it. A proxy keeps it, unlike `server`.
 pub const HEADER_OF_SERVER: &str = "x-flow-wire";
 /// The hint for credentials that a `flow serve` refuses.
@@ -112,7 +114,7 @@ where
 
 /// The command that starts a new run with the input of this execution and `more` options.
 pub(crate) fn run_again(context: &StepContext, more: &str) -> String {
-    let rehearse = if context.execution.starts_with("rehearsal-") { " --rehearse" } else { "" };
+    let rehearse = if context.execution.starts_with(REHEARSAL_PREFIX) { " --rehearse" } else { "" };
     format!("flow run --again {}{rehearse}{more}", context.execution)
 }
 

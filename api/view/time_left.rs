@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::{
     journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, StateType, state_path},
     machine::ExecutionStatus,
+    step::waits_for_token,
 };
 use serde::{Deserialize, Serialize};
 
@@ -125,7 +126,7 @@ impl Durations {
                 self.entered_ms.values_mut().for_each(|entered_ms| *entered_ms += stopped_for_ms);
             }
             // The holder of the task token answers.
-            HistoryEventDetails::TaskSubmitted { name, resource, .. } if resource.ends_with(".waitForTaskToken") => {
+            HistoryEventDetails::TaskSubmitted { name, resource, .. } if waits_for_token(resource) => {
                 self.needed_person.insert(path(name));
             }
             _ => {}
