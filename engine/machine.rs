@@ -35,7 +35,8 @@ pub use map::{
     label,
 };
 pub(crate) use reentry::check_reentry;
-pub use reentry::{Reentry, reentry_path};
+pub use reentry::{Reentry, ReentryError, reentry_path};
+pub use scope::cause_without_state;
 pub use task::{
     cause_of_time_out,
     early_signal::{EarlySignal, EarlySignalChanges, SignalAnswer},

@@ -11,7 +11,6 @@ mod event;
 mod fast_steps;
 mod follow;
 mod handle;
-mod idle;
 mod in_flight;
 mod inbox;
 mod lanes;
@@ -22,13 +21,14 @@ mod step_call;
 mod tests;
 mod threads;
 mod timers;
+mod without_runner;
 
 use std::sync::Arc;
 
 pub use clock::{Clock, ManualClock, ScaledClock, SystemClock};
 pub use error::RunnerError;
 pub use evaluation::{evaluate_in_sandbox, process_evaluator};
-pub use event::RunnerEvent;
+pub use event::{Asleep, RunnerEvent};
 pub use follow::Follow;
 pub use handle::{Drained, RunnerHandle};
 pub use message::NewExecution;

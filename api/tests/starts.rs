@@ -43,7 +43,7 @@ async fn a_start_without_a_name_gets_a_uuid() {
     let name = arn.rsplit(':').next().unwrap();
     let lengths: Vec<usize> = name.split('-').map(str::len).collect();
     assert_eq!(lengths, [8, 4, 4, 4, 12]);
-    assert_eq!(&name[14..15], "4", "{name} is of version 4");
+    assert_eq!(&name[14..15], "7", "{name} is of version 7, which sorts by time");
     assert_eq!(world.ended(&arn).await["input"], "{}");
 }
 

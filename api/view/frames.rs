@@ -58,7 +58,7 @@ impl View {
         self.not_called(&row.state_path());
     }
 
-    /// Whether frames know more than the journal entries that are folded in: when a Wait ends, or how far a distributed Map is.
+    /// Whether it needs frames: only they have the due time of a Wait and the progress of a distributed Map.
     pub fn lacks_frames(&self) -> bool {
         self.active().any(|state| is_wait_without_due_time(&state.status, state.state_type))
             || self.maps.keys().any(|path| self.is_distributed(path))

@@ -104,7 +104,8 @@ impl StateStatus {
     }
 }
 
-/// The reason of a task that no worker has taken yet.
+/// The reason of a task that no worker has taken yet. This reason and the next one also say that a worker must answer: such a wait reaches
+/// the views of other processes and versions as a poll (`RunnerEvent::Polled`), which has no other field for it.
 const WAITS_FOR_WORKER: &str = "waits for a worker";
 /// Why a task of an activity waits that a worker has fetched.
 const RUNS_AT_WORKER: &str = "a worker runs it";

@@ -113,11 +113,11 @@ struct Cancelled {
 }
 
 async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool, cause: &str) -> Result<Cancelled, CliError> {
-    let request = |when_idle| CancelExecutionRequest {
+    let request = |after_calls| CancelExecutionRequest {
         id: id.to_owned(),
         error: "Cancelled".to_owned(),
         cause: cause.to_owned(),
-        when_idle,
+        after_calls,
     };
     let CallResponse { response: answer, is_repeated } = handle.call_once::<CancelExecution>(request(!now)).await?;
     // The previous owner ended during this command's first call and had already cancelled the execution.

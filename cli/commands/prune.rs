@@ -61,7 +61,7 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
         && let Some((store, lock)) = exclusive(&home)?
     {
         // While no process drives the store, no starting execution can need one of these definitions.
-        store.forget_unused_definitions().map_err(|error| store_failed(error.to_string()))?;
+        store.delete_unused_definitions().map_err(|error| store_failed(error.to_string()))?;
         drop(store);
         compact(&home.store()).map_err(|error| store_failed(error.to_string()))?;
         // The size is the one that the next command leaves: an opening creates the log and a segment of the index. If it fails, the next

@@ -18,7 +18,7 @@ pub fn advance(execution: &mut Execution, input: Input, moment: &Moment, evaluat
         }
         Input::SignalEarly { state, answer, by } if running => turn.signal_early(state, answer, by),
         Input::WithdrawSignal { state, by } if running => turn.withdraw_signal(&state, by),
-        Input::NotOffered { frame, visit, attempt, cause } if running => turn.not_offered(frame, visit, attempt, cause),
+        Input::NotOffered { frame, visit, attempt } if running => turn.not_offered(frame, visit, attempt),
         Input::Fetched { frame, visit, attempt, worker } if running => turn.fetched(frame, visit, attempt, worker),
         Input::Heartbeat { frame, visit, attempt } if running => turn.heartbeat(frame, visit, attempt),
         Input::UpdateMapRun { run, limits } if running => turn.update_run(run, limits),

@@ -36,7 +36,7 @@ pub enum Input {
     /// A person withdraws the answer that is stored for a Task with that name or path. Ignored if none is stored.
     WithdrawSignal { state: String, by: Signaller },
     /// The task cannot be offered, because its activity does not exist. No rule matches this failure.
-    NotOffered { frame: FrameId, visit: u64, attempt: u32, cause: String },
+    NotOffered { frame: FrameId, visit: u64, attempt: u32 },
     /// A worker has fetched the task.
     Fetched { frame: FrameId, visit: u64, attempt: u32, worker: Option<String> },
     /// The holder of the task reports that it is alive.

@@ -37,7 +37,7 @@ impl Turn<'_> {
         let resource = task.resource.clone();
         let offered = Resource::parse(&resource) == Resource::Activity;
         if self.execution.missing_activities.contains(&resource) {
-            return Err(self.runtime_failure(id, format!("The activity {resource} does not exist.")));
+            return Err(self.missing_activity(id, &resource));
         }
         self.event(
             Some(id),
@@ -147,7 +147,7 @@ impl Turn<'_> {
     }
 
     /// Records that the requested poll was not made: it is due at once, so that the next process makes it as if it were requested then.
-    /// The history says so of the first poll: the others have no events.
+    /// Only the first poll has an event in the history.
     pub fn withheld(&mut self, id: FrameId, visit: u64, attempt: u32, reason: &str) {
         if !self.execution.can_withhold(id, visit, attempt) {
             return;

@@ -8,14 +8,11 @@ use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
 use crate::{
     asl::{JitterStrategy, Retrier},
     journal::StepFailure,
-    step::StepError,
+    step::{StepError, error_names::HEARTBEAT_TIMEOUT},
 };
 
-/// The name by which rules match a missed heartbeat. The failure itself is named `States.Timeout`, as AWS records it, and has this
-/// name in its details.
-const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
-
-/// A time-out as that of a Task whose worker has sent no heartbeat in time, which rules for `States.HeartbeatTimeout` match.
+/// A time-out as that of a Task whose worker has sent no heartbeat in time, which rules for `States.HeartbeatTimeout` match. The failure
+/// itself is named `States.Timeout`, as AWS records it, and has this name in its details.
 pub fn missed_heartbeat(failure: StepFailure) -> StepFailure {
     StepFailure { details: Some(StepError::named(HEARTBEAT_TIMEOUT, failure.cause.clone())), ..failure }
 }

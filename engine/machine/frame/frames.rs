@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{Frame, FrameId};
 
-/// The frames of an execution. Every event looks up several frames: with five thousand iterations, a tree map would double the cost.
+/// The frames of an execution. Every event reads several frames: with five thousand iterations, a tree map would double the cost.
 #[derive(Debug, Clone, Default)]
 pub struct Frames {
     by_number: HashMap<FrameId, Box<Frame>, BuildHasherDefault<NumberHasher>>,

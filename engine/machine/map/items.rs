@@ -88,9 +88,9 @@ impl Turn<'_> {
         let value = self.evaluate(id, template, Extra::None)?;
         // A path may select a string that holds a number.
         let text = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
-        let whole = value.as_i64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as i64));
-        let whole = whole.or_else(|| text(&value).filter(|_| matches!(template, Template::Query { .. })));
-        match (whole, template) {
+        let integer = value.as_i64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as i64));
+        let integer = integer.or_else(|| text(&value).filter(|_| matches!(template, Template::Query { .. })));
+        match (integer, template) {
             (Some(count), _) => match u64::try_from(count) {
                 Ok(count) => Ok(Some(count)),
                 Err(_) => Err(self.runtime_failure(id, format!("{name} cannot be negative."))),
@@ -185,7 +185,7 @@ impl Turn<'_> {
 }
 
 impl Turn<'_> {
-    /// The results of a Map in the form that its writer asks for.
+    /// The results of a Map in the format of its writer.
     pub(super) fn transformed(&self, id: FrameId, writer: &ResultWriter) -> Value {
         match writer.transformation {
             Some(Transformation::Flatten) => {

@@ -123,8 +123,8 @@ mod tests {
         assert_eq!(parse(&at("/data/items"), text).unwrap().values, [json!(1), json!(2)]);
         let pairs = parse(&at("/data/by"), text).unwrap();
         assert_eq!((pairs.values, pairs.keyed), (vec![json!({ "Key": "a", "Value": 3 })], true));
-        let whole = parse(&reader(InputType::Json), r#"{"b": 1, "a": [2]}"#).unwrap();
-        assert_eq!(whole.values, [json!({ "Key": "b", "Value": 1 }), json!({ "Key": "a", "Value": [2] })]);
+        let read = parse(&reader(InputType::Json), r#"{"b": 1, "a": [2]}"#).unwrap();
+        assert_eq!(read.values, [json!({ "Key": "b", "Value": 1 }), json!({ "Key": "a", "Value": [2] })]);
         for wrong in ["/data/none", "/data/n"] {
             assert!(parse(&at(wrong), text).is_err(), "{wrong}");
         }

@@ -80,41 +80,83 @@ impl EarlySignalChanges {
     }
 }
 
+/// Why an answer for a state is refused, as a message for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EarlySignalRefusal {
+    /// The execution has ended.
+    #[error("{id} has ended: no state of it will wait")]
+    Ended {
+        /// The execution.
+        id: String,
+    },
+    /// No Task has that name or path.
+    #[error("the definition of {id} has no Task named '{state}', and none with that path")]
+    NoTask {
+        /// The execution.
+        id: String,
+        /// The name or path.
+        state: String,
+    },
+    /// The answer is too large: the cause with which the state would fail.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Several Tasks of that name wait.
+    #[error("several states named '{state}' wait in {id}: name one by its path")]
+    SeveralWait {
+        /// The execution.
+        id: String,
+        /// The name.
+        state: String,
+    },
+    /// The execution stores another answer for that state.
+    #[error("another answer for '{state}' is kept with {id} already")]
+    AnotherIsKept {
+        /// The execution.
+        id: String,
+        /// The name or path.
+        state: String,
+    },
+    /// The execution stores the most early signals.
+    #[error("{id} keeps {} answers for states that do not wait yet: that is the most", EARLY_SIGNALS_MAX)]
+    TooMany {
+        /// The execution.
+        id: String,
+    },
+}
+
 impl Execution {
     /// Checks an answer for a state. Returns whether it would be stored because no Task of that state waits yet.
     ///
     /// # Errors
     /// The execution has ended, no Task has that name or path, several Tasks of that name wait, the answer is too large, or the execution
     /// already stores the most early signals.
-    pub(crate) fn check_early_signal(&self, state: &str, answer: &SignalAnswer) -> Result<bool, String> {
-        let id = &self.header.id;
+    pub(crate) fn check_early_signal(&self, state: &str, answer: &SignalAnswer) -> Result<bool, EarlySignalRefusal> {
+        let (id, named) = (|| self.header.id.clone(), || state.to_owned());
         if self.header.status != ExecutionStatus::Running {
-            return Err(format!("{id} has ended: no state of it will wait"));
+            return Err(EarlySignalRefusal::Ended { id: id() });
         }
         if !has_task(&self.machine, state) {
-            return Err(format!("the definition of {id} has no Task named '{state}', and none with that path"));
+            return Err(EarlySignalRefusal::NoTask { id: id(), state: named() });
         }
         if let SignalAnswer::Output(output) = answer
             && let Err(failure) = limits::refuse(state, output)
         {
-            return Err(failure.cause);
+            return Err(EarlySignalRefusal::TooLarge(failure.cause));
         }
         match self.waiting(state).len() {
             0 => self.check_stored(state, answer).map(|()| true),
             1 => Ok(false),
-            _ => Err(format!("several states named '{state}' wait in {id}: name one by its path")),
+            _ => Err(EarlySignalRefusal::SeveralWait { id: id(), state: named() }),
         }
     }
 
-    fn check_stored(&self, state: &str, answer: &SignalAnswer) -> Result<(), String> {
-        let (id, kept) = (&self.header.id, &self.header.early_signals);
+    fn check_stored(&self, state: &str, answer: &SignalAnswer) -> Result<(), EarlySignalRefusal> {
+        let (id, kept) = (|| self.header.id.clone(), &self.header.early_signals);
         match kept.iter().find(|signal| signal.state == state) {
             // The same request, repeated.
             Some(signal) if signal.answer == *answer => Ok(()),
-            Some(_) => Err(format!("another answer for '{state}' is kept with {id} already")),
-            None if kept.len() >= EARLY_SIGNALS_MAX => {
-                Err(format!("{id} keeps {EARLY_SIGNALS_MAX} answers for states that do not wait yet: that is the most"))
-            }
+            Some(_) => Err(EarlySignalRefusal::AnotherIsKept { id: id(), state: state.to_owned() }),
+            None if kept.len() >= EARLY_SIGNALS_MAX => Err(EarlySignalRefusal::TooMany { id: id() }),
             None => Ok(()),
         }
     }

@@ -98,12 +98,13 @@ impl Turn<'_> {
     }
 
     /// Fails a task that cannot be offered, because its activity does not exist.
-    pub fn not_offered(&mut self, id: FrameId, visit: u64, attempt: u32, cause: String) {
+    pub fn not_offered(&mut self, id: FrameId, visit: u64, attempt: u32) {
         if !self.is_current_task(id, visit, Some(attempt)) {
             return;
         }
         let FrameState::Task { parked: Some(Parked::Offered), .. } = self.frame(id).row.frame_state else { return };
-        let failure = self.runtime_failure(id, cause);
+        let Some((_, activity)) = self.name_and_resource(id) else { return };
+        let failure = self.missing_activity(id, &activity);
         self.fail_state(id, failure);
         self.run();
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Home, one_of_everything};
 
 #[test]
-fn the_whole_runbook_is_there_once_with_every_attribute_then_unchanged_then_gone() {
+fn the_runbook_creates_everything_once_with_every_attribute_then_changes_nothing_then_everything_is_removed() {
     let home = Home::for_rehearsal();
     let printed = home.rehearse(&[]);
     assert!(printed.contains("45 created, 0 updated, 0 unchanged"), "{printed}");

@@ -7,7 +7,7 @@ use crate::{
     support::{Home, SPEED, text},
 };
 
-const CLIENT: &str = include_str!("one_path_client.py");
+const CLIENT: &str = include_str!("command_line_and_api_client.py");
 
 fn waits(home: &Home) -> String {
     let definition = json!({ "StartAt": "First", "States": {

@@ -5,7 +5,11 @@ use crate::{machine::ExecutionStatus, runner::RunnerError, store::DocumentChange
 
 impl Dispatcher {
     /// Deletes those of the executions that have ended, with the documents of each. Returns how many.
-    pub fn forget(&mut self, ids: &[String], documents: &dyn Fn(&str) -> Vec<String>) -> Result<usize, RunnerError> {
+    pub fn delete_ended(
+        &mut self,
+        ids: &[String],
+        documents: &dyn Fn(&str) -> Vec<String>,
+    ) -> Result<usize, RunnerError> {
         self.check_running()?;
         let mut ended: Vec<&str> = Vec::new();
         for id in ids.iter().filter(|id| !self.driven.contains_key(id.as_str())) {
@@ -16,7 +20,7 @@ impl Dispatcher {
         }
         let mut changes = DocumentChanges::default();
         ended.iter().flat_map(|id| documents(id)).for_each(|name| changes.delete(&name));
-        self.store.forget_all(&ended)?;
+        self.store.delete_executions(&ended)?;
         self.store.change_documents(changes)?;
         Ok(ended.len())
     }

@@ -8,8 +8,8 @@ use super::{Clock, RunnerHandle, offers::Offers, threads::Threads};
 use crate::store::Store;
 
 impl RunnerHandle {
-    /// A handle over a store that nobody drives. Reads work; requests to a dispatcher are refused as after a stop.
-    pub fn idle(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
+    /// A handle over a store that no process drives. Reads work; requests to a dispatcher are refused as after a stop.
+    pub fn without_runner(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
         let (messages, _) = std::sync::mpsc::channel();
         let threads = Arc::new(Threads::start::<0>(messages, []));
         RunnerHandle {
@@ -23,12 +23,10 @@ impl RunnerHandle {
             offers: Arc::new(Offers::default()),
         }
     }
-}
 
-impl RunnerHandle {
-    /// Whether no dispatcher runs: the handle is one of [`RunnerHandle::idle`], or its threads have ended.
-    pub fn is_idle(&self) -> bool {
-        self.threads.is_empty()
+    /// Whether a dispatcher runs. Not in a handle of [`RunnerHandle::without_runner`], nor after the threads have ended.
+    pub fn has_runner(&self) -> bool {
+        !self.threads.is_empty()
     }
 }
 
@@ -42,9 +40,9 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn an_idle_store_is_read_and_nothing_is_driven() {
+    async fn a_store_without_a_runner_is_read_and_nothing_is_driven() {
         let store = Arc::new(Store::new(MemoryRecords::new()).unwrap());
-        let handle = RunnerHandle::idle(store, Arc::new(ManualClock::new(0)));
+        let handle = RunnerHandle::without_runner(store, Arc::new(ManualClock::new(0)));
         assert!(handle.store().recent(1).unwrap().is_empty());
         assert!(handle.driven(Vec::new()).await.is_empty());
         assert!(matches!(handle.resume("a-1", None).await, Err(RunnerError::Stopped)));
