@@ -15,7 +15,7 @@ impl Turn<'_> {
 
     /// Makes no more calls, and ends the execution as ABORTED when those in flight have answered, so that their results are recorded.
     pub fn cancel_after_calls(&mut self, error: String, cause: String) {
-        self.header().cancels_with = Some(ErrorAndCause { error, cause });
+        self.header_mut().cancels_with = Some(ErrorAndCause { error, cause });
         self.set_timer_again();
     }
 
@@ -52,7 +52,7 @@ impl Turn<'_> {
     }
 
     pub fn end_next(&mut self, error: String, cause: String) {
-        self.header().ends_with = Some(ErrorAndCause { error, cause });
+        self.header_mut().ends_with = Some(ErrorAndCause { error, cause });
     }
 
     /// The failure with which the execution ends if `ends_with` is set and this frame is about to execute a state.

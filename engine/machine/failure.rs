@@ -49,7 +49,7 @@ impl Turn<'_> {
         self.delete_children(id);
         let entropy = self.moment.entropy ^ id.rotate_left(32) ^ u64::from(used);
         let due_ms = self.now_ms().saturating_add(retry::delay_ms(&rules[at], used, entropy));
-        let row = self.row(id);
+        let row = self.row_mut(id);
         if let Some(count) = row.retries.get_mut(at) {
             *count += 1;
         }
@@ -89,7 +89,7 @@ impl Turn<'_> {
         let (state_path, attempt, parent) = (row.state_path(), row.attempt, row.parent);
         // A frame with children keeps its state: a redrive continues in the children that had not ended.
         if self.children(id).is_empty() {
-            self.row(id).frame_state = FrameState::Failed { failure: Box::new(failure.clone()) };
+            self.row_mut(id).frame_state = FrameState::Failed { failure: Box::new(failure.clone()) };
             self.note(Note::Failure { state_path, attempt, failure: failure.clone() });
         }
         match parent {
@@ -229,7 +229,7 @@ impl Turn<'_> {
         );
         if leaf {
             self.abandon(id);
-            self.row(id).frame_state = FrameState::Stopped;
+            self.row_mut(id).frame_state = FrameState::Stopped;
         }
     }
 

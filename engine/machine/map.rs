@@ -80,7 +80,7 @@ impl Turn<'_> {
         let limit = self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?.unwrap_or(0);
         let tolerated = self.tolerated(id, map)?;
         let Items { values, keyed } = items;
-        if keyed && let Some(run) = self.changed_run(id) {
+        if keyed && let Some(run) = self.run_mut(id) {
             run.keyed = true;
         }
         let count = values.len() as u64;
@@ -88,7 +88,7 @@ impl Turn<'_> {
         let (limit, tolerated) = self.set_up_run(id, limit, tolerated, count, items.len() as u64);
         let max_concurrency = concurrency(map, limit);
         let none = items.is_empty();
-        self.row(id).frame_state =
+        self.row_mut(id).frame_state =
             FrameState::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency, tolerated };
         if none && let Some(state) = self.state_of(id).cloned() {
             self.map_ended(id, &state, map);
@@ -101,7 +101,8 @@ impl Turn<'_> {
     pub(super) fn start_iterations(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
         loop {
             let redriven = self.next_redriven(id);
-            let FrameState::Map { items, next, running, max_concurrency, .. } = &mut self.row(id).frame_state else {
+            let FrameState::Map { items, next, running, max_concurrency, .. } = &mut self.row_mut(id).frame_state
+            else {
                 return Ok(());
             };
             if *running >= *max_concurrency {
@@ -151,7 +152,7 @@ impl Turn<'_> {
     /// Removes an iteration whose input could not be made, so that a redrive begins it again.
     fn iteration_not_begun(&mut self, id: FrameId, child: FrameId) {
         self.delete(child);
-        if let FrameState::Map { next, running, .. } = &mut self.row(id).frame_state {
+        if let FrameState::Map { next, running, .. } = &mut self.row_mut(id).frame_state {
             *next -= 1;
             *running -= 1;
         }
@@ -175,7 +176,7 @@ impl Turn<'_> {
         let Some(template) = &map.item_selector else { return Ok(item) };
         let effective = self.effective_input(id)?;
         let input = self.frame(id).row.input.clone();
-        self.row(child).input = input;
+        self.row_mut(child).input = input;
         self.evaluate(child, template, Extra::Input(&effective)).map(Arc::new)
     }
 
@@ -199,7 +200,7 @@ impl Turn<'_> {
     }
 
     fn continue_after_iteration(&mut self, parent: FrameId, state: &State, map: &Map) {
-        let FrameState::Map { items, next, running, .. } = &mut self.row(parent).frame_state else { return };
+        let FrameState::Map { items, next, running, .. } = &mut self.row_mut(parent).frame_state else { return };
         *running -= 1;
         let all_ended = *running == 0 && *next as usize == items.len();
         if all_ended {
@@ -212,7 +213,7 @@ impl Turn<'_> {
 
     /// Handles a failed iteration of a distributed Map: the Map continues unless its failures exceed what it tolerates.
     pub fn iteration_failed(&mut self, parent: FrameId, state: &State, map: &Map) {
-        let FrameState::Map { failed, .. } = &mut self.row(parent).frame_state else { return };
+        let FrameState::Map { failed, .. } = &mut self.row_mut(parent).frame_state else { return };
         *failed += 1;
         match self.threshold_exceeded(parent) {
             Some(failure) => self.map_failed(parent, state, failure),
@@ -257,7 +258,7 @@ impl Turn<'_> {
             self.event(Some(id), HistoryEventDetails::MapRunSucceeded);
         }
         self.event(Some(id), HistoryEventDetails::MapStateSucceeded { name: state.name.clone() });
-        self.row(id).last_event_id = line;
+        self.row_mut(id).last_event_id = line;
         self.leave_composite(id, state, result);
     }
 }

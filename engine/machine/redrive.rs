@@ -17,7 +17,7 @@ impl Turn<'_> {
             return;
         }
         if let Some(environment) = environment {
-            let header = self.header();
+            let header = self.header_mut();
             (header.environment, header.environment_replaced) = (environment, true);
         }
         if self.execution.header.status != ExecutionStatus::Running {
@@ -39,7 +39,7 @@ impl Turn<'_> {
             .map(|frame| frame.row.id)
             .collect();
         if self.execution.header.paused {
-            self.header().paused = false;
+            self.header_mut().paused = false;
         }
         for id in paused {
             let state_path = self.frame(id).state_path();
@@ -67,7 +67,7 @@ impl Turn<'_> {
     pub(super) fn begin_redrive(&mut self) {
         let now = self.now_ms();
         let timeout_seconds = self.execution.machine.timeout_seconds;
-        let header = self.header();
+        let header = self.header_mut();
         header.status = ExecutionStatus::Running;
         header.failure = None;
         header.ends_with = None;
@@ -86,8 +86,8 @@ impl Turn<'_> {
         }
         let children = self.children(id);
         if children.is_empty() {
-            self.row(id).visit += 1;
-            self.row(id).frame_state = FrameState::Entering;
+            self.row_mut(id).visit += 1;
+            self.row_mut(id).frame_state = FrameState::Entering;
             self.reset_retries(id);
             return self.make_ready(id);
         }
@@ -103,7 +103,7 @@ impl Turn<'_> {
     /// all have succeeded, only the results are written again.
     fn redrive_map(&mut self, id: FrameId, map: &Map, children: &[FrameId]) {
         let Some(state) = self.state_of(id).cloned() else { return };
-        self.row(id).visit += 1;
+        self.row_mut(id).visit += 1;
         self.redrive_run(id, children);
         let ended = |id: &FrameId| matches!(self.frame(*id).row.frame_state, FrameState::Ended { .. });
         let (items, begun) = match &self.frame(id).row.frame_state {
@@ -119,7 +119,7 @@ impl Turn<'_> {
         }
         let (limit, tolerated) = self.run_limits(id);
         let max_concurrency = concurrency(map, limit);
-        self.row(id).frame_state =
+        self.row_mut(id).frame_state =
             FrameState::Map { items, next: begun, running: 0, failed: 0, max_concurrency, tolerated };
         if let Err(failure) = self.start_iterations(id, map) {
             self.stop_children(id);
@@ -132,8 +132,8 @@ impl Turn<'_> {
         let running = children.iter().filter(|child| !ended(child)).count() as u64;
         let Some(state) = self.state_of(id).cloned() else { return };
         if matches!(state.kind, StateKind::Parallel { .. }) {
-            self.row(id).frame_state = FrameState::Parallel { running };
-        } else if let FrameState::Map { running: count, .. } = &mut self.row(id).frame_state {
+            self.row_mut(id).frame_state = FrameState::Parallel { running };
+        } else if let FrameState::Map { running: count, .. } = &mut self.row_mut(id).frame_state {
             *count = running;
         }
     }

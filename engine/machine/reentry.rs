@@ -117,14 +117,14 @@ impl Turn<'_> {
             return;
         }
         if let Some(environment) = environment {
-            let header = self.header();
+            let header = self.header_mut();
             (header.environment, header.environment_replaced) = (environment, true);
         }
         self.begin_redrive();
         self.delete_children(TOP_FRAME);
         // The StateEntered event follows ExecutionRedriven, not the failure.
         let redriven = self.execution.header.last_event_id;
-        self.row(TOP_FRAME).last_event_id = redriven;
+        self.row_mut(TOP_FRAME).last_event_id = redriven;
         self.reenter(TOP_FRAME, path);
         self.run();
     }
@@ -135,14 +135,14 @@ impl Turn<'_> {
         self.note(Note::ResumedFrom { state_path: names.join("/") });
         let mut id = top;
         for (level, Reentry { state, input, variables }) in path.iter().enumerate() {
-            self.row(id).variables = variables.clone();
+            self.row_mut(id).variables = variables.clone();
             self.move_into(id, state, input.clone());
             if level + 1 == path.len() {
                 break;
             }
             let name = self.frame(id).row.state.clone();
             self.event(Some(id), HistoryEventDetails::ParallelStateStarted { name });
-            self.row(id).frame_state = FrameState::Parallel { running: 1 };
+            self.row_mut(id).frame_state = FrameState::Parallel { running: 1 };
             let inside = self.frame(id).state_path();
             id = self.new_frame(Some(id), 0, inside.into(), None);
         }

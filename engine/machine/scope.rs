@@ -123,7 +123,7 @@ impl Turn<'_> {
             && self.frame(id).row.last_event_id == entered_event_id
             && let Some(before) = self.followed_by(entered_event_id)
         {
-            self.row(id).last_event_id = before;
+            self.row_mut(id).last_event_id = before;
         }
     }
 

@@ -29,7 +29,7 @@ impl Turn<'_> {
         let state = self.machine_of(id).and_then(|machine| machine.states.get(name).cloned());
         let entered = state.as_ref().map(|state| (state.kind.state_type(), state.name.clone()));
         let rules = state.as_ref().map_or(0, |state| state.common.retry.len());
-        let frame = self.changed(id);
+        let frame = self.frame_mut(id);
         frame.enter(name, state);
         let row = &mut frame.row;
         row.visit += 1;
@@ -40,7 +40,7 @@ impl Turn<'_> {
         row.retries = vec![0; rules];
         if let Some((state_type, name)) = entered {
             self.event(Some(id), HistoryEventDetails::StateEntered { state_type, name, input });
-            let row = self.row(id);
+            let row = self.row_mut(id);
             row.entered_event_id = row.last_event_id;
         }
     }
@@ -48,7 +48,7 @@ impl Turn<'_> {
     /// Resets the counters of `Retry` and the attempt number.
     pub fn reset_retries(&mut self, id: FrameId) {
         let rules = self.state_of(id).map_or(0, |state| state.common.retry.len());
-        let row = self.row(id);
+        let row = self.row_mut(id);
         row.attempt = 1;
         row.retries = vec![0; rules];
     }
@@ -131,7 +131,7 @@ impl Turn<'_> {
         limits::refuse(&state.name, &output)?;
         if let Some(assigned) = &assigned {
             limits::refuse_variables(&state.name, assigned, &self.frame(id).row.variables)?;
-            Arc::make_mut(&mut self.row(id).variables).extend(assigned.clone());
+            Arc::make_mut(&mut self.row_mut(id).variables).extend(assigned.clone());
         }
         self.event(
             Some(id),
@@ -159,7 +159,7 @@ impl Turn<'_> {
         }
         self.drop_all_early_signals();
         self.event(Some(id), HistoryEventDetails::ExecutionSucceeded { output: output.clone() });
-        self.header().output = Some(output);
+        self.header_mut().output = Some(output);
         self.end(ExecutionStatus::Succeeded, None);
     }
 }

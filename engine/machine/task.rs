@@ -53,7 +53,7 @@ impl Turn<'_> {
         if !offered {
             self.event(Some(id), HistoryEventDetails::TaskStarted { name, resource: resource.clone(), worker: None });
         }
-        self.row(id).frame_state = FrameState::Task {
+        self.row_mut(id).frame_state = FrameState::Task {
             arguments,
             first_poll_ms: now,
             deadline_ms: timeout_seconds.map(|seconds| now.saturating_add(seconds.saturating_mul(1000))),
@@ -120,7 +120,7 @@ impl Turn<'_> {
         let created = self.execution.header.created.clone();
         let state_path = self.frame(id).state_path();
         let token = idempotency_token(&self.execution.header.id, &state_path, self.frame(id).row.visit);
-        let row = self.row(id);
+        let row = self.row_mut(id);
         let (visit, attempt) = (row.visit, row.attempt);
         let FrameState::Task { arguments, first_poll_ms, deadline_ms, poll, poll_started_ms, next_poll_ms, .. } =
             &mut row.frame_state
@@ -153,7 +153,7 @@ impl Turn<'_> {
             return;
         }
         let now = self.now_ms();
-        let FrameState::Task { poll, next_poll_ms, .. } = &mut self.row(id).frame_state else { return };
+        let FrameState::Task { poll, next_poll_ms, .. } = &mut self.row_mut(id).frame_state else { return };
         *poll -= 1;
         *next_poll_ms = Some(now);
         if *poll == 0
@@ -321,7 +321,7 @@ impl Turn<'_> {
             let created_id = (change.action == ChangeAction::Created).then(|| change.id.clone());
             self.note(Note::ResourceChanged { state_path: state_path.clone(), change });
             if let Some(id) = created_id {
-                let header = self.header();
+                let header = self.header_mut();
                 Arc::make_mut(&mut header.created).insert(id, header.last_timestamp_ms);
             }
         }
@@ -348,7 +348,7 @@ impl Turn<'_> {
     fn task_pending(&mut self, id: FrameId, next_poll: u64, found: Waiting) {
         let now = self.now_ms();
         let (reason, instructions) = (found.reason.clone(), found.instructions.clone());
-        let row = self.row(id);
+        let row = self.row_mut(id);
         let state_path = row.state_path();
         let FrameState::Task { deadline_ms, poll, next_poll_ms, waiting, .. } = &mut row.frame_state else { return };
         *next_poll_ms = Some(next_poll);
@@ -389,8 +389,8 @@ impl Turn<'_> {
         let failure =
             StepFailure { error: error.class.error_name().to_owned(), cause: error.to_string(), details: Some(error) };
         let state_path = self.frame(id).state_path();
-        self.header().paused = true;
-        self.row(id).frame_state = FrameState::Paused { failure: Box::new(failure.clone()) };
+        self.header_mut().paused = true;
+        self.row_mut(id).frame_state = FrameState::Paused { failure: Box::new(failure.clone()) };
         self.note(Note::Paused { state_path, failure });
     }
 }

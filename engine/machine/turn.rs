@@ -183,7 +183,7 @@ impl<'a> Turn<'a> {
         for id in std::mem::take(&mut self.ready) {
             let frame_state = self.execution.frames.get(id).map(|frame| &frame.row.frame_state);
             if frame_state.is_some_and(|state| !matches!(state, FrameState::Stopped | FrameState::Failed { .. })) {
-                self.row(id).frame_state = FrameState::Entering;
+                self.row_mut(id).frame_state = FrameState::Entering;
             }
         }
     }
@@ -229,7 +229,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The header, marked as changed.
-    pub fn header(&mut self) -> &mut ExecutionHeader {
+    pub fn header_mut(&mut self) -> &mut ExecutionHeader {
         self.output.header_changed();
         &mut self.execution.header
     }

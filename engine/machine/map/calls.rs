@@ -31,7 +31,7 @@ impl Turn<'_> {
             arguments.insert("ReadThrough".to_owned(), format!("{through:?}").into());
         }
         let source = source_of(&arguments);
-        if let Some(run) = self.changed_run(id) {
+        if let Some(run) = self.run_mut(id) {
             run.source = source;
         }
         self.call_for_map(id, &reader.resource, arguments);
@@ -57,7 +57,7 @@ impl Turn<'_> {
 
     fn call_for_map(&mut self, id: FrameId, resource: &str, arguments: Value) {
         let now = self.now_ms();
-        self.row(id).frame_state = FrameState::Task {
+        self.row_mut(id).frame_state = FrameState::Task {
             arguments: Arc::new(arguments),
             first_poll_ms: now,
             deadline_ms: None,

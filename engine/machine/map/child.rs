@@ -49,13 +49,13 @@ impl Turn<'_> {
         let Some(child) = self.child_of(id) else { return };
         let previous = self.frame(id).row.last_event_id;
         if let Some(event) = self.write_child_event(child, Some(previous), details) {
-            self.row(id).last_event_id = event;
+            self.row_mut(id).last_event_id = event;
         }
     }
 
     fn write_child_event(&mut self, id: FrameId, previous: Option<u64>, details: HistoryEventDetails) -> Option<u64> {
         let timestamp_ms = self.now_ms();
-        let child = self.row(id).child.as_mut()?;
+        let child = self.row_mut(id).child.as_mut()?;
         // The last id is reserved for the event of the end.
         if child.last_event_id + 1 >= limits::HISTORY_EVENTS_MAX && !ends_or_resumes(&details) {
             self.runs.history_is_full(id);
@@ -73,7 +73,7 @@ impl Turn<'_> {
     /// Begins the child execution of an iteration. Does nothing if its Map has no run.
     pub(super) fn begin_child(&mut self, map: FrameId, id: FrameId, items: u64, input: &Value) {
         let (started_ms, index) = (self.now_ms(), self.frame(id).row.index);
-        let Some(run) = self.changed_run(map) else { return };
+        let Some(run) = self.run_mut(map) else { return };
         let child = Child {
             id: ChildId { run: run.number, index },
             status: ChildStatus::Running,
@@ -85,7 +85,7 @@ impl Turn<'_> {
             redriven_ms: None,
         };
         run.count(None, &child);
-        let row = self.row(id);
+        let row = self.row_mut(id);
         row.last_event_id = 0;
         row.child = Some(Box::new(child));
         self.runs.child_changed(id);
@@ -95,7 +95,7 @@ impl Turn<'_> {
     /// Changes the status of a child execution and the counts of its map run.
     pub(super) fn set_child(&mut self, id: FrameId, status: ChildStatus) {
         let now = self.now_ms();
-        let row = self.row(id);
+        let row = self.row_mut(id);
         let (Some(child), Some(parent)) = (row.child.as_mut(), row.parent) else { return };
         let from = std::mem::replace(&mut child.status, status);
         match status {
@@ -109,7 +109,7 @@ impl Turn<'_> {
         }
         let child = child.clone();
         self.runs.child_changed(id);
-        if let Some(run) = self.changed_run(parent) {
+        if let Some(run) = self.run_mut(parent) {
             run.count(Some(from), &child);
         }
     }
@@ -174,7 +174,7 @@ impl Turn<'_> {
     /// Redrives a child execution at the point where it failed or was stopped.
     pub(super) fn redrive_child(&mut self, map: FrameId, id: FrameId) {
         let index = self.frame(id).row.index;
-        if let Some(run) = self.changed_run(map) {
+        if let Some(run) = self.run_mut(map) {
             run.redrive_from = index + 1;
         }
         self.set_child(id, ChildStatus::Running);

@@ -16,7 +16,7 @@ impl Turn<'_> {
         self.forget_run(id);
         // Frames and map runs share one sequence of numbers, so no number is used twice.
         let number = self.execution.header.next_frame_id;
-        self.header().next_frame_id += 1;
+        self.header_mut().next_frame_id += 1;
         let within = self.child_of(id).and_then(|child| self.frame(child).row.child.as_ref()).map(|child| child.id);
         let (now, row) = (self.now_ms(), &self.frame(id).row);
         let run = MapRun {
@@ -40,7 +40,7 @@ impl Turn<'_> {
             redrive_from: 0,
         };
         let name = self.map_run_name(&run);
-        self.row(id).map_run = Some(Box::new(run));
+        self.row_mut(id).map_run = Some(Box::new(run));
         self.runs.run_begun(id, number);
         name
     }
@@ -67,10 +67,10 @@ impl Turn<'_> {
     }
 
     /// The run of the Map that a frame is in, marked as changed.
-    pub(super) fn changed_run(&mut self, id: FrameId) -> Option<&mut MapRun> {
+    pub(super) fn run_mut(&mut self, id: FrameId) -> Option<&mut MapRun> {
         self.frame(id).row.map_run.as_ref()?;
         self.runs.run_changed(id);
-        self.row(id).map_run.as_deref_mut()
+        self.row_mut(id).map_run.as_deref_mut()
     }
 
     /// Sets a run's limits and its numbers of items and child executions. Returns the limits in force.
@@ -82,7 +82,7 @@ impl Turn<'_> {
         items: u64,
         executions: u64,
     ) -> (u64, Tolerated) {
-        let Some(run) = self.changed_run(id) else { return (max_concurrency, tolerated) };
+        let Some(run) = self.run_mut(id) else { return (max_concurrency, tolerated) };
         (run.max_concurrency, run.tolerated) = (max_concurrency, tolerated);
         run.apply(run.updated);
         (run.items, run.executions) = (Counts::of(items), Counts::of(executions));
@@ -97,7 +97,7 @@ impl Turn<'_> {
 
     /// Counts the results of all child executions that succeeded as written.
     pub(super) fn results_written(&mut self, id: FrameId) {
-        if let Some(run) = self.changed_run(id) {
+        if let Some(run) = self.run_mut(id) {
             run.items.results_written = run.items.succeeded;
             run.executions.results_written = run.executions.succeeded;
         }
@@ -110,7 +110,7 @@ impl Turn<'_> {
             return;
         }
         let now = self.now_ms();
-        if let Some(run) = self.changed_run(id) {
+        if let Some(run) = self.run_mut(id) {
             (run.status, run.stopped_ms) = (status, Some(now));
         }
     }
@@ -122,11 +122,11 @@ impl Turn<'_> {
         let found = frames.find(|frame| frame.row.map_run.as_deref().is_some_and(wanted)).map(|frame| frame.row.id);
         let Some((id, state)) = found.and_then(|id| Some((id, self.state_of(id)?.clone()))) else { return };
         let StateKind::Map(map) = &state.kind else { return };
-        let Some(run) = self.changed_run(id) else { return };
+        let Some(run) = self.run_mut(id) else { return };
         run.updated = run.updated.with(limits);
         run.apply(limits);
         let (limit, set) = (concurrency(map, run.max_concurrency), run.tolerated);
-        let FrameState::Map { max_concurrency, tolerated, .. } = &mut self.row(id).frame_state else { return };
+        let FrameState::Map { max_concurrency, tolerated, .. } = &mut self.row_mut(id).frame_state else { return };
         (*max_concurrency, *tolerated) = (limit, set);
         if let Some(failure) = self.threshold_exceeded(id) {
             self.map_failed(id, &state, failure);
@@ -141,7 +141,7 @@ impl Turn<'_> {
     pub fn forget_run(&mut self, id: FrameId) {
         self.record_run_change(id);
         if self.frame(id).row.map_run.is_some() {
-            self.row(id).map_run = None;
+            self.row_mut(id).map_run = None;
         }
     }
 
@@ -153,7 +153,7 @@ impl Turn<'_> {
     /// Begins the redrive of a run: marks the child executions that did not succeed as pending.
     pub fn redrive_run(&mut self, id: FrameId, children: &[FrameId]) {
         let now = self.now_ms();
-        let Some(run) = self.changed_run(id) else { return };
+        let Some(run) = self.run_mut(id) else { return };
         (run.status, run.stopped_ms, run.redriven_ms, run.redrive_from) = (MapRunStatus::Running, None, Some(now), 0);
         run.redrive_count += 1;
         let run = run.clone();

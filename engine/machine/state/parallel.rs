@@ -26,7 +26,7 @@ impl Turn<'_> {
         let name = self.frame(id).row.state.clone();
         limits::refuse(&name, &input)?;
         self.event(Some(id), HistoryEventDetails::ParallelStateStarted { name });
-        self.row(id).frame_state = FrameState::Parallel { running: branches.len() as u64 };
+        self.row_mut(id).frame_state = FrameState::Parallel { running: branches.len() as u64 };
         let path = self.frame(id).state_path();
         for (index, branch) in branches.iter().enumerate() {
             let path = if branches.len() == 1 { path.clone() } else { format!("{path}[{index}]") };
@@ -39,7 +39,7 @@ impl Turn<'_> {
     /// Handles a branch or an iteration that succeeded.
     pub fn child_ended(&mut self, id: FrameId, output: Arc<Value>) {
         let no_data = self.execution.frames.no_data();
-        let row = self.row(id);
+        let row = self.row_mut(id);
         row.frame_state = FrameState::Ended { output: output.clone() };
         (row.input, row.variables) = no_data;
         let Some(parent) = row.parent else { return };
@@ -56,7 +56,7 @@ impl Turn<'_> {
     }
 
     fn branch_ended(&mut self, parent: FrameId, state: &State) {
-        let FrameState::Parallel { running } = &mut self.row(parent).frame_state else { return };
+        let FrameState::Parallel { running } = &mut self.row_mut(parent).frame_state else { return };
         *running -= 1;
         if *running > 0 {
             return;

@@ -38,7 +38,7 @@ impl Turn<'_> {
         if due_ms.saturating_sub(now) / 1_000 > TIMESTAMP_SECONDS_AHEAD_MAX {
             return Err(self.runtime_failure(id, TOO_LONG));
         }
-        self.row(id).frame_state = FrameState::Waiting { due_ms };
+        self.row_mut(id).frame_state = FrameState::Waiting { due_ms };
         Ok(())
     }
 

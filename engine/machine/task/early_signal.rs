@@ -242,7 +242,7 @@ impl Turn<'_> {
         let by = by.map(Signaller::shortened);
         self.note(Note::SignalKept { state: state.clone(), by: by.clone(), succeeded: answer.succeeded() });
         let signal = EarlySignal { number: self.execution.header.last_sequence, state, answer, by };
-        Arc::make_mut(&mut self.header().early_signals).push(signal.clone());
+        Arc::make_mut(&mut self.header_mut().early_signals).push(signal.clone());
         self.early_signal_stored(signal);
     }
 
@@ -253,7 +253,7 @@ impl Turn<'_> {
         if withdrawn.is_empty() {
             return;
         }
-        self.header().early_signals = Arc::new(left);
+        self.header_mut().early_signals = Arc::new(left);
         let by = by.shortened();
         for EarlySignal { number, state, by: given_by, .. } in withdrawn {
             self.early_signals_removed([number]);
@@ -285,7 +285,7 @@ impl Turn<'_> {
     /// Drops all early signals, because the execution ends.
     pub fn drop_all_early_signals(&mut self) {
         if !self.execution.header.early_signals.is_empty() {
-            let dropped = Arc::unwrap_or_clone(std::mem::take(&mut self.header().early_signals));
+            let dropped = Arc::unwrap_or_clone(std::mem::take(&mut self.header_mut().early_signals));
             self.early_signals_removed(dropped.iter().map(|signal| signal.number));
             self.note_dropped(dropped, "the execution ended");
         }
@@ -307,7 +307,7 @@ impl Turn<'_> {
             return Vec::new();
         }
         let numbers: Vec<u64> = taken.iter().map(|signal| signal.number).collect();
-        Arc::make_mut(&mut self.header().early_signals).retain(|signal| !numbers.contains(&signal.number));
+        Arc::make_mut(&mut self.header_mut().early_signals).retain(|signal| !numbers.contains(&signal.number));
         self.early_signals_removed(numbers);
         taken
     }

@@ -116,7 +116,7 @@ impl Turn<'_> {
         if !self.execution.is_answerable(id, visit, Some(attempt), now) {
             return;
         }
-        let FrameState::Task { parked, heartbeat, .. } = &mut self.row(id).frame_state else { return };
+        let FrameState::Task { parked, heartbeat, .. } = &mut self.row_mut(id).frame_state else { return };
         if *parked != Some(Parked::Offered) {
             return;
         }
@@ -132,7 +132,7 @@ impl Turn<'_> {
         self.note_changes(id, changes);
         self.submitted(id, output);
         let now = self.now_ms();
-        let FrameState::Task { parked, heartbeat, .. } = &mut self.row(id).frame_state else { return };
+        let FrameState::Task { parked, heartbeat, .. } = &mut self.row_mut(id).frame_state else { return };
         *parked = Some(Parked::Token);
         beat(heartbeat, now);
         self.apply_early_signal(id);
@@ -140,7 +140,7 @@ impl Turn<'_> {
 
     /// Writes once, as TaskSubmitted, that the call has begun.
     pub(super) fn submitted(&mut self, id: FrameId, output: Value) {
-        let FrameState::Task { submitted, .. } = &mut self.row(id).frame_state else { return };
+        let FrameState::Task { submitted, .. } = &mut self.row_mut(id).frame_state else { return };
         if std::mem::replace(submitted, true) {
             return;
         }
@@ -155,7 +155,7 @@ impl Turn<'_> {
         if !self.execution.is_answerable(id, visit, Some(attempt), now) {
             return;
         }
-        if let FrameState::Task { heartbeat, .. } = &mut self.row(id).frame_state {
+        if let FrameState::Task { heartbeat, .. } = &mut self.row_mut(id).frame_state {
             beat(heartbeat, now);
         }
     }

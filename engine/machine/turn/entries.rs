@@ -22,8 +22,8 @@ impl Turn<'_> {
             return;
         }
         let id = self.execution.header.last_event_id + 1;
-        self.header().last_event_id = id;
-        let row = self.row(frame);
+        self.header_mut().last_event_id = id;
+        let row = self.row_mut(frame);
         let previous_event_id = std::mem::replace(&mut row.last_event_id, id);
         let path = row.path.clone();
         self.push(EntryContent::Event(HistoryEvent { id, previous_event_id, frame: path, details }));
@@ -45,7 +45,7 @@ impl Turn<'_> {
     /// stopped or timed out.
     pub fn event_after(&mut self, previous_event_id: u64, details: HistoryEventDetails) {
         let id = self.execution.header.last_event_id + 1;
-        self.header().last_event_id = id;
+        self.header_mut().last_event_id = id;
         self.push(EntryContent::Event(HistoryEvent { id, previous_event_id, frame: Arc::default(), details }));
     }
 
@@ -57,15 +57,15 @@ impl Turn<'_> {
 
     /// Writes such an event so that it follows the event `previous_event_id` of another frame.
     pub fn event_beside_line(&mut self, id: FrameId, previous_event_id: u64, details: HistoryEventDetails) {
-        let line = std::mem::replace(&mut self.row(id).last_event_id, previous_event_id);
+        let line = std::mem::replace(&mut self.row_mut(id).last_event_id, previous_event_id);
         self.event(Some(id), details);
-        self.row(id).last_event_id = line;
+        self.row_mut(id).last_event_id = line;
     }
 
     /// Makes a frame's next event follow the last event of another frame.
     pub fn continue_from(&mut self, id: FrameId, other: FrameId) {
         let line = self.frame(other).row.last_event_id;
-        self.row(id).last_event_id = line;
+        self.row_mut(id).last_event_id = line;
     }
 
     /// The event that an event of this turn follows. The first StateEntered follows none, whichever turn wrote it.
@@ -85,7 +85,7 @@ impl Turn<'_> {
 
     fn push(&mut self, content: EntryContent) {
         let now_ms = self.now_ms();
-        let header = self.header();
+        let header = self.header_mut();
         header.last_sequence += 1;
         // Timestamps in a history never decrease, even if the clock does so between two processes.
         header.last_timestamp_ms = header.last_timestamp_ms.max(now_ms);

@@ -59,7 +59,7 @@ impl Turn<'_> {
         };
         let next = running.then(|| timer.into_iter().chain(header.deadline_ms).min()).flatten();
         if next != header.next_wake_ms {
-            self.header().next_wake_ms = next;
+            self.header_mut().next_wake_ms = next;
         } else if !self.sets_timer_again {
             return;
         }
@@ -69,7 +69,7 @@ impl Turn<'_> {
     fn update_wake_state(&mut self) {
         let WakeState { awake, only_waits } = self.execution.wake_state();
         if (awake, only_waits) != (self.execution.header.awake, self.execution.header.only_waits) {
-            (self.header().awake, self.header().only_waits) = (awake, only_waits);
+            (self.header_mut().awake, self.header_mut().only_waits) = (awake, only_waits);
         }
     }
 

@@ -14,12 +14,12 @@ impl Turn<'_> {
     }
 
     /// The row of a frame, marked as changed.
-    pub fn row(&mut self, id: FrameId) -> &mut FrameRow {
-        &mut self.changed(id).row
+    pub fn row_mut(&mut self, id: FrameId) -> &mut FrameRow {
+        &mut self.frame_mut(id).row
     }
 
     /// A frame, marked as changed.
-    pub fn changed(&mut self, id: FrameId) -> &mut Frame {
+    pub fn frame_mut(&mut self, id: FrameId) -> &mut Frame {
         let frame = &mut self.execution.frames[id];
         if !std::mem::replace(&mut frame.changed, true) {
             self.output.frame_changed(id);
@@ -44,7 +44,7 @@ impl Turn<'_> {
         item: Option<Arc<serde_json::Value>>,
     ) -> FrameId {
         let id = self.execution.header.next_frame_id;
-        self.header().next_frame_id += 1;
+        self.header_mut().next_frame_id += 1;
         let last_event_id = parent.map_or(0, |parent| self.frame(parent).row.last_event_id);
         let (input, variables) = self.execution.frames.no_data();
         let row = FrameRow {
@@ -69,7 +69,7 @@ impl Turn<'_> {
             last_event_id,
         };
         self.execution.insert(Frame::from_row(row));
-        self.changed(id);
+        self.frame_mut(id);
         id
     }
 
