@@ -192,8 +192,8 @@ impl ExecutionHeader {
     }
 
     /// The fields of the wake record, which a new process reads.
-    pub(super) fn wake_fields(&self) -> (ExecutionStatus, bool, Option<u64>) {
-        (self.status, self.awake, self.next_wake_ms)
+    pub(super) fn wake_fields(&self) -> WakeFields {
+        WakeFields { status: self.status, awake: self.awake, next_wake_ms: self.next_wake_ms }
     }
 
     /// The output of an execution that succeeded. JSON null is stored as no output, because serde reads both as `None`.
@@ -247,6 +247,14 @@ pub struct Execution {
     pub(super) turn_was_cut_short: bool,
     /// Whether the next turns begin no Task; never stored.
     pub(super) begins_no_tasks: bool,
+}
+
+/// The fields of the wake record, which a new process reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WakeFields {
+    status: ExecutionStatus,
+    awake: bool,
+    next_wake_ms: Option<u64>,
 }
 
 /// What a new process does with an execution.

@@ -16,10 +16,7 @@ impl Turn<'_> {
         if self.execution.header.status == ExecutionStatus::Succeeded {
             return;
         }
-        if let Some(environment) = environment {
-            let header = self.header_mut();
-            (header.environment, header.environment_replaced) = (environment, true);
-        }
+        self.replace_environment(environment);
         if self.execution.header.status != ExecutionStatus::Running {
             return self.redrive();
         }
@@ -27,6 +24,14 @@ impl Turn<'_> {
             self.recover();
         }
         self.end_pause();
+    }
+
+    /// Replaces the environment, if another one is given.
+    pub(super) fn replace_environment(&mut self, environment: Option<Arc<Value>>) {
+        if let Some(environment) = environment {
+            let header = self.header_mut();
+            (header.environment, header.environment_replaced) = (environment, true);
+        }
     }
 
     /// Ends a pause: repeats the calls that could not be made, in the same visit and attempt.

@@ -116,10 +116,7 @@ impl Turn<'_> {
         if !is_over || !has_top || check_reentry(&self.execution.machine, path).is_err() {
             return;
         }
-        if let Some(environment) = environment {
-            let header = self.header_mut();
-            (header.environment, header.environment_replaced) = (environment, true);
-        }
+        self.replace_environment(environment);
         self.begin_redrive();
         self.delete_children(TOP_FRAME);
         // The StateEntered event follows ExecutionRedriven, not the failure.

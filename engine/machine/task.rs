@@ -22,6 +22,12 @@ use crate::{
     step::{ChangeAction, ErrorClass, Resource, ResourceChange, StepError, idempotency_token},
 };
 
+/// The time limits of an attempt, in seconds; `None` without a limit.
+struct TimeLimits {
+    timeout_seconds: Option<u64>,
+    heartbeat_seconds: Option<u64>,
+}
+
 impl Turn<'_> {
     /// Begins an attempt: evaluates the arguments, sets the deadline and requests the first poll.
     pub fn begin_task(&mut self, id: FrameId, task: &Task) -> Result<(), StepFailure> {
@@ -30,7 +36,7 @@ impl Turn<'_> {
             None => self.effective_input(id)?,
         };
         limits::refuse(&self.frame(id).row.state, &arguments)?;
-        let (timeout_seconds, heartbeat_seconds) = self.time_limits(id, task)?;
+        let TimeLimits { timeout_seconds, heartbeat_seconds } = self.time_limits(id, task)?;
         let role_arn = self.role_arn(id, task)?;
         let now = self.now_ms();
         let name = self.frame(id).row.state.clone();
@@ -83,17 +89,17 @@ impl Turn<'_> {
 
     /// `TimeoutSeconds` and `HeartbeatSeconds`. "HeartbeatSeconds must be smaller than TimeoutSeconds": a definition is refused if its
     /// numbers break this rule, a state fails if the values of its paths or expressions do.
-    fn time_limits(&mut self, id: FrameId, task: &Task) -> Result<(Option<u64>, Option<u64>), StepFailure> {
-        let timeout = self.seconds(id, task.timeout_seconds.as_ref())?;
-        let heartbeat = self.seconds(id, task.heartbeat_seconds.as_ref())?;
-        match (timeout, heartbeat) {
+    fn time_limits(&mut self, id: FrameId, task: &Task) -> Result<TimeLimits, StepFailure> {
+        let timeout_seconds = self.seconds(id, task.timeout_seconds.as_ref())?;
+        let heartbeat_seconds = self.seconds(id, task.heartbeat_seconds.as_ref())?;
+        match (timeout_seconds, heartbeat_seconds) {
             (Some(timeout), Some(heartbeat)) if heartbeat >= timeout => {
                 let cause = format!(
                     "HeartbeatSeconds must be smaller than TimeoutSeconds, but {heartbeat} is not smaller than {timeout}"
                 );
                 Err(self.runtime_failure(id, cause))
             }
-            limits => Ok(limits),
+            _ => Ok(TimeLimits { timeout_seconds, heartbeat_seconds }),
         }
     }
 

@@ -9,7 +9,10 @@ mod output;
 use std::{collections::VecDeque, sync::Arc};
 
 use self::{budget::TurnBudget, output::Output};
-use super::{Execution, ExecutionHeader, ExecutionStatus, FrameId, FrameState, Reentry, limits, map::ChangedRuns};
+use super::{
+    Execution, ExecutionHeader, ExecutionStatus, FrameId, FrameState, Reentry, execution::WakeFields, limits,
+    map::ChangedRuns,
+};
 use crate::{
     asl::StateKind,
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -28,7 +31,7 @@ pub(super) struct Turn<'a> {
     ready: VecDeque<FrameId>,
     budget: TurnBudget,
     /// The fields of the wake record at the beginning of the turn.
-    wake_fields_before: (ExecutionStatus, bool, Option<u64>),
+    wake_fields_before: WakeFields,
     /// Whether the turn sets the timer also if its time has not changed.
     sets_timer_again: bool,
     /// Whether the history is full and an event was omitted. The execution then fails with the last event that fits.
