@@ -65,14 +65,10 @@ impl CheckedDefinition {
     }
 }
 
-/// Lists the resources that a definition calls. A field named `Resource` in a state's data is not a call.
+/// Lists the resources that a definition calls.
 fn called_resources(definition: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    each_state(definition, &mut |state| {
-        let state = state.json;
-        let called = [&state["Resource"], &state["ItemReader"]["Resource"], &state["ResultWriter"]["Resource"]];
-        found.extend(called.into_iter().filter_map(Value::as_str).map(str::to_owned));
-    });
+    each_state(definition, &mut |state| found.extend(state.called_resources().map(str::to_owned)));
     found
 }
 

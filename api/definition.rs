@@ -65,7 +65,7 @@ fn diagnose(definition: &str, kind: StateMachineType) -> (Option<Value>, Vec<Dia
         Err(error) => {
             let message = malformed::complaint(definition, &error);
             let code = "INVALID_JSON_DESCRIPTION";
-            (None, vec![Diagnostic { severity: Severity::Error, code, message, location: String::new() }])
+            (None, vec![Diagnostic::error(code, "", message)])
         }
         Ok(value) => {
             let express = kind == StateMachineType::Express;

@@ -33,6 +33,8 @@ pub const TASK_TIMED_OUT: &str = "TaskTimedOut";
 pub const CALL_RUNS: &str = "TaskCallRuns";
 /// The error name of an execution whose workflow refused its input or its environment, such as in a preflight.
 pub const REFUSED: &str = "Flow.Refused";
+/// The error name with which a workflow of `flow new --from` ends after the steps for a rejection.
+pub const RUNBOOK_NOT_COMPLETED: &str = "Runbook.NotCompleted";
 
 /// An error of the API: its name (`__type`) and a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -51,11 +51,11 @@ pub struct OwnerDescription {
     pub pid: u32,
     /// Its command, without arguments.
     pub command: String,
-    /// The AWS profile with which it was started. An owner of an earlier version does not say.
+    /// The AWS profile with which it was started; `None` without one, and from an owner of an earlier version.
     pub profile: Option<String>,
     /// Whether it only reads, and drives nothing.
     pub only_reads: bool,
-    /// What it does. An owner of an earlier version does not say: [`OwnerDescription::kind`] derives it.
+    /// What it does; `None` from an owner of an earlier version: [`OwnerDescription::kind`] derives it.
     pub kind: Option<OwnerKind>,
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use engine::{
-    runner::RunnerError,
+    runner::{Asleep, RunnerError},
     step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult, error_names},
 };
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ impl Api {
         self.runner.recover(&id).await.map_err(unknown)?;
         let poll_after = context.poll_interval(FIRST_POLL_AFTER, POLL_AFTER_MAX);
         let check_again_after = match self.runner.asleep(&id).await {
-            Some(next_wake_ms) => {
+            Some(Asleep { next_wake_ms, .. }) => {
                 let sleeps_ms = next_wake_ms.map_or(u64::MAX, |next| next.saturating_sub(context.now_ms));
                 Duration::from_millis(sleeps_ms).clamp(poll_after, SLEEPING_POLL_AFTER_MAX)
             }

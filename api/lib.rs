@@ -47,7 +47,7 @@ pub use checked_definition::CheckedDefinition;
 pub use fault::{
     ALREADY_ANSWERED, APPROVAL_DOES_NOT_WAIT, CALL_RUNS, CREDENTIALS_UNUSABLE, ENVIRONMENT_REFUSED,
     ENVIRONMENT_UNREACHABLE, Fault, HAS_ENDED, INTERNAL_FAILURE, IS_APPROVAL, IS_OF_ACTIVITY, REFUSED,
-    STATE_DOES_NOT_EXIST, SUBJECT_BUSY, TASK_TIMED_OUT, UNAVAILABLE,
+    RUNBOOK_NOT_COMPLETED, STATE_DOES_NOT_EXIST, SUBJECT_BUSY, TASK_TIMED_OUT, UNAVAILABLE,
 };
 pub use flow::{NAME_CHARACTERS_MAX, id_problem, state_machine_name};
 pub use host::{Host, OwnerDescription, OwnerKind};
@@ -85,10 +85,10 @@ pub struct Api {
 type Answer = Result<Value, Fault>;
 
 impl Api {
-    /// Creates the API over a runner and its store; over an idle store with [`RunnerHandle::idle`].
+    /// Creates the API over a runner and its store; over a store that is only read with [`RunnerHandle::without_runner`].
     pub fn new(runner: RunnerHandle, options: ApiOptions) -> Self {
         let store = runner.shared_store();
-        runner.know_activities(move |arn| activities::exists(&store, arn));
+        runner.set_activities(move |arn| activities::exists(&store, arn));
         Api {
             runner,
             options,

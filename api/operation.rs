@@ -16,7 +16,7 @@ pub trait Operation: Send + Sync + 'static {
     /// The response.
     type Response: Serialize + Send + 'static;
 
-    /// Answers a request, over an idle store or a running engine.
+    /// Answers a request, over a store that is only read or a running engine.
     ///
     /// # Errors
     /// The fault of the operation.

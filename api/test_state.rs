@@ -155,7 +155,7 @@ fn state_alone(definition: Value) -> Result<Value, Fault> {
         return Ok(definition);
     }
     let location = format!("/States/{STATE_NAME}");
-    let missing = Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, "These fields are required: [Type]");
+    let missing = Diagnostic::missing_fields(&location, vec!["Type".to_owned()]);
     Err(crate::definition::invalid(&[&missing]))
 }
 

@@ -88,7 +88,7 @@ impl Host for Nowhere {
 struct World {
     api: Api,
     runner: RunnerHandle,
-    whole: Arc<AtomicBool>,
+    is_repaired: Arc<AtomicBool>,
 }
 
 impl World {
@@ -101,7 +101,7 @@ impl World {
     }
 
     fn at(records: &(impl Records + Clone), clock: Arc<dyn Clock>) -> Self {
-        let whole = Arc::new(AtomicBool::new(false));
+        let is_repaired = Arc::new(AtomicBool::new(false));
         let mut registry = Registry::new();
         registry.register(
             "test:echo",
@@ -112,21 +112,21 @@ impl World {
         registry.register("test:waits", "Waits for an answer", &[], |_: StepContext, _: Value| async move {
             Ok(Answer::<Value>::pending("nothing answered yet", Duration::from_secs(3_600)))
         });
-        let repaired = whole.clone();
+        let repaired = is_repaired.clone();
         registry.register("test:repaired", "Fails until it is repaired", &[], move |_: StepContext, input: Value| {
-            let whole = repaired.load(Ordering::Relaxed);
-            async move { if whole { Ok(Answer::done(input)) } else { Err(StepError::named("Broken", "as meant")) } }
+            let is_repaired = repaired.load(Ordering::Relaxed);
+            async move { if is_repaired { Ok(Answer::done(input)) } else { Err(StepError::named("Broken", "as meant")) } }
         });
         let store = Arc::new(Store::new(records.clone()).unwrap());
         let runner = runner::start(store, Arc::new(registry), clock, RunnerOptions::default());
         let (region, account_id) = ("us-east-1".to_owned(), "111111111111".to_owned());
         let host = Arc::new(Nowhere);
         let api = Api::new(runner.clone(), ApiOptions { region, account_id, host });
-        World { api, runner, whole }
+        World { api, runner, is_repaired }
     }
 
     fn repair(&self) {
-        self.whole.store(true, Ordering::Relaxed);
+        self.is_repaired.store(true, Ordering::Relaxed);
     }
 
     async fn try_ask(&self, operation: &str, request: Value) -> Result<Value, Fault> {

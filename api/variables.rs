@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::asl::{RawState, each_state};
+use engine::asl::{RawState, each_state, own_fields};
 use serde_json::{Map, Value};
 
 /// The names of the variables by state, in order. States without references are omitted. Empty for a text that is not a
@@ -30,12 +30,12 @@ enum Language {
 }
 
 fn visit_state(state: &RawState<'_>, found: &mut Map<String, Value>) {
-    let language = if state.language == "JSONata" { Language::Jsonata } else { Language::Jsonpath };
+    let language = if state.is_jsonata() { Language::Jsonata } else { Language::Jsonpath };
     let mut names = BTreeSet::new();
-    for (field, value) in state.json.as_object().into_iter().flatten() {
+    for (field, value) in own_fields(state.json) {
         match field.as_str() {
-            // The states inside are visited on their own; literal data contains no references.
-            "ItemProcessor" | "Iterator" | "Branches" | "Comment" => {}
+            // Literal data contains no references.
+            "Comment" => {}
             "Result" if language == Language::Jsonpath => {}
             _ => visit(field, value, language, &mut names),
         }

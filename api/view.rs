@@ -3,12 +3,12 @@
 mod failure;
 mod fold;
 mod frames;
-mod idle;
 mod map_progress;
 mod paths;
 mod reentry;
 mod sections;
 mod state_status;
+mod stopped_periods;
 #[cfg(test)]
 mod tests;
 mod time_left;
@@ -25,11 +25,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use failure::Remedy;
-pub use idle::IdlePeriod;
 pub use map_progress::MapProgress;
 pub use paths::{is_inside, is_or_is_inside, outer_paths};
 pub use sections::{Section, sections};
 pub use state_status::{StateStatus, Wait};
+pub use stopped_periods::StoppedPeriod;
 pub use time_left::{Durations, TimeLeft, Typical, TypicalItem, TypicalState};
 
 /// A state that has been entered.
@@ -113,8 +113,8 @@ pub struct View {
     /// When it ended.
     pub stopped_ms: Option<u64>,
     /// The times between an end and the redrive that followed it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub idle: Vec<IdlePeriod>,
+    #[serde(rename = "idle", default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped_periods: Vec<StoppedPeriod>,
     /// The error and the cause, if it failed.
     #[serde(default, with = "failure::as_pair")]
     pub failure: Option<ErrorAndCause>,
@@ -155,7 +155,7 @@ impl View {
             status: ExecutionStatus::Running,
             started_ms,
             stopped_ms: None,
-            idle: Vec::new(),
+            stopped_periods: Vec::new(),
             failure: None,
             unhandled_failure: None,
             output: None,
@@ -170,8 +170,13 @@ impl View {
             RunnerEvent::Entry { entry, .. } => self.fold(entry),
             RunnerEvent::Settled { header } => self.paused = header.paused,
             RunnerEvent::Polled { state_path, waiting, next_poll_ms, deadline_ms, .. } => {
-                let times = (waiting.polled_ms, *next_poll_ms, *deadline_ms);
-                let wait = Wait::new(&waiting.reason, times, waiting.instructions.as_ref());
+                let wait = Wait {
+                    reason: waiting.reason.clone(),
+                    polled_ms: waiting.polled_ms,
+                    next_poll_ms: *next_poll_ms,
+                    deadline_ms: *deadline_ms,
+                    instructions: waiting.instructions.clone(),
+                };
                 self.set(state_path, StateStatus::Waiting(wait));
             }
             RunnerEvent::Asleep { .. }
@@ -235,8 +240,8 @@ impl View {
     /// The innermost states that run or wait, in the order of entering. Empty once the execution has ended.
     pub fn active(&self) -> impl Iterator<Item = &StateView> {
         self.order.iter().filter_map(|path| self.states.get(path)).filter(|state| {
-            let own = !matches!(state.state_type, StateType::Parallel | StateType::Map);
-            own && !state.status.is_left()
+            let is_leaf = !matches!(state.state_type, StateType::Parallel | StateType::Map);
+            is_leaf && !state.status.is_left()
         })
     }
 
@@ -297,7 +302,7 @@ impl View {
         for StepChange { change, .. } in &self.changes {
             let index = *known.entry((change.resource_type.as_str(), change.id.as_str())).or_insert(resources.len());
             match resources.get_mut(index) {
-                Some((_, action)) if weight(change.action) > weight(*action) => *action = change.action,
+                Some((_, action)) if change_rank(change.action) > change_rank(*action) => *action = change.action,
                 Some(_) => {}
                 None => resources.push((change, change.action)),
             }
@@ -306,7 +311,7 @@ impl View {
     }
 }
 
-fn weight(action: ChangeAction) -> u8 {
+fn change_rank(action: ChangeAction) -> u8 {
     match action {
         ChangeAction::Unchanged => 0,
         ChangeAction::Adopted => 1,

@@ -301,6 +301,27 @@ mod tests {
         }
     }
 
+    /// The help texts of all commands, wrapped at a width.
+    fn help(columns: usize) -> String {
+        let mut program = Arguments::command().disable_help_subcommand(true).term_width(columns);
+        program.build();
+        let mut texts = vec![program.render_help().to_string()];
+        let commands = program.get_subcommands_mut().filter(|command| !command.is_hide_set());
+        texts.extend(commands.map(|command| {
+            let text = command.render_help();
+            format!("── flow {}\n{text}", command.get_name())
+        }));
+        let lines = texts.iter().flat_map(|text| text.lines());
+        lines.map(|line| format!("{}\n", line.trim_end())).collect()
+    }
+
+    #[test]
+    fn the_help_of_every_command_at_60_and_80_columns() {
+        for columns in [60, 80] {
+            snapshot!(format!("help_{columns}_columns"), help(columns));
+        }
+    }
+
     #[test]
     fn the_help_of_no_wait_has_its_default() {
         let program = Arguments::command();

@@ -45,7 +45,7 @@ pub fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     suggestions::add(&mut found, definition, steps);
     if let Some(cause) = consequences::missing_language(definition, &found) {
         // It replaces a problem of each field.
-        found.retain(|problem| !problem.message.ends_with("only supported for the 'JSONata' QueryLanguage"));
+        found.retain(|problem| !consequences::needs_jsonata(problem));
         found.insert(0, cause);
     }
     consequences::leave_out(&mut found);

@@ -1,4 +1,4 @@
-//! What a command knows about a definition without running it: the positions in its text, its graph, its JSON schema and the permissions
+//! What is derived from a definition without running it: the positions in its text, its graph, its JSON schema and the permissions
 //! of its steps. `checks` finds its problems, `trial` runs it against mocks.
 
 pub mod asl_schema;

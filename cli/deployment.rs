@@ -6,7 +6,7 @@ mod needed;
 use std::{collections::BTreeMap, sync::Arc};
 
 use deploy::{
-    CompileOptions, Compiled, Stack,
+    CompileOptions, Compiled, activity_placeholder,
     plan::{
         ALIAS, DEPLOYMENT_TAG, ExistingLogGroup, ExistingMachine, ExistingResources, ExistingRole, LogLevel, Wanted,
     },
@@ -16,7 +16,10 @@ use engine::{
     step::{Registry, StepError},
 };
 use serde_json::Value;
-use steps::{Environment, step_functions::StepFunctions};
+use steps::{
+    Environment,
+    step_functions::{NamedArn, StepFunctions},
+};
 
 /// The services that a deployment calls.
 pub struct Cloud {
@@ -42,7 +45,7 @@ impl DeploymentSource<'_> {
     /// # Errors
     /// Every reason why Step Functions cannot run the definition.
     pub fn compile(&self, activities: &BTreeMap<String, String>) -> Result<Compiled, Vec<Diagnostic>> {
-        let arn = |name: &str| activities.get(name).cloned().unwrap_or_else(|| Stack::placeholder(name));
+        let arn = |name: &str| activities.get(name).cloned().unwrap_or_else(|| activity_placeholder(name));
         deploy::compile(self.definition, self.steps, &self.options, &arn)
     }
 }
@@ -55,7 +58,8 @@ impl Cloud {
     pub async fn find(&self, wanted: &Wanted) -> Result<ExistingResources, StepError> {
         let all = self.states.activities().await?;
         let own = |name: &String| wanted.compiled.activities.iter().any(|activity| activity.name == *name);
-        let (activities, others): (BTreeMap<_, _>, BTreeMap<_, _>) = all.into_iter().partition(|(name, _)| own(name));
+        let by_name = all.into_iter().map(|NamedArn { name, arn }| (name, arn));
+        let (activities, others): (BTreeMap<_, _>, BTreeMap<_, _>) = by_name.partition(|(name, _)| own(name));
         let machine = self.find_machine(&wanted.name).await?;
         let mut found = ExistingResources { activities, machine, others, ..ExistingResources::default() };
         if let Some(environment) = &self.environment {

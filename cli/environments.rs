@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 pub use self::pinned::{Location, Pinned};
 use self::{
     rehearsed::Rehearsed,
-    reopened::{Opened, RefusedAccounts},
+    reopened::{OpenedEnvironment, RefusedAccounts},
 };
 use crate::{home::Home, this_process};
 pub use steps::Account;
@@ -53,7 +53,7 @@ pub struct Environments {
     settings: LocalSettings,
     /// The AWS environments by profile and region. Each asks STS once. The lock is not held while one is opened: a profile that does not
     /// answer must not stop the others.
-    open: Mutex<HashMap<Location, Opened>>,
+    open: Mutex<HashMap<Location, OpenedEnvironment>>,
     /// For which calls were withheld.
     refused_accounts: RefusedAccounts,
     /// Since when the credentials of a location are unusable.
@@ -121,7 +121,10 @@ impl Environments {
     }
 
     fn addresses(&self, id: &str) -> Result<RehearsalAddresses, StepError> {
-        let gone = || StepError::new(ErrorClass::Failed, crate::world::ENDED).hint("Run again in a new rehearsal.");
+        let gone = || {
+            StepError::new(ErrorClass::Failed, crate::world::ENDED)
+                .hint_of_new_execution("Run again in a new rehearsal.")
+        };
         let world = World::read(self.home.folder()).ok().flatten().filter(|world| world.id == id).ok_or_else(gone)?;
         Ok(RehearsalAddresses {
             aws_endpoint: world.aws_endpoint,
@@ -178,7 +181,7 @@ impl Environments {
         let Location::Aws { profile, .. } = location.clone() else { return Ok((location, identity)) };
         let resolved = Location::Aws { profile, region: Some(identity.region.clone()) };
         let environment = self.open(&location).await?;
-        limited(&mut *self.open.lock().await).insert(resolved.clone(), Opened::with(environment));
+        limited(&mut *self.open.lock().await).insert(resolved.clone(), OpenedEnvironment::with(environment));
         self.note_verified(resolved.clone(), Account::of(&identity)).await;
         Ok((resolved, identity))
     }

@@ -184,6 +184,12 @@ pub fn no_room(message: impl Into<String>, kind: io::ErrorKind) -> CliError {
     CliError { fault: Some(NO_ROOM.to_owned()), ..error }
 }
 
+impl From<deploy::plan::Conflict> for CliError {
+    fn from(conflict: deploy::plan::Conflict) -> Self {
+        CliError::refused(conflict.to_string())
+    }
+}
+
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         CliError::refused(error.to_string())

@@ -1,9 +1,8 @@
 //! Ids of new executions.
 
 use rand::Rng;
+pub use steps::REHEARSAL_PREFIX;
 
-/// The prefix of rehearsals' ids.
-pub const REHEARSAL_PREFIX: &str = "rehearsal-";
 const SUFFIX_CHARACTERS: usize = 4;
 /// Without letters and digits that are easily confused.
 const ALPHABET: &[u8] = b"23456789abcdefghjkmnpqrstuvwxyz";

@@ -24,8 +24,10 @@ use tokio::{
 
 use crate::{
     exit::{CliError, Exit},
-    proposed::OPTIONS,
-    ui,
+    ui::{
+        self,
+        stopped::{self, StopMessage},
+    },
 };
 
 /// SIGXFSZ (signal(7)): a file exceeded the size limit. With a handler, the write fails with an error that can be
@@ -51,19 +53,13 @@ const STOPPED: &str = "stopped by a signal before the command ended";
 /// Within this time, two signals of one kind are one request. A person who presses Ctrl-C twice takes longer.
 const SAME_REQUEST_MAX: Duration = Duration::from_millis(300);
 
-/// What precedes the command that continues.
-const TO_CONTINUE: &str = " To continue:";
-
-/// The most calls that the message of a second signal names.
-const CALLS_NAMED_MAX: usize = 5;
-
 /// How long the last line of a process that a signal ends may take to be printed.
 const PRINT_MAX: Duration = Duration::from_millis(500);
 
 /// The message of a command that a second signal ends, unless [`at_second_signal`] gives one, without the command that continues.
 const STOPPED_AT_ONCE: &str = "stopped at once. A call that was in flight is made again.";
 /// The message that [`at_second_signal`] gave.
-static AT_SECOND_SIGNAL: Mutex<Option<String>> = Mutex::new(None);
+static AT_SECOND_SIGNAL: Mutex<Option<StopMessage>> = Mutex::new(None);
 /// The calls in flight that [`breaks_off`] gave.
 static BROKEN_OFF: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -103,8 +99,8 @@ impl Reception {
         repeats
     }
 
-    /// Records a signal with `record`, which returns whether it is a second one; SIGQUIT counts as one. `Some` of that if the signal ends
-    /// the process; `None` if the command ends in order, or has ended.
+    /// Records a signal with `record`, which returns whether it is a second one; SIGQUIT counts as a second one. Returns whether it is, if
+    /// the signal ends the process; `None` if the command ends in order, or has ended.
     fn signal(&self, exit: Exit, record: impl FnOnce() -> bool) -> Option<bool> {
         if self.is_ended {
             return None;
@@ -263,8 +259,8 @@ pub fn ended() {
 }
 
 /// Sets the message of a second signal: which calls it breaks off, and how their execution continues.
-pub fn at_second_signal(words: String) {
-    *AT_SECOND_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+pub fn at_second_signal(message: StopMessage) {
+    *AT_SECOND_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
 }
 
 /// Adds a call that a second signal breaks off, for the message of a command that has several executions.
@@ -274,19 +270,8 @@ pub fn breaks_off(call: String) {
 
 fn stopped_at_once() -> String {
     let given = AT_SECOND_SIGNAL.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let words = given.unwrap_or_else(|| format!("{STOPPED_AT_ONCE}{TO_CONTINUE}   flow resume --all{OPTIONS}"));
-    with_calls(words, &BROKEN_OFF.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// Names the calls that are broken off, before the command that continues.
-fn with_calls(words: String, calls: &[String]) -> String {
-    let Some((before, command)) = words.split_once(TO_CONTINUE).filter(|_| !calls.is_empty()) else { return words };
-    let mut named: Vec<&str> = calls.iter().take(CALLS_NAMED_MAX).map(String::as_str).collect();
-    let more = format!("{} more", calls.len().saturating_sub(CALLS_NAMED_MAX));
-    if calls.len() > CALLS_NAMED_MAX {
-        named.push(&more);
-    }
-    format!("{before} The next resume calls again: {}.{TO_CONTINUE}{command}", named.join(", "))
+    let message = given.unwrap_or_else(|| stopped::of_several(STOPPED_AT_ONCE.to_owned()));
+    message.with_calls(&BROKEN_OFF.lock().unwrap_or_else(PoisonError::into_inner)).to_string()
 }
 
 /// Prints what is last. A reader that does not read must not keep the process from ending.
@@ -382,14 +367,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_signal_names_the_calls_that_it_breaks_off_before_the_command_that_continues() {
-        let words = || "stopped. Not ended: one. To continue:   flow resume --all".to_owned();
-        assert_eq!(with_calls(words(), &[]), words());
-        let expected =
-            "stopped. Not ended: one. The next resume calls again: Slow (one). To continue:   flow resume --all";
-        assert_eq!(with_calls(words(), &["Slow (one)".to_owned()]), expected);
-        let many: Vec<String> = (0..7).map(|number| format!("S{number}")).collect();
-        assert!(with_calls(words(), &many).contains("again: S0, S1, S2, S3, S4, 2 more. To continue:"));
+    fn a_second_signal_names_the_command_that_continues() {
         assert!(stopped_at_once().ends_with("To continue:   flow resume --all"), "{}", stopped_at_once());
     }
 

@@ -29,6 +29,16 @@ macro_rules! report {
     };
 }
 
+/// Compares a text with its snapshot, which is below the folder of the test's file.
+#[cfg(test)]
+macro_rules! snapshot {
+    ($name:expr, $shown:expr) => {
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!($name, $shown);
+        })
+    };
+}
+
 mod arguments;
 mod backoff;
 mod characters;

@@ -1,14 +1,17 @@
 //! One store, many processes. The first process that needs the store owns it and calls its operations directly. The
 //! others call them over its socket; when it ends, one of them becomes the owner.
 
+mod attempts;
 mod backend;
 mod description;
 mod ending_owner;
 mod local;
 mod opening;
+mod read_only;
 mod retry_limit;
 mod stream;
 mod take_over;
+mod variables;
 mod verification;
 mod verified_call;
 
@@ -27,9 +30,9 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use self::{
+    attempts::{Attempts, CallKind},
     backend::{Backend, Purpose, RETRY_AFTER},
     description::{ending, not_reachable},
-    retry_limit::RetryLimit,
 };
 pub use self::{
     description::owned_elsewhere,
@@ -156,7 +159,7 @@ impl Handle {
     ///
     /// # Errors
     /// Another process owns the store, which the message names, or the store cannot be opened.
-    pub async fn own(environments: Arc<Environments>) -> Result<Local, CliError> {
+    pub async fn become_owner(environments: Arc<Environments>) -> Result<Local, CliError> {
         let home = environments.home().clone();
         match acquire(&home)? {
             Some(lock) => Local::open(environments, lock),
@@ -184,7 +187,7 @@ impl Handle {
         match &*self.backend().await {
             Backend::Remote(_) => Some(description::described(self.home.folder())),
             Backend::StepFunctions(executions) => Some(executions.service().to_owned()),
-            Backend::Local(_) | Backend::Idle(_) => None,
+            Backend::Local(_) | Backend::ReadOnly(_) => None,
         }
     }
 
@@ -192,14 +195,14 @@ impl Handle {
     pub async fn lock_owner_elsewhere(&self) -> Option<LockOwner> {
         match &*self.backend().await {
             Backend::Remote(_) => OwnerLock::owner(self.home.folder()),
-            Backend::Local(_) | Backend::Idle(_) | Backend::StepFunctions(_) => None,
+            Backend::Local(_) | Backend::ReadOnly(_) | Backend::StepFunctions(_) => None,
         }
     }
 
     /// Why the store of this process can only be read, if it has no room to be written.
     pub async fn no_room(&self) -> Option<CliError> {
         match &*self.backend().await {
-            Backend::Idle(idle) => idle.no_room().cloned(),
+            Backend::ReadOnly(store) => store.no_room().cloned(),
             Backend::Local(_) | Backend::Remote(_) | Backend::StepFunctions(_) => None,
         }
     }
@@ -243,30 +246,27 @@ impl Handle {
         O::Request: Serialize,
         O::Response: DeserializeOwned,
     {
-        let mut limit = RetryLimit::begin();
-        let mut is_repeated = false;
+        let mut attempts = Attempts::begin(self, CallKind::Change);
         loop {
             let backend = self.backend().await;
             let answered = match &*backend {
                 Backend::Local(local) => local.api().respond::<O>(request).await.map_err(CliError::from),
-                Backend::Idle(idle) => idle.api().respond::<O>(request).await.map_err(CliError::from),
+                Backend::ReadOnly(store) => store.api().respond::<O>(request).await.map_err(CliError::from),
                 Backend::StepFunctions(executions) => {
                     let answered = executions.answer(O::NAME, to_json(request)?).await;
                     answered.and_then(of_json)
                 }
                 Backend::Remote(client) => match client.call::<O>(&request).await {
-                    Err(error) if limit.allows(&self.home, &error) => {
-                        is_repeated |= matches!(error, ClientError::Gone(_));
-                        self.reopen(&backend).await?;
+                    Ok(response) => Ok(response),
+                    Err(error) => {
+                        attempts.continue_after(&backend, error).await?;
                         continue;
                     }
-                    answered => answered.map_err(|error| failed(&self.home, error)),
                 },
             };
             return match answered {
-                Ok(response) => Ok(CallResponse { response, is_repeated }),
-                Err(error) if is_repeated => Err(may_have_been_carried_out(error)),
-                Err(error) => Err(error),
+                Ok(response) => Ok(CallResponse { response, is_repeated: attempts.is_repeated() }),
+                Err(error) => Err(attempts.explained(error)),
             };
         }
     }
@@ -280,12 +280,12 @@ impl Handle {
         S::Request: Serialize,
         S::Item: DeserializeOwned,
     {
-        let mut limit = RetryLimit::begin();
+        let mut attempts = Attempts::begin(self, CallKind::Read);
         loop {
             let backend = self.backend().await;
             let client = match &*backend {
                 Backend::Local(local) => return Ok(Stream::Local(S::answer(local.api(), request))),
-                Backend::Idle(idle) => return Ok(Stream::Local(S::answer(idle.api(), request))),
+                Backend::ReadOnly(store) => return Ok(Stream::Local(S::answer(store.api(), request))),
                 Backend::StepFunctions(executions) => {
                     return Ok(Stream::Polled(executions.items(S::NAME, to_json(request)?)));
                 }
@@ -293,8 +293,7 @@ impl Handle {
             };
             match client.stream::<S>(&request).await {
                 Ok(items) => return Ok(Stream::Remote(items, self.home.clone())),
-                Err(error) if limit.allows(&self.home, &error) => self.reopen(&backend).await?,
-                Err(error) => return Err(failed(&self.home, error)),
+                Err(error) => attempts.continue_after(&backend, error).await?,
             }
         }
     }
@@ -325,7 +324,7 @@ impl Handle {
         S::Request: Serialize + Clone,
         S::Item: DeserializeOwned,
     {
-        let mut limit = RetryLimit::begin();
+        let mut attempts = Attempts::begin(self, CallKind::Read);
         loop {
             let backend = self.backend().await;
             let mut items = self.stream::<S>(request.clone()).await?;
@@ -342,14 +341,10 @@ impl Handle {
                 }
             };
             if let Some(item) = last {
-                // This owner worked until it ended, so the time to find the next one starts now.
-                limit = RetryLimit::begin();
+                attempts.extend();
                 cut_short(item);
             }
-            if !limit.allows(&self.home, &ended) {
-                return Err(failed(&self.home, ended));
-            }
-            self.reopen(&backend).await?;
+            attempts.continue_after(&backend, ended).await?;
         }
     }
 
@@ -382,7 +377,7 @@ impl Handle {
     ) -> Result<Stream<engine::runner::RunnerEvent>, CliError> {
         let request = flow::EntriesRequest { id: id.to_owned(), from_sequence };
         let recover = flow::ExecutionIdRequest { id: id.to_owned() };
-        let mut limit = RetryLimit::begin();
+        let mut attempts = Attempts::begin(self, CallKind::Read);
         loop {
             let backend = self.backend().await;
             match &*backend {
@@ -394,7 +389,7 @@ impl Handle {
                         Err(fault) => return Err(fault.into()),
                     }
                 }
-                Backend::Idle(_) | Backend::StepFunctions(_) => {
+                Backend::ReadOnly(_) | Backend::StepFunctions(_) => {
                     return self.stream::<flow::FollowExecution>(request).await;
                 }
                 Backend::Remote(client) => {
@@ -408,7 +403,7 @@ impl Handle {
                         Err(ClientError::Fault(fault)) if concerns_credentials(&fault.kind) => {
                             self.take_over(id, wait_max).await?;
                         }
-                        Err(error) if limit.allows(&self.home, &error) => self.take_over(id, wait_max).await?,
+                        Err(error) if attempts.may_continue(&error) => self.take_over(id, wait_max).await?,
                         Err(error) => return Err(failed(&self.home, error)),
                     }
                 }
@@ -424,7 +419,7 @@ impl Handle {
         let backend = self.backend().await;
         match &*backend {
             Backend::Remote(_) => self.reopen(&backend).await,
-            Backend::Local(_) | Backend::Idle(_) | Backend::StepFunctions(_) => Ok(()),
+            Backend::Local(_) | Backend::ReadOnly(_) | Backend::StepFunctions(_) => Ok(()),
         }
     }
 
@@ -441,22 +436,26 @@ impl Handle {
     /// # Errors
     /// The store could not be closed.
     pub async fn close(self) -> Result<(), CliError> {
-        match Arc::into_inner(self.backend.into_inner()) {
+        match self.into_backend() {
             Some(Backend::Local(local)) => local.close().await,
-            Some(Backend::Idle(_) | Backend::Remote(_) | Backend::StepFunctions(_)) => Ok(()),
-            None => Err(CliError::new(
-                Exit::Failed,
-                "the store was not closed: this process still uses it. What was acknowledged is safe",
-            )),
+            Some(Backend::ReadOnly(_) | Backend::Remote(_) | Backend::StepFunctions(_)) | None => Ok(()),
         }
     }
 
-    /// Releases an idle store without dropping it: the end of the process closes it faster. For a command that ends
+    /// Releases a store that is only read without dropping it: the end of the process closes it faster. For a command that ends
     /// now.
     pub fn leave(self) {
-        if let Some(Backend::Idle(idle)) = Arc::into_inner(self.backend.into_inner()) {
-            idle.leave();
+        if let Some(Backend::ReadOnly(store)) = self.into_backend() {
+            store.leave();
         }
+    }
+
+    /// What answered the calls. Every call borrows the handle and drops its reference to the backend before it ends, so the handle has the
+    /// only one.
+    fn into_backend(self) -> Option<Backend> {
+        let backend = Arc::into_inner(self.backend.into_inner());
+        debug_assert!(backend.is_some(), "a call has kept a reference to the backend");
+        backend
     }
 }
 
@@ -466,15 +465,6 @@ fn failed(home: &Home, error: ClientError) -> CliError {
         ClientError::Ending(_) => ending(home),
         other => other.into(),
     }
-}
-
-/// The error of a call that an owner may have carried out before it ended.
-fn may_have_been_carried_out(error: CliError) -> CliError {
-    let message = format!(
-        "the owner of the store ended during this call and may have carried it out; the next owner says: {}",
-        error.message
-    );
-    CliError { message, ..error }
 }
 
 fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {

@@ -26,7 +26,7 @@ use engine::{
 };
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
-use steps::step_functions::{Endpoint, RemoteExecution, StepFunctions};
+use steps::step_functions::{Endpoint, NamedArn, RemoteExecution, StepFunctions};
 use tokio::sync::Mutex;
 
 use self::{history::History, pace::Pace};
@@ -214,7 +214,8 @@ impl Executions {
             let text = self.api.state_machine(&version).await.map_err(refused)?.definition;
             definitions.push(serde_json::from_str(&text).map_err(internal)?);
         }
-        let activities = self.api.activities().await.map_err(refused)?.into_iter().collect();
+        let activities = self.api.activities().await.map_err(refused)?.into_iter();
+        let activities = activities.map(|NamedArn { name, arn }| (name, arn)).collect();
         Ok(Some(Deployed { target, definitions, activities }))
     }
 
@@ -316,7 +317,7 @@ impl Executions {
             None => ("", wanted.as_str()),
         };
         let fits = |machine: &str| if named.is_empty() { name.starts_with(machine) } else { machine == named };
-        for (machine, arn) in machines.iter().filter(|(machine, _)| fits(machine)) {
+        for NamedArn { name: machine, arn } in machines.iter().filter(|machine| fits(&machine.name)) {
             let execution = format!("{}:{name}", arn.replacen(":stateMachine:", ":execution:", 1));
             match self.remote(&execution).await {
                 Ok(remote) => {
@@ -341,9 +342,9 @@ impl Executions {
     }
 
     /// The newest executions of some state machines, newest first.
-    async fn newest(&self, machines: &[(String, String)]) -> Result<Vec<RemoteExecution>, CliError> {
+    async fn newest(&self, machines: &[NamedArn]) -> Result<Vec<RemoteExecution>, CliError> {
         let mut all = Vec::new();
-        for (_, arn) in machines {
+        for NamedArn { arn, .. } in machines {
             let page = self.describe.call(|| self.api.executions(arn, EXECUTIONS_MAX)).await;
             all.extend(page.map_err(refused)?);
         }

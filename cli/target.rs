@@ -57,7 +57,7 @@ impl Target {
     }
 }
 
-/// Remembers, for the commands that are proposed, that this one is for the API that an option names, as [`endpoint`] finds it.
+/// Makes the commands that are proposed repeat the API of this command: `given` by an option, or as [`endpoint`] finds it.
 pub fn remember(given: Option<&str>) {
     proposed::remember_step_functions(given, &endpoint_text(given));
 }

@@ -15,11 +15,11 @@ pub mod output;
 pub mod record;
 pub mod screen;
 #[cfg(test)]
-mod snapshots;
+pub mod snapshots;
 pub mod status;
 pub mod stopped;
 #[cfg(test)]
-mod story;
+pub mod story;
 pub mod summary;
 pub mod text;
 pub mod tones;

@@ -18,7 +18,7 @@ use engine::{
     step::{Registries, StepError},
 };
 use serde_json::Value;
-use steps::step_functions::StepFunctions;
+use steps::step_functions::{NamedArn, StepFunctions};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use self::{
@@ -73,6 +73,13 @@ pub struct Worker {
     pub stop: Stop,
 }
 
+/// An activity that exists and has a step in this worker.
+struct ExistingActivity {
+    arn: String,
+    /// The resource of its step.
+    resource: String,
+}
+
 impl Worker {
     /// Polls until it must stop. Then it makes no new polls, lets the calls in flight end for a while, and gives back the
     /// tasks that are not done.
@@ -96,7 +103,7 @@ impl Worker {
                 Ok(activities) => {
                     worker.counts.call_answered(CallKind::List);
                     pollers.retain(|_, poller| !poller.has_ended());
-                    for (arn, resource) in activities {
+                    for ExistingActivity { arn, resource } in activities {
                         if pollers.contains_key(&arn) {
                             continue;
                         }
@@ -130,10 +137,13 @@ impl Worker {
         Ok(())
     }
 
-    /// The ARN and the resource of each existing activity with a step in this worker.
-    async fn activities(&self) -> Result<Vec<(String, String)>, StepError> {
+    /// The existing activities with a step in this worker.
+    async fn activities(&self) -> Result<Vec<ExistingActivity>, StepError> {
         let found = self.api.activities().await?;
-        let known = |(name, arn): (String, String)| Some((arn, self.resources.get(&name)?.clone()));
+        let known = |NamedArn { name, arn }: NamedArn| {
+            let resource = self.resources.get(&name)?.clone();
+            Some(ExistingActivity { arn, resource })
+        };
         Ok(found.into_iter().filter_map(known).collect())
     }
 

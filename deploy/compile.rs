@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
-    asl::{self, Diagnostic, Severity, each_state, machines_inside, pointer::below},
+    asl::{
+        self, Diagnostic, RawMachine, RawState, Severity, each_state, has_express_children, is_distributed,
+        machines_inside, states_of,
+    },
     step::{PAYLOAD_BYTES_MAX, Registry, Resource},
 };
 use serde_json::{Map, Value};
@@ -13,7 +16,6 @@ use crate::{
     added_state::added_state_name,
     run_size::{self, RunSize, run_size},
     secrets,
-    states::{is_distributed, states_of},
     wrap::{TaskScope, wrap},
 };
 
@@ -80,10 +82,10 @@ pub fn compile(
     });
     let (activities, warnings) = (BTreeMap::new(), Vec::new());
     let mut pass = Pass { steps, options, arn, names, activities, errors: problems, warnings };
-    let jsonata = is_jsonata(definition, false);
-    let scope = TaskScope { jsonata, path: Vec::new(), depth: 0 };
+    // Each state sets its own query language.
+    let scope = TaskScope { jsonata: false, path: Vec::new(), depth: 0 };
     let mut compiled = definition.clone();
-    pass.machine(&mut compiled, "", &scope, false);
+    pass.machine(&RawMachine::of(definition), &mut compiled, &scope, false);
     let bytes = compiled.to_string().len();
     if bytes > DEFINITION_BYTES_MAX {
         let message =
@@ -101,10 +103,6 @@ pub fn compile(
     Ok(Compiled { definition: compiled, activities, warnings: pass.warnings, size })
 }
 
-fn is_jsonata(value: &Value, otherwise: bool) -> bool {
-    value.get("QueryLanguage").map_or(otherwise, |language| language == "JSONata")
-}
-
 fn is_step(state: &Value) -> bool {
     state["Type"] == "Task" && state["Resource"].as_str().is_some_and(|resource| resource.starts_with("flow:"))
 }
@@ -114,7 +112,7 @@ fn has_inline_map_of_steps(machine: &Value, in_map: bool) -> bool {
     states_of(machine).any(|(_, state)| {
         let is_map = state["Type"] == "Map";
         let inside =
-            || machines_inside(state).iter().any(|(machine, _)| has_inline_map_of_steps(machine, in_map || is_map));
+            || machines_inside(state).iter().any(|inner| has_inline_map_of_steps(inner.json, in_map || is_map));
         (in_map && is_step(state)) || (!(is_map && is_distributed(state)) && inside())
     })
 }
@@ -132,8 +130,7 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn refuse(&mut self, code: &'static str, location: &str, message: impl Into<String>) {
-        let location = location.to_owned();
-        self.errors.push(Diagnostic { severity: Severity::Error, code, message: message.into(), location });
+        self.errors.push(Diagnostic::error(code, location, message));
     }
 
     fn add(&mut self, problems: Vec<Diagnostic>) {
@@ -146,23 +143,23 @@ impl Pass<'_> {
     }
 
     fn warn(&mut self, code: &'static str, location: &str, message: impl Into<String>) {
-        let location = location.to_owned();
-        self.warnings.push(Diagnostic { severity: Severity::Warning, code, message: message.into(), location });
+        self.warnings.push(Diagnostic::warning(code, location, message));
     }
 
-    fn machine(&mut self, machine: &mut Value, pointer: &str, scope: &TaskScope, express: bool) {
-        self.add(secrets::of_comment(machine, pointer));
-        let Some(states) = machine.get_mut("States").and_then(Value::as_object_mut) else { return };
-        for (name, state) in states.iter_mut() {
-            let pointer = below(&below(pointer, "States"), name);
-            let scope = TaskScope { jsonata: is_jsonata(state, scope.jsonata), ..scope.clone() };
-            self.refuse_files(state, &pointer);
-            self.refuse_large_values(state, &pointer);
-            self.add(secrets::problems(state, &pointer));
-            if is_step(state) {
-                self.step(state, name, &pointer, &scope, express);
+    /// Compiles a machine: reads `source`, and changes `compiled`, which is a copy of it.
+    fn machine(&mut self, source: &RawMachine<'_>, compiled: &mut Value, scope: &TaskScope, express: bool) {
+        self.add(secrets::of_comment(source.json, &source.pointer));
+        let Some(states) = compiled.get_mut("States") else { return };
+        for state in source.states() {
+            let Some(compiled) = states.get_mut(state.name) else { continue };
+            let scope = TaskScope { jsonata: state.is_jsonata(), ..scope.clone() };
+            self.refuse_files(state.json, &state.pointer);
+            self.refuse_large_values(state.json, &state.pointer);
+            self.add(secrets::problems(state.json, &state.pointer));
+            if is_step(state.json) {
+                self.step(&state, compiled, &scope, express);
             } else {
-                self.inside(state, name, &pointer, &scope, express);
+                self.inside(&state, compiled, &scope, express);
             }
         }
     }
@@ -205,9 +202,10 @@ impl Pass<'_> {
         }
     }
 
-    fn step(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &TaskScope, express: bool) {
-        let resource = state["Resource"].as_str().unwrap_or_default().to_owned();
-        let Some(step) = self.steps.find(&resource) else { return };
+    fn step(&mut self, source: &RawState<'_>, compiled: &mut Value, scope: &TaskScope, express: bool) {
+        let (state, pointer) = (source.json, source.pointer.as_str());
+        let resource = state["Resource"].as_str().unwrap_or_default();
+        let Some(step) = self.steps.find(resource) else { return };
         let asks = resource.starts_with(APPROVALS);
         if asks && self.options.server_asks {
             return;
@@ -216,7 +214,7 @@ impl Pass<'_> {
             let message = "Child executions of type EXPRESS cannot wait for an activity: set ExecutionType STANDARD.";
             self.refuse("ACTIVITY_IN_EXPRESS", pointer, message);
         }
-        let arguments = if scope.jsonata { "Arguments" } else { "Parameters" };
+        let arguments = source.arguments_field();
         if state[arguments].to_string().contains("Task.Token") {
             let message = format!(
                 "{resource} has the task token as an argument: Step Functions gives the token of an activity's task to the worker only."
@@ -238,32 +236,28 @@ impl Pass<'_> {
         let activity = activity_name(&description);
         let arn = (self.arn)(&activity);
         let own_bytes = state.get(arguments).map_or(0, |value| value.to_string().len());
-        if let Some(state) = state.as_object_mut() {
-            wrap(state, name, scope, arn, self.options);
+        if let Some(compiled) = compiled.as_object_mut() {
+            wrap(compiled, source.name, scope, arn, self.options);
         }
-        self.refuse_large_task(state[arguments].to_string().len(), own_bytes, &format!("{pointer}/{arguments}"));
+        self.refuse_large_task(compiled[arguments].to_string().len(), own_bytes, &format!("{pointer}/{arguments}"));
         let found = Activity { name: activity.clone(), step: description.name, actions: description.actions };
         self.activities.insert(activity, found);
     }
 
-    fn inside(&mut self, state: &mut Value, name: &str, pointer: &str, scope: &TaskScope, express: bool) {
-        let is_map = state["Type"] == "Map";
-        let distributed = is_map && is_distributed(state);
-        let express = match distributed {
-            true => state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] == "EXPRESS",
-            false => express,
-        };
+    fn inside(&mut self, source: &RawState<'_>, compiled: &mut Value, scope: &TaskScope, express: bool) {
+        let is_map = source.json["Type"] == "Map";
+        let distributed = is_map && is_distributed(source.json);
+        let express = if distributed { has_express_children(source.json) } else { express };
         let mut scope = scope.clone();
-        scope.path.push(name.to_owned());
+        scope.path.push(source.name.to_owned());
         // A child execution of a distributed Map has its own id, so outer indexes are not needed.
         scope.depth = if distributed { 0 } else { scope.depth + usize::from(is_map) };
-        let found: Vec<String> = machines_inside(state).into_iter().map(|(_, pointer)| pointer).collect();
-        for inside in found {
-            let Some(machine) = state.pointer_mut(&inside.replace('[', "/").replace(']', "")) else { continue };
-            let keeps_index = is_map && !distributed && has_inline_map_of_steps(machine, false);
-            self.machine(machine, &format!("{pointer}{inside}"), &scope, express);
-            if keeps_index {
-                keep_index(machine, name, &scope, &mut self.names);
+        for machine in source.machines() {
+            let Some(kind) = machine.kind else { continue };
+            let Some(compiled) = kind.find_mut(compiled) else { continue };
+            self.machine(&machine, compiled, &scope, express);
+            if is_map && !distributed && has_inline_map_of_steps(machine.json, false) {
+                keep_index(compiled, source.name, &scope, &mut self.names);
             }
         }
     }

@@ -11,7 +11,6 @@ mod permissions;
 pub mod plan;
 mod run_size;
 mod secrets;
-mod states;
 mod task_input;
 mod template;
 mod wrap;
@@ -22,7 +21,7 @@ pub use compile::{Activity, CompileOptions, Compiled, compile};
 pub use permissions::role_statements;
 pub use run_size::{EVENTS_MAX, MapSize, RunSize, Size};
 pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};
-pub use template::{Stack, cloudformation, terraform};
+pub use template::{activity_placeholder, cloudformation, terraform};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@ pub(crate) struct Literal {
     pub field: Option<String>,
     /// Whether the expression consists of this text.
     pub is_complete: bool,
+    /// Whether it is the item of a list after the text before it.
+    pub follows: bool,
 }
 
 /// The texts of a JSONata expression in a definition, or of an intrinsic call.
@@ -25,13 +27,14 @@ pub(crate) fn of(expression: &str) -> Vec<Literal> {
         let field = found.last().filter(|_| is_name && between.trim() == ":").map(|name| name.text.clone());
         is_name = between.trim_end().ends_with(['{', ',']);
         let is_complete = text.len() + 2 == inside.len();
-        found.push(Literal { text: text.to_owned(), field, is_complete });
+        let follows = !found.is_empty() && between.trim() == ",";
+        found.push(Literal { text: text.to_owned(), field, is_complete, follows });
         rest = after;
     }
     found
 }
 
-/// The text between the quotation mark with which `quoted` begins and the same one that ends it, and what follows; `None` without an end.
+/// Splits a text that begins with a quotation mark into the quoted text and the text after it; `None` if the closing mark is missing.
 fn closed(quoted: &str) -> Option<(&str, &str)> {
     let mut characters = quoted.char_indices();
     let (_, mark) = characters.next()?;
@@ -72,5 +75,7 @@ mod tests {
         let alternatives = [literal("password", None, false), literal("b", None, false)];
         assert_eq!(texts("{% $a ? 'password' : 'b' %}"), alternatives, "of a condition");
         assert_eq!(texts("{% 'without an end %}"), []);
+        let follows = |expression: &str| of(expression).iter().map(|literal| literal.follows).collect::<Vec<_>>();
+        assert_eq!(follows("{% ['a', 'b', $c, 'd'] %}"), [false, true, false]);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::{
-    asl::each_state,
+    asl::{each_state, is_distributed},
     step::{Pattern, Resource},
 };
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub fn role_statements(definition: &Value) -> Vec<Value> {
                 on_all.push(action);
             }
         }
-        if state["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED" {
+        if is_distributed(state) {
             let own = ["states:StartExecution", "states:DescribeExecution", "states:StopExecution"];
             allowed.entry("*".to_owned()).or_default().extend(own.map(str::to_owned));
         }

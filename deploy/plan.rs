@@ -8,6 +8,8 @@ use crate::{Compiled, activity::ACTIVITY_PREFIX, role_statements};
 
 /// The tag with the name of a resource's deployment.
 pub const DEPLOYMENT_TAG: &str = "flow:deployment";
+/// The tag of an activity with the name of its step. An activity belongs to every deployment that names its step.
+pub const STEP_TAG: &str = "flow:step";
 /// The alias through which executions start. It refers to the version that was deployed last.
 pub const ALIAS: &str = "deployed";
 /// The type of the state machines that can wait for activities.
@@ -223,11 +225,56 @@ pub struct ExistingResources {
     pub machine: Option<ExistingMachine>,
 }
 
+/// A resource that exists and that a deployment may not change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// Its kind.
+    pub kind: ResourceKind,
+    /// Its name.
+    pub name: String,
+    /// Why it is not changed.
+    pub reason: ConflictReason,
+}
+
+/// Why a deployment may not change a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConflictReason {
+    /// It belongs to this deployment.
+    OfDeployment(String),
+    /// It has no tag of a deployment.
+    OfNoDeployment,
+    /// It is a state machine of this type, which cannot wait for activities.
+    OfType(String),
+    /// It is a state machine that is being deleted.
+    IsBeingDeleted,
+}
+
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.kind {
+            ResourceKind::Role => "role",
+            ResourceKind::StateMachine => "state machine",
+            other => other.word(),
+        };
+        write!(f, "the {kind} {} exists, and ", self.name)?;
+        match &self.reason {
+            ConflictReason::OfDeployment(other) => write!(f, "it belongs to the deployment {other}"),
+            ConflictReason::OfNoDeployment => f.write_str("flow deploy did not create it"),
+            ConflictReason::OfType(of_type) => write!(f, "it is of type {of_type}: activities need STANDARD"),
+            ConflictReason::IsBeingDeleted => {
+                f.write_str("it is being deleted, which ends when its executions have ended")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Conflict {}
+
 /// The changes that turn what exists into what is wanted, in order.
 ///
 /// # Errors
 /// A name belongs to another deployment or client, or what exists cannot be changed as wanted.
-pub fn changes(wanted: &Wanted, found: &ExistingResources) -> Result<Vec<DeploymentChange>, String> {
+pub fn changes(wanted: &Wanted, found: &ExistingResources) -> Result<Vec<DeploymentChange>, Conflict> {
     refuse_others(wanted, found)?;
     let mut all = Vec::new();
     let mut add = |action, kind, name: &str| all.push(DeploymentChange { action, kind, name: name.to_owned() });
@@ -271,23 +318,24 @@ fn differs(same: Option<bool>) -> Action {
 }
 
 /// Refuses resources that belong to another deployment or client, and a state machine that cannot be updated.
-fn refuse_others(wanted: &Wanted, found: &ExistingResources) -> Result<(), String> {
+fn refuse_others(wanted: &Wanted, found: &ExistingResources) -> Result<(), Conflict> {
     let belongs = |deployment: &Option<String>| match deployment {
         Some(deployment) if *deployment == wanted.name => Ok(()),
-        Some(other) => Err(format!("it belongs to the deployment {other}")),
-        None => Err("flow deploy did not create it".to_owned()),
+        Some(other) => Err(ConflictReason::OfDeployment(other.clone())),
+        None => Err(ConflictReason::OfNoDeployment),
     };
     if let Some(role) = found.role.as_ref().filter(|_| wanted.role_arn.is_none()) {
-        belongs(&role.deployment).map_err(|why| format!("the role {} exists, and {why}", wanted.role_name()))?;
+        let refused = |reason| Conflict { kind: ResourceKind::Role, name: wanted.role_name(), reason };
+        belongs(&role.deployment).map_err(refused)?;
     }
     let Some(machine) = &found.machine else { return Ok(()) };
-    let refused = |why: String| format!("the state machine {} exists, and {why}", wanted.name);
+    let refused = |reason| Conflict { kind: ResourceKind::StateMachine, name: wanted.name.clone(), reason };
     belongs(&machine.deployment).map_err(refused)?;
     if machine.kind != STANDARD {
-        return Err(refused(format!("it is of type {}: activities need STANDARD", machine.kind)));
+        return Err(refused(ConflictReason::OfType(machine.kind.clone())));
     }
     if machine.status == "DELETING" {
-        return Err(refused("it is being deleted, which ends when its executions have ended".to_owned()));
+        return Err(refused(ConflictReason::IsBeingDeleted));
     }
     Ok(())
 }
@@ -317,7 +365,11 @@ pub fn unneeded<'a>(wanted: &Wanted, found: &'a ExistingResources) -> Vec<&'a st
 ///
 /// # Errors
 /// A name belongs to another deployment or client.
-pub fn removal(wanted: &Wanted, found: &ExistingResources, needed: &[String]) -> Result<Vec<DeploymentChange>, String> {
+pub fn removal(
+    wanted: &Wanted,
+    found: &ExistingResources,
+    needed: &[String],
+) -> Result<Vec<DeploymentChange>, Conflict> {
     refuse_others(wanted, found)?;
     let mut all = Vec::new();
     let mut add = |kind, name: String| all.push(DeploymentChange { action: Action::Deleted, kind, name });

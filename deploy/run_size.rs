@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use engine::asl::{Diagnostic, machines_inside, next_states, pointer::below};
+use engine::{
+    asl::{
+        Diagnostic, each_machine, has_express_children, is_distributed, machines_inside, next_states, pointer::below,
+        states_of,
+    },
+    step::waits_for_token,
+};
 use serde_json::Value;
 
-use crate::{
-    states::{is_distributed, states_of},
-    wrap::MAX_ATTEMPTS_DEFAULT,
-};
+use crate::wrap::MAX_ATTEMPTS_DEFAULT;
 
 /// The most events of one execution (Developer Guide, "Service quotas").
 pub const EVENTS_MAX: u64 = 25_000;
@@ -90,8 +93,9 @@ pub(crate) fn run_size(definition: &Value) -> RunSize {
     let begin = Size { transitions: 1, events: EVENTS_OF_EXECUTION };
     let count = |counting| begin.plus(machine_size(definition, counting));
     let mut maps = Vec::new();
-    each_machine(definition, "", true, &mut |machine, _, _| {
-        let unknown = states_of(machine).filter(|(_, state)| state["Type"] == "Map" && literal_items(state).is_none());
+    each_machine(definition, &mut |machine| {
+        let unknown =
+            states_of(machine.json).filter(|(_, state)| state["Type"] == "Map" && literal_items(state).is_none());
         maps.extend(unknown.map(|(name, state)| MapSize { name: name.clone(), item: item(state, Counting::EachOnce) }));
     });
     RunSize {
@@ -106,11 +110,12 @@ pub(crate) fn run_size(definition: &Value) -> RunSize {
 /// once, and loops.
 pub(crate) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    each_machine(definition, "", true, &mut |machine, pointer, is_execution| {
-        if is_execution {
-            found.extend(too_many_events(machine, pointer));
+    each_machine(definition, &mut |machine| {
+        // An execution of its own runs it.
+        if machine.kind.is_none() || machine.is_distributed() {
+            found.extend(too_many_events(machine.json, &machine.pointer));
         }
-        found.extend(loops(machine, pointer));
+        found.extend(loops(machine.json, &machine.pointer));
     });
     found
 }
@@ -131,22 +136,6 @@ fn too_many_events(machine: &Value, pointer: &str) -> Option<Diagnostic> {
          {EVENTS_MAX}."
     );
     (each_once > EVENTS_MAX).then(|| Diagnostic::warning("TOO_MANY_EVENTS", &location, message))
-}
-
-/// Calls `visit` with each machine, its pointer, and whether an execution of its own runs it.
-fn each_machine<'d>(
-    machine: &'d Value,
-    pointer: &str,
-    is_execution: bool,
-    visit: &mut dyn FnMut(&'d Value, &str, bool),
-) {
-    visit(machine, pointer, is_execution);
-    for (name, state) in states_of(machine) {
-        let pointer = below(&below(pointer, "States"), name);
-        for (inner, inside) in machines_inside(state) {
-            each_machine(inner, &format!("{pointer}{inside}"), is_distributed(state), visit);
-        }
-    }
 }
 
 fn machine_size(machine: &Value, counting: Counting) -> Size {
@@ -237,7 +226,7 @@ fn state_size(state: &Value, counting: Counting) -> Size {
         }
         _ => machines_inside(state)
             .into_iter()
-            .fold(Size::default(), |sum, (machine, _)| sum.plus(machine_size(machine, counting))),
+            .fold(Size::default(), |sum, inner| sum.plus(machine_size(inner.json, counting))),
     };
     let retries = if counting == Counting::WithRetries { retries_max(state) } else { 0 };
     let is_task = state["Type"] == "Task";
@@ -247,7 +236,8 @@ fn state_size(state: &Value, counting: Counting) -> Size {
 
 /// The events of a state that succeeds, without those of the states inside it.
 fn own_events(state: &Value) -> u64 {
-    let waits = |resource: &str| [".sync", ".sync:2", ".waitForTaskToken"].iter().any(|end| resource.ends_with(end));
+    let runs_job = |resource: &str| [".sync", ".sync:2"].iter().any(|end| resource.ends_with(end));
+    let waits = |resource: &str| runs_job(resource) || waits_for_token(resource);
     match state["Type"].as_str() {
         // Entered, scheduled, started, submitted, succeeded, exited.
         Some("Task") if state["Resource"].as_str().is_some_and(waits) => 6,
@@ -262,13 +252,11 @@ fn own_events(state: &Value) -> u64 {
 
 /// The size of one item of a Map.
 fn item(state: &Value, counting: Counting) -> Size {
-    let inside = machines_inside(state);
-    let sum = |sum: Size, (machine, _): &(&Value, String)| sum.plus(machine_size(machine, counting));
-    let inside = inside.iter().fold(Size::default(), sum);
-    let is_express = state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] == "EXPRESS";
+    let inside = machines_inside(state).into_iter();
+    let inside = inside.fold(Size::default(), |sum, inner| sum.plus(machine_size(inner.json, counting)));
     match is_distributed(state) {
         // Executions of type EXPRESS are charged for their duration.
-        true if is_express => Size::default(),
+        true if has_express_children(state) => Size::default(),
         true => Size { transitions: inside.transitions.saturating_add(1), events: 0 },
         false => inside.plus(Size { transitions: 0, events: EVENTS_OF_ITERATION }),
     }

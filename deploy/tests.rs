@@ -7,9 +7,7 @@ use engine::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{
-    CompileOptions, Stack, TaskInput, WORKER_STOPPED, activity_name, cloudformation, compile, is_added_state, terraform,
-};
+use crate::{CompileOptions, TaskInput, WORKER_STOPPED, activity_name, activity_placeholder, compile, is_added_state};
 
 fn steps() -> Registry {
     #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -27,7 +25,7 @@ fn steps() -> Registry {
 const OPTIONS: CompileOptions = CompileOptions { heartbeat_seconds: 60, server_asks: false };
 
 fn compiled(definition: &Value) -> Result<crate::Compiled, Vec<asl::Diagnostic>> {
-    compile(definition, &steps(), &OPTIONS, &|name| Stack::placeholder(name))
+    compile(definition, &steps(), &OPTIONS, &|name| activity_placeholder(name))
 }
 
 fn task(more: Value) -> Value {
@@ -53,7 +51,7 @@ fn a_jsonpath_task_gets_its_visit_and_keeps_its_parameters() {
     let found = compiled(&machine(task(json!({ "Parameters": { "a.$": "$.b" } })))).unwrap();
     let state = &found.definition["States"]["A"];
     assert_eq!(errors(&found.definition), []);
-    assert_eq!(state["Resource"], Stack::placeholder(&found.activities[0].name));
+    assert_eq!(state["Resource"], activity_placeholder(&found.activities[0].name));
     assert_eq!(state["Parameters"]["input"], json!({ "a.$": "$.b" }));
     assert_eq!(state["Parameters"]["flow"]["execution.$"], "$$.Execution.Id");
     assert_eq!(state["Parameters"]["flow"]["heartbeatSeconds"], 60);
@@ -145,6 +143,18 @@ fn the_index_of_an_outer_map_reaches_the_inner_one() {
 }
 
 #[test]
+fn a_task_inside_a_jsonata_state_has_the_query_language_of_the_definition() {
+    let inner = json!({ "StartAt": "T", "States": { "T": task(json!({})) } });
+    for (kind, field, inside) in [("Map", "ItemProcessor", inner.clone()), ("Parallel", "Branches", json!([inner]))] {
+        let outer = json!({ "Type": kind, "QueryLanguage": "JSONata", field: inside, "End": true });
+        let found = compiled(&machine(outer)).unwrap();
+        assert_eq!(errors(&found.definition), [], "{}", found.definition);
+        let text = found.definition.to_string();
+        assert!(text.contains("$$.Execution.Id") && !text.contains("$states"), "{text}");
+    }
+}
+
+#[test]
 fn the_states_that_are_added_have_names_of_their_own() {
     let outer = |number: u32| {
         let (map, step) = (format!("M{number}"), format!("T{number}"));
@@ -219,7 +229,7 @@ fn an_approval_stays_as_it_is_for_a_server_that_asks_itself() {
     let approval = json!({ "Type": "Task", "Resource": "flow:approval:request", "Next": "B" });
     let definition = json!({ "StartAt": "A", "States": { "A": approval.clone(), "B": task(json!({})) } });
     let options = CompileOptions { server_asks: true, ..OPTIONS };
-    let found = compile(&definition, &steps(), &options, &|name| Stack::placeholder(name)).unwrap();
+    let found = compile(&definition, &steps(), &options, &|name| activity_placeholder(name)).unwrap();
     assert_eq!(found.definition["States"]["A"], approval);
     assert_eq!(found.activities.len(), 1, "the approval needs no worker: {:?}", found.activities);
 }
@@ -248,20 +258,6 @@ fn an_activity_is_named_after_its_step_and_the_steps_schemas() {
     assert_ne!(activity_name(&other), name);
     other.name = "x".repeat(200);
     assert_eq!(activity_name(&other).len(), 80);
-}
-
-#[test]
-fn templates_name_each_activity_and_keep_the_authors_dollars() {
-    let definition = json!({ "StartAt": "A", "States": {
-        "A": { "Type": "Pass", "Result": "${home} %{x}", "Next": "B" }, "B": task(json!({})) } });
-    let found = compiled(&definition).unwrap();
-    let stack = Stack { name: "m", definition: &found.definition, activities: &found.activities, role_arn: None };
-    let template = cloudformation(&stack);
-    let text = template["Resources"]["StateMachine"]["Properties"]["DefinitionString"].as_str().unwrap();
-    assert!(text.contains("${Dollar}{home}") && !text.contains("000000000000"), "{text}");
-    let template = terraform(&stack);
-    let text = template["resource"]["aws_sfn_state_machine"]["machine"]["definition"].as_str().unwrap();
-    assert!(text.contains("$${home} %%{x}") && text.contains("${aws_sfn_activity.flow_test_make_"), "{text}");
 }
 
 /// Definitions with steps at any depth of Parallel and Map, in both query languages.

@@ -10,11 +10,14 @@ mod raw;
 mod references;
 mod types;
 
-pub use check::{Diagnostic, Severity, check, check_as, read, repeated_keys, unknown_names, without_step};
+pub use check::{Diagnostic, ProblemKind, Severity, check, check_as, read, repeated_keys, unknown_names, without_step};
 pub use evaluate::{EvaluationFailure, TemplateData, evaluate};
 pub(crate) use evaluate::{evaluate_within, insert_at_result_path, select};
 pub use parse::parse;
-pub use raw::{RawState, each_state, find_state, machines_inside, next_states};
+pub use raw::{
+    InnerKind, InnerMachine, RawMachine, RawState, each_machine, each_state, find_state, has_express_children,
+    is_distributed, machines_inside, next_states, own_fields, states_of,
+};
 pub use references::ScopeReferences;
 pub(crate) use types::LABEL_CHARACTERS_MAX;
 pub use types::{

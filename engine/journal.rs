@@ -49,7 +49,7 @@ pub fn state_path(frame: &str, name: &str) -> String {
 }
 
 impl EntryContent {
-    /// Whether a later version of flow wrote it, as a kind that this version does not know.
+    /// Whether it is of a kind that only a later version of flow has.
     pub fn is_unknown(&self) -> bool {
         match self {
             EntryContent::Event(event) => event.details == HistoryEventDetails::Unknown,
@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    /// A client that is older than the owner of the store reads entries of kinds it does not know.
+    /// A client that is older than the owner of the store reads entries of kinds that only the owner has.
     #[test]
     fn what_a_later_version_writes_is_read_as_unknown() {
         let read = |mut entry: Value| {

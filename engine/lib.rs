@@ -1,4 +1,4 @@
-//! The engine: interprets the Amazon States Language durably. It knows neither AWS nor a terminal.
+//! The engine: interprets the Amazon States Language durably. It contains nothing of AWS and of terminals.
 //!
 //! The code map of ARCHITECTURE.md draws which room uses which; `tests/tidy.rs` compares it with the sources.
 

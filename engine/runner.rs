@@ -11,7 +11,6 @@ mod event;
 mod fast_steps;
 mod follow;
 mod handle;
-mod idle;
 mod in_flight;
 mod inbox;
 mod lanes;
@@ -22,13 +21,14 @@ mod step_call;
 mod tests;
 mod threads;
 mod timers;
+mod without_runner;
 
 use std::sync::Arc;
 
 pub use clock::{Clock, ManualClock, ScaledClock, SystemClock};
 pub use error::RunnerError;
 pub use evaluation::{evaluate_in_sandbox, process_evaluator};
-pub use event::RunnerEvent;
+pub use event::{Asleep, RunnerEvent};
 pub use follow::Follow;
 pub use handle::{Drained, RunnerHandle};
 pub use message::NewExecution;
@@ -84,10 +84,16 @@ pub fn start(
         fast_steps: Arc::default(),
         in_flight: Arc::default(),
     };
-    let outside: (Box<dyn step_call::StepCaller>, dispatcher::Rng) = (Box::new(calls), Box::new(rand::random));
-    let (of_dispatcher, watchers) = (store.clone(), (events, settled));
-    let dispatcher =
-        dispatcher::Dispatcher::new(of_dispatcher, clock.clone(), committer, outside, watchers, offers.clone());
+    let dispatcher = dispatcher::Dispatcher::new(dispatcher::Surroundings {
+        store: store.clone(),
+        clock: clock.clone(),
+        committer,
+        calls: Box::new(calls),
+        rng: Box::new(rand::random::<u64>),
+        events,
+        settled,
+        offers: offers.clone(),
+    });
     let dispatcher = if options.makes_no_calls { dispatcher.without_calls() } else { dispatcher };
     let dispatcher = dispatcher.with_lanes(lanes::Lanes::new(messages.clone(), clock.clone()));
     let dispatch = move || dispatcher.run(inbox::Inbox::new(received));

@@ -85,7 +85,7 @@ pub async fn serve_world(options: WorldOptions, progress: &(dyn Fn(&str) + Send 
         _ = aws.child.wait() => {}
     }
     if is_named(&options.state_directory, &world.id) {
-        World::forget(&options.state_directory);
+        World::remove_description(&options.state_directory);
     }
     let _ = aws.child.kill().await;
     Ok(())

@@ -73,7 +73,7 @@ impl World {
         write().map_err(RehearsalError::io(path.display().to_string()))
     }
 
-    pub(crate) fn forget(state_directory: &Path) {
+    pub(crate) fn remove_description(state_directory: &Path) {
         let _ = std::fs::remove_file(path(state_directory));
     }
 

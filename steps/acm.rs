@@ -32,10 +32,10 @@ const RESOURCE_TYPE: &str = "AWS::CertificateManager::Certificate";
 /// a new certificate, which has no tags yet (Service Authorization Reference, "Actions, resources, and condition keys
 /// for AWS Certificate Manager": `aws:RequestTag` for this action, `aws:ResourceTag` for certificates).
 const CERTIFICATES_WITH_TAG: Scope =
-    Scope { id: "TagCertificatesWithTheDeployment", order: 11, resources: all_certificates, condition: request_tag };
+    Scope { id: "TagCertificatesWithTheDeployment", resources: all_certificates, condition: request_tag };
 /// The certificates with the deployment's tag.
 const CERTIFICATES_OF_DEPLOYMENT: Scope =
-    Scope { id: "CertificatesOfTheDeployment", order: 12, resources: all_certificates, condition: resource_tag };
+    Scope { id: "CertificatesOfTheDeployment", resources: all_certificates, condition: resource_tag };
 
 fn all_certificates(restriction: &Restriction) -> Vec<String> {
     vec![restriction.arn("acm", "certificate/*")]
@@ -209,7 +209,7 @@ fn failed_for_good(certificate: &CertificateDetail) -> Option<StepError> {
     };
     let error = StepError::new(ErrorClass::Failed, format!("the certificate for {domain} is {status}{reason}"));
     let shown = certificate.certificate_arn().unwrap_or("ARN");
-    Some(error.hint(format!(
+    Some(error.hint_of_new_execution(format!(
         "Repair the cause, which   aws acm describe-certificate --certificate-arn {shown}   shows, and run again with the same input: a new \
          certificate is requested, this one is not used."
     )))

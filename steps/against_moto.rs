@@ -20,8 +20,8 @@ const ENDPOINT_VARIABLE: &str = "FLOW_TEST_AWS_ENDPOINT";
 const DOMAIN: &str = "endpoints.example.com";
 const POLLS_MAX: u32 = 200;
 
-/// The right to use the moto that all tests share, until the file is closed: each test resets it. A lock on a file, so that it holds
-/// between the processes of a runner that gives each test its own.
+/// The right to use the moto that all tests share, until the file is closed: each test resets it. A lock on a file: it also
+/// excludes tests in other processes.
 fn moto() -> File {
     let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/against_moto.rs")).unwrap();
     file.lock().unwrap();

@@ -25,7 +25,6 @@ const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// The alarms of a deployment.
 const ALARMS: Scope = Scope {
     id: "Alarms",
-    order: 10,
     resources: |restriction| vec![restriction.arn("cloudwatch", &format!("alarm:{}-*", restriction.deployment))],
     condition: none,
 };

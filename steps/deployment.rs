@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Environment,
-    failure::{failure, is_already_there, is_missing},
+    failure::{already_exists, failure, is_missing},
     iam, logs,
     tags::DEPLOYMENT,
 };
@@ -134,7 +134,7 @@ pub async fn find_log_group(environment: &Environment, name: &str) -> Result<Opt
 pub async fn create_log_group(environment: &Environment, name: &str, deployment: &str) -> Result<(), StepError> {
     let call = environment.logs().create_log_group().log_group_name(name).tags(DEPLOYMENT, deployment);
     match call.send().await {
-        Err(error) if !is_already_there(&error) => Err(failure("logs:CreateLogGroup", error)),
+        Err(error) if !already_exists(&error) => Err(failure("logs:CreateLogGroup", error)),
         _ => Ok(()),
     }
 }

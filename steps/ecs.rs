@@ -38,7 +38,6 @@ const DRAINING: &str = "DRAINING";
 /// The cluster, its services and its task definitions.
 const SERVICES: Scope = Scope {
     id: "Services",
-    order: 8,
     resources: |restriction| {
         let deployment = &restriction.deployment;
         let named = [
@@ -51,7 +50,7 @@ const SERVICES: Scope = Scope {
     condition: none,
 };
 /// All task definitions: AWS does not restrict these actions.
-const TASK_DEFINITIONS: Scope = Scope { id: "TaskDefinitions", order: 20, resources: all, condition: none };
+const TASK_DEFINITIONS: Scope = Scope { id: "TaskDefinitions", resources: all, condition: none };
 
 /// ECS: clusters, services and task definitions.
 pub(crate) struct Ecs;

@@ -29,7 +29,6 @@ use crate::{
 /// The load balancer, its listeners and its target group.
 const LOAD_BALANCERS: Scope = Scope {
     id: "LoadBalancers",
-    order: 7,
     resources: |restriction| {
         let deployment = &restriction.deployment;
         let named = [

@@ -11,11 +11,13 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
-use engine::step::{Answer, ErrorClass, StepContext, StepError, StepResult};
+use engine::step::{Answer, ErrorClass, StepContext, StepError, StepRemedy, StepResult};
 
 use crate::environment::chain;
-pub use codes::{is_already_there_code, is_missing_code};
+pub use codes::{is_existing_code, is_missing_code};
 
+/// The prefix of the ids of rehearsals.
+pub const REHEARSAL_PREFIX: &str = "rehearsal-";
 /// A header of every response of `flow serve`, by which clients recognize it. A proxy keeps it, unlike `server`.
 pub const HEADER_OF_SERVER: &str = "x-flow-wire";
 /// The hint for credentials that a `flow serve` refuses.
@@ -28,8 +30,8 @@ pub fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Op
 }
 
 /// Whether the service reports that the resource exists already.
-pub fn is_already_there<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
-    code_of(error).is_some_and(is_already_there_code)
+pub fn already_exists<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    code_of(error).is_some_and(is_existing_code)
 }
 
 /// Whether the service reports that the resource does not exist: for a deletion that is success.
@@ -70,15 +72,27 @@ where
     let cause = message.unwrap_or_else(|| cause_without_message(error, status));
     let is_flow = error.raw_response().is_some_and(|response| response.headers().get(HEADER_OF_SERVER).is_some());
     let of_code = match code.as_deref() {
-        Some(_) if is_flow && class == ErrorClass::Credentials => Some(HINT_OF_SERVER),
-        Some(code) => codes::refusal(code, &cause).map(|(_, hint)| hint),
+        Some(_) if is_flow && class == ErrorClass::Credentials => Some((HINT_OF_SERVER, StepRemedy::Resume)),
+        Some(code) => codes::refusal(code, &cause).map(|(_, advice)| (advice.hint, advice.remedy)),
         None => None,
     };
-    let of_code = of_code.map(str::to_owned);
     let action_refused = codes::refused_action(&cause).unwrap_or(action);
     let of_policy = || (class == ErrorClass::Permission).then(|| hint_of_policy(&cause, action_refused)).flatten();
-    let hint = of_code.or_else(of_policy).or_else(|| hint(class, action_refused));
-    StepError { class, cause, action: Some(action.to_owned()), code, request_id, hint, name: None }
+    let of_class = || of_policy().or_else(|| hint(class, action_refused));
+    let (hint, remedy) = match of_code {
+        Some((hint, remedy)) => (Some(hint.to_owned()), remedy),
+        None => (of_class(), StepRemedy::Resume),
+    };
+    StepError {
+        class,
+        cause,
+        action: Some(action.to_owned()),
+        code,
+        request_id,
+        hint,
+        remedy: Some(remedy),
+        name: None,
+    }
 }
 
 /// As [`failure`], but NotFound for an id that this execution created, `id` or one in the service's message, is
@@ -92,15 +106,15 @@ where
     if failure.class == ErrorClass::NotFound && made_here {
         failure.class = ErrorClass::NotConsistentYet;
         // Retries end after minutes. A repeated call does not find it either if someone has deleted it.
-        failure.hint =
-            Some(format!("If it was deleted meanwhile, a new run makes it again:   {}", run_again(context, "")));
+        let hint = format!("If it was deleted meanwhile, a new run makes it again:   {}", run_again(context, ""));
+        failure = failure.hint_of_new_execution(hint);
     }
     failure
 }
 
 /// The command that starts a new run with the input of this execution and `more` options.
 pub(crate) fn run_again(context: &StepContext, more: &str) -> String {
-    let rehearse = if context.execution.starts_with("rehearsal-") { " --rehearse" } else { "" };
+    let rehearse = if context.execution.starts_with(REHEARSAL_PREFIX) { " --rehearse" } else { "" };
     format!("flow run --again {}{rehearse}{more}", context.execution)
 }
 

@@ -47,7 +47,8 @@ async fn wait_for_answer(
     Ok(Answer::pending(reason, context.poll_interval(Duration::from_secs(5), Duration::from_secs(60))))
 }
 
-/// The innermost cause in a few words: the outer ones only repeat the address.
+/// The innermost cause in a few words, for people: the outer ones only repeat the address. Only its text says what it is: the libraries of
+/// TLS and DNS have errors of their own.
 fn why(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

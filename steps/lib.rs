@@ -76,6 +76,7 @@ pub(crate) const READ_BYTES_MAX: u64 = 128 << 20;
 
 pub use approval::{problem_of_question_in, question_in};
 pub use environment::{Account, CallerIdentity, Environment, NO_REGION, RehearsalAddresses, is_not_compared};
+pub use failure::REHEARSAL_PREFIX;
 pub use local::{LocalSettings, needs_account, register_local};
 pub use process::{
     ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended, refused_variable,
@@ -84,7 +85,7 @@ pub use process::{
 pub use wait::refused_body_pattern;
 
 /// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this
-/// order. Route 53 comes last: what it finds depends on the load balancers and certificates found.
+/// order, and a policy has their statements in it. Route 53 comes last: what it finds depends on the load balancers and certificates found.
 static SERVICES: &[&dyn Service] = &[
     &elbv2::LoadBalancing,
     &rds::Rds,

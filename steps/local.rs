@@ -36,7 +36,7 @@ pub(crate) fn run_time_left(context: &StepContext) -> Duration {
 /// The failure of a wait that a state without TimeoutSeconds ends.
 pub(crate) fn waited_too_long(cause: impl Into<String>) -> StepError {
     StepError::named(error_names::TIMEOUT, cause)
-        .hint("Set TimeoutSeconds in the state to wait longer, then start a new execution.")
+        .hint_of_new_execution("Set TimeoutSeconds in the state to wait longer, then start a new execution.")
 }
 
 /// What the operator of this machine allows to the local steps. The default allows nothing.
@@ -58,8 +58,8 @@ pub struct LocalSettings {
     /// The file that declares the servers that `flow:ssh:run` may log in to: an absolute path (`FLOW_SSH_HOSTS`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssh_hosts: Option<PathBuf>,
-    /// The folder in which a program runs whose definition names none: where the person's command was, so that it is the same whichever
-    /// process drives the execution. An absolute path.
+    /// The working folder of a program without one in its definition: the folder in which the person ran the command. It is the same in
+    /// every process that drives the execution. An absolute path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub working_folder: Option<PathBuf>,
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    failure::{already_exists, failure, failure_for, is_missing, name_taken},
     outcome::{deleted, nothing_to_do, setting_changed},
     policy::{Scope, none},
     preflight::{Holders, NameHolder},
@@ -26,7 +26,6 @@ const LAST_LINES_MAX: i32 = 15;
 /// The log groups of a deployment.
 const LOG_GROUPS: Scope = Scope {
     id: "LogGroups",
-    order: 5,
     resources: |restriction| vec![restriction.arn("logs", &format!("log-group:/ecs/{}*", restriction.deployment))],
     condition: none,
 };
@@ -155,7 +154,7 @@ async fn create_log_group(
     let tags = Tags::new(&context, &input.deployment).named(&input.name).logs();
     match environment.logs().create_log_group().log_group_name(&input.name).set_tags(Some(tags)).send().await {
         Ok(_) => Ok(answered(input.name, ChangeAction::Created)),
-        Err(error) if is_already_there(&error) => match find(&environment, &input.name).await? {
+        Err(error) if already_exists(&error) => match find(&environment, &input.name).await? {
             Some(group) => found_group(&environment, &context, input, &group).await,
             None => Err(failure("logs:CreateLogGroup", error)),
         },

@@ -96,8 +96,8 @@ pub(crate) fn change_without_tags(context: &StepContext, id: &str) -> ChangeActi
     change_of_part(context, "", id)
 }
 
-/// Whether the deadline may pass before the next poll. The engine's time-out knows only the reason of the last poll, so the step reports
-/// what it knows one interval earlier: a poll takes some time itself.
+/// Whether the deadline may pass before the next poll. The engine's time-out has only the reason of the last poll, so the step reports
+/// its finding one interval earlier: a poll takes some time itself.
 pub(crate) fn is_last_poll(context: &StepContext, interval: Duration) -> bool {
     let next_ms =
         context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).saturating_mul(2));

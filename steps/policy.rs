@@ -46,10 +46,8 @@ pub type ConditionKeys = Vec<(String, Vec<String>)>;
 
 /// The scope of actions: the resources on which they are allowed, and the condition. Each scope is a statement.
 pub(crate) struct Scope {
-    /// The statement's name.
+    /// The statement's name, which no other scope has.
     pub(crate) id: &'static str,
-    /// The order of the statement in the policy: statements are sorted by it, then by name.
-    pub(crate) order: u8,
     /// The ARNs of the resources.
     pub(crate) resources: fn(&Restriction) -> Vec<String>,
     /// The condition.
@@ -57,14 +55,14 @@ pub(crate) struct Scope {
 }
 
 /// All resources: most services do not restrict reads.
-pub(crate) const READS: Scope = Scope { id: "Reads", order: 0, resources: all, condition: none };
+pub(crate) const READS: Scope = Scope { id: "Reads", resources: all, condition: none };
 
 /// Resources that are created with the deployment's tag and have no ARN yet.
 pub(crate) const REQUEST_TAGGED: Scope =
-    Scope { id: "RequestWithTheDeploymentsTag", order: 19, resources: all, condition: request_tag };
+    Scope { id: "RequestWithTheDeploymentsTag", resources: all, condition: request_tag };
 
 /// Actions without a scope of their own.
-const OTHERS: Scope = Scope { id: "Others", order: 21, resources: all, condition: none };
+const OTHERS: Scope = Scope { id: "Others", resources: all, condition: none };
 
 /// All resources.
 pub(crate) fn all(_restriction: &Restriction) -> Vec<String> {
@@ -95,13 +93,15 @@ pub(crate) fn one_of(key: &str, values: &[&str]) -> ConditionKeys {
     vec![(key.to_owned(), values.iter().map(|value| (*value).to_owned()).collect())]
 }
 
-/// The statements that allow the actions. An action on a resource of the deployment and on another one, such as an
-/// image, is in two statements.
+/// The statements that allow the actions: reads first, then those of each service in the order of [`SERVICES`] and by name, last what
+/// several services share. An action on a resource of the deployment and on another one, such as an image, is in two statements.
 pub fn statements(actions: &BTreeSet<String>, restriction: &Restriction) -> Vec<Statement> {
-    let mut by_scope: BTreeMap<(u8, &str), (&Scope, Vec<String>)> = BTreeMap::new();
+    let mut by_scope: BTreeMap<(usize, &str), (&Scope, Vec<String>)> = BTreeMap::new();
     for action in actions {
-        for &scope in scopes(action) {
-            let (_, allowed) = by_scope.entry((scope.order, scope.id)).or_insert_with(|| (scope, Vec::new()));
+        let service = service_of(action);
+        for &scope in scopes(action, service) {
+            let key = (position(scope, service), scope.id);
+            let (_, allowed) = by_scope.entry(key).or_insert_with(|| (scope, Vec::new()));
             allowed.push(action.clone());
         }
     }
@@ -114,13 +114,60 @@ pub fn statements(actions: &BTreeSet<String>, restriction: &Restriction) -> Vec<
     by_scope.into_values().map(statement).collect()
 }
 
+/// The position in [`SERVICES`] of the service of an action.
+fn service_of(action: &str) -> Option<usize> {
+    let (prefix, _) = action.split_once(':')?;
+    SERVICES.iter().position(|service| service.iam_prefix() == prefix)
+}
+
 /// The scopes of an action; several if it needs resources of different kinds.
-fn scopes(action: &str) -> &'static [&'static Scope] {
-    let (prefix, call) = action.split_once(':').unwrap_or((action, ""));
-    match SERVICES.iter().find(|service| service.iam_prefix() == prefix) {
+fn scopes(action: &str, service: Option<usize>) -> &'static [&'static Scope] {
+    let (_, call) = action.split_once(':').unwrap_or((action, ""));
+    match service.and_then(|service| SERVICES.get(service)) {
         Some(service) if is_read(action) => service.read_scopes(call),
         Some(service) => service.scopes(call),
         None if is_read(action) => &[&READS],
         None => &[&OTHERS],
+    }
+}
+
+/// The position of a scope's statement in a policy.
+fn position(scope: &Scope, service: Option<usize>) -> usize {
+    let after_all = SERVICES.len() + 1;
+    match scope.id {
+        id if id == READS.id => 0,
+        id if id == REQUEST_TAGGED.id => after_all,
+        id if id == OTHERS.id => after_all + 1,
+        _ => service.map_or(after_all, |service| service + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::Environment;
+
+    #[test]
+    fn each_statement_has_a_name_of_its_own_and_is_in_the_order_of_the_services() {
+        let addresses = crate::test_server::addresses("http://127.0.0.1:9".to_owned());
+        let registry = crate::registry(Arc::new(Environment::for_rehearsal(addresses).unwrap()));
+        let mut actions: BTreeSet<String> = registry.descriptions().flat_map(|step| step.actions).collect();
+        actions.insert("another:CreateThing".to_owned());
+        let text = str::to_owned;
+        let restriction =
+            Restriction { partition: text("aws"), account: text("*"), region: text("*"), deployment: text("demo") };
+        let mut contents = BTreeMap::new();
+        for scope in actions.iter().flat_map(|action| scopes(action, service_of(action))) {
+            let content = ((scope.resources)(&restriction), (scope.condition)(&restriction));
+            let first = contents.entry(scope.id).or_insert_with(|| content.clone());
+            assert_eq!(*first, content, "two scopes are named {}", scope.id);
+        }
+        let ids: Vec<&str> = statements(&actions, &restriction).into_iter().map(|statement| statement.id).collect();
+        assert_eq!(ids.len(), contents.len(), "each once: {ids:?}");
+        assert_eq!((ids[0], ids[1]), ("Reads", "LoadBalancers"));
+        assert_eq!(ids[ids.len() - 3..], ["Records", "RequestWithTheDeploymentsTag", "Others"]);
     }
 }

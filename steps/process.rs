@@ -67,7 +67,7 @@ pub(crate) struct Run {
     pub(crate) input: Value,
     /// What it reads on its standard input instead of Input: a text. All arguments together have at most 256 KiB as JSON.
     #[serde(default)]
-    #[schemars(length(max = 262_144))]
+    #[schemars(length(max = INPUT_BYTES_MAX))]
     pub(crate) stdin: Option<String>,
     /// More variables, of those that FLOW_PROGRAM_VARIABLES allows. Their values are stored in the history: no secrets.
     #[serde(default)]
@@ -150,7 +150,7 @@ fn timed_out(context: &StepContext, name: &str) -> StepError {
     }
     let cause = format!("{name} ran longer than {} s and was ended", RUN_TIME_MAX.as_secs());
     StepError::named(error_names::TIMEOUT, cause)
-        .hint("Set TimeoutSeconds in the state to allow more, then start a new execution.")
+        .hint_of_new_execution("Set TimeoutSeconds in the state to allow more, then start a new execution.")
 }
 
 /// Parses JSON; other output becomes a text.
@@ -192,7 +192,7 @@ fn allowed(settings: &LocalSettings, execution: &str, program: &str) -> Result<(
     let cause = format!("'{program}' is not among the programs that {PROGRAMS} allows");
     let error = StepError::new(ErrorClass::Permission, cause);
     if !Path::new(program).is_absolute() {
-        return Err(error.hint("Write the program's absolute path in the definition, then run again."));
+        return Err(error.hint_of_new_execution("Write the program's absolute path in the definition, then run again."));
     }
     Err(error.hint(format!("To allow it:   {} flow resume {execution}", settings.allowing_programs([program]))))
 }
@@ -202,6 +202,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::os::unix::process::ExitStatusExt;
+
+    use engine::step::StepRemedy;
 
     use super::*;
 
@@ -245,5 +247,8 @@ mod tests {
         assert_eq!(hint(&none, "/bin/date"), "To allow it:   FLOW_PROGRAMS=/bin/date flow resume e-1");
         assert!(hint(&settings, "/a b").contains("FLOW_PROGRAMS='/bin/sh:relative:/a b' flow resume e-1"));
         assert!(hint(&none, "date").contains("absolute path"));
+        let remedy = |program: &str| allowed(&none, "e-1", program).unwrap_err().remedy;
+        assert_eq!(remedy("date"), Some(StepRemedy::NewExecution), "the definition is pinned");
+        assert_eq!(remedy("/bin/date"), Some(StepRemedy::Resume));
     }
 }

@@ -38,7 +38,6 @@ const SNAPSHOT: &str = "AWS::RDS::DBSnapshot";
 /// The database, its subnet group, its final snapshots, and the default groups that RDS assigns to it.
 const DATABASES: Scope = Scope {
     id: "Databases",
-    order: 6,
     resources: |restriction| {
         let deployment = &restriction.deployment;
         let named = [

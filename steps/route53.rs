@@ -28,7 +28,6 @@ const RESOURCE_TYPE: &str = "AWS::Route53::RecordSet";
 /// The records of every hosted zone.
 const RECORDS: Scope = Scope {
     id: "Records",
-    order: 13,
     resources: |restriction| vec![format!("arn:{}:route53:::hostedzone/*", restriction.partition)],
     condition: none,
 };

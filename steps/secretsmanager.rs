@@ -19,7 +19,7 @@ pub(crate) use login::{Login, read_password};
 
 use crate::{
     Environment, Nothing,
-    failure::{code_of, failure, is_already_there, is_missing, name_taken},
+    failure::{already_exists, code_of, failure, is_missing, name_taken},
     found_tags,
     outcome::{deleted, gone_already},
     plan::{Bill, PlannedChange, Price, Prices},
@@ -34,7 +34,6 @@ const RESOURCE_TYPE: &str = "AWS::SecretsManager::Secret";
 /// The secrets of a deployment.
 const SECRETS: Scope = Scope {
     id: "Secrets",
-    order: 4,
     resources: |restriction| vec![restriction.arn("secretsmanager", &format!("secret:{}/*", restriction.deployment))],
     condition: none,
 };
@@ -207,7 +206,7 @@ async fn create(
         .await;
     match created {
         Ok(secret) => Ok(answered(secret.arn.unwrap_or_default(), name, ChangeAction::Created)),
-        Err(error) if is_already_there(&error) => match find(environment, deployment, name).await? {
+        Err(error) if already_exists(&error) => match find(environment, deployment, name).await? {
             Some(secret) => {
                 let change = secret.tags.change(context, &secret.arn);
                 Ok(answered(secret.arn, name, change))
@@ -217,6 +216,8 @@ async fn create(
         Err(error) => {
             let being_deleted = code_of(&error) == Some("InvalidRequestException");
             let mut failure = failure("secretsmanager:CreateSecret", error);
+            // Only the message says so: the code is that of every request that the secret's state forbids (Secrets Manager API Reference,
+            // "CreateSecret").
             if being_deleted && failure.cause.contains("scheduled for deletion") {
                 // A deletion without recovery takes some seconds. If the name stays taken, the retries end.
                 failure.class = ErrorClass::Busy;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// An AWS service whose resources belong to deployments. Each service implements it in its own module. What stays outside that module:
-/// its fields in [`CheckNames`], [`CheckChanges`] and [`Found`], and the order of its statements in the policy.
+/// its fields in [`CheckNames`], [`CheckChanges`] and [`Found`].
 #[async_trait]
 pub(crate) trait Service: Sync {
     /// The service in the names of its steps, such as `sns` in `flow:sns:createTopic`.
@@ -161,76 +161,61 @@ pub(crate) struct CheckNames {
     pub(crate) alarm_names: Vec<String>,
 }
 
-/// Everything of a deployment, in the order in which it can be deleted.
-#[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Found {
-    pub(crate) alarm_names: Vec<String>,
-    pub(crate) topic_arns: Vec<String>,
-    pub(crate) services: Vec<FoundService>,
-    pub(crate) records: Vec<FoundRecord>,
-    pub(crate) listener_arns: Vec<String>,
-    pub(crate) load_balancer_arns: Vec<String>,
-    pub(crate) target_group_arns: Vec<String>,
-    pub(crate) task_definition_arns: Vec<String>,
-    pub(crate) cluster_arns: Vec<String>,
-    pub(crate) log_group_names: Vec<String>,
-    pub(crate) roles: Vec<FoundRole>,
-    pub(crate) secret_arns: Vec<String>,
-    pub(crate) databases: Vec<FoundDatabase>,
-    pub(crate) database_subnet_group_names: Vec<String>,
-    pub(crate) instance_ids: Vec<String>,
-    pub(crate) key_pair_ids: Vec<String>,
-    /// Those whose rules refer to others come first.
-    pub(crate) security_groups: Vec<FoundSecurityGroup>,
-    pub(crate) route_tables: Vec<FoundRouteTable>,
-    pub(crate) internet_gateways: Vec<FoundInternetGateway>,
-    pub(crate) subnet_ids: Vec<String>,
-    pub(crate) vpc_ids: Vec<String>,
-    pub(crate) certificate_arns: Vec<String>,
-    /// How many there are of all these together.
-    pub(crate) total: usize,
-    /// What is not deleted, each with the reason.
-    pub(crate) stays: Vec<String>,
-    /// What Elastic Load Balancing found for Route 53.
-    #[serde(skip)]
-    pub(crate) balancers: Vec<Balancer>,
-    /// What Certificate Manager found for Route 53.
-    #[serde(skip)]
-    pub(crate) certificate_names: CertificateNames,
+/// Declares [`Found`] with one list for each kind of resource, all of which are counted.
+macro_rules! found {
+    ($($(#[$attribute:meta])* $kind:ident: $resource:ty,)+) => {
+        /// Everything of a deployment, in the order in which it can be deleted.
+        #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
+        #[serde(rename_all = "camelCase")]
+        pub(crate) struct Found {
+            $($(#[$attribute])* pub(crate) $kind: Vec<$resource>,)+
+            /// How many there are of all these together.
+            pub(crate) total: usize,
+            /// What is not deleted, each with the reason.
+            pub(crate) stays: Vec<String>,
+            /// What Elastic Load Balancing found for Route 53.
+            #[serde(skip)]
+            pub(crate) balancers: Vec<Balancer>,
+            /// What Certificate Manager found for Route 53.
+            #[serde(skip)]
+            pub(crate) certificate_names: CertificateNames,
+        }
+
+        impl Found {
+            /// The number of all resources.
+            pub(crate) fn count(&self) -> usize {
+                [$(self.$kind.len()),+].into_iter().sum()
+            }
+        }
+    };
 }
 
-impl Found {
-    /// The number of all resources.
-    pub(crate) fn count(&self) -> usize {
-        [
-            self.alarm_names.len(),
-            self.topic_arns.len(),
-            self.services.len(),
-            self.records.len(),
-            self.listener_arns.len(),
-            self.load_balancer_arns.len(),
-            self.target_group_arns.len(),
-            self.task_definition_arns.len(),
-            self.cluster_arns.len(),
-            self.log_group_names.len(),
-            self.roles.len(),
-            self.secret_arns.len(),
-            self.databases.len(),
-            self.database_subnet_group_names.len(),
-            self.instance_ids.len(),
-            self.key_pair_ids.len(),
-            self.security_groups.len(),
-            self.route_tables.len(),
-            self.internet_gateways.len(),
-            self.subnet_ids.len(),
-            self.vpc_ids.len(),
-            self.certificate_arns.len(),
-        ]
-        .into_iter()
-        .sum()
-    }
+found! {
+    alarm_names: String,
+    topic_arns: String,
+    services: FoundService,
+    records: FoundRecord,
+    listener_arns: String,
+    load_balancer_arns: String,
+    target_group_arns: String,
+    task_definition_arns: String,
+    cluster_arns: String,
+    log_group_names: String,
+    roles: FoundRole,
+    secret_arns: String,
+    databases: FoundDatabase,
+    database_subnet_group_names: String,
+    instance_ids: String,
+    key_pair_ids: String,
+    /// Those whose rules refer to others come first.
+    security_groups: FoundSecurityGroup,
+    route_tables: FoundRouteTable,
+    internet_gateways: FoundInternetGateway,
+    subnet_ids: String,
+    vpc_ids: String,
+    certificate_arns: String,
 }
+
 /// The IAM actions of a step that asks every service: those that `of` selects of each.
 pub(crate) fn actions_of(of: impl Fn(&dyn Service) -> &'static [&'static str]) -> Vec<&'static str> {
     SERVICES.iter().flat_map(|service| of(*service)).copied().collect()
@@ -253,6 +238,13 @@ mod tests {
             let prefix = format!("{}:", service.name());
             assert!(!names.is_empty() && names.iter().all(|name| name.starts_with(&prefix)), "{prefix} {names:?}");
         }
+    }
+
+    #[test]
+    fn everything_found_is_counted_but_not_what_stays() {
+        let texts = |count: usize| vec![String::new(); count];
+        let found = Found { alarm_names: texts(1), certificate_arns: texts(2), stays: texts(4), ..Found::default() };
+        assert_eq!(found.count(), 3);
     }
 
     #[test]

@@ -30,7 +30,6 @@ const DELETED: &str = "Deleted";
 /// The topic of alarms.
 const TOPICS: Scope = Scope {
     id: "Topics",
-    order: 9,
     resources: |restriction| vec![restriction.arn("sns", &format!("{}-alarms", restriction.deployment))],
     condition: none,
 };

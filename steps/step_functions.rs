@@ -48,6 +48,15 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long GetActivityTask may take. It answers after 60 s at the latest (API Reference), and AWS asks clients to wait for 65.
 const POLL_TIMEOUT: Duration = Duration::from_secs(75);
 
+/// A resource in a list of the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedArn {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+}
+
 /// The endpoint of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
@@ -130,7 +139,7 @@ impl StepFunctions {
         let has_no_code = error.code().is_none();
         let is_page = matches!(error, SdkError::ServiceError(_) | SdkError::ResponseError(_)) && has_no_code;
         let mut failure = failure(action, error);
-        // A page of a proxy says nothing about the service to which it forwards, whatever its status is.
+        // A page of a proxy is no answer of the service to which it forwards, whatever its status is.
         if is_page && failure.class != ErrorClass::Throttled {
             failure.class = ErrorClass::Unknown;
             failure.hint = None;
@@ -160,16 +169,16 @@ impl StepFunctions {
         self.header.is_seen.load(Ordering::Relaxed)
     }
 
-    /// The name and ARN of every activity.
+    /// Every activity.
     ///
     /// # Errors
     /// The API's.
-    pub async fn activities(&self) -> Result<Vec<(String, String)>, StepError> {
+    pub async fn activities(&self) -> Result<Vec<NamedArn>, StepError> {
         let mut pages = self.client.list_activities().into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| self.failed("states:ListActivities", error))?;
-            found.push((item.name, item.activity_arn));
+            found.push(NamedArn { name: item.name, arn: item.activity_arn });
         }
         Ok(found)
     }

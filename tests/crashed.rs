@@ -129,7 +129,7 @@ impl Random {
 }
 
 #[test]
-fn two_hundred_executions_outlive_kill_after_kill_and_each_effect_is_there_once() {
+fn two_hundred_executions_outlive_kill_after_kill_and_each_effect_occurs_once() {
     let whole = std::env::var_os("FLOW_TEST_CRASHES").is_some();
     let (executions, kills) = if whole { (200, 120) } else { (60, 12) };
     let home = Home::plain();

@@ -162,8 +162,10 @@ fn a_template_is_printed_without_a_call() {
     std::fs::write(&file, "StartAt: A\nStates:\n  A: {Type: Wait, Seconds: ${Pause}, End: true}\n").unwrap();
     let arguments = ["deploy", file.to_str().unwrap(), "--template", "terraform", "--substitute", "Pause=5"];
     assert!(home.succeed(&arguments).contains("\\\"Seconds\\\":5"));
-    // A template has no log: the option would be ignored.
-    home.exits(&[&arguments[..], &["--log-level", "all"]].concat(), 2);
+    let logged = |more: &[&str]| home.succeed(&[&arguments[..], more].concat());
+    let given = ["--role-arn", ROLE];
+    assert!(logged(&[]).contains("\"ERROR\"") && logged(&given).contains("\"OFF\""), "the defaults of a deployment");
+    assert!(logged(&["--log-level", "all"]).contains("\"ALL\""));
     let odd = home.definition("odd name", &json!({ "StartAt": "A", "States": { "A": { "Type": "Succeed" } } }));
     let printed = home.succeed(&["deploy", &odd, "--template", "terraform"]);
     assert!(printed.contains("\"odd-name\""), "flow run searches it under this name: {printed}");
@@ -354,4 +356,12 @@ fn the_role_and_the_log_group_are_made_once_and_removed() {
     assert_eq!(described["loggingConfiguration"]["level"], "ALL");
     assert_eq!(deploy(&["--remove"]), "removed");
     assert_eq!(found(), json!([[], [], []]));
+    // The linter knows the properties and values of each resource.
+    let template = home.succeed(&["deploy", &file, "--template", "cloudformation", "--log-level", "all"]);
+    let path = home.path().join("template.json");
+    std::fs::write(&path, template).unwrap();
+    let script = format!(
+        "from pathlib import Path\nfrom cfnlint.api import lint_file\nprint([str(m) for m in lint_file(Path({path:?}))])"
+    );
+    assert_eq!(world.python(&script).trim(), "[]");
 }

@@ -239,7 +239,7 @@ fn the_upgrade_page_has_the_formats_that_the_store_reads() {
 }
 
 #[test]
-fn the_changelog_has_this_version_and_the_licences_are_there() {
+fn the_changelog_has_this_version_and_the_licences_exist() {
     let changelog = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
     let version = env!("CARGO_PKG_VERSION");
     assert!(changelog.contains(&format!("\n## {version}")), "CHANGELOG.md has no section for {version}");

@@ -35,7 +35,7 @@ const EXPRESSIONS: [(&str, &str); 12] = [
 ];
 
 #[test]
-fn an_expression_that_asks_for_all_there_is_fails_its_execution_and_nothing_else() {
+fn an_expression_that_asks_for_everything_fails_its_execution_and_nothing_else() {
     let home = Home::plain();
     let server = Server::start(&home);
     let sleeper = written(&home, "sleeper", &json!({ "Type": "Wait", "Seconds": 3600, "End": true }));

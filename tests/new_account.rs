@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    bad_days::{SPEED, run},
+    rehearsed_faults::{SPEED, run},
     support::{Home, text},
 };
 

@@ -121,7 +121,7 @@ fn an_execution_whose_world_has_ended_is_not_resumed_in_another() {
 }
 
 #[test]
-fn a_map_reads_from_s3_and_its_results_are_all_there() {
+fn a_map_reads_from_s3_and_all_its_results_are_written() {
     let home = Home::for_rehearsal();
     let world = home.world();
     let client = r#"

@@ -209,6 +209,7 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
         let exit = if shown[0] == "resume" { 75 } else { 0 };
         shows_the_question(&there, "asking-1", &there.at_server(shown, exit));
     }
+    a_watch_shows_the_question(&there);
     refuses_a_signal(&there);
     answers_as_a_person(&there);
     answers_without_a_question(&there);
@@ -236,6 +237,27 @@ fn shows_the_question(there: &Elsewhere, id: &str, printed: &str) {
     }
     assert!(!printed.contains("flow signal") && !printed.contains("After the answer"), "{printed}");
     assert!(printed.matches("Nothing is lost").count() <= 1, "{printed}");
+}
+
+/// A watch without a terminal shows the question when it begins to wait for the answer.
+fn a_watch_shows_the_question(there: &Elsewhere) {
+    let endpoint = there.server.endpoint.as_str();
+    let options = ["--engine", "sfn", "--endpoint", endpoint, "--region", "us-east-1"];
+    let mut watching = there.person.spawn(&[&["resume", "asking-3"][..], &options].concat());
+    let command = "flow approve asking-3 Ask --choice today --set ticket=…";
+    let lines = BufReader::new(watching.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut shown = Vec::new();
+    // The line after 10 s only says that somebody is needed.
+    for line in lines.take_while(|line| !line.contains(" Still ")) {
+        shown.push(line);
+        if shown.last().is_some_and(|line| line.contains(command)) {
+            break;
+        }
+    }
+    send("-TERM", watching.id());
+    watching.wait().unwrap();
+    let shown = shown.join("\n");
+    assert!(shown.contains("Which day?") && shown.contains(command), "{shown}");
 }
 
 /// A signal answers no approval, and its comment is not dropped. An answer to an execution that has ended says so.

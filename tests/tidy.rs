@@ -2,6 +2,7 @@
 
 mod modules;
 mod promises;
+mod purity;
 mod words;
 
 use std::{
@@ -118,62 +119,28 @@ fn no_function_outgrows_a_screen() {
     report(&problems);
 }
 
+/// The crates of others that only some rooms may use, with these rooms and the reason. Which room uses which is in ARCHITECTURE.md. The
+/// end-to-end tests may use all.
+const CRATES_OF_OTHERS: &[(&[&str], &[&str], &str)] = &[
+    (&["aws_sdk", "aws_config::"], &["steps"], "AWS is called by steps"),
+    (&["sled::"], &["engine/store"], "the store hides its index"),
+    (&["clap::"], &["cli"], "the other crates have no command line"),
+    (&["axum::"], &["cli/wire"], "only the wire serves HTTP"),
+    (&["tokio::"], &["api", "bench", "cli", "engine", "rehearsal", "steps"], "the compiler and the workflows are pure"),
+];
+
 #[test]
-fn arrows_point_one_way() {
-    // (room, names that it must not use, reason)
-    let rules: &[(&str, &[&str], &str)] = &[
-        (
-            "engine",
-            &["api::", "steps::", "workflows::", "rehearsal::", "cli::", "aws_sdk", "aws_config", "clap::", "axum::"],
-            "the engine uses no other crate of flow",
-        ),
-        (
-            "api",
-            &["steps::", "workflows::", "rehearsal::", "cli::", "aws_sdk", "sled::", "clap::", "axum::"],
-            "the API knows only the engine; transport is the caller's",
-        ),
-        (
-            "bench",
-            &["api::", "steps::", "workflows::", "rehearsal::", "cli::", "aws_sdk", "sled::", "clap::", "axum::"],
-            "workloads know only the engine",
-        ),
-        (
-            "deploy",
-            &[
-                "api::",
-                "steps::",
-                "workflows::",
-                "rehearsal::",
-                "cli::",
-                "aws_sdk",
-                "sled::",
-                "clap::",
-                "axum::",
-                "tokio::",
-            ],
-            "the compiler is pure and knows only the engine",
-        ),
-        ("steps", &["workflows::", "rehearsal::", "cli::", "sled::", "clap::", "axum::"], "steps know only the engine"),
-        ("workflows", &["rehearsal::", "cli::", "aws_sdk", "sled::", "clap::", "axum::"], "workflows are data"),
-        (
-            "rehearsal",
-            &["engine::", "steps::", "workflows::", "cli::", "aws_sdk", "sled::", "clap::"],
-            "the world of a rehearsal uses no other crate of flow",
-        ),
-        ("cli", &["aws_sdk", "aws_config::", "sled::"], "AWS only below steps, sled only in the store"),
-    ];
+fn the_crates_of_others_stay_in_their_rooms() {
     let mut problems = Vec::new();
-    for (path, text) in sources() {
-        for (folder, forbidden, why) in rules.iter().filter(|(folder, ..)| path.starts_with(folder)) {
+    for (path, text) in sources().iter().filter(|(path, _)| !path.starts_with("tests")) {
+        let elsewhere = |rooms: &[&str]| !rooms.iter().any(|room| path.starts_with(room));
+        for (words, rooms, why) in CRATES_OF_OTHERS.iter().filter(|(_, rooms, _)| elsewhere(rooms)) {
             for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-                for word in forbidden.iter().filter(|word| names(line, word)) {
-                    problems.push(format!("{}:{}: {folder} must not name {word} ({why})", path.display(), number + 1));
+                for word in words.iter().filter(|word| names(line, word)) {
+                    let (place, rooms) = (format!("{}:{}", path.display(), number + 1), rooms.join(", "));
+                    problems.push(format!("{place}: only {rooms} may use {word} ({why})"));
                 }
             }
-        }
-        let sled_outside = path.starts_with("engine") && !path.starts_with("engine/store") && text.contains("sled::");
-        if sled_outside {
-            problems.push(format!("{}: sled only in engine/store", path.display()));
         }
     }
     report(&problems);
@@ -319,53 +286,17 @@ fn only_tests_import_everything_from_their_parent() {
     report(&files.map(|file| format!("{}: use super::*: name what it uses", file.display())).collect::<Vec<_>>());
 }
 
-/// The lines of the static items of a file, also of those in functions.
-#[derive(Default)]
-struct Statics(Vec<usize>);
-
-impl<'ast> Visit<'ast> for Statics {
-    fn visit_item_static(&mut self, item: &'ast syn::ItemStatic) {
-        self.0.push(item.span().start().line);
-    }
-}
-
 #[test]
 fn the_machine_and_the_query_languages_stay_pure() {
-    let is_pure = |path: &Path| {
-        let for_tests = path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "recordings.rs");
-        (path.starts_with("engine/machine") || path.starts_with("engine/query")) && !for_tests
-    };
-    let mut problems = Vec::new();
-    for (path, text) in sources().iter().filter(|(path, _)| is_pure(path)) {
-        let mut statics = Statics::default();
-        statics.visit_file(&syn::parse_file(text).unwrap());
-        for line in statics.0 {
-            problems
-                .push(format!("{}:{line}: a static outlives an execution: keep it in the execution", path.display()));
-        }
-        for word in [
-            "Instant::",
-            "SystemTime",
-            "Timestamp::now",
-            "tokio::",
-            "async fn",
-            "rand::",
-            "std::env",
-            "std::fs",
-            "std::net",
-            "std::process",
-            "std::thread",
-            "thread_local",
-        ] {
-            if text.lines().any(|line| names(line, word)) {
-                problems.push(format!(
-                    "{}: {word}: hand it in, as data (a Moment, an Input) or with the Evaluator",
-                    path.display()
-                ));
-            }
-        }
-    }
-    report(&problems);
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+    let crates = purity::dependencies(&std::fs::read_to_string(root.join("engine/Cargo.toml")).unwrap());
+    let sources = sources();
+    let pure: Vec<_> = sources.iter().filter(|(path, _)| purity::is_pure(path)).collect();
+    assert!(crates.len() > 20 && pure.len() > 60, "{crates:?}, {} files", pure.len());
+    let problems = pure.iter().flat_map(|(path, text)| {
+        purity::impurities(text, &crates).into_iter().map(move |problem| format!("{}: {problem}", path.display()))
+    });
+    report(&problems.collect::<Vec<_>>());
 }
 
 #[test]

@@ -144,7 +144,7 @@ fn syntax_problem(error: &serde_saphyr::Error, text: &str) -> SyntaxProblem {
     SyntaxProblem { message: format!("line {line} column {column}: {reason}"), position: Some((line, column)) }
 }
 
-/// The position of a problem. For a tab in the indentation the parser may report the line above.
+/// The position of a problem. For a tab in the indentation the parser may report the line above; only its text says that it is a tab.
 fn tab_position(message: &str, (line, column): (usize, usize), text: &str) -> (usize, usize) {
     if !message.contains("tab") {
         return (line, column);

@@ -64,12 +64,12 @@ impl fmt::Display for LostPart {
         match &self.kind {
             LostKind::RepeatedKey { key, first: (line, column), second } if *line == second.0 => write!(
                 f,
-                "the key '{key}' is there twice, in line {line} at column {column} and at column {}; remove or rename one",
+                "the key '{key}' occurs twice, in line {line} at column {column} and at column {}; remove or rename one",
                 second.1
             ),
             LostKind::RepeatedKey { key, first, second } => write!(
                 f,
-                "the key '{key}' is there twice, in line {} and in line {}; remove or rename one",
+                "the key '{key}' occurs twice, in line {} and in line {}; remove or rename one",
                 first.0, second.0
             ),
             LostKind::Tag { tag, line } if OF_TEMPLATES.iter().any(|name| tag.strip_prefix('!') == Some(*name)) => {
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(repeated("a: {b: 1}\nb: {a: 1, c: a}\n"), []);
         assert_eq!(repeated("{\n\t\"a\": 1,\n\t\"a\": 2\n}"), [("/a".to_owned(), [2, 3])], "with tabs");
         let one_line = lost_parts("{\"n\":1,\"n\":2}");
-        let text = "the key 'n' is there twice, in line 1 at column 2 and at column 8; remove or rename one";
+        let text = "the key 'n' occurs twice, in line 1 at column 2 and at column 8; remove or rename one";
         assert_eq!(one_line.iter().map(ToString::to_string).collect::<Vec<_>>(), [text]);
         assert_eq!(repeated("{"), [], "a parse error is another problem");
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::Ipv4Addr, str::FromStr};
 
-/// An IPv4 range in CIDR notation whose address is its first.
+/// An IPv4 range in CIDR notation. The address in the notation is the first of the range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cidr {
     first: u32,

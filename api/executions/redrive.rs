@@ -50,7 +50,7 @@ impl Api {
             if header.status == ExecutionStatus::Running {
                 self.runner.resume_from(id, environment, from).await?;
             } else {
-                self.redrive(&name, None, (environment, from), refusal_by_status).await?;
+                self.redrive(&name, None, environment, from, refusal_by_status).await?;
             }
             return Ok(None);
         }
@@ -62,7 +62,7 @@ impl Api {
             let redriven = is_redriven(header).then(|| "Execution has been redriven already".to_owned());
             refusal_by_status(header, now_ms).or(redriven)
         };
-        match self.redrive(&name, None, (environment.clone(), from), refusal).await {
+        match self.redrive(&name, None, environment.clone(), from, refusal).await {
             Err(fault) if fault.kind == "ExecutionNotRedrivable" => {
                 let (header, _) = self.header(id)?;
                 match header.status {
@@ -85,7 +85,7 @@ impl Api {
 
     pub(crate) async fn redrive_execution(&self, request: RedriveRequest) -> Answer {
         let id = arn::standard_execution(&request.execution_arn)?;
-        let redriven_ms = self.redrive(&id, request.client_token, (None, Vec::new()), refusal).await?;
+        let redriven_ms = self.redrive(&id, request.client_token, None, Vec::new(), refusal).await?;
         Ok(json!({ "redriveDate": seconds(redriven_ms) }))
     }
 
@@ -94,7 +94,8 @@ impl Api {
         &self,
         id: &str,
         client_token: Option<String>,
-        (environment, from): (Option<Value>, Vec<Reentry>),
+        environment: Option<Value>,
+        from: Vec<Reentry>,
         refusal: impl FnOnce(&ExecutionHeader, u64) -> Option<String>,
     ) -> Result<u64, Fault> {
         let _starting = self.starting.lock(id).await;

@@ -66,7 +66,7 @@ impl<'d> Reachability<'d> {
                 self.reachable.insert(row.state.to_string());
                 self.leave(&row.state);
             }
-            // The frames of its branches say what they execute.
+            // The frames of its branches have the states that they execute.
             FrameState::Waiting { .. } | FrameState::Parallel { .. } => self.leave(&row.state),
             FrameState::Map { items, next, .. } => {
                 if *next < items.len() as u64 {
@@ -78,8 +78,8 @@ impl<'d> Reachability<'d> {
         false
     }
 
-    /// As [`Reachability::add`], for what a frame can execute in the branch or iteration with a path, which is that of the frame or is
-    /// inside it.
+    /// Like [`Reachability::add`], for the states that a frame can execute in one branch or iteration. `path` is the path of the frame, or
+    /// of a branch or iteration inside it.
     fn add_towards(&mut self, row: &FrameRow, path: &str) -> bool {
         let rest = rest_below(&row.path, path).unwrap_or_default();
         let index = index_in(rest, &row.state).filter(|_| !rest.is_empty());
@@ -134,7 +134,7 @@ impl<'d> Reachability<'d> {
 
 /// The names of the first states of the machines inside a state.
 fn inside(state: &Value) -> impl Iterator<Item = &str> {
-    machines_inside(state).into_iter().filter_map(|(machine, _)| machine["StartAt"].as_str())
+    machines_inside(state).into_iter().filter_map(|inner| inner.json["StartAt"].as_str())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{Api, ENVIRONMENT_UNREACHABLE, Fault};
 
 /// How long an operation waits for the verification. Clients end a call that takes longer. They call [`super::VerifyEnvironment`] first,
-/// which has no such limit and whose result the host remembers.
+/// which has no such limit and whose result the host caches.
 const VERIFICATION_MAX: Duration = Duration::from_secs(5);
 
 /// What an operation is about to do with an execution of the store.
@@ -34,8 +34,8 @@ impl Api {
 
     async fn verify_execution(&self, id: &str, intent: Intent<'_>) -> Result<(), Fault> {
         let Some(header) = self.runner.store().summary(id)? else { return Ok(()) };
-        // A runner that is idle refuses to drive anything.
-        if self.runner.is_idle()
+        // Without a runner, nothing is driven.
+        if !self.runner.has_runner()
             || makes_no_calls(&header, intent)
             || (stays_driven(&header, intent) && self.drives(id).await)
         {

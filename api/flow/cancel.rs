@@ -19,8 +19,8 @@ pub struct CancelExecutionRequest {
     /// The cause in the history, for people.
     pub cause: String,
     /// Whether to wait for the calls in flight. No new calls are made.
-    #[serde(default)]
-    pub when_idle: bool,
+    #[serde(rename = "whenIdle", default)]
+    pub after_calls: bool,
 }
 
 /// The response of [`CancelExecution`].
@@ -76,11 +76,11 @@ impl Operation for CancelExecution {
         let in_flight = calls_in_flight(&api.runner.store().frames(&header.id)?);
         // A call of a process that has ended will not answer: waiting for it is useless.
         let is_driven = !api.runner.driven(vec![header.id.clone()]).await.is_empty();
-        if !request.when_idle || !is_driven {
+        if !request.after_calls || !is_driven {
             api.runner.cancel(&header.id, &request.error, &request.cause).await?;
             return Ok(CancelExecutionResponse { ended_before: None, in_flight, waits: false });
         }
-        api.runner.cancel_when_idle(&header.id, &request.error, &request.cause).await?;
+        api.runner.cancel_after_calls(&header.id, &request.error, &request.cause).await?;
         let waits = api.header_of(&header.id)?.status == ExecutionStatus::Running;
         Ok(CancelExecutionResponse { ended_before: None, in_flight, waits })
     }

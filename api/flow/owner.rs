@@ -17,6 +17,6 @@ impl Operation for DescribeOwner {
     type Response = OwnerDescription;
 
     async fn answer(api: &Api, _request: DescribeOwnerRequest) -> Result<OwnerDescription, Fault> {
-        Ok(OwnerDescription { only_reads: api.runner.is_idle(), ..api.options.host.owner() })
+        Ok(OwnerDescription { only_reads: !api.runner.has_runner(), ..api.options.host.owner() })
     }
 }

@@ -84,13 +84,13 @@ impl Pruning {
         self.finished = old.is_empty();
         self.executions += match self.request.plan || old.is_empty() {
             true => old.len(),
-            false => self.runner.forget(old, |id| documents_of(id).to_vec()).await?,
+            false => self.runner.delete_ended(old, |id| documents_of(id).to_vec()).await?,
         };
         Ok(PruneResponse { executions: self.executions })
     }
 }
 
-/// Iterates over the ended executions of every workflow, read from the list index: executions that ended later are not
+/// Iterates over the ended executions of every workflow, read from the list records: executions that ended later are not
 /// read.
 struct Lists {
     /// The workflow and the status of each list that remains.

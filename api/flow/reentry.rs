@@ -16,8 +16,8 @@ use crate::{Api, Fault, Operation, STATE_DOES_NOT_EXIST, view::StepChange};
 /// The most paths that a fault proposes.
 const PATHS_MAX: usize = 3;
 
-/// Finds what an execution recorded when it entered a state, so that this or another execution can enter it again.
-/// Changes nothing.
+/// Returns what an execution recorded when it entered a state: with it, this or another execution can enter the state again. Changes
+/// nothing.
 pub struct PlanReentry;
 
 /// A request of [`PlanReentry`].
@@ -103,12 +103,15 @@ fn plan(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: &str) -> 
         }
     };
     let state_path = path_of(entered);
-    let refused = |reason: String| Fault::validation(format!("'{state_path}' cannot be entered on its own: {reason}"));
-    let steps = reentry_path(machine, &entered.frame, &entered.name).map_err(refused)?;
+    let refused = |reason: &dyn std::fmt::Display| {
+        Fault::validation(format!("'{state_path}' cannot be entered on its own: {reason}"))
+    };
+    let steps = reentry_path(machine, &entered.frame, &entered.name).map_err(|error| refused(&error))?;
     let mut path = Vec::with_capacity(steps.len());
     for (frame, name) in steps {
         let at = journal::state_path(&frame, &name);
-        let level = recorded.entered(&at).ok_or_else(|| refused(format!("the entering of '{at}' is not recorded")))?;
+        let not_recorded = || refused(&format_args!("the entering of '{at}' is not recorded"));
+        let level = recorded.entered(&at).ok_or_else(not_recorded)?;
         let (input, variables) = (level.input.clone(), level.variables.clone());
         path.push(Reentry { state: name, input, variables });
     }

@@ -34,8 +34,8 @@ pub(crate) fn received_key(id: &str) -> String {
 }
 
 impl Api {
-    /// Records that the parent of a nested execution, which waits for it, has received its end: the parent reports what follows from it, so
-    /// that `flow resume --all` does not report the nested one too.
+    /// Records that the parent of a nested execution has received its end. `flow resume --all` then does not report the end: the parent
+    /// reports its consequence.
     pub(crate) async fn note_received(&self, id: &str) -> Result<(), Fault> {
         let header = self.header_of(id)?;
         // A success is reported only where the execution is tracked.

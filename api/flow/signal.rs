@@ -217,7 +217,7 @@ impl Api {
     /// The resources of the states of that name or path in the pinned definition.
     fn resources_of(&self, id: &str, state: &str) -> Result<Vec<String>, Fault> {
         let (_, definition) = self.runner.store().definition(id)?.unwrap_or_default();
-        // The last part of a path is the state's name. Earlier parts may contain an index, as in `Both[1]/Ask`.
+        // The last segment of a path is the state's name. Earlier segments may contain an index, as in `Both[1]/Ask`.
         let name = state.rsplit('/').next().unwrap_or(state);
         let named = |wanted: &str| {
             let mut found = Vec::new();

@@ -28,7 +28,7 @@ const LIMITS: Limits = Limits { page: 1_000, found_max: IDS_MAX, read_max: 1_000
 const READ_AGAIN_MS: u64 = 3_600_000;
 /// Without an earlier request: ends are read from this time on, until now.
 const FIRST_READ_MS: u64 = 7 * 24 * 3_600_000;
-/// The ends that are reported although nobody saw the execution unfinished. Who aborts an execution knows of its end.
+/// The ends that are reported although no request found the execution unfinished. ABORTED is not: the response to the cancel reports it.
 const REPORTED_ENDS: [ExecutionStatus; 3] =
     [ExecutionStatus::Succeeded, ExecutionStatus::Failed, ExecutionStatus::TimedOut];
 

@@ -26,8 +26,8 @@ impl Answered {
 }
 
 impl Api {
-    /// The fault of an answer to an execution of which no Task with that name or path waits, or no Task at all without a name.
-    /// `otherwise` is its message if the execution has not ended, the state's call is not running and nobody has answered it.
+    /// The fault of an answer that no Task waits for. `state` is the name or path of the Task in the request. `otherwise` is the message if
+    /// the execution has not ended, the Task has not timed out, its call does not run, and it has no answer yet.
     pub(super) async fn unanswerable(&self, id: &str, state: Option<&str>, otherwise: String) -> Result<Fault, Fault> {
         let header = self.header_of(id)?;
         if let Some(fault) = self.ended(&header, state)? {

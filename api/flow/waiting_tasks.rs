@@ -5,17 +5,15 @@ use std::collections::HashSet;
 use engine::{
     asl::each_state,
     machine::{FrameRow, FrameState},
+    step::waits_for_token,
 };
 
 use super::unanswerable::is_called;
 use crate::{Api, Fault};
 
-/// The end of the resource of a Task that waits for its task token.
-const TOKEN_PATTERN: &str = ".waitForTaskToken";
-
 impl Api {
     /// The frames of the Tasks that wait for an answer: the Task is parked, its last poll returned that it waits, or its call in flight
-    /// has passed its task token on. The result of the last poll counts also while the next poll is in flight or after its process
+    /// has passed the task token to somebody. The result of the last poll counts also while the next poll is in flight or after its process
     /// died.
     pub(super) fn waiting_tasks(&self, id: &str) -> Result<Vec<FrameRow>, Fault> {
         let mut rows = self.runner.store().frames(id)?;
@@ -36,7 +34,7 @@ impl Api {
         let (_, definition) = self.runner.store().definition(id)?.unwrap_or_default();
         let mut names = HashSet::new();
         each_state(&definition, &mut |state| {
-            if state.json["Resource"].as_str().is_some_and(|resource| resource.ends_with(TOKEN_PATTERN)) {
+            if state.json["Resource"].as_str().is_some_and(waits_for_token) {
                 names.insert(state.name.to_owned());
             }
         });

@@ -38,29 +38,16 @@ pub(super) fn event_fields(details: &Details, started: &StartedExecution, event:
         Details::ExecutionRedriven { redrive_count } => {
             plain("ExecutionRedriven", fields([("redriveCount", json!(redrive_count))]))
         }
-        Details::EvaluationFailed(failed) => {
-            let EvaluationFailedEventDetails { state, location, error, cause } = &**failed;
-            let mut body = fields([("state", json!(state)), ("error", json!(error)), ("cause", json!(cause))]);
-            if !location.is_empty() {
-                body.insert("location".to_owned(), json!(location));
-            }
-            plain("EvaluationFailed", body)
-        }
+        Details::EvaluationFailed(failed) => evaluation_failed(failed),
         Details::StateEntered { state_type, name, input } => {
             let body = with_name(name, data("input", input));
             (format!("{}StateEntered", state_type.name()), "stateEntered".to_owned(), body)
         }
         Details::StateExited { state_type, name, output, assigned_variables } => {
-            let mut body = with_name(name, data("output", output));
-            if let Some(assigned_variables) = assigned_variables {
-                let texts: Map<String, Value> =
-                    assigned_variables.iter().map(|(name, value)| (name.clone(), value.to_string().into())).collect();
-                body.insert("assignedVariables".to_owned(), Value::Object(texts));
-                body.insert("assignedVariablesDetails".to_owned(), json!({ "truncated": false }));
-            }
+            let body = with_assigned(with_name(name, data("output", output)), assigned_variables.as_deref());
             (format!("{}StateExited", state_type.name()), "stateExited".to_owned(), body)
         }
-        // No `_`: the compiler asks about a new kind of event.
+        // No `_`: a new kind of event is a compile error.
         Details::ParallelStateStarted { .. }
         | Details::ParallelStateSucceeded { .. }
         | Details::ParallelStateFailed { .. }
@@ -95,6 +82,26 @@ pub(super) fn event_fields(details: &Details, started: &StartedExecution, event:
 
 /// An event's type, the prefix of its details field (empty if it has none), and its details.
 type EventBody = (String, String, Map<String, Value>);
+
+fn evaluation_failed(failed: &EvaluationFailedEventDetails) -> EventBody {
+    let EvaluationFailedEventDetails { state, location, error, cause } = failed;
+    let mut body = fields([("state", json!(state)), ("error", json!(error)), ("cause", json!(cause))]);
+    if !location.is_empty() {
+        body.insert("location".to_owned(), json!(location));
+    }
+    plain("EvaluationFailed", body)
+}
+
+/// Adds the variables that a state assigned.
+fn with_assigned(mut body: Map<String, Value>, variables: Option<&Map<String, Value>>) -> Map<String, Value> {
+    if let Some(variables) = variables {
+        let texts: Map<String, Value> =
+            variables.iter().map(|(name, value)| (name.clone(), value.to_string().into())).collect();
+        body.insert("assignedVariables".to_owned(), Value::Object(texts));
+        body.insert("assignedVariablesDetails".to_owned(), json!({ "truncated": false }));
+    }
+    body
+}
 
 /// An event of a later version.
 fn unknown() -> EventBody {

@@ -174,11 +174,8 @@ fn add_data(details: HistoryEventDetails, response: &mut Value) {
 pub(crate) fn processor<'d>(definition: &'d Value, label: &str) -> Option<&'d Value> {
     let mut found = None;
     each_state(definition, &mut |state| {
-        let json = state.json;
-        let inner = [&json["ItemProcessor"], &json["Iterator"]].into_iter().find(|inner| inner.is_object());
-        let distributed = inner.filter(|inner| inner["ProcessorConfig"]["Mode"] == "DISTRIBUTED");
-        if found.is_none() && machine::label(json["Label"].as_str(), state.name) == label {
-            found = distributed;
+        if found.is_none() && machine::label(state.json["Label"].as_str(), state.name) == label {
+            found = state.machines().iter().find(|inner| inner.is_distributed()).map(|inner| inner.json);
         }
     });
     found

@@ -18,9 +18,10 @@ const TOKEN: Member = must("taskToken", TASK_TOKEN);
 /// In the order in which AWS lists them when it refuses a value.
 const STATUSES: &[&str] = &["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
 
-type Operation = (&'static [&'static str], &'static [Member]);
+/// The operations of the same request, and its members.
+type OperationMembers = (&'static [&'static str], &'static [Member]);
 
-const OPERATIONS: &[Operation] = &[
+const OPERATIONS: &[OperationMembers] = &[
     (&["DescribeStateMachine"], &[STATE_MACHINE, may("includedData", INCLUDED_DATA)]),
     (&["DeleteStateMachine"], &[STATE_MACHINE]),
     (&["ListStateMachines", "ListActivities"], &[MAX_RESULTS, NEXT_TOKEN]),

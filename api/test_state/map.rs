@@ -1,6 +1,6 @@
 //! A Map or a Parallel under test: it begins with children that only wait, and the mock takes the place of their results.
 
-use engine::{journal::ErrorAndCause, machine::Tolerated};
+use engine::{asl::machines_inside, journal::ErrorAndCause, machine::Tolerated};
 use serde_json::{Value, json};
 
 use super::{
@@ -86,8 +86,8 @@ impl TestedState {
         }
         // Batches of one item: all items are selected before the first iteration begins.
         quiet["ItemBatcher"] = json!({ "MaxItemsPerBatch": 1 });
-        for field in ["ItemProcessor", "Iterator"] {
-            if let Some(processor) = quiet.get_mut(field) {
+        for inner in machines_inside(state) {
+            if let Some(processor) = inner.kind.find_mut(&mut quiet) {
                 processor["ProcessorConfig"] = json!({ "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" });
             }
         }
@@ -118,20 +118,15 @@ fn without(state: &Value, fields: &[&str]) -> Value {
 /// The results are not written.
 fn with_idle_children(state: &Value) -> Value {
     let idle = json!({ "StartAt": "idle", "States": { "idle": { "Type": "Wait", "Seconds": 60, "End": true } } });
-    let mut state = without(state, &["ResultWriter"]);
-    for branch in state.get_mut("Branches").and_then(Value::as_array_mut).into_iter().flatten() {
-        *branch = idle.clone();
-    }
-    for field in ["ItemProcessor", "Iterator"] {
-        if let Some(processor) = state.get_mut(field) {
-            let mut quiet = idle.clone();
-            if let Some(config) = processor.get("ProcessorConfig") {
-                quiet["ProcessorConfig"] = config.clone();
-            }
-            *processor = quiet;
+    let mut quiet = without(state, &["ResultWriter"]);
+    for inner in machines_inside(state) {
+        let Some(machine) = inner.kind.find_mut(&mut quiet) else { continue };
+        *machine = idle.clone();
+        if let Some(config) = inner.json.get("ProcessorConfig") {
+            machine["ProcessorConfig"] = config.clone();
         }
     }
-    state
+    quiet
 }
 
 fn as_task(state: &Value) -> Value {

@@ -1,5 +1,6 @@
 //! Mocked answers of calls.
 
+use engine::asl::machines_inside;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -82,11 +83,11 @@ fn fits(state: &Value, result: &Value) -> Result<(), Fault> {
             (false, _) => Err(Fault::validation("Mocked result must be an array.")),
         };
     }
-    let branches = state["Branches"].as_array().map(Vec::len).filter(|_| state["Type"] == "Parallel");
+    let branches = if state["Type"] == "Parallel" { machines_inside(state).len() } else { 0 };
     match (branches, result.as_array()) {
-        (Some(0) | None, _) => Ok(()),
-        (Some(_), None) => Err(Fault::validation("Mocked result must be an array.")),
-        (Some(branches), Some(items)) if branches != items.len() => Err(Fault::validation(
+        (0, _) => Ok(()),
+        (_, None) => Err(Fault::validation("Mocked result must be an array.")),
+        (branches, Some(items)) if branches != items.len() => Err(Fault::validation(
             "Mocked result must contain the same number of items as number of Parallel branches.",
         )),
         _ => Ok(()),

@@ -7,6 +7,7 @@ use engine::{
     journal::{EntryContent, ErrorAndCause, HistoryEventDetails, JournalEntry, Note},
     machine::{
         Execution, ExecutionHeader, ExecutionStatus, FrameState, Identity, Input, StepAnswer, Tolerated, advance,
+        cause_without_state,
     },
     query::Moment,
     runner::{NewExecution, process_evaluator},
@@ -193,10 +194,12 @@ impl TestedState {
         if header.paused {
             api.runner.cancel(&id, "", "").await?;
         }
-        api.runner.store().forget(&id)?;
+        api.runner.store().delete_execution(&id)?;
         match (header.result(), &header.failure) {
             (Some(output), _) => Ok(Mock::Result(without_metadata(Arc::unwrap_or_clone(output)))),
-            (None, Some(failure)) => Ok(Mock::Error(failure.error.clone(), plain(&failure.cause))),
+            (None, Some(failure)) => {
+                Ok(Mock::Error(failure.error.clone(), cause_without_state(&failure.cause).to_owned()))
+            }
             (None, None) => Err(Fault::validation("The call has no usable credentials")),
         }
     }
@@ -307,15 +310,7 @@ fn outcome(header: &ExecutionHeader, entries: &[JournalEntry], targets: &Targets
     outcome
 }
 
-/// A failure whose cause does not name the state.
+/// A failure whose cause does not name the state: TestState omits it.
 fn without_state(error: &str, cause: &str) -> ErrorAndCause {
-    ErrorAndCause { error: error.to_owned(), cause: plain(cause) }
-}
-
-/// Removes the state's name from a cause: TestState omits it.
-fn plain(cause: &str) -> String {
-    match cause.strip_prefix("An error occurred while executing the state ").and_then(|rest| rest.split_once("). ")) {
-        Some((_, cause)) => cause.to_owned(),
-        None => cause.to_owned(),
-    }
+    ErrorAndCause { error: error.to_owned(), cause: cause_without_state(cause).to_owned() }
 }

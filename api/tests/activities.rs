@@ -1,6 +1,6 @@
 //! A worker's answer reaches its task, and no other.
 
-use engine::runner::ManualClock;
+use engine::{runner::ManualClock, step::StepError};
 use serde_json::json;
 
 use super::*;
@@ -114,6 +114,8 @@ async fn a_task_of_an_activity_that_does_not_exist_fails_when_scheduled_and_when
         let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: false };
         let view = DescribeExecution::answer(&world.api, request).await.unwrap().view;
         assert_eq!(view.remedy(), Remedy::Resume, "once the activity is created, a resume continues");
+        let details = view.failed_state().and_then(|state| state.failure()?.details.as_ref());
+        assert!(details.is_some_and(StepError::is_missing_activity), "a code says so, and not only the cause");
     }
     let answer = json!({ "taskToken": offered["taskToken"], "output": "1" });
     world.ask("SendTaskSuccess", answer).await;

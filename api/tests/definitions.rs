@@ -7,7 +7,7 @@ async fn validated(world: &World, definition: &str, severity: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_about_the_whole_definition_has_no_location() {
+async fn what_is_about_all_of_the_definition_has_no_location() {
     let world = World::new();
     let endless = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "Next": "A" } } }).to_string();
     let diagnostic =
@@ -25,7 +25,7 @@ async fn a_repeated_key_is_reported_with_both_lines() {
     let text = "{ \"StartAt\": \"A\",\n \"States\": { \"A\": { \"Type\": \"Pass\", \"End\": true },\n \"A\": { \"Type\": \"Succeed\" } } }";
     let response = validated(&world, text, "ERROR").await;
     assert_eq!((&response["result"], &response["diagnostics"][0]["code"]), (&json!("FAIL"), &json!("DUPLICATE_KEY")));
-    assert_eq!(response["diagnostics"][0]["message"], "The key 'A' is there twice: in line 2 and in line 3");
+    assert_eq!(response["diagnostics"][0]["message"], "The key 'A' occurs twice: in line 2 and in line 3");
     let request = json!({ "name": "m", "definition": text, "roleArn": ROLE });
     assert_eq!(world.refused("CreateStateMachine", request).await.0, "InvalidDefinition");
 }

@@ -32,8 +32,8 @@ async fn metadata_alone_holds_no_data() {
     let world = World::new();
     let machine = world.machine("m", &task("flow:test:repaired")).await;
     let execution = world.start(&machine, "e").await;
-    let whole = world.ended(&execution).await;
-    assert_eq!((&whole["error"], &whole["cause"]), (&json!("Broken"), &json!("as meant")));
+    let ended = world.ended(&execution).await;
+    assert_eq!((&ended["error"], &ended["cause"]), (&json!("Broken"), &json!("as meant")));
     let request = json!({ "executionArn": execution, "includedData": "METADATA_ONLY" });
     let response = world.ask("DescribeExecution", request).await;
     for member in ["input", "inputDetails", "output", "error", "cause"] {

@@ -15,28 +15,28 @@ async fn a_pass_leaves_the_events_that_aws_has() {
         assert!(event["timestamp"].is_f64());
         event.as_object_mut().unwrap().shift_remove("timestamp");
     }
-    let whole = json!({ "truncated": false });
+    let not_truncated = json!({ "truncated": false });
     let expected = json!([
         { "id": 1, "previousEventId": 0, "type": "ExecutionStarted",
-            "executionStartedEventDetails": { "input": "{}", "inputDetails": whole, "roleArn": ROLE } },
+            "executionStartedEventDetails": { "input": "{}", "inputDetails": not_truncated, "roleArn": ROLE } },
         { "id": 2, "previousEventId": 0, "type": "PassStateEntered",
-            "stateEnteredEventDetails": { "name": "A", "input": "{}", "inputDetails": whole } },
+            "stateEnteredEventDetails": { "name": "A", "input": "{}", "inputDetails": not_truncated } },
         { "id": 3, "previousEventId": 2, "type": "PassStateExited",
-            "stateExitedEventDetails": { "name": "A", "output": r#"{"n":1}"#, "outputDetails": whole } },
+            "stateExitedEventDetails": { "name": "A", "output": r#"{"n":1}"#, "outputDetails": not_truncated } },
         { "id": 4, "previousEventId": 3, "type": "ExecutionSucceeded",
-            "executionSucceededEventDetails": { "output": r#"{"n":1}"#, "outputDetails": whole } },
+            "executionSucceededEventDetails": { "output": r#"{"n":1}"#, "outputDetails": not_truncated } },
     ]);
     assert_eq!(Value::Array(events), expected);
 }
 
 #[tokio::test]
-async fn pages_put_together_are_the_whole_in_both_directions() {
+async fn pages_put_together_are_the_history_in_both_directions() {
     let world = World::new();
     let machine = world.machine("m", &task("flow:test:repaired")).await;
     let execution = world.start(&machine, "e").await;
     world.ended(&execution).await;
-    let whole = world.history(&execution).await;
-    assert!(whole.len() > 4);
+    let all = world.history(&execution).await;
+    assert!(all.len() > 4);
     for reverse in [false, true] {
         let mut events = Vec::new();
         let mut request = json!({ "executionArn": execution, "maxResults": 2, "reverseOrder": reverse });
@@ -51,7 +51,7 @@ async fn pages_put_together_are_the_whole_in_both_directions() {
         if reverse {
             events.reverse();
         }
-        assert_eq!(events, whole);
+        assert_eq!(events, all);
     }
 }
 

@@ -311,7 +311,7 @@ async fn a_deleted_execution_leaves_no_map_run() {
     world.ended(&execution).await;
     let run = run_of(&world, &execution).await;
     let child = children(&world, &run, json!({})).await[0]["executionArn"].clone();
-    world.runner.store().forget("m:e").unwrap();
+    world.runner.store().delete_execution("m:e").unwrap();
     let (kind, _) = world.refused("DescribeMapRun", json!({ "mapRunArn": run["mapRunArn"] })).await;
     assert_eq!(kind, "ResourceNotFound");
     let (kind, _) = world.refused("DescribeExecution", json!({ "executionArn": child })).await;

@@ -154,7 +154,7 @@ async fn what_ended_later_costs_a_prune_nothing_and_an_export_reads_its_own_exec
 }
 
 #[tokio::test]
-async fn a_prune_forgets_what_ended_before_a_time_and_nothing_else() {
+async fn a_prune_deletes_what_ended_before_a_time_and_nothing_else() {
     let world = World::new();
     let machine = world.machine("m", &pass()).await;
     for n in 0..250 {

@@ -71,7 +71,7 @@ async fn a_member_of_another_kind_is_no_violation_but_a_request_nobody_can_read(
 }
 
 #[tokio::test]
-async fn a_member_that_is_null_or_unknown_is_as_one_that_is_not_there() {
+async fn a_member_that_is_null_or_unknown_is_as_one_that_is_absent() {
     let world = World::new();
     let request = json!({ "name": "a", "tags": null, "surprise": { "x": 1 } });
     assert_eq!(world.ask("CreateActivity", request).await["activityArn"], format!("{PREFIX}:activity:a"));

@@ -3,12 +3,12 @@
 use engine::{
     journal::{ErrorAndCause, StateType, StepFailure},
     machine::ExecutionStatus,
-    step::{ErrorClass, error_names},
+    step::{ErrorClass, StepError, StepRemedy, error_names},
 };
 
 use super::{StateStatus, StateView, View, is_inside, is_or_is_inside, paths::PathRange};
 use crate::{
-    REFUSED,
+    REFUSED, RUNBOOK_NOT_COMPLETED,
     flow::{REJECTED, rejected_by},
 };
 
@@ -19,7 +19,7 @@ pub enum Remedy {
     Resume,
     /// The error is in the pinned definition or the input: a resume would fail in the same way.
     StartAgain,
-    /// The failure's hint names the remedy, a new run: a resume would fail in the same way.
+    /// The step's error says that only a new run helps: a resume would fail in the same way.
     RunAgain,
 }
 
@@ -71,9 +71,6 @@ impl View {
         self.failed_state().filter(|state| state.state_type == StateType::Fail)
     }
 
-    /// The error with which a workflow of `flow new --from` ends after the steps for a rejection.
-    pub const RUNBOOK_NOT_COMPLETED: &'static str = "Runbook.NotCompleted";
-
     /// The path of the state at which an execution that a Fail state ended can continue: the last one entered before the Fail that calls
     /// something, because a state that calls nothing leads to the same end. A state in one of several branches or in an iteration cannot be
     /// entered alone: the path is that of the Parallel or Map.
@@ -90,29 +87,39 @@ impl View {
         Some(self.entered_alone(entered.filter(calls).max_by_key(|state| state.entered_ms)?))
     }
 
-    /// The path of the rejected step after which a runbook ended with [`View::RUNBOOK_NOT_COMPLETED`]: the steps for that case are done,
-    /// and the runbook continues where it was rejected. The cause begins with that of the rejection.
+    /// The path of the rejected step after which a runbook ended with [`RUNBOOK_NOT_COMPLETED`]: the steps for that case are done,
+    /// and the runbook continues where it was rejected.
     pub fn rejected_before_fail(&self) -> Option<&str> {
-        let ErrorAndCause { cause, .. } =
-            self.failure.as_ref().filter(|failure| failure.error == Self::RUNBOOK_NOT_COMPLETED)?;
-        let is_rejection = |state: &&StateView| match &state.status {
-            StateStatus::Caught { failure, .. } => {
-                let is_task = state.state_type == StateType::Task;
-                is_task && failure.error == REJECTED && cause.starts_with(failure.cause.as_str())
-            }
-            _ => false,
-        };
-        let rejected = self.states.values().filter(is_rejection).max_by_key(|state| state.entered_ms)?;
+        self.failure.as_ref().filter(|failure| failure.error == RUNBOOK_NOT_COMPLETED)?;
+        let (rejected, _) = self.ending_rejection()?;
         Some(self.entered_alone(rejected))
     }
 
     /// Whether the rejection of a state by a user ended the execution: the state's failure did, or a runbook ended after the steps for that
     /// case.
     pub fn was_ended_by_rejection(&self, state_path: &str, user: &str) -> bool {
-        let begin = format!("{} ", rejected_by(state_path, user));
-        self.failure.as_ref().is_some_and(|ErrorAndCause { error, cause }| {
-            [REJECTED, Self::RUNBOOK_NOT_COMPLETED].contains(&error.as_str()) && cause.starts_with(&begin)
-        })
+        let is_by_user = |cause: &str| cause.starts_with(&format!("{} ", rejected_by(state_path, user)));
+        self.ending_rejection().is_some_and(|(state, cause)| state.path == state_path && is_by_user(cause))
+    }
+
+    /// The rejected state whose rejection ended the execution, and the cause of its failure. Before the Fail state of a runbook it is the
+    /// state whose failure was caught last: a runbook that caught another failure later did not end because of the rejection.
+    fn ending_rejection(&self) -> Option<(&StateView, &str)> {
+        let (state, failure) = match self.failure.as_ref()?.error.as_str() {
+            REJECTED => self.failed_state().and_then(|state| Some((state, state.failure()?))),
+            RUNBOOK_NOT_COMPLETED => self.caught_last(),
+            _ => None,
+        }?;
+        (failure.error == REJECTED).then_some((state, failure.cause.as_str()))
+    }
+
+    /// The Task whose failure was caught last.
+    fn caught_last(&self) -> Option<(&StateView, &StepFailure)> {
+        let caught = self.states.values().filter_map(|state| match &state.status {
+            StateStatus::Caught { failure, .. } if state.state_type == StateType::Task => Some((state, failure)),
+            _ => None,
+        });
+        caught.max_by_key(|(state, _)| state.status.stopped_ms())
     }
 
     /// The path at which an execution can enter a state again: its own, or that of the Parallel or Map around it.
@@ -217,18 +224,28 @@ pub(super) mod as_pair {
     }
 }
 
-/// Whether the Task failed before its call because its activity does not exist: a resume continues once it is created. The journal has
-/// only the cause, as Step Functions writes it; `api/tests/activities.rs` compares this with the machine's causes.
+/// Whether the Task failed before its call because its activity does not exist: a resume continues once it is created. The failures of
+/// earlier versions and of Step Functions have only the cause, with the sentence that Step Functions writes.
 fn names_missing_activity(failure: &StepFailure) -> bool {
-    let StepFailure { error, cause, .. } = failure;
-    error == error_names::RUNTIME && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")
+    let StepFailure { error, cause, details } = failure;
+    match details {
+        Some(details) => details.is_missing_activity(),
+        None => {
+            error == error_names::RUNTIME && cause.contains(" The activity arn:") && cause.ends_with(" does not exist.")
+        }
+    }
 }
 
-/// Whether the failure's hint asks for a new run. Hints of earlier versions name a resume beside it.
+/// Whether only a new run helps after a step's error. One that an earlier version has written says so in its hint alone.
 fn asks_for_another_run(failure: &StepFailure) -> bool {
-    let hint = failure.details.as_ref().and_then(|details| details.hint.as_deref()).unwrap_or_default();
-    let hint = hint.to_lowercase();
-    !hint.contains("resume") && ["run again", "flow run"].iter().any(|words| hint.contains(words))
+    let Some(StepError { remedy, hint, .. }) = &failure.details else { return false };
+    match remedy {
+        Some(remedy) => *remedy == StepRemedy::NewExecution,
+        None => {
+            let hint = hint.as_deref().unwrap_or_default().to_lowercase();
+            !hint.contains("resume") && ["run again", "flow run"].iter().any(|words| hint.contains(words))
+        }
+    }
 }
 
 /// Whether a state would fail again in the same way: its result depends on nothing outside the execution.

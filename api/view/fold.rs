@@ -5,7 +5,7 @@ use engine::{
     machine::ExecutionStatus,
 };
 
-use super::{IdlePeriod, StateStatus, StepChange, View, Wait};
+use super::{StateStatus, StepChange, StoppedPeriod, View, Wait};
 
 impl View {
     pub(super) fn fold_event(&mut self, frame: &str, details: &HistoryEventDetails, at_ms: u64) {
@@ -45,7 +45,7 @@ impl View {
             Details::ExecutionTimedOut(failure) => self.end(ExecutionStatus::TimedOut, at_ms, Some(failure)),
             Details::ExecutionAborted(failure) => self.end(ExecutionStatus::Aborted, at_ms, Some(failure)),
             Details::ExecutionRedriven { .. } => self.redrive(at_ms),
-            // No `_`: the compiler asks about a new kind of event. A kind that this version does not know is `Unknown`.
+            // No `_`: a new kind of event is a compile error. A kind of a later version is `Unknown`.
             Details::EvaluationFailed(_)
             | Details::TaskScheduleFailed { .. }
             | Details::TaskFailed { .. }
@@ -79,7 +79,7 @@ impl View {
     fn redrive(&mut self, at_ms: u64) {
         self.status = ExecutionStatus::Running;
         if let Some(from_ms) = self.stopped_ms.take() {
-            self.idle.push(IdlePeriod { from_ms, until_ms: at_ms });
+            self.stopped_periods.push(StoppedPeriod { from_ms, until_ms: at_ms });
         }
         (self.failure, self.unhandled_failure) = (None, None);
         // The iterations that failed run again.
@@ -140,7 +140,13 @@ impl View {
     pub(super) fn fold_note(&mut self, note: &Note, at_ms: u64) {
         match note {
             Note::Waiting { state_path, reason, next_poll_ms, deadline_ms, instructions, .. } => {
-                let wait = Wait::new(reason, (at_ms, *next_poll_ms, *deadline_ms), instructions.as_ref());
+                let wait = Wait {
+                    reason: reason.clone(),
+                    polled_ms: at_ms,
+                    next_poll_ms: *next_poll_ms,
+                    deadline_ms: *deadline_ms,
+                    instructions: instructions.clone(),
+                };
                 self.set(state_path, StateStatus::Waiting(wait));
             }
             Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure } => {
@@ -173,7 +179,7 @@ impl View {
             }
             Note::ResumedFrom { state_path } => {
                 self.unhandled_failure = None;
-                self.forget_from(state_path);
+                self.remove_from(state_path);
             }
             Note::Failure { state_path, attempt, failure } => {
                 self.set(

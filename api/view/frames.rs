@@ -31,8 +31,13 @@ impl View {
                     StateStatus::Parked { deadline_ms: row.answerable_until_ms(deadline_ms) }
                 }
                 FrameState::Task { next_poll_ms: Some(next), waiting: Some(waiting), .. } => {
-                    let times = (waiting.polled_ms, *next, row.answerable_until_ms(deadline_ms));
-                    StateStatus::Waiting(Wait::new(&waiting.reason, times, waiting.instructions.as_ref()))
+                    StateStatus::Waiting(Wait {
+                        reason: waiting.reason.clone(),
+                        polled_ms: waiting.polled_ms,
+                        next_poll_ms: *next,
+                        deadline_ms: row.answerable_until_ms(deadline_ms),
+                        instructions: waiting.instructions.clone(),
+                    })
                 }
                 _ => continue,
             };
@@ -53,7 +58,7 @@ impl View {
         self.not_called(&row.state_path());
     }
 
-    /// Whether frames know more than the journal entries that are folded in: when a Wait ends, or how far a distributed Map is.
+    /// Whether it needs frames: only they have the due time of a Wait and the progress of a distributed Map.
     pub fn lacks_frames(&self) -> bool {
         self.active().any(|state| is_wait_without_due_time(&state.status, state.state_type))
             || self.maps.keys().any(|path| self.is_distributed(path))

@@ -47,7 +47,7 @@ impl View {
         }
     }
 
-    /// A Map succeeded. No event of this history says how the iterations of a distributed Map ended: all have, and those that did not
+    /// A Map succeeded. This history has no events of the ends of a distributed Map's iterations: all have, and those that did not
     /// fail succeeded.
     pub(super) fn end_map(&mut self, path: &str) {
         if let Some(map) = self.maps.get_mut(path).filter(|_| self.distributed.contains(path)) {
@@ -61,8 +61,7 @@ impl View {
         self.distributed.iter().any(|path| !self.is_distributed(path))
     }
 
-    /// Folds in how the iterations of distributed Maps ended that do not run any more. `runs` are those of the execution, the latest
-    /// first.
+    /// Folds in the results of distributed Maps that have ended. `runs` are the map runs of the execution, the latest first.
     pub fn apply_map_runs(&mut self, runs: &[MapRun]) {
         for path in &self.distributed {
             let is_of = |run: &&MapRun| run.within.is_none() && run.is_of(&self.id, path);

@@ -3,9 +3,9 @@
 use super::{StateStatus, StateView, View};
 
 impl View {
-    /// Forgets the state at which the execution continues and all states entered after it: they are entered again, or
+    /// Removes the state at which the execution continues and all states entered after it: they are entered again, or
     /// not at all.
-    pub(super) fn forget_from(&mut self, state_path: &str) {
+    pub(super) fn remove_from(&mut self, state_path: &str) {
         let at = self.order.iter().position(|path| path == state_path).unwrap_or(self.order.len());
         let is_kept = |at_or_after: bool, state: &StateView| {
             !at_or_after && matches!(state.status, StateStatus::Exited { .. } | StateStatus::Caught { .. })

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use engine::asl::{InnerKind, RawMachine, RawState};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -18,45 +19,40 @@ pub struct Section {
 
 /// The sections of a definition.
 pub fn sections(definition: &Value) -> Vec<Section> {
+    let machine = RawMachine::of(definition);
     let mut sections = Vec::new();
-    walk(definition, "", &mut sections, true);
+    walk(&machine, &mut sections, true);
     if sections.is_empty() {
-        walk(definition, "", &mut sections, false);
+        walk(&machine, &mut sections, false);
     }
     sections
 }
 
-fn walk(machine: &Value, prefix: &str, found: &mut Vec<Section>, only_sections: bool) {
-    for name in order(machine) {
-        let state = &machine["States"][name];
-        let path = format!("{prefix}{name}");
-        let branches = state["Branches"].as_array().map_or(&[][..], Vec::as_slice);
+fn walk(machine: &RawMachine<'_>, found: &mut Vec<Section>, only_sections: bool) {
+    for state in in_order(machine) {
+        let mut branches = state.machines();
+        branches.retain(|inner| matches!(inner.kind, Some(InnerKind::Branch { .. })));
         match (branches.len(), only_sections) {
-            (2.., _) => {
-                for (index, branch) in branches.iter().enumerate() {
-                    walk(branch, &format!("{path}[{index}]/"), found, only_sections);
-                }
-            }
-            (1, true) | (_, false) => found.push(Section { path, name: name.to_owned() }),
+            (2.., _) => branches.iter().for_each(|branch| walk(branch, found, only_sections)),
+            (1, true) | (_, false) => found.push(Section { path: state.path(), name: state.name.to_owned() }),
             _ => {}
         }
     }
 }
 
 /// The states of a machine in the order in which they follow each other, then those that only other paths reach.
-fn order(machine: &Value) -> Vec<&str> {
-    let Some(states) = machine["States"].as_object() else { return Vec::new() };
-    let mut order: Vec<&str> = Vec::new();
+fn in_order<'d>(machine: &RawMachine<'d>) -> Vec<RawState<'d>> {
+    let mut order: Vec<RawState<'d>> = Vec::new();
     let mut known: HashSet<&str> = HashSet::new();
-    let mut next = machine["StartAt"].as_str();
-    while let Some((name, state)) = next.and_then(|name| states.get_key_value(name)) {
-        if !known.insert(name) {
+    let mut next = machine.json["StartAt"].as_str();
+    while let Some(state) = next.and_then(|name| machine.state(name)) {
+        if !known.insert(state.name) {
             break;
         }
-        order.push(name);
-        next = state["Next"].as_str().or_else(|| state["Default"].as_str());
+        next = state.json["Next"].as_str().or_else(|| state.json["Default"].as_str());
+        order.push(state);
     }
-    order.extend(states.keys().map(String::as_str).filter(|name| !known.contains(name)));
+    order.extend(machine.states().filter(|state| !known.contains(state.name)));
     order
 }
 

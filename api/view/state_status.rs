@@ -104,7 +104,8 @@ impl StateStatus {
     }
 }
 
-/// The reason of a task that no worker has taken yet.
+/// The reason of a task that no worker has taken yet. This reason and the next one also say that a worker must answer: such a wait reaches
+/// the views of other processes and versions as a poll (`RunnerEvent::Polled`), which has no other field for it.
 const WAITS_FOR_WORKER: &str = "waits for a worker";
 /// Why a task of an activity waits that a worker has fetched.
 const RUNS_AT_WORKER: &str = "a worker runs it";
@@ -126,23 +127,20 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// A wait with the times of the last poll, of the next one and of the deadline.
-    pub(super) fn new(
-        reason: &str,
-        (polled_ms, next_poll_ms, deadline_ms): (u64, u64, Option<u64>),
-        instructions: Option<&Instructions>,
-    ) -> Self {
-        Wait { reason: reason.to_owned(), polled_ms, next_poll_ms, deadline_ms, instructions: instructions.cloned() }
-    }
-
     /// The wait of a task for a worker of its activity, from the time at which it was offered on. Nothing polls it.
     pub fn for_worker(since_ms: u64) -> Self {
-        Wait::new(WAITS_FOR_WORKER, (since_ms, 0, None), None)
+        Wait {
+            reason: WAITS_FOR_WORKER.to_owned(),
+            polled_ms: since_ms,
+            next_poll_ms: 0,
+            deadline_ms: None,
+            instructions: None,
+        }
     }
 
     /// The wait for the answer of the worker that runs a task of its activity. Nothing polls it.
     pub(super) fn at_worker(since_ms: u64, deadline_ms: Option<u64>) -> Self {
-        Wait::new(RUNS_AT_WORKER, (since_ms, 0, deadline_ms), None)
+        Wait { reason: RUNS_AT_WORKER.to_owned(), deadline_ms, ..Wait::for_worker(since_ms) }
     }
 
     /// Whether a worker must answer: one that is awaited, or the one that runs the task.

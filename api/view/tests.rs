@@ -8,7 +8,7 @@ use engine::{
 use serde_json::json;
 
 use super::*;
-use crate::flow::rejected_by;
+use crate::{RUNBOOK_NOT_COMPLETED, flow::rejected_by};
 
 fn view(definition: &Value) -> View {
     let machine = asl::parse(definition).unwrap();
@@ -114,14 +114,19 @@ fn of_step(class: ErrorClass) -> StepFailure {
     StepFailure { error: class.error_name().to_owned(), cause: String::new(), details: Some(details) }
 }
 
-fn with_hint(hint: &str) -> StepFailure {
-    let details = StepError::new(ErrorClass::Failed, "as meant").hint(hint);
+fn of(details: StepError) -> StepFailure {
     StepFailure { error: "Flow.Failed".to_owned(), cause: String::new(), details: Some(details) }
+}
+
+/// As an earlier version has written it.
+fn with_hint_alone(hint: &str) -> StepFailure {
+    of(StepError { remedy: None, ..StepError::new(ErrorClass::Failed, "as meant").hint(hint) })
 }
 
 #[test]
 fn a_resume_is_the_remedy_only_where_something_outside_can_change_the_end() {
     let evaluation = || plain("States.QueryEvaluationError");
+    let broken = || StepError::new(ErrorClass::Failed, "as meant");
     let cause = "An error occurred. The activity arn:aws:states:us-east-1:111111111111:activity:work does not exist.";
     let missing_activity = StepFailure { cause: cause.to_owned(), ..plain("States.Runtime") };
     let cases = [
@@ -132,8 +137,10 @@ fn a_resume_is_the_remedy_only_where_something_outside_can_change_the_end() {
         (StateType::Task, true, evaluation(), Remedy::Resume),
         (StateType::Task, false, of_step(ErrorClass::Invalid), Remedy::StartAgain),
         (StateType::Task, false, of_step(ErrorClass::Permission), Remedy::Resume),
-        (StateType::Task, false, with_hint("Repair the cause and run again with the same input."), Remedy::RunAgain),
-        (StateType::Task, false, with_hint("Delete it and run again, or repair it and resume."), Remedy::Resume),
+        (StateType::Task, false, with_hint_alone("Repair it and run again with the same input."), Remedy::RunAgain),
+        (StateType::Task, false, with_hint_alone("Delete it and run again, or repair it and resume."), Remedy::Resume),
+        (StateType::Task, false, of(broken().hint_of_new_execution("Delete it and resume.")), Remedy::RunAgain),
+        (StateType::Task, false, of(broken().hint("What flow run has created must be run again.")), Remedy::Resume),
         (StateType::Task, false, plain("States.Timeout"), Remedy::Resume),
         (StateType::Task, false, plain("Custom.Error"), Remedy::Resume),
         (StateType::Map, false, plain("States.Runtime"), Remedy::StartAgain),
@@ -180,13 +187,16 @@ fn a_runbook_that_is_not_completed_continues_at_the_rejected_step() {
     let cause = format!("{} on desk", rejected_by("Deploy/Ask", "ann"));
     let failure = StepFailure { cause: cause.clone(), ..plain("Approval.Rejected") };
     view.states.get_mut("Deploy/Ask").unwrap().status = StateStatus::Caught { stopped_ms: 4_000, attempt: 1, failure };
-    let not_completed = |cause: String| ErrorAndCause { error: View::RUNBOOK_NOT_COMPLETED.to_owned(), cause };
+    let not_completed = |cause: String| ErrorAndCause { error: RUNBOOK_NOT_COMPLETED.to_owned(), cause };
     view.failure = Some(not_completed(format!("{cause}. The steps for that case are done.")));
     assert_eq!(view.state_before_fail(), Some("Deploy/Ask"));
     let ended_by = |state_path, user| view.was_ended_by_rejection(state_path, user);
     assert!(ended_by("Deploy/Ask", "ann") && !ended_by("Deploy/Ask", "an") && !ended_by("Deploy/Check", "ann"));
-    view.failure = Some(not_completed("\"Check\" was rejected".to_owned()));
-    assert_eq!(view.rejected_before_fail(), None, "another step was rejected");
+    view.fold(&entered(9, StateType::Task, "Check"));
+    let failure = plain("Broken");
+    view.states.get_mut("Check").unwrap().status = StateStatus::Caught { stopped_ms: 9_000, attempt: 1, failure };
+    assert_eq!(view.rejected_before_fail(), None, "another failure led to the end");
+    assert!(!view.was_ended_by_rejection("Deploy/Ask", "ann"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::{
     journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, StateType, state_path},
     machine::ExecutionStatus,
+    step::waits_for_token,
 };
 use serde::{Deserialize, Serialize};
 
@@ -120,11 +121,12 @@ impl Durations {
             | HistoryEventDetails::ExecutionAborted(_) => self.stopped_ms = Some(entry.timestamp_ms),
             // The time between the end and the redrive is in no state's time.
             HistoryEventDetails::ExecutionRedriven { .. } => {
-                let idle_ms = self.stopped_ms.take().map_or(0, |stopped| entry.timestamp_ms.saturating_sub(stopped));
-                self.entered_ms.values_mut().for_each(|entered_ms| *entered_ms += idle_ms);
+                let stopped_for_ms =
+                    self.stopped_ms.take().map_or(0, |stopped| entry.timestamp_ms.saturating_sub(stopped));
+                self.entered_ms.values_mut().for_each(|entered_ms| *entered_ms += stopped_for_ms);
             }
             // The holder of the task token answers.
-            HistoryEventDetails::TaskSubmitted { name, resource, .. } if resource.ends_with(".waitForTaskToken") => {
+            HistoryEventDetails::TaskSubmitted { name, resource, .. } if waits_for_token(resource) => {
                 self.needed_person.insert(path(name));
             }
             _ => {}

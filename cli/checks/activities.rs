@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{
     asl::{Diagnostic, each_state},
-    step::Resource,
+    step::{Resource, error_names::ACTIVITY_MUST_EXIST},
     store::is_name,
 };
 use serde_json::Value;
@@ -12,13 +12,10 @@ use serde_json::Value;
 /// The digits of an account's id.
 const ACCOUNT_DIGITS: usize = 12;
 
-/// The code of the warning of an activity that must be created.
-const MUST_EXIST: &str = "ACTIVITY_MUST_EXIST";
-
 /// The activities of which the problems warn.
 pub fn warned_of(found: &[Diagnostic], definition: &Value) -> Vec<String> {
     let named = named(definition);
-    let warnings = found.iter().filter(|problem| problem.code == MUST_EXIST);
+    let warnings = found.iter().filter(|problem| problem.code == ACTIVITY_MUST_EXIST);
     warnings.filter_map(|problem| named.get(&problem.location).cloned()).collect()
 }
 
@@ -34,17 +31,17 @@ fn named(definition: &Value) -> BTreeMap<String, String> {
     named
 }
 
-/// Keeps the warnings of activities that do not exist. Where no store says which exist, one warning names all of them.
+/// Keeps the warnings of activities that do not exist. Without a store that lists the existing ones, one warning names all of them.
 pub fn compare_with_store(found: &mut Vec<Diagnostic>, definition: &Value, missing: Option<&[String]>) {
     if let Some(missing) = missing {
         let (named, missing) = (named(definition), missing.iter().collect::<BTreeSet<_>>());
         let exists = |problem: &Diagnostic| named.get(&problem.location).is_some_and(|arn| !missing.contains(arn));
-        return found.retain(|problem| problem.code != MUST_EXIST || !exists(problem));
+        return found.retain(|problem| problem.code != ACTIVITY_MUST_EXIST || !exists(problem));
     }
     let named = warned_of(found, definition);
     let mut is_first = true;
     found.retain_mut(|problem| {
-        if problem.code != MUST_EXIST {
+        if problem.code != ACTIVITY_MUST_EXIST {
             return true;
         }
         if is_first && named.len() > 1 {
@@ -68,7 +65,7 @@ pub fn missing_at_service(definition: &Value, exists: impl Fn(&str) -> bool) -> 
             "The service has no activity {arn} in the account and the region of the deployment: until it exists there, an execution \
              that enters this state fails with States.Runtime."
         );
-        Diagnostic::warning(MUST_EXIST, &at, message)
+        Diagnostic::warning(ACTIVITY_MUST_EXIST, &at, message)
     };
     missing.map(warning).collect()
 }
@@ -84,7 +81,7 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
             let message = format!(
                 "The activity {resource} must exist when this state is entered, or the execution fails with States.Runtime."
             );
-            found.push(Diagnostic::warning(MUST_EXIST, &at, message));
+            found.push(Diagnostic::warning(ACTIVITY_MUST_EXIST, &at, message));
         }
     }
     found

@@ -1,27 +1,31 @@
 //! Puts the cause of problems first and leaves out what only follows from it.
 
-use engine::asl::{Diagnostic, each_state};
+use engine::asl::{Diagnostic, ProblemKind, QueryLanguage, each_state, own_fields};
 use serde_json::Value;
 
 /// Removes unreachable states where a transition is wrong: they are reachable once it is corrected. A misspelt field
 /// may be a transition too, and a state without its required fields leads nowhere.
 pub(super) fn leave_out(found: &mut Vec<Diagnostic>) {
-    let is_unreachable = |problem: &Diagnostic| problem.message.ends_with("\" is not reachable.");
+    // A field that a Map cannot have in INLINE mode is not misspelt.
     let is_cause = |problem: &Diagnostic| {
-        problem.message.starts_with("Missing 'Next' target: ")
-            || problem.message.starts_with("These fields are required: ")
-            || is_unknown_field(&problem.message)
+        matches!(
+            problem.kind,
+            Some(
+                ProblemKind::MissingTarget(_)
+                    | ProblemKind::MissingFields(_)
+                    | ProblemKind::MisspeltField(_)
+                    | ProblemKind::UnknownField(_)
+            )
+        )
     };
     if found.iter().any(is_cause) {
-        found.retain(|problem| !is_unreachable(problem));
+        found.retain(|problem| problem.kind != Some(ProblemKind::Unreachable));
     }
 }
 
-/// Whether a message reports a field that the state cannot have, which may be misspelt. A field that a Map cannot have in INLINE mode
-/// is not misspelt.
-fn is_unknown_field(message: &str) -> bool {
-    message.starts_with("Field '")
-        && (message.ends_with("' is not supported") || message.contains("' is not supported; did you mean"))
+/// Whether a problem is a field of JSONata in a state whose language is JSONPath.
+pub(super) fn needs_jsonata(problem: &Diagnostic) -> bool {
+    matches!(problem.kind, Some(ProblemKind::FieldOfLanguage(_, QueryLanguage::Jsonata)))
 }
 
 /// A definition without `QueryLanguage` that uses JSONata: one problem that says which line is missing.
@@ -29,16 +33,11 @@ pub(super) fn missing_language(definition: &Value, found: &[Diagnostic]) -> Opti
     if !definition["QueryLanguage"].is_null() {
         return None;
     }
-    let is_refused = found.iter().any(|problem| {
-        problem.message.starts_with("The QueryLanguage is set to 'JSONPath'")
-            && problem.message.ends_with("only supported for the 'JSONata' QueryLanguage")
-    });
+    let is_refused = found.iter().any(needs_jsonata);
     let mut uses_expressions = false;
     each_state(definition, &mut |raw| {
-        let mut fields = raw.json.as_object().into_iter().flatten();
-        let own = |name: &str| !["Branches", "ItemProcessor", "Iterator", "Comment"].contains(&name);
-        uses_expressions |=
-            raw.language == "JSONPath" && fields.any(|(name, value)| own(name) && has_expression(value));
+        let mut fields = own_fields(raw.json).filter(|(name, _)| *name != "Comment");
+        uses_expressions |= raw.language == "JSONPath" && fields.any(|(_, value)| has_expression(value));
     });
     let message = "The definition uses JSONata and has no QueryLanguage, which is JSONPath then. Add this line at the top: \
                    QueryLanguage: JSONata";

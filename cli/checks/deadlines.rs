@@ -1,6 +1,9 @@
 //! Tasks that wait for a task token without a deadline. An approval has one of its own: a year.
 
-use engine::asl::{Diagnostic, each_state};
+use engine::{
+    asl::{Diagnostic, each_state},
+    step::waits_for_token,
+};
 use serde_json::Value;
 
 /// The fields that end the wait for a token.
@@ -10,7 +13,7 @@ const DEADLINES: [&str; 4] = ["HeartbeatSeconds", "HeartbeatSecondsPath", "Timeo
 pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     each_state(definition, &mut |raw| {
-        let waits = raw.json["Resource"].as_str().is_some_and(|resource| resource.ends_with(".waitForTaskToken"));
+        let waits = raw.json["Resource"].as_str().is_some_and(waits_for_token);
         if waits && DEADLINES.iter().all(|field| raw.json.get(field).is_none()) {
             let message =
                 "A Task that waits for a task token without TimeoutSeconds or HeartbeatSeconds can wait for ever.";

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use engine::{
-    asl::{Diagnostic, each_state},
+    asl::{Diagnostic, RawState, each_state},
     spelling::{did_you_mean, nearest},
     step::error_names::HEARTBEAT_TIMEOUT,
 };
@@ -34,7 +34,7 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
             return;
         }
         let mut parts = Vec::new();
-        collect(raw.json, &mut parts);
+        collect(raw, &mut parts);
         for field in ["Retry", "Catch"] {
             for (index, rule) in raw.json[field].as_array().into_iter().flatten().enumerate() {
                 let names = rule["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -49,12 +49,10 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
 }
 
 /// The state, and the states inside it.
-fn collect<'v>(state: &'v Value, parts: &mut Vec<&'v Value>) {
-    parts.push(state);
-    let branches = state["Branches"].as_array().into_iter().flatten();
-    let machines = branches.chain(state.get("ItemProcessor")).chain(state.get("Iterator"));
-    for inner in machines.filter_map(|machine| machine["States"].as_object()).flat_map(|states| states.values()) {
-        collect(inner, parts);
+fn collect<'v>(state: &RawState<'v>, parts: &mut Vec<&'v Value>) {
+    parts.push(state.json);
+    for machine in state.machines() {
+        machine.states().for_each(|inner| collect(&inner, parts));
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use engine::{
-    asl::Diagnostic,
+    asl::{Diagnostic, ProblemKind},
     query::{Expression, Intrinsic, Query},
     spelling::{did_you_mean, nearest},
 };
@@ -24,13 +24,12 @@ pub struct Inside {
 
 /// Finds the position of a problem in a field's text. `None` if the problem is about the complete text.
 pub fn inside(problem: &Diagnostic, text: &str) -> Option<Inside> {
-    let (bytes, reason) = match problem.code {
-        "INVALID_JSONATA_EXPRESSION" => (in_expression(text, syntax_error)?, None),
-        "UNKNOWN_FUNCTION" | "UNKNOWN_VARIABLE" | "UNSUPPORTED_JSONATA_EXPRESSION" => {
-            let name = first_quoted(&problem.message)?;
+    let (bytes, reason) = match (problem.code, &problem.kind) {
+        ("INVALID_JSONATA_EXPRESSION", _) => (in_expression(text, syntax_error)?, None),
+        (_, Some(ProblemKind::WrongReference(name))) => {
             (in_expression(text, |expression| find_word(expression, name))?, None)
         }
-        "SCHEMA_VALIDATION_FAILED" => query(text)?,
+        ("SCHEMA_VALIDATION_FAILED", _) => query(text)?,
         _ => return None,
     };
     Some(Inside { offset: text.get(..bytes)?.chars().count(), reason })
@@ -38,24 +37,24 @@ pub fn inside(problem: &Diagnostic, text: &str) -> Option<Inside> {
 
 /// The name of the field that a problem is about, if its location is the object with the field.
 pub fn named_field(problem: &Diagnostic) -> Option<&str> {
-    let message = problem.message.as_str();
-    let after = |start: &str| message.split_once(start).map(|(_, rest)| rest);
-    if let Some(rest) = message.strip_prefix("Field '").or_else(|| after("', but field '")).or_else(|| after("]; is '"))
-    {
-        return rest.split('\'').next();
+    match problem.kind.as_ref()? {
+        ProblemKind::UnknownField(name)
+        | ProblemKind::FieldOfDistributedMap(name)
+        | ProblemKind::FieldOfLanguage(name, _)
+        | ProblemKind::MisspeltField(name)
+        | ProblemKind::InvalidQuery(name) => Some(name),
+        ProblemKind::MissingFields(_)
+        | ProblemKind::WrongReference(_)
+        | ProblemKind::MissingTarget(_)
+        | ProblemKind::Unreachable
+        | ProblemKind::UnknownIntegration(_)
+        | ProblemKind::UnknownStep(_) => None,
     }
-    let name = message.strip_prefix("The value for the field '")?;
-    Some(name.split_once("' must be a valid JSONPath")?.0)
 }
 
 /// Whether a problem is about the name of a field, not about its value.
 pub fn is_about_a_name(problem: &Diagnostic) -> bool {
-    named_field(problem).is_some() && !problem.message.starts_with("The value for the field '")
-}
-
-/// The first text in single quotes.
-fn first_quoted(message: &str) -> Option<&str> {
-    message.split_once('\'')?.1.split_once('\'').map(|(name, _)| name)
+    named_field(problem).is_some() && !matches!(problem.kind, Some(ProblemKind::InvalidQuery(_)))
 }
 
 /// Finds a position between `{%` and `%}`, and returns it as a position in the text.
@@ -114,7 +113,7 @@ fn tokens(expression: &str) -> Vec<(usize, usize)> {
     tokens
 }
 
-/// The position of an error in a path or a call, and its reason.
+/// The position of an error in a path or a call, and its reason. The texts of both name the position, as AWS's do; this only places a mark.
 fn query(text: &str) -> Option<(usize, Option<String>)> {
     static POSITION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?:position|index) (\d+)").ok());
     if !text.starts_with('$') && !text.starts_with("States.") {
@@ -142,24 +141,26 @@ fn with_suggestion(reason: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn at(code: &'static str, message: &str, text: &str) -> Option<String> {
-        let found = inside(&Diagnostic::error(code, "/States/A/Output", message), text)?;
+    fn at(problem: &Diagnostic, text: &str) -> Option<String> {
+        let found = inside(problem, text)?;
         Some(text.chars().skip(found.offset).take(6).collect())
     }
 
     #[test]
     fn a_problem_is_found_at_its_token() {
-        let parse = |text: &str| at("INVALID_JSONATA_EXPRESSION", "", text);
+        let problem = |code: &'static str| Diagnostic::error(code, "/States/A/Output", "A message.");
+        let parse = |text: &str| at(&problem("INVALID_JSONATA_EXPRESSION"), text);
         assert_eq!(parse("{% $a + ) * 2 %}").as_deref(), Some(") * 2 "));
         assert_eq!(parse("{% [1, 2, 'é' } %}").as_deref(), Some("} %}"));
         assert_eq!(parse("{% (1 + 2 %}").as_deref(), Some("1 + 2 "), "the unclosed parenthesis");
-        let unknown = |text: &str| at("UNKNOWN_FUNCTION", "There is no function '$sm'; did you mean '$sum'?", text);
-        assert_eq!(unknown("{% $smx + $sm(1) %}").as_deref(), Some("$sm(1)"));
-        let top = "Reference to 'total' at the top level is not supported.";
-        let text = "{% $x.total + total %}";
-        assert_eq!(at("UNSUPPORTED_JSONATA_EXPRESSION", top, text).as_deref(), Some("total "));
+        let wrong = |name: &str, text: &str| {
+            at(&problem("UNKNOWN_FUNCTION").of_kind(ProblemKind::WrongReference(name.to_owned())), text)
+        };
+        assert_eq!(wrong("$sm", "{% $smx + $sm(1) %}").as_deref(), Some("$sm(1)"));
+        assert_eq!(wrong("total", "{% $x.total + total %}").as_deref(), Some("total "));
     }
 
     #[test]
@@ -183,15 +184,29 @@ mod tests {
         assert!(!reason("States.Nothing()").contains("did you mean"));
     }
 
+    /// The fields that the problems of a state name, and whether each problem is about the name.
+    fn fields(state: serde_json::Value) -> Vec<(String, bool)> {
+        let states = serde_json::json!({ "A": state });
+        let definition = serde_json::json!({ "QueryLanguage": "JSONPath", "StartAt": "A", "States": states });
+        let steps = crate::environments::described().unwrap();
+        let found = crate::checks::problems(&definition, steps);
+        let named = |problem: &Diagnostic| Some((named_field(problem)?.to_owned(), is_about_a_name(problem)));
+        found.iter().filter_map(named).collect()
+    }
+
     #[test]
-    fn the_field_of_a_problem_is_named_in_the_message() {
-        let message = "The value for the field 'x.$' must be a valid JSONPath or a valid intrinsic function call";
-        let field = |message: &str| {
-            named_field(&Diagnostic::error("SCHEMA_VALIDATION_FAILED", "/S", message)).map(str::to_owned)
-        };
-        assert_eq!(field(message).as_deref(), Some("x.$"));
-        assert_eq!(field("Field 'Nxt' is not supported; did you mean 'Next'?").as_deref(), Some("Nxt"));
-        assert_eq!(field("These fields are required: [Type]; is 'type' meant as 'Type'?").as_deref(), Some("type"));
-        assert_eq!(field("These fields are required: [Type]"), None);
+    fn the_field_of_a_problem_is_known() {
+        let of = |name: &str, is_name: bool| vec![(name.to_owned(), is_name)];
+        let pass = |name: &str, value: &str| fields(serde_json::json!({ "Type": "Pass", name: value, "End": true }));
+        assert_eq!(pass("Nxt", "B"), of("Nxt", true));
+        assert_eq!(pass("Output", "x"), of("Output", true), "a field of JSONata in a state of JSONPath");
+        let parameters = serde_json::json!({ "Type": "Pass", "Parameters": { "x.$": "no path" }, "End": true });
+        assert_eq!(fields(parameters), of("x.$", false));
+        let written = serde_json::json!({ "type": "Pass", "End": true });
+        assert!(fields(written).contains(&("type".to_owned(), true)));
+        assert_eq!(fields(serde_json::json!({ "End": true })), []);
+        let inner = serde_json::json!({ "StartAt": "B", "States": { "B": { "Type": "Succeed" } } });
+        let inline = serde_json::json!({ "Type": "Map", "Label": "m", "ItemProcessor": inner, "End": true });
+        assert_eq!(fields(inline), of("Label", true));
     }
 }

@@ -11,7 +11,7 @@ use super::{
     run_programs::{RUN_PROGRAMS, runs_program},
 };
 
-/// Something that a Task names and that is not allowed.
+/// A program or variable of a Task that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotAllowed {
     /// The name of the first Task that names it.

@@ -1,7 +1,7 @@
 //! Adds suggestions to problems whose messages are Step Functions' own.
 
 use engine::{
-    asl::{Diagnostic, each_state},
+    asl::{Diagnostic, ProblemKind, each_state},
     query::Comparison,
     spelling::{did_you_mean, nearest},
     step::{Registry, optimized_integrations},
@@ -90,28 +90,26 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
     let integrations: Vec<String> = optimized_integrations().map(|name| format!("arn:aws:states:::{name}")).collect();
     let mut targets = 0;
     for problem in found {
-        if let Some(hint) = written_otherwise(problem, definition) {
-            problem.message.push_str(&hint);
+        if let Some((written, meant)) = written_otherwise(problem, definition) {
+            problem.message.push_str(&format!("; is '{written}' meant as '{meant}'?"));
+            problem.kind = Some(ProblemKind::MisspeltField(written));
             continue;
         }
-        let meant = match problem.message.as_str() {
-            message if message.ends_with("' is not supported") => {
-                let names = FIELDS.iter().copied().chain(operators.iter().map(String::as_str));
-                name_after(message, "Field '").and_then(|name| nearest(name, names))
+        let meant = match &problem.kind {
+            Some(ProblemKind::UnknownField(name)) => {
+                nearest(name, FIELDS.iter().copied().chain(operators.iter().map(String::as_str)))
             }
-            message if message.starts_with("Missing 'Next' target: ") => {
-                let name = message.split_once(": ").map_or("", |(_, name)| name);
+            Some(ProblemKind::MissingTarget(name)) => {
                 targets += 1;
                 nearest(name, states.iter().map(String::as_str).filter(|_| targets <= COMPARED_TARGETS_MAX))
             }
-            message if message.starts_with("The resource provided ") => {
-                let given = message.trim_start_matches("The resource provided ").split(' ').next().unwrap_or_default();
+            Some(ProblemKind::UnknownIntegration(resource)) => {
                 // `.sync` and `.waitForTaskToken` are not part of the name.
-                let name = given.rsplit_once('.').map_or(given, |(name, _)| name);
+                let name = resource.rsplit_once('.').map_or(resource.as_str(), |(name, _)| name);
                 nearest(name, integrations.iter().map(String::as_str))
             }
-            message => name_after(message, "No step is named '")
-                .and_then(|name| nearest(name, steps.iter().map(String::as_str))),
+            Some(ProblemKind::UnknownStep(resource)) => nearest(resource, steps.iter().map(String::as_str)),
+            _ => None,
         };
         if meant.is_some() {
             let end = did_you_mean(meant);
@@ -120,18 +118,13 @@ pub(super) fn add(found: &mut [Diagnostic], definition: &Value, steps: &Registry
     }
 }
 
-/// The hint for a required field that is written in another way, such as `type`.
-fn written_otherwise(problem: &Diagnostic, definition: &Value) -> Option<String> {
-    let required = problem.message.strip_prefix("These fields are required: [")?.strip_suffix(']')?;
+/// A field that is probably meant as a required one, such as `type`, and the name of the latter.
+fn written_otherwise(problem: &Diagnostic, definition: &Value) -> Option<(String, String)> {
+    let Some(ProblemKind::MissingFields(required)) = &problem.kind else { return None };
     let object = definition.pointer(&pointer_of(&problem.location))?.as_object()?;
     let unknown: Vec<&str> = object.keys().map(String::as_str).filter(|name| !FIELDS.contains(name)).collect();
-    let meant =
-        |name: &str| nearest(name, unknown.iter().copied()).map(|near| format!("; is '{near}' meant as '{name}'?"));
-    required.split(", ").find_map(meant)
-}
-
-fn name_after<'m>(message: &'m str, before: &str) -> Option<&'m str> {
-    message.strip_prefix(before)?.split('\'').next()
+    let written = |name: &String| nearest(name, unknown.iter().copied()).map(|near| (near.to_owned(), name.clone()));
+    required.iter().find_map(written)
 }
 
 /// The names of all states, including states in branches and Maps.

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use engine::{
-    asl::{Diagnostic, each_state},
+    asl::{Diagnostic, ProblemKind, each_state, own_fields},
     spelling::{did_you_mean, nearest},
     step::error_names,
 };
@@ -59,12 +59,7 @@ pub(super) fn problems(definition: &Value) -> Vec<Diagnostic> {
     each_state(definition, &mut |raw| {
         let (pointer, state, language) = (raw.pointer.as_str(), raw.json, raw.language);
         errors(state, pointer, &mut found);
-        let Some(fields) = state.as_object() else { return };
-        // The states of branches and Maps are visited by themselves.
-        let own = fields
-            .iter()
-            .filter(|(name, _)| !["Branches", "ItemProcessor", "Iterator", "Comment"].contains(&name.as_str()));
-        for (name, value) in own {
+        for (name, value) in own_fields(state).filter(|(name, _)| *name != "Comment") {
             each_text(value, &format!("{pointer}/{name}"), &mut |text, pointer| match language {
                 "JSONata" => expression(text, pointer, &mut found),
                 _ => path(text, pointer, &mut found),
@@ -140,11 +135,8 @@ fn unknown(full: &str, object: &str, name: &str, known: &[&str], pointer: &str) 
         None => format!("; its fields are {}.", known.join(", ")),
         near => did_you_mean(near.map(|near| format!("{object}.{near}"))),
     };
-    Diagnostic::warning(
-        "UNKNOWN_VARIABLE",
-        pointer,
-        format!("'{full}' does not exist: {object} has no field '{name}'{hint}"),
-    )
+    let message = format!("'{full}' does not exist: {object} has no field '{name}'{hint}");
+    Diagnostic::warning("UNKNOWN_VARIABLE", pointer, message).of_kind(ProblemKind::WrongReference(full.to_owned()))
 }
 
 /// Texts that are JSONPath or intrinsic functions: JSONata uses them as they are written.

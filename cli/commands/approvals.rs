@@ -118,20 +118,36 @@ async fn undriven(handle: &Handle, now_ms: u64) -> Result<Vec<ExecutionHeader>, 
 /// Shows an execution that no process drives. `beside_owner`: the commands that continue it beside an owner of the store without its
 /// credentials.
 fn show_undriven(global: &Global, id: &str, beside_owner: &[String]) {
-    let (why, commands) = match beside_owner {
-        [] => ("", vec![format!("flow resume {}{OPTIONS}", quote_name(id))]),
-        commands => (": the owner of the store has no credentials of the execution's account", commands.to_vec()),
-    };
+    let (why, commands) = reason_and_commands(id, beside_owner);
     match global.output {
         Output::Human => {
-            let id = Screen::of_stdout(global.color()).leading_id(id);
-            say!("{id}   no process drives it{why}\n  To continue:   {}\n", in_order(&commands));
+            let lines = undriven_block(id, beside_owner, &Screen::of_stdout(global.color()));
+            lines.iter().for_each(|line| say!("{line}"));
         }
         Output::Json => {
             let message = format!("no process drives {id}{why}");
             json::print(json!({ "type": "needsResume", "execution": id, "message": message, "commands": commands }));
         }
     }
+}
+
+/// Why no process drives an execution, if it is known, and the commands that continue it.
+fn reason_and_commands(id: &str, beside_owner: &[String]) -> (&'static str, Vec<String>) {
+    match beside_owner {
+        [] => ("", vec![format!("flow resume {}{OPTIONS}", quote_name(id))]),
+        commands => (": the owner of the store has no credentials of the execution's account", commands.to_vec()),
+    }
+}
+
+/// The lines of an execution that no process drives.
+fn undriven_block(id: &str, beside_owner: &[String], screen: &Screen) -> Vec<String> {
+    let (why, commands) = reason_and_commands(id, beside_owner);
+    let id = screen.leading_id(id);
+    vec![
+        format!("{id}   no process drives it{why}"),
+        format!("  To continue:   {}", in_order(&commands)),
+        String::new(),
+    ]
 }
 
 fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
@@ -202,6 +218,38 @@ mod tests {
     use engine::step::Instructions;
 
     use super::*;
+    use crate::ui::{
+        snapshots::at_widths,
+        story::{Story, approval, record},
+    };
+
+    /// A task that waits since the beginning of a story.
+    fn task(execution: &str, state: &str, instructions: Instructions) -> PersonTask {
+        let (execution, workflow, state) = (execution.to_owned(), "endpoints-aws".to_owned(), state.to_owned());
+        let since_ms = Story::at(0.0);
+        let (deadline_ms, next_poll_ms, timed_out_ms) = (Some(Story::at(86_400.0)), None, None);
+        PersonTask { execution, workflow, state, since_ms, deadline_ms, next_poll_ms, timed_out_ms, instructions }
+    }
+
+    #[test]
+    fn the_list_at_every_width() {
+        let long = "rehearsal-endpoints-aws-teardown-7k3f";
+        let record_path = "Prove that you own the domain/Wait for the record";
+        let polled = PersonTask { next_poll_ms: Some(Story::at(150.0)), ..task(long, record_path, record()) };
+        let timed_out_ms = Some(Story::at(60.0));
+        let timed_out =
+            PersonTask { timed_out_ms, deadline_ms: timed_out_ms, ..task("公開-7k3f", "Ask", approval()) };
+        let tasks = [task("release-7k3f", "Choose the stack", approval()), polled, timed_out];
+        let beside_owner = [format!("flow resume {long}")];
+        let drawn = |screen: &Screen| {
+            let blocks = tasks.iter().flat_map(|task| block(task, Story::at(124.0), screen));
+            blocks
+                .chain(undriven_block("import-9c2e", &[], screen))
+                .chain(undriven_block(long, &beside_owner, screen))
+                .collect::<Vec<_>>()
+        };
+        snapshot!("approvals", at_widths(drawn));
+    }
 
     #[test]
     fn a_question_that_has_timed_out_is_shown_with_the_command_that_continues() {

@@ -47,7 +47,7 @@ pub struct CancelArguments {
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
     let cause = cause(&person::signaller(arguments.comment))?;
     let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.answer().await?;
-    let cancelled = match cancel(global, &handle, &id, (arguments.now, cause.as_str())).await {
+    let cancelled = match cancel(global, &handle, &id, arguments.now, &cause).await {
         Ok(cancelled) => end_is_known(&handle, &id).await.map(|()| cancelled),
         Err(error) => Err(error),
     };
@@ -112,12 +112,12 @@ struct Cancelled {
     exit: Exit,
 }
 
-async fn cancel(global: &Global, handle: &Handle, id: &str, (now, cause): (bool, &str)) -> Result<Cancelled, CliError> {
-    let request = |when_idle| CancelExecutionRequest {
+async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool, cause: &str) -> Result<Cancelled, CliError> {
+    let request = |after_calls| CancelExecutionRequest {
         id: id.to_owned(),
         error: "Cancelled".to_owned(),
         cause: cause.to_owned(),
-        when_idle,
+        after_calls,
     };
     let CallResponse { response: answer, is_repeated } = handle.call_once::<CancelExecution>(request(!now)).await?;
     // The previous owner ended during this command's first call and had already cancelled the execution.

@@ -1,12 +1,14 @@
 //! `flow deploy`.
 
 pub(super) mod size;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use deploy::{
-    CompileOptions, Compiled, Stack,
+    CompileOptions, Compiled,
     plan::{self, ALIAS, Action, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{
@@ -65,9 +67,8 @@ pub struct DeployArguments {
     /// `flow serve`, which uses no role.
     #[arg(long, value_name = "ARN|create")]
     role_arn: Option<String>,
-    /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one. Not with --template,
-    /// whose state machine logs nothing.
-    #[arg(long, value_enum, conflicts_with = "template")]
+    /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.
+    #[arg(long, value_enum)]
     log_level: Option<LogLevelArgument>,
     /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
     #[arg(long, value_name = "SECONDS", default_value_t = HEARTBEAT_SECONDS_DEFAULT,
@@ -140,16 +141,12 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
         Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
     };
     let role_arn = role_arn(&arguments, is_server);
+    let log_level = log_level(arguments.log_level, role_arn.is_some());
+    let wanted = Wanted { name, compiled, role_arn, log_level };
     if let Some(template) = arguments.template {
-        let stack = Stack {
-            name: &name,
-            definition: &compiled.definition,
-            activities: &compiled.activities,
-            role_arn: role_arn.as_deref(),
-        };
         let template = match template {
-            Template::Cloudformation => deploy::cloudformation(&stack),
-            Template::Terraform => deploy::terraform(&stack),
+            Template::Cloudformation => deploy::cloudformation(&wanted),
+            Template::Terraform => deploy::terraform(&wanted),
         };
         say_raw!("{}", json::escaped(serde_json::to_string_pretty(&template).unwrap_or_default()));
         return Ok(Exit::Success);
@@ -159,10 +156,8 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
             check::show(global, warnings, &arguments.workflow, text.as_ref());
         }
     };
-    warn(&compiled.warnings);
-    let log_level = log_level(arguments.log_level, role_arn.is_some());
-    let wanted = Wanted { name, compiled, role_arn, log_level };
-    deploy(global, &arguments, (&source, warn), wanted).await
+    warn(&wanted.compiled.warnings);
+    deploy(global, &arguments, &source, warn, wanted).await
 }
 
 /// Compiles a definition that workers can run.
@@ -297,7 +292,8 @@ async fn validate(cloud: &Cloud, wanted: &Wanted) -> Result<(), CliError> {
 async fn deploy(
     global: &Global,
     arguments: &DeployArguments,
-    (source, warn): (&DeploymentSource<'_>, impl Fn(&[Diagnostic])),
+    source: &DeploymentSource<'_>,
+    warn: impl Fn(&[Diagnostic]),
     mut wanted: Wanted,
 ) -> Result<Exit, CliError> {
     let (cloud, caller) = connect(global, arguments, &wanted).await?;
@@ -312,7 +308,7 @@ async fn deploy(
         false => {
             validate(&cloud, &wanted).await?;
             let changes = plan::changes(&wanted, &found);
-            let changes = changes.map_err(|why| CliError::refused(why).hint(another_name(arguments)))?;
+            let changes = changes.map_err(|conflict| CliError::from(conflict).hint(another_name(arguments)))?;
             (changes, unneeded(&wanted, &found))
         }
     };
@@ -322,7 +318,7 @@ async fn deploy(
     }
     // A person who is asked must see the plan.
     if !is_quiet(global) || arguments.plan || !arguments.yes {
-        show(global, &wanted, &caller, (&changes, &kept), arguments.remove);
+        show(global, &wanted, &caller, &changes, &kept, arguments.remove);
     }
     let changed = changes.iter().filter(|change| change.action != Action::Unchanged).count();
     if arguments.plan || changed == 0 {
@@ -330,7 +326,8 @@ async fn deploy(
             global,
             found.machine.map(|machine| machine.arn),
             if arguments.plan { "plan" } else { "kept" },
-            (&wanted.name, None),
+            &wanted.name,
+            None,
         ));
     }
     if !arguments.yes {
@@ -343,10 +340,10 @@ async fn deploy(
     let mut made = |change: &DeploymentChange| print(global, "changed", change);
     if arguments.remove {
         cloud.remove(&wanted, &found, &changes, &mut made).await.map_err(cut_short)?;
-        return Ok(finish(global, None, "removed", (&name, None)));
+        return Ok(finish(global, None, "removed", &name, None));
     }
     let arn = cloud.apply(source, wanted, found, &changes, &mut made).await.map_err(cut_short)?;
-    Ok(finish(global, Some(arn), "deployed", (&name, worker)))
+    Ok(finish(global, Some(arn), "deployed", &name, worker))
 }
 
 /// The hint if a resource with the requested name was not created by this deployment.
@@ -365,7 +362,7 @@ async fn removal(
     found: &mut plan::ExistingResources,
 ) -> Result<(Vec<DeploymentChange>, BTreeMap<String, String>), CliError> {
     // What belongs to another deployment is refused before its versions are read.
-    plan::removal(wanted, found, &[]).map_err(CliError::refused)?;
+    plan::removal(wanted, found, &[])?;
     if let Some(machine) = &found.machine {
         let running = cloud.states.running_executions(&machine.arn, 1).await.map_err(refused)?;
         if let Some(RunningExecution { arn, .. }) = running.first() {
@@ -381,7 +378,7 @@ async fn removal(
     }
     let kept = cloud.needed_activities(&found.activities, &wanted.name).await.map_err(refused)?;
     let needed: Vec<String> = kept.keys().cloned().collect();
-    Ok((plan::removal(wanted, found, &needed).map_err(CliError::refused)?, kept))
+    Ok((plan::removal(wanted, found, &needed)?, kept))
 }
 
 /// The activities that a deployment does not need any more and keeps, with the reason.
@@ -395,7 +392,8 @@ fn show(
     global: &Global,
     wanted: &Wanted,
     caller: &Value,
-    (changes, kept): (&[DeploymentChange], &BTreeMap<String, String>),
+    changes: &[DeploymentChange],
+    kept: &BTreeMap<String, String>,
     removes: bool,
 ) {
     let size = &wanted.compiled.size;
@@ -404,29 +402,45 @@ fn show(
             "definitionBytes": wanted.compiled.definition.to_string().len(), "message": size_words(size) });
         json::print(json::with(line, size_fields(size)));
     } else if !global.quiet {
-        match caller["account"].as_str() {
-            Some(account) => {
-                let text = |field: &str| caller[field].as_str().unwrap_or_default().to_owned();
-                say!("{}   account {account}   region {}   as {}", wanted.name, text("region"), text("arn"));
-            }
-            None => say!("{}", wanted.name),
-        }
-        if !removes {
-            match wanted.role_arn.as_deref() {
-                Some(ROLE_OF_SERVER) => {
-                    say!("  role {ROLE_OF_SERVER}: a name that a flow serve stores and does not use")
-                }
-                Some(role_arn) => say!("  role {role_arn}"),
-                None => {}
-            }
-            say!("  {}", size_words(size));
-            size.maps.iter().for_each(|map| say!("  {}", map_words(map)));
-        }
+        heading(wanted, caller, removes).iter().for_each(|line| say!("{line}"));
     }
     changes.iter().for_each(|change| print(global, "change", change));
     if global.output == Output::Human && !global.quiet {
-        kept.iter().for_each(|(name, why)| say!("  {:<11}{name}   {why}", "keep"));
+        kept.iter().for_each(|(name, why)| say!("{}", keep_line(name, why)));
     }
+}
+
+/// The lines above the changes: the target, the role, and the price of a run.
+fn heading(wanted: &Wanted, caller: &Value, removes: bool) -> Vec<String> {
+    let mut lines = vec![match caller["account"].as_str() {
+        Some(account) => {
+            let text = |field: &str| caller[field].as_str().unwrap_or_default();
+            format!("{}   account {account}   region {}   as {}", wanted.name, text("region"), text("arn"))
+        }
+        None => wanted.name.clone(),
+    }];
+    if removes {
+        return lines;
+    }
+    lines.extend(wanted.role_arn.as_deref().map(|role_arn| match role_arn {
+        ROLE_OF_SERVER => format!("  role {ROLE_OF_SERVER}: a name that a flow serve stores and does not use"),
+        role_arn => format!("  role {role_arn}"),
+    }));
+    let size = &wanted.compiled.size;
+    lines.push(format!("  {}", size_words(size)));
+    lines.extend(size.maps.iter().map(|map| format!("  {}", map_words(map))));
+    lines
+}
+
+/// The line of a change in a plan.
+fn change_line(change: &DeploymentChange) -> String {
+    let DeploymentChange { action, kind, name } = change;
+    format!("  {:<11}{name}   {}", action.word(), kind.word())
+}
+
+/// The line of an activity that is not deleted.
+fn keep_line(name: &str, why: &str) -> String {
+    format!("  {:<11}{name}   {why}", "keep")
 }
 
 /// Whether a person sees only what is changed. A program reads every line.
@@ -445,12 +459,12 @@ fn print(global: &Global, kind: &str, change: &DeploymentChange) {
         }
         Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
         Output::Human if global.quiet && *action == Action::Unchanged => {}
-        Output::Human => say!("  {:<11}{name}   {}", action.word(), resource.word()),
+        Output::Human => say!("{}", change_line(change)),
     }
 }
 
 /// Shows the outcome of the deployment `name`, and the command that starts the worker that it needs.
-fn finish(global: &Global, arn: Option<String>, outcome: &str, (name, worker): (&str, Option<String>)) -> Exit {
+fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str, worker: Option<String>) -> Exit {
     let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
     match (global.output, outcome, alias) {
         (Output::Json, ..) => {

@@ -155,7 +155,7 @@ fn read_mocks(arguments: &DevArguments, definition: &Value) -> Result<(Mocks, Ve
         };
         let case = case.ok_or_else(missing)?;
         mocks::refuse_unknown_states(case, definition, &shown)?;
-        mocks = config.case(case).map_err(CliError::refused)?;
+        mocks = config.case(case)?;
     }
     let mut tasks = Vec::new();
     each_state(definition, &mut |state| {

@@ -45,24 +45,53 @@ enum Verdict {
     Bad,
 }
 
+/// One check: what is checked, and what was found.
+struct Check {
+    what: &'static str,
+    verdict: Verdict,
+    found: String,
+}
+
+impl Check {
+    fn new(what: &'static str, verdict: Verdict, found: impl Into<String>) -> Self {
+        Check { what, verdict, found: found.into() }
+    }
+
+    /// The sign for people and the word for programs.
+    fn sign_and_word(&self) -> (&'static str, &'static str) {
+        match self.verdict {
+            Verdict::Good => ("✔", "good"),
+            Verdict::Note => ("·", "note"),
+            Verdict::Bad => ("✖", "bad"),
+        }
+    }
+
+    /// What a person reads.
+    fn line(&self) -> String {
+        let (sign, _) = self.sign_and_word();
+        format!("{sign} {:<12} {}", self.what, self.found)
+    }
+}
+
 struct Report {
     json: bool,
     bad: bool,
 }
 
 impl Report {
-    fn add(&mut self, what: &str, verdict: Verdict, found: &str) {
-        self.bad |= verdict == Verdict::Bad;
-        let (sign, word) = match verdict {
-            Verdict::Good => ("✔", "good"),
-            Verdict::Note => ("·", "note"),
-            Verdict::Bad => ("✖", "bad"),
-        };
+    fn add(&mut self, what: &'static str, verdict: Verdict, found: &str) {
+        self.show(&Check::new(what, verdict, found));
+    }
+
+    fn show(&mut self, check: &Check) {
+        self.bad |= check.verdict == Verdict::Bad;
+        let Check { what, found, .. } = check;
+        let (_, word) = check.sign_and_word();
         match self.json {
             true => json::print(
                 serde_json::json!({ "type": "check", "what": what, "verdict": word, "found": found, "message": found }),
             ),
-            false => say!("{sign} {what:<12} {found}"),
+            false => say!("{}", check.line()),
         }
     }
 }
@@ -136,11 +165,16 @@ fn disk(report: &mut Report, home: &Path) {
         return report.add("disk", Verdict::Bad, &error.to_string());
     }
     match rate {
-        Ok(rate) if rate >= FDATASYNCS_SLOW => {
-            report.add("disk", Verdict::Good, &format!("{rate:.0} fdatasync/s"));
-        }
-        Ok(rate) => report.add("disk", Verdict::Note, &format!("{rate:.0} fdatasync/s: no step is faster than that")),
+        Ok(rate) => report.show(&disk_check(rate)),
         Err(error) => report.add("disk", Verdict::Bad, &format!("{}: {error}", home.display())),
+    }
+}
+
+/// The check of a disk by its fdatasync calls per second.
+fn disk_check(rate: f64) -> Check {
+    match rate >= FDATASYNCS_SLOW {
+        true => Check::new("disk", Verdict::Good, format!("{rate:.0} fdatasync/s")),
+        false => Check::new("disk", Verdict::Note, format!("{rate:.0} fdatasync/s: no step is faster than that")),
     }
 }
 
@@ -164,7 +198,7 @@ async fn store(report: &mut Report, home: &Home) -> Result<(), CliError> {
     let findings = handle.only::<VerifyStore>(VerifyStoreRequest {}).await?;
     let owner = handle.owner_elsewhere().await;
     handle.close().await?;
-    add_findings(report, &findings, owner.as_deref());
+    store_checks(&findings, owner.as_deref()).iter().for_each(|check| report.show(check));
     if !home.rehearsal {
         add_clock(report, home, findings.latest_start_ms);
     }
@@ -215,7 +249,8 @@ async fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
     Ok(())
 }
 
-fn add_findings(report: &mut Report, findings: &StoreFindings, owner: Option<&str>) {
+/// The checks of a store that was read: one for its records, or one for each problem and one for what helps.
+fn store_checks(findings: &StoreFindings, owner: Option<&str>) -> Vec<Check> {
     let by = owner.map_or_else(String::new, |owner| format!("; read by its owner, {owner}"));
     let counts = format!(
         "{}, {}, {} not ended{by}",
@@ -224,18 +259,16 @@ fn add_findings(report: &mut Report, findings: &StoreFindings, owner: Option<&st
         findings.active
     );
     if findings.problems.is_empty() {
-        return report.add("store", Verdict::Good, &counts);
+        return vec![Check::new("store", Verdict::Good, counts)];
     }
-    for problem in &findings.problems {
-        report.add("store", Verdict::Bad, problem);
-    }
+    let problems = findings.problems.iter().map(|problem| Check::new("store", Verdict::Bad, problem.as_str()));
     let cure = match findings.index_is_damaged {
         true => format!(
             "nothing is lost: the mirror has every record. Keep a copy of the folder, then   flow doctor --repair{OPTIONS}"
         ),
         false => format!("keep a copy of the folder; {}", save_hint()),
     };
-    report.add("store", Verdict::Note, &format!("{counts}; {cure}"));
+    problems.chain([Check::new("store", Verdict::Note, format!("{counts}; {cure}"))]).collect()
 }
 
 async fn credentials(report: &mut Report, global: &Global, ask: bool) -> Result<(), CliError> {
@@ -246,11 +279,7 @@ async fn credentials(report: &mut Report, global: &Global, ask: bool) -> Result<
         None => "AWS's default chain".to_owned(),
     };
     if !ask {
-        report.add(
-            "credentials",
-            Verdict::Note,
-            &format!("{source}; not verified. To verify them:   flow doctor --aws{OPTIONS}"),
-        );
+        report.show(&unverified_credentials(&source));
         return Ok(());
     }
     let location = Location::Aws { profile: global.profile.clone(), region: global.region.clone() };
@@ -261,11 +290,45 @@ async fn credentials(report: &mut Report, global: &Global, ask: bool) -> Result<
     Ok(())
 }
 
+fn unverified_credentials(source: &str) -> Check {
+    let found = format!("{source}; not verified. To verify them:   flow doctor --aws{OPTIONS}");
+    Check::new("credentials", Verdict::Note, found)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use engine::store::StoreError;
+
     use super::*;
+
+    /// What doctor prints about a store.
+    fn shown(findings: &StoreFindings, owner: Option<&str>, fdatasyncs_per_second: f64) -> String {
+        let home = Check::new("home", Verdict::Good, "/home/ann/.local/state/flow, mode 700");
+        let checks = [home, disk_check(fdatasyncs_per_second)].into_iter().chain(store_checks(findings, owner));
+        let all = checks.chain([unverified_credentials("AWS's default chain")]);
+        all.map(|check| check.line()).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_healthy_store_and_damaged_ones() {
+        let healthy = StoreFindings { records: 4_211, executions: 118, active: 2, ..StoreFindings::default() };
+        let owner = "process 4211: flow serve";
+        snapshot!(
+            "doctor_healthy",
+            format!("{}\n\n{}", shown(&healthy, None, 3_100.0), shown(&healthy, Some(owner), 90.0))
+        );
+        let damaged = |error: StoreError, index_is_damaged| {
+            let problems = vec![error.to_string()];
+            shown(&StoreFindings { problems, index_is_damaged, ..healthy.clone() }, None, 3_100.0)
+        };
+        let message = "the checksum differs".to_owned();
+        let of_log = StoreError::Damaged { key: "commit log".to_owned(), message: message.clone() };
+        let folder = "/home/ann/.local/state/flow/store".to_owned();
+        let of_index = StoreError::Index { folder, message };
+        snapshot!("doctor_damaged", format!("{}\n\n{}", damaged(of_log, false), damaged(of_index, true)));
+    }
 
     #[test]
     fn what_others_may_write_in_a_store_is_found() {

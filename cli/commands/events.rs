@@ -151,13 +151,18 @@ impl Entries<'_> {
                 json::print(line);
             }
         } else if is_wanted {
-            let value = serde_json::to_value(&entry.content).unwrap_or_default();
-            let inner = value.as_object().and_then(|content| content.values().next());
-            let (what, details) = inner.map(words).unwrap_or_default();
-            let details = text::indented(&details, DETAILS_INDENT);
-            say!("{:>6}  {}  {what:<24} {details}", entry.sequence, text::date_and_clock(entry.timestamp_ms));
+            say!("{}", line(entry));
         }
     }
+}
+
+/// What a person reads of an entry. A cause may take several lines.
+fn line(entry: &JournalEntry) -> String {
+    let value = serde_json::to_value(&entry.content).unwrap_or_default();
+    let inner = value.as_object().and_then(|content| content.values().next());
+    let (what, details) = inner.map(words).unwrap_or_default();
+    let details = text::indented(&details, DETAILS_INDENT);
+    format!("{:>6}  {}  {what:<24} {details}", entry.sequence, text::date_and_clock(entry.timestamp_ms))
 }
 
 fn words(content: &Value) -> (String, String) {
@@ -204,5 +209,31 @@ fn is_failure(content: &EntryContent) -> bool {
                 | HistoryEventDetails::ExecutionAborted(_)
                 | HistoryEventDetails::EvaluationFailed(_)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::journal::Signaller;
+
+    use super::*;
+    use crate::ui::story::{self, Story};
+
+    fn lines(story: &Story, is_wanted: impl Fn(&EntryContent) -> bool) -> String {
+        let wanted = story.entries.iter().filter(|entry| is_wanted(&entry.content));
+        wanted.map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn the_entries_of_an_execution() {
+        let all = |_: &EntryContent| true;
+        let mut answered = story::running();
+        let (state_path, succeeded) = ("Prove that you own the domain/Wait for the record".to_owned(), true);
+        let [user, host] = ["ann", "build.example.com"].map(str::to_owned);
+        let by = Signaller { user, host, comment: Some("CHG-17".to_owned()) };
+        answered.note(130.0, Note::Signalled { state_path, by, succeeded });
+        snapshot!("events", lines(&answered, all));
+        snapshot!("events_failed", lines(&story::failed(), all));
+        snapshot!("events_only_failed", lines(&story::failed(), is_failure));
     }
 }

@@ -44,7 +44,7 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
     let ended_before_ms = SystemClock::default().now_ms().saturating_sub(age_ms);
     let bytes_before = bytes(&home.store());
     if !home.has_store()? {
-        report(global, arguments, 0, (0, 0), None);
+        report(global, arguments, 0, None, StoreSizes { before_bytes: 0, after_bytes: 0 });
         return Ok(Exit::Success);
     }
     let handle = match arguments.plan {
@@ -61,7 +61,7 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
         && let Some((store, lock)) = exclusive(&home)?
     {
         // While no process drives the store, no starting execution can need one of these definitions.
-        store.forget_unused_definitions().map_err(|error| store_failed(error.to_string()))?;
+        store.delete_unused_definitions().map_err(|error| store_failed(error.to_string()))?;
         drop(store);
         compact(&home.store()).map_err(|error| store_failed(error.to_string()))?;
         // The size is the one that the next command leaves: an opening creates the log and a segment of the index. If it fails, the next
@@ -69,7 +69,13 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
         drop(open_store(&home).ok());
         drop(lock);
     }
-    report(global, arguments, count, (bytes_before, bytes(&home.store())), owner.as_deref());
+    report(
+        global,
+        arguments,
+        count,
+        owner.as_deref(),
+        StoreSizes { before_bytes: bytes_before, after_bytes: bytes(&home.store()) },
+    );
     Ok(Exit::Success)
 }
 
@@ -81,7 +87,14 @@ async fn prune(handle: &Handle, request: PruneRequest) -> Result<usize, CliError
     Ok(deleted + last.executions)
 }
 
-fn report(global: &Global, arguments: &PruneArguments, count: usize, (before, after): (u64, u64), owner: Option<&str>) {
+/// The size of the store's files before and after the deletions.
+struct StoreSizes {
+    before_bytes: u64,
+    after_bytes: u64,
+}
+
+fn report(global: &Global, arguments: &PruneArguments, count: usize, owner: Option<&str>, sizes: StoreSizes) {
+    let StoreSizes { before_bytes: before, after_bytes: after } = sizes;
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let executions = counted(count, "execution");
     match (global.output, arguments.plan) {

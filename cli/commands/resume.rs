@@ -149,7 +149,7 @@ async fn one(
     let environments = Environments::new(home);
     let given = GivenEnvironment::of(global, environments.settings(), header, pinned.as_ref());
     let handle = Handle::drive_unless_stopped(environments, given.acts_in.clone().into_iter().collect()).await?;
-    let watched = resume_and_watch(global, &handle, header, (given, from), watching).await;
+    let watched = resume_and_watch(global, &handle, header, given, from, watching).await;
     let closed = handle.close().await;
     let exit = watched.map_err(|error| if_pruned(&header.id, error))?;
     closed.map(|()| exit)
@@ -163,14 +163,15 @@ async fn redrive(global: &Global, located: &Located, watching: Watch) -> Result<
     }
     // A signal ends the watch. The execution is redriven and continues.
     let _orderly = interrupt::Orderly::begin();
-    resume_and_watch(global, handle, header, Default::default(), watching).await
+    resume_and_watch(global, handle, header, GivenEnvironment::default(), Vec::new(), watching).await
 }
 
 async fn resume_and_watch(
     global: &Global,
     handle: &Handle,
     header: &ExecutionHeader,
-    (given, from): (GivenEnvironment, Vec<Reentry>),
+    given: GivenEnvironment,
+    from: Vec<Reentry>,
     options: Watch,
 ) -> Result<Exit, CliError> {
     let watching = format!("flow resume {}{OPTIONS}", quote_name(&header.id));

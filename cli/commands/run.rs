@@ -168,7 +168,7 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
         return Ok(Exit::Success);
     }
     let (pinned, caller) = environment(global, &environments, &arguments, &plan).await?;
-    let made = planned::make(&environments, &arguments, &plan, (&pinned, caller.as_ref())).await?;
+    let made = planned::make(&environments, &arguments, &plan, &pinned, caller.as_ref()).await?;
     if arguments.plan || !arguments.rehearse {
         plan.show(global, caller.as_ref(), made.as_ref());
     }
@@ -184,7 +184,7 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
     }
     let path = from.map_or_else(Vec::new, |from| from.path);
     let teardown = rehearsal_teardown::of(&arguments, &plan.input);
-    let exit = execute(global, environments, (&arguments, teardown.as_ref()), (plan, path), pinned).await?;
+    let exit = execute(global, environments, &arguments, teardown.as_ref(), plan, path, pinned).await?;
     rehearsal_teardown::tear_down(global, &arguments, teardown, exit).await
 }
 
@@ -338,8 +338,10 @@ async fn rehearsed(
 async fn execute(
     global: &Global,
     environments: Arc<Environments>,
-    (arguments, teardown): (&RunArguments, Option<&RunArguments>),
-    (plan, from): (Plan, Vec<Reentry>),
+    arguments: &RunArguments,
+    teardown: Option<&RunArguments>,
+    plan: Plan,
+    from: Vec<Reentry>,
     pinned: Pinned,
 ) -> Result<Exit, CliError> {
     let rehearsal = environments.home().rehearsal;
@@ -370,7 +372,7 @@ async fn execute(
     let closed = handle.close().await;
     let watched = watched?;
     if global.output == Output::Human {
-        show_made(global, (rehearsal, now_ms), teardown.filter(|_| !arguments.teardown), &watched);
+        show_made(global, rehearsal, now_ms, teardown.filter(|_| !arguments.teardown), &watched);
     }
     closed.map(|()| watched.exit)
 }
@@ -430,7 +432,7 @@ fn not_started(error: CliError) -> CliError {
     CliError { exit: if is_wait { Exit::Refused } else { error.exit }, ..error }
 }
 
-fn show_made(global: &Global, (rehearsal, now_ms): (bool, u64), teardown: Option<&RunArguments>, watched: &Watched) {
+fn show_made(global: &Global, rehearsal: bool, now_ms: u64, teardown: Option<&RunArguments>, watched: &Watched) {
     let view = &watched.view;
     if watched.exit == Exit::Waiting && !global.quiet {
         return show_how_to_continue(watched, now_ms);

@@ -64,7 +64,7 @@ pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, Cli
     let guard = Guard { token: token(arguments.token_file.as_deref())?, key: key(environments.region())? };
     permitted(arguments.listen, &guard)?;
     let _orderly = interrupt::Orderly::begin();
-    let mut local = Handle::own(environments.clone()).await?;
+    let mut local = Handle::become_owner(environments.clone()).await?;
     let served = serve(global, &environments, &mut local, arguments.listen, guard).await;
     let closed = local.close().await;
     let exit = served?;

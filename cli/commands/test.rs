@@ -81,7 +81,7 @@ pub async fn run(global: &Global, arguments: TestArguments) -> Result<Exit, CliE
         mocks::refuse_unknown_states(case, &definition, &mocks_file)?;
     }
     for (name, case) in wanted {
-        let mocks = config.case(case).map_err(CliError::refused)?;
+        let mocks = config.case(case)?;
         let header = trial::run(mocks, &definition, input.clone(), Vec::new()).await?.header;
         let expected = arguments.expect.iter().find_map(|expect| expect.strip_prefix(&format!("{name}=")));
         let status = serde_json::to_value(header.status).unwrap_or_default();

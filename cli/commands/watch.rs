@@ -3,7 +3,7 @@
 mod follow;
 mod second_signal;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use api::{
     flow::{
@@ -13,11 +13,11 @@ use api::{
     view::{Typical, View},
 };
 use engine::{
-    machine::{ExecutionHeader, ExecutionStatus},
-    runner::RunnerEvent,
+    machine::ExecutionStatus,
+    runner::{Clock, RunnerEvent},
 };
 
-use self::follow::{Follow, Stop};
+use self::follow::{Follower, Stop};
 use super::outage::Outage;
 use crate::{
     checks::worker_variables,
@@ -71,79 +71,101 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     }
     let mut outage = Outage::of(handle, id, watch.no_wait).await;
     let before = outage.describe(handle, true).await?;
-    let known_sequence = before.execution.last_sequence;
     remember_worker_variables(|| worker_variables(&before.definition));
-    let mut view = before.view.clone();
-    let shown_before = view.last_sequence;
-    let clock = clock::of(handle.home());
-    let at_step_functions = handle.at_step_functions().await.is_some();
-    display.begin(&view);
-    if watch.no_wait.is_some() {
-        display.ask_at_end();
-    }
-    second_signal::prepare(handle, watch, &view, &[]).await;
-    let stop = loop {
-        let mut follow = Follow::begin(watch, at_step_functions, known_sequence, view.last_sequence, &*clock);
-        let found = match follow.until_stop(handle, (&mut view, &mut outage), display).await {
-            Ok(Some(stop)) => break stop,
-            Ok(None) => handle.take_over(id, watch.no_wait).await,
-            Err(error) => Err(error),
-        };
-        let driven = outage.is_at_service();
-        found.map_err(|error| with_end(error, (&before.execution, driven), (&view, clock.now_ms()), display))?;
-    };
-    let (called, seen_sequence) = (stopped::in_flight(&view), view.last_sequence);
+    let (view, clock) = (before.view.clone(), clock::of(handle.home()));
+    let mut watching = Watching { handle, id, watch, outage, before, view, clock, display };
+    let stop = watching.follow().await?;
+    let (called, seen_sequence) = (stopped::in_flight(&watching.view), watching.view.last_sequence);
     let asked = match stop {
         Stop::Asked(exit) => {
-            second_signal::prepare(handle, watch, &view, &called).await;
-            stop_driving(handle, watch, &mut view, &called, display).await?;
+            second_signal::prepare(handle, watch, &watching.view, &called).await;
+            stop_driving(handle, watch, &mut watching.view, &called, watching.display).await?;
             Some(exit)
         }
         Stop::Settled | Stop::Asleep => None,
     };
-    // After SIGHUP nobody sees what this process prints.
-    let seen = |exit: Exit| if exit == Exit::HungUp { seen_sequence } else { view.last_sequence };
-    let displayed = asked.filter(|_| !watch.is_one_of_many).map(seen);
-    let described = outage.describe(handle, false).await;
-    let driven = outage.is_at_service();
-    let described =
-        described.map_err(|error| with_end(error, (&before.execution, driven), (&view, clock.now_ms()), display))?;
-    let DescribeExecutionResponse { execution, frames, view, driven, .. } = described;
-    let exit = match ended(&view) {
-        Some(exit) => exit,
-        None => asked.unwrap_or(Exit::Waiting),
-    };
-    let is_remote = handle.is_remote().await;
-    let is_last = asked.is_some() && !watch.is_one_of_many;
-    let last_line =
-        if is_last { stopped::last_line(&execution, is_remote, (&view, &called), clock.now_ms()) } else { None };
-    // This process is about to stop driving its executions.
-    let driven = driven && (is_remote || exit == Exit::Success);
-    let is_unseen_end = asked == Some(Exit::HungUp) && execution.status != ExecutionStatus::Running;
-    if view.last_sequence > shown_before && !is_unseen_end {
-        let request =
-            MarkShownRequest { id: id.to_owned(), sequence: displayed.unwrap_or(view.last_sequence), continues: false };
-        handle.call::<MarkShown>(request).await?;
-    }
-    let needs_are_news = view.needs_more_than(&before.view);
-    let (needs, due) = (Needs::of(id, &frames, execution.deadline_ms), NextDue::of(&frames, execution.deadline_ms));
-    let display_status = display_status(&execution, driven, needs.as_ref(), clock.now_ms());
-    let owner = if driven { handle.owner_elsewhere().await } else { None };
-    Ok(Watched { display_status, needs_are_news, due, owner, exit, last_line, view })
+    watching.finish(asked, &called, seen_sequence).await
 }
 
-/// Returns the error that ends a watch. If it is that of a signal, which arrived while the next owner or a service was awaited, prints the
-/// last line of the display first. `driven`: a service drives the execution.
-fn with_end(
-    error: CliError,
-    (known, driven): (&ExecutionHeader, bool),
-    (view, now_ms): (&View, u64),
-    display: &mut Display,
-) -> CliError {
-    if error.exit.is_of_signal() {
-        display.stop(view, display_status(known, driven, None, now_ms), now_ms);
+/// A watch in progress.
+struct Watching<'w> {
+    handle: &'w Handle,
+    id: &'w str,
+    watch: Watch,
+    outage: Outage,
+    /// The execution when the watch began.
+    before: DescribeExecutionResponse,
+    /// The view with the entries that are shown.
+    view: View,
+    clock: Arc<dyn Clock>,
+    display: &'w mut Display,
+}
+
+impl Watching<'_> {
+    /// Follows the execution at one owner after another until there is a reason to stop.
+    async fn follow(&mut self) -> Result<Stop, CliError> {
+        let (handle, watch, known_sequence) = (self.handle, self.watch, self.before.execution.last_sequence);
+        let at_step_functions = handle.at_step_functions().await.is_some();
+        self.display.begin(&self.view);
+        if watch.no_wait.is_some() {
+            self.display.ask_at_end();
+        }
+        second_signal::prepare(handle, watch, &self.view, &[]).await;
+        loop {
+            let shown_sequence = self.view.last_sequence;
+            let mut follow = Follower::begin(watch, at_step_functions, known_sequence, shown_sequence, &*self.clock);
+            let found = match follow.until_stop(handle, &mut self.view, &mut self.outage, self.display).await {
+                Ok(Some(stop)) => return Ok(stop),
+                Ok(None) => handle.take_over(self.id, watch.no_wait).await,
+                Err(error) => Err(error),
+            };
+            found.map_err(|error| self.with_end(error))?;
+        }
     }
-    error
+
+    /// Reads the execution as it is after the watch and records what was shown. `asked`: the exit code of the signal that ended the watch.
+    /// `called`: the states whose calls were in flight at that signal. `seen_sequence`: the last entry that was shown before it.
+    async fn finish(mut self, asked: Option<Exit>, called: &[String], seen_sequence: u64) -> Result<Watched, CliError> {
+        let (handle, is_alone) = (self.handle, !self.watch.is_one_of_many);
+        // After SIGHUP nobody sees what this process prints.
+        let seen = |exit: Exit| if exit == Exit::HungUp { seen_sequence } else { self.view.last_sequence };
+        let displayed = asked.filter(|_| is_alone).map(seen);
+        let described = self.outage.describe(handle, false).await;
+        let described = described.map_err(|error| self.with_end(error))?;
+        let DescribeExecutionResponse { execution, frames, view, driven, .. } = described;
+        let exit = ended(&view).or(asked).unwrap_or(Exit::Waiting);
+        let (is_remote, now_ms) = (handle.is_remote().await, self.clock.now_ms());
+        let last_line = match asked.filter(|_| is_alone) {
+            Some(_) => stopped::last_line(&execution, is_remote, &view, called, now_ms),
+            None => None,
+        };
+        // This process is about to stop driving its executions.
+        let driven = driven && (is_remote || exit == Exit::Success);
+        let is_unseen_end = asked == Some(Exit::HungUp) && execution.status != ExecutionStatus::Running;
+        if view.last_sequence > self.before.view.last_sequence && !is_unseen_end {
+            let sequence = displayed.unwrap_or(view.last_sequence);
+            let request = MarkShownRequest { id: self.id.to_owned(), sequence, continues: false };
+            handle.call::<MarkShown>(request).await?;
+        }
+        let needs_are_news = view.needs_more_than(&self.before.view);
+        let (needs, due) =
+            (Needs::of(self.id, &frames, execution.deadline_ms), NextDue::of(&frames, execution.deadline_ms));
+        let display_status = display_status(&execution, driven, needs.as_ref(), self.clock.now_ms());
+        let owner = if driven { handle.owner_elsewhere().await } else { None };
+        Ok(Watched { display_status, needs_are_news, due, owner, exit, last_line, view })
+    }
+
+    /// Returns the error that ends the watch. If it is that of a signal, which arrived while the next owner or a service was awaited,
+    /// prints the last line of the display first.
+    fn with_end(&mut self, error: CliError) -> CliError {
+        if error.exit.is_of_signal() {
+            let now_ms = self.clock.now_ms();
+            // Only a service drives the execution now.
+            let display_status = display_status(&self.before.execution, self.outage.is_at_service(), None, now_ms);
+            self.display.stop(&self.view, display_status, now_ms);
+        }
+        error
+    }
 }
 
 /// The exit code of an execution that has ended, also if it ended after a signal.
@@ -210,7 +232,8 @@ async fn say_that_it_stops(handle: &Handle, view: &View) {
     match handle.owner_elsewhere().await {
         Some(owner) => {
             let quoted_id = quote_name(id);
-            interrupt::at_second_signal(format!("stopped watching; {id} continues in {owner}"));
+            let message = format!("stopped watching; {id} continues in {owner}");
+            interrupt::at_second_signal(stopped::StopMessage::without_command(message));
             report!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
         }
         // What a second signal says was set before.

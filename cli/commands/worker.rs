@@ -17,7 +17,7 @@ use crate::{
     interrupt,
     step_functions::refused,
     target::parse_endpoint,
-    ui::{json, text::counted},
+    ui::{json, stopped::StopMessage, text::counted},
     worker::{Slots, Stop, StopRequest, TaskCounts, Worker},
     world,
 };
@@ -78,7 +78,7 @@ const SETTINGS: [Setting; 3] = [
 /// are not done.
 pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, CliError> {
     let _orderly = interrupt::Orderly::begin();
-    interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
+    interrupt::at_second_signal(StopMessage::without_command(STOPPED_AT_ONCE));
     if !(1..=CONCURRENCY_MAX).contains(&arguments.concurrency) {
         return Err(CliError::usage(format!("--concurrency must be a number from 1 to {CONCURRENCY_MAX}")));
     }
@@ -122,7 +122,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     Ok(exit)
 }
 
-/// Says what the worker polls, and what it does not poll because a variable is not set. A quiet worker says only the latter.
+/// Reports what the worker polls, and what it does not poll because a variable is not set. A quiet worker reports only the latter.
 fn begin(global: &Global, worker: &Worker, endpoint: &str, unset: &[String]) {
     if global.output == Output::Json {
         unset.iter().for_each(|line| json::print(json!({ "type": "warning", "message": line })));

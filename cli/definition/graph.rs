@@ -31,7 +31,7 @@ impl Graph {
         let mut graph = Graph::default();
         let states = machine["States"].as_object();
         for (name, state) in states.into_iter().flatten() {
-            let inner = machines_inside(state).into_iter().map(|(machine, _)| Graph::of(machine)).collect();
+            let inner = machines_inside(state).into_iter().map(|inner| Graph::of(inner.json)).collect();
             let kind = state["Type"].as_str().unwrap_or("?").to_owned();
             graph.nodes.push(Node { name: name.clone(), kind, inner });
         }

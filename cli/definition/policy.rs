@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::step::{Registry, StepDescription};
+use engine::{asl::each_state, step::Registry};
 use serde_json::{Value, json};
 
 pub use steps::policy::{Restriction, Statement, statements};
@@ -11,24 +11,14 @@ const CHANGE_RECORDS: &str = "route53:ChangeResourceRecordSets";
 /// The condition key with the names of all records of a change.
 const RECORD_NAMES: &str = "route53:ChangeResourceRecordSetsNormalizedRecordNames";
 
-/// The actions of every step that a definition names, at any depth.
+/// The actions of every step that a definition calls.
 pub fn actions_of(definition: &Value, registry: &Registry) -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
-    collect(definition, registry, &mut actions);
+    each_state(definition, &mut |state| {
+        let steps = state.called_resources().filter_map(|resource| registry.find(resource));
+        actions.extend(steps.flat_map(|step| step.description().actions));
+    });
     actions
-}
-
-fn collect(definition: &Value, registry: &Registry, actions: &mut BTreeSet<String>) {
-    match definition {
-        Value::Object(fields) => {
-            let step = fields.get("Resource").and_then(Value::as_str).and_then(|resource| registry.find(resource));
-            let description: Option<StepDescription> = step.map(|step| step.description());
-            actions.extend(description.into_iter().flat_map(|step| step.actions));
-            fields.values().for_each(|field| collect(field, registry, actions));
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, registry, actions)),
-        _ => {}
-    }
 }
 
 /// The most characters of a managed policy without white space (IAM User Guide, "IAM and AWS STS quotas"). A role may have ten such
@@ -112,6 +102,20 @@ mod tests {
     fn of<'a>(policy: &'a Value, id: &str) -> &'a Value {
         let mut statements = policy["Statement"].as_array().into_iter().flatten();
         statements.find(|statement| statement["Sid"] == id).unwrap_or(&Value::Null)
+    }
+
+    #[test]
+    fn only_the_steps_that_a_definition_calls_need_permissions() {
+        let Ok(registry) = crate::environments::described() else { panic!("no registry") };
+        let called = json!({ "Type": "Task", "Resource": "flow:ec2:createVpc" });
+        let data = json!({ "Type": "Pass", "Result": { "Resource": "flow:rds:createDatabase" } });
+        let branch = json!({ "States": { "A": called, "B": data } });
+        let definition = json!({ "States": { "P": { "Type": "Parallel", "Branches": [branch] } } });
+        let actions = actions_of(&definition, registry);
+        assert!(
+            actions.contains("ec2:CreateVpc") && !actions.iter().any(|action| action.starts_with("rds:")),
+            "{actions:?}"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deploy::plan::{
     ALIAS, Action, DEPLOYMENT_TAG, DeploymentChange, ExistingResources, LOG_RETENTION_DAYS, LogLevel, ResourceKind,
-    Wanted,
+    STEP_TAG, Wanted,
 };
 use engine::step::{ErrorClass, StepError};
 use steps::{Environment, deployment, step_functions::StateMachineSettings};
@@ -16,9 +16,6 @@ use super::{Cloud, DeploymentSource};
 /// between attempts.
 const ROLE_TRIES: u32 = 12;
 const ROLE_PAUSE: Duration = Duration::from_secs(5);
-
-/// The tag of an activity with the name of its step. An activity belongs to every deployment that names its step.
-pub(super) const STEP_TAG: &str = "flow:step";
 
 impl Cloud {
     /// Makes the changes, and calls `made` after each.
@@ -178,7 +175,8 @@ impl Cloud {
 }
 
 /// Whether Step Functions failed because IAM has not propagated a new role yet: the role cannot be assumed, or may not
-/// write its log.
+/// write its log. Only the message says the latter: the code, AccessDeniedException or InvalidLoggingConfiguration, has other causes too
+/// (Step Functions API Reference, "CreateStateMachine").
 fn waits_for_role(error: &StepError) -> bool {
     error.class == ErrorClass::Permission || error.cause.contains("is not authorized to")
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use deploy::plan::{ExistingMachine, STANDARD};
+use deploy::plan::{ExistingMachine, STANDARD, STEP_TAG};
 use engine::step::{ErrorClass, StepError};
-use steps::step_functions::RunningExecution;
+use steps::step_functions::{NamedArn, RunningExecution};
 
-use super::{Cloud, apply::STEP_TAG};
+use super::Cloud;
 
 /// The most state machines that are read to find those that name an activity.
 const MACHINES_READ_MAX: usize = 2_000;
@@ -52,7 +52,7 @@ impl Cloud {
         if machines.len() > MACHINES_READ_MAX {
             note(&mut needed, activities, None, &format!("more than {MACHINES_READ_MAX} state machines may name it"));
         }
-        for (machine, arn) in machines.iter().filter(|(machine, _)| machine != except) {
+        for NamedArn { name: machine, arn } in machines.iter().filter(|machine| machine.name != except) {
             if needed.len() == activities.len() {
                 break;
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::{
+    asl::machines_inside,
     journal::{EntryContent, HistoryEventDetails, JournalEntry, Note, Recorded, state_path},
     machine::{ExecutionHeader, ExecutionStatus, Reentry, reentry_path},
 };
@@ -190,11 +191,9 @@ fn head(machine: &Value) -> Value {
 /// The fields of a state without its inner states.
 fn own(state: &Value) -> Value {
     let mut own = state.clone();
-    for field in ["Branches", "ItemProcessor", "Iterator"] {
-        match own.get_mut(field) {
-            Some(Value::Array(branches)) => branches.iter_mut().for_each(|branch| *branch = head(branch)),
-            Some(processor) => *processor = head(processor),
-            None => {}
+    for inner in machines_inside(state) {
+        if let Some(machine) = inner.kind.find_mut(&mut own) {
+            *machine = head(inner.json);
         }
     }
     if let Some(fields) = own.as_object_mut() {

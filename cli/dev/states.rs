@@ -1,5 +1,6 @@
 //! Finds the states of a definition by the paths in a journal.
 
+use engine::asl::{InnerKind, machines_inside};
 use serde_json::Value;
 
 /// The state of a path such as `VPC and subnets/Create VPC` or `Each[3]/Send`, and its path in the definition, where
@@ -20,15 +21,20 @@ pub fn state_at<'d>(machine: &'d Value, path: &str) -> Option<(String, &'d Value
 
 /// The machine inside a state to which the rest of a path leads.
 fn inside<'d, 'p>(state: &'d Value, rest: &'p str) -> Option<(String, &'d Value, &'p str)> {
-    let processor = || ["ItemProcessor", "Iterator"].into_iter().find_map(|field| state.get(field));
+    let machines = machines_inside(state);
+    let branch = |wanted: usize| {
+        let is_wanted = |kind: InnerKind| matches!(kind, InnerKind::Branch { index, .. } if index == wanted);
+        machines.iter().find(|inner| is_wanted(inner.kind)).map(|inner| inner.json)
+    };
     if let Some(rest) = rest.strip_prefix('/') {
-        return Some((String::new(), state["Branches"].get(0)?, rest));
+        return Some((String::new(), branch(0)?, rest));
     }
     let (index, rest) = rest.strip_prefix('[')?.split_once("]/")?;
-    match state["Branches"].get(index.parse::<usize>().ok()?) {
-        Some(branch) => Some((format!("[{index}]"), branch, rest)),
-        None => Some(("[*]".to_owned(), processor()?, rest)),
+    if let Some(branch) = branch(index.parse().ok()?) {
+        return Some((format!("[{index}]"), branch, rest));
     }
+    let processor = machines.iter().find(|inner| matches!(inner.kind, InnerKind::Processor { .. }))?;
+    Some(("[*]".to_owned(), processor.json, rest))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the API asks of the process that serves it: where an execution acts, whether it may, and what programs print.
+//! What the API calls in the process that serves it: where an execution acts, whether it may, and what programs print.
 
 use api::{Fault, Host, OwnerDescription, flow::ProgramLine};
 use async_trait::async_trait;

@@ -14,20 +14,20 @@ use tokio::sync::{Mutex, Notify, OnceCell};
 use super::{Environments, KEPT_MAX, Location};
 
 /// The AWS environment of a location.
-pub(super) struct Opened {
+pub(super) struct OpenedEnvironment {
     pub cell: Arc<OnceCell<Arc<Environment>>>,
     since: Instant,
 }
 
-impl Opened {
+impl OpenedEnvironment {
     pub fn with(environment: Arc<Environment>) -> Self {
-        Opened { cell: Arc::new(OnceCell::new_with(Some(environment))), since: Instant::now() }
+        OpenedEnvironment { cell: Arc::new(OnceCell::new_with(Some(environment))), since: Instant::now() }
     }
 }
 
-impl Default for Opened {
+impl Default for OpenedEnvironment {
     fn default() -> Self {
-        Opened { cell: Arc::default(), since: Instant::now() }
+        OpenedEnvironment { cell: Arc::default(), since: Instant::now() }
     }
 }
 

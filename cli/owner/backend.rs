@@ -10,7 +10,8 @@ use super::{
     acquire,
     description::{described, only_reads},
     failed,
-    local::{Idle, Local},
+    local::Local,
+    read_only::ReadOnlyStore,
     retry_limit::{OWNER_WAIT_MAX, RetryLimit},
     verification::verify_any,
 };
@@ -38,13 +39,13 @@ pub(super) enum Purpose {
 /// What answers the calls of a handle.
 pub(super) enum Backend {
     Local(Local),
-    Idle(Idle),
+    ReadOnly(ReadOnlyStore),
     Remote(Client),
     StepFunctions(Arc<Executions>),
 }
 
-/// Becomes the owner of the store, or a client of its owner. If environments are given, this process compares its credentials before it
-/// takes the lock, and does not take it if it can act in none of them: such an owner refuses a process that can.
+/// Becomes the owner of the store, or a client of its owner. With `acts_in`, this process compares its credentials before it takes the
+/// lock, and takes it only if it can act in one of these environments: as the owner it would refuse a process that can.
 pub(super) async fn open(
     environments: &Arc<Environments>,
     purpose: Purpose,
@@ -52,7 +53,7 @@ pub(super) async fn open(
 ) -> Result<Backend, CliError> {
     let home = environments.home();
     if purpose == Purpose::Read && !home.has_store()? {
-        return Ok(Backend::Idle(Idle::empty(environments)?));
+        return Ok(Backend::ReadOnly(ReadOnlyStore::empty(environments)?));
     }
     let client = Client::new(&home.socket());
     let mut limit = RetryLimit::begin();
@@ -92,6 +93,6 @@ fn open_owned(environments: &Arc<Environments>, purpose: Purpose, lock: OwnerLoc
     Ok(match purpose {
         Purpose::Drive => Backend::Local(Local::open(environments.clone(), lock)?),
         Purpose::RecordAnswer => Backend::Local(Local::open_to_record_answer(environments.clone(), lock)?),
-        Purpose::Read => Backend::Idle(Idle::open(environments, lock)?),
+        Purpose::Read => Backend::ReadOnly(ReadOnlyStore::open(environments, lock)?),
     })
 }

@@ -20,7 +20,7 @@ use crate::{
 
 /// How long the file of the lock may name the previous owner: a process writes its name after it has acquired the lock.
 const NAMED_WITHIN: Duration = Duration::from_millis(500);
-/// The interval between two readings of that file.
+/// The interval between two reads of the lock file.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// Describes the owner of the store in a folder.

@@ -1,21 +1,20 @@
-//! The store in this process: driven, with a socket for other processes, or only read.
+//! The store in this process: driven, with a socket for other processes.
 
-use std::{
-    io::IsTerminal,
-    path::PathBuf,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{io::IsTerminal, sync::Arc, time::Duration};
 
-use api::{Api, ApiOptions};
+use api::Api;
 use engine::{
     runner::{Drained, RunnerHandle, RunnerOptions},
     step::Registry,
-    store::{MemoryRecords, OwnerLock, Store, StoreError},
+    store::{OwnerLock, Store, StoreError},
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::net::TcpListener;
 
-use super::{open_store, open_to_read, retry_limit::DRAIN_MAX};
+use super::{
+    open_store,
+    retry_limit::DRAIN_MAX,
+    variables::{api_options, runner_options},
+};
 use crate::{
     clock,
     environments::Environments,
@@ -35,9 +34,7 @@ pub fn no_new_calls() -> String {
 }
 
 /// How long this process drives only other processes' executions without an explanation.
-const QUIET_UNEXPLAINED_MAX: Duration = Duration::from_secs(1);
-/// A read that takes longer serves other processes meanwhile.
-const SHORT_READ_MAX: Duration = Duration::from_millis(200);
+const UNEXPLAINED_WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long the engine's threads and open requests may take to release the store.
 const RELEASE_MAX: Duration = Duration::from_secs(5);
 
@@ -56,7 +53,7 @@ impl Local {
     /// # Errors
     /// The store cannot be opened, or the socket cannot be created.
     pub fn open(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
-        Self::open_with(environments, lock, crash_options())
+        Self::open_with(environments, lock, runner_options())
     }
 
     /// Like [`Local::open`], for a process that only records an answer: it calls no steps and begins no Task. The next owner makes
@@ -65,7 +62,7 @@ impl Local {
     /// # Errors
     /// As [`Local::open`].
     pub fn open_to_record_answer(environments: Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
-        Self::open_with(environments, lock, RunnerOptions { makes_no_calls: true, ..crash_options() })
+        Self::open_with(environments, lock, RunnerOptions { makes_no_calls: true, ..runner_options() })
     }
 
     fn open_with(
@@ -79,7 +76,7 @@ impl Local {
             report!("flow: {words}");
         }
         let runner = engine::runner::start(store, environments.clone(), clock::of(&home), options_of_runner);
-        let api = Arc::new(Api::new(runner.clone(), options(&environments)));
+        let api = Arc::new(Api::new(runner.clone(), api_options(&environments)));
         api.adopt()?;
         let mut integrations = Registry::new();
         api.integrate(&mut integrations);
@@ -119,7 +116,7 @@ impl Local {
     /// The store could not be closed.
     pub async fn close(self) -> Result<(), CliError> {
         let Local { api, runner, closer, listeners, lock } = self;
-        quiet(&runner).await;
+        wait_for_calls(&runner).await;
         drain(&runner).await;
         closer.close();
         for listener in listeners {
@@ -143,14 +140,14 @@ impl Local {
 }
 
 /// Waits until no call is in flight, or a signal asks for the end of this process.
-async fn quiet(runner: &RunnerHandle) {
+async fn wait_for_calls(runner: &RunnerHandle) {
     let _orderly = Orderly::begin();
-    let quiet = runner.quiet();
-    tokio::pin!(quiet);
+    let answered = runner.wait_for_calls();
+    tokio::pin!(answered);
     tokio::select! {
-        () = &mut quiet => return,
+        () = &mut answered => return,
         _ = interrupt::requested() => return,
-        () = tokio::time::sleep(QUIET_UNEXPLAINED_MAX) => {}
+        () = tokio::time::sleep(UNEXPLAINED_WAIT_MAX) => {}
     }
     if std::io::stderr().is_terminal() {
         report!(
@@ -159,7 +156,7 @@ async fn quiet(runner: &RunnerHandle) {
         );
     }
     tokio::select! {
-        () = quiet => {}
+        () = answered => {}
         _ = interrupt::requested() => {}
     }
 }
@@ -177,108 +174,4 @@ async fn drain(runner: &RunnerHandle) {
 fn not_closed(error: &StoreError) -> CliError {
     CliError::new(Exit::Failed, format!("the store could not be closed: {error}"))
         .hint("nothing is lost: what was acknowledged is in the store's log, and the next command reads it from there")
-}
-
-/// A store that is only read while no process owns it, or an empty one if none exists.
-pub struct Idle {
-    api: Arc<Api>,
-    lock: Option<Arc<OwnerLock>>,
-    listening: Option<Listening>,
-    /// Why the store can only be read: it has no room to be written.
-    no_room: Option<CliError>,
-}
-
-impl Idle {
-    /// Opens the store for reading.
-    ///
-    /// # Errors
-    /// It cannot be opened.
-    pub fn open(environments: &Arc<Environments>, lock: OwnerLock) -> Result<Self, CliError> {
-        let (store, no_room) = open_to_read(environments.home())?;
-        let lock = Arc::new(lock);
-        let mut idle = Idle::over(environments, store, Some(lock.clone()));
-        let listening =
-            listen_while_reading(Arc::downgrade(&idle.api), Arc::downgrade(&lock), environments.home().socket());
-        idle.listening = Some(Listening(tokio::spawn(listening)));
-        idle.no_room = no_room;
-        Ok(idle)
-    }
-
-    /// Creates a store without executions, in memory. A command that finds nothing creates no files.
-    ///
-    /// # Errors
-    /// None is expected.
-    pub fn empty(environments: &Arc<Environments>) -> Result<Self, CliError> {
-        let store = Store::new(MemoryRecords::new()).map_err(|error| CliError::refused(error.to_string()))?;
-        Ok(Idle::over(environments, store, None))
-    }
-
-    fn over(environments: &Arc<Environments>, store: Store, lock: Option<Arc<OwnerLock>>) -> Self {
-        let runner = RunnerHandle::idle(Arc::new(store), clock::of(environments.home()));
-        Idle { api: Arc::new(Api::new(runner, options(environments))), lock, listening: None, no_room: None }
-    }
-
-    /// The operations.
-    pub fn api(&self) -> &Api {
-        &self.api
-    }
-
-    /// Why the store can only be read, if it has no room to be written.
-    pub fn no_room(&self) -> Option<&CliError> {
-        self.no_room.as_ref()
-    }
-
-    /// Releases the store without dropping it: the end of the process closes it faster. For a process that is about to
-    /// end.
-    pub fn leave(self) {
-        let Idle { api, lock, listening, no_room: _ } = self;
-        drop(listening);
-        // Released when the process ends: another one must not open the store before.
-        std::mem::forget(lock);
-        let store = api.shared_store();
-        drop(api);
-        if let Some(store) = Arc::into_inner(store) {
-            store.leave();
-        }
-    }
-}
-
-/// Serves other processes while this one reads for long, such as an export into a pipe: they read too, and those that would drive
-/// executions learn that this process is going to end.
-async fn listen_while_reading(api: Weak<Api>, lock: Weak<OwnerLock>, socket: PathBuf) {
-    tokio::time::sleep(SHORT_READ_MAX).await;
-    let Some((api, _lock)) = api.upgrade().zip(lock.upgrade()) else { return };
-    let closer = Closer::new();
-    match Socket::listen(&socket) {
-        Ok(socket) => Listener::serve_socket(socket, closer.served(api, Transport::Socket)).await,
-        Err(error) => tracing::warn!("other processes cannot be served while this one reads: {error}"),
-    }
-}
-
-/// The task that serves other processes while this one reads. Dropping it ends the task.
-struct Listening(JoinHandle<()>);
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-fn options(environments: &Arc<Environments>) -> ApiOptions {
-    let account = std::env::var("FLOW_ACCOUNT_ID").ok().filter(|account| !account.is_empty());
-    ApiOptions {
-        region: environments.region().to_owned(),
-        account_id: account.unwrap_or_else(|| "111111111111".to_owned()),
-        host: environments.clone(),
-    }
-}
-
-/// For crash tests: the commit at which the process aborts.
-fn crash_options() -> RunnerOptions {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
-    RunnerOptions {
-        crash_before_commit: number("FLOW_CRASH_BEFORE_COMMIT"),
-        crash_after_commit: number("FLOW_CRASH_AFTER_COMMIT"),
-        ..RunnerOptions::default()
-    }
 }

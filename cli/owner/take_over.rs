@@ -33,8 +33,8 @@ impl Handle {
     /// Finds the next owner after one has ended, or for an execution that the owner does not drive, and verifies that it can act for the
     /// execution.
     ///
-    /// An owner without the credentials is not asked to drive it. A process that has them waits until that owner ends, at most for
-    /// `wait_max`, and becomes the owner itself. A process that does not have them ends, so that it does not own the store of one that does.
+    /// An owner without the credentials of the execution is not requested to drive it. If this process has the credentials, it waits until
+    /// that owner ends, at most for `wait_max`, and becomes the owner. Otherwise it ends: as the owner it would block a process with them.
     ///
     /// # Errors
     /// As [`Handle::drive`]; neither the owner nor this process can act for the execution; or a signal or `wait_max` ends the wait.
@@ -82,7 +82,9 @@ impl Handle {
         let reader = backend::open(&self.environments, Purpose::Read, &[]).await?;
         let request = DescribeExecutionRequest { id: id.clone(), as_shown: true };
         let described = match &reader {
-            Backend::Idle(idle) => idle.api().respond::<DescribeExecution>(request).await.map_err(CliError::from)?,
+            Backend::ReadOnly(store) => {
+                store.api().respond::<DescribeExecution>(request).await.map_err(CliError::from)?
+            }
             Backend::Remote(client) => {
                 let described = client.call::<DescribeExecution>(&request).await;
                 described.map_err(|error| failed(self.home(), error))?

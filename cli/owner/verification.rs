@@ -47,7 +47,7 @@ async fn verify_own(environments: &Environments, environment: &Value) -> Result<
 /// Verifies that this process can act in one of these environments.
 ///
 /// # Errors
-/// It can act in none: the error is that of the first one. Or a signal arrived.
+/// It can act in none of them, with the error of the first one; or a signal arrived.
 pub(super) async fn verify_any(environments: &Environments, acts_in: &[Value]) -> Result<(), CliError> {
     let verified = verify_each(environments, acts_in).await;
     verified.or_else(|refusals| refusals.into_iter().next().map_or(Ok(()), |(_, first)| Err(first)))
@@ -56,7 +56,7 @@ pub(super) async fn verify_any(environments: &Environments, acts_in: &[Value]) -
 /// Verifies, side by side, that this process can act in one of these environments. Does not wait for the others once it can act in one.
 ///
 /// # Errors
-/// It can act in none: why, for each environment. Or a signal arrived.
+/// It can act in none of them, with the error of each; or a signal arrived.
 pub async fn verify_each(environments: &Environments, acts_in: &[Value]) -> Result<(), Vec<(Value, CliError)>> {
     let verified = acts_in.iter().enumerate();
     let verified =
@@ -125,7 +125,7 @@ impl Handle {
         }
     }
 
-    /// What the owner of the store says about itself, if it is another process that answers.
+    /// The description that the owner of the store returns, if it is another process that answers.
     pub(super) async fn description_of_owner(&self) -> Option<OwnerDescription> {
         let backend = self.backend().await;
         let Backend::Remote(client) = &*backend else { return None };
@@ -198,8 +198,8 @@ impl Handle {
         }
     }
 
-    /// The profile that the owner of the store was started with, if it can act with that one in an environment in which it cannot act with
-    /// the environment's own.
+    /// The AWS profile with which the owner of the store was started, if that profile can act in the environment. `None` if it is the
+    /// environment's own profile: with that one, the owner cannot act.
     async fn profile_of_owner(&self, environment: &Value) -> Option<String> {
         let profile = self.description_of_owner().await?.profile?;
         if environment["profile"] == profile.as_str() {

@@ -7,8 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
-    Backend, Handle, failed, may_have_been_carried_out,
-    retry_limit::RetryLimit,
+    Backend, Handle,
+    attempts::{Attempts, CallKind},
+    failed,
     verification::{self, concerns_credentials},
 };
 use crate::{exit::CliError, interrupt, wire::client::ClientError};
@@ -29,28 +30,23 @@ impl Handle {
         O::Request: Serialize,
         O::Response: DeserializeOwned,
     {
-        // After a call that may have been carried out, an error does not say that nothing was.
-        let after_repeat = |error, is_repeated| match is_repeated {
-            true => CliError { fault: None, ..may_have_been_carried_out(error) },
-            false => error,
-        };
-        let mut limit = RetryLimit::begin();
-        let (mut is_repeated, mut was_refused) = (false, false);
+        let mut attempts = Attempts::begin(self, CallKind::Act);
+        let mut was_refused = false;
         loop {
             let backend = self.backend().await;
             let stopped = match self.verify_acting(environment).await {
                 Ok(()) => interrupt::received(),
-                Err(error) => return Err(after_repeat(error, is_repeated)),
+                Err(error) => return Err(attempts.explained(error)),
             };
             if let Some(exit) = stopped {
-                return Err(after_repeat(verification::stopped(exit), is_repeated));
+                return Err(attempts.explained(verification::stopped(exit)));
             }
             // The owner ended during the verification: verify the next one.
             if !Arc::ptr_eq(&backend, &self.backend().await) {
                 continue;
             }
             let Backend::Remote(client) = &*backend else {
-                return self.call::<O>(request).await.map_err(|error| after_repeat(error, is_repeated));
+                return self.call::<O>(request).await.map_err(|error| attempts.explained(error));
             };
             match client.call::<O>(&request).await {
                 Ok(response) => return Ok(response),
@@ -58,13 +54,12 @@ impl Handle {
                 Err(ClientError::Fault(fault)) if !was_refused && concerns_credentials(&fault.kind) => {
                     was_refused = true;
                 }
-                Err(error) if limit.allows(self.home(), &error) => {
-                    is_repeated |= matches!(error, ClientError::Gone(_));
-                    self.reopen(&backend).await.map_err(|error| after_repeat(error, is_repeated))?;
+                Err(error) if attempts.may_continue(&error) => {
+                    self.reopen(&backend).await.map_err(|error| attempts.explained(error))?;
                 }
                 Err(error) => {
                     let error = self.name_owner_in(failed(self.home(), error), environment).await;
-                    return Err(after_repeat(error, is_repeated));
+                    return Err(attempts.explained(error));
                 }
             }
         }

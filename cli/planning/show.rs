@@ -262,9 +262,7 @@ mod tests {
             notes: vec!["Alarms are also sent to earlier@example.com.".to_owned()],
             stays: vec!["a record".to_owned()],
         };
-        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!("plan", plan.lines().join("\n"));
-        });
+        snapshot!("plan", plan.lines().join("\n"));
     }
 
     fn refused_plan() -> WorkflowPlan {

@@ -1,6 +1,6 @@
 //! Finds commands that begin a session, such as `ssh HOST` or `psql`: a person types the lines after them there, not on this machine.
 
-/// Programs that read further lines themselves, each with the options that give it a command or a file, after which it ends.
+/// Programs that read commands from the terminal, each with the options with which it executes a command or a file and ends.
 const INTERACTIVE: [(&str, &[&str]); 15] = [
     ("psql", &["-c", "--command", "-f", "--file", "-l", "--list", "-V", "--version"]),
     ("mysql", &["-e", "--execute", "-V", "--version"]),

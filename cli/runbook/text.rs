@@ -34,72 +34,103 @@ pub(super) fn blocks(text: &str) -> Option<Vec<Block>> {
     if kinds.iter().filter(|kind| matches!(kind, Line::Step(..))).count() < STEPS_MIN {
         return None;
     }
-    let mut reader = Reader::default();
-    let (mut code, mut in_list, mut skip) = (String::new(), false, false);
-    let mut code_indent = CODE_INDENT;
+    let (mut found, mut skip, mut code_indent) = (FoundBlocks::default(), false, CODE_INDENT);
     for (at, (line, kind)) in lines.iter().zip(&kinds).enumerate() {
         if std::mem::take(&mut skip) {
             continue;
         }
-        let is_code = matches!(kind, Line::Other) && is_code(&lines, at, code_indent, !code.is_empty());
-        if !is_code && !code.is_empty() && !line.trim().is_empty() {
-            reader.code(&dedented(&std::mem::take(&mut code)), "");
+        let is_code = matches!(kind, Line::Other) && is_code(&lines, at, code_indent, !found.code.is_empty());
+        if !is_code && !line.trim().is_empty() {
+            found.end_code();
         }
         match kind {
             Line::Section(number, title) => {
-                close(&mut reader, &mut in_list);
+                found.end_list();
+                found.heading(2, &format!("{number}. {title}"));
                 code_indent = CODE_INDENT;
-                heading(&mut reader, 2, &format!("{number}. {title}"));
-                skip = lines.get(at + 1).is_some_and(|next| is_underline(next));
+                skip = is_underlined(&lines, at);
             }
             Line::Step(number, text) => {
-                if !std::mem::replace(&mut in_list, true) {
-                    reader.begin_list(Some(1));
-                }
-                reader.end_item();
-                reader.begin_item();
-                number.iter().for_each(|number| reader.number(number));
+                found.step(*number, text);
                 code_indent = indent_of_code(line);
-                reader.text(text);
             }
-            Line::Other if is_code => {
-                code.push_str(line);
-                code.push('\n');
-            }
-            Line::Other if line.trim().is_empty() => match code.is_empty() {
-                true => reader.end_paragraph(),
-                false => code.push('\n'),
-            },
+            Line::Other if is_code => found.code_line(line),
+            Line::Other if line.trim().is_empty() => found.empty_line(),
             // A first line on its own, or underlined, is the title.
             Line::Other if is_title(&lines, at) => {
-                heading(&mut reader, 1, line.trim());
-                skip = lines.get(at + 1).is_some_and(|next| is_underline(next));
+                found.heading(1, line.trim());
+                skip = is_underlined(&lines, at);
             }
-            Line::Other => {
-                if line.trim_start().starts_with(['-', '*']) {
-                    reader.end_paragraph();
-                }
-                reader.text(" ");
-                reader.text(line.trim());
-            }
+            Line::Other => found.text_line(line),
         }
     }
-    if !code.is_empty() {
-        reader.code(&dedented(&code), "");
+    Some(found.end())
+}
+
+/// The blocks of the lines that are read so far.
+#[derive(Default)]
+struct FoundBlocks {
+    reader: Reader,
+    /// The lines of the code that is not complete.
+    code: String,
+    in_list: bool,
+}
+
+impl FoundBlocks {
+    fn heading(&mut self, level: u8, title: &str) {
+        self.reader.begin_heading();
+        self.reader.text(title.trim());
+        self.reader.end_heading(level);
     }
-    close(&mut reader, &mut in_list);
-    Some(reader.blocks())
-}
 
-fn heading(reader: &mut Reader, level: u8, title: &str) {
-    reader.begin_heading();
-    reader.text(title.trim());
-    reader.end_heading(level);
-}
+    fn step(&mut self, number: Option<&str>, text: &str) {
+        if !std::mem::replace(&mut self.in_list, true) {
+            self.reader.begin_list(Some(1));
+        }
+        self.reader.end_item();
+        self.reader.begin_item();
+        if let Some(number) = number {
+            self.reader.number(number);
+        }
+        self.reader.text(text);
+    }
 
-fn close(reader: &mut Reader, in_list: &mut bool) {
-    if std::mem::take(in_list) {
-        reader.end_list();
+    fn text_line(&mut self, line: &str) {
+        if line.trim_start().starts_with(['-', '*']) {
+            self.reader.end_paragraph();
+        }
+        self.reader.text(" ");
+        self.reader.text(line.trim());
+    }
+
+    fn empty_line(&mut self) {
+        match self.code.is_empty() {
+            true => self.reader.end_paragraph(),
+            false => self.code.push('\n'),
+        }
+    }
+
+    fn code_line(&mut self, line: &str) {
+        self.code.push_str(line);
+        self.code.push('\n');
+    }
+
+    fn end_code(&mut self) {
+        if !self.code.is_empty() {
+            self.reader.code(&dedented(&std::mem::take(&mut self.code)), "");
+        }
+    }
+
+    fn end_list(&mut self) {
+        if std::mem::take(&mut self.in_list) {
+            self.reader.end_list();
+        }
+    }
+
+    fn end(mut self) -> Vec<Block> {
+        self.end_code();
+        self.end_list();
+        self.reader.blocks()
     }
 }
 
@@ -178,6 +209,10 @@ fn is_command(line: &str, code_indent: usize) -> bool {
 fn is_underline(line: &str) -> bool {
     let line = line.trim();
     line.len() >= 3 && (line.chars().all(|c| c == '=') || line.chars().all(|c| c == '-'))
+}
+
+fn is_underlined(lines: &[&str], at: usize) -> bool {
+    lines.get(at + 1).is_some_and(|next| is_underline(next))
 }
 
 fn is_title(lines: &[&str], at: usize) -> bool {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use api::view::View;
+use api::RUNBOOK_NOT_COMPLETED;
 
 use super::{
     decisions,
@@ -71,7 +71,7 @@ pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
         let _ = writeln!(
             text,
             "\n  {NOT_COMPLETED}:\n    Type: Fail\n    Error: {}\n    Cause: \"{{% {NOT_COMPLETED_CAUSE} %}}\"",
-            View::RUNBOOK_NOT_COMPLETED
+            RUNBOOK_NOT_COMPLETED
         );
     }
     text

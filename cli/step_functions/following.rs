@@ -72,7 +72,7 @@ impl Following {
     async fn poll(&mut self) -> Result<(), CliError> {
         let known = self.executions.of(&self.request.id).await?;
         let mut known = known.lock().await;
-        // The status is read first, so that the history that is read after it contains all that the status reports.
+        // The status first: the history that is read after it then has all events up to that status.
         let remote = self.executions.remote(&known.arn).await?;
         self.executions.read(&mut known).await?;
         let header = header(&known.arn, &remote);

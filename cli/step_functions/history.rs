@@ -16,7 +16,7 @@ use api::{
     view::{StateStatus, View, Wait},
 };
 use engine::{
-    asl::each_state,
+    asl::{InnerKind, each_state, machines_inside, states_of},
     journal::{EntryContent, HistoryEvent, JournalEntry, NOT_CALLED, Note, StepFailure, state_path},
 };
 use serde_json::Value;
@@ -54,7 +54,7 @@ pub struct History {
     /// The number of calls in the current visit of each state, by its path.
     attempts: HashMap<String, u32>,
     /// The failed attempts whose next event decides whether they are retried.
-    failures: HashMap<u64, (String, StepFailure, u64)>,
+    failures: HashMap<u64, (String, StepFailure)>,
     /// The failures of Parallel and Map states. A failure is caught if the next event is the exit of the state.
     composite_failures: HashMap<u64, StepFailure>,
     /// The paths of the states whose activity was scheduled and not started, with the time at which it was scheduled.
@@ -209,7 +209,7 @@ impl History {
         } else if event.kind.ends_with("Scheduled") {
             *self.attempts.entry(path.to_owned()).or_default() += 1;
         } else if is_failure_of_attempt(event) {
-            self.failures.insert(event.id, (path.to_owned(), failure_of(event), event.timestamp_ms));
+            self.failures.insert(event.id, (path.to_owned(), failure_of(event)));
         } else if ["ParallelStateFailed", "MapStateFailed"].contains(&event.kind.as_str()) {
             self.composite_failures.insert(event.id, failure_of(event));
         }
@@ -233,14 +233,15 @@ impl History {
         self.push(event.timestamp_ms, EntryContent::Note(Box::new(note)));
     }
 
-    /// Adds the note of a failed attempt: it is retried, caught, or fails its parent.
+    /// Adds the note of a failed attempt: it is retried, caught, or fails its parent. The note has the time of the event that decides it:
+    /// the entries stay in the order of time, although other states proceed until a retry begins.
     fn note(&mut self, event: &RemoteEvent, path: &str) {
         let is_exit = event.kind.ends_with("StateExited");
         // The events of a composite's failure do not name it; its exit does.
         let of_composite = self.composite_failures.remove(&event.previous_id).filter(|_| is_exit);
-        let of_composite = of_composite.map(|failure| (path.to_owned(), failure, event.timestamp_ms));
+        let of_composite = of_composite.map(|failure| (path.to_owned(), failure));
         let failed = self.failures.remove(&event.previous_id).or(of_composite);
-        let Some((state_path, failure, failed_ms)) = failed else { return };
+        let Some((state_path, failure)) = failed else { return };
         let attempt = self.attempts.get(&state_path).copied().unwrap_or(1);
         let note = if event.kind.ends_with("Scheduled") && path == state_path {
             let next_attempt_ms = event.timestamp_ms;
@@ -253,7 +254,7 @@ impl History {
         } else {
             Note::Failure { state_path, attempt, failure }
         };
-        self.push(failed_ms, EntryContent::Note(Box::new(note)));
+        self.push(event.timestamp_ms, EntryContent::Note(Box::new(note)));
     }
 }
 
@@ -286,20 +287,15 @@ fn is_failure_of_attempt(event: &RemoteEvent) -> bool {
 }
 
 fn find_ways(machine: &Value, way: &mut Way, found: &mut HashMap<String, Way>) {
-    for (name, state) in machine["States"].as_object().into_iter().flatten() {
+    for (name, state) in states_of(machine) {
         found.insert(name.clone(), way.clone());
-        let branches = state["Branches"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for (index, branch) in branches.iter().enumerate() {
-            way.push(Part::Branch(name.clone(), (branches.len() > 1).then_some(index)));
-            find_ways(branch, way, found);
+        for inner in machines_inside(state) {
+            way.push(match inner.kind {
+                InnerKind::Branch { index, count } => Part::Branch(name.clone(), (count > 1).then_some(index)),
+                InnerKind::Processor { .. } => Part::Iteration(name.clone()),
+            });
+            find_ways(inner.json, way, found);
             way.pop();
-        }
-        for processor in ["ItemProcessor", "Iterator"] {
-            if let Some(processor) = state.get(processor) {
-                way.push(Part::Iteration(name.clone()));
-                find_ways(processor, way, found);
-                way.pop();
-            }
         }
     }
 }

@@ -9,6 +9,7 @@ use api::{
 use engine::{
     asl::find_state,
     journal::{EntryContent, HistoryEventDetails as Details, JournalEntry, state_path},
+    step::waits_for_token,
 };
 use serde_json::Value;
 use steps::step_functions::RemoteExecution;
@@ -19,9 +20,6 @@ use crate::{
     proposed::OPTIONS,
     shell::quote_name,
 };
-
-/// The end of the resource of a Task that waits for an answer with its token.
-const WITH_TOKEN: &str = ".waitForTaskToken";
 
 /// The end of the wait of a Task.
 #[derive(Debug)]
@@ -129,7 +127,7 @@ fn last_answer(entries: &[JournalEntry], state: Option<&str>) -> Option<Ended> {
                 continue;
             }
             Details::TaskSubmitted { name, resource, .. } => {
-                if resource.ends_with(WITH_TOKEN) {
+                if waits_for_token(resource) {
                     submitted.insert(path(name));
                 }
                 continue;

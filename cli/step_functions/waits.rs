@@ -88,7 +88,7 @@ fn computed_due_ms(known: &CachedExecution, state: &StateView) -> Option<u64> {
     }
 }
 
-/// Whether expressions may read a variable that a state of the definition assigns and that the history does not have.
+/// Whether the expressions may read a variable that the definition assigns and that is not in the history.
 fn reads_other_variables(definition: &Value, texts: &[&str], variables: &Map<String, Value>) -> bool {
     let mut assigned = Vec::new();
     each_state(definition, &mut |state| assigned.extend(assigned_names(state.json)));
@@ -103,7 +103,7 @@ fn assigned_names(state: &Value) -> Vec<&str> {
     all.flat_map(|assign| assign.keys()).map(|name| name.strip_suffix(".$").unwrap_or(name)).collect()
 }
 
-/// The input with which a state was entered last, and the variables that it sees: those of its frame and of the frames around it.
+/// The input with which a state was entered last, and the variables that it can read: those of its frame and of the frames around it.
 fn scope_of(known: &CachedExecution, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
     let mut found = None;
     let mut assigned: Vec<(&str, &Map<String, Value>)> = Vec::new();

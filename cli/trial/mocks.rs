@@ -79,17 +79,18 @@ impl MockConfig {
     ///
     /// # Errors
     /// The case names an unknown response, or a response has an invalid call number.
-    pub fn case(&self, cases: &BTreeMap<String, String>) -> Result<Mocks, String> {
+    pub fn case(&self, cases: &BTreeMap<String, String>) -> Result<Mocks, CliError> {
         let mut responses = HashMap::new();
         for (state, name) in cases {
             let answers = self.mocked_responses.get(name);
-            let answers = answers.ok_or_else(|| format!("MockedResponses has no '{name}', which '{state}' names"))?;
+            let unknown = || CliError::refused(format!("MockedResponses has no '{name}', which '{state}' names"));
             let read = |(calls, answer): (&String, &MockedResponse)| {
-                let (first, last) =
-                    range(calls).ok_or_else(|| format!("'{calls}' of '{name}' is no number of a call"))?;
+                let no_number = || CliError::refused(format!("'{calls}' of '{name}' is no number of a call"));
+                let (first, last) = range(calls).ok_or_else(no_number)?;
                 Ok((first, last, answer.clone()))
             };
-            responses.insert(state.clone(), answers.iter().map(read).collect::<Result<_, String>>()?);
+            let answers = answers.ok_or_else(unknown)?.iter().map(read);
+            responses.insert(state.clone(), answers.collect::<Result<_, CliError>>()?);
         }
         Ok(Mocks { responses, calls: Mutex::default() })
     }

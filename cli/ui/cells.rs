@@ -21,7 +21,7 @@ pub fn mark(ascii: bool) -> &'static str {
     if ascii { MARK_ASCII } else { MARK }
 }
 
-/// A text in at most so many cells, with the mark where its end is cut. Characters that act on a terminal become spaces: a name with a
+/// A text in at most `cells` cells, with the mark where its end is cut. Characters that act on a terminal become spaces: a name with a
 /// line feed or an escape sequence would break the display.
 pub fn fit(text: &str, cells: usize, mark: &str) -> String {
     let text = printable(text);
@@ -32,7 +32,7 @@ pub fn fit(text: &str, cells: usize, mark: &str) -> String {
     format!("{}{mark}", first(&text, cells - width(mark)))
 }
 
-/// An id in at most so many cells, with the mark where its middle is cut: the end of an id is what distinguishes it.
+/// An id in at most `cells` cells, with the mark where its middle is cut: the end of an id is what distinguishes it.
 pub fn fit_id(id: &str, cells: usize, mark: &str) -> String {
     let id = printable(id);
     if width(&id) <= cells {
@@ -44,7 +44,7 @@ pub fn fit_id(id: &str, cells: usize, mark: &str) -> String {
     format!("{}{mark}{end}", first(&id, left - width(end)))
 }
 
-/// A text in at most so many cells, cut at its beginning and its end so that the character `at` is shown, with the mark at each cut.
+/// A text in at most `cells` cells, cut at its beginning and its end so that the character `at` is shown, with the mark at each cut.
 /// Also returns the number of cells in front of that character.
 pub fn around(text: &str, at: usize, cells: usize, mark: &str) -> (String, usize) {
     let text = printable(text);
@@ -62,7 +62,7 @@ pub fn around(text: &str, at: usize, cells: usize, mark: &str) -> (String, usize
     (format!("{before}{}", fit(after, cells - column, mark)), column)
 }
 
-/// A text with spaces on the right, in at least so many cells.
+/// A text with spaces on the right, in at least `cells` cells.
 pub fn filled(mut text: String, cells: usize) -> String {
     let missing = cells.saturating_sub(width(&text));
     text.extend(std::iter::repeat_n(' ', missing));
@@ -73,7 +73,7 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if acts_on_terminal(c) { ' ' } else { c }).collect()
 }
 
-/// The longest beginning in at most so many cells.
+/// The longest beginning of a text in at most `cells` cells.
 pub fn first(text: &str, cells: usize) -> &str {
     let mut taken = 0;
     let end = text.char_indices().find(|(_, c)| {
@@ -83,7 +83,7 @@ pub fn first(text: &str, cells: usize) -> &str {
     &text[..end.map_or(text.len(), |(at, _)| at)]
 }
 
-/// The longest end in at most so many cells.
+/// The longest end of a text in at most `cells` cells.
 fn last(text: &str, cells: usize) -> &str {
     let mut taken = 0;
     let begin = text.char_indices().rev().find(|(_, c)| {
@@ -93,7 +93,7 @@ fn last(text: &str, cells: usize) -> &str {
     &text[begin.map_or(0, |(at, c)| at + c.len_utf8())..]
 }
 
-/// A text of one or more lines, each wrapped at words where it is longer than so many cells. A command, a text between backticks and a
+/// A text of one or more lines, each wrapped at words where it is longer than `cells` cells. A command, a text between backticks and a
 /// line of code stay on one line, so that they can be copied: the terminal shows the rest of them in its next row.
 pub fn wrapped(text: &str, cells: usize) -> String {
     text.split('\n').map(|line| wrapped_line(line, cells)).collect::<Vec<_>>().join("\n")

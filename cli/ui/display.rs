@@ -131,8 +131,8 @@ impl Display {
         }
     }
 
-    /// Leaves to the end of the watch the commands that answer, and with `--quiet` everything that needs a person, so that it is printed
-    /// once.
+    /// Prints the commands that answer only at the end of the watch, so that they are printed once; with `--quiet` everything that needs a
+    /// person.
     pub fn ask_at_end(&mut self) {
         self.asks_at_end = true;
     }
@@ -157,8 +157,21 @@ impl Display {
         } else if record::records_events() {
             json::event(view, event).into_iter().for_each(|line| record::event(&json::complete(line)));
         }
-        if let (Kind::Lines, RunnerEvent::Entry { entry, .. }) = (self.kind, event) {
-            self.lines(view, entry);
+        if self.kind != Kind::Lines {
+            return;
+        }
+        match event {
+            RunnerEvent::Entry { entry, .. } => self.lines(view, entry),
+            event => self.ask(view, event),
+        }
+    }
+
+    /// Prints, once, the question of a poll, if none of the entries that are shown asks it. The end of a watch shows what is left to it.
+    fn ask(&mut self, view: &View, event: &RunnerEvent) {
+        let Some(entry) = lines::asking(event, self.clock.now_ms()).filter(|_| !self.asks_at_end) else { return };
+        if lines::question(view, &entry).is_some_and(|(key, _)| !self.proposed.contains(&key)) {
+            self.head(NOTHING_NEW);
+            self.lines(view, &entry);
         }
     }
 

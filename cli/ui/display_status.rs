@@ -28,7 +28,7 @@ pub fn display_status(header: &ExecutionHeader, driven: bool, needs: Option<&Nee
     }
 }
 
-/// Whether a status in one word is that of an execution which a process drives.
+/// Whether a process drives an execution with this status.
 pub fn is_driven(display_status: &str) -> bool {
     matches!(display_status, "RUNNING" | "CANCELLING")
 }

@@ -57,7 +57,7 @@ fn printed() -> MutexGuard<'static, Printed> {
     PRINTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prints the first line; with `is_deferred` above the next line, so that a command with nothing to say prints nothing.
+/// Prints the first line; with `is_deferred` above the next line, so that a command without other lines prints nothing.
 pub fn begin(is_deferred: bool) {
     let mut printed = printed();
     printed.is_first_due = true;

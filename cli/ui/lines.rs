@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use api::view::{StateStatus, StateView, Typical, View, action_name};
 use engine::{
     journal::{EntryContent, HistoryEvent, HistoryEventDetails, JournalEntry, Note, Signaller, StateType, state_path},
+    runner::RunnerEvent,
     step::ChangeAction,
 };
 
@@ -117,6 +118,21 @@ pub fn question(view: &View, entry: &JournalEntry) -> Option<((String, u64), Vec
     Some(((state_path.clone(), state.entered_ms), next::answer_lines(&view.id, state_path, instructions)))
 }
 
+/// The entry that asks the question of a poll; `None` if it asks none. The history of Step Functions has no such entry, and after a resume
+/// it is one that an earlier display showed.
+pub fn asking(event: &RunnerEvent, now_ms: u64) -> Option<JournalEntry> {
+    let RunnerEvent::Polled { state_path, waiting, next_poll_ms, deadline_ms, .. } = event else { return None };
+    let note = Note::Waiting {
+        state_path: state_path.clone(),
+        reason: waiting.reason.clone(),
+        poll: 0,
+        next_poll_ms: *next_poll_ms,
+        deadline_ms: *deadline_ms,
+        instructions: Some(waiting.instructions.clone()?),
+    };
+    Some(JournalEntry { sequence: 0, timestamp_ms: now_ms, content: EntryContent::Note(Box::new(note)) })
+}
+
 /// The description of an entry that has no line of its own: its type, and its state if it has one.
 pub fn sentence(view: &View, entry: &JournalEntry) -> String {
     let value = serde_json::to_value(&entry.content).unwrap_or_default();
@@ -161,8 +177,13 @@ fn note_line(view: &View, note: &Note, at_ms: u64, line: &dyn Fn(&str, &str, Str
             text
         }
         Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure } => {
-            let (next, attempt) = (moment(*next_attempt_ms, at_ms), attempt_of(*attempt, *attempts_max));
-            line("Retry", state_path, format!("{attempt}, next at {next}: {}", cause_or_error(failure)))
+            let attempt = attempt_of(*attempt, *attempts_max);
+            // Step Functions' history has the retry when it begins.
+            let next = match *next_attempt_ms > at_ms {
+                true => format!(", next at {}", moment(*next_attempt_ms, at_ms)),
+                false => String::new(),
+            };
+            line("Retry", state_path, format!("{attempt}{next}: {}", cause_or_error(failure)))
         }
         Note::Caught { state_path, next, failure } => {
             let cause = cause_or_error(failure).trim_end_matches('.');
@@ -378,10 +399,43 @@ mod tests {
             story.note(2.0, Note::Caught { state_path: state_path(), next: next.to_owned(), failure });
         }
         let shown: Vec<String> = story.entries.iter().flat_map(|entry| lines(&story.view, entry)).collect();
-        assert!(shown[0].ends_with(": States.Timeout"), "{shown:?}");
+        assert!(shown[0].ends_with("attempt 2 of 7: States.Timeout"), "it has begun: {shown:?}");
         assert!(
             shown[1].ends_with("Deploy: Lost") && shown[2].ends_with("Deploy: Lost; continues at Repair"),
             "{shown:?}"
         );
+    }
+
+    #[test]
+    fn a_question_of_a_poll_is_asked_as_that_of_an_entry() {
+        let mut story = Story::new("job-7k3f", &sections(&["Ask"]));
+        story.enter(0.0, "", StateType::Task, "Ask");
+        let instructions = engine::step::Instructions {
+            sentence: "Go?".to_owned(),
+            values: Vec::new(),
+            answer: None,
+            approval: Some(Box::default()),
+        };
+        let polled = |instructions| RunnerEvent::Polled {
+            execution: "job-7k3f".to_owned(),
+            state_path: "Ask".to_owned(),
+            waiting: engine::machine::Waiting {
+                reason: "waits for an answer".to_owned(),
+                polled_ms: Story::at(0.0),
+                instructions,
+                execution: None,
+            },
+            next_poll_ms: 0,
+            deadline_ms: None,
+        };
+        let event = polled(Some(instructions));
+        story.view.apply_event(&event);
+        let Some(entry) = asking(&event, Story::at(1.0)) else { panic!("no entry") };
+        let Some(((path, entered_ms), commands)) = question(&story.view, &entry) else { panic!("no question") };
+        assert_eq!((path.as_str(), entered_ms), ("Ask", Story::at(0.0)));
+        assert!(commands.iter().any(|command| command.contains("flow approve job-7k3f")), "{commands:?}");
+        let shown = lines(&story.view, &entry).join("\n");
+        assert!(shown.contains("Waiting   ( 1/1) Ask: waits for an answer\n") && shown.contains("Go?"), "{shown}");
+        assert_eq!(asking(&polled(None), 0), None, "nobody is asked");
     }
 }

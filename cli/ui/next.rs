@@ -60,7 +60,8 @@ fn works_when_pasted(command: &str) -> bool {
 pub fn next(
     header: &ExecutionHeader,
     display_status: &str,
-    (needs, due): (Option<&Needs>, Option<NextDue>),
+    needs: Option<&Needs>,
+    due: Option<NextDue>,
     now_ms: u64,
 ) -> Next {
     let id = quote_name(&header.id);
@@ -409,7 +410,7 @@ mod tests {
         let (execution, state) = ("r-1".to_owned(), "Ask".to_owned());
         let needs = Needs { execution, state, answerer: Answerer::Worker, next_due_ms: None };
         let header = ExecutionHeader::new("r-1", "w", std::sync::Arc::default());
-        let text = |display_status| next(&header, display_status, (Some(&needs), None), 0).text();
+        let text = |display_status| next(&header, display_status, Some(&needs), None, 0).text();
         assert_eq!(text("RUNNING"), "waits for a worker");
         assert_eq!(text("WAITING"), "needs a server and a worker: flow serve");
         assert_eq!(awaited(&Story::new("r-1", &sections(&["Ask"])).view, Some(&needs)), Awaited::Worker);

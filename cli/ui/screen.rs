@@ -118,22 +118,22 @@ impl Screen {
         cells::mark(self.ascii)
     }
 
-    /// A text as this screen shows it, cut at its end to so many cells.
+    /// A text as this screen shows it, cut at its end to `cells` cells.
     pub fn fit(&self, text: &str, cells: usize) -> String {
         if self.ascii { cells::fit(&in_ascii(text), cells, self.mark()) } else { cells::fit(text, cells, self.mark()) }
     }
 
-    /// The same in exactly so many cells, filled with spaces on the right.
+    /// A text as this screen shows it in exactly `cells` cells, filled with spaces on the right.
     pub fn pad(&self, text: &str, cells: usize) -> String {
         cells::filled(self.fit(text, cells), cells)
     }
 
-    /// A line of a file in at most so many cells around one of its characters, and the number of cells in front of that character.
+    /// A line of a file in at most `cells` cells around one of its characters, and the number of cells in front of that character.
     pub fn around(&self, line: &str, at: usize, cells: usize) -> (String, usize) {
         cells::around(line, at, cells, self.mark())
     }
 
-    /// An id, cut in its middle to so many cells.
+    /// An id, cut in its middle to `cells` cells.
     pub fn fit_id(&self, id: &str, cells: usize) -> String {
         cells::fit_id(id, cells, self.mark())
     }

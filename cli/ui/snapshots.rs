@@ -20,20 +20,12 @@ use super::{
 
 const WIDTHS: [usize; 4] = [60, 80, 100, 140];
 
-macro_rules! snapshot {
-    ($name:expr, $shown:expr) => {
-        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
-            insta::assert_snapshot!($name, $shown);
-        })
-    };
-}
-
 fn screen(columns: usize, rows: usize) -> Screen {
     Screen { columns, rows, color: false, ascii: false }
 }
 
 /// The same at every width.
-fn at_widths(draw: impl Fn(&Screen) -> Vec<String>) -> String {
+pub fn at_widths(draw: impl Fn(&Screen) -> Vec<String>) -> String {
     let at = |columns| format!("── {columns} columns\n{}\n", draw(&screen(columns, usize::MAX)).join("\n"));
     WIDTHS.into_iter().map(at).collect()
 }

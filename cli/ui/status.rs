@@ -74,7 +74,7 @@ impl Listed {
 
     /// What it needs, and the command that acts.
     pub fn next(&self, now_ms: u64) -> Next {
-        next(&self.header, self.display_status(now_ms), (self.needs.as_ref(), self.due), now_ms)
+        next(&self.header, self.display_status(now_ms), self.needs.as_ref(), self.due, now_ms)
     }
 }
 
@@ -164,7 +164,7 @@ impl Detail<'_> {
         lines.extend(summary::kept_answers(header));
         let awaited = awaited(view, self.needs);
         lines.extend(match self.beside_owner {
-            [] => continues(header, self.display_status, (awaited, self.due), now_ms),
+            [] => continues(header, self.display_status, awaited, self.due, now_ms),
             commands => Some(format!(
                 "The owner of the store has no credentials of the execution's account. Nothing is lost. To continue:   {}",
                 in_order(commands)
@@ -180,7 +180,8 @@ impl Detail<'_> {
 pub fn continues(
     header: &ExecutionHeader,
     display_status: &str,
-    (awaited, due): (Awaited, Option<NextDue>),
+    awaited: Awaited,
+    due: Option<NextDue>,
     now_ms: u64,
 ) -> Option<String> {
     match display_status {

@@ -9,14 +9,53 @@ use engine::{
 use super::{display_status::display_status, lines::title, text::with_full_stop};
 use crate::{proposed::OPTIONS, shell::quote_name};
 
-/// The most states that are named of each kind.
+/// The most states, calls or executions that are named of each kind.
 const NAMED_MAX: usize = 5;
+
+/// The message of a process that has stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopMessage {
+    /// What has stopped, in sentences.
+    pub words: String,
+    /// The command that continues it; `None` if nothing was stopped.
+    pub command: Option<String>,
+}
+
+impl StopMessage {
+    /// A message of a process whose end stops nothing.
+    pub fn without_command(words: impl Into<String>) -> Self {
+        StopMessage { words: words.into(), command: None }
+    }
+
+    fn with_command(words: String, command: String) -> Self {
+        StopMessage { words, command: Some(command) }
+    }
+
+    /// Names the calls that are broken off and that the command makes again.
+    pub fn with_calls(mut self, calls: &[String]) -> Self {
+        if self.command.is_some() && !calls.is_empty() {
+            self.words.push_str(&format!(" The next resume calls again: {}.", listed(calls)));
+        }
+        self
+    }
+}
+
+impl std::fmt::Display for StopMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.words)?;
+        match &self.command {
+            Some(command) => write!(f, " To continue:   {command}"),
+            None => Ok(()),
+        }
+    }
+}
 
 /// The last line of a process that a signal has ended; `None` if another process continues to drive the execution.
 pub fn last_line(
     execution: &ExecutionHeader,
     is_remote: bool,
-    (view, called): (&View, &[String]),
+    view: &View,
+    called: &[String],
     now_ms: u64,
 ) -> Option<String> {
     if execution.status != ExecutionStatus::Running {
@@ -51,7 +90,7 @@ pub fn message(view: &View, called: &[String]) -> String {
             message.push_str(&with_full_stop(&format!(" {what}: {names}")));
         }
     }
-    format!("{message} To continue:   flow resume {}{OPTIONS}", quote_name(&view.id))
+    StopMessage::with_command(message, resume(view)).to_string()
 }
 
 /// The line below a tree while the calls that were in flight at a signal end.
@@ -61,11 +100,11 @@ pub fn awaited(view: &View, called: &[String]) -> String {
 }
 
 /// What becomes of the calls in flight if a second signal ends the process at once, and the command that continues.
-pub fn message_at_once(view: &View, called: &[String]) -> String {
+pub fn message_at_once(view: &View, called: &[String]) -> StopMessage {
     let calls = names(view, called.iter().map(String::as_str).collect());
     let again =
         if calls.is_empty() { calls } else { with_full_stop(&format!(" The next resume calls again: {calls}")) };
-    format!("stopped at once.{again} To continue:   flow resume {}{OPTIONS}", quote_name(&view.id))
+    StopMessage::with_command(format!("stopped at once.{again}"), resume(view))
 }
 
 /// The calls in flight of one execution of several: its id and each state.
@@ -74,20 +113,29 @@ pub fn calls_of(view: &View, called: &[String]) -> Vec<String> {
 }
 
 /// The executions of a `flow resume --all` that have not ended, and the command that continues them.
-pub fn message_of_all(ids: &[String]) -> String {
-    let mut named: Vec<&str> = ids.iter().take(NAMED_MAX).map(String::as_str).collect();
-    let more = format!("{} more", ids.len().saturating_sub(NAMED_MAX));
-    if ids.len() > NAMED_MAX {
-        named.push(&more);
-    }
-    format!("stopped. Not ended: {}. To continue:   flow resume --all{OPTIONS}", named.join(", "))
+pub fn message_of_all(ids: &[String]) -> StopMessage {
+    of_several(format!("stopped. Not ended: {}.", listed(ids)))
+}
+
+/// The message of a process that drives several executions, with the command that continues all of them.
+pub fn of_several(words: String) -> StopMessage {
+    StopMessage::with_command(words, format!("flow resume --all{OPTIONS}"))
+}
+
+fn resume(view: &View) -> String {
+    format!("flow resume {}{OPTIONS}", quote_name(&view.id))
 }
 
 fn names(view: &View, paths: Vec<&str>) -> String {
-    let mut names: Vec<String> = paths.iter().take(NAMED_MAX).map(|path| title(view, path)).collect();
-    if paths.len() > NAMED_MAX {
-        names.push(format!("{} more", paths.len() - NAMED_MAX));
-    }
+    let titles: Vec<String> = paths.into_iter().map(|path| title(view, path)).collect();
+    listed(&titles)
+}
+
+/// The first names, and how many more there are.
+fn listed(all: &[String]) -> String {
+    let more = all.len().saturating_sub(NAMED_MAX);
+    let first = all.iter().take(NAMED_MAX).cloned();
+    let names: Vec<String> = first.chain((more > 0).then(|| format!("{more} more"))).collect();
     names.join(", ")
 }
 
@@ -120,7 +168,7 @@ mod tests {
         let said = message(&story.view, &called);
         assert_eq!(said, "stopped. No answer yet: Build. To continue:   flow resume release-7k3f");
         assert_eq!(calls_of(&story.view, &called), ["Build (release-7k3f)"]);
-        let said = message_at_once(&story.view, &called);
+        let said = message_at_once(&story.view, &called).to_string();
         let expected = "stopped at once. The next resume calls again: Build. To continue:   flow resume release-7k3f";
         assert_eq!(said, expected);
         story.exit(2.0, "", StateType::Task, "Build").enter(2.0, "", StateType::Task, "Deploy");
@@ -133,8 +181,22 @@ mod tests {
     fn a_stop_of_several_executions_names_those_that_have_not_ended() {
         let ids: Vec<String> = (1..=7).map(|number| format!("x-{number}")).collect();
         let expected = "stopped. Not ended: x-1, x-2. To continue:   flow resume --all";
-        assert_eq!(message_of_all(&ids[..2]), expected);
+        assert_eq!(message_of_all(&ids[..2]).to_string(), expected);
         let expected = "stopped. Not ended: x-1, x-2, x-3, x-4, x-5, 2 more. To continue:   flow resume --all";
-        assert_eq!(message_of_all(&ids), expected);
+        assert_eq!(message_of_all(&ids).to_string(), expected);
+    }
+
+    #[test]
+    fn the_calls_that_a_stop_breaks_off_are_named_before_the_command_that_continues() {
+        let stopped = message_of_all(&["one".to_owned()]);
+        assert_eq!(stopped.clone().with_calls(&[]), stopped);
+        let expected =
+            "stopped. Not ended: one. The next resume calls again: Slow (one). To continue:   flow resume --all";
+        assert_eq!(stopped.clone().with_calls(&["Slow (one)".to_owned()]).to_string(), expected);
+        let many: Vec<String> = (0..7).map(|number| format!("S{number}")).collect();
+        let said = stopped.with_calls(&many).to_string();
+        assert!(said.contains("again: S0, S1, S2, S3, S4, 2 more. To continue:"), "{said}");
+        let watched = StopMessage::without_command("stopped watching").with_calls(&many);
+        assert_eq!(watched.to_string(), "stopped watching", "the calls of another process continue");
     }
 }

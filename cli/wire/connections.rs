@@ -128,7 +128,7 @@ struct Open {
     has_logged: Once,
 }
 
-/// The state of a connection that the listener sees.
+/// The state of a connection, shared with the listener.
 struct State {
     requests: AtomicUsize,
     /// When its last request ended, or when it was accepted, by [`now_ms`].

@@ -34,8 +34,8 @@ pub(super) struct RequestBody {
     _memory: Option<SemaphorePermit<'static>>,
 }
 
-/// Reads a body to its end. One that is announced as too long is not read if its client waits for `100 Continue`, or if it would not be
-/// read to its end.
+/// Reads a body to its end. A body whose announced length is too long is not read if its client waits for `100 Continue`, or if it is
+/// too long to be read to its end.
 ///
 /// # Errors
 /// The response to send instead: the body is too long, takes too long, or ended early.

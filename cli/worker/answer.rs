@@ -114,8 +114,8 @@ impl Outcome {
         Outcome::Failure { error, cause }
     }
 
-    /// The answer after the service refused this one for what it contains, so that the step is not called again in vain. `None` if
-    /// another answer would be refused too.
+    /// The answer to send after the service refused this one for its content: a failure, so that the step is not called again in vain.
+    /// `None` if another answer would be refused too.
     fn after_refusal(&self, error: &StepError) -> Option<Outcome> {
         if error.class != ErrorClass::Invalid {
             return None;

@@ -163,8 +163,7 @@ impl Poll {
         call.await
     }
 
-    /// The poll returned a task. Returns the slot in which the task begins; `None` if there is none, because slots were taken while the
-    /// poll waited.
+    /// Called when the poll has returned a task. Returns the slot of the task; `None` if all slots were taken while the poll waited.
     pub fn returned_task(mut self) -> Option<Slot> {
         self.slots.update(&self.activity, |polls| polls.is_busy = true);
         self.kept.take().or_else(|| self.slots.take_free())

@@ -87,19 +87,24 @@ fn a_deployment_that_was_cut_short_is_completed() {
 #[test]
 fn what_belongs_to_something_else_is_refused() {
     let wanted = wanted(json!({}));
-    for change in [
-        |machine: &mut ExistingMachine| machine.deployment = None,
-        |machine: &mut ExistingMachine| machine.deployment = Some("other".to_owned()),
-        |machine: &mut ExistingMachine| machine.kind = "EXPRESS".to_owned(),
-        |machine: &mut ExistingMachine| machine.status = "DELETING".to_owned(),
-    ] {
+    let refused = |change: fn(&mut ExistingMachine)| {
         let mut found = deployed(&wanted);
         change(found.machine.as_mut().unwrap());
-        assert!(changes(&wanted, &found).is_err(), "{found:?}");
-    }
+        let conflict = changes(&wanted, &found).unwrap_err();
+        assert_eq!(conflict.kind, ResourceKind::StateMachine);
+        conflict.reason
+    };
+    assert_eq!(refused(|machine| machine.deployment = None), ConflictReason::OfNoDeployment);
+    let other = refused(|machine| machine.deployment = Some("other".to_owned()));
+    assert_eq!(other, ConflictReason::OfDeployment("other".to_owned()));
+    let express = refused(|machine| machine.kind = "EXPRESS".to_owned());
+    assert_eq!(express, ConflictReason::OfType("EXPRESS".to_owned()));
+    assert_eq!(refused(|machine| machine.status = "DELETING".to_owned()), ConflictReason::IsBeingDeleted);
     let mut found = deployed(&wanted);
     found.role.as_mut().unwrap().deployment = None;
-    assert!(removal(&wanted, &found, &[]).is_err());
+    let conflict = removal(&wanted, &found, &[]).unwrap_err();
+    let expected = format!("the role {} exists, and flow deploy did not create it", wanted.role_name());
+    assert_eq!(conflict.to_string(), expected);
 }
 
 #[test]

@@ -17,11 +17,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub(super) use super::pointer::{below, item};
-use super::{StateMachine, parse::parse_all};
+use super::{QueryLanguage, StateMachine, parse::parse_all};
 pub(super) use graph::targets;
 pub use integrations::without_step;
 pub use keys::repeated_keys;
 pub use names::unknown_names;
+
+/// AWS's code of every problem with the form of a definition.
+const SCHEMA: &str = "SCHEMA_VALIDATION_FAILED";
 
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,17 +46,64 @@ pub struct Diagnostic {
     pub message: String,
     /// The location in the definition, such as `/States/A/Next` or `/States/A/Choices[0]`; empty for the definition itself.
     pub location: String,
+    /// What it is, if a program suggests a correction or leaves out what follows from it.
+    pub kind: Option<ProblemKind>,
+}
+
+/// What a problem is. AWS has one code for many kinds, and its messages are texts for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// The object may not have this field.
+    UnknownField(String),
+    /// A Map in INLINE mode may not have this field.
+    FieldOfDistributedMap(String),
+    /// Only this query language has this field, and the state has the other one.
+    FieldOfLanguage(String, QueryLanguage),
+    /// The object must have these fields.
+    MissingFields(Vec<String>),
+    /// The object must have a field that is probably meant by this one.
+    MisspeltField(String),
+    /// The value of this field is neither a path nor a call of an intrinsic function.
+    InvalidQuery(String),
+    /// An expression names this, as written there, and it does not exist or is not allowed there.
+    WrongReference(String),
+    /// The machine has no state of this name, which a transition names.
+    MissingTarget(String),
+    /// No transition leads to the state.
+    Unreachable,
+    /// Step Functions has no integration of this `Resource`.
+    UnknownIntegration(String),
+    /// No step has this `Resource`.
+    UnknownStep(String),
 }
 
 impl Diagnostic {
     /// An error.
     pub fn error(code: &'static str, location: &str, message: impl Into<String>) -> Self {
-        Diagnostic { severity: Severity::Error, code, message: message.into(), location: location.to_owned() }
+        let (message, location) = (message.into(), location.to_owned());
+        Diagnostic { severity: Severity::Error, code, message, location, kind: None }
     }
 
     /// A warning.
     pub fn warning(code: &'static str, location: &str, message: impl Into<String>) -> Self {
-        Diagnostic { severity: Severity::Warning, code, message: message.into(), location: location.to_owned() }
+        Diagnostic { severity: Severity::Warning, ..Self::error(code, location, message) }
+    }
+
+    /// The error of a field that the object at a location may not have.
+    pub fn unknown_field(location: &str, name: &str) -> Self {
+        let error = Self::error(SCHEMA, location, format!("Field '{name}' is not supported"));
+        error.of_kind(ProblemKind::UnknownField(name.to_owned()))
+    }
+
+    /// The error of an object that lacks fields.
+    pub fn missing_fields(location: &str, names: Vec<String>) -> Self {
+        let error = Self::error(SCHEMA, location, format!("These fields are required: [{}]", names.join(", ")));
+        error.of_kind(ProblemKind::MissingFields(names))
+    }
+
+    /// Says what the problem is.
+    pub fn of_kind(self, kind: ProblemKind) -> Self {
+        Diagnostic { kind: Some(kind), ..self }
     }
 }
 

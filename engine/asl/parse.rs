@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    Diagnostic, QueryLanguage, STATE_NAME_CHARACTERS_MAX, Severity, StateMachine,
+    Diagnostic, ProblemKind, QueryLanguage, STATE_NAME_CHARACTERS_MAX, Severity, StateMachine,
     check::{below, targets},
 };
 use fields::Fields;
@@ -113,7 +113,8 @@ fn check_targets(
     let mut check = |target: &str, location: String| {
         if !states.contains_key(target) {
             let message = format!("Missing 'Next' target: {target}");
-            found.push(Diagnostic::error("MISSING_TRANSITION_TARGET", &location, message));
+            let problem = Diagnostic::error("MISSING_TRANSITION_TARGET", &location, message);
+            found.push(problem.of_kind(ProblemKind::MissingTarget(target.to_owned())));
         }
     };
     check(&machine.start_at, below(pointer, "StartAt"));

@@ -43,7 +43,7 @@ impl Writer<'_> {
         }
         match before.and_then(|before| follows(before, entry)) {
             Some((before, event_before)) => self.difference(entry, event, before, event_before),
-            None => self.whole(entry, event),
+            None => self.complete(entry, event),
         }
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Writer<'_> {
         Ok(true)
     }
 
-    fn whole(&mut self, entry: &JournalEntry, event: &HistoryEvent) {
+    fn complete(&mut self, entry: &JournalEntry, event: &HistoryEvent) {
         self.number(",\"id\":", event.id);
         self.number(",\"previousEventId\":", event.previous_event_id);
         if !event.frame.is_empty() {
@@ -278,9 +278,9 @@ mod tests {
             let mut bytes = b"before".to_vec();
             write_entries(&entries, &mut bytes).unwrap();
             prop_assert_eq!(&read(&bytes[6..]), &entries);
-            let whole = serde_json::to_vec(&entries).unwrap();
-            prop_assert_eq!(&read(&whole), &entries, "as earlier versions wrote them");
-            prop_assert!(bytes.len() - 6 <= whole.len());
+            let earlier = serde_json::to_vec(&entries).unwrap();
+            prop_assert_eq!(&read(&earlier), &entries, "as earlier versions wrote them");
+            prop_assert!(bytes.len() - 6 <= earlier.len());
         }
     }
 }

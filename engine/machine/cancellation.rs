@@ -14,9 +14,9 @@ impl Turn<'_> {
     }
 
     /// Makes no more calls, and ends the execution as ABORTED when those in flight have answered, so that their results are recorded.
-    pub fn cancel_when_idle(&mut self, error: String, cause: String) {
-        self.header().cancels_with = Some(ErrorAndCause { error, cause });
-        self.sets_timer_again = true;
+    pub fn cancel_after_calls(&mut self, error: String, cause: String) {
+        self.header_mut().cancels_with = Some(ErrorAndCause { error, cause });
+        self.set_timer_again();
     }
 
     /// Whether the execution is being cancelled. No state is executed any more.
@@ -36,10 +36,10 @@ impl Turn<'_> {
     /// Handles the expired deadlines of calls in flight while the execution is being cancelled.
     pub(super) fn timer_fired_while_cancelling(&mut self) {
         for id in self.calls_in_flight() {
-            self.due(id);
+            self.frame_is_due(id);
         }
         self.run();
-        self.sets_timer_again = true;
+        self.set_timer_again();
     }
 
     /// When the first call in flight reaches its deadline, in milliseconds since the Unix epoch.
@@ -52,7 +52,7 @@ impl Turn<'_> {
     }
 
     pub fn end_next(&mut self, error: String, cause: String) {
-        self.header().ends_with = Some(ErrorAndCause { error, cause });
+        self.header_mut().ends_with = Some(ErrorAndCause { error, cause });
     }
 
     /// The failure with which the execution ends if `ends_with` is set and this frame is about to execute a state.

@@ -113,8 +113,8 @@ pub struct ExecutionHeader {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redriven_ms: Option<u64>,
     /// The time between its ends and the redrives that followed them, in milliseconds. Earlier versions did not store it.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub idle_ms: u64,
+    #[serde(rename = "idleMs", default, skip_serializing_if = "is_default")]
+    pub stopped_total_ms: u64,
     /// Whether it is paused until `flow resume` (credentials).
     pub paused: bool,
     /// Whether a call is in flight, a task is on offer or another execution is awaited: a new process must load it at once.
@@ -175,7 +175,7 @@ impl ExecutionHeader {
             deadline_ms: None,
             redrive_count: 0,
             redriven_ms: None,
-            idle_ms: 0,
+            stopped_total_ms: 0,
             paused: false,
             awake: false,
             only_waits: false,
@@ -192,8 +192,8 @@ impl ExecutionHeader {
     }
 
     /// The fields of the wake record, which a new process reads.
-    pub(super) fn wake_fields(&self) -> (ExecutionStatus, bool, Option<u64>) {
-        (self.status, self.awake, self.next_wake_ms)
+    pub(super) fn wake_fields(&self) -> WakeFields {
+        WakeFields { status: self.status, awake: self.awake, next_wake_ms: self.next_wake_ms }
     }
 
     /// The output of an execution that succeeded. JSON null is stored as no output, because serde reads both as `None`.
@@ -204,7 +204,7 @@ impl ExecutionHeader {
     /// For how long it has been active at a time, in milliseconds: without the time between an end and a redrive.
     pub fn active_ms(&self, now_ms: u64) -> u64 {
         let until_ms = self.stopped_ms.unwrap_or(now_ms);
-        until_ms.saturating_sub(self.started_ms).saturating_sub(self.idle_ms)
+        until_ms.saturating_sub(self.started_ms).saturating_sub(self.stopped_total_ms)
     }
 
     /// Whether nothing happens until an input from outside: it has ended or is paused.
@@ -249,6 +249,14 @@ pub struct Execution {
     pub(super) begins_no_tasks: bool,
 }
 
+/// The fields of the wake record, which a new process reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WakeFields {
+    status: ExecutionStatus,
+    awake: bool,
+    next_wake_ms: Option<u64>,
+}
+
 /// What a new process does with an execution.
 pub(super) struct WakeState {
     /// Whether it must load it at once.
@@ -287,7 +295,7 @@ impl Execution {
         for row in rows {
             let id = row.id;
             execution.insert(Frame::restored(row));
-            execution.arm(id);
+            execution.register(id);
         }
         execution
     }
@@ -301,7 +309,7 @@ impl Execution {
             if let FrameState::Task { heartbeat: Some(heartbeat), .. } = &mut frame.row.frame_state {
                 heartbeat.count_from(from_ms);
             }
-            self.arm(id);
+            self.register(id);
         }
     }
 
@@ -375,22 +383,23 @@ impl Execution {
         !self.awaiting.is_empty()
     }
 
-    pub(super) fn arm(&mut self, id: FrameId) {
+    /// Registers a frame: its due time, and whether its call is in flight, its task is on offer or it waits for another execution.
+    pub(super) fn register(&mut self, id: FrameId) {
         let Some(frame) = self.frames.get_mut(id) else { return };
         mark(&mut self.in_flight, id, frame.in_flight());
         mark(&mut self.offered, id, frame.is_offered());
         mark(&mut self.awaiting, id, frame.awaited().is_some());
         let due = frame.due_ms();
-        if due == frame.armed_ms {
+        if due == frame.registered_due_ms {
             return;
         }
-        if let Some(old) = frame.armed_ms.take() {
+        if let Some(old) = frame.registered_due_ms.take() {
             self.timers.remove(&(old, id));
         }
         if let Some(due) = due {
             self.timers.insert((due, id));
         }
-        frame.armed_ms = due;
+        frame.registered_due_ms = due;
     }
 
     pub(super) fn insert(&mut self, frame: Frame) {
@@ -407,7 +416,7 @@ impl Execution {
         self.in_flight.remove(&id);
         self.offered.remove(&id);
         self.awaiting.remove(&id);
-        if let Some(old) = frame.armed_ms {
+        if let Some(old) = frame.registered_due_ms {
             self.timers.remove(&(old, id));
         }
         if let Some(siblings) = frame.row.parent.and_then(|parent| self.children.get_mut(&parent)) {

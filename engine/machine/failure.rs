@@ -1,12 +1,14 @@
 //! Failures of states: retry, catch, or fail the frame.
 
+pub(super) mod retry;
+
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::{
-    ExecutionStatus, FrameId, FrameRow, FrameState, MapRunStatus, TOP_FRAME, retry,
-    state::{ExtraKind, Leaving},
+    ExecutionStatus, FrameId, FrameRow, FrameState, MapRunStatus, TOP_FRAME,
+    state::{Leaving, ResultName},
     turn::Turn,
 };
 use crate::{
@@ -47,7 +49,7 @@ impl Turn<'_> {
         self.delete_children(id);
         let entropy = self.moment.entropy ^ id.rotate_left(32) ^ u64::from(used);
         let due_ms = self.now_ms().saturating_add(retry::delay_ms(&rules[at], used, entropy));
-        let row = self.row(id);
+        let row = self.row_mut(id);
         if let Some(count) = row.retries.get_mut(at) {
             *count += 1;
         }
@@ -72,9 +74,9 @@ impl Turn<'_> {
             next: Some(&rule.next),
             assign: rule.assign.as_ref(),
             output: rule.output.as_ref(),
-            extra: ExtraKind::ErrorOutput,
-            placed: true,
-            caught: Some(&rule.result),
+            result_name: ResultName::ErrorOutput,
+            uses_result_path: true,
+            catch_result_path: Some(&rule.result),
         };
         self.leave(id, state, leaving)?;
         Ok(true)
@@ -87,7 +89,7 @@ impl Turn<'_> {
         let (state_path, attempt, parent) = (row.state_path(), row.attempt, row.parent);
         // A frame with children keeps its state: a redrive continues in the children that had not ended.
         if self.children(id).is_empty() {
-            self.row(id).frame_state = FrameState::Failed { failure: Box::new(failure.clone()) };
+            self.row_mut(id).frame_state = FrameState::Failed { failure: Box::new(failure.clone()) };
             self.note(Note::Failure { state_path, attempt, failure: failure.clone() });
         }
         match parent {
@@ -216,7 +218,7 @@ impl Turn<'_> {
 
     /// Stops a frame that has no children of its own. One with children, or one that has ended or failed, stays as it is.
     pub fn stop_leaf(&mut self, id: FrameId) {
-        self.stop_runs(id);
+        self.abort_runs(id);
         let leaf = !matches!(
             self.frame(id).row.frame_state,
             FrameState::Parallel { .. }
@@ -227,7 +229,7 @@ impl Turn<'_> {
         );
         if leaf {
             self.abandon(id);
-            self.row(id).frame_state = FrameState::Stopped;
+            self.row_mut(id).frame_state = FrameState::Stopped;
         }
     }
 

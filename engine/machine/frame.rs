@@ -2,10 +2,12 @@
 //!
 //! A frame's row holds all that is needed to continue it. Nothing is replayed, so a wake costs the same however long the history is.
 
+mod frames;
 mod part;
 
 use std::{cell::OnceCell, sync::Arc};
 
+pub use frames::Frames;
 pub(super) use part::fits;
 pub(crate) use part::is_long;
 pub use part::{FrameWrite, Part, PartValue};
@@ -139,7 +141,7 @@ pub struct Frame {
     /// The row as the store has it, or will have it after the commit.
     pub row: FrameRow,
     /// The due time that is registered in the execution's timers.
-    pub(super) armed_ms: Option<u64>,
+    pub(super) registered_due_ms: Option<u64>,
     /// The long values as the store has them.
     stored_parts: Vec<(Part, PartValue)>,
     /// Whether the store has the frame.
@@ -157,7 +159,7 @@ impl Frame {
     pub(crate) fn from_row(row: FrameRow) -> Self {
         Frame {
             row,
-            armed_ms: None,
+            registered_due_ms: None,
             stored_parts: Vec::new(),
             stored: false,
             changed: false,

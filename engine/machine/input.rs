@@ -36,7 +36,7 @@ pub enum Input {
     /// A person withdraws the answer that is stored for a Task with that name or path. Ignored if none is stored.
     WithdrawSignal { state: String, by: Signaller },
     /// The task cannot be offered, because its activity does not exist. No rule matches this failure.
-    NotOffered { frame: FrameId, visit: u64, attempt: u32, cause: String },
+    NotOffered { frame: FrameId, visit: u64, attempt: u32 },
     /// A worker has fetched the task.
     Fetched { frame: FrameId, visit: u64, attempt: u32, worker: Option<String> },
     /// The holder of the task reports that it is alive.
@@ -46,7 +46,7 @@ pub enum Input {
     /// A person cancels the execution at once: the answers of calls in flight are not waited for.
     Cancel { error: String, cause: String },
     /// A person cancels the execution: no more calls are made, and it ends when those in flight have answered.
-    CancelWhenIdle { error: String, cause: String },
+    CancelAfterCalls { error: String, cause: String },
     /// The state machine is deleted: the execution fails with this when it enters its next state.
     EndNext { error: String, cause: String },
     /// A person continues after a pause, or redrives after a failure; in another `environment` if one is given. With `recover`, a process
@@ -68,7 +68,7 @@ pub enum Input {
 impl Input {
     /// Whether this ends the execution, or makes it end, from outside. Such an input evaluates nothing and precedes the inputs that wait.
     pub(crate) fn ends_execution(&self) -> bool {
-        matches!(self, Input::Cancel { .. } | Input::CancelWhenIdle { .. } | Input::EndNext { .. })
+        matches!(self, Input::Cancel { .. } | Input::CancelAfterCalls { .. } | Input::EndNext { .. })
     }
 
     /// Whether this continues an execution that has ended or is paused. No input precedes an earlier one of these: a cancel before it

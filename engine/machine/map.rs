@@ -1,10 +1,26 @@
 //! Map: a frame for each iteration, at most `MaxConcurrency` at a time.
 
+mod calls;
+mod changes;
+mod child;
+mod csv;
+mod items;
+mod reader_answer;
+mod record;
+mod run;
+
 use std::sync::Arc;
+
+pub(super) use changes::ChangedRuns;
+pub use changes::{ChildEntries, MapRunChanges};
+pub(super) use items::context_of_item;
+pub(crate) use record::uuid_prefix;
+pub use record::{Child, ChildId, ChildStatus, Counts, MapRun, MapRunLimits, MapRunStatus, child_index, label};
 
 use serde_json::Value;
 
-use super::{FrameId, FrameRow, FrameState, MapRunStatus, Tolerated, items::Items, limits, scope::Extra, turn::Turn};
+use self::items::Items;
+use super::{FrameId, FrameRow, FrameState, Tolerated, limits, scope::Extra, turn::Turn};
 use crate::{
     asl::{Map, State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
@@ -60,19 +76,19 @@ impl Turn<'_> {
     }
 
     /// Starts the first iterations.
-    pub(super) fn begin_with_items(&mut self, id: FrameId, map: &Map, items: Items) -> Result<(), StepFailure> {
+    fn begin_with_items(&mut self, id: FrameId, map: &Map, items: Items) -> Result<(), StepFailure> {
         let limit = self.map_count(id, map.max_concurrency.as_ref(), "MaxConcurrency")?.unwrap_or(0);
         let tolerated = self.tolerated(id, map)?;
         let Items { values, keyed } = items;
-        if keyed && let Some(run) = self.run_of(id) {
+        if keyed && let Some(run) = self.run_mut(id) {
             run.keyed = true;
         }
         let count = values.len() as u64;
         let items = self.batched(id, map, values)?;
-        let (limit, tolerated) = self.run_has_items(id, limit, tolerated, [count, items.len() as u64]);
+        let (limit, tolerated) = self.set_up_run(id, limit, tolerated, count, items.len() as u64);
         let max_concurrency = concurrency(map, limit);
         let none = items.is_empty();
-        self.row(id).frame_state =
+        self.row_mut(id).frame_state =
             FrameState::Map { items: Arc::new(items), next: 0, running: 0, failed: 0, max_concurrency, tolerated };
         if none && let Some(state) = self.state_of(id).cloned() {
             self.map_ended(id, &state, map);
@@ -85,7 +101,8 @@ impl Turn<'_> {
     pub(super) fn start_iterations(&mut self, id: FrameId, map: &Map) -> Result<(), StepFailure> {
         loop {
             let redriven = self.next_redriven(id);
-            let FrameState::Map { items, next, running, max_concurrency, .. } = &mut self.row(id).frame_state else {
+            let FrameState::Map { items, next, running, max_concurrency, .. } = &mut self.row_mut(id).frame_state
+            else {
                 return Ok(());
             };
             if *running >= *max_concurrency {
@@ -135,13 +152,13 @@ impl Turn<'_> {
     /// Removes an iteration whose input could not be made, so that a redrive begins it again.
     fn iteration_not_begun(&mut self, id: FrameId, child: FrameId) {
         self.delete(child);
-        if let FrameState::Map { next, running, .. } = &mut self.row(id).frame_state {
+        if let FrameState::Map { next, running, .. } = &mut self.row_mut(id).frame_state {
             *next -= 1;
             *running -= 1;
         }
     }
 
-    pub(super) fn new_iteration(&mut self, id: FrameId, index: u64, item: Arc<Value>) -> FrameId {
+    fn new_iteration(&mut self, id: FrameId, index: u64, item: Arc<Value>) -> FrameId {
         let FrameRow { path, state, .. } = &self.frame(id).row;
         let (slash, mut number) = (if path.is_empty() { "" } else { "/" }, itoa::Buffer::new());
         let path = [path, slash, state, "[", number.format(index), "]"].concat();
@@ -149,7 +166,7 @@ impl Turn<'_> {
     }
 
     /// The input of an iteration. The selector reads the Map's own input and variables, and the item in the context object.
-    pub(super) fn selected_item(
+    fn selected_item(
         &mut self,
         id: FrameId,
         child: FrameId,
@@ -159,7 +176,7 @@ impl Turn<'_> {
         let Some(template) = &map.item_selector else { return Ok(item) };
         let effective = self.effective_input(id)?;
         let input = self.frame(id).row.input.clone();
-        self.row(child).input = input;
+        self.row_mut(child).input = input;
         self.evaluate(child, template, Extra::Input(&effective)).map(Arc::new)
     }
 
@@ -174,7 +191,7 @@ impl Turn<'_> {
                 self.continue_from(parent, child);
             }
         }
-        self.iteration_over(parent, state, map);
+        self.continue_after_iteration(parent, state, map);
     }
 
     fn is_last_iteration(&self, id: FrameId) -> bool {
@@ -182,8 +199,8 @@ impl Turn<'_> {
         *running == 1 && *next as usize == items.len()
     }
 
-    fn iteration_over(&mut self, parent: FrameId, state: &State, map: &Map) {
-        let FrameState::Map { items, next, running, .. } = &mut self.row(parent).frame_state else { return };
+    fn continue_after_iteration(&mut self, parent: FrameId, state: &State, map: &Map) {
+        let FrameState::Map { items, next, running, .. } = &mut self.row_mut(parent).frame_state else { return };
         *running -= 1;
         let all_ended = *running == 0 && *next as usize == items.len();
         if all_ended {
@@ -196,16 +213,16 @@ impl Turn<'_> {
 
     /// Handles a failed iteration of a distributed Map: the Map continues unless its failures exceed what it tolerates.
     pub fn iteration_failed(&mut self, parent: FrameId, state: &State, map: &Map) {
-        let FrameState::Map { failed, .. } = &mut self.row(parent).frame_state else { return };
+        let FrameState::Map { failed, .. } = &mut self.row_mut(parent).frame_state else { return };
         *failed += 1;
         match self.threshold_exceeded(parent) {
             Some(failure) => self.map_failed(parent, state, failure),
-            None => self.iteration_over(parent, state, map),
+            None => self.continue_after_iteration(parent, state, map),
         }
     }
 
     /// The failure of a distributed Map, if more iterations failed than it tolerates.
-    pub(super) fn threshold_exceeded(&mut self, id: FrameId) -> Option<StepFailure> {
+    fn threshold_exceeded(&mut self, id: FrameId) -> Option<StepFailure> {
         let FrameState::Map { items, failed, tolerated, .. } = &self.frame(id).row.frame_state else { return None };
         if !tolerated.is_exceeded(*failed, items.len()) {
             return None;
@@ -219,7 +236,7 @@ impl Turn<'_> {
     pub(super) fn map_ended(&mut self, id: FrameId, state: &State, map: &Map) {
         debug_assert!(matches!(state.kind, StateKind::Map(_)));
         let Some(writer) = &map.result_writer else {
-            let result = self.gather(id);
+            let result = self.outputs_of_children(id);
             return self.map_succeeded(id, state, map, result);
         };
         let result = self.transformed(id, writer);
@@ -232,7 +249,7 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn map_succeeded(&mut self, id: FrameId, state: &State, map: &Map, result: Value) {
+    fn map_succeeded(&mut self, id: FrameId, state: &State, map: &Map, result: Value) {
         let line = self.frame(id).row.last_event_id;
         if map.distributed {
             // AWS also counts results as written if they are the state's output (recorded).
@@ -241,7 +258,7 @@ impl Turn<'_> {
             self.event(Some(id), HistoryEventDetails::MapRunSucceeded);
         }
         self.event(Some(id), HistoryEventDetails::MapStateSucceeded { name: state.name.clone() });
-        self.row(id).last_event_id = line;
+        self.row_mut(id).last_event_id = line;
         self.leave_composite(id, state, result);
     }
 }

@@ -16,10 +16,7 @@ impl Turn<'_> {
         if self.execution.header.status == ExecutionStatus::Succeeded {
             return;
         }
-        if let Some(environment) = environment {
-            let header = self.header();
-            (header.environment, header.environment_replaced) = (environment, true);
-        }
+        self.replace_environment(environment);
         if self.execution.header.status != ExecutionStatus::Running {
             return self.redrive();
         }
@@ -27,6 +24,14 @@ impl Turn<'_> {
             self.recover();
         }
         self.end_pause();
+    }
+
+    /// Replaces the environment, if another one is given.
+    pub(super) fn replace_environment(&mut self, environment: Option<Arc<Value>>) {
+        if let Some(environment) = environment {
+            let header = self.header_mut();
+            (header.environment, header.environment_replaced) = (environment, true);
+        }
     }
 
     /// Ends a pause: repeats the calls that could not be made, in the same visit and attempt.
@@ -39,13 +44,13 @@ impl Turn<'_> {
             .map(|frame| frame.row.id)
             .collect();
         if self.execution.header.paused {
-            self.header().paused = false;
+            self.header_mut().paused = false;
         }
         for id in paused {
             let state_path = self.frame(id).state_path();
             self.note(Note::Continued { state_path });
             if !self.repeat_map_call(id) {
-                self.ready.push_back(id);
+                self.make_ready(id);
             }
         }
         self.run();
@@ -67,12 +72,12 @@ impl Turn<'_> {
     pub(super) fn begin_redrive(&mut self) {
         let now = self.now_ms();
         let timeout_seconds = self.execution.machine.timeout_seconds;
-        let header = self.header();
+        let header = self.header_mut();
         header.status = ExecutionStatus::Running;
         header.failure = None;
         header.ends_with = None;
         header.cancels_with = None;
-        header.idle_ms += header.stopped_ms.take().map_or(0, |stopped_ms| now.saturating_sub(stopped_ms));
+        header.stopped_total_ms += header.stopped_ms.take().map_or(0, |stopped_ms| now.saturating_sub(stopped_ms));
         header.redrive_count += 1;
         header.redriven_ms = Some(now);
         header.deadline_ms = timeout_seconds.map(|seconds| now.saturating_add(seconds * 1000));
@@ -86,10 +91,10 @@ impl Turn<'_> {
         }
         let children = self.children(id);
         if children.is_empty() {
-            self.row(id).visit += 1;
-            self.row(id).frame_state = FrameState::Entering;
+            self.row_mut(id).visit += 1;
+            self.row_mut(id).frame_state = FrameState::Entering;
             self.reset_retries(id);
-            return self.ready.push_back(id);
+            return self.make_ready(id);
         }
         self.reset_retries(id);
         if let Some(map) = self.calls_for_map(id).filter(|map| map.distributed) {
@@ -103,7 +108,7 @@ impl Turn<'_> {
     /// all have succeeded, only the results are written again.
     fn redrive_map(&mut self, id: FrameId, map: &Map, children: &[FrameId]) {
         let Some(state) = self.state_of(id).cloned() else { return };
-        self.row(id).visit += 1;
+        self.row_mut(id).visit += 1;
         self.redrive_run(id, children);
         let ended = |id: &FrameId| matches!(self.frame(*id).row.frame_state, FrameState::Ended { .. });
         let (items, begun) = match &self.frame(id).row.frame_state {
@@ -119,7 +124,7 @@ impl Turn<'_> {
         }
         let (limit, tolerated) = self.run_limits(id);
         let max_concurrency = concurrency(map, limit);
-        self.row(id).frame_state =
+        self.row_mut(id).frame_state =
             FrameState::Map { items, next: begun, running: 0, failed: 0, max_concurrency, tolerated };
         if let Err(failure) = self.start_iterations(id, map) {
             self.stop_children(id);
@@ -132,8 +137,8 @@ impl Turn<'_> {
         let running = children.iter().filter(|child| !ended(child)).count() as u64;
         let Some(state) = self.state_of(id).cloned() else { return };
         if matches!(state.kind, StateKind::Parallel { .. }) {
-            self.row(id).frame_state = FrameState::Parallel { running };
-        } else if let FrameState::Map { running: count, .. } = &mut self.row(id).frame_state {
+            self.row_mut(id).frame_state = FrameState::Parallel { running };
+        } else if let FrameState::Map { running: count, .. } = &mut self.row_mut(id).frame_state {
             *count = running;
         }
     }

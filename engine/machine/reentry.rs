@@ -23,15 +23,42 @@ pub struct Reentry {
     pub variables: Arc<Map<String, Value>>,
 }
 
-fn no_state_named(name: &str) -> String {
-    format!("the definition has no state named '{name}'")
+/// Why a state cannot be entered again, in words that continue a sentence about the state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReentryError {
+    /// The definition has no such state.
+    #[error("the definition has no state named '{0}'")]
+    NoStateNamed(String),
+    /// The path is empty.
+    #[error("no state is named")]
+    NoState,
+    /// The other branches of the Parallel would have to be entered too.
+    #[error(
+        "it is in one of the {branches} branches of the Parallel '{parallel}', which run together: name '{parallel}' instead"
+    )]
+    SeveralBranches {
+        /// The name of the Parallel.
+        parallel: String,
+        /// How many branches it has.
+        branches: usize,
+    },
+    /// The other iterations of the Map would have to be entered too.
+    #[error("it is in an iteration of the Map '{0}', whose iterations run together: name '{0}' instead")]
+    InIteration(String),
+    /// The state contains no states.
+    #[error("'{0}' has no states inside")]
+    NothingInside(String),
+}
+
+fn no_state_named(name: &str) -> ReentryError {
+    ReentryError::NoStateNamed(name.to_owned())
 }
 
 /// Checks that a definition can be entered along a path.
 ///
 /// # Errors
-/// The reason why not, as a message for people.
-pub(crate) fn check_reentry(machine: &StateMachine, path: &[Reentry]) -> Result<(), String> {
+/// Why not.
+pub(crate) fn check_reentry(machine: &StateMachine, path: &[Reentry]) -> Result<(), ReentryError> {
     let mut machine = machine;
     for (level, Reentry { state: name, .. }) in path.iter().enumerate() {
         let state = machine.states.get(&**name).ok_or_else(|| no_state_named(name))?;
@@ -40,14 +67,14 @@ pub(crate) fn check_reentry(machine: &StateMachine, path: &[Reentry]) -> Result<
         }
         machine = only_branch(state)?;
     }
-    Err("no state is named".to_owned())
+    Err(ReentryError::NoState)
 }
 
 /// The path of the frame and the name of the state at each level down to a state, from the top.
 ///
 /// # Errors
-/// The reason why the state cannot be entered alone, as a message for people.
-pub fn reentry_path(machine: &StateMachine, frame: &str, name: &str) -> Result<Vec<(String, Arc<str>)>, String> {
+/// Why the state cannot be entered alone.
+pub fn reentry_path(machine: &StateMachine, frame: &str, name: &str) -> Result<Vec<(String, Arc<str>)>, ReentryError> {
     let (mut machine, mut above, mut rest) = (machine, String::new(), frame);
     let mut path = Vec::new();
     while !rest.is_empty() {
@@ -69,20 +96,15 @@ pub fn reentry_path(machine: &StateMachine, frame: &str, name: &str) -> Result<V
 }
 
 /// The machine inside a Parallel with one branch. Other nested machines have siblings that would have to be entered too.
-fn only_branch(state: &State) -> Result<&StateMachine, String> {
-    let name = &state.name;
+fn only_branch(state: &State) -> Result<&StateMachine, ReentryError> {
+    let name = state.name.to_string();
     match &state.kind {
         StateKind::Parallel { branches, .. } => match branches.as_slice() {
             [only] => Ok(only),
-            several => Err(format!(
-                "it is in one of the {} branches of the Parallel '{name}', which run together: name '{name}' instead",
-                several.len()
-            )),
+            several => Err(ReentryError::SeveralBranches { parallel: name, branches: several.len() }),
         },
-        StateKind::Map(_) => Err(format!(
-            "it is in an iteration of the Map '{name}', whose iterations run together: name '{name}' instead"
-        )),
-        _ => Err(format!("'{name}' has no states inside")),
+        StateKind::Map(_) => Err(ReentryError::InIteration(name)),
+        _ => Err(ReentryError::NothingInside(name)),
     }
 }
 
@@ -94,15 +116,12 @@ impl Turn<'_> {
         if !is_over || !has_top || check_reentry(&self.execution.machine, path).is_err() {
             return;
         }
-        if let Some(environment) = environment {
-            let header = self.header();
-            (header.environment, header.environment_replaced) = (environment, true);
-        }
+        self.replace_environment(environment);
         self.begin_redrive();
         self.delete_children(TOP_FRAME);
         // The StateEntered event follows ExecutionRedriven, not the failure.
         let redriven = self.execution.header.last_event_id;
-        self.row(TOP_FRAME).last_event_id = redriven;
+        self.row_mut(TOP_FRAME).last_event_id = redriven;
         self.reenter(TOP_FRAME, path);
         self.run();
     }
@@ -113,17 +132,17 @@ impl Turn<'_> {
         self.note(Note::ResumedFrom { state_path: names.join("/") });
         let mut id = top;
         for (level, Reentry { state, input, variables }) in path.iter().enumerate() {
-            self.row(id).variables = variables.clone();
+            self.row_mut(id).variables = variables.clone();
             self.move_into(id, state, input.clone());
             if level + 1 == path.len() {
                 break;
             }
             let name = self.frame(id).row.state.clone();
             self.event(Some(id), HistoryEventDetails::ParallelStateStarted { name });
-            self.row(id).frame_state = FrameState::Parallel { running: 1 };
+            self.row_mut(id).frame_state = FrameState::Parallel { running: 1 };
             let inside = self.frame(id).state_path();
             id = self.new_frame(Some(id), 0, inside.into(), None);
         }
-        self.ready.push_back(id);
+        self.make_ready(id);
     }
 }

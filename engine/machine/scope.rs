@@ -5,13 +5,26 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{FrameId, items::context_of_item, limits, turn::Turn};
+use super::{FrameId, limits, map::context_of_item, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, ScopeReferences, StateKind, Template, TemplateData, evaluate_within},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
     query::Budget,
-    step::TaskToken,
+    step::{StepError, TaskToken},
 };
+
+/// What a cause begins with, before the state's name. This and the next two are AWS's words.
+const IN_STATE: &str = "An error occurred while executing the state '";
+/// What follows the state's name, before the id of the event that entered it.
+const ENTERED_AT: &str = "' (entered at the event id #";
+/// What follows the id.
+const AFTER_EVENT: &str = "). ";
+
+/// The cause of a failed evaluation without the state and the event that the machine names in it.
+pub fn cause_without_state(cause: &str) -> &str {
+    let named = cause.strip_prefix(IN_STATE).and_then(|rest| rest.split_once(ENTERED_AT));
+    named.and_then(|(_, rest)| rest.split_once(AFTER_EVENT)).map_or(cause, |(_, alone)| alone)
+}
 
 /// The value in an expression's scope besides the state's input and the context.
 #[derive(Clone, Copy)]
@@ -32,6 +45,11 @@ pub(super) fn timestamp(epoch_ms: u64) -> String {
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
         .map_or_else(String::new, |time| format!("{time:.3}"))
+}
+
+/// A value as AWS shows it in a message: a string without quotes.
+pub(super) fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 impl Turn<'_> {
@@ -85,36 +103,40 @@ impl Turn<'_> {
         let named = if row.state.is_empty() { row.parent.unwrap_or(id) } else { id };
         let row = &self.frame(named).row;
         let (state, entered) = (row.state.clone(), row.entered_event_id);
-        let cause = format!(
-            "An error occurred while executing the state '{state}' (entered at the event id #{entered}). {}",
-            failure.cause
-        );
+        let cause = format!("{IN_STATE}{state}{ENTERED_AT}{entered}{AFTER_EVENT}{}", failure.cause);
         let StepFailure { error, cause, .. } =
             StepFailure { error: failure.error.to_owned(), cause, details: None }.shortened();
         if error == "States.QueryEvaluationError" {
             let location = failure.location.unwrap_or_default();
             let (error, cause) = (error.clone(), cause.clone());
             let details = EvaluationFailedEventDetails { state: state.to_string(), location, error, cause };
-            self.map_not_begun(named, entered);
+            self.follow_event_before_entry(named, entered);
             self.event(Some(named), HistoryEventDetails::EvaluationFailed(Box::new(details)));
         }
         StepFailure { error, cause, details: None }
     }
 
     /// A Map evaluates its items when it is entered: the failure follows the event that the StateEntered event follows (recorded).
-    fn map_not_begun(&mut self, id: FrameId, entered_event_id: u64) {
+    fn follow_event_before_entry(&mut self, id: FrameId, entered_event_id: u64) {
         let is_map = matches!(self.state_of(id).map(|state| &state.kind), Some(StateKind::Map(_)));
         if is_map
             && self.frame(id).row.last_event_id == entered_event_id
             && let Some(before) = self.followed_by(entered_event_id)
         {
-            self.row(id).last_event_id = before;
+            self.row_mut(id).last_event_id = before;
         }
     }
 
     /// A `States.Runtime` failure of a state.
     pub fn runtime_failure(&mut self, id: FrameId, cause: impl Into<String>) -> StepFailure {
         self.evaluation_failed(id, EvaluationFailure { location: None, error: "States.Runtime", cause: cause.into() })
+    }
+
+    /// The failure of a Task whose activity does not exist. Its details have a code: a resume continues once the activity is created.
+    pub fn missing_activity(&mut self, id: FrameId, activity: &str) -> StepFailure {
+        let details = StepError::missing_activity(activity);
+        let failure = self.runtime_failure(id, details.cause.clone());
+        StepFailure { details: Some(details), ..failure }
     }
 
     /// The variables of a frame and of the frames above, innermost first. States inside a distributed Map do not see those of
@@ -202,5 +224,21 @@ impl Turn<'_> {
             _ => {}
         }
         context
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cause_without_state;
+
+    #[test]
+    fn the_state_is_removed_from_a_cause_whatever_its_name_is() {
+        for name in ["A", "Ask (again). Then wait", "It's one"] {
+            let cause = format!(
+                "An error occurred while executing the state '{name}' (entered at the event id #12). No (x). y"
+            );
+            assert_eq!(cause_without_state(&cause), "No (x). y");
+        }
+        assert_eq!(cause_without_state("No (x). y"), "No (x). y");
     }
 }

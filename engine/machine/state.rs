@@ -1,5 +1,10 @@
 //! Enters, executes and leaves states.
 
+mod choice;
+mod data;
+mod parallel;
+mod wait;
+
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -14,7 +19,7 @@ impl Turn<'_> {
     /// Moves a frame into a state and queues it for execution.
     pub fn enter(&mut self, id: FrameId, name: &str, input: Arc<Value>) {
         self.move_into(id, name, input);
-        self.ready.push_back(id);
+        self.make_ready(id);
     }
 
     /// Moves a frame into a state.
@@ -24,7 +29,7 @@ impl Turn<'_> {
         let state = self.machine_of(id).and_then(|machine| machine.states.get(name).cloned());
         let entered = state.as_ref().map(|state| (state.kind.state_type(), state.name.clone()));
         let rules = state.as_ref().map_or(0, |state| state.common.retry.len());
-        let frame = self.changed(id);
+        let frame = self.frame_mut(id);
         frame.enter(name, state);
         let row = &mut frame.row;
         row.visit += 1;
@@ -35,7 +40,7 @@ impl Turn<'_> {
         row.retries = vec![0; rules];
         if let Some((state_type, name)) = entered {
             self.event(Some(id), HistoryEventDetails::StateEntered { state_type, name, input });
-            let row = self.row(id);
+            let row = self.row_mut(id);
             row.entered_event_id = row.last_event_id;
         }
     }
@@ -43,7 +48,7 @@ impl Turn<'_> {
     /// Resets the counters of `Retry` and the attempt number.
     pub fn reset_retries(&mut self, id: FrameId) {
         let rules = self.state_of(id).map_or(0, |state| state.common.retry.len());
-        let row = self.row(id);
+        let row = self.row_mut(id);
         row.attempt = 1;
         row.retries = vec![0; rules];
     }
@@ -83,7 +88,7 @@ impl Turn<'_> {
             (None, Some(template)) => Arc::new(self.evaluate(id, template, Extra::Input(&effective))?),
             (None, None) => effective,
         };
-        self.leave(id, state, Leaving { placed: true, ..Leaving::plain(state, result) })
+        self.leave(id, state, Leaving { uses_result_path: true, ..Leaving::plain(state, result) })
     }
 
     /// Leaves a state that has no result.
@@ -110,10 +115,10 @@ impl Turn<'_> {
     /// Leaves a state. `Assign` and `Output` both read the variables as of the state's entry.
     pub fn leave(&mut self, id: FrameId, state: &State, leaving: Leaving<'_>) -> Result<(), StepFailure> {
         let result = &leaving.result;
-        let extra = match leaving.extra {
-            ExtraKind::None => Extra::Input(result),
-            ExtraKind::Result => Extra::Result(result),
-            ExtraKind::ErrorOutput => Extra::ErrorOutput(result),
+        let extra = match leaving.result_name {
+            ResultName::None => Extra::Input(result),
+            ResultName::Result => Extra::Result(result),
+            ResultName::ErrorOutput => Extra::ErrorOutput(result),
         };
         let assigned = match leaving.assign.map(|template| self.evaluate(id, template, extra)).transpose()? {
             Some(Value::Object(assigned)) if !assigned.is_empty() => Some(assigned),
@@ -121,12 +126,12 @@ impl Turn<'_> {
         };
         let output = match leaving.output {
             Some(template) => Arc::new(self.evaluate(id, template, extra)?),
-            None => self.placed(id, state, &leaving)?,
+            None => self.output_by_paths(id, state, &leaving)?,
         };
         limits::refuse(&state.name, &output)?;
         if let Some(assigned) = &assigned {
             limits::refuse_variables(&state.name, assigned, &self.frame(id).row.variables)?;
-            Arc::make_mut(&mut self.row(id).variables).extend(assigned.clone());
+            Arc::make_mut(&mut self.row_mut(id).variables).extend(assigned.clone());
         }
         self.event(
             Some(id),
@@ -154,7 +159,7 @@ impl Turn<'_> {
         }
         self.drop_all_early_signals();
         self.event(Some(id), HistoryEventDetails::ExecutionSucceeded { output: output.clone() });
-        self.header().output = Some(output);
+        self.header_mut().output = Some(output);
         self.end(ExecutionStatus::Succeeded, None);
     }
 }
@@ -168,16 +173,16 @@ pub(super) struct Leaving<'s> {
     pub next: Option<&'s str>,
     pub assign: Option<&'s Template>,
     pub output: Option<&'s Template>,
-    pub extra: ExtraKind,
+    pub result_name: ResultName,
     /// Whether `ResultPath` inserts the result into the input (JSONPath).
-    pub placed: bool,
+    pub uses_result_path: bool,
     /// `ResultPath` of the `Catch` rule that matched, which replaces the state's own.
-    pub caught: Option<&'s Selection>,
+    pub catch_result_path: Option<&'s Selection>,
 }
 
 /// The name of `result` in `$states`.
 #[derive(Clone, Copy)]
-pub(super) enum ExtraKind {
+pub(super) enum ResultName {
     None,
     Result,
     ErrorOutput,
@@ -192,14 +197,14 @@ impl<'s> Leaving<'s> {
             next: common.next.as_deref(),
             assign: common.assign.as_ref(),
             output: common.output.as_ref(),
-            extra: ExtraKind::None,
-            placed: false,
-            caught: None,
+            result_name: ResultName::None,
+            uses_result_path: false,
+            catch_result_path: None,
         }
     }
 
     /// Leaves in the same way, with `$states.result`.
     pub fn with_result(state: &'s State, result: Arc<Value>) -> Self {
-        Leaving { extra: ExtraKind::Result, placed: true, ..Leaving::plain(state, result) }
+        Leaving { result_name: ResultName::Result, uses_result_path: true, ..Leaving::plain(state, result) }
     }
 }

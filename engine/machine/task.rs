@@ -1,18 +1,32 @@
 //! Task states: the call, its polls and its deadline.
 
+mod awaited;
+pub(super) mod early_signal;
+mod token_wait;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{
-    Command, FrameId, FrameState, Heartbeat, Parked, StepAnswer, StepCall, Waiting, limits, retry, scope::Extra,
-    state::Leaving, turn::Turn, wait::shown,
+    Command, FrameId, FrameState, Heartbeat, Parked, StepAnswer, StepCall, Waiting,
+    failure::retry,
+    limits,
+    scope::{Extra, shown},
+    state::Leaving,
+    turn::Turn,
 };
 use crate::{
     asl::{State, StateKind, Task, Template},
     journal::{ErrorAndCause, HistoryEventDetails, NOT_CALLED, Note, Signaller, StepFailure},
     step::{ChangeAction, ErrorClass, Resource, ResourceChange, StepError, idempotency_token},
 };
+
+/// The time limits of an attempt, in seconds; `None` without a limit.
+struct TimeLimits {
+    timeout_seconds: Option<u64>,
+    heartbeat_seconds: Option<u64>,
+}
 
 impl Turn<'_> {
     /// Begins an attempt: evaluates the arguments, sets the deadline and requests the first poll.
@@ -22,14 +36,14 @@ impl Turn<'_> {
             None => self.effective_input(id)?,
         };
         limits::refuse(&self.frame(id).row.state, &arguments)?;
-        let (timeout_seconds, heartbeat_seconds) = self.time_limits(id, task)?;
+        let TimeLimits { timeout_seconds, heartbeat_seconds } = self.time_limits(id, task)?;
         let role_arn = self.role_arn(id, task)?;
         let now = self.now_ms();
         let name = self.frame(id).row.state.clone();
         let resource = task.resource.clone();
         let offered = Resource::parse(&resource) == Resource::Activity;
         if self.execution.missing_activities.contains(&resource) {
-            return Err(self.runtime_failure(id, format!("The activity {resource} does not exist.")));
+            return Err(self.missing_activity(id, &resource));
         }
         self.event(
             Some(id),
@@ -45,7 +59,7 @@ impl Turn<'_> {
         if !offered {
             self.event(Some(id), HistoryEventDetails::TaskStarted { name, resource: resource.clone(), worker: None });
         }
-        self.row(id).frame_state = FrameState::Task {
+        self.row_mut(id).frame_state = FrameState::Task {
             arguments,
             first_poll_ms: now,
             deadline_ms: timeout_seconds.map(|seconds| now.saturating_add(seconds.saturating_mul(1000))),
@@ -75,17 +89,17 @@ impl Turn<'_> {
 
     /// `TimeoutSeconds` and `HeartbeatSeconds`. "HeartbeatSeconds must be smaller than TimeoutSeconds": a definition is refused if its
     /// numbers break this rule, a state fails if the values of its paths or expressions do.
-    fn time_limits(&mut self, id: FrameId, task: &Task) -> Result<(Option<u64>, Option<u64>), StepFailure> {
-        let timeout = self.seconds(id, task.timeout_seconds.as_ref())?;
-        let heartbeat = self.seconds(id, task.heartbeat_seconds.as_ref())?;
-        match (timeout, heartbeat) {
+    fn time_limits(&mut self, id: FrameId, task: &Task) -> Result<TimeLimits, StepFailure> {
+        let timeout_seconds = self.seconds(id, task.timeout_seconds.as_ref())?;
+        let heartbeat_seconds = self.seconds(id, task.heartbeat_seconds.as_ref())?;
+        match (timeout_seconds, heartbeat_seconds) {
             (Some(timeout), Some(heartbeat)) if heartbeat >= timeout => {
                 let cause = format!(
                     "HeartbeatSeconds must be smaller than TimeoutSeconds, but {heartbeat} is not smaller than {timeout}"
                 );
                 Err(self.runtime_failure(id, cause))
             }
-            limits => Ok(limits),
+            _ => Ok(TimeLimits { timeout_seconds, heartbeat_seconds }),
         }
     }
 
@@ -112,7 +126,7 @@ impl Turn<'_> {
         let created = self.execution.header.created.clone();
         let state_path = self.frame(id).state_path();
         let token = idempotency_token(&self.execution.header.id, &state_path, self.frame(id).row.visit);
-        let row = self.row(id);
+        let row = self.row_mut(id);
         let (visit, attempt) = (row.visit, row.attempt);
         let FrameState::Task { arguments, first_poll_ms, deadline_ms, poll, poll_started_ms, next_poll_ms, .. } =
             &mut row.frame_state
@@ -135,17 +149,17 @@ impl Turn<'_> {
             deadline_ms: *deadline_ms,
             created,
         };
-        self.commands.push(Command::CallStep(Box::new(call)));
+        self.command(Command::CallStep(Box::new(call)));
     }
 
     /// Records that the requested poll was not made: it is due at once, so that the next process makes it as if it were requested then.
-    /// The history says so of the first poll: the others have no events.
+    /// Only the first poll has an event in the history.
     pub fn withheld(&mut self, id: FrameId, visit: u64, attempt: u32, reason: &str) {
         if !self.execution.can_withhold(id, visit, attempt) {
             return;
         }
         let now = self.now_ms();
-        let FrameState::Task { poll, next_poll_ms, .. } = &mut self.row(id).frame_state else { return };
+        let FrameState::Task { poll, next_poll_ms, .. } = &mut self.row_mut(id).frame_state else { return };
         *poll -= 1;
         *next_poll_ms = Some(now);
         if *poll == 0
@@ -241,7 +255,7 @@ impl Turn<'_> {
         if !current.is_some_and(|f| f.row.visit == visit && f.row.attempt == attempt && f.in_flight()) {
             return;
         }
-        if let Err(failure) = self.refuse_begun(id, &answer) {
+        if let Err(failure) = self.refuse_unfinished(id, &answer) {
             self.task_failed_as(id, failure);
             return self.run();
         }
@@ -262,11 +276,13 @@ impl Turn<'_> {
     }
 
     /// Fails a call that is not finished if its answer is too large or nested too deep.
-    fn refuse_begun(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
+    fn refuse_unfinished(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
         let Some(state) = self.state_of(id) else { return Ok(()) };
         match answer {
-            StepAnswer::Done { output, .. } if self.waits_for_token(id) => limits::refuse_result(called(state), output),
-            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse_result(called(state), output),
+            StepAnswer::Done { output, .. } if self.waits_for_token(id) => {
+                limits::refuse_result(name_of_called(state), output)
+            }
+            StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse_result(name_of_called(state), output),
             _ => Ok(()),
         }
     }
@@ -311,7 +327,7 @@ impl Turn<'_> {
             let created_id = (change.action == ChangeAction::Created).then(|| change.id.clone());
             self.note(Note::ResourceChanged { state_path: state_path.clone(), change });
             if let Some(id) = created_id {
-                let header = self.header();
+                let header = self.header_mut();
                 Arc::make_mut(&mut header.created).insert(id, header.last_timestamp_ms);
             }
         }
@@ -323,7 +339,7 @@ impl Turn<'_> {
             return self.map_answered(id, &map, output);
         }
         let Some(state) = self.state_of(id).cloned() else { return };
-        if let Err(failure) = limits::refuse_result(called(&state), &output) {
+        if let Err(failure) = limits::refuse_result(name_of_called(&state), &output) {
             return self.task_failed_as(id, failure);
         }
         let output = Arc::new(output);
@@ -338,17 +354,18 @@ impl Turn<'_> {
     fn task_pending(&mut self, id: FrameId, next_poll: u64, found: Waiting) {
         let now = self.now_ms();
         let (reason, instructions) = (found.reason.clone(), found.instructions.clone());
-        let row = self.row(id);
+        let row = self.row_mut(id);
         let state_path = row.state_path();
         let FrameState::Task { deadline_ms, poll, next_poll_ms, waiting, .. } = &mut row.frame_state else { return };
         *next_poll_ms = Some(next_poll);
-        let news = waiting.as_ref().is_none_or(|last| last.reason != reason || last.instructions != instructions);
+        let has_changed =
+            waiting.as_ref().is_none_or(|last| last.reason != reason || last.instructions != instructions);
         *waiting = Some(Box::new(found));
         let (poll, deadline_ms) = (*poll, *deadline_ms);
         if deadline_ms.is_some_and(|deadline| deadline <= now) {
             return self.task_timed_out(id);
         }
-        if news {
+        if has_changed {
             self.note(Note::Waiting { state_path, reason, poll, next_poll_ms: next_poll, deadline_ms, instructions });
         }
         self.apply_early_signal(id);
@@ -378,14 +395,14 @@ impl Turn<'_> {
         let failure =
             StepFailure { error: error.class.error_name().to_owned(), cause: error.to_string(), details: Some(error) };
         let state_path = self.frame(id).state_path();
-        self.header().paused = true;
-        self.row(id).frame_state = FrameState::Paused { failure: Box::new(failure.clone()) };
+        self.header_mut().paused = true;
+        self.row_mut(id).frame_state = FrameState::Paused { failure: Box::new(failure.clone()) };
         self.note(Note::Paused { state_path, failure });
     }
 }
 
 /// The name that AWS gives to a call whose result is too large: the ARN of a function or an activity, or the service of an integration.
-fn called(state: &State) -> &str {
+fn name_of_called(state: &State) -> &str {
     let StateKind::Task(task) = &state.kind else { return &state.name };
     match Resource::parse(&task.resource) {
         Resource::Integration { service, .. } => service,

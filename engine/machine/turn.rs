@@ -2,18 +2,20 @@
 
 mod budget;
 mod entries;
+mod finish;
 mod frames;
+mod output;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use self::budget::TurnBudget;
+use self::{budget::TurnBudget, output::Output};
 use super::{
-    Command, EarlySignalChanges, Execution, ExecutionHeader, ExecutionStatus, FrameId, FrameState, FrameWrite, Part,
-    Reentry, TOP_FRAME, Transition, execution::WakeState, limits, runs::RunsChanged,
+    Execution, ExecutionHeader, ExecutionStatus, FrameId, FrameState, Reentry, execution::WakeFields, limits,
+    map::ChangedRuns,
 };
 use crate::{
     asl::StateKind,
-    journal::{ErrorAndCause, HistoryEventDetails, JournalEntry, StepFailure},
+    journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
     query::{Evaluator, Moment},
 };
 
@@ -21,22 +23,17 @@ pub(super) struct Turn<'a> {
     pub execution: &'a mut Execution,
     pub moment: &'a Moment,
     pub evaluator: &'a dyn Evaluator,
-    pub commands: Vec<Command>,
+    /// The map runs that changed.
+    pub(super) runs: ChangedRuns,
+    /// What else changed, and the commands.
+    output: Output,
     /// Frames whose state must be executed.
-    pub ready: VecDeque<FrameId>,
-    /// Changes of map runs.
-    pub(super) runs: RunsChanged,
-    /// Changes of early signals.
-    pub(super) early_signals: EarlySignalChanges,
-    entries: Vec<JournalEntry>,
-    dirty: Vec<FrameId>,
-    deleted: Vec<(FrameId, Vec<Part>)>,
-    header_changed: bool,
-    /// The fields of the wake record at the beginning of the turn.
-    wake_fields_before: (ExecutionStatus, bool, Option<u64>),
-    /// Whether the turn sets the timer also if its time has not changed.
-    pub(super) sets_timer_again: bool,
+    ready: VecDeque<FrameId>,
     budget: TurnBudget,
+    /// The fields of the wake record at the beginning of the turn.
+    wake_fields_before: WakeFields,
+    /// Whether the turn sets the timer also if its time has not changed.
+    sets_timer_again: bool,
     /// Whether the history is full and an event was omitted. The execution then fails with the last event that fits.
     history_is_full: bool,
 }
@@ -54,14 +51,9 @@ impl<'a> Turn<'a> {
             execution,
             moment,
             evaluator,
-            commands: Vec::new(),
+            runs: ChangedRuns::default(),
+            output: Output::default(),
             ready: VecDeque::new(),
-            runs: RunsChanged::default(),
-            early_signals: EarlySignalChanges::default(),
-            entries: Vec::new(),
-            dirty: Vec::new(),
-            deleted: Vec::new(),
-            header_changed: false,
             sets_timer_again: false,
             history_is_full: false,
         }
@@ -83,6 +75,16 @@ impl<'a> Turn<'a> {
     /// Adds the work of evaluations to the turn's cost.
     pub fn charge_work(&mut self, units: u64) {
         self.budget.add_work(units, self.evaluator);
+    }
+
+    /// Queues a frame whose state must be executed.
+    pub fn make_ready(&mut self, id: FrameId) {
+        self.ready.push_back(id);
+    }
+
+    /// Sets the timer at the end of the turn, also if its time has not changed.
+    pub fn set_timer_again(&mut self) {
+        self.sets_timer_again = true;
     }
 
     pub fn now_ms(&self) -> u64 {
@@ -126,20 +128,20 @@ impl<'a> Turn<'a> {
             && self.execution.header.status == ExecutionStatus::Running
             && !self.is_spent()
         {
-            self.due(id);
+            self.frame_is_due(id);
             self.run();
-            self.execution.arm(id);
+            self.execution.register(id);
         }
-        self.sets_timer_again = true;
+        self.set_timer_again();
     }
 
-    pub(super) fn due(&mut self, id: FrameId) {
+    pub(super) fn frame_is_due(&mut self, id: FrameId) {
         if self.frame(id).due_ms().is_none_or(|due| due > self.now_ms()) {
             return;
         }
         match &self.frame(id).row.frame_state {
             FrameState::Waiting { .. } => self.wait_is_over(id),
-            FrameState::Backoff { .. } | FrameState::Entering => self.ready.push_back(id),
+            FrameState::Backoff { .. } | FrameState::Entering => self.make_ready(id),
             FrameState::Task { .. } => self.task_is_due(id),
             _ => {}
         }
@@ -156,7 +158,7 @@ impl<'a> Turn<'a> {
             self.poll(id);
         }
         self.offer_again();
-        self.sets_timer_again = true;
+        self.set_timer_again();
     }
 
     /// Ends the execution. Frames that had not ended are kept as stopped, so that a redrive continues with them.
@@ -169,7 +171,7 @@ impl<'a> Turn<'a> {
         header.cancels_with = None;
         header.paused = false;
         header.deadline_ms = None;
-        self.header_changed = true;
+        self.output.header_changed();
         self.ready.clear();
         let all: Vec<_> = self.execution.frames.in_order().map(|frame| frame.row.id).collect();
         if status == ExecutionStatus::Succeeded {
@@ -184,7 +186,7 @@ impl<'a> Turn<'a> {
         for id in std::mem::take(&mut self.ready) {
             let frame_state = self.execution.frames.get(id).map(|frame| &frame.row.frame_state);
             if frame_state.is_some_and(|state| !matches!(state, FrameState::Stopped | FrameState::Failed { .. })) {
-                self.row(id).frame_state = FrameState::Entering;
+                self.row_mut(id).frame_state = FrameState::Entering;
             }
         }
     }
@@ -229,102 +231,9 @@ impl<'a> Turn<'a> {
         if self.is_spent() || self.is_cancelling() { None } else { self.ready.pop_front() }
     }
 
-    /// Ends the turn: what changed, and the commands.
-    pub fn finish(mut self) -> Transition {
-        self.settle_history();
-        self.execution.turn_was_cut_short = self.is_spent();
-        let map_runs = self.map_runs_changed();
-        let changed = self.arm_changed();
-        self.command_wake();
-        self.update_wake_state();
-        if self.is_settled() {
-            self.commands.push(Command::Settled);
-        }
-        let (header, frames_put) = self.write_frames(changed);
-        Transition {
-            header,
-            wake_fields_changed: self.execution.header.wake_fields() != self.wake_fields_before,
-            frames_put,
-            frames_deleted: self.deleted,
-            entries: Arc::new(self.entries),
-            map_runs,
-            early_signals: self.early_signals,
-            commands: self.commands,
-        }
-    }
-
-    /// Ends what a full history ends, and a cancelled execution without calls in flight.
-    fn settle_history(&mut self) {
-        if !self.runs.full.is_empty() {
-            self.run();
-        }
-        if self.history_is_full && self.execution.header.status == ExecutionStatus::Running {
-            self.fail_execution(too_many_events());
-        }
-        self.end_cancelled();
-        if self.history_is_full {
-            // The history has no TaskScheduled event for these calls, so they must not be made.
-            self.commands.retain(|command| !matches!(command, Command::CallStep(_) | Command::Offer(_)));
-        }
-    }
-
-    /// Registers the due times of the frames that changed. Returns these frames in order.
-    fn arm_changed(&mut self) -> Vec<FrameId> {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        dirty.retain(|id| self.execution.frames.get_mut(*id).is_some_and(|frame| std::mem::take(&mut frame.changed)));
-        dirty.sort_unstable();
-        for &id in &dirty {
-            self.execution.arm(id);
-        }
-        dirty
-    }
-
-    fn update_wake_state(&mut self) {
-        let WakeState { awake, only_waits } = self.execution.wake_state();
-        if (awake, only_waits) != (self.execution.header.awake, self.execution.header.only_waits) {
-            (self.header().awake, self.header().only_waits) = (awake, only_waits);
-        }
-    }
-
-    /// Whether the execution has ended in this turn, or is paused without a call in flight.
-    fn is_settled(&self) -> bool {
-        let header = &self.execution.header;
-        let ended = header.status != ExecutionStatus::Running;
-        (ended && self.header_changed) || (header.paused && !self.execution.in_flight())
-    }
-
-    /// The writes of the header, if it is written, and of the frames that changed. The store has header and top frame in one record.
-    fn write_frames(&mut self, changed: Vec<FrameId>) -> (Option<Arc<ExecutionHeader>>, Vec<FrameWrite>) {
-        let mut written = changed;
-        let frames = &mut self.execution.frames;
-        let top_changed = written.first() == Some(&TOP_FRAME);
-        let header_written = self.header_changed || top_changed || !self.entries.is_empty();
-        if header_written && !top_changed && frames.get(TOP_FRAME).is_some() {
-            written.insert(0, TOP_FRAME);
-        }
-        let frames_put = written.iter().filter_map(|id| Some(frames.get_mut(*id)?.write())).collect();
-        (header_written.then(|| Arc::new(self.execution.header.clone())), frames_put)
-    }
-
-    fn command_wake(&mut self) {
-        let header = &self.execution.header;
-        let running = header.status == ExecutionStatus::Running;
-        let timer = match self.is_cancelling() {
-            true => self.call_due_ms(),
-            false => self.execution.timers.first().map(|(due, _)| *due),
-        };
-        let next = running.then(|| timer.into_iter().chain(header.deadline_ms).min()).flatten();
-        if next != header.next_wake_ms {
-            self.execution.header.next_wake_ms = next;
-            self.header_changed = true;
-        } else if !self.sets_timer_again {
-            return;
-        }
-        self.commands.push(next.map_or(Command::NoWake, |due_ms| Command::WakeAt { due_ms }));
-    }
-
-    pub fn header(&mut self) -> &mut ExecutionHeader {
-        self.header_changed = true;
+    /// The header, marked as changed.
+    pub fn header_mut(&mut self) -> &mut ExecutionHeader {
+        self.output.header_changed();
         &mut self.execution.header
     }
 }

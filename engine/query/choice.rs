@@ -77,7 +77,7 @@ impl Comparison {
     /// Whether the comparison is true. A value of another type than the operator's makes it false and is no error.
     ///
     /// # Errors
-    /// A path has no value, unless the operator asks for exactly that.
+    /// A path has no value, and the operator is not IsPresent.
     pub fn holds(&self, roots: &Roots<'_>) -> Result<bool, PathError> {
         self.holds_within(roots, &Budget::new(&InThisThread))
     }

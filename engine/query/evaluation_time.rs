@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use super::Evaluator;
 
-/// The longest the evaluations of one state may take together, in milliseconds of real time. It is longer than one evaluation may wait for
-/// an evaluator and its answer on a busy machine (52 s), each of which has a limit on its processor time.
+/// The longest the evaluations of one state may take together, in milliseconds of real time. Longer than the waits of one
+/// evaluation for an evaluator and for its answer on a busy machine (52 s); both have a limit on their processor time.
 const TIME_MS_MAX: u64 = 60_000;
 
 /// A measurement that starts when it is first checked.

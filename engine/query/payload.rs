@@ -37,6 +37,8 @@ pub struct TemplateProblem {
     pub pointer: String,
     /// The problem, in AWS's words.
     pub message: String,
+    /// The field whose value is no query; `None` for another problem.
+    pub field: Option<String>,
 }
 
 /// A query of a template that could not be evaluated.
@@ -101,7 +103,7 @@ impl PayloadTemplate {
 fn parse(template: &Value, pointer: &str, depth: usize, problems: &mut Vec<TemplateProblem>) -> Node {
     if depth > DEPTH_MAX {
         let message = format!("The template must not be nested deeper than {DEPTH_MAX} levels");
-        problems.push(TemplateProblem { pointer: pointer.to_owned(), message });
+        problems.push(TemplateProblem { pointer: pointer.to_owned(), message, field: None });
         return Node::Literal(Value::Null);
     }
     match template {
@@ -139,7 +141,7 @@ fn parse_field(
         _ => {
             let message =
                 format!("The value for the field '{key}' must be a valid JSONPath or a valid intrinsic function call");
-            problems.push(TemplateProblem { pointer, message });
+            problems.push(TemplateProblem { pointer, message, field: Some(key.to_owned()) });
             (name.to_owned(), Node::Literal(Value::Null))
         }
     }

@@ -25,7 +25,7 @@ fn wall_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// The wall clock. If the wall clock is set back, this one continues from its last time, so that waits of this process take no longer.
+/// The wall clock, but monotonic: after the wall clock was set back it continues from its last time, so that no wait takes longer.
 #[derive(Debug)]
 pub struct SystemClock {
     anchor: Mutex<Anchor>,

@@ -73,7 +73,8 @@ impl Batches {
     pub fn commit(&self, batch: Vec<Commit>) -> Message {
         let number = self.count.load(Ordering::Relaxed) + 1;
         crash_if(self.options.crash_before_commit, number);
-        let (writes, committed): (Vec<_>, Vec<_>) = batch.into_iter().map(|part| (part.write, part.committed)).unzip();
+        let (writes, committed): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|commit| (commit.write, commit.committed)).unzip();
         let done = match self.store.commit(&writes) {
             Ok(()) => Message::Durable { committed },
             Err(error) => {

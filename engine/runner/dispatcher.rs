@@ -5,10 +5,10 @@ mod adaptive_gate;
 mod asleep;
 mod awaited;
 mod declined;
+mod delete_ended;
 mod draining;
 mod drive;
 mod durable;
-mod forget;
 mod in_lane;
 mod inline_commit;
 mod parsed_machines;
@@ -102,15 +102,21 @@ pub(super) struct Dispatcher {
     failed: Option<StoreError>,
 }
 
+/// What a dispatcher works with.
+pub(super) struct Surroundings {
+    pub store: Arc<Store>,
+    pub clock: Arc<dyn Clock>,
+    pub committer: Committer,
+    pub calls: Box<dyn StepCaller>,
+    pub rng: Rng,
+    pub events: broadcast::Sender<Arc<Broadcast>>,
+    pub settled: broadcast::Sender<Arc<ExecutionHeader>>,
+    pub offers: Arc<Offers>,
+}
+
 impl Dispatcher {
-    pub fn new(
-        store: Arc<Store>,
-        clock: Arc<dyn Clock>,
-        committer: Committer,
-        (calls, rng): (Box<dyn StepCaller>, Rng),
-        (events, settled): (broadcast::Sender<Arc<Broadcast>>, broadcast::Sender<Arc<ExecutionHeader>>),
-        offers: Arc<Offers>,
-    ) -> Self {
+    pub fn new(surroundings: Surroundings) -> Self {
+        let Surroundings { store, clock, committer, calls, rng, events, settled, offers } = surroundings;
         Dispatcher {
             store,
             clock,
@@ -198,7 +204,7 @@ impl Dispatcher {
                 self.queue_message(&id, message);
             }
             Message::SignalEarly { id, state, answer, by, kept, reply } => {
-                self.signal_early(&id, (state, answer, by), kept, reply);
+                self.signal_early(&id, state, answer, by, kept, reply);
             }
             Message::TurnDone(done) => self.turn_done(*done),
             Message::RecoverAll { reply } => drop(reply.send(self.recover_all())),
@@ -217,15 +223,17 @@ impl Dispatcher {
                 self.calls_in_flight -= 1;
                 self.call_declined(&id, call, has_begun, reason);
             }
-            Message::Durable { committed } => committed.into_iter().for_each(|part| self.durable(part)),
+            Message::Durable { committed } => committed.into_iter().for_each(|commit| self.durable(commit)),
             Message::StoreFailed { error } => self.store_failed(error),
-            Message::Forget { ids, documents, reply } => drop(reply.send(self.forget(&ids, documents.as_ref()))),
+            Message::DeleteEnded { ids, documents, reply } => {
+                drop(reply.send(self.delete_ended(&ids, documents.as_ref())))
+            }
             Message::Ping { reply } => drop(reply.send(())),
             Message::Asleep { id, reply } => drop(reply.send(self.asleep(&id))),
             Message::Driven { ids, reply } => drop(reply.send(self.driven_of(ids))),
-            Message::HasDeclined { reply } => drop(reply.send(self.declined.is_any())),
+            Message::HasDeclined { reply } => drop(reply.send(self.declined.has_any())),
             Message::Drain { limit, reply } => self.draining.begin(limit, reply),
-            Message::DrainIfQuiet { reply } => self.drain_if_quiet(reply),
+            Message::DrainWithoutCalls { reply } => self.drain_without_calls(reply),
             // `run` ends the loop.
             Message::Stop => {}
         }
@@ -251,7 +259,7 @@ impl Dispatcher {
     fn store_failed(&mut self, error: StoreError) {
         // Only the first failure is reported; later ones are consequences.
         if self.failed.is_none() {
-            self.show(RunnerEvent::StoreFailed { message: error.to_string() });
+            self.broadcast(RunnerEvent::StoreFailed { message: error.to_string() });
             self.failed = Some(error);
         }
     }
@@ -277,11 +285,11 @@ impl Dispatcher {
         let moment = self.moment();
         let Some(execution) = self.driven.get_mut(id).and_then(|driven| driven.execution.as_mut()) else { return };
         let transition = advance(execution, input, &moment, process_evaluator());
-        self.fold(&key, transition, start_write, reply);
+        self.commit_transition(&key, transition, start_write, reply);
     }
 
     /// Sends the changes of a turn to the committer.
-    fn fold(
+    fn commit_transition(
         &mut self,
         key: &Arc<str>,
         mut transition: Transition,
@@ -293,7 +301,7 @@ impl Dispatcher {
         let Some(execution) = driven.execution.as_mut() else { return };
         driven.was_cut_short = execution.turn_was_cut_short();
         if execution.awaits_executions() {
-            self.awaited.note(&key, &transition);
+            self.awaited.record(&key, &transition);
         }
         let reply = TurnReply::after_turn(reply, id, &transition);
         let commands = std::mem::take(&mut transition.commands);
@@ -307,18 +315,18 @@ impl Dispatcher {
         let committed = Committed { id: key.clone(), environment, commands, entries, header, reply };
         if transition.is_empty() && start_write.is_none() {
             self.carry_out(committed);
-            self.show_asleep(&key);
+            self.broadcast_asleep(&key);
             return self.unload_ended(&key);
         }
         driven.uncommitted += 1;
         let (start, documents) = start_write.map(|start| (start.data, start.documents)).unzip();
         let documents = documents.unwrap_or_default();
         let write = Write { execution: id.to_owned(), start, transition, documents };
-        self.hand_over(Commit { write, committed });
-        polled.into_iter().for_each(|event| self.show(event));
+        self.submit(Commit { write, committed });
+        polled.into_iter().for_each(|event| self.broadcast(event));
     }
 
-    fn hand_over(&mut self, commit: Commit) {
+    fn submit(&mut self, commit: Commit) {
         self.commits_under_way += 1;
         if self.commits_under_way == 1 {
             return self.inline_commit.store(commit);
@@ -338,7 +346,7 @@ impl Dispatcher {
     }
 
     /// Sends an event to all watchers.
-    fn show(&self, event: RunnerEvent) {
+    fn broadcast(&self, event: RunnerEvent) {
         let _ = self.events.send(Arc::new(Broadcast::Event(event)));
     }
 

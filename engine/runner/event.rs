@@ -74,17 +74,17 @@ pub enum RunnerEvent {
     Unknown,
 }
 
-/// An execution is asleep, and since which entry.
+/// The last entry of an execution that is asleep, and when it wakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Asleep {
-    /// The sequence of the last entry before. Events without a sequence cannot be ordered among entries that were read from the store.
+pub struct Asleep {
+    /// The sequence of its last entry. Events without a sequence cannot be ordered among entries that were read from the store.
     pub last_sequence: u64,
     /// See [`RunnerEvent::Asleep`].
     pub next_wake_ms: Option<u64>,
 }
 
-/// A message from the dispatcher to all watchers. Its channel carries it in an `Arc`: a process initializes the places of
-/// [`EVENTS_KEPT`] messages when it starts, and every watcher takes every message.
+/// A message from the dispatcher to all watchers. Its channel carries it in an `Arc`: a process allocates [`EVENTS_KEPT`]
+/// messages when it starts, and every watcher receives every message.
 #[derive(Debug)]
 pub(super) enum Broadcast {
     Event(RunnerEvent),

@@ -33,7 +33,7 @@ pub struct Follow {
     asleep_reported: Option<Asleep>,
     /// Whether the store had the execution: if it is missing later, it has been deleted.
     has_existed: bool,
-    has_been_forgotten: bool,
+    was_deleted: bool,
 }
 
 impl Follow {
@@ -59,7 +59,7 @@ impl Follow {
             asleep: None,
             asleep_reported: None,
             has_existed: false,
-            has_been_forgotten: false,
+            was_deleted: false,
         }
     }
 
@@ -84,7 +84,7 @@ impl Follow {
             {
                 return Ok(Some(event));
             }
-            if self.has_been_forgotten {
+            if self.was_deleted {
                 return Ok(None);
             }
             if !self.stored.is_empty() {
@@ -149,7 +149,7 @@ impl Follow {
     /// The `Settled` event, if the execution has ended or is paused and every entry before that has been reported.
     fn settled_event(&mut self) -> Result<Option<RunnerEvent>, RunnerError> {
         let header = self.store.header(&self.execution)?;
-        self.has_been_forgotten = self.has_existed && header.is_none();
+        self.was_deleted = self.has_existed && header.is_none();
         self.has_existed |= header.is_some();
         let Some(header) = header.filter(ExecutionHeader::is_quiescent) else { return Ok(None) };
         // It may have continued and stopped again since its entries were read: these come first.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::{
-    Clock, Follow, NewExecution, RunnerError,
+    Asleep, Clock, Follow, NewExecution, RunnerError,
     dispatcher::COMMITS_WAIT_MAX,
     event::Broadcast,
     message::{Message, Reply, Resume},
@@ -30,7 +30,7 @@ use crate::{
 const ENDING_MAX: Duration = Duration::from_secs(30);
 
 /// The interval between checks whether a call is in flight.
-const QUIET_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+const CALLS_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The result of draining a runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,12 +162,11 @@ impl RunnerHandle {
         self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
-    /// When something of a sleeping execution is due next, as in [`super::RunnerEvent::Asleep`]. The outer `None`: it does not sleep, or
-    /// this process does not drive it.
-    pub async fn asleep(&self, id: &str) -> Option<Option<u64>> {
+    /// When an execution that is asleep wakes; `None` if it is not asleep, or this process does not drive it.
+    pub async fn asleep(&self, id: &str) -> Option<Asleep> {
         let (reply, answer) = oneshot::channel();
         self.threads.messages.send(Message::Asleep { id: id.to_owned(), reply }).ok()?;
-        answer.await.ok()?.map(|asleep| asleep.next_wake_ms)
+        answer.await.ok()?
     }
 
     /// Answers a Task, also one that does not wait yet. A Task that waits receives the answer at once. Otherwise the answer is stored
@@ -202,8 +201,8 @@ impl RunnerHandle {
     }
 
     /// Sets, once for this runner, which activities exist. A Task of another activity fails when it is scheduled.
-    pub fn know_activities(&self, known: impl Fn(&str) -> bool + Send + Sync + 'static) {
-        let _ = self.offers.known.set(Box::new(known));
+    pub fn set_activities(&self, exists: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        let _ = self.offers.known.set(Box::new(exists));
     }
 
     /// Fails the tasks of an activity that no worker has fetched, because the activity was deleted.
@@ -212,7 +211,7 @@ impl RunnerHandle {
     /// The store fails.
     pub async fn withdraw_offers(&self, activity: &str) -> Result<(), RunnerError> {
         for Offer { token, .. } in self.offers.withdraw(activity) {
-            let (id, input) = (token.execution.clone(), not_offered(activity, token));
+            let (id, input) = (token.execution.clone(), not_offered(token));
             match self.ask(|reply| Message::Input { id, input, reply }).await {
                 // Its execution has ended.
                 Ok(()) | Err(RunnerError::NotWaiting { .. }) => {}
@@ -238,7 +237,7 @@ impl RunnerHandle {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
             let Some(offer) = self.offers.take(activity, left).await else { return Ok(None) };
             // Its visit may have ended in the meantime.
-            if self.waits(&offer.token)? {
+            if self.is_waiting(&offer.token)? {
                 let TaskToken { execution: id, frame, visit, attempt } = offer.token.clone();
                 let input = Input::Fetched { frame, visit, attempt, worker: worker.clone() };
                 let delivery = Delivery::new(&self.offers, activity, offer);
@@ -255,7 +254,7 @@ impl RunnerHandle {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn waits(&self, token: &TaskToken) -> Result<bool, RunnerError> {
+    pub fn is_waiting(&self, token: &TaskToken) -> Result<bool, RunnerError> {
         let row = self.store.frame(&token.execution, token.frame)?;
         Ok(row.is_some_and(|row| {
             let is_current = (row.visit, row.attempt) == (token.visit, token.attempt);
@@ -274,7 +273,8 @@ impl RunnerHandle {
         by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
         let TaskToken { execution, frame, visit, attempt } = token.clone();
-        self.to_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer, by }).await
+        self.input_for_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer, by })
+            .await
     }
 
     /// Records a heartbeat from the holder of a task. Returns whether the task still waits.
@@ -283,11 +283,11 @@ impl RunnerHandle {
     /// The store fails.
     pub async fn heartbeat(&self, token: &TaskToken) -> Result<bool, RunnerError> {
         let TaskToken { execution, frame, visit, attempt } = token.clone();
-        self.to_task(token, execution, Input::Heartbeat { frame, visit, attempt }).await
+        self.input_for_task(token, execution, Input::Heartbeat { frame, visit, attempt }).await
     }
 
-    async fn to_task(&self, token: &TaskToken, id: String, input: Input) -> Result<bool, RunnerError> {
-        if !self.waits(token)? {
+    async fn input_for_task(&self, token: &TaskToken, id: String, input: Input) -> Result<bool, RunnerError> {
+        if !self.is_waiting(token)? {
             return Ok(false);
         }
         match self.ask(|reply| Message::Input { id, input, reply }).await {
@@ -320,8 +320,8 @@ impl RunnerHandle {
     ///
     /// # Errors
     /// There is no such execution, or the store fails.
-    pub async fn cancel_when_idle(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
-        let input = Input::CancelWhenIdle { error: error.to_owned(), cause: cause.to_owned() };
+    pub async fn cancel_after_calls(&self, id: &str, error: &str, cause: &str) -> Result<(), RunnerError> {
+        let input = Input::CancelAfterCalls { error: error.to_owned(), cause: cause.to_owned() };
         self.ask(|reply| Message::Input { id: id.to_owned(), input, reply }).await
     }
 
@@ -350,12 +350,12 @@ impl RunnerHandle {
     ///
     /// # Errors
     /// The store fails.
-    pub async fn forget(
+    pub async fn delete_ended(
         &self,
         ids: Vec<String>,
         documents: impl Fn(&str) -> Vec<String> + Send + 'static,
     ) -> Result<usize, RunnerError> {
-        self.ask(|reply| Message::Forget { ids, documents: Box::new(documents), reply }).await
+        self.ask(|reply| Message::DeleteEnded { ids, documents: Box::new(documents), reply }).await
     }
 
     /// Waits for an answer of the dispatcher: without end while the dispatcher is blocked, and not at all if it has stopped.
@@ -384,14 +384,14 @@ impl RunnerHandle {
 
     /// Waits, without a limit, until no execution has a call in flight, and from that moment makes no new calls. Until then the runner
     /// drives its executions. Call [`RunnerHandle::drain`] next. Returns at once if the runner has stopped.
-    pub async fn quiet(&self) {
+    pub async fn wait_for_calls(&self) {
         loop {
             let (reply, answer) = oneshot::channel();
-            let asked = self.threads.messages.send(Message::DrainIfQuiet { reply });
+            let asked = self.threads.messages.send(Message::DrainWithoutCalls { reply });
             if asked.is_err() || answer.await.unwrap_or(true) {
                 return;
             }
-            tokio::time::sleep(QUIET_CHECK_INTERVAL).await;
+            tokio::time::sleep(CALLS_CHECK_INTERVAL).await;
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) enum Received {
 /// Messages in the order in which they were sent.
 pub(super) struct Inbox {
     messages: Receiver<Message>,
-    /// Received to learn that the inbox is not empty.
+    /// A message that [`Inbox::is_empty`] received; the next one to return.
     peeked: Option<Message>,
 }
 

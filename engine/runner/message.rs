@@ -140,7 +140,7 @@ pub(super) enum Message {
         reply: oneshot::Sender<bool>,
     },
     /// Deletes ended executions, and the documents that the function names for each.
-    Forget {
+    DeleteEnded {
         ids: Vec<String>,
         documents: DocumentsOf,
         reply: Reply<usize>,
@@ -154,7 +154,7 @@ pub(super) enum Message {
         reply: oneshot::Sender<usize>,
     },
     /// Begins to drain unless an execution has a call in flight, and answers whether it has begun.
-    DrainIfQuiet {
+    DrainWithoutCalls {
         reply: oneshot::Sender<bool>,
     },
     /// Stops the dispatcher: the last handle was dropped.
@@ -179,7 +179,7 @@ pub(super) struct Resume {
     pub only_unfinished: bool,
 }
 
-/// One execution's part of a durable batch.
+/// A commit that is durable: what the dispatcher does next for its execution.
 pub(super) struct Committed {
     pub id: Arc<str>,
     pub environment: Arc<Value>,

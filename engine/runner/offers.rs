@@ -148,9 +148,9 @@ impl Drop for Poller<'_> {
 }
 
 /// The input for a task whose activity does not exist.
-pub(super) fn not_offered(activity: &str, token: TaskToken) -> Input {
+pub(super) fn not_offered(token: TaskToken) -> Input {
     let TaskToken { frame, visit, attempt, .. } = token;
-    Input::NotOffered { frame, visit, attempt, cause: format!("The activity {activity} does not exist.") }
+    Input::NotOffered { frame, visit, attempt }
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ fn registry(calls: Arc<Mutex<Vec<String>>>) -> Registry {
         async move {
             match context.poll {
                 ..3 => Ok(Answer::pending("creating", Duration::from_secs(60))),
-                _ => Ok(Answer::done(json!({ "looks": context.poll }))),
+                _ => Ok(Answer::done(json!({ "polls": context.poll }))),
             }
         }
     });

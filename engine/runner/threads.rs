@@ -23,7 +23,7 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    /// Starts the threads, each with a name for the system. A thread that the system refuses to start counts as ended.
+    /// Starts the threads, each with a name for the system. A thread that cannot be started counts as ended.
     pub fn start<const COUNT: usize>(messages: Messages, threads: [(&str, Run); COUNT]) -> Self {
         let (ended, running) = watch::channel(());
         let joins = threads.into_iter().filter_map(|(name, run)| spawn(name, run, ended.clone()).ok());

@@ -10,15 +10,15 @@ pub(super) const NEVER_MS: u64 = u64::MAX;
 pub(super) struct Timers(BTreeSet<(u64, Arc<str>)>);
 
 impl Timers {
-    /// Replaces an execution's due time; `kept_ms` is the previous one.
-    pub fn set(&mut self, id: &Arc<str>, kept_ms: &mut u64, due_ms: u64) {
-        if *kept_ms != NEVER_MS {
-            self.0.remove(&(*kept_ms, id.clone()));
+    /// Replaces an execution's due time; `current_ms` holds it.
+    pub fn set(&mut self, id: &Arc<str>, current_ms: &mut u64, due_ms: u64) {
+        if *current_ms != NEVER_MS {
+            self.0.remove(&(*current_ms, id.clone()));
         }
         if due_ms != NEVER_MS {
             self.0.insert((due_ms, id.clone()));
         }
-        *kept_ms = due_ms;
+        *current_ms = due_ms;
     }
 
     /// The earliest due time.

@@ -81,7 +81,7 @@ pub struct Instructions {
     pub sentence: String,
     /// Named values to copy, in order, such as `("type", "CNAME")`.
     pub values: Vec<(String, String)>,
-    /// The output with which the task can be signalled to continue without the check; `None` if only a successful check knows it.
+    /// The output with which the task can be signalled to continue without the check; `None` if only a successful check returns it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<serde_json::Value>,
     /// The question, if a person is asked to decide.

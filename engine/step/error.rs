@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::error_names;
+
 /// The class of a failure. The name of each class is the error name that `Retry` and `Catch` match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ErrorClass {
-    /// `Flow.Throttled`: the service asks for fewer calls; nothing was changed.
+    /// `Flow.Throttled`: the service limits the rate of calls; nothing was changed.
     Throttled,
     /// `Flow.Unknown`: the answer was lost, timed out or was a server error; the call may have taken effect.
     Unknown,
@@ -51,8 +53,15 @@ impl ErrorClass {
     }
 }
 
-/// The error code of a call that has no step. `flow check` uses the same code.
-const MISSING_STEP: &str = "INTEGRATION_WITHOUT_STEP";
+/// What continues an execution after a step has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StepRemedy {
+    /// A new execution: a resume would fail in the same way.
+    NewExecution,
+    /// A resume, once the cause is removed. Also a remedy that a later version adds.
+    #[serde(other)]
+    Resume,
+}
 
 /// The error of a failed call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,15 +78,27 @@ pub struct StepError {
     pub request_id: Option<String>,
     /// The repair; `None` if a resume is enough.
     pub hint: Option<String>,
+    /// What continues the execution: the hint is the repair that comes before it. `None` in errors that earlier versions have written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<StepRemedy>,
     /// The error name that `Retry` and `Catch` match instead of the class's, such as `Lambda.TooManyRequestsException`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
 impl StepError {
-    /// An error of `class` with this cause.
+    /// An error of `class` with this cause. A resume is its remedy.
     pub fn new(class: ErrorClass, cause: impl Into<String>) -> Self {
-        StepError { class, cause: cause.into(), action: None, code: None, request_id: None, hint: None, name: None }
+        StepError {
+            class,
+            cause: cause.into(),
+            action: None,
+            code: None,
+            request_id: None,
+            hint: None,
+            remedy: Some(StepRemedy::Resume),
+            name: None,
+        }
     }
 
     /// An error with a name of its own, as AWS's integrations have.
@@ -98,12 +119,25 @@ impl StepError {
 
     /// The error of a call of an integration that has no step. No rule of `Retry` or `Catch` matches it.
     pub(crate) fn missing_step(cause: impl Into<String>) -> Self {
-        StepError { code: Some(MISSING_STEP.to_owned()), ..StepError::named("States.Runtime", cause) }
+        let code = Some(error_names::INTEGRATION_WITHOUT_STEP.to_owned());
+        StepError { code, ..StepError::named(error_names::RUNTIME, cause) }
     }
 
     /// Whether the call was not made because the integration has no step.
     pub(crate) fn is_missing_step(&self) -> bool {
-        self.code.as_deref() == Some(MISSING_STEP)
+        self.code.as_deref() == Some(error_names::INTEGRATION_WITHOUT_STEP)
+    }
+
+    /// The error of a Task that cannot be scheduled because its activity does not exist. No rule of `Retry` or `Catch` matches it.
+    pub(crate) fn missing_activity(activity: &str) -> Self {
+        let cause = format!("The activity {activity} does not exist.");
+        let code = Some(error_names::ACTIVITY_MUST_EXIST.to_owned());
+        StepError { code, ..StepError::named(error_names::RUNTIME, cause) }
+    }
+
+    /// Whether the Task was not scheduled because its activity does not exist.
+    pub fn is_missing_activity(&self) -> bool {
+        self.code.as_deref() == Some(error_names::ACTIVITY_MUST_EXIST)
     }
 
     /// Adds the name of the call.
@@ -112,9 +146,20 @@ impl StepError {
         self
     }
 
-    /// Adds the repair. Who shows it adds how to continue: a resume, or the same command again where nothing has begun.
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    /// Adds the repair, after which a resume continues. Who shows it adds how to continue: a resume, or the same command again where
+    /// nothing has begun.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        self.with_remedy(hint, StepRemedy::Resume)
+    }
+
+    /// Adds the repair, after which only a new execution succeeds. Who shows it adds the command.
+    pub fn hint_of_new_execution(self, hint: impl Into<String>) -> Self {
+        self.with_remedy(hint, StepRemedy::NewExecution)
+    }
+
+    /// Adds the repair and what continues after it.
+    pub fn with_remedy(mut self, hint: impl Into<String>, remedy: StepRemedy) -> Self {
+        (self.hint, self.remedy) = (Some(hint.into()), Some(remedy));
         self
     }
 }
@@ -136,3 +181,30 @@ impl std::fmt::Display for StepError {
 }
 
 impl std::error::Error for StepError {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn errors_of_other_versions_are_read() {
+        let error = StepError::new(ErrorClass::Failed, "why").hint_of_new_execution("Delete it.");
+        let mut written = serde_json::to_value(&error).unwrap();
+        assert_eq!(serde_json::from_value::<StepError>(written.clone()).unwrap(), error);
+        written["remedy"] = "Ask".into();
+        let remedy = |written: &serde_json::Value| serde_json::from_value::<StepError>(written.clone()).unwrap().remedy;
+        assert_eq!(remedy(&written), Some(StepRemedy::Resume), "a later version has added a remedy");
+        written.as_object_mut().unwrap().remove("remedy");
+        assert_eq!(remedy(&written), None, "an earlier version has no field for it");
+    }
+
+    #[test]
+    fn the_last_hint_decides_the_remedy() {
+        let error = StepError::new(ErrorClass::Failed, "why");
+        assert_eq!(error.remedy, Some(StepRemedy::Resume));
+        let error = error.hint_of_new_execution("Delete it.");
+        assert_eq!(error.remedy, Some(StepRemedy::NewExecution));
+        assert_eq!(error.hint("Log in.").remedy, Some(StepRemedy::Resume));
+    }
+}

@@ -1,5 +1,5 @@
-//! The error names with the reserved prefix, and the code of a call without a step. Source: Developer Guide, "Handling errors in Step
-//! Functions workflows"; Amazon States Language specification, "Appendix A: Predefined Error Codes".
+//! The error names with the reserved prefix, and the codes of Tasks that cannot be called. Source: Developer Guide, "Handling errors in
+//! Step Functions workflows"; Amazon States Language specification, "Appendix A: Predefined Error Codes".
 
 /// Matches every error, except those that no rule can match.
 pub const ALL: &str = "States.ALL";
@@ -36,5 +36,7 @@ pub const TASK_FAILED: &str = "States.TaskFailed";
 /// A state or an execution ran longer than its `TimeoutSeconds`.
 pub const TIMEOUT: &str = "States.Timeout";
 
+/// The code of a Task whose activity does not exist, in failures and in the problems of a definition.
+pub const ACTIVITY_MUST_EXIST: &str = "ACTIVITY_MUST_EXIST";
 /// The code of a call of an integration that has no step, in failures and in the problems of a definition.
 pub const INTEGRATION_WITHOUT_STEP: &str = "INTEGRATION_WITHOUT_STEP";

@@ -215,11 +215,19 @@ fn is_sdk_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase()) && is_word(text)
 }
 
+/// The end of a `Resource` whose Task waits for its task token.
+const WITH_TOKEN: &str = ".waitForTaskToken";
+
+/// Whether a Task with this `Resource` waits for its task token. A history of Step Functions names the resource without its service.
+pub fn waits_for_token(resource: &str) -> bool {
+    resource.ends_with(WITH_TOKEN)
+}
+
 fn integration(rest: &str) -> Resource<'_> {
     let (plain, pattern) = match rest {
         _ if rest.ends_with(".sync:2") => (&rest[..rest.len() - 7], Pattern::RunJob { version: 2 }),
         _ if rest.ends_with(".sync") => (&rest[..rest.len() - 5], Pattern::RunJob { version: 1 }),
-        _ => match rest.strip_suffix(".waitForTaskToken") {
+        _ => match rest.strip_suffix(WITH_TOKEN) {
             Some(plain) => (plain, Pattern::WaitForTaskToken),
             None => (rest, Pattern::RequestResponse),
         },

@@ -149,7 +149,7 @@ impl CommitLog {
         let header =
             Header { allocated_bytes: kept_bytes, ..Header::new(self.header.generation + 1, self.next_sequence) };
         let header = header::begin(self.files[other].as_mut(), &header)?;
-        // After the header: a file that is shorter than its header says is reported as damaged.
+        // After the header: a file that is shorter than the length in its header is reported as damaged.
         if length_bytes > kept_bytes {
             self.files[other].shorten(kept_bytes).map_err(write_error)?;
         }

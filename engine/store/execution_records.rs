@@ -83,8 +83,8 @@ pub(super) struct ExecutionRecord<'s> {
     /// The time of the last redrive; not in formats before 5.
     #[serde(default, skip_serializing_if = "is_default")]
     pub redriven_ms: Option<u64>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub idle_ms: u64,
+    #[serde(rename = "idleMs", default, skip_serializing_if = "is_default")]
+    pub stopped_total_ms: u64,
     #[serde(default, skip_serializing_if = "is_default")]
     pub paused: bool,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -145,7 +145,7 @@ impl<'s> ExecutionRecord<'s> {
             next_frame_id: header.next_frame_id,
             redrive_count: header.redrive_count,
             redriven_ms: header.redriven_ms,
-            idle_ms: header.idle_ms,
+            stopped_total_ms: header.stopped_total_ms,
             paused: header.paused,
             awake: header.awake,
             only_waits: header.only_waits,
@@ -181,7 +181,7 @@ impl<'s> ExecutionRecord<'s> {
             deadline_ms: self.deadline_ms,
             redrive_count: self.redrive_count,
             redriven_ms: self.redriven_ms,
-            idle_ms: self.idle_ms,
+            stopped_total_ms: self.stopped_total_ms,
             paused: self.paused,
             awake: self.awake,
             only_waits: self.only_waits,

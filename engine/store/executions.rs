@@ -75,14 +75,14 @@ impl Store {
     /// # Errors
     /// The records cannot be read.
     pub fn active_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Active>, StoreError> {
-        let from = after.map(|after| [keys::ACTIVE, after.as_bytes(), b"\0"].concat());
+        let from = after.map(|after| [keys::WAKE_RECORDS, after.as_bytes(), b"\0"].concat());
         let read = |(key, bytes): Record| {
             let WakeRecord { subject, awake, next_wake_ms } = codec::decode(&key, &bytes)?;
             let subject = subject.map(Cow::into_owned);
-            let id = String::from_utf8_lossy(&key[keys::ACTIVE.len()..]).into_owned();
+            let id = String::from_utf8_lossy(&key[keys::WAKE_RECORDS.len()..]).into_owned();
             Ok(Active { id, subject, awake, next_wake_ms })
         };
-        self.records.scan(keys::ACTIVE, from.as_deref(), limit)?.into_iter().map(read).collect()
+        self.records.scan(keys::WAKE_RECORDS, from.as_deref(), limit)?.into_iter().map(read).collect()
     }
 
     /// The names of the workflows that have executions.
@@ -201,7 +201,7 @@ impl Store {
 
     /// Whether an execution has the records that only format 2 writes.
     pub(super) fn has_executions_of_format_2(&self) -> Result<bool, StoreError> {
-        Ok(!self.records.scan(keys::ORIGINS, None, 1)?.is_empty())
+        Ok(!self.records.scan(keys::STARTS_IN_FORMAT_2, None, 1)?.is_empty())
     }
 
     fn execution_and_start_record(
@@ -211,14 +211,14 @@ impl Store {
         let Some(execution_record) = self.execution_record(id)? else { return Ok(None) };
         let key = match &execution_record.began {
             Some((workflow, started_ms)) => keys::by_start(workflow, *started_ms, id),
-            None => keys::origin(id),
+            None => keys::start_in_format_2(id),
         };
         let missing = |key: &[u8]| codec::damaged(key, "it is missing".to_owned());
         let start_record = match self.read(&key)?.ok_or_else(|| missing(&key))? {
             StoredStart::Record(start_record) => *start_record,
             // It started in format 2 and has continued in a later one.
             StoredStart::DefinitionHash(_) => {
-                self.read(&keys::origin(id))?.ok_or_else(|| missing(&keys::origin(id)))?
+                self.read(&keys::start_in_format_2(id))?.ok_or_else(|| missing(&keys::start_in_format_2(id)))?
             }
         };
         Ok(Some((execution_record, start_record)))
@@ -365,5 +365,5 @@ impl Store {
 }
 
 fn started(key: &[u8]) -> Result<(&str, u64, &str), StoreError> {
-    keys::started(key).ok_or_else(|| codec::damaged(key, "it names no execution".to_owned()))
+    keys::start_of(key).ok_or_else(|| codec::damaged(key, "it names no execution".to_owned()))
 }

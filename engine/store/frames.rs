@@ -1,4 +1,4 @@
-//! Reads and writes frames: the top frame is a part of the execution record, each other frame has a record of its own.
+//! Reads and writes frames: the execution record has the top frame, each other frame has a record of its own.
 
 use std::borrow::Cow;
 

@@ -2,12 +2,12 @@
 
 /// The maximum length of the name of an execution or a state machine at AWS (StartExecution, `name`).
 const CHARACTERS_MAX: usize = 80;
-/// The parts of an id: state machine, execution, and the part that AWS adds for EXPRESS.
-const PARTS_MAX: usize = 3;
+/// The most names in an id: state machine, execution, and the name that AWS adds for EXPRESS.
+const NAMES_MAX: usize = 3;
 /// The characters that AWS forbids in names (StartExecution, `name`).
 const FORBIDDEN: &str = "<>{}[]?*\"#%\\^|~`$&,;:/";
 
-/// The id of an execution: one to three names, joined by `:` (state machine, execution, and the part that AWS adds for EXPRESS).
+/// The id of an execution: one to three names, joined by `:` (state machine, execution, and the name that AWS adds for EXPRESS).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutionId(String);
 
@@ -61,7 +61,7 @@ impl ExecutionId {
     /// # Errors
     /// It is empty, too long or has other characters.
     pub fn new(name: &str) -> Result<Self, InvalidId> {
-        if name.split(':').count() > PARTS_MAX || !name.split(':').all(is_name) {
+        if name.split(':').count() > NAMES_MAX || !name.split(':').all(is_name) {
             return Err(InvalidId(name.to_owned()));
         }
         Ok(ExecutionId(name.to_owned()))

@@ -7,13 +7,13 @@
 //! | `t/` | the start record, by workflow and start, the latest first; `i/` a long input |
 //! | `d/` | definitions by their hash |
 //! | `f/` | the frames below the top, and the parts of each frame |
-//! | `j/` | the journal, a record for each turn, by the last sequence in it |
+//! | `j/` | the journal, a record for each turn or each 128 entries of a longer one, by the last sequence in it |
 //! | `c/` | the resources that it created, and when |
 //! | `e/` | early signals, since format 4 |
 //! | `l/` | the list of each workflow's executions by status, redriven or not, and time, the latest first; since format 5 |
 //! | `n/` | documents |
 //! | `r/` | map runs, by their number; `u/` execution and number of one, by the UUID prefix that it shares with its child executions |
-//! | `x/` | child executions of map runs, the latest first; `y/` their histories, a record for each turn |
+//! | `x/` | child executions of map runs, the latest first; `y/` their histories, in records as those of the journal |
 //! | `m/` | the format, and the checkpoint of the commit log, which is a number and not an encoded record |
 //!
 //! In format 2 the execution record of an execution that has not continued in a later format is under `a/`, or under `h/` once it
@@ -23,15 +23,15 @@ use crate::machine::ChildId;
 
 const OF_STORE: &[u8] = b"m/";
 pub(super) const FORMAT: &[u8] = b"m/format";
-pub(super) const ACTIVE: &[u8] = b"a/";
+pub(super) const WAKE_RECORDS: &[u8] = b"a/";
 const EXECUTION_RECORD: &[u8] = b"s/";
-const ENDED: &[u8] = b"h/";
+const ENDED_IN_FORMAT_2: &[u8] = b"h/";
 const INPUTS: &[u8] = b"i/";
 pub(super) const DEFINITIONS: &[u8] = b"d/";
 pub(super) const BY_START: &[u8] = b"t/";
 /// The prefix of start records in format 2.
-pub(super) const ORIGINS: &[u8] = b"o/";
-pub(super) const LISTED: &[u8] = b"l/";
+pub(super) const STARTS_IN_FORMAT_2: &[u8] = b"o/";
+pub(super) const LIST_RECORDS: &[u8] = b"l/";
 const FRAMES: &[u8] = b"f/";
 const ENTRIES: &[u8] = b"j/";
 const CREATED: &[u8] = b"c/";
@@ -52,10 +52,10 @@ pub(super) enum RecordKind {
     Wake,
     Start,
     /// In format 2.
-    Origin,
+    StartInFormat2,
     Input,
     Definition,
-    Listing,
+    ListRecord,
     Frame,
     Part,
     Entries,
@@ -75,13 +75,13 @@ pub(super) fn kind(key: &[u8]) -> RecordKind {
     match key.get(..OF_STORE.len()).unwrap_or_default() {
         OF_STORE if key == FORMAT => RecordKind::Format,
         OF_STORE => RecordKind::Checkpoint,
-        EXECUTION_RECORD | ENDED => RecordKind::Execution,
-        ACTIVE => RecordKind::Wake,
+        EXECUTION_RECORD | ENDED_IN_FORMAT_2 => RecordKind::Execution,
+        WAKE_RECORDS => RecordKind::Wake,
         BY_START => RecordKind::Start,
-        ORIGINS => RecordKind::Origin,
+        STARTS_IN_FORMAT_2 => RecordKind::StartInFormat2,
         INPUTS => RecordKind::Input,
         DEFINITIONS => RecordKind::Definition,
-        LISTED => RecordKind::Listing,
+        LIST_RECORDS => RecordKind::ListRecord,
         FRAMES if is_frame(key) => RecordKind::Frame,
         FRAMES => RecordKind::Part,
         ENTRIES => RecordKind::Entries,
@@ -108,32 +108,33 @@ pub(super) fn execution_record(id: &str) -> Vec<u8> {
 }
 
 /// The wake record.
-pub(super) fn active(id: &str) -> Vec<u8> {
-    [ACTIVE, id.as_bytes()].concat()
+pub(super) fn wake_record(id: &str) -> Vec<u8> {
+    [WAKE_RECORDS, id.as_bytes()].concat()
 }
 
 /// The execution record of an ended execution in format 2.
-pub(super) fn ended(id: &str) -> Vec<u8> {
-    [ENDED, id.as_bytes()].concat()
+pub(super) fn ended_in_format_2(id: &str) -> Vec<u8> {
+    [ENDED_IN_FORMAT_2, id.as_bytes()].concat()
 }
 
-/// The id in a key of [`execution_record`], [`active`] or [`ended`].
+/// The id in a key of [`execution_record`], [`wake_record`] or [`ended_in_format_2`].
 pub(super) fn id(key: &[u8]) -> Option<&str> {
-    let id = [EXECUTION_RECORD, ACTIVE, ENDED].into_iter().find_map(|prefix| key.strip_prefix(prefix))?;
+    let id =
+        [EXECUTION_RECORD, WAKE_RECORDS, ENDED_IN_FORMAT_2].into_iter().find_map(|prefix| key.strip_prefix(prefix))?;
     std::str::from_utf8(id).ok()
 }
 
 /// The execution of an execution record or a start record.
 pub(super) fn execution(key: &[u8]) -> Option<&str> {
-    match key.strip_prefix(EXECUTION_RECORD).or_else(|| key.strip_prefix(ACTIVE)) {
+    match key.strip_prefix(EXECUTION_RECORD).or_else(|| key.strip_prefix(WAKE_RECORDS)) {
         Some(id) => std::str::from_utf8(id).ok(),
-        None => started(key).map(|(.., id)| id),
+        None => start_of(key).map(|(.., id)| id),
     }
 }
 
 /// The start record in format 2.
-pub(super) fn origin(id: &str) -> Vec<u8> {
-    [ORIGINS, id.as_bytes()].concat()
+pub(super) fn start_in_format_2(id: &str) -> Vec<u8> {
+    [STARTS_IN_FORMAT_2, id.as_bytes()].concat()
 }
 
 pub(super) fn input(id: &str) -> Vec<u8> {
@@ -155,7 +156,7 @@ pub(super) fn by_start(workflow: &str, started_ms: u64, id: &str) -> Vec<u8> {
 }
 
 /// Workflow, start and id in a key of [`by_start`].
-pub(super) fn started(key: &[u8]) -> Option<(&str, u64, &str)> {
+pub(super) fn start_of(key: &[u8]) -> Option<(&str, u64, &str)> {
     let rest = key.strip_prefix(BY_START)?;
     let end = rest.iter().position(|byte| *byte == 0)?;
     let (workflow, rest) = (&rest[..end], &rest[end + 1..]);
@@ -165,24 +166,24 @@ pub(super) fn started(key: &[u8]) -> Option<(&str, u64, &str)> {
 }
 
 /// The list of a workflow's executions in a group: of one status, redriven or not.
-pub(super) fn listed_group(workflow: &str, group: [u8; 2]) -> Vec<u8> {
-    [LISTED, workflow.as_bytes(), b"\0", &group].concat()
+pub(super) fn list_group(workflow: &str, group: [u8; 2]) -> Vec<u8> {
+    [LIST_RECORDS, workflow.as_bytes(), b"\0", &group].concat()
 }
 
 /// An execution in its group; the latest is first.
-pub(super) fn listed(workflow: &str, group: [u8; 2], at_ms: u64, id: &str) -> Vec<u8> {
-    [&listed_group(workflow, group)[..], &(!at_ms).to_be_bytes(), id.as_bytes()].concat()
+pub(super) fn list_record(workflow: &str, group: [u8; 2], at_ms: u64, id: &str) -> Vec<u8> {
+    [&list_group(workflow, group)[..], &(!at_ms).to_be_bytes(), id.as_bytes()].concat()
 }
 
-/// Time and id in a key of [`listed`] below the prefix of its group.
-pub(super) fn listed_position<'k>(key: &'k [u8], prefix: &[u8]) -> Option<(u64, &'k str)> {
+/// Time and id in a key of [`list_record`] below the prefix of its group.
+pub(super) fn list_position<'k>(key: &'k [u8], prefix: &[u8]) -> Option<(u64, &'k str)> {
     let (time, id) = key.strip_prefix(prefix)?.split_at_checked(8)?;
     Some((!u64::from_be_bytes(time.try_into().ok()?), std::str::from_utf8(id).ok()?))
 }
 
-/// The id in a key of [`listed`].
-pub(super) fn listed_id(key: &[u8]) -> Option<&str> {
-    let rest = key.strip_prefix(LISTED)?;
+/// The id in a key of [`list_record`].
+pub(super) fn list_id(key: &[u8]) -> Option<&str> {
+    let rest = key.strip_prefix(LIST_RECORDS)?;
     let workflow_ends = rest.iter().position(|byte| *byte == 0)?;
     // A group has two bytes, a time eight.
     std::str::from_utf8(rest.get(workflow_ends + 1 + 2 + 8..)?).ok()
@@ -292,13 +293,13 @@ mod tests {
             (FORMAT.to_vec(), RecordKind::Format),
             (crate::store::logged::checkpoint::CHECKPOINT.to_vec(), RecordKind::Checkpoint),
             (execution_record("a-1"), RecordKind::Execution),
-            (ended("a-1"), RecordKind::Execution),
-            (active("a-1"), RecordKind::Wake),
+            (ended_in_format_2("a-1"), RecordKind::Execution),
+            (wake_record("a-1"), RecordKind::Wake),
             (by_start("w", 1, "a-1"), RecordKind::Start),
-            (origin("a-1"), RecordKind::Origin),
+            (start_in_format_2("a-1"), RecordKind::StartInFormat2),
             (input("a-1"), RecordKind::Input),
             (definition("hash"), RecordKind::Definition),
-            (listed("w", *b"rn", 1, "a-1"), RecordKind::Listing),
+            (list_record("w", *b"rn", 1, "a-1"), RecordKind::ListRecord),
             (frame("a-1", 0), RecordKind::Frame),
             (frame("a-1", u64::MAX), RecordKind::Frame),
             (part("a-1", 0, 0), RecordKind::Part),

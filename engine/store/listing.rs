@@ -1,4 +1,4 @@
-//! Lists of a workflow's executions, a page at a time. An index record per execution is kept in the same commit as the execution's
+//! Lists of a workflow's executions, a page at a time. A list record of each execution is written in the same commit as the execution's
 //! own records, so that a page is a range read by key, however many executions there are.
 
 #[cfg(test)]
@@ -7,7 +7,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use super::{
-    Batch, Store, StoreError, Write, execution_records::ExecutionRecord, keys, records::all_in_parts, write::put,
+    Batch, Store, StoreError, Write, execution_records::ExecutionRecord, keys, records::scan_pages, write::put,
 };
 use crate::machine::{ExecutionHeader, ExecutionStatus};
 
@@ -65,11 +65,11 @@ impl<'l> Listing<'l> {
     }
 
     fn key(&self) -> Vec<u8> {
-        keys::listed(self.workflow, group(self.status, self.is_redriven), self.at_ms, self.id)
+        keys::list_record(self.workflow, group(self.status, self.is_redriven), self.at_ms, self.id)
     }
 }
 
-/// The part of a list's keys that selects the executions of a status, redriven or not.
+/// The bytes of a list record's key that select the executions of a status, redriven or not.
 fn group(status: ExecutionStatus, is_redriven: bool) -> [u8; 2] {
     let status = match status {
         ExecutionStatus::Running => b'R',
@@ -120,11 +120,12 @@ impl Store {
     ) -> Result<Vec<ListPosition>, StoreError> {
         let mut found = Vec::new();
         for group in filter.groups() {
-            let prefix = keys::listed_group(workflow, group);
-            let next =
-                |after: &ListPosition| [&keys::listed(workflow, group, after.at_ms, &after.id)[..], b"\0"].concat();
+            let prefix = keys::list_group(workflow, group);
+            let next = |after: &ListPosition| {
+                [&keys::list_record(workflow, group, after.at_ms, &after.id)[..], b"\0"].concat()
+            };
             for (key, _) in self.records.scan(&prefix, after.map(next).as_deref(), limit)? {
-                let (at_ms, id) = keys::listed_position(&key, &prefix)
+                let (at_ms, id) = keys::list_position(&key, &prefix)
                     .ok_or_else(|| super::codec::damaged(&key, "it names no execution".to_owned()))?;
                 found.push(ListPosition { at_ms, id: id.to_owned() });
             }
@@ -136,7 +137,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Adds to a batch what a write changes in the index.
+    /// Adds to a batch what a write changes in the list records.
     pub(super) fn put_listing(&self, batch: &mut Batch, write: &Write) -> Result<(), StoreError> {
         let Some(header) = &write.transition.header else { return Ok(()) };
         let has_ended = header.status != ExecutionStatus::Running;
@@ -157,7 +158,7 @@ impl Store {
         put(batch, Listing::of(header).key(), &())
     }
 
-    /// Adds to a batch that an execution leaves the index.
+    /// Adds to a batch the deletion of an execution's list record.
     pub(super) fn delete_listing(&self, batch: &mut Batch, id: &str) -> Result<(), StoreError> {
         if let Some(header) = self.summary(id)? {
             batch.delete(Listing::of(&header).key());
@@ -165,18 +166,18 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the index has an execution where its header says.
+    /// Whether an execution has the list record of its header.
     pub(super) fn is_listed(&self, header: &ExecutionHeader) -> Result<bool, StoreError> {
         Ok(self.records.get(&Listing::of(header).key())?.is_some())
     }
 
-    /// Verifies an entry of the index: it must be where its execution's header says. An execution then has one entry at most.
+    /// Verifies a list record: its key must be that of its execution's header. An execution then has at most one.
     ///
     /// # Errors
-    /// It is elsewhere, or there is no such execution.
+    /// It has another key, or there is no such execution.
     pub(super) fn verify_listing(&self, key: &[u8]) -> Result<(), StoreError> {
         let damaged = |what: &str| Err(super::codec::damaged(key, what.to_owned()));
-        let Some(id) = keys::listed_id(key) else { return damaged("it names no execution") };
+        let Some(id) = keys::list_id(key) else { return damaged("it names no execution") };
         self.at_one_moment(id, || {
             let summary = self.summary(id)?;
             // Changed since it was found.
@@ -191,13 +192,13 @@ impl Store {
         })
     }
 
-    /// Whether the index has exactly one entry for each execution, where its header says.
+    /// Whether each execution has exactly one list record, with the key of its header.
     ///
     /// # Errors
-    /// What is wrong with the index.
+    /// What is wrong with the list records.
     #[cfg(test)]
     pub(crate) fn verify_listings(&self) -> Result<(), StoreError> {
-        for (key, _) in self.records.scan(keys::LISTED, None, usize::MAX)? {
+        for (key, _) in self.records.scan(keys::LIST_RECORDS, None, usize::MAX)? {
             self.verify_listing(&key)?;
         }
         for id in self.ids()? {
@@ -210,17 +211,17 @@ impl Store {
         Ok(())
     }
 
-    /// The key of an execution in the index.
+    /// The key of an execution's list record.
     pub(super) fn listing_key(header: &ExecutionHeader) -> Vec<u8> {
         Listing::of(header).key()
     }
 
-    /// Builds the index of a store that has none, in bounded batches. A crash repeats it: the batches are the same.
+    /// Writes the list records of a store that has none, in bounded batches. After a crash they are written again, in the same batches.
     pub(super) fn build_listings(&self) -> Result<(), StoreError> {
-        all_in_parts(self.records.as_ref(), keys::BY_START, |records| {
+        scan_pages(self.records.as_ref(), keys::BY_START, |records| {
             let mut batch = Batch::default();
             for (key, _) in records {
-                let Some((workflow, started_ms, id)) = keys::started(key) else { continue };
+                let Some((workflow, started_ms, id)) = keys::start_of(key) else { continue };
                 match self.execution_record(id) {
                     Ok(Some(execution_record)) => {
                         put(&mut batch, earlier(workflow, started_ms, id, &execution_record).key(), &())?

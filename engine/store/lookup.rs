@@ -30,10 +30,10 @@ impl Store {
         Ok(ids.into_iter().take(limit).collect())
     }
 
-    /// The keys under which an execution of this id, or of an id with this prefix, has its status: those of format 2 only if the store
-    /// has records of that format.
+    /// The keys of the records that have the status of an execution, for an id or a prefix of ids. The keys of format 2 are included
+    /// only if the store has records of format 2.
     pub(super) fn keys_of_every_format(&self, id: &str) -> impl Iterator<Item = Vec<u8>> + use<> {
-        let earlier = self.has_format_2.then(|| [keys::active(id), keys::ended(id)]);
+        let earlier = self.has_format_2.then(|| [keys::wake_record(id), keys::ended_in_format_2(id)]);
         std::iter::once(keys::execution_record(id)).chain(earlier.into_iter().flatten())
     }
 

@@ -14,7 +14,7 @@ const BLOCK_BITS: u32 = 8;
 /// Frames and map runs share their numbers. A range of this many numbers without a map run is skipped.
 const SKIPPED_BITS: u32 = 16;
 
-/// The execution and number of a map run, found by the prefix that its UUID and those of its child executions share.
+/// The execution and the number of a map run. Its key is the prefix that the UUIDs of the run and of its child executions share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MapRunByUuid {
     /// The execution.
@@ -142,14 +142,14 @@ impl Store {
     }
 
     /// Deletes the map runs of an execution.
-    pub(super) fn forget_map_runs(&self, batch: &mut Batch, id: &str) -> Result<(), StoreError> {
-        let forget = |(key, _): Record, batch: &mut Batch| batch.delete(key);
+    pub(super) fn delete_map_runs(&self, batch: &mut Batch, id: &str) -> Result<(), StoreError> {
+        let delete = |(key, _): Record, batch: &mut Batch| batch.delete(key);
         for run in self.map_runs(id)? {
             batch.delete(keys::map_run_by_uuid(run.uuid_prefix()));
         }
         for prefix in [keys::map_runs(id), keys::all_children(id), keys::all_child_entries(id)] {
             let records = self.records.scan(&prefix, None, usize::MAX)?;
-            records.into_iter().for_each(|record| forget(record, batch));
+            records.into_iter().for_each(|record| delete(record, batch));
         }
         Ok(())
     }

@@ -115,20 +115,20 @@ pub trait Index: Records {
     fn ensure_space(&self, bytes: u64) -> Result<(), StoreError>;
 }
 
-/// Passes all records under a prefix to `part`, ordered by key, at most [`RECORDS_AT_ONCE`] at a time.
+/// Passes all records under a prefix to `page`, ordered by key, at most [`RECORDS_AT_ONCE`] at a time.
 ///
 /// # Errors
-/// The disk cannot be read, or `part` failed.
-pub(super) fn all_in_parts(
+/// The disk cannot be read, or `page` failed.
+pub(super) fn scan_pages(
     records: &dyn Records,
     prefix: &[u8],
-    mut part: impl FnMut(&[Record]) -> Result<(), StoreError>,
+    mut page: impl FnMut(&[Record]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut from = prefix.to_vec();
     loop {
         let found = records.scan(prefix, Some(&from), RECORDS_AT_ONCE)?;
         let Some((last, _)) = found.last() else { return Ok(()) };
         from = [&last[..], &[0]].concat();
-        part(&found)?;
+        page(&found)?;
     }
 }

@@ -27,7 +27,7 @@ use super::{
     Batch, Records, StoreError,
     commit_log::count_synchronization,
     free_space,
-    records::{ChangeRef, Index, Record, all_in_parts},
+    records::{ChangeRef, Index, Record, scan_pages},
 };
 
 /// An upper bound for how many times sled and the mirror write each byte.
@@ -103,7 +103,7 @@ impl SledRecords {
     /// A mirror of sled's records, for a store without one: of an earlier version, or after the loss of the mirror.
     fn new_mirror(&self) -> Result<Mirror, StoreError> {
         Mirror::create(&self.folder, |mirror| {
-            all_in_parts(self, &[], |records| {
+            scan_pages(self, &[], |records| {
                 let changes: Vec<_> = records.iter().map(|(key, value)| (&key[..], Some(&value[..]))).collect();
                 mirror.append(&changes)
             })

@@ -86,18 +86,18 @@ fn conformance(open: &dyn Fn() -> Store) {
     assert_eq!(store.entries("a-1", 2, 100).unwrap(), entries[1..]);
     assert_eq!(store.entries("a-1", 1, 1).unwrap(), entries[..1]);
     assert_eq!(store.definition("a-1").unwrap().unwrap().1["StartAt"], "W");
-    store.forget("a-1").unwrap();
+    store.delete_execution("a-1").unwrap();
     assert_eq!(store.header("a-1").unwrap(), None);
     assert!(!store.exists("a-1").unwrap());
     assert_eq!(store.entries("a-1", 1, 100).unwrap(), []);
     assert!(store.header("a-11").unwrap().is_some());
-    assert_eq!(store.forget_unused_definitions().unwrap(), 0, "another has the same");
-    store.forget("a-11").unwrap();
-    assert_eq!(store.forget_unused_definitions().unwrap(), 1);
+    assert_eq!(store.delete_unused_definitions().unwrap(), 0, "another has the same");
+    store.delete_execution("a-11").unwrap();
+    assert_eq!(store.delete_unused_definitions().unwrap(), 1);
     assert_eq!(store.workflows().unwrap(), Vec::<String>::new());
     store.commit(&[begun("a-2").1]).unwrap();
-    assert!(store.definition("a-2").unwrap().is_some(), "what was forgotten is written again");
-    store.forget("a-2").unwrap();
+    assert!(store.definition("a-2").unwrap().is_some(), "what was deleted is written again");
+    store.delete_execution("a-2").unwrap();
 }
 
 /// The store has `a-1` and `a-11`.
@@ -121,14 +121,14 @@ fn ids_of_format_2_are_found_by_their_prefix() {
     store.commit(&[begun("b-3").1]).unwrap();
     // Only keys are read: format 2 has running executions under one prefix, ended ones under another.
     let mut batch = Batch::default();
-    for key in [keys::active("b-1"), keys::ended("b-2"), keys::ended("c-1")] {
+    for key in [keys::wake_record("b-1"), keys::ended_in_format_2("b-2"), keys::ended_in_format_2("c-1")] {
         batch.put(key, b"format 2".to_vec());
     }
     store.records.commit(batch).unwrap();
     assert_eq!(store.ids_with_prefix("b-", 10).unwrap(), ["b-3"], "a store without format 2 has no such keys");
     assert!(!store.exists("b-2").unwrap());
     let mut batch = Batch::default();
-    batch.put(keys::origin("b-1"), b"format 2".to_vec());
+    batch.put(keys::start_in_format_2("b-1"), b"format 2".to_vec());
     store.records.commit(batch).unwrap();
     drop(store);
     let store = Store::new(records).unwrap();
@@ -224,7 +224,7 @@ fn a_store_of_a_later_version_is_left_alone() {
 }
 
 #[test]
-fn a_top_frame_without_its_header_is_refused_and_not_forgotten() {
+fn a_top_frame_without_its_header_is_refused_and_not_deleted() {
     let store = Store::new(MemoryRecords::new()).unwrap();
     let (_, mut write) = begun("a-1");
     (write.start, write.transition.header) = (None, None);
@@ -312,7 +312,7 @@ fn what_is_exported_is_imported_as_it_was() {
         let line = serde_json::to_string(&ExportLine::Execution(Box::new(from.export(&id).unwrap()))).unwrap();
         let ExportLine::Execution(read) = serde_json::from_str(&line).unwrap() else { panic!("{line}") };
         assert!(to.import((*read).clone()).unwrap());
-        assert!(!to.import(*read).unwrap(), "what is there stays as it is");
+        assert!(!to.import(*read).unwrap(), "what exists stays as it is");
         assert_eq!(to.export(&id).unwrap(), from.export(&id).unwrap());
     }
     assert_eq!(to.active().unwrap(), from.active().unwrap());
@@ -343,7 +343,7 @@ fn with_early_signals(store: &Store) -> Execution {
 }
 
 #[test]
-fn early_signals_and_a_replaced_environment_are_read_back_exported_and_forgotten() {
+fn early_signals_and_a_replaced_environment_are_read_back_exported_and_deleted() {
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
     let execution = with_early_signals(&store);
@@ -368,7 +368,7 @@ fn early_signals_and_a_replaced_environment_are_read_back_exported_and_forgotten
     assert_eq!(store.load("e-1").unwrap().unwrap().header, execution.header);
     let records_of = |store: &Store| store.records.scan(&keys::early_signals("e-1"), None, 10).unwrap().len();
     assert_eq!((execution.header.early_signals.len(), records_of(&store)), (1, 1));
-    store.forget("e-1").unwrap();
+    store.delete_execution("e-1").unwrap();
     assert_eq!(records_of(&store), 0);
 }
 
@@ -431,7 +431,8 @@ fn a_compacted_store_is_smaller_and_has_lost_nothing() {
     }
     let ids = store.ids().unwrap();
     let (kept, gone) = ids.split_at(10);
-    gone.chunks(1_000).for_each(|ids| store.forget_all(&ids.iter().map(String::as_str).collect::<Vec<_>>()).unwrap());
+    gone.chunks(1_000)
+        .for_each(|ids| store.delete_executions(&ids.iter().map(String::as_str).collect::<Vec<_>>()).unwrap());
     let exported: Vec<_> = kept.iter().map(|id| store.export(id).unwrap()).collect();
     store.checkpoint().unwrap();
     drop(store);

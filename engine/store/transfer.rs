@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Definition, DocumentChanges, Record, StartData, Store, StoreError, StoredExecution, Write, codec, keys,
-    records::{RECORDS_AT_ONCE, all_in_parts},
+    records::{RECORDS_AT_ONCE, scan_pages},
 };
 use crate::{
     journal::JournalEntry,
@@ -50,7 +50,7 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// Why this version cannot import the execution: an entry of a kind that it does not know and cannot write again.
+    /// Why this version cannot import the execution: an entry of a kind that only a later version has, and that it cannot write again.
     pub fn unknown_entry(&self) -> Option<String> {
         let entry = self.entries.iter().find(|entry| entry.content.is_unknown())?;
         let id = &self.header.id;
@@ -91,7 +91,7 @@ impl Store {
     /// The records cannot be read.
     pub fn ids(&self) -> Result<Vec<String>, StoreError> {
         let mut ids = Vec::new();
-        all_in_parts(self.records.as_ref(), keys::BY_START, |records| {
+        scan_pages(self.records.as_ref(), keys::BY_START, |records| {
             ids.extend(records.iter().filter_map(|(key, _)| keys::execution(key).map(str::to_owned)));
             Ok(())
         })?;
@@ -121,25 +121,25 @@ impl Store {
         prefix: Vec<u8>,
         at_once: usize,
     ) -> impl Iterator<Item = Result<Record, StoreError>> + Send + 'static {
-        let (mut from, mut part) = (Some(prefix.clone()), VecDeque::new());
+        let (mut from, mut page) = (Some(prefix.clone()), VecDeque::new());
         std::iter::from_fn(move || {
-            if part.is_empty() {
+            if page.is_empty() {
                 match self.records.scan(&prefix, Some(&from.take()?), at_once) {
                     Ok(found) => {
                         from = found.last().map(|(key, _)| [&key[..], b"\0"].concat());
-                        part.extend(found);
+                        page.extend(found);
                     }
                     Err(error) => return Some(Err(error)),
                 }
             }
-            part.pop_front().map(Ok)
+            page.pop_front().map(Ok)
         })
     }
 
     /// Adds an execution. Returns `false` if the store has one of that id, which is not changed.
     ///
     /// # Errors
-    /// The store fails, or the journal has an entry of a kind that this version does not know and cannot write again.
+    /// The store fails, or the journal has an entry of a kind that only a later version has, and that this one cannot write again.
     pub fn import(&self, exported: Exported) -> Result<bool, StoreError> {
         let id = exported.header.id.clone();
         if self.summary(&id)?.is_some() {

@@ -131,7 +131,7 @@ fn put_execution_record(batch: &mut Batch, write: &Write, top: Option<StoredFram
     if !write.transition.wake_fields_changed && write.start.is_none() {
         return Ok(());
     }
-    let key = keys::active(&header.id);
+    let key = keys::wake_record(&header.id);
     match header.status {
         ExecutionStatus::Running => put(batch, key, &WakeRecord::of(header))?,
         // An execution that ended in its first turn has no such record.

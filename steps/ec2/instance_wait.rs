@@ -177,13 +177,14 @@ fn not_alive(instance: &Instance, state: &InstanceStateName) -> StepError {
         InstanceStateName::Stopped | InstanceStateName::Stopping => {
             error.hint(format!("Start it:   aws ec2 start-instances --instance-ids {id}"))
         }
-        _ => error.hint("Run again: a new instance is started in its place."),
+        _ => error.hint_of_new_execution("Run again: a new instance is started in its place."),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use aws_sdk_ec2::types::StateReason;
+    use engine::step::StepRemedy;
 
     use super::*;
     use crate::test_server::{TestServer, environment};
@@ -218,5 +219,6 @@ mod tests {
         let error = not_alive(&instance, &InstanceStateName::Terminated);
         assert_eq!(error.class, ErrorClass::Failed);
         assert_eq!(error.cause, "i-1 is terminated: Client.VolumeLimitExceeded: too many volumes");
+        assert_eq!(error.remedy, Some(StepRemedy::NewExecution));
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{deleted, filter, gone_already};
 use crate::{
     Environment, Nothing,
-    failure::{failure, is_already_there, name_taken},
+    failure::{already_exists, failure, name_taken},
     found_tags,
     tags::Tags,
 };
@@ -154,7 +154,7 @@ async fn import_key_pair(
                 ResourceChange::new(ChangeAction::Created, RESOURCE_TYPE, &key_pair_id).named(&input.key_name);
             Ok(Answer::with_change(KeyPair { key_name: input.key_name, key_pair_id }, resource_change))
         }
-        Err(error) if is_already_there(&error) => match find(&environment, &input.key_name).await? {
+        Err(error) if already_exists(&error) => match find(&environment, &input.key_name).await? {
             Some(found) => found_key_pair(&context, input, &found),
             None => Err(failure("ec2:ImportKeyPair", error)),
         },

@@ -28,17 +28,15 @@ const CREATED: [&str; 9] = [
 /// Resources that EC2 creates with the deployment's tag.
 const CREATE_TAGGED: Scope = Scope {
     id: "CreateWithTheDeploymentsTag",
-    order: 14,
     resources: |restriction| every(restriction, &CREATED),
     condition: request_tag,
 };
 /// The VPC in which a resource is created. It may be an existing one.
 const CREATE_IN_VPC: Scope =
-    Scope { id: "CreateInTheVpc", order: 15, resources: |restriction| every(restriction, &["vpc"]), condition: none };
+    Scope { id: "CreateInTheVpc", resources: |restriction| every(restriction, &["vpc"]), condition: none };
 /// The resources that an instance is started from and in.
 const START_INSTANCES: Scope = Scope {
     id: "StartInstances",
-    order: 16,
     resources: |restriction| {
         let mut resources = every(restriction, &["subnet", "security-group", "key-pair"]);
         let Restriction { partition, region, .. } = restriction;
@@ -50,13 +48,11 @@ const START_INSTANCES: Scope = Scope {
 /// The tags of a resource in the call that creates it.
 const TAG_CREATED: Scope = Scope {
     id: "TagWhatIsCreated",
-    order: 17,
     resources: |restriction| vec![restriction.arn("ec2", "*/*")],
     condition: |_| one_of("ec2:CreateAction", &CREATING),
 };
 /// Resources with the deployment's tag.
-const CHANGE_TAGGED: Scope =
-    Scope { id: "ChangeWhatHasTheDeploymentsTag", order: 18, resources: all, condition: resource_tag };
+const CHANGE_TAGGED: Scope = Scope { id: "ChangeWhatHasTheDeploymentsTag", resources: all, condition: resource_tag };
 
 /// Every resource of these kinds.
 fn every(restriction: &Restriction, kinds: &[&str]) -> Vec<String> {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{filter, gone, gone_already, holders};
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    failure::{already_exists, failure, failure_for, is_missing, name_taken},
     found_tags,
     outcome::{earlier_call_may_be_listed, taken_but_not_listed},
     tags::Tags,
@@ -93,7 +93,7 @@ async fn create_security_group(
             Ok(Answer::with_change(CreatedSecurityGroup { group_id, name: input.name }, resource_change))
         }
         // The name is unique within the VPC, so the existing group belongs to this deployment or to someone else.
-        Err(error) if is_already_there(&error) => match find(&environment, &context, &input).await? {
+        Err(error) if already_exists(&error) => match find(&environment, &context, &input).await? {
             Some(group) => found_group(&context, input, &group),
             None => Err(taken_but_not_listed(failure("ec2:CreateSecurityGroup", error))),
         },

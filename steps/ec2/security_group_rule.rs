@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{change_of_part, filter};
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_already_there, is_missing},
+    failure::{already_exists, failure, failure_for, is_missing},
     outcome::may_have_deleted,
     plan::is_unknown,
 };
@@ -137,7 +137,7 @@ async fn authorize_ingress(
             let security_group_rule_id = rule.map(str::to_owned);
             Ok(Answer::with_change(CreatedRule { security_group_rule_id, earlier_rule_ids }, resource_change))
         }
-        Err(error) if is_already_there(&error) => {
+        Err(error) if already_exists(&error) => {
             let (rule, _) = find(&environment, &context, &input).await?;
             let rule = rule.ok_or_else(|| failure("ec2:AuthorizeSecurityGroupIngress", error))?;
             found_rule(&context, &input, rule, earlier_rule_ids)

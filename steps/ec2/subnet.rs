@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{TYPICAL_CREATION, filter, gone, gone_already, holders, of_deployment, soon};
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_already_there, is_missing, poll_again_or},
+    failure::{already_exists, failure, failure_for, is_missing, poll_again_or},
     found_tags,
     outcome::earlier_call_may_be_listed,
     tags::{Tags, only_one, sanitised},
@@ -93,7 +93,7 @@ async fn create_subnet(
             let output = CreatedSubnet { subnet_id, availability_zone: input.availability_zone, cidr: input.cidr };
             Ok(Answer::with_change(output, resource_change))
         }
-        Err(error) if is_already_there(&error) => match find(&environment, &context, &input).await? {
+        Err(error) if already_exists(&error) => match find(&environment, &context, &input).await? {
             Some(subnet) => found_subnet(&context, &input, &subnet),
             None => Err(failure("ec2:CreateSubnet", error)
                 .hint(format!("Another subnet of {} has some of these addresses.", input.vpc_id))),

@@ -41,7 +41,7 @@ pub(super) async fn explain(
     ];
     let cause = written(cause, sections);
     let hint = format!("{}   {}", hint(&cause), run_again(context, ""));
-    StepError::new(ErrorClass::Failed, cause).hint(hint)
+    StepError::new(ErrorClass::Failed, cause).hint_of_new_execution(hint)
 }
 
 /// What to do about a failure with this text.

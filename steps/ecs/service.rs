@@ -137,7 +137,8 @@ fn network(input: &CreateService) -> Result<NetworkConfiguration, StepError> {
     Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc).build())
 }
 
-/// Recognizes ECS's messages about resources of this execution that it does not have yet.
+/// Recognizes that ECS does not have resources of this execution yet. Only the message says so: the code, InvalidParameterException, is
+/// that of every wrong input (Amazon ECS API Reference, "CreateService").
 fn not_consistent_yet(context: &StepContext, input: &CreateService, mut failure: StepError) -> StepError {
     let says = |words: &str| failure.cause.to_lowercase().contains(words);
     let role = says("unable to assume the service linked role");

@@ -135,7 +135,8 @@ fn answered(definition: &TaskDefinition, family: &str, change: ChangeAction) -> 
     Answer::with_change(Revision { task_definition_arn: arn, revision }, resource_change)
 }
 
-/// IAM takes some seconds to spread a role that this execution created.
+/// IAM takes some seconds to spread a role that this execution created. Only the message names the role: the code, ClientException, is that
+/// of every wrong input (Amazon ECS API Reference, "RegisterTaskDefinition").
 fn role_not_known_yet(context: &StepContext, input: &RegisterTaskDefinition, mut failure: StepError) -> StepError {
     let of_role = failure.code.as_deref() == Some("ClientException") && failure.cause.to_lowercase().contains("role");
     if of_role && context.created.contains_key(&input.execution_role_arn) {

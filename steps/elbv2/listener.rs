@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::tags_of;
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    failure::{already_exists, failure, failure_for, is_missing, name_taken},
     outcome::{deleted, gone_already},
     plan::is_unknown,
     tags::Tags,
@@ -87,7 +87,7 @@ async fn create_listener(
             let arn = answer.listeners().first().and_then(Listener::listener_arn).unwrap_or_default();
             Ok(answered(arn, ChangeAction::Created))
         }
-        Err(error) if is_already_there(&error) => match find(&environment, &context, &input).await? {
+        Err(error) if already_exists(&error) => match find(&environment, &context, &input).await? {
             Some(listener) => found_listener(&environment, &context, input, &listener).await,
             None => Err(failure("elasticloadbalancing:CreateListener", error)),
         },

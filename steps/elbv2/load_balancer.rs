@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::tags_of;
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    failure::{already_exists, failure, failure_for, is_missing, name_taken},
     outcome::{gone, gone_already, incomplete_answer, of_deletion, same_set},
     plan::{Bill, Prices},
     tags::{DOMAIN, FoundTags, Tags, only_one},
@@ -116,7 +116,7 @@ async fn create_load_balancer(
                 .ok_or_else(|| incomplete_answer("elasticloadbalancing:CreateLoadBalancer", "load balancer"))?;
             Ok(answered(&balancer, &input.name, ChangeAction::Created))
         }
-        Err(error) if is_already_there(&error) => match find(&environment, &input).await? {
+        Err(error) if already_exists(&error) => match find(&environment, &input).await? {
             Some(balancer) => found_load_balancer(&environment, &context, input, &balancer).await,
             None => Err(failure("elasticloadbalancing:CreateLoadBalancer", error)),
         },

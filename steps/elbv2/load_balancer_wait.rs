@@ -64,7 +64,8 @@ async fn wait_for_load_balancer(
         (Some(LoadBalancerStateEnum::Failed), reason) => {
             let reason = reason.unwrap_or("AWS gives no reason");
             let cause = format!("the load balancer failed: {reason}");
-            Err(StepError::new(ErrorClass::Failed, cause).hint("Delete the load balancer and run again."))
+            let error = StepError::new(ErrorClass::Failed, cause);
+            Err(error.hint_of_new_execution("Delete the load balancer and run again."))
         }
         (state, _) => {
             let word = state.map_or("provisioning", LoadBalancerStateEnum::as_str);

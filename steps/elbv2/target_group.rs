@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::tags_of;
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    failure::{already_exists, failure, failure_for, is_missing, name_taken},
     outcome::{cannot_change, deleted, gone_already},
     tags::{Tags, only_one},
 };
@@ -93,7 +93,7 @@ async fn create_target_group(
             let arn = answer.target_groups().first().and_then(TargetGroup::target_group_arn).unwrap_or_default();
             Ok(answered(arn, &input.name, ChangeAction::Created))
         }
-        Err(error) if is_already_there(&error) => match find(&environment, &input).await? {
+        Err(error) if already_exists(&error) => match find(&environment, &input).await? {
             Some(group) => found_target_group(&environment, &context, input, &group).await,
             None => Err(failure("elasticloadbalancing:CreateTargetGroup", error)),
         },

@@ -107,7 +107,7 @@ impl Environment {
         self.clients.changes.get(new)
     }
 
-    /// The client of type `C` for reads: tries again by itself. `new` is `C::new`.
+    /// The client of type `C` for reads: it repeats failed calls. `new` is `C::new`.
     pub(crate) fn client_for_reads<C: Clone + Send + Sync + 'static>(&self, new: fn(&SdkConfig) -> C) -> C {
         self.clients.reads.get(new)
     }

@@ -12,8 +12,6 @@ use serde_json::Value;
 use super::{Environment, chain, clients::READ_ATTEMPTS, identity::provided};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
-/// The start of the problem of a call without an answer.
-const NO_ANSWER: &str = "no answer: ";
 /// The longest answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
@@ -26,15 +24,15 @@ impl Environment {
         let mut wait = self.read_backoff;
         for _ in 1..READ_ATTEMPTS {
             match self.call_json_once(service, target, body).await {
-                Err(why) if will_pass(&why) => tokio::time::sleep(wait).await,
-                answer => return answer,
+                Err(failure) if failure.will_pass() => tokio::time::sleep(wait).await,
+                answer => return answer.map_err(|failure| failure.to_string()),
             }
             wait = wait.saturating_mul(2);
         }
-        self.call_json_once(service, target, body).await
+        self.call_json_once(service, target, body).await.map_err(|failure| failure.to_string())
     }
 
-    async fn call_json_once(&self, service: &str, target: &str, body: &Value) -> Result<Value, String> {
+    async fn call_json_once(&self, service: &str, target: &str, body: &Value) -> Result<Value, Failure> {
         let config = self.clients.config();
         let url = match config.endpoint_url() {
             Some(endpoint) => endpoint.to_owned(),
@@ -43,7 +41,7 @@ impl Environment {
                 format!("https://{service}.{}.{suffix}/", self.region)
             }
         };
-        let identity = provided(config).await.map_err(|error| chain(&error))?.into();
+        let identity = provided(config).await.map_err(|error| not_sent(&error))?.into();
         let body = body.to_string();
         let params = v4::SigningParams::builder()
             .identity(&identity)
@@ -52,39 +50,74 @@ impl Environment {
             .time(SystemTime::now())
             .settings(SigningSettings::default())
             .build()
-            .map_err(|error| chain(&error))?
+            .map_err(|error| not_sent(&error))?
             .into();
         let headers = [("content-type", CONTENT_TYPE), ("x-amz-target", target)];
         let signable =
             SignableRequest::new("POST", url.as_str(), headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
-        let signed = signable.and_then(|request| sign(request, &params)).map_err(|error| chain(&error))?;
+        let signed = signable.and_then(|request| sign(request, &params)).map_err(|error| not_sent(&error))?;
         let (instructions, _) = signed.into_parts();
         let mut request = self.https.post(&url).body(body.clone());
         for (name, value) in headers.into_iter().chain(instructions.headers()) {
             request = request.header(name, value);
         }
-        read(request.send().await.map_err(|error| format!("{NO_ANSWER}{}", chain(&error)))?).await
+        read(request.send().await.map_err(|error| Failure::NoAnswer(chain(&error)))?).await
     }
 }
 
-/// Whether the problem is throttling, an error of the service or a lost answer, which the clients for reads retry too.
-fn will_pass(why: &str) -> bool {
-    let status =
-        why.strip_prefix("HTTP ").and_then(|rest| rest.split(' ').next()).and_then(|status| status.parse().ok());
-    match status {
-        Some(429 | 500..=599_u16) => true,
-        Some(_) => why.contains("Throttl") || why.contains("TooManyRequests"),
-        None => why.starts_with(NO_ANSWER),
+/// Why a call has no result.
+#[derive(Debug)]
+enum Failure {
+    /// It was not sent, or its answer cannot be used: a sentence.
+    Other(String),
+    /// No answer arrived.
+    NoAnswer(String),
+    /// The service answered with an error.
+    Service {
+        /// The status of HTTP.
+        status: u16,
+        /// The error code; empty if the answer has none.
+        code: String,
+        /// The service's message; empty if the answer has none.
+        message: String,
+    },
+}
+
+impl Failure {
+    /// Whether this is throttling, an error of the service or a lost answer, which the clients for reads retry too.
+    fn will_pass(&self) -> bool {
+        match self {
+            Failure::Other(_) => false,
+            Failure::NoAnswer(_) | Failure::Service { status: 429 | 500..=599, .. } => true,
+            Failure::Service { code, .. } => code.contains("Throttl") || code.contains("TooManyRequests"),
+        }
     }
 }
 
-async fn read(mut answer: reqwest::Response) -> Result<Value, String> {
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failure::Other(why) => f.write_str(why),
+            Failure::NoAnswer(why) => write!(f, "no answer: {why}"),
+            Failure::Service { status, code, message } => {
+                f.write_str(format!("HTTP {status} {code} {message}").trim_end())
+            }
+        }
+    }
+}
+
+/// The failure of a call that was not sent.
+fn not_sent(error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::Other(chain(error))
+}
+
+async fn read(mut answer: reqwest::Response) -> Result<Value, Failure> {
     let status = answer.status();
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| chain(&error))? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| Failure::Other(chain(&error)))? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > ANSWER_BYTES_MAX {
-            return Err(format!("the answer is longer than {ANSWER_BYTES_MAX} bytes"));
+            return Err(Failure::Other(format!("the answer is longer than {ANSWER_BYTES_MAX} bytes")));
         }
     }
     let json: Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -94,7 +127,8 @@ async fn read(mut answer: reqwest::Response) -> Result<Value, String> {
     let code = json["__type"].as_str().unwrap_or_default();
     let code = code.rsplit('#').next().unwrap_or(code);
     let message = json["message"].as_str().or_else(|| json["Message"].as_str()).unwrap_or_default();
-    Err(format!("HTTP {} {code} {message}", status.as_u16()).trim_end().to_owned())
+    let (code, message) = (code.to_owned(), message.to_owned());
+    Err(Failure::Service { status: status.as_u16(), code, message })
 }
 
 #[cfg(test)]
@@ -103,12 +137,22 @@ mod tests {
 
     #[test]
     fn throttling_and_errors_of_the_service_pass_and_refusals_do_not() {
-        for why in ["HTTP 400 ThrottlingException Rate exceeded", "HTTP 503", "HTTP 429", "no answer: reset"] {
-            assert!(will_pass(why), "{why}");
+        let of_service = |status, code: &str, message: &str| {
+            let (code, message) = (code.to_owned(), message.to_owned());
+            Failure::Service { status, code, message }
+        };
+        let throttled = of_service(400, "ThrottlingException", "Rate exceeded");
+        assert_eq!(throttled.to_string(), "HTTP 400 ThrottlingException Rate exceeded");
+        assert_eq!(of_service(503, "", "").to_string(), "HTTP 503");
+        let no_answer = Failure::NoAnswer("reset".to_owned());
+        assert_eq!(no_answer.to_string(), "no answer: reset");
+        for failure in [throttled, of_service(503, "", ""), of_service(429, "", ""), no_answer] {
+            assert!(failure.will_pass(), "{failure}");
         }
-        for why in ["HTTP 400 AccessDeniedException not allowed", "no credentials", "HTTP 404 NoSuchResourceException"]
-        {
-            assert!(!will_pass(why), "{why}");
+        let refused = of_service(400, "AccessDeniedException", "Throttling is not allowed");
+        let missing = of_service(404, "NoSuchResourceException", "");
+        for failure in [refused, missing, Failure::Other("no answer: no credentials".to_owned())] {
+            assert!(!failure.will_pass(), "{failure}");
         }
     }
 }

@@ -1,6 +1,27 @@
 //! The class of each AWS error code.
 
-use engine::step::ErrorClass;
+use engine::step::{ErrorClass, StepRemedy};
+
+/// What a person does about a refusal, and what continues the execution then.
+#[derive(Clone, Copy)]
+pub(super) struct Advice {
+    /// The hint of the error.
+    pub hint: &'static str,
+    /// What continues the execution after that.
+    pub remedy: StepRemedy,
+}
+
+impl Advice {
+    /// A repair outside the execution: it continues with a resume.
+    const fn repair(hint: &'static str) -> Self {
+        Advice { hint, remedy: StepRemedy::Resume }
+    }
+
+    /// A change of the input, which an execution has pinned.
+    const fn change_of_input(hint: &'static str) -> Self {
+        Advice { hint, remedy: StepRemedy::NewExecution }
+    }
+}
 
 const THROTTLED: &[&str] = &[
     "Throttling",
@@ -59,21 +80,28 @@ const PERMISSION: &[&str] = &[
     "NotAuthorized",
 ];
 
-const SIGN_UP: &str = "The account may not use this service or region yet: complete the sign-up in the Billing console (payment method, \
-    telephone, plan) or enable the region there. AWS needs up to a day for a new account.";
-const SUPPORT: &str = "AWS has restricted this account: answer its e-mail or open a case with AWS Support.";
-const VERIFICATION: &str = "AWS is still verifying this account in this region: wait for its e-mail.";
-const FREE_PLAN: &str = "Upgrade the account to the paid plan, or start a new run with what the free plan includes, such as a \
-    smaller instance or a shorter backup retention.";
-const PROTECTION: &str =
-    "Switch off the protection that the message names, or ask AWS Support about a new account's limits.";
-const KEY: &str = "Enable the KMS key that the message names and allow this identity to use it.";
-const AS_NAMED: &str = "Change what the message names.";
-const ELSEWHERE: &str = "Choose another region, then run again.";
+const SIGN_UP: Advice = Advice::repair(
+    "The account may not use this service or region yet: complete the sign-up in the Billing console (payment method, telephone, \
+     plan) or enable the region there. AWS needs up to a day for a new account.",
+);
+const SUPPORT: Advice =
+    Advice::repair("AWS has restricted this account: answer its e-mail or open a case with AWS Support.");
+const VERIFICATION: Advice = Advice::repair("AWS is still verifying this account in this region: wait for its e-mail.");
+const FREE_PLAN: Advice = Advice::repair(
+    "Upgrade the account to the paid plan, or start a new run with what the free plan includes, such as a smaller instance or a \
+     shorter backup retention.",
+);
+const PROTECTION: Advice = Advice::repair(
+    "Switch off the protection that the message names, or ask AWS Support about a new account's limits.",
+);
+const KEY: Advice = Advice::repair("Enable the KMS key that the message names and allow this identity to use it.");
+const AS_NAMED: Advice = Advice::repair("Change what the message names.");
+const ELSEWHERE: Advice = Advice::change_of_input("Choose another region, then run again.");
+const ANOTHER_TYPE: Advice = Advice::change_of_input("Choose another instance type or zone, then run again.");
 
-/// Refusals that a retry does not resolve, with their class and a hint. Each needs a person's decision. The comment above
+/// Refusals that a retry does not resolve, with their class and what helps. Each needs a person's decision. The comment above
 /// a code is its source.
-const REFUSED_FOR_GOOD: &[(&str, ErrorClass, &str)] = &[
+const REFUSED_FOR_GOOD: &[(&str, ErrorClass, Advice)] = &[
     // EC2 API Reference, "Error codes": the account is pending verification.
     ("PendingVerification", ErrorClass::Invalid, VERIFICATION),
     // EC2 API Reference, "Error codes": the account is blocked.
@@ -113,7 +141,7 @@ const REFUSED_FOR_GOOD: &[(&str, ErrorClass, &str)] = &[
     // SNS API Reference, "Publish": the account has no subscription to KMS.
     ("KMSOptInRequired", ErrorClass::Invalid, SIGN_UP),
     // EC2 API Reference, "Error codes": the instance type is not offered here.
-    ("Unsupported", ErrorClass::Invalid, "Choose another instance type or zone, then run again."),
+    ("Unsupported", ErrorClass::Invalid, ANOTHER_TYPE),
     // EC2 API Reference, "Error codes".
     ("UnsupportedOperation", ErrorClass::Invalid, AS_NAMED),
     // Amazon ECS API Reference, "RunTask": the task does not fit the region.
@@ -177,7 +205,7 @@ const BUSY: &[&str] = &[
     "RequestInProgressException",
 ];
 
-const ALREADY_THERE: &[&str] = &[
+const ALREADY_EXISTS: &[&str] = &[
     "InvalidSubnet.Conflict",
     "Resource.AlreadyAssociated",
     "DuplicateTargetGroupName",
@@ -216,16 +244,16 @@ pub(super) fn permanent() -> Vec<(&'static str, ErrorClass)> {
     refused.chain(listed).collect()
 }
 
-/// The class and the hint of a refusal that a retry does not resolve; `None` for other errors.
-pub(super) fn refusal(code: &str, message: &str) -> Option<(ErrorClass, &'static str)> {
+/// The class of a refusal that a retry does not resolve, and what helps; `None` for other errors.
+pub(super) fn refusal(code: &str, message: &str) -> Option<(ErrorClass, Advice)> {
     let code = without_namespace(code);
     // EC2 has no code of its own for the free plan: RunInstances answers "InvalidParameterCombination: The specified
     // instance type is not eligible for Free Tier".
     if code == "InvalidParameterCombination" && message.contains("not eligible for Free Tier") {
         return Some((ErrorClass::Invalid, FREE_PLAN));
     }
-    let (_, class, hint) = REFUSED_FOR_GOOD.iter().find(|(known, ..)| *known == code)?;
-    Some((*class, *hint))
+    let (_, class, advice) = REFUSED_FOR_GOOD.iter().find(|(known, ..)| *known == code)?;
+    Some((*class, *advice))
 }
 
 /// The kind of the policy that a refusal names, such as "service control policy": "… with an explicit deny in a service
@@ -270,8 +298,8 @@ pub(super) fn refused_action(message: &str) -> Option<&str> {
 }
 
 /// Whether the code reports that the resource exists already.
-pub fn is_already_there_code(code: &str) -> bool {
-    code.contains("AlreadyExists") || code.ends_with(".Duplicate") || ALREADY_THERE.contains(&code)
+pub fn is_existing_code(code: &str) -> bool {
+    code.contains("AlreadyExists") || code.ends_with(".Duplicate") || ALREADY_EXISTS.contains(&code)
 }
 
 /// Whether the code reports that the resource does not exist.
@@ -312,7 +340,7 @@ pub(super) fn class_of_code(code: &str, message: &str, status: Option<u16>) -> E
         ErrorClass::Busy
     } else if is_missing_code(code) {
         ErrorClass::NotFound
-    } else if is_already_there_code(code) {
+    } else if is_existing_code(code) {
         ErrorClass::NameTaken
     } else {
         match status {

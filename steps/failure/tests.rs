@@ -277,10 +277,17 @@ async fn a_refusal_of_the_free_plan_or_of_a_new_account_says_what_to_do() {
         ((400, XML, ec2_error!("Blocked", "This account is currently blocked.")), "aws support"),
     ] {
         let error = create_vpc(canned).await;
-        assert_eq!(error.class, ErrorClass::Invalid, "{error}");
+        assert_eq!((error.class, error.remedy), (ErrorClass::Invalid, Some(StepRemedy::Resume)), "{error}");
         let hint = error.hint.unwrap();
         assert!(hint.to_lowercase().contains(words), "{canned:?}: {hint}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_that_only_another_input_avoids_needs_a_new_execution() {
+    let error = create_vpc((400, XML, ec2_error!("Unsupported", "The instance type is not supported."))).await;
+    assert_eq!(error.remedy, Some(StepRemedy::NewExecution), "{error}");
+    assert_eq!(error.hint.as_deref(), Some("Choose another instance type or zone, then run again."));
 }
 
 #[tokio::test]

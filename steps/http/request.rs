@@ -2,7 +2,7 @@
 
 use engine::{
     spelling::{did_you_mean, nearest},
-    step::{StepError, error_names},
+    step::{PAYLOAD_BYTES_MAX, StepError, error_names},
 };
 use reqwest::{
     Client, Method, Request, Url,
@@ -109,7 +109,7 @@ impl Call {
         }
         let mut headers = HeaderMap::new();
         insert(&mut headers, "user-agent", USER_AGENT, false)?;
-        insert(&mut headers, "range", "bytes=0-262144", false)?;
+        insert(&mut headers, "range", &format!("bytes=0-{PAYLOAD_BYTES_MAX}"), false)?;
         headers.extend(self.headers.clone());
         for (name, value, secret) in &additions.headers {
             insert(&mut headers, name, value, *secret)?;

@@ -9,14 +9,12 @@ pub(super) const SERVICE_LINKED: [&str; 3] =
 /// The task execution role, for ECS.
 const PASS_ROLE: Scope = Scope {
     id: "PassTheTaskExecutionRole",
-    order: 1,
     resources: task_execution_role,
     condition: |_| one_of("iam:PassedToService", &["ecs-tasks.amazonaws.com"]),
 };
 /// The service-linked roles.
 const SERVICE_LINKED_ROLES: Scope = Scope {
     id: "ServiceLinkedRoles",
-    order: 2,
     resources: |restriction| {
         let Restriction { partition, account, .. } = restriction;
         vec![format!("arn:{partition}:iam::{account}:role/aws-service-role/*")]
@@ -24,7 +22,7 @@ const SERVICE_LINKED_ROLES: Scope = Scope {
     condition: |_| one_of("iam:AWSServiceName", &SERVICE_LINKED),
 };
 /// The task execution role.
-const ROLES: Scope = Scope { id: "TaskExecutionRole", order: 3, resources: task_execution_role, condition: none };
+const ROLES: Scope = Scope { id: "TaskExecutionRole", resources: task_execution_role, condition: none };
 
 fn task_execution_role(restriction: &Restriction) -> Vec<String> {
     let Restriction { partition, account, deployment, .. } = restriction;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{ROLE, role_ending, says};
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    failure::{already_exists, failure, failure_for, is_missing, name_taken},
     found_tags,
     outcome::{deleted, incomplete_answer, made_id},
     tags::Tags,
@@ -80,7 +80,7 @@ async fn create_role(
             let role = answer.role.ok_or_else(|| incomplete_answer("iam:CreateRole", "role"))?;
             Ok(answered(role.arn, input.name, ChangeAction::Created))
         }
-        Err(error) if is_already_there(&error) => match find(&environment, &input.name).await? {
+        Err(error) if already_exists(&error) => match find(&environment, &input.name).await? {
             Some(role) => found_role(&environment, &context, input, role).await,
             None => Err(failure("iam:CreateRole", error)),
         },

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     Environment, Nothing,
-    failure::{failure, is_already_there},
+    failure::{already_exists, failure},
     outcome::change_without_tags,
 };
 
@@ -47,7 +47,7 @@ async fn create_service_linked_role(
             Ok(answered(&arn, &input.service, ChangeAction::Created))
         }
         Err(error) => {
-            let exists = is_already_there(&error);
+            let exists = already_exists(&error);
             let failure = failure("iam:CreateServiceLinkedRole", error);
             if exists || is_taken(&failure) {
                 // The role is not listed yet.
@@ -59,7 +59,8 @@ async fn create_service_linked_role(
     }
 }
 
-/// Whether IAM reports that the account has the role.
+/// Whether IAM reports that the account has the role. Only the message says so: the code is that of every wrong input (IAM API Reference,
+/// "CreateServiceLinkedRole").
 fn is_taken(failure: &StepError) -> bool {
     failure.code.as_deref() == Some("InvalidInput") && failure.cause.contains("has been taken")
 }

@@ -52,7 +52,7 @@ struct CheckedDomain {
     notes: Vec<String>,
 }
 
-/// What a refusal adds if the records lead to an earlier load balancer of this deployment, such as one that was deleted by hand.
+/// The addition to a refusal if the records lead to an earlier load balancer of this deployment, which may have been deleted by hand.
 fn of_earlier_balancer(exists: bool, name: &str, records: &[String]) -> &'static str {
     let leads_to = format!("{name}-");
     let is_own = |record: &String| record.contains(&leads_to) && record.contains(".elb.");

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{RESOURCE_TYPE, database_ending, find_database, status, wait::is_about_to_change};
 use crate::{
     Environment,
-    failure::{failure, failure_for, is_already_there, name_taken},
+    failure::{already_exists, failure, failure_for, name_taken},
     found_tags,
     outcome::{called_before, made_id},
     secretsmanager::read_password,
@@ -105,7 +105,7 @@ async fn create_database(
             let arn = answer.db_instance.and_then(|database| database.db_instance_arn).unwrap_or_default();
             Ok(answered(input.identifier, arn, ChangeAction::Created, false))
         }
-        Err(error) if is_already_there(&error) => match look_up(&environment, &context, &input).await? {
+        Err(error) if already_exists(&error) => match look_up(&environment, &context, &input).await? {
             Some(database) => found_database(&environment, &context, input, &database).await,
             None => Err(failure("rds:CreateDBInstance", error)),
         },

@@ -126,7 +126,7 @@ async fn delete_database(
 fn deleted(environment: &Environment, identifier: &str, id: &str, snapshot: Option<String>) -> Answer<DeletedDatabase> {
     let mut changes = vec![ResourceChange::new(ChangeAction::Deleted, RESOURCE_TYPE, id).named(identifier).billed()];
     if let Some(snapshot) = &snapshot {
-        // The snapshot's name depends on the execution, so a plan does not know it.
+        // The snapshot's name depends on the execution, so a plan does not have it.
         let (id, name) = match environment.is_planning() {
             true => (KNOWN_AFTER_APPLY, format!("final snapshot of {identifier}, which stays")),
             false => (snapshot.as_str(), snapshot.clone()),
@@ -157,7 +157,8 @@ async fn existing_snapshot(environment: &Environment, identifier: Option<String>
     }
 }
 
-/// Recognizes that RDS does not have the removal of deletion protection yet, which takes some seconds.
+/// Recognizes that RDS does not have the removal of deletion protection yet, which takes some seconds. Only the message says so: the code
+/// is that of every combination of parameters that RDS refuses.
 fn still_protected(mut failure: StepError) -> StepError {
     if failure.code.as_deref() == Some("InvalidParameterCombination") && failure.cause.contains("protect") {
         failure.class = ErrorClass::Busy;

@@ -1,4 +1,4 @@
-//! The final snapshot of a database: whether the input wants it, and whether RDS can make it.
+//! The final snapshot of a database: whether the input requests it, and whether RDS can make it.
 
 use engine::step::StepError;
 use schemars::JsonSchema;

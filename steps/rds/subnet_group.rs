@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment, Nothing,
-    failure::{failure, failure_for, is_already_there, is_missing, name_taken},
+    failure::{already_exists, failure, failure_for, is_missing, name_taken},
     found_tags,
     outcome::{deleted, same_set},
     tags::{FoundTags, Tags},
@@ -81,7 +81,7 @@ async fn create_subnet_group(
             let arn = answer.db_subnet_group.and_then(|group| group.db_subnet_group_arn).unwrap_or_default();
             Ok(answered(input.name, &arn, ChangeAction::Created))
         }
-        Err(error) if is_already_there(&error) => match find(&environment, &input.name).await? {
+        Err(error) if already_exists(&error) => match find(&environment, &input.name).await? {
             Some((group, tags)) => found_group(&environment, &context, input, &group, &tags).await,
             None => Err(failure("rds:CreateDBSubnetGroup", error)),
         },

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_sdk_rds::types::DbInstance;
-use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
+use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepRemedy, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -84,9 +84,9 @@ async fn wait_for_database(
     if status == STORAGE_FULL && is_growing(&context, &input, &database) {
         return Ok(Answer::pending("storage-full, more storage is requested", interval));
     }
-    if let Some(hint) = hint_for_stuck(&context, status, &database) {
+    if let Some((hint, remedy)) = repair_of_stuck(&context, status, &database) {
         let cause = format!("database {} is {status}", input.identifier);
-        return Err(StepError::new(ErrorClass::Failed, cause).hint(hint));
+        return Err(StepError::new(ErrorClass::Failed, cause).with_remedy(hint, remedy));
     }
     if !is_usable(status) {
         return Ok(Answer::pending(status, interval));
@@ -139,12 +139,15 @@ fn is_growing(context: &StepContext, input: &WaitForDatabase, database: &DbInsta
     (input.is_modified || is_about_to_change(database)) && waited < CHANGE_BEGINS_WITHIN
 }
 
-/// The hint for a status that the database does not leave by itself.
-fn hint_for_stuck(context: &StepContext, status: &str, database: &DbInstance) -> Option<String> {
+/// The hint for a status that the database does not leave by itself, and what continues the execution after the repair.
+fn repair_of_stuck(context: &StepContext, status: &str, database: &DbInstance) -> Option<(String, StepRemedy)> {
     let hint = match status {
         "stopped" | "stopping" => "Start the database in RDS.",
-        "deleting" => "Run again when it is deleted: a new one is made.",
-        STORAGE_FULL => return Some(more_storage(context, database.allocated_storage())),
+        "deleting" => {
+            let hint = "Run again when it is deleted: a new one is made.";
+            return Some((hint.to_owned(), StepRemedy::NewExecution));
+        }
+        STORAGE_FULL => return Some((more_storage(context, database.allocated_storage()), StepRemedy::NewExecution)),
         "failed" | "restore-error" | "insufficient-capacity" => {
             "See the database's events in RDS for the reason and repair it. If it is deleted, a new run makes it again."
         }
@@ -153,7 +156,7 @@ fn hint_for_stuck(context: &StepContext, status: &str, database: &DbInstance) ->
         }
         _ => return None,
     };
-    Some(hint.to_owned())
+    Some((hint.to_owned(), StepRemedy::Resume))
 }
 
 /// The run that gives a database more storage. This execution has pinned its input, so it cannot.
@@ -189,6 +192,7 @@ async fn wait_for_database_deleted(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn any() -> DbInstance {
@@ -205,7 +209,8 @@ mod tests {
         assert!(!is_growing(&context, &input(true), &any()), "the change has not begun");
         let full = DbInstance::builder().allocated_storage(20).build();
         context.execution = "rehearsal-endpoints-aws-7k3f".to_owned();
-        let hint = hint_for_stuck(&context, STORAGE_FULL, &full).unwrap_or_default();
+        let (hint, remedy) = repair_of_stuck(&context, STORAGE_FULL, &full).unwrap();
+        assert_eq!(remedy, StepRemedy::NewExecution);
         assert!(
             hint.ends_with(
                 "flow run --again rehearsal-endpoints-aws-7k3f --rehearse --set database.allocatedStorageGib=22"
@@ -218,13 +223,13 @@ mod tests {
     fn a_stopped_or_broken_database_is_not_waited_for_until_the_deadline() {
         for status in ["failed", "stopped", "incompatible-network", "inaccessible-encryption-credentials", "deleting"] {
             assert!(
-                hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_some() && !is_usable(status),
+                repair_of_stuck(&StepContext::for_test("Wait"), status, &any()).is_some() && !is_usable(status),
                 "{status}"
             );
         }
         for status in ["creating", "upgrading", "starting", "rebooting", "maintenance"] {
             assert!(
-                hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_none() && !is_usable(status),
+                repair_of_stuck(&StepContext::for_test("Wait"), status, &any()).is_none() && !is_usable(status),
                 "{status}"
             );
         }
@@ -234,7 +239,7 @@ mod tests {
     fn a_database_that_answers_is_not_waited_for() {
         for status in ["available", "backing-up", "storage-optimization", "configuring-log-exports", "modifying"] {
             assert!(
-                hint_for_stuck(&StepContext::for_test("Wait"), status, &any()).is_none() && is_usable(status),
+                repair_of_stuck(&StepContext::for_test("Wait"), status, &any()).is_none() && is_usable(status),
                 "{status}"
             );
         }

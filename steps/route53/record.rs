@@ -49,7 +49,7 @@ struct UpsertRecord {
     ttl_seconds: i64,
 }
 
-/// A record that was changed, or was there.
+/// A record that was changed, or existed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChangedRecord {

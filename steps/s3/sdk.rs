@@ -17,7 +17,7 @@ use aws_sdk_s3::{
         StorageClass,
     },
 };
-use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult, error_names};
+use engine::step::{Answer, ErrorClass, PAYLOAD_BYTES_MAX, Registry, StepContext, StepError, StepResult, error_names};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,8 +26,8 @@ use super::through;
 use crate::Environment;
 use failures::failed;
 
-/// The largest result of a Task, in bytes of JSON (Developer Guide, "Service quotas"). A larger object is not read to its end.
-const RESULT_BYTES_MAX: u64 = 256 << 10;
+/// The largest result of a Task, in bytes of JSON. A larger object is not read to its end.
+const RESULT_BYTES_MAX: u64 = PAYLOAD_BYTES_MAX as u64;
 /// The type of a body without `ContentType`: AWS writes bodies as text (recorded).
 const TEXT: &str = "text/plain; charset=UTF-8";
 

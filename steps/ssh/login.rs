@@ -33,8 +33,6 @@ const WITHOUT_SSH: &str = "Allow port 22 in the firewall of this network and in 
                            (bastion.waitForSsh: false): a new run with   --set bastion.waitForSsh=false";
 const OTHER_KEY: &str = "The instance was made with another key. Give its private key, or replace the instance: a new run with   \
                          --set bastion.enabled=false   , then one with true. Without this check:   --set bastion.waitForSsh=false";
-/// The start of the reason while a server refuses the user's key.
-const REFUSED_KEY: &str = "Permission denied";
 /// How much of a server's greeting is read: the version string has at most 255 bytes, and lines may precede it.
 const GREETING_BYTES_MAX: u64 = 8 * 1024;
 
@@ -84,19 +82,34 @@ async fn wait_for_login(
     let within = environment.scaled(SOCKET_TIMEOUT);
     match probe(environment.ssh_server(), &input, key, within).await {
         Ok(logged_in) => Ok(Answer::done(logged_in)),
-        Err(reason) => {
-            let interval = context.poll_interval(Duration::from_secs(5), Duration::from_secs(30));
-            if !is_out_of_reach(&reason) {
-                return match &input.private_key_file {
-                    Some(file) if is_last_poll(&context, interval) => Err(refused_key(&input, file, &reason)),
-                    _ => Ok(Answer::pending(reason, interval)),
-                };
-            }
-            if is_last_poll(&context, interval) {
-                let cause = format!("this machine cannot reach {} on port {}: {reason}", input.host, port(&input));
-                return Err(StepError::new(ErrorClass::Failed, cause).hint(WITHOUT_SSH));
-            }
-            let instructions = is_out_of_reach_for_long(&context).then(|| way_out(&input));
+        Err(no_login) => no_login_yet(&context, &input, no_login),
+    }
+}
+
+/// Why an attempt did not log in.
+#[derive(Debug, PartialEq, Eq)]
+enum NoLogin {
+    /// No SSH server answered.
+    OutOfReach(String),
+    /// A server answered and refused the key, which one does for some seconds until it has the key.
+    KeyRefused(String),
+}
+
+/// Continues the wait, with instructions for a person after a while, or fails at the deadline.
+fn no_login_yet(context: &StepContext, input: &WaitForLogin, no_login: NoLogin) -> StepResult<LoggedIn> {
+    let interval = context.poll_interval(Duration::from_secs(5), Duration::from_secs(30));
+    let is_last = is_last_poll(context, interval);
+    match no_login {
+        NoLogin::KeyRefused(reason) => match &input.private_key_file {
+            Some(file) if is_last => Err(refused_key(input, file, &reason)),
+            _ => Ok(Answer::pending(reason, interval)),
+        },
+        NoLogin::OutOfReach(reason) if is_last => {
+            let cause = format!("this machine cannot reach {} on port {}: {reason}", input.host, port(input));
+            Err(StepError::new(ErrorClass::Failed, cause).hint(WITHOUT_SSH))
+        }
+        NoLogin::OutOfReach(reason) => {
+            let instructions = is_out_of_reach_for_long(context).then(|| way_out(input));
             Ok(Answer::Pending(Pending { instructions, ..Pending::new(reason, interval) }))
         }
     }
@@ -104,11 +117,6 @@ async fn wait_for_login(
 
 fn port(input: &WaitForLogin) -> u16 {
     input.port.unwrap_or(SSH_PORT)
-}
-
-/// Whether no SSH server answered. A server that answers refuses the key for some seconds until it has it.
-fn is_out_of_reach(reason: &str) -> bool {
-    !reason.starts_with(REFUSED_KEY)
 }
 
 /// Whether a server that is starting would have answered: the status checks of the instance have passed before this wait.
@@ -148,14 +156,15 @@ async fn probe(
     input: &WaitForLogin,
     key: Option<Arc<PrivateKey>>,
     within: Duration,
-) -> Result<LoggedIn, String> {
+) -> Result<LoggedIn, NoLogin> {
     let port = port(input);
     let stream = match server {
         Some(address) => timeout(within, TcpStream::connect(address)).await,
         None => timeout(within, TcpStream::connect((input.host.as_str(), port))).await,
     };
-    let stream = stream.map_err(|_| "connection timed out".to_owned())?.map_err(|error| reason_of_io(&error))?;
-    let late = |_| "no greeting in time".to_owned();
+    let stream = stream.map_err(|_| NoLogin::OutOfReach("connection timed out".to_owned()))?;
+    let stream = stream.map_err(|error| of_io(&error))?;
+    let late = |_| NoLogin::OutOfReach("no greeting in time".to_owned());
     let (server_banner, logged_in) = match key {
         None => (timeout(within, greeting(stream)).await.map_err(late)??, false),
         Some(key) => (timeout(within, log_in(stream, &input.user, key)).await.map_err(late)??, true),
@@ -164,31 +173,31 @@ async fn probe(
 }
 
 /// The server's version string, without a handshake.
-async fn greeting(stream: TcpStream) -> Result<String, String> {
+async fn greeting(stream: TcpStream) -> Result<String, NoLogin> {
     let mut lines = BufReader::new(stream.take(GREETING_BYTES_MAX)).lines();
-    while let Some(line) = lines.next_line().await.map_err(|error| reason_of_io(&error))? {
+    while let Some(line) = lines.next_line().await.map_err(|error| of_io(&error))? {
         if line.starts_with("SSH-") {
             return Ok(line);
         }
     }
-    Err("connection closed before the greeting".to_owned())
+    Err(NoLogin::OutOfReach("connection closed before the greeting".to_owned()))
 }
 
-async fn log_in(stream: TcpStream, user: &str, key: Arc<PrivateKey>) -> Result<String, String> {
+async fn log_in(stream: TcpStream, user: &str, key: Arc<PrivateKey>) -> Result<String, NoLogin> {
     let banner = Arc::new(Mutex::new(String::new()));
     let handler = AnyServer { banner: Arc::clone(&banner) };
     let config = Arc::new(client::Config::default());
-    let mut session = client::connect_stream(config, stream, handler).await.map_err(|error| reason(&error))?;
+    let mut session = client::connect_stream(config, stream, handler).await.map_err(|error| of_ssh(&error))?;
     // Only RSA keys have a choice of hash.
     let result = session.authenticate_publickey(user, PrivateKeyWithHashAlg::new(key, None)).await;
-    let result = result.map_err(|error| reason(&error))?;
+    let result = result.map_err(|error| of_ssh(&error))?;
     leave(&session).await;
     match result {
         AuthResult::Success => Ok(banner.lock().map(|banner| banner.clone()).unwrap_or_default()),
         AuthResult::Failure { remaining_methods, .. } => {
             let methods: Vec<String> = remaining_methods.iter().map(String::from).collect();
             let methods = if methods.is_empty() { "publickey".to_owned() } else { methods.join(",") };
-            Err(format!("{REFUSED_KEY} ({methods})"))
+            Err(NoLogin::KeyRefused(format!("Permission denied ({methods})")))
         }
     }
 }
@@ -200,13 +209,17 @@ async fn leave(session: &Handle<AnyServer>) {
     }
 }
 
-fn reason(error: &russh::Error) -> String {
-    match error {
+fn of_ssh(error: &russh::Error) -> NoLogin {
+    NoLogin::OutOfReach(match error {
         russh::Error::IO(error) => reason_of_io(error),
         russh::Error::HUP | russh::Error::Disconnect => "connection closed by the server".to_owned(),
         russh::Error::ConnectionTimeout | russh::Error::InactivityTimeout => "connection timed out".to_owned(),
         error => error.to_string(),
-    }
+    })
+}
+
+fn of_io(error: &std::io::Error) -> NoLogin {
+    NoLogin::OutOfReach(reason_of_io(error))
 }
 
 fn reason_of_io(error: &std::io::Error) -> String {

@@ -24,7 +24,7 @@ use crate::{
 
 /// How long connection, key exchange and login may take together.
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long before the deadline of its state the step stops the program, so that the failure is the step's and says what may still run.
+/// How long before the deadline of its state the step stops the program, so that the failure is the step's and names what may still run.
 const BEFORE_DEADLINE_MAX: Duration = Duration::from_secs(1);
 /// How long sending a signal may take.
 const SIGNAL_TIME_MAX: Duration = Duration::from_millis(500);

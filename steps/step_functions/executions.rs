@@ -7,7 +7,7 @@ use aws_sdk_sfn::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use engine::step::{ErrorClass, StepError};
 
-use super::StepFunctions;
+use super::{NamedArn, StepFunctions};
 
 /// The most events of one page (API Reference, GetExecutionHistory).
 const EVENTS_MAX: i32 = 1_000;
@@ -171,16 +171,16 @@ impl StepFunctions {
         sent.map(drop).map_err(|error| self.failed("states:RedriveExecution", error))
     }
 
-    /// The name and ARN of up to `limit` state machines.
+    /// Up to `limit` state machines.
     ///
     /// # Errors
     /// The API's.
-    pub async fn state_machines(&self, limit: usize) -> Result<Vec<(String, String)>, StepError> {
+    pub async fn state_machines(&self, limit: usize) -> Result<Vec<NamedArn>, StepError> {
         let mut pages = self.client.list_state_machines().into_paginator().items().send();
         let mut found = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| self.failed("states:ListStateMachines", error))?;
-            found.push((item.name, item.state_machine_arn));
+            found.push(NamedArn { name: item.name, arn: item.state_machine_arn });
             if found.len() >= limit {
                 break;
             }

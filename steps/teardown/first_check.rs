@@ -38,7 +38,7 @@ pub(crate) struct CheckDeletions {
 struct CheckedDeletions {
     /// What is lost, each in a sentence.
     notes: Vec<String>,
-    /// What a plan knows that the deletions leave; a run names it at its end.
+    /// What the deletions leave, as far as a plan can find it; a run names it at its end.
     stays: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct DeletionFindings {
     pub(crate) problems: Vec<String>,
     /// What is lost, each in a sentence.
     pub(crate) notes: Vec<String>,
-    /// What a plan knows that the deletions leave.
+    /// What the deletions leave, as far as a plan can find it.
     pub(crate) stays: Vec<String>,
 }
 

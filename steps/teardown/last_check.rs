@@ -67,7 +67,8 @@ async fn wait_for_nothing_left(
     // A repetition of this check would find the same: only a new run deletes it.
     let command =
         environment.proposed(&format!("flow run endpoints-aws-teardown --set deployment={}", input.deployment));
-    Err(StepError::new(ErrorClass::Failed, cause).hint(format!("To delete it:   {command}   , or delete it by hand.")))
+    let hint = format!("To delete it:   {command}   , or delete it by hand.");
+    Err(StepError::new(ErrorClass::Failed, cause).hint_of_new_execution(hint))
 }
 
 /// The kinds of which resources are left, such as `subnetIds: subnet-1, subnet-2`.

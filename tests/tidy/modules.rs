@@ -109,6 +109,13 @@ pub fn circles<N: Ord + Clone>(uses: &BTreeMap<N, BTreeSet<N>>) -> Vec<Vec<N>> {
     circles
 }
 
+/// The paths that a file names outside its tests, as they are written: `std::time::Instant`.
+pub fn paths_outside_tests(file: &syn::File) -> Vec<Vec<String>> {
+    let mut paths = Paths { base: Vec::new(), found: Vec::new(), imported: HashMap::new(), glob: false };
+    paths.visit_file(file);
+    paths.found.into_iter().map(|(_, path)| path).collect()
+}
+
 fn module_path(file: &Path) -> ModulePath {
     let mut path: ModulePath = file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
     path.retain(|part| part != "lib");
@@ -120,7 +127,8 @@ fn longest_known(path: &[String], known: &BTreeSet<ModulePath>) -> ModulePath {
     path[..length].to_vec()
 }
 
-fn is_test(attributes: &[syn::Attribute]) -> bool {
+/// Whether an item is compiled for tests only.
+pub fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("test")
             || attribute.path().is_ident("cfg")

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 static PROMISES: [(&str, &[&str]); 19] = [
     (
         "flow runs runbooks as durable workflows",
-        &["the_whole_runbook_is_there_once_with_every_attribute_then_unchanged_then_gone"],
+        &["the_runbook_creates_everything_once_with_every_attribute_then_changes_nothing_then_everything_is_removed"],
     ),
     (
         "A workflow is a file in the Amazon States Language",
@@ -26,7 +26,7 @@ static PROMISES: [(&str, &[&str]); 19] = [
     ),
     (
         "The first workflow, `endpoints-aws`, deploys a web application",
-        &["the_whole_runbook_is_there_once_with_every_attribute_then_unchanged_then_gone"],
+        &["the_runbook_creates_everything_once_with_every_attribute_then_changes_nothing_then_everything_is_removed"],
     ),
     (
         "The AWS deployment is rehearsed, killed and resumed",
@@ -63,7 +63,7 @@ static PROMISES: [(&str, &[&str]); 19] = [
     ),
     (
         "The Amazon States Language is durable on your own disk",
-        &["two_hundred_executions_outlive_kill_after_kill_and_each_effect_is_there_once"],
+        &["two_hundred_executions_outlive_kill_after_kill_and_each_effect_occurs_once"],
     ),
     (
         "Step Functions clients use `flow serve` as their API",

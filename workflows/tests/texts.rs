@@ -49,7 +49,7 @@ fn a_key_that_an_object_has_twice_is_refused_in_every_form() {
     let twice = "{\"n\":1,\"n\":2}";
     let set = |assignment: &str| set_key(&mut json!({}), None, assignment);
     for said in [refused(parse_input(twice, None).map(drop)), refused(set(&format!("details={twice}")))] {
-        assert!(said.starts_with("the key 'n' is there twice, in line 1 at column 2"), "{said}");
+        assert!(said.starts_with("the key 'n' occurs twice, in line 1 at column 2"), "{said}");
     }
     assert_eq!(set("details={\"n\":1}"), Ok(()));
     assert_eq!(set("details=n: 1, n: 2"), Ok(()), "it is a text");

@@ -83,7 +83,7 @@ fn one_earlier_execution_gives_a_range_and_a_person_is_not_estimated() {
     assert_eq!((left.low_ms, left.high_ms, left.needs_person), (48_000, 75_000, true));
 }
 
-/// A Map of some items, of which so many run beside each other for 10 s each. What is later than `at_ms` is left out.
+/// The entries of a Map of `items` items until `at_ms`. `beside` items run concurrently, for 10 s each.
 fn map_entries(items: u64, beside: u64, at_ms: u64) -> Vec<JournalEntry> {
     let (name, ten) = ("Copy all", 10_000);
     let mut entries = vec![

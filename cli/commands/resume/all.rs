@@ -46,8 +46,8 @@ struct Outcome {
     needs_person: bool,
 }
 
-/// Drives every unfinished execution. A failing one does not stop the others. The exit code is that of the worst outcome: one
-/// that has not ended counts as waiting, whichever process drives it, so that cron sees the same beside an owner and without one.
+/// Drives every unfinished execution. A failing one does not stop the others. Returns the exit code of the worst
+/// outcome. An execution that has not ended counts as waiting in this process and in another one: cron gets the same exit code from both.
 pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     if !home.has_store()? {
@@ -60,7 +60,7 @@ pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
         exit = interrupt::requested() => Err(interrupt::nothing_begun(exit)),
     };
     let exit = match listed {
-        Ok(listed) => all(global, &handle, (with(listed, known), &refusals), watching).await,
+        Ok(listed) => all(global, &handle, with(listed, known), &refusals, watching).await,
         Err(error) => Err(error),
     };
     let closed = handle.close().await;
@@ -85,7 +85,7 @@ async fn list(handle: &Handle) -> Result<ListResponse, CliError> {
     }
 }
 
-/// Adds the executions that had not ended, and that nobody drove, before the store was opened: those that have ended since are reported.
+/// Adds the executions that had not ended, and that no process drove, before the store was opened: an end since then is reported.
 fn with(mut listed: ListResponse, known: Vec<ExecutionHeader>) -> ListResponse {
     let ids: HashSet<_> = listed.executions.iter().map(|header| header.id.clone()).collect();
     listed.executions.extend(known.into_iter().filter(|header| !ids.contains(&header.id)));
@@ -95,7 +95,8 @@ fn with(mut listed: ListResponse, known: Vec<ExecutionHeader>) -> ListResponse {
 async fn all(
     global: &Global,
     handle: &Handle,
-    (listed, refusals): (ListResponse, &Refusals),
+    listed: ListResponse,
+    refusals: &Refusals,
     watching: Watch,
 ) -> Result<Exit, CliError> {
     let ListResponse { executions, driven, .. } = listed;
@@ -193,7 +194,7 @@ impl<'r> Report<'r> {
     fn show(&mut self, outcome: &Outcome) {
         let is_said = outcome.is_news || !self.global.quiet;
         if !outcome.needs_person {
-            self.reminders.forget(&outcome.id);
+            self.reminders.remove(&outcome.id);
         }
         let is_news = outcome.needs_person && self.reminders.is_due(&outcome.id, is_said);
         show(self.global, outcome, is_news || outcome.is_news);

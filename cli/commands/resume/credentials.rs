@@ -41,8 +41,8 @@ impl Refusals {
     }
 }
 
-/// Opens the store to drive all executions that have not ended. If no process owns it, and all have ended or this one can act for none of
-/// them, opens it for reading.
+/// Opens the store to drive all executions that have not ended. Opens it for reading if no process owns it, and all have
+/// ended or this process can act for none of them.
 ///
 /// # Errors
 /// The store cannot be opened or read, or a signal arrived.

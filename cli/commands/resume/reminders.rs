@@ -9,8 +9,8 @@ const REMINDER_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
 /// The times at which the needs of executions, and the reasons why they are not resumed, were last reported.
 #[derive(Debug, Default)]
 pub(super) struct Reminders {
-    /// The time of the last line, in milliseconds since the Unix epoch. The key of a line about an execution's needs is its id, that of a
-    /// line about a reason is `ID KIND`: no id has a space. `ID at` has the number of the execution's last event at that line.
+    /// By key, the time of the last line, in milliseconds since the Unix epoch. `ID`: the line with the needs of an execution. `ID KIND`:
+    /// the line with a reason; no id has a space. `ID at`: not a time, but the number of the execution's last event at that line.
     said_ms: BTreeMap<String, u64>,
     now_ms: u64,
     /// Whether the times have changed since they were stored.
@@ -53,7 +53,7 @@ impl Reminders {
     }
 
     /// Removes an execution that needs no person any more: its next need counts as new.
-    pub fn forget(&mut self, id: &str) {
+    pub fn remove(&mut self, id: &str) {
         self.is_changed |= self.said_ms.remove(id).is_some();
     }
 
@@ -74,7 +74,7 @@ impl Reminders {
     }
 }
 
-/// Whether a key is that of a reason why an execution is not resumed.
+/// Whether a key is of a line with a reason why the execution is not resumed.
 fn is_refusal_of(key: &str, id: &str) -> bool {
     key.strip_prefix(id).is_some_and(|rest| rest.starts_with(' '))
 }
@@ -142,15 +142,15 @@ mod tests {
         assert!(!reminders.is_refusal_due(("one", 7), "EnvironmentRefused", false));
         assert_eq!(reminders.take_changed(), None, "it was said before");
         assert!(reminders.is_due("one", true) && reminders.take_changed().is_some());
-        reminders.forget("one");
+        reminders.remove("one");
         assert!(reminders.is_changed());
     }
 
     #[test]
-    fn an_answered_need_and_an_ended_execution_are_forgotten() {
+    fn an_answered_need_and_an_ended_execution_are_removed() {
         let said = BTreeMap::from([("one".to_owned(), 1), ("ended".to_owned(), 1)]);
         let mut reminders = Reminders::new(said, &["one".to_owned()], 2);
-        reminders.forget("one");
+        reminders.remove("one");
         assert!(reminders.into_said_ms().is_empty());
     }
 }

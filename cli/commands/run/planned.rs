@@ -59,7 +59,8 @@ pub async fn make(
     environments: &Environments,
     arguments: &RunArguments,
     plan: &Plan,
-    (pinned, caller): (&Pinned, Option<&Caller>),
+    pinned: &Pinned,
+    caller: Option<&Caller>,
 ) -> Result<Option<MadePlan>, CliError> {
     let asks = !arguments.yes && !arguments.rehearse;
     let wanted = arguments.plan || arguments.plan_file.is_some() || asks;

@@ -35,8 +35,8 @@ pub fn of(arguments: &RunArguments, input: &Value) -> Option<RunArguments> {
     })
 }
 
-/// The fields that a run and its teardown share, such as the deployment's name, as values of `--set`. A field whose value
-/// is that of the teardown's own rehearsal is left out.
+/// The fields that a run and its teardown share, such as the deployment's name, as values of `--set`. A field is left
+/// out if the teardown's own rehearsal has the same value.
 fn assignments(teardown: &Workflow, input: &Value) -> Vec<String> {
     let own = teardown.prepare_input(teardown.rehearsal_input()).unwrap_or_default();
     let schema = teardown.input_schema();

@@ -26,11 +26,15 @@ use crate::{
     },
     exit::{CliError, Exit},
     global::{Global, Output},
+    home::Home,
     interrupt, out,
     owner::Handle,
     proposed::OPTIONS,
     shell::quote_name,
-    ui::{display::Display, display_status::display_status, next::awaited, record, status::continues, summary},
+    ui::{
+        display::Display, display_status::display_status, next::awaited, record, status::continues,
+        stopped::StopMessage, summary,
+    },
 };
 
 /// The pause between two polls.
@@ -55,55 +59,44 @@ pub async fn watch(global: &Global, handle: Handle, id: &str, state: Option<&str
     let mut watching = Watching { global, id, state, visits, last, display, clock, folded: None, described: None };
     // A signal ends the watch, not the process: the last line is recorded first.
     let _orderly = interrupt::Orderly::begin();
-    interrupt::at_second_signal(STOPPED_AT_ONCE.to_owned());
+    interrupt::at_second_signal(StopMessage::without_command(STOPPED_AT_ONCE));
     let mut outage = Outage::of(&handle, id, None).await;
     let mut kept = Some(handle);
     loop {
-        let poll = async {
-            let handle = match kept.take() {
-                Some(handle) => handle,
-                None => Handle::read(&home).await?,
-            };
-            let status = watching.poll(&handle).await;
-            Ok::<_, CliError>((handle, status))
-        };
-        let polled = match interrupt::confirmed(poll, interrupt::nothing_begun).await {
-            Ok((handle, Ok(status))) => Ok((handle, status)),
-            Ok((handle, Err(error))) => Err((Some(handle), error)),
-            Err(error) => Err((None, error)),
-        };
-        let (handle, status) = match polled {
-            Ok(polled) => polled,
-            Err((handle, error)) => {
+        let next_poll = match watching.poll_at_owner(kept.take(), &home).await {
+            Poll::Described(handle, status) => {
+                outage.end();
+                if status.execution.stopped_ms.is_some() {
+                    return Ok(watching.end(&handle, &status).await);
+                }
+                // Closes a store that no process drives during the pause, so that another process can open it.
+                let at_step_functions = handle.at_step_functions().await.is_some();
+                kept = at_step_functions.then_some(handle);
+                Instant::now() + POLL_INTERVAL
+            }
+            Poll::Failed(handle, error) => {
                 // After a signal no owner answered in time, or at all: the watch ends with what it knows.
                 if let Some(exit) = interrupt::received().filter(|_| watching.described.is_some()) {
                     return Ok(watching.stop(exit));
                 }
-                let again_at = outage.next_call_at(error)?;
-                if let Some(exit) = watching.pause(again_at).await {
-                    return Ok(watching.stop(exit));
-                }
-                if is_for_nobody() {
-                    return Ok(unread());
-                }
                 kept = handle;
-                continue;
+                outage.next_call_at(error)?
             }
         };
-        outage.end();
-        if status.execution.stopped_ms.is_some() {
-            return Ok(watching.end(&handle, &status).await);
-        }
-        // Closes a store that no process drives during the pause, so that another process can open it.
-        let at_step_functions = handle.at_step_functions().await.is_some();
-        kept = at_step_functions.then_some(handle);
-        if let Some(exit) = watching.pause(Instant::now() + POLL_INTERVAL).await {
+        if let Some(exit) = watching.pause(next_poll).await {
             return Ok(watching.stop(exit));
         }
         if is_for_nobody() {
             return Ok(unread());
         }
     }
+}
+
+/// The result of a poll, with the handle to which it was made.
+enum Poll {
+    Described(Handle, Arc<DescribeExecutionResponse>),
+    /// The handle is missing if none could be opened, or a signal ended the poll.
+    Failed(Option<Handle>, CliError),
 }
 
 struct Watching<'w> {
@@ -124,6 +117,23 @@ struct Watching<'w> {
 }
 
 impl Watching<'_> {
+    /// Shows what is new. `kept` is the handle of the previous poll, if it can be used again.
+    async fn poll_at_owner(&mut self, kept: Option<Handle>, home: &Home) -> Poll {
+        let poll = async {
+            let handle = match kept {
+                Some(handle) => handle,
+                None => Handle::read(home).await?,
+            };
+            let status = self.poll(&handle).await;
+            Ok::<_, CliError>((handle, status))
+        };
+        match interrupt::confirmed(poll, interrupt::nothing_begun).await {
+            Ok((handle, Ok(status))) => Poll::Described(handle, status),
+            Ok((handle, Err(error))) => Poll::Failed(Some(handle), error),
+            Err(error) => Poll::Failed(None, error),
+        }
+    }
+
     /// Shows what is new.
     async fn poll(&mut self, handle: &Handle) -> Result<Arc<DescribeExecutionResponse>, CliError> {
         let status = Arc::new(handle.describe(self.id, false).await?);
@@ -189,7 +199,7 @@ impl Watching<'_> {
         let mut lines = summary::kept_answers(execution);
         let awaited = awaited(view, needs_of(execution, frames).as_ref());
         let due = NextDue::of(frames, execution.deadline_ms);
-        if let Some(continues) = continues(execution, display_status, (awaited, due), self.clock.now_ms()) {
+        if let Some(continues) = continues(execution, display_status, awaited, due, self.clock.now_ms()) {
             let environment = environment_line(view, display_status, owner);
             lines.extend(Some(environment).filter(|line| !line.is_empty()));
             lines.push(continues);

@@ -44,7 +44,7 @@ pub enum Stop {
 }
 
 /// Follows an execution at one owner of the store.
-pub struct Follow<'c> {
+pub struct Follower<'c> {
     watch: Watch,
     /// When the last entry arrived, or the watch started.
     proceeded_ms: u64,
@@ -60,7 +60,7 @@ pub struct Follow<'c> {
     clock: &'c dyn Clock,
 }
 
-impl<'c> Follow<'c> {
+impl<'c> Follower<'c> {
     /// Begins to follow. `known_sequence` is the last one in the store, `shown_sequence` the last one that is recorded as shown.
     pub fn begin(
         watch: Watch,
@@ -69,7 +69,7 @@ impl<'c> Follow<'c> {
         shown_sequence: u64,
         clock: &'c dyn Clock,
     ) -> Self {
-        Follow {
+        Follower {
             watch,
             proceeded_ms: clock.now_ms(),
             quiet_max: quiet_max(watch.no_wait, at_step_functions),
@@ -85,7 +85,8 @@ impl<'c> Follow<'c> {
     pub async fn until_stop(
         &mut self,
         handle: &Handle,
-        (view, outage): (&mut View, &mut Outage),
+        view: &mut View,
+        outage: &mut Outage,
         display: &mut Display,
     ) -> Result<Option<Stop>, CliError> {
         let mut events = handle.follow(&view.id, view.last_sequence + 1, self.watch.no_wait).await?;
@@ -245,8 +246,8 @@ mod tests {
         let no_wait = no_wait.map(Duration::from_secs);
         let watch = Watch { no_wait, is_one_of_many: false };
         let (begun, now) = (At(5_000), At(now_ms));
-        let follow = Follow::begin(watch, at_step_functions, 0, 0, &begun);
-        Follow { clock: &now, ..follow }.is_over()
+        let follow = Follower::begin(watch, at_step_functions, 0, 0, &begun);
+        Follower { clock: &now, ..follow }.is_over()
     }
 
     #[test]

@@ -284,3 +284,28 @@ fn a_state_that_ends_its_execution_without_an_event_of_its_own_has_failed() {
     assert_eq!(ended("ActivityFailed"), failed, "one note");
     assert_eq!(last("Wait", &[]), (None, 0), "the state before it was left");
 }
+
+#[test]
+fn the_entries_are_in_the_order_of_time_although_a_retry_is_known_late() {
+    let branch = |name: &str| json!({ "StartAt": name, "States": { name: { "Type": "Task", "End": true } } });
+    let both = json!({ "Type": "Parallel", "Branches": [branch("A"), branch("B")], "End": true });
+    let definition = json!({ "StartAt": "Both", "States": { "Both": both } });
+    let all = events(&[
+        ("ExecutionStarted", 0, None, None),
+        ("ParallelStateEntered", 0, Some("Both"), None),
+        ("ParallelStateStarted", 2, None, None),
+        ("TaskStateEntered", 3, Some("A"), None),
+        ("ActivityScheduled", 4, None, None),
+        ("ActivityFailed", 5, None, None),
+        ("PassStateEntered", 3, Some("B"), None),
+        ("PassStateExited", 7, Some("B"), None),
+        ("ActivityScheduled", 6, None, None),
+    ]);
+    for first_page in 0..all.len() {
+        let mut history = History::new(&definition);
+        history.add(&all[..first_page]);
+        history.add(&all);
+        assert!(matches!(notes(&history).as_slice(), [Note::RetryScheduled { .. }]), "{:?}", notes(&history));
+        assert!(history.entries().is_sorted_by_key(|entry| entry.timestamp_ms), "{:?}", history.entries());
+    }
+}

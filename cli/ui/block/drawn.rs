@@ -2,7 +2,7 @@
 //!
 //! Everything that the block must overwrite is in consecutive rows that end above the cursor: this is so at every size. What follows from
 //! the size is how many rows the lines occupy, and how many of those rows the terminal has moved into its history, where nothing can be
-//! overwritten. They are shown again when the terminal becomes taller, so the block remembers them, with what was printed below them. A
+//! overwritten. They are shown again when the terminal becomes taller, so the block keeps them, with what was printed below them. A
 //! terminal does not report where the cursor is. While rows are in the history, the block therefore fills the screen, and the cursor is
 //! in the last row, from which the terminal does not move it.
 //!
@@ -27,7 +27,7 @@ const CLEAR_LINE: &str = "\u{1b}[K";
 const CLEAR_COMPLETE_LINE: &str = "\u{1b}[2K";
 /// Clears everything from the cursor on.
 const CLEAR_BELOW: &str = "\u{1b}[J";
-/// The most remembered lines above the first one. If there are more, all are forgotten: no screen shows them again.
+/// The most lines kept above the first one. If there are more, all are dropped: no screen shows them again.
 const ABOVE_MAX: usize = 1_000;
 
 /// What decides how many rows a line occupies, and how many of them are on the screen.
@@ -93,7 +93,7 @@ pub fn rewraps(variable: impl Fn(&str) -> Option<String>) -> bool {
     variable("TMUX").is_some() || !cuts() && variable("TERM").is_none_or(|term| term != "linux")
 }
 
-/// A line of the terminal that the block remembers.
+/// A line of the terminal that the block keeps.
 #[derive(Debug, Clone)]
 struct Owned {
     text: String,
@@ -196,7 +196,7 @@ impl Block {
         }
     }
 
-    /// Forgets what is drawn. Returns the text that moves the cursor below it.
+    /// Discards what is drawn. Returns the text that moves the cursor below it.
     pub fn leave(&mut self) -> &'static str {
         let left = if self.is_full() { "\r\n" } else { "" };
         *self = Block { called: self.called, ..Block::new() };
@@ -357,8 +357,8 @@ impl Block {
     }
 }
 
-/// The text that clears rows above the cursor and that of the cursor, and moves to the first of them. A terminal that has wrapped a line
-/// again takes what is drawn over it as one line, unless its rows are cleared completely.
+/// The text that clears the row of the cursor and `up` rows above it, and moves to the first of them. The rows are cleared completely:
+/// otherwise a terminal that has wrapped a line again treats what is drawn over it as one line.
 fn cleared(up: usize) -> String {
     let rows = format!("{CLEAR_COMPLETE_LINE}\r\n").repeat(up);
     let below = if up > 0 { CLEAR_BELOW } else { "" };

@@ -1,6 +1,6 @@
 //! The keyboard of the terminal while something is drawn on it. What a person types is not shown: it would move the cursor away from the
-//! row where the next drawing expects it. It stays in the terminal's input for the program that reads next, such as the shell. The modes of
-//! a terminal are those of every descriptor of it, so they are set through standard output, on which the drawing is.
+//! row where the next drawing expects it. It stays in the terminal's input for the program that reads next, such as the shell. A
+//! terminal has one set of modes for all descriptors, so they are set through standard output.
 
 use std::{
     io::IsTerminal,
@@ -18,8 +18,8 @@ const ECHO: LocalModes = LocalModes::ECHO.union(LocalModes::ECHONL);
 /// The modes that were switched off.
 static SILENCED: Mutex<Option<LocalModes>> = Mutex::new(None);
 
-/// Whether this process may draw on the terminal: its process group is in the foreground. It may also if the terminal does not
-/// report its foreground group, such as one that is not the session's own.
+/// Whether this process may draw on the terminal: its process group is in the foreground. Also true if the terminal does
+/// not report its foreground group, because it is the terminal of another session.
 pub fn is_in_foreground() -> bool {
     let out = std::io::stdout();
     !out.is_terminal() || tcgetpgrp(&out).map_or(true, |group| group == getpgrp())

@@ -353,7 +353,7 @@ fn stays_clean(rewraps: bool, shows_all: bool, above: usize, steps: &[(Between, 
     emulator.write(&cleared);
     // A terminal that does not wrap lines again cuts what was printed.
     if rewraps {
-        assert_eq!(printed_in(&emulator), printed, "everything printed is there, once and in order");
+        assert_eq!(printed_in(&emulator), printed, "everything was printed once and in order");
     }
 }
 

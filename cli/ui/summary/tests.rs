@@ -64,16 +64,25 @@ fn the_headline_names_the_failure_that_ended_the_execution_and_not_a_caught_one(
 
 #[test]
 fn the_line_after_a_rejection_does_not_repeat_it() {
-    let rejected = |error: &str, cause: &str| {
+    let asked = || {
         let mut story = Story::new("release-7k3f", &sections(&["Ask"]));
         story.enter(0.0, "", StateType::Task, "Ask");
+        story
+    };
+    let line = |story: &Story| line_after_rejection(&story.view, "FAILED", Story::at(60.0), ("Ask", "ann"));
+    let rejected = |error: &str, cause: &str| {
+        let mut story = asked();
         fails(&mut story, 9.0, "Ask", &plain(error, cause));
-        line_after_rejection(&story.view, "FAILED", Story::at(60.0), ("Ask", "ann"))
+        line(&story)
     };
     let once = "FAILED after 9.0s. To see how to continue:   flow status release-7k3f";
-    for error in ["Approval.Rejected", View::RUNBOOK_NOT_COMPLETED] {
-        assert_eq!(rejected(error, "\"Ask\" was rejected by ann on host: not on Friday"), once);
-    }
+    let cause = "\"Ask\" was rejected by ann on host: not on Friday";
+    assert_eq!(rejected("Approval.Rejected", cause), once);
+    let mut story = asked();
+    let (state_path, next, failure) = ("Ask".to_owned(), "Not completed".to_owned(), plain("Approval.Rejected", cause));
+    story.note(5.0, Note::Caught { state_path, next, failure }).enter(8.0, "", StateType::Fail, "Not completed");
+    fails(&mut story, 9.0, "Not completed", &plain(api::RUNBOOK_NOT_COMPLETED, cause));
+    assert_eq!(line(&story), once);
     for (error, cause) in
         [("Approval.Rejected", "\"Ask\" was rejected by bob on host"), ("Undone", "It was rolled back.")]
     {
@@ -145,17 +154,19 @@ fn the_command_after_a_mistake_runs_the_corrected_file_with_the_same_input() {
 
 #[test]
 fn the_command_that_continues_is_added_to_a_hint_that_names_the_repair_only() {
-    let shown = |hint: &str| {
+    let shown = |details: StepError| {
         let mut story = Story::new("shop-7k3f", &sections(&["Deploy"]));
         story.enter(0.0, "", StateType::Task, "Deploy");
-        let details = Some(StepError::new(ErrorClass::Permission, "no").hint(hint));
-        fails(&mut story, 1.0, "Deploy", &StepFailure { details, ..plain("Flow.Permission", "no") });
+        let failure = StepFailure { details: Some(details), ..plain("Flow.Permission", "no") };
+        fails(&mut story, 1.0, "Deploy", &failure);
         end(&story.view, false, Story::at(2.0)).join("\n")
     };
-    assert!(shown("Allow it in IAM.").ends_with("  Fix the cause, then   flow resume shop-7k3f"));
-    assert!(shown("Delete it and run again.").ends_with("changed input:   flow run --again shop-7k3f"));
+    let error = || StepError::new(ErrorClass::Permission, "no");
+    assert!(shown(error().hint("Allow it in IAM.")).ends_with("  Fix the cause, then   flow resume shop-7k3f"));
+    let deleted = error().hint_of_new_execution("Delete it.");
+    assert!(shown(deleted).ends_with("changed input:   flow run --again shop-7k3f"));
     let with_command = "To allow it:   FLOW_PROGRAMS=/bin/date flow resume shop-7k3f";
-    assert!(shown(with_command).ends_with(with_command), "the other command would fail again");
+    assert!(shown(error().hint(with_command)).ends_with(with_command), "the other command would fail again");
 }
 
 #[test]

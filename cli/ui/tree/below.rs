@@ -155,8 +155,8 @@ fn complete(questions: &[Vec<Unit>], most: usize, id: &str) -> Vec<String> {
     lines
 }
 
-/// At most so many rows of a question: the heading, the first of its commands, then the first of what to know. The number of the other
-/// rows is in their place.
+/// A question in at most `most` rows: the heading, the first commands, then the first lines of its text. One row counts those that are
+/// left out.
 fn shortened(question: &[Unit], most: usize, id: &str) -> Vec<String> {
     let all = rows_of(question);
     if all <= most {

@@ -3,7 +3,7 @@
 use super::row::{Rank, Row};
 use crate::ui::{screen::Tone, text::one_or};
 
-/// At most so many rows. The states of rows that are left out are counted in the last row.
+/// Reduces a tree to at most `limit` rows. The last row counts the states of the rows that are left out.
 pub fn fit(mut rows: Vec<Row>, limit: usize) -> Vec<Row> {
     count_finished(&mut rows, limit);
     merge(&mut rows, limit);
@@ -159,7 +159,7 @@ fn merge(rows: &mut Vec<Row>, limit: usize) {
 mod tests {
     use super::*;
 
-    /// A section with states that run, one that asks and one that failed.
+    /// A section with states that run, one that waits for a person and one that failed.
     fn rows(running: usize) -> Vec<Row> {
         let row = |rank, tone, states, name: &str| Row { rank, tone, states, ..Row::new(1, "●", name.to_owned()) };
         let mut rows = vec![Row { rank: Rank::Section, ..Row::new(0, "●", "All".to_owned()) }];

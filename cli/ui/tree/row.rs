@@ -5,7 +5,7 @@ use crate::ui::{
     text::{duration, width},
 };
 
-/// The column of names is so wide where the screen allows it, so that it stays while states come and go.
+/// The cells of the column of names where the screen is wide enough. A constant, so that the column does not move while states come and go.
 const NAME_CELLS_USUAL: usize = 35;
 /// The cells of a duration, such as `1h03m`.
 const TOOK_CELLS: usize = 7;
@@ -141,8 +141,8 @@ impl Columns {
     }
 }
 
-/// The pieces that fit into so many cells, in their shorter forms if need be: the least important are left out. One stays, which may be
-/// too long.
+/// The most important pieces that fit into `cells` cells, in their shorter forms if they do not fit otherwise. At least one is returned,
+/// also if it is too long.
 fn most_important(pieces: &[(u8, String)], cells: usize) -> String {
     let mut pieces: Vec<&(u8, String)> = pieces.iter().collect();
     let shortened =

@@ -1,6 +1,6 @@
 //! JSONata expressions that Step Functions refuses although they can be parsed.
 
-use super::{Diagnostic, below, graph::inner_machines};
+use super::{Diagnostic, ProblemKind, below, graph::inner_machines};
 use crate::asl::{ChoiceRule, Condition, State, StateKind, StateMachine, Template, Wait};
 
 /// Checks the expressions of a machine and of its nested machines.
@@ -17,19 +17,19 @@ fn check_template(template: &Template, state: &State, at: &str, found: &mut Vec<
     match template {
         Template::Expression { expression, pointer } => {
             let references = expression.references();
-            let mut refuse = |message: String| {
-                found.push(Diagnostic::error("UNSUPPORTED_JSONATA_EXPRESSION", &format!("{at}{pointer}"), message));
+            let mut refuse = |name: &str, why: &str| {
+                let message = format!("Reference to '{name}' {why}.");
+                let problem = Diagnostic::error("UNSUPPORTED_JSONATA_EXPRESSION", &format!("{at}{pointer}"), message);
+                found.push(problem.of_kind(ProblemKind::WrongReference(name.to_owned())));
             };
             for name in &references.unbound {
-                refuse(format!("Reference to '{name}' at the top level is not supported."));
+                refuse(name, "at the top level is not supported");
             }
             if references.error_output && !pointer.starts_with("/Catch[") {
-                refuse("Reference to '$states.errorOutput' is only supported in a Catch.".to_owned());
+                refuse("$states.errorOutput", "is only supported in a Catch");
             }
             if references.result && !has_result(state, pointer) {
-                let message =
-                    "Reference to '$states.result' is only supported in Assign and Output of Task, Parallel and Map.";
-                refuse(message.to_owned());
+                refuse("$states.result", "is only supported in Assign and Output of Task, Parallel and Map");
             }
         }
         Template::Array(items) => items.iter().for_each(|item| check_template(item, state, at, found)),

@@ -4,7 +4,10 @@
 use serde_json::{Map, Value};
 
 use super::{Diagnostic, below, graph::unknown_resource, item, types};
-use crate::step::{Pattern, Resource};
+use crate::{
+    asl::{InnerKind, RawMachine, each_machine},
+    step::{Pattern, Resource},
+};
 
 /// Checks a definition.
 pub(super) fn check(definition: &Value, found: &mut Vec<Diagnostic>) {
@@ -16,38 +19,29 @@ pub(super) fn check(definition: &Value, found: &mut Vec<Diagnostic>) {
     if definition.get("QueryLanguage").is_some_and(|language| !language.is_string()) {
         found.push(wrong("/QueryLanguage", "QueryLanguage must be a string."));
     }
-    let jsonata = definition.get("QueryLanguage").is_some_and(|language| language == "JSONata");
-    machine(definition, "", jsonata, found);
+    each_machine(definition, &mut |machine| {
+        inner(machine, found);
+        for raw in machine.states() {
+            if let Some(fields) = raw.json.as_object() {
+                state(fields, &raw.pointer, raw.is_jsonata(), found);
+            }
+        }
+    });
 }
 
 fn wrong(location: &str, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error("SCHEMA_VALIDATION_FAILED", location, message)
 }
 
-fn machine(machine: &Value, pointer: &str, jsonata: bool, found: &mut Vec<Diagnostic>) {
-    for (name, value) in machine.get("States").and_then(Value::as_object).into_iter().flatten() {
-        let pointer = below(&below(pointer, "States"), name);
-        let Some(fields) = value.as_object() else { continue };
-        state(fields, &pointer, fields.get("QueryLanguage").map_or(jsonata, |own| own == "JSONata"), found);
-        for (index, branch) in fields.get("Branches").and_then(Value::as_array).into_iter().flatten().enumerate() {
-            inner(branch, &item(&below(&pointer, "Branches"), index), jsonata, found);
-        }
-        for field in ["ItemProcessor", "Iterator"] {
-            if let Some(processor) = fields.get(field) {
-                let pointer = below(&pointer, field);
-                config(processor, &pointer, found);
-                inner(processor, &pointer, jsonata, found);
-            }
-        }
+/// Checks the fields of a branch or a processor, which may not have a QueryLanguage.
+fn inner(machine: &RawMachine<'_>, found: &mut Vec<Diagnostic>) {
+    let Some(kind) = machine.kind else { return };
+    if matches!(kind, InnerKind::Processor { .. }) {
+        config(machine.json, &machine.pointer, found);
     }
-}
-
-/// Checks a branch or a processor, which may not have a QueryLanguage.
-fn inner(value: &Value, pointer: &str, jsonata: bool, found: &mut Vec<Diagnostic>) {
-    if value.get("QueryLanguage").is_some() {
-        found.push(wrong(pointer, "Field 'QueryLanguage' is not supported"));
+    if machine.json.get("QueryLanguage").is_some() {
+        found.push(Diagnostic::unknown_field(&machine.pointer, "QueryLanguage"));
     }
-    machine(value, pointer, jsonata, found);
 }
 
 fn config(processor: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
@@ -58,10 +52,10 @@ fn config(processor: &Value, pointer: &str, found: &mut Vec<Diagnostic>) {
     one_of(config, "ExecutionType", &["STANDARD", "EXPRESS"], &at, found);
     let distributed = config.get("Mode").is_some_and(|mode| mode == "DISTRIBUTED");
     if distributed && !config.contains_key("ExecutionType") {
-        found.push(wrong(&at, "These fields are required: [ExecutionType]"));
+        found.push(Diagnostic::missing_fields(&at, vec!["ExecutionType".to_owned()]));
     }
     for field in config.keys().filter(|field| !["Mode", "ExecutionType"].contains(&field.as_str())) {
-        found.push(wrong(&at, format!("Field '{field}' is not supported")));
+        found.push(Diagnostic::unknown_field(&at, field));
     }
 }
 
@@ -155,7 +149,7 @@ fn storage(value: &Value, actions: &[&str], pointer: &str, jsonata: bool, found:
     }
     let arguments = if jsonata { "Arguments" } else { "Parameters" };
     if value.get(arguments).is_none() {
-        found.push(wrong(pointer, format!("These fields are required: [{arguments}]")));
+        found.push(Diagnostic::missing_fields(pointer, vec![arguments.to_owned()]));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Diagnostic, below, item};
+use super::{Diagnostic, ProblemKind, below, item};
 use crate::{
     asl::{Map, State, StateKind, StateMachine, Template},
     step::{Pattern, Resource},
@@ -64,8 +64,8 @@ fn check_ends(machine: &StateMachine, pointer: &str, found: &mut Vec<Diagnostic>
     }
     let reachable = reachable(machine);
     for name in machine.states.keys().filter(|name| !reachable.contains(name.as_str())) {
-        let message = format!("State \"{name}\" is not reachable.");
-        found.push(Diagnostic::error("MISSING_TRANSITION_TARGET", &below(&below(pointer, "States"), name), message));
+        let (message, at) = (format!("State \"{name}\" is not reachable."), below(&below(pointer, "States"), name));
+        found.push(Diagnostic::error("MISSING_TRANSITION_TARGET", &at, message).of_kind(ProblemKind::Unreachable));
     }
 }
 
@@ -126,13 +126,15 @@ pub(super) fn inner_machines<'s>(state: &'s State, pointer: &str) -> Vec<(&'s St
 pub(super) fn unknown_resource(resource: &str, location: &str) -> Diagnostic {
     if resource.starts_with("flow:") {
         let message = format!("No step is named '{resource}'; `flow steps` lists all.");
-        return Diagnostic::error("UNKNOWN_RESOURCE", location, message);
+        let problem = Diagnostic::error("UNKNOWN_RESOURCE", location, message);
+        return problem.of_kind(ProblemKind::UnknownStep(resource.to_owned()));
     }
     let message = format!(
         "The resource provided {resource} is not recognized. The value is not a valid resource ARN, \
          or the resource is not available in this region."
     );
-    Diagnostic::error("SCHEMA_VALIDATION_FAILED", location, message)
+    let problem = Diagnostic::error("SCHEMA_VALIDATION_FAILED", location, message);
+    problem.of_kind(ProblemKind::UnknownIntegration(resource.to_owned()))
 }
 
 /// AWS's name for what an EXPRESS execution may not wait for; one of the names ends with a blank.

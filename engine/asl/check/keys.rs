@@ -30,9 +30,9 @@ impl<'t> Scan<'t> {
     }
 
     fn take(&mut self, byte: u8) -> bool {
-        let there = self.peek() == Some(byte);
-        self.at += usize::from(there);
-        there
+        let is_next = self.peek() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
     }
 
     fn value(&mut self, pointer: &str, depth: usize) -> Option<()> {
@@ -85,7 +85,7 @@ impl<'t> Scan<'t> {
             let here = below(pointer, &name);
             if let Some(first) = seen.insert(name.clone(), start) {
                 let lines = [first, start].map(|at| 1 + self.text[..at].matches('\n').count());
-                let message = format!("The key '{name}' is there twice: in line {} and in line {}", lines[0], lines[1]);
+                let message = format!("The key '{name}' occurs twice: in line {} and in line {}", lines[0], lines[1]);
                 self.found.push(Diagnostic::error("DUPLICATE_KEY", &here, message));
             }
             if !self.take(b':') {
@@ -109,7 +109,7 @@ mod tests {
         let text = "{\n \"a\": [ {\"b\": 1,\n \"\\u0062\": 2} ],\n \"c\": {\"a\": \"}\\\"\"}, \"a\": null }";
         let found: Vec<_> = repeated_keys(text).into_iter().map(|found| (found.location, found.message)).collect();
         let reported = |key: &str, lines: [usize; 2]| {
-            format!("The key '{key}' is there twice: in line {} and in line {}", lines[0], lines[1])
+            format!("The key '{key}' occurs twice: in line {} and in line {}", lines[0], lines[1])
         };
         assert_eq!(found, [("/a[0]/b".to_owned(), reported("b", [2, 3])), ("/a".to_owned(), reported("a", [2, 4]))]);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Diagnostic, below, expressions::templates, graph::inner_machines};
+use super::{Diagnostic, ProblemKind, below, expressions::templates, graph::inner_machines};
 use crate::{
     asl::{StateKind, StateMachine, Template, parse::parse_all},
     query::{JSONATA_FUNCTIONS, References},
@@ -51,7 +51,7 @@ fn check(machine: &StateMachine, pointer: &str, variables: &BTreeSet<String>, fo
     for (name, state) in &machine.states {
         let pointer = below(&states, name);
         templates(state).into_iter().for_each(|template| check_template(template, &pointer, variables, found));
-        // States inside a distributed Map do not see the variables of the outer scopes.
+        // States inside a distributed Map cannot read the variables of the outer scopes.
         let is_isolated = matches!(&state.kind, StateKind::Map(map) if map.distributed);
         for (inner, at) in inner_machines(state, &pointer) {
             match is_isolated {
@@ -76,15 +76,17 @@ fn check_template(template: &Template, state: &str, variables: &BTreeSet<String>
 
 fn unknown(references: &References, location: &str, variables: &BTreeSet<String>) -> Vec<Diagnostic> {
     let is_known = |name: &str| JSONATA_FUNCTIONS.contains(&name) || variables.contains(name);
+    let wrong = |name: &str| ProblemKind::WrongReference(format!("${name}"));
     let diagnostic = |(name, called): (&String, &bool)| match called {
         true => {
             let hint = did_you_mean(nearest(name, JSONATA_FUNCTIONS.iter().copied()).map(|near| format!("${near}")));
-            Diagnostic::error("UNKNOWN_FUNCTION", location, format!("There is no function '${name}'{hint}"))
+            let message = format!("There is no function '${name}'{hint}");
+            Diagnostic::error("UNKNOWN_FUNCTION", location, message).of_kind(wrong(name))
         }
         false => {
             let near = nearest(name, variables.iter().map(String::as_str)).map(|near| format!("${near}"));
             let message = format!("No state assigns the variable '${name}'{}", did_you_mean(near));
-            Diagnostic::warning("UNKNOWN_VARIABLE", location, message)
+            Diagnostic::warning("UNKNOWN_VARIABLE", location, message).of_kind(wrong(name))
         }
     };
     references.names.iter().filter(|(name, _)| !is_known(name)).map(diagnostic).collect()

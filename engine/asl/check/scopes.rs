@@ -3,63 +3,47 @@
 //! have the same name as one assigned in an outer scope".
 //!
 //! Two kinds of assignment are accepted. AWS created a machine whose Parallel assigns in its Catch what its branch assigns too (recorded
-//! in November 2024), so those of Catch do not count. The states inside a distributed Map do not see the outer scopes, so it starts anew.
+//! in November 2024), so those of Catch do not count. The states inside a distributed Map cannot read
+//! variables of the outer scopes, so it begins with none.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use super::{Diagnostic, below, item};
+use crate::asl::{RawMachine, RawState};
 
 /// Checks a definition.
 pub(super) fn check(definition: &Value, found: &mut Vec<Diagnostic>) {
-    let jsonata = definition.get("QueryLanguage").is_some_and(|language| language == "JSONata");
-    machine(definition, "", jsonata, &mut Vec::new(), found);
+    check_machine(&RawMachine::of(definition), &mut Vec::new(), found);
 }
 
 /// Checks a machine within the scopes around it, outermost first.
-fn machine<'v>(
-    definition: &'v Value,
-    pointer: &str,
-    jsonata: bool,
-    scopes: &mut Vec<BTreeSet<&'v str>>,
-    found: &mut Vec<Diagnostic>,
-) {
-    let states = definition.get("States").and_then(Value::as_object).into_iter().flatten();
-    let states: Vec<(&'v Map<String, Value>, String)> =
-        states.filter_map(|(name, state)| Some((state.as_object()?, below(&below(pointer, "States"), name)))).collect();
+fn check_machine<'v>(machine: &RawMachine<'v>, scopes: &mut Vec<BTreeSet<&'v str>>, found: &mut Vec<Diagnostic>) {
+    let states: Vec<RawState<'v>> = machine.states().collect();
     let mut own = BTreeSet::new();
-    for (state, pointer) in &states {
-        let jsonata = state.get("QueryLanguage").map_or(jsonata, |language| language == "JSONata");
-        for (variable, location) in assigned(state, pointer, jsonata) {
-            if scopes.iter().any(|scope| scope.contains(variable)) {
-                let message = format!("The variable '{variable}' is assigned in an outer scope.");
-                found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, message));
-            }
-            own.insert(variable);
+    for (variable, location) in states.iter().flat_map(assigned) {
+        if scopes.iter().any(|scope| scope.contains(variable)) {
+            let message = format!("The variable '{variable}' is assigned in an outer scope.");
+            found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, message));
         }
+        own.insert(variable);
     }
     scopes.push(own);
-    for (state, pointer) in states {
-        for (index, branch) in state.get("Branches").and_then(Value::as_array).into_iter().flatten().enumerate() {
-            machine(branch, &item(&below(&pointer, "Branches"), index), jsonata, scopes, found);
-        }
-        for field in ["ItemProcessor", "Iterator"] {
-            let Some(processor) = state.get(field) else { continue };
-            let pointer = below(&pointer, field);
-            match processor.pointer("/ProcessorConfig/Mode").is_some_and(|mode| mode == "DISTRIBUTED") {
-                true => machine(processor, &pointer, jsonata, &mut Vec::new(), found),
-                false => machine(processor, &pointer, jsonata, scopes, found),
-            }
+    for inner in states.iter().flat_map(|state| state.machines()) {
+        match inner.is_distributed() {
+            true => check_machine(&inner, &mut Vec::new(), found),
+            false => check_machine(&inner, scopes, found),
         }
     }
     scopes.pop();
 }
 
 /// The variables that a state and the rules of a Choice assign, with their locations.
-fn assigned<'s>(state: &'s Map<String, Value>, pointer: &str, jsonata: bool) -> Vec<(&'s str, String)> {
-    let own = state.get("Assign").map(|assign| (assign, below(pointer, "Assign")));
-    let rules = state.get("Choices").and_then(Value::as_array).into_iter().flatten().enumerate();
+fn assigned<'s>(state: &RawState<'s>) -> Vec<(&'s str, String)> {
+    let (fields, pointer) = (state.json, &state.pointer);
+    let own = fields.get("Assign").map(|assign| (assign, below(pointer, "Assign")));
+    let rules = fields.get("Choices").and_then(Value::as_array).into_iter().flatten().enumerate();
     let of_rules = rules.filter_map(|(index, rule)| {
         let at = below(&item(&below(pointer, "Choices"), index), "Assign");
         Some((rule.get("Assign")?, at))
@@ -68,7 +52,7 @@ fn assigned<'s>(state: &'s Map<String, Value>, pointer: &str, jsonata: bool) -> 
     for (assign, at) in own.into_iter().chain(of_rules) {
         for name in assign.as_object().into_iter().flat_map(Map::keys) {
             let variable = match name.strip_suffix(".$") {
-                Some(stripped) if !jsonata => stripped,
+                Some(stripped) if !state.is_jsonata() => stripped,
                 _ => name.as_str(),
             };
             variables.push((variable, below(&at, name)));

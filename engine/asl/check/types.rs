@@ -4,8 +4,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Diagnostic, below, item};
-use crate::query::{Intrinsic, Path, Query};
+use super::{Diagnostic, ProblemKind, below, item};
+use crate::{
+    asl::raw::is_distributed_map,
+    query::{Intrinsic, Path, Query},
+};
 
 /// The fields of a Map in DISTRIBUTED mode. The tolerated failures are not among them: AWS accepts those in INLINE mode (recorded).
 const DISTRIBUTED_FIELDS: &[&str] = &["Label", "ItemReader", "ItemBatcher", "ResultWriter"];
@@ -28,20 +31,17 @@ pub(super) fn check(fields: &Map<String, Value>, pointer: &str, jsonata: bool, f
     } else {
         types_in_json_path(fields, pointer, found)
     }
-    if fields.get("Type").is_some_and(|kind| kind == "Map") && !is_distributed(fields) {
+    if fields.get("Type").is_some_and(|kind| kind == "Map") && !is_distributed_map(fields) {
         for name in DISTRIBUTED_FIELDS.iter().filter(|name| fields.contains_key(**name)) {
-            wrong(pointer, format!("Field '{name}' is not supported in INLINE mode"), found);
+            let message = format!("Field '{name}' is not supported in INLINE mode");
+            let problem = Diagnostic::error("SCHEMA_VALIDATION_FAILED", pointer, message);
+            found.push(problem.of_kind(ProblemKind::FieldOfDistributedMap((*name).to_owned())));
         }
     }
 }
 
 fn wrong(location: &str, message: impl Into<String>, found: &mut Vec<Diagnostic>) {
     found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", location, message));
-}
-
-fn is_distributed(fields: &Map<String, Value>) -> bool {
-    let processor = fields.get("ItemProcessor").or_else(|| fields.get("Iterator"));
-    processor.and_then(|processor| processor.pointer("/ProcessorConfig/Mode")).is_some_and(|mode| mode == "DISTRIBUTED")
 }
 
 /// The fields within ItemBatcher, ItemReader and ResultWriter, with their pointers.
@@ -73,7 +73,7 @@ fn types_in_jsonata(fields: &Map<String, Value>, pointer: &str, found: &mut Vec<
         expect(value, &at, value.is_object(), "Object");
     }
     if let Some(items) = fields.get("Items") {
-        let is_object = items.is_object() && is_distributed(fields);
+        let is_object = items.is_object() && is_distributed_map(fields);
         expect(items, &below(pointer, "Items"), items.is_array() || is_object, "Array");
     }
     for name in ["Error", "Cause"] {
@@ -137,7 +137,8 @@ pub(super) fn calls(template: &Value, pointer: &str, found: &mut Vec<Diagnostic>
                     let message = format!(
                         "The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call"
                     );
-                    wrong(pointer, message, found);
+                    let problem = Diagnostic::error("SCHEMA_VALIDATION_FAILED", pointer, message);
+                    found.push(problem.of_kind(ProblemKind::InvalidQuery(name.clone())));
                 }
                 calls(value, &below(pointer, name), found);
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{
-    super::{Diagnostic, QueryLanguage, Selection, Template, check::below},
+    super::{Diagnostic, ProblemKind, QueryLanguage, Selection, Template, check::below},
     templates::template,
 };
 use crate::query::{Path, Query};
@@ -13,7 +13,6 @@ use crate::query::{Path, Query};
 /// The most fields for which a linear search is used; a state has about this many.
 const FIELDS_OF_A_STATE: usize = 32;
 const SCHEMA: &str = "SCHEMA_VALIDATION_FAILED";
-const REQUIRED: &str = "These fields are required: [";
 const EMPTY: &str = "Value cannot be empty";
 
 /// The only query language that allows a field, in any type of state. Source: Developer Guide, "Transforming data".
@@ -87,8 +86,13 @@ impl<'v, 'f> Fields<'v, 'f> {
 
     /// Reports that the object is invalid.
     pub fn wrong_here(&mut self, message: impl Into<String>) {
-        let location = if self.pointer.is_empty() { "/" } else { self.pointer };
+        let location = self.location();
         self.found.push(Diagnostic::error(SCHEMA, location, message));
+    }
+
+    /// The location of the object in a problem.
+    fn location(&self) -> &'v str {
+        if self.pointer.is_empty() { "/" } else { self.pointer }
     }
 
     /// Marks fields as allowed that are not read.
@@ -105,15 +109,19 @@ impl<'v, 'f> Fields<'v, 'f> {
     pub fn refuse_others(&mut self) {
         let others: Vec<_> = self.object.keys().filter(|name| !self.known.contains(&name.as_str())).cloned().collect();
         for name in others {
-            let message = match language_of(&name).filter(|language| *language != self.language) {
-                Some(other) => format!(
-                    "The QueryLanguage is set to '{}', but field '{name}' is only supported for the '{}' QueryLanguage",
-                    self.language.name(),
-                    other.name()
-                ),
-                None => format!("Field '{name}' is not supported"),
+            let problem = match language_of(&name).filter(|language| *language != self.language) {
+                Some(other) => {
+                    let message = format!(
+                        "The QueryLanguage is set to '{}', but field '{name}' is only supported for the '{}' QueryLanguage",
+                        self.language.name(),
+                        other.name()
+                    );
+                    let problem = Diagnostic::error(SCHEMA, self.location(), message);
+                    problem.of_kind(ProblemKind::FieldOfLanguage(name, other))
+                }
+                None => Diagnostic::unknown_field(self.location(), &name),
             };
-            self.wrong_here(message);
+            self.found.push(problem);
         }
     }
 
@@ -138,15 +146,17 @@ impl<'v, 'f> Fields<'v, 'f> {
 
     /// Reports a missing field at the object, as AWS does.
     pub fn missing(&mut self, name: &str) {
-        let location = if self.pointer.is_empty() { "/" } else { self.pointer };
+        let location = self.location();
         // All missing fields of an object are reported in one diagnostic.
-        if let Some(last) = self.found.last_mut().filter(|last| last.location == location)
-            && let Some(names) = last.message.strip_prefix(REQUIRED).and_then(|names| names.strip_suffix(']'))
+        let mut names = Vec::new();
+        if let Some(Diagnostic { kind: Some(ProblemKind::MissingFields(others)), location: at, .. }) = self.found.last()
+            && at == location
         {
-            last.message = format!("{REQUIRED}{names}, {name}]");
-            return;
+            names.clone_from(others);
+            self.found.pop();
         }
-        self.found.push(Diagnostic::error(SCHEMA, location, format!("{REQUIRED}{name}]")));
+        names.push(name.to_owned());
+        self.found.push(Diagnostic::missing_fields(location, names));
     }
 
     /// A required object that is not empty.

@@ -8,8 +8,11 @@ use super::{
     fields::Fields,
     machine, reader,
 };
+use crate::step::PAYLOAD_BYTES_MAX;
 
 const COUNT_MAX: u64 = 1_000_000_000;
+/// The largest batch of a Map, in bytes: it is the input of a child execution.
+const BATCH_BYTES_MAX: u64 = PAYLOAD_BYTES_MAX as u64;
 
 /// Parses the fields of a Map.
 pub(super) fn map(fields: &mut Fields<'_, '_>, pointer: &str, scope: Scope) -> Option<Map> {
@@ -70,7 +73,11 @@ fn item_batcher(fields: &mut Fields<'_, '_>) -> Option<ItemBatcher> {
     let mut inner = Fields::within(value, &at, fields.base, language, fields.found)?;
     let batcher = ItemBatcher {
         max_items: inner.number_or_path("MaxItemsPerBatch", "MaxItemsPerBatchPath", 1..=COUNT_MAX),
-        max_input_bytes: inner.number_or_path("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", 1..=262_144),
+        max_input_bytes: inner.number_or_path(
+            "MaxInputBytesPerBatch",
+            "MaxInputBytesPerBatchPath",
+            1..=BATCH_BYTES_MAX,
+        ),
         batch_input: inner.template("BatchInput"),
     };
     if batcher.max_items.is_none() && batcher.max_input_bytes.is_none() {

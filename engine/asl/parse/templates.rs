@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::super::{
-    Diagnostic, QueryLanguage, Template,
+    Diagnostic, ProblemKind, QueryLanguage, Template,
     check::{below, item},
 };
 use crate::query::{Expression, PayloadTemplate};
@@ -35,7 +35,11 @@ fn payload(value: &Value, pointer: &str, found: &mut Vec<Diagnostic>) -> Templat
             for problem in problems {
                 let within = problem.pointer.rfind('/').map_or("", |at| &problem.pointer[..at]);
                 let location = format!("{pointer}{within}");
-                found.push(Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, problem.message));
+                let kind = problem.field.map(ProblemKind::InvalidQuery);
+                found.push(Diagnostic {
+                    kind,
+                    ..Diagnostic::error("SCHEMA_VALIDATION_FAILED", &location, problem.message)
+                });
             }
             Template::Literal(value.clone())
         }

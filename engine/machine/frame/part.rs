@@ -113,7 +113,7 @@ pub(in crate::machine) fn fits(value: &Value, left: &mut usize) -> bool {
 fn length(number: &Number) -> usize {
     let digits = |n: u64| n.checked_ilog10().map_or(1, |exponent| exponent as usize + 1);
     match (number.as_u64(), number.as_i64()) {
-        (Some(whole), _) => digits(whole),
+        (Some(integer), _) => digits(integer),
         (None, Some(below_zero)) => 1 + digits(below_zero.unsigned_abs()),
         (None, None) => number.to_string().len(),
     }

@@ -15,7 +15,7 @@ fn side_by_side() -> Value {
 
 fn cancelling() -> Trial {
     let mut trial = Trial::start(side_by_side(), json!({}));
-    trial.give(Input::CancelWhenIdle { error: "Cancelled".to_owned(), cause: "by a person".to_owned() });
+    trial.give(Input::CancelAfterCalls { error: "Cancelled".to_owned(), cause: "by a person".to_owned() });
     trial.commands.clear();
     trial
 }
@@ -53,7 +53,7 @@ fn a_call_that_never_answers_ends_at_its_deadline() {
 fn with_nothing_in_flight_it_ends_at_once_and_so_it_does_after_a_crash() {
     let definition = json!({ "StartAt": "W", "States": { "W": { "Type": "Wait", "Seconds": 60, "End": true } } });
     let mut trial = Trial::start(definition, json!({}));
-    trial.give(Input::CancelWhenIdle { error: "Cancelled".to_owned(), cause: String::new() });
+    trial.give(Input::CancelAfterCalls { error: "Cancelled".to_owned(), cause: String::new() });
     assert_eq!(trial.status(), ExecutionStatus::Aborted);
     let mut trial = cancelling();
     trial.give(Input::Recover);

@@ -44,7 +44,7 @@ fn a_redrive_does_not_repeat_what_had_ended_well() {
     trial.now_ms += 5_000;
     trial.give(Input::Resume { environment: None, recover: false });
     assert_eq!(trial.status(), ExecutionStatus::Running);
-    assert_eq!(trial.execution.header.idle_ms, 5_000, "it was not active");
+    assert_eq!(trial.execution.header.stopped_total_ms, 5_000, "it was not active");
     assert_eq!(trial.polls().into_iter().map(|call| call.3).collect::<Vec<_>>(), ["P[1]/B"]);
     trial.done("P[1]/B", json!("b"));
     trial.done("C", json!("end"));

@@ -1,6 +1,6 @@
 //! An answer that is given before its Task waits is neither lost, nor applied to another state, nor applied twice.
 
-use crate::machine::early_signal::EARLY_SIGNALS_MAX;
+use crate::machine::task::early_signal::EARLY_SIGNALS_MAX;
 use serde_json::json;
 
 use super::*;
@@ -10,7 +10,7 @@ const TOKEN_TASK: &str = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
 const ACTIVITY: &str = "arn:aws:states:us-east-1:111111111111:activity:work";
 
 fn by() -> Option<Signaller> {
-    Some(Signaller { user: "ann".to_owned(), host: "desk".to_owned(), comment: Some("looked at it".to_owned()) })
+    Some(Signaller { user: "ann".to_owned(), host: "desk".to_owned(), comment: Some("checked it".to_owned()) })
 }
 
 fn output(value: Value) -> SignalAnswer {
@@ -24,7 +24,7 @@ fn keep(trial: &mut Trial, state: &str, answer: SignalAnswer) {
 
 fn refused(trial: &mut Trial, state: &str, answer: &SignalAnswer) -> String {
     let before = trial.execution.header.last_sequence;
-    let message = trial.execution.check_early_signal(state, answer).unwrap_err();
+    let message = trial.execution.check_early_signal(state, answer).unwrap_err().to_string();
     trial.give(Input::SignalEarly { state: state.to_owned(), answer: answer.clone(), by: None });
     assert_eq!(trial.execution.header.last_sequence, before, "a refused answer changes nothing");
     message

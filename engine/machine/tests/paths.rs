@@ -39,7 +39,7 @@ fn null_paths_empty_the_input_discard_the_result_and_empty_the_output() {
 }
 
 #[test]
-fn a_literal_result_keeps_names_that_look_like_queries() {
+fn a_literal_result_keeps_names_that_resemble_queries() {
     let trial = start(json!({ "A": { "Type": "Pass", "Result": { "x.$": "$.a" }, "End": true } }), json!({}));
     assert_eq!(trial.output(), json!({ "x.$": "$.a" }));
 }
@@ -262,8 +262,8 @@ fn the_results_of_a_distributed_map_have_the_form_that_its_writer_wants() {
     };
     assert_eq!(output("FLATTEN"), json!([1, 2, 3, "x"]));
     assert_eq!(output("COMPACT"), json!([[1, 2], [3], "x"]));
-    let whole = output("NONE");
-    assert_eq!((&whole[1]["Output"], &whole[1]["Status"]), (&json!("[3]"), &json!("SUCCEEDED")));
+    let all = output("NONE");
+    assert_eq!((&all[1]["Output"], &all[1]["Status"]), (&json!("[3]"), &json!("SUCCEEDED")));
 }
 
 #[test]

@@ -102,9 +102,9 @@ proptest! {
         sections in prop::collection::vec(0_u8..4, 1..5),
         failures in prop::collection::vec((0_usize..8, any::<prop::sample::Index>()), 1..4),
     ) {
-        let mut whole = Trial::start(chain(&sections), json!({}));
-        answer(&mut whole, usize::MAX);
-        prop_assert_eq!(whole.status(), ExecutionStatus::Succeeded);
+        let mut uninterrupted = Trial::start(chain(&sections), json!({}));
+        answer(&mut uninterrupted, usize::MAX);
+        prop_assert_eq!(uninterrupted.status(), ExecutionStatus::Succeeded);
         let mut trial = Trial::start(chain(&sections), json!({}));
         for (calls, at) in failures {
             answer(&mut trial, calls);
@@ -119,7 +119,7 @@ proptest! {
         }
         answer(&mut trial, usize::MAX);
         prop_assert_eq!(trial.status(), ExecutionStatus::Succeeded);
-        prop_assert_eq!(trial.output(), whole.output());
+        prop_assert_eq!(trial.output(), uninterrupted.output());
         assert_dense(&trial);
         let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (path, token) in tokens(&trial) {
@@ -129,14 +129,14 @@ proptest! {
 
     #[test]
     fn another_execution_that_starts_from_a_state_ends_alike(sections in prop::collection::vec(0_u8..4, 1..5), at in any::<prop::sample::Index>()) {
-        let mut whole = Trial::start(chain(&sections), json!({}));
-        answer(&mut whole, usize::MAX);
-        let states = entered_states(&whole);
+        let mut uninterrupted = Trial::start(chain(&sections), json!({}));
+        answer(&mut uninterrupted, usize::MAX);
+        let states = entered_states(&uninterrupted);
         let state: &String = at.get(&states);
-        let path = path_to(&whole, state);
+        let path = path_to(&uninterrupted, state);
         let mut trial = Trial::start_from(chain(&sections), json!({}), path);
         answer(&mut trial, usize::MAX);
-        prop_assert_eq!(trial.output(), whole.output());
+        prop_assert_eq!(trial.output(), uninterrupted.output());
         assert_dense(&trial);
     }
 }
@@ -168,7 +168,7 @@ fn what_cannot_be_entered_by_itself_is_refused_and_changes_nothing() {
         "P": { "Type": "Parallel", "Branches": branches, "Next": "Each" }, "Each": map } });
     let mut trial = Trial::start(definition, json!({}));
     let machine = trial.execution.machine.clone();
-    let refused = |frame: &str, name: &str| reentry_path(&machine, frame, name).unwrap_err();
+    let refused = |frame: &str, name: &str| reentry_path(&machine, frame, name).unwrap_err().to_string();
     assert!(refused("P[1]", "B").contains("one of the 2 branches of the Parallel 'P'"));
     assert!(refused("Each[0]", "M").contains("an iteration of the Map 'Each'"));
     assert!(refused("", "Nowhere").contains("no state named 'Nowhere'"));

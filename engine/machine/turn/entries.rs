@@ -18,19 +18,19 @@ impl Turn<'_> {
             return self.child_event(frame, details);
         }
         let Some(frame) = frame else { return self.event_after(self.execution.header.last_event_id, details) };
-        if self.leaves_out(&details) {
+        if self.omits(&details) {
             return;
         }
         let id = self.execution.header.last_event_id + 1;
-        self.header().last_event_id = id;
-        let row = self.row(frame);
+        self.header_mut().last_event_id = id;
+        let row = self.row_mut(frame);
         let previous_event_id = std::mem::replace(&mut row.last_event_id, id);
         let path = row.path.clone();
         self.push(EntryContent::Event(HistoryEvent { id, previous_event_id, frame: path, details }));
     }
 
     /// Whether the history has no room for an event: the last id is reserved for the event of the execution's end.
-    fn leaves_out(&mut self, details: &HistoryEventDetails) -> bool {
+    fn omits(&mut self, details: &HistoryEventDetails) -> bool {
         let ends = matches!(details, HistoryEventDetails::ExecutionSucceeded { .. });
         self.history_is_full |= !ends && self.execution.header.last_event_id + 1 >= limits::HISTORY_EVENTS_MAX;
         self.history_is_full
@@ -45,7 +45,7 @@ impl Turn<'_> {
     /// stopped or timed out.
     pub fn event_after(&mut self, previous_event_id: u64, details: HistoryEventDetails) {
         let id = self.execution.header.last_event_id + 1;
-        self.header().last_event_id = id;
+        self.header_mut().last_event_id = id;
         self.push(EntryContent::Event(HistoryEvent { id, previous_event_id, frame: Arc::default(), details }));
     }
 
@@ -57,15 +57,15 @@ impl Turn<'_> {
 
     /// Writes such an event so that it follows the event `previous_event_id` of another frame.
     pub fn event_beside_line(&mut self, id: FrameId, previous_event_id: u64, details: HistoryEventDetails) {
-        let line = std::mem::replace(&mut self.row(id).last_event_id, previous_event_id);
+        let line = std::mem::replace(&mut self.row_mut(id).last_event_id, previous_event_id);
         self.event(Some(id), details);
-        self.row(id).last_event_id = line;
+        self.row_mut(id).last_event_id = line;
     }
 
     /// Makes a frame's next event follow the last event of another frame.
     pub fn continue_from(&mut self, id: FrameId, other: FrameId) {
         let line = self.frame(other).row.last_event_id;
-        self.row(id).last_event_id = line;
+        self.row_mut(id).last_event_id = line;
     }
 
     /// The event that an event of this turn follows. The first StateEntered follows none, whichever turn wrote it.
@@ -73,7 +73,7 @@ impl Turn<'_> {
         if event_id == FIRST_ENTERED_EVENT_ID {
             return Some(0);
         }
-        self.entries.iter().rev().find_map(|entry| match &entry.content {
+        self.output.entries().iter().rev().find_map(|entry| match &entry.content {
             EntryContent::Event(event) if event.id == event_id => Some(event.previous_event_id),
             _ => None,
         })
@@ -85,11 +85,11 @@ impl Turn<'_> {
 
     fn push(&mut self, content: EntryContent) {
         let now_ms = self.now_ms();
-        let header = self.header();
+        let header = self.header_mut();
         header.last_sequence += 1;
         // Timestamps in a history never decrease, even if the clock does so between two processes.
         header.last_timestamp_ms = header.last_timestamp_ms.max(now_ms);
         let entry = JournalEntry { sequence: header.last_sequence, timestamp_ms: header.last_timestamp_ms, content };
-        self.entries.push(entry);
+        self.output.add_entry(entry);
     }
 }

@@ -14,15 +14,15 @@ impl Turn<'_> {
     }
 
     /// The row of a frame, marked as changed.
-    pub fn row(&mut self, id: FrameId) -> &mut FrameRow {
-        &mut self.changed(id).row
+    pub fn row_mut(&mut self, id: FrameId) -> &mut FrameRow {
+        &mut self.frame_mut(id).row
     }
 
     /// A frame, marked as changed.
-    pub fn changed(&mut self, id: FrameId) -> &mut Frame {
+    pub fn frame_mut(&mut self, id: FrameId) -> &mut Frame {
         let frame = &mut self.execution.frames[id];
         if !std::mem::replace(&mut frame.changed, true) {
-            self.dirty.push(id);
+            self.output.frame_changed(id);
         }
         frame
     }
@@ -44,7 +44,7 @@ impl Turn<'_> {
         item: Option<Arc<serde_json::Value>>,
     ) -> FrameId {
         let id = self.execution.header.next_frame_id;
-        self.header().next_frame_id += 1;
+        self.header_mut().next_frame_id += 1;
         let last_event_id = parent.map_or(0, |parent| self.frame(parent).row.last_event_id);
         let (input, variables) = self.execution.frames.no_data();
         let row = FrameRow {
@@ -69,16 +69,16 @@ impl Turn<'_> {
             last_event_id,
         };
         self.execution.insert(Frame::from_row(row));
-        self.changed(id);
+        self.frame_mut(id);
         id
     }
 
     /// Removes a frame and drops its call in flight.
     pub fn delete(&mut self, id: FrameId) {
         self.abandon(id);
-        self.leave_runs(id);
+        self.abort_and_record_runs(id);
         if let Some(parts) = self.execution.remove(id) {
-            self.deleted.push((id, parts));
+            self.output.frame_deleted(id, parts);
         }
     }
 
@@ -86,7 +86,7 @@ impl Turn<'_> {
     pub fn abandon(&mut self, id: FrameId) {
         if self.frame(id).in_flight() {
             let visit = self.frame(id).row.visit;
-            self.commands.push(Command::Abandon { frame: id, visit });
+            self.command(Command::Abandon { frame: id, visit });
         }
     }
 

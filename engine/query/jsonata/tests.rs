@@ -33,7 +33,7 @@ fn time_and_randomness_come_from_the_moment_alone() {
 }
 
 #[test]
-fn what_step_functions_adds_is_there() {
+fn what_step_functions_adds_is_defined() {
     assert_eq!(value("$partition([1,2,3,4,5], 2)", json!({})).unwrap(), Some(json!([[1, 2], [3, 4], [5]])));
     assert_eq!(value("$range(0, 10, 5)", json!({})).unwrap(), Some(json!([0, 5, 10])));
     assert_eq!(value("$parse('{\"a\":1}').a", json!({})).unwrap(), Some(json!(1)));

@@ -17,7 +17,7 @@ impl Asleep {
 
 impl Dispatcher {
     /// Reports an execution that is asleep after a turn, if anyone watches.
-    pub(super) fn show_asleep(&self, id: &Arc<str>) {
+    pub(super) fn broadcast_asleep(&self, id: &Arc<str>) {
         if self.events.receiver_count() == 0 {
             return;
         }

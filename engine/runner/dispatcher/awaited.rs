@@ -5,14 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 use super::Dispatcher;
 use crate::machine::{FrameState, Input, Transition};
 
-/// Which executions wait for which, as far as this process has seen. A new process learns this by polling every such Task once
+/// Which executions wait for which, recorded since this process began. A new process finds it by polling every such Task once
 /// ([`Input::Recover`]).
 #[derive(Debug, Default)]
 pub(super) struct Awaited(HashMap<String, Vec<Arc<str>>>);
 
 impl Awaited {
     /// Records the executions that the Tasks of an execution wait for after a turn.
-    pub fn note(&mut self, id: &Arc<str>, transition: &Transition) {
+    pub fn record(&mut self, id: &Arc<str>, transition: &Transition) {
         for write in &transition.frames_put {
             let FrameState::Task { waiting: Some(waiting), .. } = &write.row.frame_state else { continue };
             let Some(awaited) = &waiting.execution else { continue };

@@ -42,7 +42,7 @@ impl DeclinedCalls {
 
 impl Declined {
     /// Whether calls are declined of an execution that is still driven.
-    pub fn is_any(&self) -> bool {
+    pub fn has_any(&self) -> bool {
         !self.0.is_empty()
     }
 
@@ -53,7 +53,7 @@ impl Declined {
 
     /// Removes the declined call of a frame, because the frame makes another call. Returns whether the execution was about to be released:
     /// it stays, and its declined calls are due.
-    pub fn forget(&mut self, id: &str, frame: FrameId) -> bool {
+    pub fn remove(&mut self, id: &str, frame: FrameId) -> bool {
         let Some(calls) = self.0.get_mut(id) else { return false };
         if calls.releases {
             self.0.remove(id);
@@ -83,8 +83,8 @@ impl Dispatcher {
         self.release_declined(&key);
     }
 
-    /// Stops driving an execution once all its calls in flight are declined ones. It is recorded that they were not made and are due, so
-    /// that the next process that drives it makes them as first calls. Calls that were made end first.
+    /// Stops driving an execution once all its calls in flight are declined ones. The journal records each as not
+    /// made and due: the next process that drives the execution makes it as a first call. Calls that were made end first.
     pub(super) fn release_declined(&mut self, id: &Arc<str>) {
         let Some(declined) = self.declined.0.get_mut(id) else { return };
         let Some(driven) = self.driven.get(id) else {
@@ -117,6 +117,6 @@ impl Dispatcher {
         let reason = self.declined.0.remove(id).map(|declined| declined.reason).unwrap_or_default();
         self.wake_at(id, NEVER_MS);
         self.driven.remove(id);
-        self.show(RunnerEvent::Released { execution: id.to_string(), reason });
+        self.broadcast(RunnerEvent::Released { execution: id.to_string(), reason });
     }
 }

@@ -49,14 +49,14 @@ impl Draining {
 impl Dispatcher {
     /// Begins to drain if no execution has a call in flight, so that none is given up. A call that an execution has abandoned may still
     /// be in flight, and a runner that makes no calls leaves those of its executions to the next one.
-    pub(super) fn drain_if_quiet(&mut self, reply: oneshot::Sender<bool>) {
+    pub(super) fn drain_without_calls(&mut self, reply: oneshot::Sender<bool>) {
         let calls = |driven: &Driven| driven.execution.as_deref().is_some_and(Execution::in_flight);
-        let is_quiet = self.failed.is_some()
+        let is_without_calls = self.failed.is_some()
             || (self.turns_in_lanes == 0 && (self.calls_in_flight == 0 || !self.driven.values().any(calls)));
-        if is_quiet {
+        if is_without_calls {
             self.draining.limit_calls(LIMIT_MAX);
         }
-        let _ = reply.send(is_quiet);
+        let _ = reply.send(is_without_calls);
     }
 
     /// Whether a stop was requested and everything that it waits for is done.

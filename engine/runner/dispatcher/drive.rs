@@ -35,7 +35,7 @@ impl Dispatcher {
     pub fn resume(&mut self, id: &str, resume: Resume, reply: Reply<()>) {
         let Resume { environment, from, only_unfinished } = resume;
         if only_unfinished {
-            match self.end_of(id) {
+            match self.end_status(id) {
                 Ok(None) => {}
                 Ok(Some(status)) => {
                     return drop(reply.send(Err(RunnerError::HasEnded { id: id.to_owned(), status })));
@@ -63,7 +63,7 @@ impl Dispatcher {
     }
 
     /// How an execution ended, durably or in a turn that is being committed; `None` if it has not ended.
-    fn end_of(&self, id: &str) -> Result<Option<ExecutionStatus>, RunnerError> {
+    fn end_status(&self, id: &str) -> Result<Option<ExecutionStatus>, RunnerError> {
         let in_memory = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
         let status = match in_memory {
             Some(execution) => Some(execution.header.status),
@@ -89,7 +89,7 @@ impl Dispatcher {
             ExecutionStatus::Running => format!("{id} has not ended"),
             _ => match check_reentry(&machine, path) {
                 Ok(()) => return Ok(()),
-                Err(message) => message,
+                Err(error) => error.to_string(),
             },
         };
         Err(RunnerError::ReentryRefused { message })
@@ -120,7 +120,7 @@ impl Dispatcher {
             return Err(RunnerError::Succeeded { id: id.to_owned() });
         }
         if let Some(subject) = &header.subject {
-            self.free(subject, id)?;
+            self.check_subject(subject, id)?;
         }
         Ok(header.subject)
     }
@@ -171,7 +171,7 @@ impl Dispatcher {
         if !self.driven.contains_key(id) {
             self.driven.insert(id.into(), Driven::default());
             // A call by a previous process is not in flight here: its answer will not come.
-            if let Input::CancelWhenIdle { error, cause } = input {
+            if let Input::CancelAfterCalls { error, cause } = input {
                 input = Input::Cancel { error, cause };
             }
             if !matches!(input, Input::Cancel { .. }) {
@@ -226,7 +226,9 @@ impl Dispatcher {
     pub fn signal_early(
         &mut self,
         id: &str,
-        (state, answer, by): (String, SignalAnswer, Option<Signaller>),
+        state: String,
+        answer: SignalAnswer,
+        by: Option<Signaller>,
         kept: oneshot::Sender<bool>,
         reply: Reply<()>,
     ) {
@@ -246,7 +248,7 @@ impl Dispatcher {
             Some(execution) => execution.check_early_signal(state, answer),
             None => self.restored(id)?.check_early_signal(state, answer),
         };
-        checked.map_err(|message| RunnerError::SignalRefused { message })
+        checked.map_err(|refusal| RunnerError::SignalRefused { message: refusal.to_string() })
     }
 
     /// Loads a driven execution into memory, unless it is loaded or its turn runs in a lane.

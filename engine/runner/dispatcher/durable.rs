@@ -23,7 +23,7 @@ impl Dispatcher {
         }
         self.carry_out(committed);
         self.release_declined(&id);
-        self.show_asleep(&id);
+        self.broadcast_asleep(&id);
         self.unload(&id);
     }
 
@@ -33,7 +33,7 @@ impl Dispatcher {
         // A watcher that subscribes later reads the entries from the store.
         if self.events.receiver_count() > 0 {
             for entry in entries.iter() {
-                self.show(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
+                self.broadcast(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
             }
         }
         let mut withheld = Vec::new();
@@ -41,7 +41,7 @@ impl Dispatcher {
             match command {
                 Command::CallStep(call) if self.accepts_work() => {
                     self.calls_in_flight += 1;
-                    if self.declined.forget(&id, call.frame) {
+                    if self.declined.remove(&id, call.frame) {
                         self.wake_at(&id, self.clock.now_ms());
                     }
                     self.calls.call(&id, environment.clone(), *call);
@@ -65,7 +65,7 @@ impl Dispatcher {
                 Command::Settled => {
                     if let Some(header) = &header {
                         let _ = self.settled.send(header.clone());
-                        self.show(RunnerEvent::Settled { header: header.clone() });
+                        self.broadcast(RunnerEvent::Settled { header: header.clone() });
                     }
                     self.wake_awaiting(&id);
                 }
@@ -78,7 +78,7 @@ impl Dispatcher {
     fn offer(&mut self, id: &str, OfferedTask { activity, token, input }: OfferedTask) {
         match self.offers.has_activity(&activity) {
             true => self.offers.put(&activity, Offer { token, input }),
-            false => self.advance(id, not_offered(&activity, token), None, None),
+            false => self.advance(id, not_offered(token), None, None),
         }
     }
 

@@ -1,5 +1,4 @@
-//! Turns that run in a lane: those of executions whose evaluations may take long, and those of executions whose last turn reached its
-//! cost limit.
+//! Turns that run in a lane. An execution runs in one if its evaluations may take long, or if its last turn reached the cost limit.
 
 use std::{
     collections::VecDeque,
@@ -28,7 +27,8 @@ const START_COST_MAX: u64 = 1;
 pub(super) struct InLane {
     /// Set if the turn must end after the current state.
     is_interrupted: Arc<AtomicBool>,
-    /// Inputs that arrived during the turn, in order; one that ends the execution precedes those that do not resume it.
+    /// Inputs that arrived during the turn, in order. An input that ends the execution is moved to the front, but not past one that
+    /// resumes it.
     inputs: VecDeque<(Input, Option<TurnReply>)>,
     /// Messages that need the execution in memory.
     messages: Vec<Message>,
@@ -126,7 +126,7 @@ impl Dispatcher {
         let Some(driven) = self.driven.get_mut(&id) else { return };
         driven.execution = Some(execution);
         let in_lane = driven.in_lane.take().map(|in_lane| *in_lane).unwrap_or_default();
-        self.fold(&id, transition, None, reply);
+        self.commit_transition(&id, transition, None, reply);
         self.apply_queued(&id, in_lane);
     }
 

@@ -61,10 +61,10 @@ impl InlineCommit {
 
 impl Dispatcher {
     /// Makes the stored commit durable: inline if nothing else is in progress, else by the committer.
-    pub(super) fn commit_inline(&mut self, quiet: bool) {
+    pub(super) fn commit_inline(&mut self, inbox_is_empty: bool) {
         while let Some(commit) = self.inline_commit.take() {
-            let quiet = quiet && self.calls_in_flight + self.turns_in_lanes == 0 && self.failed.is_none();
-            if !quiet || !self.inline_commit.gate.permits() {
+            let is_alone = inbox_is_empty && self.calls_in_flight + self.turns_in_lanes == 0 && self.failed.is_none();
+            if !is_alone || !self.inline_commit.gate.permits() {
                 self.send(commit);
                 return;
             }

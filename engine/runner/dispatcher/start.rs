@@ -1,4 +1,4 @@
-//! The dispatcher's part of a start: subject, definition, first turn.
+//! What the dispatcher does at a start: check the subject, parse the definition, execute the first turn.
 
 use std::sync::Arc;
 
@@ -40,13 +40,13 @@ impl Dispatcher {
             return if same { Ok(Some(header)) } else { Err(RunnerError::ExecutionAlreadyExists { id }) };
         }
         match &new.subject {
-            Some(subject) => self.free(subject, &new.id).map(|()| None),
+            Some(subject) => self.check_subject(subject, &new.id).map(|()| None),
             None => Ok(None),
         }
     }
 
     /// Refuses a subject on which another running execution works.
-    pub(super) fn free(&mut self, subject: &str, id: &str) -> Result<(), RunnerError> {
+    pub(super) fn check_subject(&mut self, subject: &str, id: &str) -> Result<(), RunnerError> {
         let Some(other) = self.subjects.last_execution(subject, &self.store)?.filter(|other| other != id) else {
             return Ok(());
         };
@@ -74,7 +74,7 @@ impl Dispatcher {
         let header = Some(Arc::new(header));
         let (commands, entries, reply) = (Vec::new(), Arc::default(), Some(TurnReply::Header(reply)));
         let committed = Committed { id: id.into(), environment, commands, entries, header, reply };
-        self.hand_over(Commit { write, committed });
+        self.submit(Commit { write, committed });
     }
 
     fn begin(&mut self, new: NewExecution, reply: Reply<ExecutionHeader>) {
@@ -103,7 +103,8 @@ impl Dispatcher {
                 .map_err(|problems| RunnerError::InvalidDefinition { problems })?,
         };
         if !new.from.is_empty() {
-            check_reentry(&machine, &new.from).map_err(|message| RunnerError::ReentryRefused { message })?;
+            let checked = check_reentry(&machine, &new.from);
+            checked.map_err(|error| RunnerError::ReentryRefused { message: error.to_string() })?;
         }
         if let Some(subject) = &new.subject {
             self.subjects.record(subject, &new.id, &self.store)?;

@@ -6,7 +6,7 @@ use crate::{
     runner::{RunnerError, message::Reply},
 };
 
-/// The reply to a request, sent once the turn of the request is durable. A variant says what is sent.
+/// The reply to a request, sent once the turn of the request is durable. A variant for each type of reply.
 pub(in crate::runner) enum TurnReply {
     /// The header after the turn.
     Header(Reply<ExecutionHeader>),

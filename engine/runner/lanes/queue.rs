@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Without a turn for this time, a state machine's used time is forgotten.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
-/// The number of state machines above which idle ones are forgotten at once.
+/// Without a turn for this time, the used time of a state machine is dropped.
+const UNUSED_AFTER: Duration = Duration::from_secs(60);
+/// The number of state machines above which unused ones are dropped at once.
 const MACHINES_MAX: usize = 1_024;
 
 /// Waiting turns by state machine.
@@ -48,7 +48,7 @@ impl<T> Queue<T> {
     /// Adds a turn of a state machine.
     pub fn push(&mut self, machine: String, job: T) {
         if self.machines.len() >= MACHINES_MAX {
-            self.forget(Duration::ZERO);
+            self.drop_unused(Duration::ZERO);
         }
         let new = || Machine { jobs: VecDeque::new(), running: 0, used: Duration::ZERO, last: Instant::now() };
         self.machines.entry(machine).or_insert_with(new).jobs.push_back(job);
@@ -89,13 +89,14 @@ impl<T> Queue<T> {
             machine.last = Instant::now();
         }
         if !self.is_busy() {
-            self.forget(FORGOTTEN_AFTER);
+            self.drop_unused(UNUSED_AFTER);
         }
     }
 
-    fn forget(&mut self, idle_min: Duration) {
-        self.machines
-            .retain(|_, machine| machine.running > 0 || !machine.jobs.is_empty() || machine.last.elapsed() < idle_min);
+    fn drop_unused(&mut self, unused_min: Duration) {
+        self.machines.retain(|_, machine| {
+            machine.running > 0 || !machine.jobs.is_empty() || machine.last.elapsed() < unused_min
+        });
     }
 }
 
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn state_machines_without_turns_are_forgotten() {
+    fn state_machines_without_turns_are_dropped() {
         let mut queue = Queue::new(1);
         for number in 0..3 * MACHINES_MAX {
             queue.push(number.to_string(), number);

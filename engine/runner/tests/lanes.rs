@@ -95,7 +95,7 @@ async fn a_stop_does_not_wait_for_the_turns_of_other_executions() {
     let header = handle.store().header("long-11").unwrap().unwrap();
     assert_eq!(header.status, ExecutionStatus::Aborted);
     assert!(header.last_sequence <= 3, "the turn that waited was dropped: {} entries", header.last_sequence);
-    handle.cancel_when_idle("long-10", "Stopped", "enough").await.unwrap();
+    handle.cancel_after_calls("long-10", "Stopped", "enough").await.unwrap();
     for number in 0..10 {
         handle.cancel(&format!("long-{number}"), "Stopped", "enough").await.unwrap();
     }

@@ -74,21 +74,21 @@ async fn a_call_that_hangs_is_left_unanswered_after_the_limit_and_called_again_b
 }
 
 #[tokio::test]
-async fn a_runner_is_quiet_only_when_no_execution_has_a_call_in_flight() {
+async fn a_runner_waits_until_no_execution_has_a_call_in_flight() {
     let folder = tempfile::tempdir().unwrap();
     let called = Arc::new(tokio::sync::Notify::new());
     let handle = opened_with(folder.path(), called.clone());
     handle.start_execution(new("t-1", one_task("flow:test:hangs"))).await.unwrap();
     called.notified().await;
-    assert!(tokio::time::timeout(Duration::from_millis(200), handle.quiet()).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_millis(200), handle.wait_for_calls()).await.is_err());
     // It drives executions as before.
     handle.start_execution(new("t-2", one_task("flow:test:echo"))).await.unwrap();
     assert_eq!(until_settled(&handle, "t-2").await.status, ExecutionStatus::Succeeded);
     // What hangs although its execution has ended is waited for by the drain alone.
     handle.cancel("t-1", "Test", "test").await.unwrap();
-    tokio::time::timeout(Duration::from_secs(10), handle.quiet()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), handle.wait_for_calls()).await.unwrap();
     assert!(handle.drain(Duration::from_millis(100)).await.has_ended);
-    handle.quiet().await;
+    handle.wait_for_calls().await;
     close(handle);
 }
 

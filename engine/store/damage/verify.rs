@@ -10,7 +10,7 @@ use crate::{
         execution_records::{ExecutionRecord, StartRecord, StoredStart, WakeRecord},
         frames::StoredFrame,
         keys::{self, RecordKind},
-        records::all_in_parts,
+        records::scan_pages,
     },
 };
 
@@ -41,11 +41,11 @@ impl Store {
         findings.problems = self.records.scrub()?;
         // A record that names each id.
         let mut ids = BTreeMap::new();
-        all_in_parts(self.records.as_ref(), &[], |records| {
+        scan_pages(self.records.as_ref(), &[], |records| {
             findings.records += records.len();
             findings.active += records.iter().filter(|(key, _)| keys::kind(key) == RecordKind::Wake).count();
             findings.problems.extend(records.iter().filter_map(|record| verify_record(record).err()));
-            let listed = records.iter().filter(|(key, _)| keys::kind(key) == RecordKind::Listing);
+            let listed = records.iter().filter(|(key, _)| keys::kind(key) == RecordKind::ListRecord);
             findings.problems.extend(listed.filter_map(|(key, _)| self.verify_listing(key).err()));
             let named = |(key, _): &Record| Some((keys::execution(key)?.to_owned(), key.clone()));
             ids.extend(records.iter().filter_map(named));
@@ -83,8 +83,8 @@ impl Store {
             self.load(id)?.ok_or_else(|| missing(keys::execution_record(id)))?;
         let definition = keys::definition(&definition_hash);
         self.records.get(&definition)?.ok_or_else(|| missing(definition))?;
-        if header.status == ExecutionStatus::Running && self.records.get(&keys::active(id))?.is_none() {
-            return Err(missing(keys::active(id)));
+        if header.status == ExecutionStatus::Running && self.records.get(&keys::wake_record(id))?.is_none() {
+            return Err(missing(keys::wake_record(id)));
         }
         if header.status == ExecutionStatus::Running && frames.is_empty() {
             return Err(missing(keys::frames(id)));
@@ -103,13 +103,13 @@ impl Store {
     }
 }
 
-/// Decodes a record as its key says.
+/// Decodes a record by the kind of its key.
 fn verify_record((key, bytes): &Record) -> Result<(), StoreError> {
     match keys::kind(key) {
         RecordKind::Checkpoint => Ok(()),
         RecordKind::Execution => codec::decode::<ExecutionRecord<'_>>(key, bytes).map(drop),
         RecordKind::Wake => codec::decode::<WakeRecord<'_>>(key, bytes).map(drop),
-        RecordKind::Origin => codec::decode::<StartRecord>(key, bytes).map(drop),
+        RecordKind::StartInFormat2 => codec::decode::<StartRecord>(key, bytes).map(drop),
         RecordKind::EarlySignal => codec::decode::<EarlySignal>(key, bytes).map(drop),
         RecordKind::Entries => codec::decode::<Entries>(key, bytes).map(drop),
         RecordKind::Start => codec::decode::<StoredStart>(key, bytes).map(drop),
@@ -117,7 +117,7 @@ fn verify_record((key, bytes): &Record) -> Result<(), StoreError> {
         RecordKind::Format
         | RecordKind::Input
         | RecordKind::Definition
-        | RecordKind::Listing
+        | RecordKind::ListRecord
         | RecordKind::Part
         | RecordKind::Created
         | RecordKind::MapRun

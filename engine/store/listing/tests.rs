@@ -131,7 +131,7 @@ fn every_filter_shows_each_execution_once_where_it_belongs() {
     assert_eq!(records.scan(b"l/", None, 10).unwrap().len(), 4, "a position that was left is deleted");
     assert_eq!(store.list_page("v", ListFilter::default(), None, 10).unwrap(), []);
     let one = ["e1", "e2", "e3", "e4"];
-    store.forget_all(&one).unwrap();
+    store.delete_executions(&one).unwrap();
     assert_eq!(records.scan(b"l/", None, 10).unwrap(), []);
 }
 
@@ -218,19 +218,19 @@ fn a_page_of_a_history_reads_no_more_of_a_long_one() {
 }
 
 #[test]
-fn an_entry_of_the_index_that_is_left_over_is_found() {
+fn a_list_record_that_is_left_over_is_found() {
     let records = MemoryRecords::new();
     let store = Store::new(records.clone()).unwrap();
     fill(&store);
     store.verify_listings().unwrap();
-    let key = keys::listed("w", group(ExecutionStatus::Running, false), 10, "e1");
+    let key = keys::list_record("w", group(ExecutionStatus::Running, false), 10, "e1");
     let mut batch = Batch::default();
     put(&mut batch, key.clone(), &()).unwrap();
     records.commit(batch).unwrap();
     assert!(store.verify_listings().is_err());
     let problems: Vec<String> = store.verify().problems.iter().map(ToString::to_string).collect();
     assert!(problems.iter().any(|problem| problem.contains("the execution has changed since")), "{problems:?}");
-    store.forget_all(&["e1"]).unwrap();
+    store.delete_executions(&["e1"]).unwrap();
     let problems: Vec<String> = store.verify().problems.iter().map(ToString::to_string).collect();
     assert!(problems.iter().any(|problem| problem.contains("there is no such execution")), "{problems:?}");
 }

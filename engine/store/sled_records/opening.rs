@@ -77,6 +77,7 @@ pub(super) fn damaged(folder: &Path, message: String) -> StoreError {
     StoreError::Index { folder: folder.display().to_string(), message }
 }
 
+/// Whether another process has the index open. Sled reports a lock that it cannot acquire as an error of kind Other, with this text.
 fn is_locked(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("could not acquire lock")
 }

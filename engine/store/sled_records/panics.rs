@@ -56,8 +56,8 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_damaged_index_and_the_next_call_is_as_before() {
-        let broken: Result<(), _> = guarded("store", || panic!("a node is not whole"));
-        let expected = StoreError::Index { folder: "store".to_owned(), message: "a node is not whole".to_owned() };
+        let broken: Result<(), _> = guarded("store", || panic!("a node is incomplete"));
+        let expected = StoreError::Index { folder: "store".to_owned(), message: "a node is incomplete".to_owned() };
         assert_eq!(broken, Err(expected));
         assert!(!IS_CAUGHT.get());
         assert_eq!(guarded("store", || Ok(7)), Ok(7));

@@ -98,12 +98,6 @@ fn a_key_that_is_refused_until_the_deadline_is_named_with_the_way_out() {
 #[test]
 fn a_machine_that_cannot_reach_port_22_is_said_so_and_how_to_continue() {
     let input = WaitForLogin { host: "192.0.2.1".into(), port: None, user: "ubuntu".into(), private_key_file: None };
-    for reason in
-        ["connection refused", "connection timed out", "no greeting in time", "connection closed before the greeting"]
-    {
-        assert!(is_out_of_reach(reason), "{reason}");
-    }
-    assert!(!is_out_of_reach("Permission denied (publickey)"));
     let reported = way_out(&input);
     assert!(
         reported.sentence.contains("192.0.2.1 on port 22") && reported.sentence.contains("bastion.waitForSsh: false")

@@ -54,7 +54,7 @@ async fn show_needs(
         if !tasks.iter().any(|task| task.execution == header.id) {
             // Of a list that is cut off it is not known whether this one still waits.
             if !truncated {
-                report.reminders.forget(&header.id);
+                report.reminders.remove(&header.id);
             }
             continue;
         }

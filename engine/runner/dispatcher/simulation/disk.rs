@@ -69,7 +69,7 @@ impl Disk {
     }
 
     pub fn file(&self, index: usize) -> Box<dyn LogFile> {
-        Box::new(DiskFile { disk: self.clone(), index })
+        Box::new(SimulatedFile { disk: self.clone(), index })
     }
 
     /// Ends the process, perhaps by a loss of power: unsynchronized writes are then kept, lost or torn. Afterwards the disk works again.
@@ -137,7 +137,7 @@ fn set(map: &mut BTreeMap<Bytes, Bytes>, key: Bytes, value: Option<Bytes>) {
     }
 }
 
-struct DiskFile {
+struct SimulatedFile {
     disk: Disk,
     index: usize,
 }
@@ -146,7 +146,7 @@ fn broken() -> io::Error {
     io::Error::other("the simulated disk is broken")
 }
 
-impl LogFile for DiskFile {
+impl LogFile for SimulatedFile {
     fn length(&mut self) -> io::Result<u64> {
         Ok(self.disk.state().files[self.index].seen.len() as u64)
     }

@@ -99,9 +99,16 @@ impl SimulatedProcess {
         let called = Called::default();
         let (events, received) = broadcast::channel(8_192);
         let rng: Rng = Box::new(move || random.next());
-        let outside: (Box<dyn StepCaller>, Rng) = (Box::new(called.clone()), rng);
-        let settled = broadcast::channel(64).0;
-        let mut dispatcher = Dispatcher::new(store, clock, committer, outside, (events, settled), Arc::default());
+        let mut dispatcher = Dispatcher::new(Surroundings {
+            store,
+            clock,
+            committer,
+            calls: Box::new(called.clone()),
+            rng,
+            events,
+            settled: broadcast::channel(64).0,
+            offers: Arc::default(),
+        });
         // Real durations must not influence the simulation.
         dispatcher.inline_commit = InlineCommit::with_quick(Duration::MAX);
         dispatcher.recover_all().map_err(|error| StoreError::read_error(&io::Error::other(error.to_string())))?;

@@ -305,9 +305,9 @@ impl Run {
     /// Whether anything is left to happen. An execution that has not ended and waits for nothing is an error.
     fn has_work_left(&mut self) -> Result<bool, String> {
         let Some(process) = &mut self.process else { return Ok(true) };
-        let quiet = process.inbox.is_empty() && !process.may_commit() && process.called.is_empty();
+        let is_done = process.inbox.is_empty() && !process.may_commit() && process.called.is_empty();
         let clients = self.clients.iter().all(|client| client.acknowledged);
-        if !quiet || !clients || !self.answers.is_empty() || !self.people.is_empty() || process.may_checkpoint() {
+        if !is_done || !clients || !self.answers.is_empty() || !self.people.is_empty() || process.may_checkpoint() {
             return Ok(true);
         }
         let timer = process.next_timer_ms().is_some();
@@ -356,14 +356,14 @@ impl Run {
 
 fn header(process: &SimulatedProcess, id: &str) -> Result<ExecutionHeader, String> {
     let header = process.store().header(id).map_err(|error| error.to_string())?;
-    header.ok_or_else(|| format!("{id} was acknowledged and is not there"))
+    header.ok_or_else(|| format!("{id} was acknowledged and does not exist"))
 }
 
 fn entries(process: &SimulatedProcess, id: &str) -> Result<Vec<JournalEntry>, String> {
     process.store().entries(id, 1, usize::MAX).map_err(|error| format!("{id}: {error}"))
 }
 
-/// Checks that the index of lists has each execution once, under its current status.
+/// Checks that the list records have each execution once, under its current status.
 fn listed_once(process: &SimulatedProcess) -> Result<(), String> {
     process.store().verify_listings().map_err(|error| error.to_string())
 }

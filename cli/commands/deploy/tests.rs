@@ -1,0 +1,50 @@
+use deploy::{
+    Activity, MapSize, RunSize, Size,
+    plan::{ExistingResources, ResourceKind},
+};
+
+use super::*;
+
+fn wanted(role_arn: Option<&str>) -> Wanted {
+    let names = ["flow-ec2-createVpc", "flow-rds-createDBInstance"].map(str::to_owned);
+    let activity = |name: String| Activity { step: name.replace('-', ":"), name, actions: Vec::new() };
+    let size = |transitions, events| Size { transitions, events };
+    let maps = vec![MapSize { name: "Each zone".to_owned(), item: size(2, 9) }];
+    let size = RunSize { fewest: size(3, 6), each_once: size(139, 600), with_retries: size(4_000, 9_000), maps };
+    let activities = names.map(activity).into();
+    let compiled = Compiled { definition: json!({ "StartAt": "A" }), activities, warnings: Vec::new(), size };
+    let role_arn = role_arn.map(str::to_owned);
+    Wanted { name: "endpoints-aws".to_owned(), compiled, role_arn, log_level: LogLevel::Error }
+}
+
+fn change(action: Action, kind: ResourceKind, name: &str) -> DeploymentChange {
+    DeploymentChange { action, kind, name: name.to_owned() }
+}
+
+fn shown(heading: Vec<String>, changes: &[DeploymentChange]) -> String {
+    heading.into_iter().chain(changes.iter().map(change_line)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_changes_of_a_deployment_and_of_a_removal() {
+    let caller = json!({ "account": "111122223333", "region": "eu-central-1",
+        "arn": "arn:aws:sts::111122223333:assumed-role/deployer/ann" });
+    let first = wanted(None);
+    let created = plan::changes(&first, &ExistingResources::default()).unwrap_or_default();
+    let updated = [
+        change(Action::Unchanged, ResourceKind::Activity, "flow-ec2-createVpc"),
+        change(Action::Created, ResourceKind::Activity, "flow-rds-createDBInstance"),
+        change(Action::Updated, ResourceKind::StateMachine, "endpoints-aws"),
+    ];
+    let deleted = [
+        change(Action::Deleted, ResourceKind::StateMachine, "endpoints-aws"),
+        change(Action::Deleted, ResourceKind::Activity, "flow-ec2-createVpc"),
+    ];
+    let kept = keep_line("flow-rds-createDBInstance", "nightly needs it");
+    let sections = [
+        shown(heading(&first, &caller, false), &created),
+        shown(heading(&wanted(Some(ROLE_OF_SERVER)), &Value::Null, false), &updated),
+        format!("{}\n{kept}", shown(heading(&first, &caller, true), &deleted)),
+    ];
+    snapshot!("deploy", sections.join("\n\n"));
+}

@@ -1,0 +1,203 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn found(state: &Value) -> Vec<(&'static str, String)> {
+    problems(state, "/States/A").into_iter().map(|problem| (problem.code, problem.location)).collect()
+}
+
+#[test]
+fn a_secret_in_clear_text_is_refused_and_a_reference_is_not() {
+    let parameters = json!({ "Login": [{ "DB_Password": "hunter2" }], "SecretId": "orders/database",
+        "passwordSecretArn": "arn:aws:secretsmanager:r:1:secret:p", "ApiKey": "", "Password": "${DatabasePassword}",
+        "MaxTokens": "5", "PrivateKeyFile": "/home/me/key" });
+    let refused = ("SECRET_IN_DEFINITION", "/States/A/Parameters/Login[0]/DB_Password".to_owned());
+    assert_eq!(found(&json!({ "Type": "Task", "Parameters": parameters })), [refused]);
+    let token = format!("Authorization: token ghp_{}", "a".repeat(36));
+    let pass = json!({ "Type": "Pass", "Result": { "header": token, "key": "-----BEGIN PRIVATE KEY-----\nM" } });
+    let [header, key] = ["header", "key"].map(|field| format!("/States/A/Result/{field}"));
+    assert_eq!(found(&pass), [("SECRET_IN_DEFINITION", header), ("SECRET_IN_DEFINITION", key)]);
+    let text = problems(&pass, "").into_iter().map(|problem| problem.message).collect::<String>();
+    assert!(!text.contains("ghp_"), "{text}");
+}
+
+#[test]
+fn a_secret_that_a_run_reads_is_warned_of() {
+    let jsonpath = json!({ "Type": "Task", "Parameters": { "Password.$": "$.password" } });
+    assert_eq!(found(&jsonpath), [("SECRET_IN_HISTORY", "/States/A/Parameters/Password.$".to_owned())]);
+    let jsonata = json!({ "Type": "Task", "Arguments": { "apiKey": "{% $states.input.key %}" } });
+    assert_eq!(found(&jsonata), [("SECRET_IN_HISTORY", "/States/A/Arguments/apiKey".to_owned())]);
+    let reader = |resource: &str, decrypts: bool| {
+        let resource = format!("arn:aws:states:::{resource}");
+        found(&json!({ "Type": "Task", "Resource": resource, "Arguments": { "WithDecryption": decrypts } }))
+    };
+    let expected = [("SECRET_IN_HISTORY", "/States/A/Resource".to_owned())];
+    assert_eq!(reader("aws-sdk:secretsmanager:getSecretValue", false), expected);
+    assert_eq!(reader("aws-sdk:ssm:getParameter", true), expected);
+    assert_eq!(reader("aws-sdk:ssm:getParameter", false), []);
+    assert_eq!(reader("aws-sdk:secretsmanager:describeSecret", true), []);
+}
+
+#[test]
+fn an_access_key_and_a_password_in_a_url_are_secrets_also_in_an_expression() {
+    let key = format!("AKIA{}", "A1".repeat(8));
+    let url = |password: &str| format!("postgres://app:{password}@db.example:5432/orders");
+    let is_found = |name: &str, text: String| {
+        let state = json!({ "Type": "Task", "Arguments": { name: text } });
+        found(&state).iter().any(|(code, _)| *code == "SECRET_IN_DEFINITION")
+    };
+    for text in [
+        key.clone(),
+        format!("with {key}."),
+        format!("{{% '{key}' %}}"),
+        format!("{{% {{ 'id': \"{key}\" }} %}}"),
+        url("Sup3rS3cret"),
+        format!("{{% {{'db': '{}'}} %}}", url("Sup3rS3cret")),
+        "{% {'db_password': 'hunter2'} %}".to_owned(),
+        "{% $merge([$states.input, { \"apiKey\" : 'k' }]) %}".to_owned(),
+    ] {
+        assert!(is_found("value", text.clone()), "{text}");
+    }
+    assert!(is_found("value.$", format!("States.Format('{}', $.x)", url("Sup3rS3cret"))));
+    assert!(is_found("password", "{% 'hunter2' %}".to_owned()));
+    for text in [
+        format!("{key}x"),
+        url("${Password}"),
+        url("{}"),
+        url(""),
+        url("PASSWORD"),
+        "https://example.com:8083/a@b".to_owned(),
+        "mailto:ann@example.com".to_owned(),
+        "{% 'postgres://app:' & $password & '@db.example' %}".to_owned(),
+        "{% {'password': $states.input.password, 'user': 'app'} %}".to_owned(),
+        "{% {'secretArn': 'orders/database', 'password': 'arn:aws:secretsmanager:r:1:secret:p'} %}".to_owned(),
+        "{% $states.input.secret ? 'password' : 'text' %}".to_owned(),
+    ] {
+        assert!(!is_found("value", text.clone()), "{text}");
+    }
+    assert!(!is_found("password", "{% $lookup($states.input, 'password') %}".to_owned()), "a name is not the value");
+    let comment = json!({ "Type": "Pass", "Comment": format!("works with {key}") });
+    assert_eq!(found(&comment), [("SECRET_IN_DEFINITION", "/States/A/Comment".to_owned())]);
+    assert_eq!(of_comment(&json!({ "Comment": key }), "").len(), 1);
+    assert_eq!(of_comment(&json!({}), "").len(), 0);
+}
+
+#[test]
+fn the_states_inside_a_state_are_not_checked_twice() {
+    let inner = json!({ "StartAt": "B", "States": { "B": { "Type": "Pass", "Result": { "password": "x" } } } });
+    assert_eq!(found(&json!({ "Type": "Map", "ItemProcessor": inner })), []);
+}
+
+fn is_refused(state: &Value) -> bool {
+    found(state).iter().any(|(code, _)| *code == IN_DEFINITION)
+}
+
+#[test]
+fn a_secret_in_the_arguments_of_a_program_is_refused_at_its_place() {
+    let run = |program: &str, arguments: Value| {
+        let run = json!({ "Type": "Task", "Parameters": { "Program": program, "Arguments": arguments } });
+        found(&run).into_iter().map(|(_, location)| location).collect::<Vec<_>>()
+    };
+    let at = |index: usize| [format!("/States/A/Parameters/Arguments[{index}]")];
+    assert_eq!(run("/bin/tool", json!(["--password", "hunter2hunter2"])), at(1));
+    assert_eq!(run("/bin/tool", json!(["-v", "--password=hunter2hunter2"])), at(1), "reported once");
+    assert_eq!(run("/usr/bin/sshpass", json!(["-p", "hunter2", "ssh", "host"])), at(1));
+    assert_eq!(run("/bin/sh", json!(["-c", "tool --password hunter22 | tail"])), at(1));
+    assert_eq!(run("/bin/tool", json!(["--password", "{% 'hunter2' %}"])), at(1));
+    assert!(is_refused(&json!({ "Type": "Task", "Arguments": { "Command": "{% ['--password', 'hunter2'] %}" } })));
+    assert!(!is_refused(&json!({ "Type": "Task", "Arguments": { "Command": "{% ['--password', $x, 'hunter2'] %}" } })));
+    assert!(run("/bin/tool", json!(["--password-file", "/run/p", "-p", "22", 5, ["--password"]])).is_empty());
+}
+
+#[test]
+fn a_secret_in_standard_input_in_a_variable_and_in_json_is_refused() {
+    let token = ["eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiIxMjM0NTY3ODkwIn0", "SflKxwRJSMeKKF2QT4fwpMeJf36POk6y"].join(".");
+    let is_refused = |arguments: Value| is_refused(&json!({ "Type": "Task", "Parameters": arguments }));
+    for arguments in [
+        json!({ "Stdin": "password=hunter2hunter2" }),
+        json!({ "Stdin": "user: app\npassword: hunter2hunter2\n" }),
+        json!({ "Environment": { "AUTH": format!("Bearer {token}") } }),
+        json!({ "Environment": { "PGPASSWORD": "hunter2" } }),
+        json!({ "Environment": { "NPM_TOKEN": "abcdefgh" } }),
+        json!({ "Environment": [{ "Name": "DB_PASSWORD", "Value": "hunter2" }] }),
+        json!({ "Name": "/orders/password", "Value": "hunter2", "Type": "SecureString" }),
+        json!({ "Parameters": [{ "ParameterKey": "DatabasePassword", "ParameterValue": "hunter2" }] }),
+        json!({ "Body": json!({ "login": [{ "password": "hunter2" }] }).to_string() }),
+    ] {
+        assert!(is_refused(arguments.clone()), "{arguments}");
+    }
+    for arguments in [
+        json!({ "Stdin": "Send the password: by post" }),
+        json!({ "Environment": { "CI_TOKEN": "12345678", "PWD": "/home/ann", "FIRST_PASS": "true", "TOKENS": "abcdefgh" } }),
+        json!({ "Environment": [{ "Name": "DB_PASSWORD", "Value": "orders/database", "Type": "SECRETS_MANAGER" }] }),
+        json!({ "Secrets": [{ "Name": "DB_PASSWORD", "ValueFrom": "orders/database" }] }),
+        json!({ "Items": [{ "Name": "{% $states.input.password %}", "Value": "a" }] }),
+        json!({ "Body": json!({ "password": "$.password", "note": "[password]" }).to_string() }),
+        json!({ "Body": "{ no JSON: password" }),
+    ] {
+        assert!(!is_refused(arguments.clone()), "{arguments}");
+    }
+    let body = json!({ "Type": "Task", "Parameters": { "Body": "{\"password\":\"hunter2\"}" } });
+    assert_eq!(found(&body), [(IN_DEFINITION, "/States/A/Parameters/Body".to_owned())]);
+}
+
+#[test]
+fn a_token_an_assignment_and_an_option_in_a_text_are_secrets() {
+    let is_refused = |text: &str| is_refused(&json!({ "Type": "Pass", "Result": { "text": text } }));
+    for text in [
+        "Authorization: Bearer abcdefghij0123456789",
+        "{% 'Bearer abcdefghij0123456789' %}",
+        "curl -H 'authorization: bearer abcdefghij0123456789' https://example.com",
+        "psql 'host=db password=hunter2hunter2'",
+        "https://example.com/?user=a&api_key=k1234567",
+        "run it with --password hunter22",
+    ] {
+        assert!(is_refused(text), "{text}");
+    }
+    for text in [
+        "Bearer authentication-of-the-second-kind",
+        "Bearer ${TOKEN} and Bearer {} and Bearer /run/secrets/token-0123456789",
+        "{% 'Bearer ' & $states.input.token0123456789abcdef %}",
+        "password=$PASSWORD password={} password=<yours> password=\"$(cat /run/p)\" password=",
+        "password=config.password password=db_password password=read('file1') if password==expected1",
+        "password=/run/secrets/p password=arn:aws:secretsmanager:r:1:secret:p Authorization=Bearer",
+        "use --password instead of a key, and --password-file secret1.txt",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0",
+    ] {
+        assert!(!is_refused(text), "{text}");
+    }
+}
+
+/// A reference to a secret: an expression, a path, an ARN or a placeholder.
+fn reference() -> impl Strategy<Value = String> {
+    let part = prop_oneof![Just("password".to_owned()), Just("apiKey".to_owned()), "[a-z][a-zA-Z0-9]{0,12}"];
+    let path = prop::collection::vec(part, 1..4).prop_map(|parts| parts.join("."));
+    (path, 0..7_u8).prop_map(|(path, kind)| match kind {
+        0 => format!("{{% $states.input.{path} %}}"),
+        1 => format!("$.{path}"),
+        2 => format!("$$.Execution.Input.{path}"),
+        3 => format!("arn:aws:secretsmanager:eu-west-1:111111111111:secret:{path}"),
+        4 => format!("${{{path}}}"),
+        5 => format!("{{{{resolve:secretsmanager:{path}}}}}"),
+        _ => format!("{{% $lookup($states.input, '{path}') %}}"),
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_reference_is_never_refused_as_a_secret(reference in reference()) {
+        let command = format!("tool --password {reference} --api-key={reference}");
+        let state = json!({ "Type": "Task", "Comment": command, "Arguments": {
+            "Program": "/usr/bin/sshpass",
+            "Arguments": ["--password", reference, format!("--api-key={reference}"), "-p", reference, "--token", reference],
+            "Password": reference,
+            "Environment": { "DB_PASSWORD": reference, "API_TOKEN": reference },
+            "Variables": [{ "Name": "DB_PASSWORD", "Value": reference }],
+            "Stdin": format!("password={reference}\npassword: {reference}\n"),
+            "Body": json!({ "password": reference, "command": command }).to_string(),
+            "Header": format!("Bearer {reference}"),
+        } });
+        prop_assert!(!is_refused(&state), "{:?}", found(&state));
+    }
+}
