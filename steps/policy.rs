@@ -93,7 +93,7 @@ pub(crate) fn one_of(key: &str, values: &[&str]) -> ConditionKeys {
     vec![(key.to_owned(), values.iter().map(|value| (*value).to_owned()).collect())]
 }
 
-/// The statements that allow the actions: reads first, then those of each service in the order of [`SERVICES`] and by name, last what
+/// The statements that allow the actions: reads first, then those of each service in the order of `SERVICES` and by name, last what
 /// several services share. An action on a resource of the deployment and on another one, such as an image, is in two statements.
 pub fn statements(actions: &BTreeSet<String>, restriction: &Restriction) -> Vec<Statement> {
     let mut by_scope: BTreeMap<(usize, &str), (&Scope, Vec<String>)> = BTreeMap::new();

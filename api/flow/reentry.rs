@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use engine::{
-    asl::StateMachine,
+    asl::{InnerKind, StateMachine},
     journal::{self, Entered, Recorded},
     machine::{Reentry, reentry_path},
     spelling::{did_you_mean, nearest},
@@ -171,12 +171,9 @@ fn never_entered(recorded: &Recorded, machine: &StateMachine, id: &str, wanted: 
 fn state_paths(machine: &StateMachine, above: &str, paths: &mut Vec<String>) {
     for state in machine.states.values() {
         let path = journal::state_path(above, &state.name);
-        if let engine::asl::StateKind::Parallel { branches, .. } = &state.kind {
-            for (index, branch) in branches.iter().enumerate() {
-                match branches.len() {
-                    1 => state_paths(branch, &path, paths),
-                    _ => state_paths(branch, &format!("{path}[{index}]"), paths),
-                }
+        for (kind, inner) in state.machines() {
+            if let InnerKind::Branch { .. } = kind {
+                state_paths(inner, &kind.frame(&path), paths);
             }
         }
         paths.push(path);
@@ -186,13 +183,7 @@ fn state_paths(machine: &StateMachine, above: &str, paths: &mut Vec<String>) {
 fn state_names<'m>(machine: &'m StateMachine, names: &mut Vec<&'m str>) {
     for state in machine.states.values() {
         names.push(&state.name);
-        match &state.kind {
-            engine::asl::StateKind::Parallel { branches, .. } => {
-                branches.iter().for_each(|branch| state_names(branch, names));
-            }
-            engine::asl::StateKind::Map(map) => state_names(&map.processor, names),
-            _ => {}
-        }
+        state.machines().into_iter().for_each(|(_, inner)| state_names(inner, names));
     }
 }
 

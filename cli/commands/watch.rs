@@ -73,7 +73,7 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     let before = outage.describe(handle, true).await?;
     remember_worker_variables(|| worker_variables(&before.definition));
     let (view, clock) = (before.view.clone(), clock::of(handle.home()));
-    let mut watching = Watching { handle, id, watch, outage, before, view, clock, display };
+    let mut watching = RunningWatch { handle, id, watch, outage, before, view, clock, display };
     let stop = watching.follow().await?;
     let (called, seen_sequence) = (stopped::in_flight(&watching.view), watching.view.last_sequence);
     let asked = match stop {
@@ -87,8 +87,8 @@ pub async fn watch(handle: &Handle, id: &str, watch: Watch, display: &mut Displa
     watching.finish(asked, &called, seen_sequence).await
 }
 
-/// A watch in progress.
-struct Watching<'w> {
+/// A watch that has begun.
+struct RunningWatch<'w> {
     handle: &'w Handle,
     id: &'w str,
     watch: Watch,
@@ -101,7 +101,7 @@ struct Watching<'w> {
     display: &'w mut Display,
 }
 
-impl Watching<'_> {
+impl RunningWatch<'_> {
     /// Follows the execution at one owner after another until there is a reason to stop.
     async fn follow(&mut self) -> Result<Stop, CliError> {
         let (handle, watch, known_sequence) = (self.handle, self.watch, self.before.execution.last_sequence);

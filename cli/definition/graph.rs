@@ -1,6 +1,6 @@
 //! A definition as a graph of states and transitions, in the languages of programs that draw graphs.
 
-use engine::asl::machines_inside;
+use engine::asl::{RawMachine, RawState};
 use serde_json::Value;
 
 /// A machine's states and transitions. Nested machines are nested graphs.
@@ -12,6 +12,8 @@ pub struct Graph {
     pub edges: Vec<(usize, usize, String)>,
     /// The first state.
     pub start: Option<usize>,
+    /// The path of its frame, where all iterations of a Map share one: `Each[*]`; empty for the definition itself.
+    pub frame: String,
 }
 
 /// A state.
@@ -27,16 +29,20 @@ pub struct Node {
 
 impl Graph {
     /// The graph of a definition. Invalid parts are omitted.
-    pub fn of(machine: &Value) -> Self {
-        let mut graph = Graph::default();
-        let states = machine["States"].as_object();
-        for (name, state) in states.into_iter().flatten() {
-            let inner = machines_inside(state).into_iter().map(|inner| Graph::of(inner.json)).collect();
-            let kind = state["Type"].as_str().unwrap_or("?").to_owned();
-            graph.nodes.push(Node { name: name.clone(), kind, inner });
+    pub fn of(definition: &Value) -> Self {
+        Graph::of_machine(&RawMachine::of(definition))
+    }
+
+    fn of_machine(machine: &RawMachine<'_>) -> Self {
+        let mut graph = Graph { frame: machine.frame.to_string(), ..Graph::default() };
+        let states: Vec<RawState<'_>> = machine.states().collect();
+        for state in &states {
+            let inner = state.machines().iter().map(Graph::of_machine).collect();
+            let kind = state.json["Type"].as_str().unwrap_or("?").to_owned();
+            graph.nodes.push(Node { name: state.name.to_owned(), kind, inner });
         }
-        graph.start = machine["StartAt"].as_str().and_then(|name| graph.find(name));
-        for (from, (_, state)) in states.into_iter().flatten().enumerate() {
+        graph.start = machine.json["StartAt"].as_str().and_then(|name| graph.find(name));
+        for (from, state) in states.iter().map(|state| state.json).enumerate() {
             let mut to = |target: &Value, label: &str| {
                 let target = target.as_str().and_then(|name| graph.nodes.iter().position(|node| node.name == name));
                 graph.edges.extend(target.map(|target| (from, target, label.to_owned())));

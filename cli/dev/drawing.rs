@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use engine::journal::state_path;
+
 use crate::definition::graph::Graph;
 
 /// The outcome of a state in a run.
@@ -19,19 +21,13 @@ pub enum StateOutcome {
 /// `Each[*]/Send`.
 pub fn tree(graph: &Graph, outcomes: &BTreeMap<String, StateOutcome>) -> Vec<String> {
     let mut lines = Vec::new();
-    within(graph, "", 1, outcomes, &mut lines);
+    within(graph, 1, outcomes, &mut lines);
     lines
 }
 
-fn within(
-    graph: &Graph,
-    prefix: &str,
-    depth: usize,
-    outcomes: &BTreeMap<String, StateOutcome>,
-    lines: &mut Vec<String>,
-) {
+fn within(graph: &Graph, depth: usize, outcomes: &BTreeMap<String, StateOutcome>, lines: &mut Vec<String>) {
     for (index, node) in graph.nodes.iter().enumerate() {
-        let path = format!("{prefix}{}", node.name);
+        let path = state_path(&graph.frame, &node.name);
         let (mark, text) = match outcomes.get(&path) {
             None => ("◌", String::new()),
             Some(StateOutcome::Exited(output)) => ("✔", format!("   {output}")),
@@ -39,13 +35,8 @@ fn within(
             Some(StateOutcome::Entered) => ("●", String::new()),
         };
         lines.push(format!("{:indent$}{mark} {}{}{text}", "", node.name, ways(graph, index), indent = depth));
-        for (number, inner) in node.inner.iter().enumerate() {
-            let inside = match (node.kind.as_str(), node.inner.len()) {
-                ("Map", _) => format!("{path}[*]/"),
-                (_, 1) => format!("{path}/"),
-                _ => format!("{path}[{number}]/"),
-            };
-            within(inner, &inside, depth + 2, outcomes, lines);
+        for inner in &node.inner {
+            within(inner, depth + 2, outcomes, lines);
         }
     }
 }

@@ -32,7 +32,7 @@ pub enum InnerKind {
 
 impl InnerKind {
     /// The pointer to the machine in a state with this pointer, in AWS's notation.
-    fn pointer(self, state: &str) -> String {
+    pub(super) fn pointer(self, state: &str) -> String {
         match self {
             InnerKind::Branch { index, .. } => item(&below(state, BRANCHES), index),
             InnerKind::Processor { field } => below(state, field),
@@ -40,7 +40,7 @@ impl InnerKind {
     }
 
     /// The path of the machine's frame in a state with this path. All iterations of a Map share one.
-    fn frame(self, state_path: &str) -> String {
+    pub fn frame(self, state_path: &str) -> String {
         match self {
             InnerKind::Branch { count: 1, .. } => state_path.to_owned(),
             InnerKind::Branch { index, .. } => format!("{state_path}[{index}]"),

@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::Value;
 
+use super::raw::InnerKind;
 use crate::{
     journal::StateType,
     query::{Comparison, Expression, Path, PayloadTemplate, Query},
@@ -131,6 +132,21 @@ pub enum StateKind {
     Parallel { arguments: Option<Template>, branches: Vec<Arc<StateMachine>> },
     /// Map.
     Map(Map),
+}
+
+impl State {
+    /// The machines inside it, each with how it contains them.
+    pub fn machines(&self) -> Vec<(InnerKind, &Arc<StateMachine>)> {
+        match &self.kind {
+            StateKind::Parallel { branches, .. } => {
+                let count = branches.len();
+                let branches = branches.iter().enumerate();
+                branches.map(|(index, branch)| (InnerKind::Branch { index, count }, branch)).collect()
+            }
+            StateKind::Map(map) => vec![(InnerKind::Processor { field: map.processor_field }, &map.processor)],
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl StateKind {

@@ -113,6 +113,19 @@ mod tests {
     }
 
     #[test]
+    fn the_teardown_reads_every_list_that_its_search_returns() {
+        let search = crate::environments::described().unwrap().find("flow:teardown:find").unwrap();
+        let schema = search.description().output_schema;
+        let fields = schema["properties"].as_object().unwrap().iter();
+        let lists: Vec<&String> = fields.filter(|(_, field)| field["type"] == "array").map(|(name, _)| name).collect();
+        assert!(lists.len() > 20, "{lists:?}");
+        let definition = workflows::find("endpoints-aws-teardown").unwrap().definition().unwrap().to_string();
+        let mut unread = lists;
+        unread.retain(|list| !definition.contains(&format!("$found.{list}")));
+        assert!(unread.is_empty(), "{unread:?}");
+    }
+
+    #[test]
     fn a_text_that_looks_like_json_stays_a_text() {
         assert_eq!(as_text(&json!("plain")), "plain");
         assert_eq!(as_text(&json!("5")), "\"5\"");

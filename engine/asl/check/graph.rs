@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Diagnostic, ProblemKind, below, item};
+use super::{Diagnostic, ProblemKind, below};
 use crate::{
     asl::{Map, State, StateKind, StateMachine, Template},
     step::{Pattern, Resource},
@@ -113,14 +113,7 @@ fn tolerates(map: &Map) -> bool {
 
 /// The machines nested in a state, with their pointers.
 pub(super) fn inner_machines<'s>(state: &'s State, pointer: &str) -> Vec<(&'s StateMachine, String)> {
-    match &state.kind {
-        StateKind::Parallel { branches, .. } => {
-            let at = below(pointer, "Branches");
-            branches.iter().enumerate().map(|(index, branch)| (&**branch, item(&at, index))).collect()
-        }
-        StateKind::Map(map) => vec![(&*map.processor, below(pointer, map.processor_field))],
-        _ => Vec::new(),
-    }
+    state.machines().into_iter().map(|(kind, machine)| (&**machine, kind.pointer(pointer))).collect()
 }
 
 pub(super) fn unknown_resource(resource: &str, location: &str) -> Diagnostic {
