@@ -112,6 +112,23 @@ fn the_rule_for_workers_comes_first_and_leaves_time_outs_to_the_author() {
 }
 
 #[test]
+fn a_visit_has_the_number_of_redrives_if_each_retry_follows_the_end_of_a_worker() {
+    let visit = |more: Value| {
+        let state = compiled(&machine(task(more))).unwrap().definition["States"]["A"].clone();
+        let arguments = if state.get("Arguments").is_some() { &state["Arguments"] } else { &state["Parameters"] };
+        arguments["flow"].clone()
+    };
+    let own = json!([{ "ErrorEquals": ["Other"] }]);
+    assert_eq!(visit(json!({ "TimeoutSeconds": 60 }))["redriveCount.$"], "$$.Execution.RedriveCount");
+    assert_eq!(visit(json!({ "TimeoutSecondsPath": "$.s" }))["redriveCount.$"], "$$.Execution.RedriveCount");
+    let jsonata = json!({ "QueryLanguage": "JSONata", "TimeoutSeconds": "{% $states.input.s %}" });
+    assert_eq!(visit(jsonata)["redriveCount"], "{% $states.context.Execution.RedriveCount %}");
+    for without in [json!({}), json!({ "TimeoutSeconds": 60, "Retry": own })] {
+        assert_eq!(visit(without.clone())["redriveCount.$"], Value::Null, "{without}");
+    }
+}
+
+#[test]
 fn the_rule_for_workers_allows_as_many_attempts_as_the_author_allows_for_every_error() {
     let attempts = |own: Value| {
         let found = compiled(&machine(task(json!({ "Retry": own })))).unwrap();
