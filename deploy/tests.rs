@@ -25,7 +25,7 @@ fn steps() -> Registry {
 const OPTIONS: CompileOptions = CompileOptions { heartbeat_seconds: 60, server_asks: false };
 
 fn compiled(definition: &Value) -> Result<crate::Compiled, Vec<asl::Diagnostic>> {
-    compile(definition, &steps(), &OPTIONS, &|name| activity_placeholder(name))
+    compile(definition, &steps(), &OPTIONS, &activity_placeholder)
 }
 
 fn task(more: Value) -> Value {
@@ -234,7 +234,7 @@ fn an_approval_stays_as_it_is_for_a_server_that_asks_itself() {
     let approval = json!({ "Type": "Task", "Resource": "flow:approval:request", "Next": "B" });
     let definition = json!({ "StartAt": "A", "States": { "A": approval.clone(), "B": task(json!({})) } });
     let options = CompileOptions { server_asks: true, ..OPTIONS };
-    let found = compile(&definition, &steps(), &options, &|name| activity_placeholder(name)).unwrap();
+    let found = compile(&definition, &steps(), &options, &activity_placeholder).unwrap();
     assert_eq!(found.definition["States"]["A"], approval);
     assert_eq!(found.activities.len(), 1, "the approval needs no worker: {:?}", found.activities);
 }
