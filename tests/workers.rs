@@ -244,6 +244,24 @@ fn a_worker_that_is_asked_to_end_polls_no_more_and_gives_back_what_takes_too_lon
 }
 
 #[test]
+fn a_second_signal_ends_a_worker_at_once() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let began = elsewhere.path().join("began");
+    let program = elsewhere.program("slow", &format!("touch {}; sleep 600", began.display()));
+    let server = Server::start(&home);
+    start(&server, &deployed(&server, &json!({ "StartAt": "A", "States": { "A": process(&program) } }), 60), "one");
+    let mut worker = worker(&elsewhere, &server, &program);
+    until(30, "the attempt", || began.exists());
+    let mut errors = BufReader::new(worker.stderr.take().unwrap());
+    send("-TERM", worker.id());
+    read_until(&mut errors, "a second signal stops now");
+    send("-INT", worker.id());
+    // Without the second signal, it would wait for the program for 300 s.
+    read_until(&mut errors, "Another worker receives each task that this one had, after its HeartbeatSeconds");
+    assert_eq!(worker.wait().unwrap().code(), Some(130));
+}
+
+#[test]
 fn a_step_that_waits_is_given_back_at_once_and_continues_with_another_worker() {
     let (home, elsewhere) = (Home::plain(), Home::plain());
     let folder = elsewhere.path().join("files");
