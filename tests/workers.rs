@@ -257,7 +257,8 @@ fn a_second_signal_ends_a_worker_at_once() {
     read_until(&mut errors, "a second signal stops now");
     send("-INT", worker.id());
     // Without the second signal, it would wait for the program for 300 s.
-    read_until(&mut errors, "Another worker receives each task that this one had, after its HeartbeatSeconds");
+    let mut lines = BufReader::new(worker.stdout.take().unwrap());
+    read_until(&mut lines, "Another worker receives each task that this one had, after its HeartbeatSeconds");
     assert_eq!(worker.wait().unwrap().code(), Some(130));
 }
 
