@@ -37,7 +37,10 @@ pub struct Visit {
     /// The state's HeartbeatSeconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat_seconds: Option<u64>,
-    /// The state's TimeoutSeconds. They limit one attempt, which begins anew with each task.
+    /// `$$.Execution.RedriveCount`, if the Task has a time-out and no rule of the author retries it; else `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redrive_count: Option<u32>,
+    /// The state's TimeoutSeconds. They limit one attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
 }
@@ -86,6 +89,12 @@ impl Visit {
     /// The idempotency token: the same for every attempt of a visit, different for every other visit.
     pub fn token(&self) -> String {
         idempotency_token(&self.execution, &self.indexed_path(), self.entered_ms())
+    }
+
+    /// Whether every earlier attempt since the entry of the state ended with its worker, so that this one continues what the first one
+    /// began. Not known after a redrive, which counts the retries from 0 again and keeps the time of the entry.
+    pub fn continues(&self) -> bool {
+        self.retry_count > 0 && self.redrive_count == Some(0)
     }
 
     /// When the state was entered, in milliseconds since the Unix epoch.

@@ -25,7 +25,7 @@ fn steps() -> Registry {
 const OPTIONS: CompileOptions = CompileOptions { heartbeat_seconds: 60, server_asks: false };
 
 fn compiled(definition: &Value) -> Result<crate::Compiled, Vec<asl::Diagnostic>> {
-    compile(definition, &steps(), &OPTIONS, &|name| activity_placeholder(name))
+    compile(definition, &steps(), &OPTIONS, &activity_placeholder)
 }
 
 fn task(more: Value) -> Value {
@@ -109,6 +109,23 @@ fn the_rule_for_workers_comes_first_and_leaves_time_outs_to_the_author() {
     }
     let rules = rules(own("States.HeartbeatTimeout"));
     assert_eq!(rules[0]["ErrorEquals"], json!([WORKER_STOPPED]), "the author's own rule for missed heartbeats decides");
+}
+
+#[test]
+fn a_visit_has_the_number_of_redrives_if_each_retry_follows_the_end_of_a_worker() {
+    let visit = |more: Value| {
+        let state = compiled(&machine(task(more))).unwrap().definition["States"]["A"].clone();
+        let arguments = if state.get("Arguments").is_some() { &state["Arguments"] } else { &state["Parameters"] };
+        arguments["flow"].clone()
+    };
+    let own = json!([{ "ErrorEquals": ["Other"] }]);
+    assert_eq!(visit(json!({ "TimeoutSeconds": 60 }))["redriveCount.$"], "$$.Execution.RedriveCount");
+    assert_eq!(visit(json!({ "TimeoutSecondsPath": "$.s" }))["redriveCount.$"], "$$.Execution.RedriveCount");
+    let jsonata = json!({ "QueryLanguage": "JSONata", "TimeoutSeconds": "{% $states.input.s %}" });
+    assert_eq!(visit(jsonata)["redriveCount"], "{% $states.context.Execution.RedriveCount %}");
+    for without in [json!({}), json!({ "TimeoutSeconds": 60, "Retry": own })] {
+        assert_eq!(visit(without.clone())["redriveCount.$"], Value::Null, "{without}");
+    }
 }
 
 #[test]
@@ -229,7 +246,7 @@ fn an_approval_stays_as_it_is_for_a_server_that_asks_itself() {
     let approval = json!({ "Type": "Task", "Resource": "flow:approval:request", "Next": "B" });
     let definition = json!({ "StartAt": "A", "States": { "A": approval.clone(), "B": task(json!({})) } });
     let options = CompileOptions { server_asks: true, ..OPTIONS };
-    let found = compile(&definition, &steps(), &options, &|name| activity_placeholder(name)).unwrap();
+    let found = compile(&definition, &steps(), &options, &activity_placeholder).unwrap();
     assert_eq!(found.definition["States"]["A"], approval);
     assert_eq!(found.activities.len(), 1, "the approval needs no worker: {:?}", found.activities);
 }

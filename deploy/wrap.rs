@@ -78,8 +78,11 @@ pub(crate) fn wrap(
 ) {
     state.insert("Resource".to_owned(), Value::String(arn));
     add_heartbeat(state, options.heartbeat_seconds, scope.jsonata);
-    add_retry(state);
     let mut flow = visit(name, scope);
+    if only_workers_retry(state) {
+        add_context(&mut flow, "redriveCount", "Execution.RedriveCount", scope.jsonata);
+    }
+    add_retry(state);
     copy_seconds(state, "HeartbeatSeconds", "heartbeatSeconds", &mut flow);
     copy_seconds(state, "TimeoutSeconds", "timeoutSeconds", &mut flow);
     if scope.jsonata {
@@ -105,14 +108,26 @@ fn visit(name: &str, scope: &TaskScope) -> Map<String, Value> {
     let mut flow = Map::new();
     flow.insert("statePath".to_owned(), Value::String(scope.state_path(name)));
     for (field, path) in fields {
-        match scope.jsonata {
-            true => flow.insert(field.to_owned(), json!(format!("{{% $states.context.{path} %}}"))),
-            false => flow.insert(format!("{field}.$"), json!(format!("$$.{path}"))),
-        };
+        add_context(&mut flow, field, path, scope.jsonata);
     }
     let (field, index) = scope.index();
     flow.insert(field.to_owned(), index);
     flow
+}
+
+/// Adds a value of the context object to a visit.
+fn add_context(flow: &mut Map<String, Value>, field: &str, path: &str, jsonata: bool) {
+    match jsonata {
+        true => flow.insert(field.to_owned(), json!(format!("{{% $states.context.{path} %}}"))),
+        false => flow.insert(format!("{field}.$"), json!(format!("$$.{path}"))),
+    };
+}
+
+/// Whether a Task with a time-out is retried only by the rule that [`add_retry`] adds: each retry then follows the end of a worker.
+fn only_workers_retry(state: &Map<String, Value>) -> bool {
+    let has_time_out = ["TimeoutSeconds", "TimeoutSecondsPath"].iter().any(|field| state.contains_key(*field));
+    let has_own_rules = state.get("Retry").and_then(Value::as_array).is_some_and(|rules| !rules.is_empty());
+    has_time_out && !has_own_rules
 }
 
 /// Adds HeartbeatSeconds if the author gave none. It must be less than TimeoutSeconds, which may be an expression.

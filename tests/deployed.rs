@@ -3,11 +3,15 @@
 use std::{
     io::{Read, Write},
     net::TcpListener,
+    process::Command,
 };
 
 use serde_json::{Value, json};
 
-use crate::{serve::Server, support::Home};
+use crate::{
+    serve::Server,
+    support::{Home, World, text},
+};
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
 
@@ -305,6 +309,19 @@ fn another_service_at_a_url_is_step_functions() {
     assert!(printed.contains("credentials"), "{printed}");
 }
 
+/// The variables of a deployment to a server whose role and log group are in the world of a rehearsal.
+fn beside<'v>(world: &'v World, server: &'v Server) -> [(&'static str, &'v str); 7] {
+    [
+        ("AWS_ENDPOINT_URL_IAM", &world.moto),
+        ("AWS_ENDPOINT_URL_STS", &world.moto),
+        ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", &world.moto),
+        ("AWS_ENDPOINT_URL_STEPFUNCTIONS", &server.endpoint),
+        ("AWS_ACCESS_KEY_ID", "rehearsal"),
+        ("AWS_SECRET_ACCESS_KEY", "rehearsal"),
+        ("AWS_REGION", &world.region),
+    ]
+}
+
 #[test]
 fn the_role_and_the_log_group_are_made_once_and_removed() {
     let home = Home::for_rehearsal();
@@ -312,15 +329,7 @@ fn the_role_and_the_log_group_are_made_once_and_removed() {
     let serving = Home::plain();
     let server = Server::start(&serving);
     let file = definition(&home, "/bin/true");
-    let variables = [
-        ("AWS_ENDPOINT_URL_IAM", world.moto.as_str()),
-        ("AWS_ENDPOINT_URL_STS", &world.moto),
-        ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", &world.moto),
-        ("AWS_ENDPOINT_URL_STEPFUNCTIONS", &server.endpoint),
-        ("AWS_ACCESS_KEY_ID", "rehearsal"),
-        ("AWS_SECRET_ACCESS_KEY", "rehearsal"),
-        ("AWS_REGION", &world.region),
-    ];
+    let variables = beside(&world, &server);
     let deploy = |more: &[&str]| {
         let printed = home.exits_with(
             &[&["deploy", &file, "-o", "json", "--yes", "--role-arn", "create"][..], more].concat(),
@@ -364,4 +373,41 @@ fn the_role_and_the_log_group_are_made_once_and_removed() {
         "from pathlib import Path\nfrom cfnlint.api import lint_file\nprint([str(m) for m in lint_file(Path({path:?}))])"
     );
     assert_eq!(world.python(&script).trim(), "[]");
+}
+
+/// `FLOW_TEST_TERRAFORM` names a folder with the AWS provider, as `terraform init -plugin-dir` reads it.
+#[test]
+fn terraform_makes_what_a_deployment_makes() {
+    let Ok(plugins) = std::env::var("FLOW_TEST_TERRAFORM") else { return };
+    let home = Home::for_rehearsal();
+    let world = home.world();
+    let serving = Home::plain();
+    let server = Server::start(&serving);
+    let variables = beside(&world, &server);
+    let folder = home.path().join("terraform");
+    std::fs::create_dir(&folder).unwrap();
+    let endpoints = json!({ "sfn": server.endpoint, "iam": world.moto, "logs": world.moto, "sts": world.moto });
+    let provider = json!({ "provider": { "aws": { "region": world.region, "access_key": "rehearsal", "secret_key": "rehearsal",
+        "skip_credentials_validation": true, "skip_requesting_account_id": true, "skip_metadata_api_check": true,
+        "endpoints": endpoints } } });
+    std::fs::write(folder.join("provider.tf.json"), provider.to_string()).unwrap();
+    let terraform = |arguments: &[&str]| {
+        let output = Command::new("terraform").args(arguments).arg("-no-color").current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    };
+    terraform(&["init", &format!("-plugin-dir={plugins}")]);
+    for (program, id) in [("/bin/true", "r1"), ("/bin/false", "r2")] {
+        let file = definition(&home, program);
+        let template = home.succeed(&["deploy", &file, "--template", "terraform"]);
+        std::fs::write(folder.join("main.tf.json"), template).unwrap();
+        terraform(&["apply", "-auto-approve"]);
+        let plan = ["deploy", &file, "--role-arn", "create", "--plan", "-o", "json"];
+        let planned = home.exits_with(&plan, &variables, 0);
+        let lines: Vec<Value> = planned.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let changes: Vec<&Value> = lines.iter().filter(|line| line["type"] == "change").collect();
+        assert_eq!(changes.len(), 7, "{planned}");
+        assert!(changes.iter().all(|change| change["action"] == "unchanged"), "{planned}");
+        // No worker runs.
+        home.exits_with(&["run", &file, "--engine", "sfn", "--yes", "--id", id, "--no-wait=1s"], &variables, 75);
+    }
 }

@@ -4,6 +4,7 @@
 
 mod commands;
 mod container;
+mod figures;
 mod proposed;
 mod reference;
 

@@ -14,6 +14,7 @@ from localstack.services.stepfunctions.asl.eval import states, variable_store
 from localstack.services.stepfunctions.asl.eval.callback import callback
 from localstack.services.stepfunctions.asl.eval.environment import Environment
 from localstack.services.stepfunctions.asl.jsonata import jsonata as bridge
+from localstack.services.stepfunctions.backend import execution_worker
 from localstack.services.stepfunctions.backend.activity import ActivityTask
 from localstack.services.stepfunctions.provider import StepFunctionsProvider
 
@@ -91,7 +92,13 @@ def begun_executions(self, context, execution_status=None):
     return [execution for execution in found if execution.exec_worker and execution.exec_worker.env]
 
 
+def execution_data(**fields):
+    """Adds `$$.Execution.RedriveCount`, which AWS always has and LocalStack 4.14 does not."""
+    return {**fields, "RedriveCount": 0}
+
+
 bridge._eval_jsonata = evaluate
+execution_worker.ExecutionData = execution_data
 for user in (states, variable_store):
     user.encode_jsonata_variable_declarations = declarations
 Environment.as_inner_frame_of = classmethod(frame_with_map)

@@ -244,6 +244,61 @@ fn a_worker_that_is_asked_to_end_polls_no_more_and_gives_back_what_takes_too_lon
 }
 
 #[test]
+fn a_second_signal_ends_a_worker_at_once() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let began = elsewhere.path().join("began");
+    let program = elsewhere.program("slow", &format!("touch {}; sleep 600", began.display()));
+    let server = Server::start(&home);
+    start(&server, &deployed(&server, &json!({ "StartAt": "A", "States": { "A": process(&program) } }), 60), "one");
+    let mut worker = worker(&elsewhere, &server, &program);
+    until(30, "the attempt", || began.exists());
+    let mut errors = BufReader::new(worker.stderr.take().unwrap());
+    send("-TERM", worker.id());
+    read_until(&mut errors, "a second signal stops now");
+    send("-INT", worker.id());
+    // Without the second signal, it would wait for the program for 300 s.
+    let mut lines = BufReader::new(worker.stdout.take().unwrap());
+    read_until(&mut lines, "Another worker receives each task that this one had, after its HeartbeatSeconds");
+    assert_eq!(worker.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_step_that_waits_is_given_back_at_once_and_continues_with_another_worker() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let folder = elsewhere.path().join("files");
+    std::fs::create_dir(&folder).unwrap();
+    // Only workers' ends are retried, so the visit has the number of redrives.
+    let wait = json!({ "Type": "Task", "Resource": "flow:wait:file", "TimeoutSeconds": 900, "End": true,
+        "Parameters": { "Path": "ready", "IntervalSeconds": 1 } });
+    let server = Server::start(&home);
+    let machine = deployed(&server, &json!({ "StartAt": "A", "States": { "A": wait } }), 600);
+    let execution = start(&server, &machine, "one");
+    let begin = || {
+        let arguments = ["worker", "--endpoint", &server.endpoint, "--activities", "wait:file", "-o", "json"];
+        let mut command = elsewhere.command(&arguments);
+        command.env("FLOW_FILES", &folder).env("AWS_REGION", "us-east-1");
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let begun = |attempts: usize| {
+        until(30, "an attempt", || {
+            let history = server.call("GetExecutionHistory", &json!({ "executionArn": execution }));
+            history["events"].as_array().unwrap().iter().filter(|event| event["type"] == "ActivityStarted").count()
+                >= attempts
+        });
+    };
+    let first = begin();
+    begun(1);
+    // Neither the time of a drain, which is 300 s, nor that without a heartbeat passes.
+    assert_eq!(counters(first)["givenBack"], 1);
+    let second = begin();
+    begun(2);
+    std::fs::write(folder.join("ready"), "12").unwrap();
+    until(30, "the execution", || status(&server, &execution)["status"] != "RUNNING");
+    assert_eq!(status(&server, &execution)["status"], "SUCCEEDED");
+    assert_eq!(counters(second)["succeeded"], 1);
+}
+
+#[test]
 fn a_poll_whose_connection_was_closed_takes_no_task() {
     let home = Home::plain();
     let server = Server::start(&home);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use deploy::{TaskInput, Visit, WORKER_STOPPED};
 use engine::{
     machine::{cause_of_time_out, refuse_result},
-    runner::Clock,
+    runner::{Clock, SystemClock},
     step::{self, Answer, ErrorClass, Pending, StepContext, StepError, error_names},
 };
 use serde_json::Value;
@@ -61,6 +61,8 @@ impl TaskJob {
     /// Calls the step until it is done.
     async fn work(&self, input: TaskInput, mut first_slot: Option<Slot>) -> Outcome {
         let mut context = self.context(&input);
+        let times_ms = (context.now_ms, SystemClock::default().now_ms());
+        let kept_deadline_ms = kept_deadline_ms(&input.flow, times_ms, self.worker.clock.as_ref());
         let Worker { stop, drain_max, slots, .. } = &*self.worker;
         let mut logged = String::new();
         loop {
@@ -95,6 +97,8 @@ impl TaskJob {
                 }
                 Ok(Answer::Pending(pending)) => {
                     log_wait(&context, &pending, &mut logged);
+                    // A call that does not wait begins again, and has its complete time.
+                    context.deadline_ms = kept_deadline_ms.or(context.deadline_ms);
                     let next_ms = context.now_ms.saturating_add(pending.check_again_after.as_millis() as u64);
                     let deadline_ms = context.deadline_ms.filter(|deadline_ms| *deadline_ms < next_ms);
                     tokio::select! {
@@ -186,13 +190,25 @@ async fn passed(limit: Option<Duration>) {
     }
 }
 
-/// The deadline of an attempt that begins now, on the steps' clock. A rehearsal's clock runs faster than the server's.
+/// The deadline of an attempt that begins now, on the steps' clock.
 fn deadline_ms(visit: &Visit, now_ms: u64, clock: &dyn Clock) -> Option<u64> {
+    Some(after(visit.timeout_seconds?.saturating_mul(1_000), now_ms, clock))
+}
+
+/// The deadline of a wait that earlier workers began and did not end, on the steps' clock: it counts from the entry of the state. `None` if
+/// the attempt does not continue one. The times are the current one on the steps' clock and on that of this machine.
+fn kept_deadline_ms(visit: &Visit, (now_ms, real_now_ms): (u64, u64), clock: &dyn Clock) -> Option<u64> {
+    let limit_ms = visit.timeout_seconds.filter(|_| visit.continues())?.saturating_mul(1_000);
+    let waited_ms = real_now_ms.saturating_sub(visit.entered_ms());
+    Some(after(limit_ms.saturating_sub(waited_ms), now_ms, clock))
+}
+
+/// The time on the steps' clock after a duration on the server's clock. A rehearsal's clock runs faster than the server's.
+fn after(real_ms: u64, now_ms: u64, clock: &dyn Clock) -> u64 {
     const SPAN_MS: u64 = 1_000_000;
-    let limit_ms = visit.timeout_seconds?.saturating_mul(1_000);
-    let real_ms = clock.real_duration_until(now_ms + SPAN_MS).as_millis().max(1);
-    let limit_ms = u128::from(limit_ms) * u128::from(SPAN_MS) / real_ms;
-    Some(now_ms.saturating_add(u64::try_from(limit_ms).unwrap_or(u64::MAX)))
+    let span_real_ms = clock.real_duration_until(now_ms + SPAN_MS).as_millis().max(1);
+    let ms = u128::from(real_ms) * u128::from(SPAN_MS) / span_real_ms;
+    now_ms.saturating_add(u64::try_from(ms).unwrap_or(u64::MAX))
 }
 
 /// The failure of a step that still waits at its deadline, as the local engine reports it.
@@ -269,7 +285,7 @@ mod tests {
     use engine::{
         journal::StepFailure,
         machine::{NESTING_LEVELS_MAX, PAYLOAD_BYTES_MAX},
-        runner::{ScaledClock, SystemClock},
+        runner::ScaledClock,
         step::Instructions,
     };
     use serde_json::json;
@@ -336,6 +352,32 @@ mod tests {
         }
         let without = Visit { timeout_seconds: None, ..visit };
         assert_eq!(deadline_ms(&without, 7, &SystemClock::default()), None);
+    }
+
+    #[test]
+    fn a_wait_that_another_worker_continues_keeps_its_deadline() {
+        let visit = |retry_count: u32, redrive_count: Option<u32>| {
+            let mut flow = json!({ "execution": "arn:e", "startedAt": "1970-01-01T00:00:00Z", "statePath": "A",
+                "enteredAt": "1970-01-01T00:16:40Z", "retryCount": retry_count, "timeoutSeconds": 60 });
+            if let Some(redrive_count) = redrive_count {
+                flow["redriveCount"] = json!(redrive_count);
+            }
+            TaskInput::read(&json!({ "flow": flow, "input": 1 }).to_string()).unwrap().flow
+        };
+        let clock = ScaledClock::new(SystemClock::default().now_ms(), 1.0);
+        // It was entered at 1,000 s.
+        let left_seconds = |visit: Visit, real_now_ms: u64| {
+            let now_ms = clock.now_ms();
+            let deadline_ms = kept_deadline_ms(&visit, (now_ms, real_now_ms), &clock)?;
+            // Some time passes while the span is measured.
+            Some((deadline_ms - now_ms + 500) / 1_000)
+        };
+        assert_eq!(left_seconds(visit(1, Some(0)), 1_045_000), Some(15));
+        assert_eq!(left_seconds(visit(4, Some(0)), 1_061_000), Some(0), "it polls once more");
+        assert_eq!(left_seconds(visit(1, Some(0)), 999_000), Some(60), "the clocks differ");
+        assert_eq!(left_seconds(visit(0, Some(0)), 1_045_000), None, "the first attempt");
+        assert_eq!(left_seconds(visit(1, Some(1)), 1_045_000), None, "a redrive has its complete time");
+        assert_eq!(left_seconds(visit(1, None), 1_045_000), None, "a retry of the author has its complete time");
     }
 
     #[test]

@@ -172,6 +172,7 @@ fn has_option(text: &str) -> bool {
     words.windows(2).any(|words| {
         let value = first_word(words[1]);
         words[0].starts_with("--")
+            && !words[0].contains('=')
             && is_secret_option(words[0])
             && is_clear_value(value)
             && value.contains(|c: char| c.is_ascii_digit())
