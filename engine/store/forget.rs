@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Batch, Store, StoreError, codec, execution_records::StoredStart, keys, records::all_in_parts};
+use super::{Batch, Store, StoreError, codec, execution_records::StoredStart, keys, records::scan_pages};
 
 impl Store {
     /// Deletes ended executions, and the definitions that no other execution has.
@@ -47,7 +47,7 @@ impl Store {
     /// The records cannot be read or written.
     pub fn forget_unused_definitions(&self) -> Result<usize, StoreError> {
         let mut used = BTreeSet::new();
-        all_in_parts(self.records.as_ref(), keys::BY_START, |records| {
+        scan_pages(self.records.as_ref(), keys::BY_START, |records| {
             for (key, bytes) in records {
                 used.insert(match codec::decode(key, bytes)? {
                     StoredStart::Record(start_record) => start_record.definition,

@@ -7,7 +7,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use super::{
-    Batch, Store, StoreError, Write, execution_records::ExecutionRecord, keys, records::all_in_parts, write::put,
+    Batch, Store, StoreError, Write, execution_records::ExecutionRecord, keys, records::scan_pages, write::put,
 };
 use crate::machine::{ExecutionHeader, ExecutionStatus};
 
@@ -217,7 +217,7 @@ impl Store {
 
     /// Builds the index of a store that has none, in bounded batches. A crash repeats it: the batches are the same.
     pub(super) fn build_listings(&self) -> Result<(), StoreError> {
-        all_in_parts(self.records.as_ref(), keys::BY_START, |records| {
+        scan_pages(self.records.as_ref(), keys::BY_START, |records| {
             let mut batch = Batch::default();
             for (key, _) in records {
                 let Some((workflow, started_ms, id)) = keys::started(key) else { continue };

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Definition, DocumentChanges, Record, StartData, Store, StoreError, StoredExecution, Write, codec, keys,
-    records::{RECORDS_AT_ONCE, all_in_parts},
+    records::{RECORDS_AT_ONCE, scan_pages},
 };
 use crate::{
     journal::JournalEntry,
@@ -91,7 +91,7 @@ impl Store {
     /// The records cannot be read.
     pub fn ids(&self) -> Result<Vec<String>, StoreError> {
         let mut ids = Vec::new();
-        all_in_parts(self.records.as_ref(), keys::BY_START, |records| {
+        scan_pages(self.records.as_ref(), keys::BY_START, |records| {
             ids.extend(records.iter().filter_map(|(key, _)| keys::execution(key).map(str::to_owned)));
             Ok(())
         })?;

@@ -10,7 +10,7 @@ use crate::{
         execution_records::{ExecutionRecord, StartRecord, StoredStart, WakeRecord},
         frames::StoredFrame,
         keys::{self, RecordKind},
-        records::all_in_parts,
+        records::scan_pages,
     },
 };
 
@@ -41,7 +41,7 @@ impl Store {
         findings.problems = self.records.scrub()?;
         // A record that names each id.
         let mut ids = BTreeMap::new();
-        all_in_parts(self.records.as_ref(), &[], |records| {
+        scan_pages(self.records.as_ref(), &[], |records| {
             findings.records += records.len();
             findings.active += records.iter().filter(|(key, _)| keys::kind(key) == RecordKind::Wake).count();
             findings.problems.extend(records.iter().filter_map(|record| verify_record(record).err()));
