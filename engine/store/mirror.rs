@@ -19,8 +19,8 @@
 //!
 //! Crash points of a new mirror, which replaces a damaged or missing one:
 //! - *before it is renamed*: the earlier mirror is valid, or there is none. The incomplete file is overwritten by the next attempt.
-//! - *after it is renamed, before the index has its position*: no mirror has the position in the index. The next write creates one again. An
-//!   index that never had a position is rebuilt from the mirror, which has all its records.
+//! - *after it is renamed, before the index has its position*: no mirror has the position in the index. The next write creates one again.
+//!   An index that never had a position is rebuilt from the mirror, which has all its records.
 //!
 //! [`CHECKPOINT`]: super::logged::checkpoint::CHECKPOINT
 

@@ -89,7 +89,7 @@ pub trait Records: Send + Sync + 'static {
 }
 
 /// A sorted map whose changes may become durable later: what a checkpoint writes to. Besides this trait an index needs only a function that
-/// opens one in a folder, as [`SledRecords::open`](super::SledRecords::open). Another part of the store keeps the second copy of the changes.
+/// opens one in a folder, as [`SledRecords::open`](super::SledRecords::open).
 pub trait Index: Records {
     /// Makes changes, in order but not atomically; a crash may undo them. The caller keeps them until they are durable.
     ///
