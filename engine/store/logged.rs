@@ -140,7 +140,7 @@ impl LoggedRecords {
         // Synchronize first: if only the system's cache had the checkpoint, a power failure would lose the commits of a file that
         // is overwritten.
         if !self.is_checkpoint_durable.swap(true, Ordering::Relaxed) {
-            self.shared.index.synchronize().map_err(|error| self.shared.fail(error))?;
+            checkpoint::repeat(&self.shared.index).map_err(|error| self.shared.fail(error))?;
         }
         let sequence = log.switch().map_err(|error| self.shared.fail(error))?;
         self.checkpointer.begin(sequence);

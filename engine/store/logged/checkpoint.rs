@@ -31,6 +31,15 @@ pub(super) fn set(index: &MirroredIndex, sequence: u64) -> Result<(), StoreError
     index.synchronize()
 }
 
+/// Makes the last sequence durable that the index had when it was opened. It is written again, because after a power failure the index
+/// may have it and the mirror may not: an index that is rebuilt from this mirror would need commits that the log no longer has.
+pub(super) fn repeat(index: &MirroredIndex) -> Result<(), StoreError> {
+    match last(index.records())? {
+        Some(sequence) => set(index, sequence),
+        None => index.synchronize(),
+    }
+}
+
 /// The state that committers, readers and the checkpointer share.
 pub(super) struct Shared {
     pub index: MirroredIndex,

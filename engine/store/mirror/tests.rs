@@ -7,6 +7,7 @@ use super::*;
 use crate::store::{
     Batch, LoggedRecords, Record,
     damage::rebuild_with,
+    logged::checkpoint::CHECKPOINT,
     one_file::{self, OneFile},
 };
 
@@ -28,6 +29,16 @@ fn call(hook: &Hook) -> Result<(), StoreError> {
 /// The process ends before this operation.
 fn crash(hook: &Hook) {
     *hook.lock().unwrap() = Some(Box::new(|| Err(StoreError::not_written("the process has ended"))));
+}
+
+/// The process ends before the second of the next synchronizations.
+fn crash_before_second(hooks: &Arc<Hooks>) {
+    let next = hooks.clone();
+    let first = move || {
+        crash(&next.synchronize);
+        Ok(())
+    };
+    *hooks.synchronize.lock().unwrap() = Some(Box::new(first));
 }
 
 /// An index whose operations call hooks.
@@ -177,14 +188,19 @@ fn a_checkpoint_during_a_comparison_is_no_difference() {
     assert_eq!(keys(&index), ["a", "b"], "it was written");
 }
 
+/// Commits values that depend on `seed`: more than may stay in the log when the store is closed.
+fn fill(records: &LoggedRecords, seed: u32) {
+    for number in 0..400_u32 {
+        let mut batch = Batch::default();
+        batch.put(format!("k/{number:03}").into_bytes(), (seed + number).to_le_bytes().repeat(250));
+        records.commit(batch).unwrap();
+    }
+}
+
 /// A store over the other index: most of its records are in the index, the last ones in the log only.
 fn filled(folder: &Path) -> Vec<Record> {
     let records = LoggedRecords::open_with(folder, OneFile::open).unwrap();
-    for number in 0..400_u32 {
-        let mut batch = Batch::default();
-        batch.put(format!("k/{number:03}").into_bytes(), number.to_le_bytes().repeat(250));
-        records.commit(batch).unwrap();
-    }
+    fill(&records, 0);
     records.checkpoint(None).unwrap();
     let mut batch = Batch::default();
     batch.put(b"k/100".to_vec(), b"replaced".to_vec());
@@ -218,6 +234,38 @@ fn another_index_is_rebuilt_from_the_mirror() {
         assert_eq!(records.scrub().unwrap(), []);
         assert!(records.scan(b"k/", None, usize::MAX).unwrap() == expected);
     }
+}
+
+/// The power fails while the record of a checkpoint is written: the index keeps it, the mirror loses it. Later the index is damaged.
+#[test]
+fn a_checkpoint_that_only_the_index_has_is_in_the_mirror_before_the_log_is_overwritten() {
+    let home = tempfile::tempdir().unwrap();
+    let store = home.path().join("store");
+    let hooks = Arc::new(Hooks::default());
+    let open_index = |folder: &Path| -> Result<Hooked, StoreError> {
+        Ok(Hooked { index: OneFile::open(folder)?, hooks: hooks.clone() })
+    };
+    let records = LoggedRecords::open_with(&store, open_index).unwrap();
+    fill(&records, 0);
+    crash_before_second(&hooks);
+    assert!(records.checkpoint(None).is_err(), "its changes are durable, its record is not");
+    drop(records);
+    let file = mirror_file(&store);
+    file.set_len(length_bytes(&file) - 1).unwrap();
+    let mut batch = Batch::default();
+    batch.put(CHECKPOINT.to_vec(), 400_u64.to_le_bytes().to_vec());
+    OneFile::open(&store).unwrap().commit(batch).unwrap();
+    let records = LoggedRecords::open_with(&store, open_index).unwrap();
+    fill(&records, 1_000);
+    crash_before_second(&hooks);
+    assert!(records.checkpoint(None).is_err(), "the log of the first checkpoint is overwritten");
+    drop(records);
+    fs::remove_file(store.join(one_file::NAME)).unwrap();
+    rebuild_with(&store, OneFile::open).unwrap();
+    let records = LoggedRecords::open_with(&store, OneFile::open).unwrap();
+    let found = records.scan(b"k/", None, usize::MAX).unwrap();
+    assert_eq!(found.len(), 400);
+    assert!(found.into_iter().zip(1_000_u32..).all(|((_, value), number)| value == number.to_le_bytes().repeat(250)));
 }
 
 #[test]
