@@ -1,7 +1,13 @@
 //! The fear: a crash between mirror and index loses a record, or the mirror depends on one kind of index.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use super::*;
 use crate::store::{
@@ -19,6 +25,7 @@ struct Hooks {
     scan: Hook,
     write: Hook,
     synchronize: Hook,
+    synchronizations: AtomicUsize,
 }
 
 fn call(hook: &Hook) -> Result<(), StoreError> {
@@ -34,7 +41,7 @@ fn crash(hook: &Hook) {
 /// The process ends before the second of the next synchronizations.
 fn crash_before_second(hooks: &Arc<Hooks>) {
     let next = hooks.clone();
-    let first = move || {
+    let first = move || -> Result<(), StoreError> {
         crash(&next.synchronize);
         Ok(())
     };
@@ -69,6 +76,7 @@ impl Index for Hooked {
     }
 
     fn synchronize(&self, position: Option<&[u8]>) -> Result<(), StoreError> {
+        self.hooks.synchronizations.fetch_add(1, Ordering::Relaxed);
         call(&self.hooks.synchronize)?;
         self.index.synchronize(position)
     }
@@ -209,6 +217,20 @@ fn filled(folder: &Path) -> Vec<Record> {
     let all = records.scan(b"k/", None, usize::MAX).unwrap();
     assert_eq!(all.len(), 399);
     all
+}
+
+/// Once for the changes and once for the record that counts them; commits use the log only.
+#[test]
+fn a_checkpoint_synchronizes_the_index_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let hooks = Arc::new(Hooks::default());
+    let index = Hooked { index: OneFile::open(folder.path()).unwrap(), hooks: hooks.clone() };
+    let records = LoggedRecords::open_with(folder.path(), |_| Ok(index)).unwrap();
+    let before = hooks.synchronizations.load(Ordering::Relaxed);
+    fill(&records, 0);
+    assert_eq!(hooks.synchronizations.load(Ordering::Relaxed), before);
+    records.checkpoint(None).unwrap();
+    assert_eq!(hooks.synchronizations.load(Ordering::Relaxed), before + 2);
 }
 
 #[test]
