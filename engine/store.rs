@@ -1,7 +1,7 @@
 //! Durable data. A [`Store`] writes everything that a group of transitions changed in one durable batch, and reads it back.
 //!
-//! The records are in any sorted map with a durable batch ([`Records`]): on disk a commit log in front of sled ([`LoggedRecords`]),
-//! in memory a map. One conformance suite tests them all.
+//! The records are in any sorted map with a durable batch ([`Records`]): in memory a map ([`MemoryRecords`]), on disk a commit log in front
+//! of an index and its mirror ([`LoggedRecords`]). The index is any [`Index`]. One conformance suite tests them all.
 
 mod batch_codec;
 mod close;
@@ -25,6 +25,9 @@ mod logged;
 mod lookup;
 mod map_runs;
 mod memory;
+mod mirror;
+#[cfg(test)]
+mod one_file;
 mod records;
 mod sled_records;
 #[cfg(test)]
@@ -54,12 +57,11 @@ pub(crate) use logged::ByHand;
 pub use logged::LoggedRecords;
 pub use memory::MemoryRecords;
 pub use records::{Batch, Change, ChangeRef, Index, Record, Records};
-use sled_records::Mirror;
 pub use sled_records::SledRecords;
 pub use transfer::{EXPORT_VERSION, ExportLine, Exported, FIRST_VERSION_WITH_AN_END};
 pub use write::{Definition, StartData, Write};
 
-/// The index of a store on disk. Another one implements [`Index`], has a function `open`, and is named here.
+/// The index of a store on disk. Another one is a file that implements [`Index`] and has a function `open`, and is named here.
 type DiskIndex = SledRecords;
 
 /// The durable data of executions, and documents.

@@ -7,7 +7,8 @@ use super::{
     DiskIndex, LoggedRecords, Records, StoreError,
     folder::{complete_replacement, open_error, sibling, size_bytes, swap, synchronize},
     logged::checkpoint::CHECKPOINT,
-    records::{Index, scan_pages},
+    mirror::MirroredIndex,
+    records::scan_pages,
 };
 
 /// Copies a store's records into a new folder that replaces it. After a crash the folder is the old one or the new one.
@@ -22,7 +23,7 @@ pub fn compact(folder: &Path) -> Result<(), StoreError> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let (source, target) = (LoggedRecords::open(from)?, DiskIndex::open(to)?);
+    let (source, target) = (LoggedRecords::open(from)?, MirroredIndex::open(to, DiskIndex::open(to)?)?);
     // Records that the store lost without an error would be lost for good.
     source.scrub()?.into_iter().next().map_or(Ok(()), Err)?;
     target.ensure_space(size_bytes(from) / 2)?;

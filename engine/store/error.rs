@@ -78,6 +78,11 @@ impl StoreError {
         StoreError::Open { folder: path.display().to_string(), message: error.to_string(), kind: error.kind() }
     }
 
+    /// The error of a damaged index.
+    pub(crate) fn index_error(folder: &Path, message: String) -> Self {
+        StoreError::Index { folder: folder.display().to_string(), message }
+    }
+
     /// The error of a read that failed.
     pub(crate) fn read_error(error: &io::Error) -> Self {
         StoreError::Read { message: error.to_string(), kind: error.kind() }

@@ -26,6 +26,7 @@ use self::{
 use super::{
     Batch, DiskIndex, Records, StoreError, batch_codec,
     commit_log::{self, CommitLog, DiskFile, LogFile},
+    mirror::MirroredIndex,
     records::{Index, Record},
 };
 
@@ -70,40 +71,48 @@ pub struct LoggedRecords {
 }
 
 impl LoggedRecords {
-    /// Opens or creates a store's records in a folder: sled, and the two files of the log.
+    /// Opens or creates a store's records in a folder: index, mirror, and the two files of the log.
     ///
     /// # Errors
     /// The folder cannot be used, another process has it open, or its data is damaged.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let index = DiskIndex::open(folder)?;
-        let is_doubtful = index.is_doubtful();
-        let records = Self::over(index, log_files(folder)?, LOG_BYTES_MAX)?;
+        Self::open_with(folder, DiskIndex::open)
+    }
+
+    /// As [`LoggedRecords::open`], with the index that `open_index` opens.
+    pub(super) fn open_with<I: Index>(
+        folder: &Path,
+        open_index: impl FnOnce(&Path) -> Result<I, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let index = MirroredIndex::open(folder, open_index(folder)?)?;
+        let must_be_compared = index.must_be_compared();
+        let records = Self::with(index, log_files(folder)?, LOG_BYTES_MAX, Checkpointer::start)?;
         // After the checkpoint that a crash interrupted was repeated.
-        let problems = if is_doubtful { records.scrub()? } else { Vec::new() };
+        let problems = if must_be_compared { records.scrub()? } else { Vec::new() };
         let damage = problems.into_iter().find(|problem| matches!(problem, StoreError::Index { .. }));
         damage.map_or(Ok(records), Err)
     }
 
-    /// Records over any index and any two files.
+    /// Records over any index, without a mirror, and any two files.
     ///
     /// # Errors
     /// As [`LoggedRecords::open`].
     pub fn over(index: impl Index, files: [Box<dyn LogFile>; 2], log_bytes_max: u64) -> Result<Self, StoreError> {
-        Self::with(index, files, log_bytes_max, Checkpointer::start)
+        Self::with(MirroredIndex::without_mirror(index), files, log_bytes_max, Checkpointer::start)
     }
 
     fn with(
-        index: impl Index,
+        index: MirroredIndex,
         files: [Box<dyn LogFile>; 2],
         log_bytes_max: u64,
         checkpointer: impl FnOnce(Arc<Shared>) -> Checkpointer,
     ) -> Result<Self, StoreError> {
-        let checkpoint = checkpoint::last(&index)?;
+        let checkpoint = checkpoint::last(index.records())?;
         let (log, found) = CommitLog::open(files, checkpoint)?;
         if checkpoint.is_none() {
             checkpoint::set(&index, 0)?;
         }
-        let shared = Arc::new(Shared::new(Box::new(index), Memtable::default()));
+        let shared = Arc::new(Shared::new(index, Memtable::default()));
         let checkpointer = checkpointer(shared.clone());
         let active = found.len().saturating_sub(1);
         for (file, number) in found.into_iter().zip(0..) {
@@ -131,7 +140,7 @@ impl LoggedRecords {
         // Synchronize first: if only the system's cache had the checkpoint, a power failure would lose the commits of a file that
         // is overwritten.
         if !self.is_checkpoint_durable.swap(true, Ordering::Relaxed) {
-            self.shared.index.synchronize().map_err(|error| self.shared.fail(error))?;
+            checkpoint::repeat(&self.shared.index).map_err(|error| self.shared.fail(error))?;
         }
         let sequence = log.switch().map_err(|error| self.shared.fail(error))?;
         self.checkpointer.begin(sequence);
@@ -143,14 +152,14 @@ impl Records for LoggedRecords {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.shared.memtable().get(key) {
             Some(change) => Ok(change),
-            None => self.shared.index.get(key),
+            None => self.shared.index.records().get(key),
         }
     }
 
     fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
         // The memtable first: a change that moves to the index in between is found here.
         let changes = self.shared.memtable().range(prefix, from.unwrap_or(prefix), limit);
-        memtable::scan_under(changes, self.shared.index.as_ref(), prefix, from, limit)
+        memtable::scan_under(changes, self.shared.index.records(), prefix, from, limit)
     }
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -177,7 +186,7 @@ impl Records for LoggedRecords {
     }
 
     fn scrub(&self) -> Result<Vec<StoreError>, StoreError> {
-        // During a checkpoint sled and its mirror differ.
+        // During a checkpoint the index and its mirror differ.
         self.shared.wait_for_checkpoint()?;
         self.shared.index.scrub()
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
@@ -13,7 +13,13 @@ use super::{
 /// A map in memory. Clones share it, as two openings of one disk do.
 #[derive(Debug, Default, Clone)]
 pub struct MemoryRecords {
-    map: std::sync::Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>,
+    contents: Arc<Mutex<Contents>>,
+}
+
+#[derive(Debug, Default)]
+struct Contents {
+    map: BTreeMap<Vec<u8>, Vec<u8>>,
+    position: Option<Vec<u8>>,
 }
 
 impl MemoryRecords {
@@ -22,20 +28,20 @@ impl MemoryRecords {
         MemoryRecords::default()
     }
 
-    fn map(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Vec<u8>>> {
-        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Records for MemoryRecords {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.map().get(key).cloned())
+        Ok(self.contents().map.get(key).cloned())
     }
 
     fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
-        let map = self.map();
+        let contents = self.contents();
         let from = from.unwrap_or(prefix).to_vec();
-        let records = map.range(from..).take_while(|(key, _)| key.starts_with(prefix)).take(limit);
+        let records = contents.map.range(from..).take_while(|(key, _)| key.starts_with(prefix)).take(limit);
         Ok(records.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
@@ -46,21 +52,24 @@ impl Records for MemoryRecords {
 
 impl Index for MemoryRecords {
     fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
-        let mut map = self.map();
+        let mut contents = self.contents();
         for (key, value) in changes {
             match value {
-                Some(value) => map.insert(key.to_vec(), value.to_vec()),
-                None => map.remove(*key),
+                Some(value) => contents.map.insert(key.to_vec(), value.to_vec()),
+                None => contents.map.remove(*key),
             };
         }
         Ok(())
     }
 
-    fn synchronize(&self) -> Result<(), StoreError> {
+    fn synchronize(&self, position: Option<&[u8]>) -> Result<(), StoreError> {
+        if let Some(position) = position {
+            self.contents().position = Some(position.to_vec());
+        }
         Ok(())
     }
 
-    fn ensure_space(&self, _bytes: u64) -> Result<(), StoreError> {
-        Ok(())
+    fn position(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.contents().position.clone())
     }
 }

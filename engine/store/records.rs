@@ -40,7 +40,7 @@ impl Batch {
 /// A record: its key and its bytes.
 pub type Record = (Vec<u8>, Vec<u8>);
 
-/// A sorted map with a durable, atomic batch.
+/// A sorted map with a durable, atomic batch: what a [`Store`](super::Store) reads and writes.
 pub trait Records: Send + Sync + 'static {
     /// The value of a key.
     ///
@@ -88,31 +88,40 @@ pub trait Records: Send + Sync + 'static {
     }
 }
 
-/// A sorted map whose changes may become durable later: what a checkpoint writes to.
+/// A sorted map whose changes may become durable later: what a checkpoint writes to. Besides this trait an index needs only a function that
+/// opens one in a folder, as [`SledRecords::open`](super::SledRecords::open).
 pub trait Index: Records {
-    /// Makes changes, not atomically; a crash may undo them. The caller keeps them until they are durable.
+    /// Makes changes, in order but not atomically; a crash may undo them. The caller keeps them until they are durable.
     ///
     /// # Errors
     /// The disk cannot be written.
     fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError>;
 
-    /// Returns when every change is durable.
+    /// Returns when every change is durable, and with them `position`, a few bytes of the caller that are no record. No crash keeps
+    /// `position` without the changes that precede it. `None` leaves the last one.
     ///
     /// # Errors
     /// The disk cannot be written.
-    fn synchronize(&self) -> Result<(), StoreError>;
+    fn synchronize(&self, position: Option<&[u8]>) -> Result<(), StoreError>;
 
-    /// Whether the opening must call [`Records::scrub`]: sled was recovered after a crash and may have skipped damage, and the mirror is
-    /// short, so that the comparison takes no time.
-    fn is_doubtful(&self) -> bool {
+    /// The last position that [`Index::synchronize`] made durable; `None` in a new index.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    fn position(&self) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Whether the opening may have skipped what it could not read, so that records are missing or old without an error.
+    fn may_have_skipped_damage(&self) -> bool {
         false
     }
 
-    /// Fails if the disk has no room for so many bytes of changes.
+    /// Fails if the disk has no room for so many bytes of changes. An index that survives a full disk needs no such check.
     ///
     /// # Errors
     /// There is no room.
-    fn ensure_space(&self, bytes: u64) -> Result<(), StoreError>;
+    fn ensure_space(&self, _bytes: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Passes all records under a prefix to `page`, ordered by key, at most [`RECORDS_AT_ONCE`] at a time.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{one_file::OneFile, *};
 use crate::{
     asl,
     journal::{EntryContent, JournalEntry, Note},
@@ -148,6 +148,19 @@ fn records_in_memory_keep_their_promises() {
 fn records_with_a_log_keep_their_promises() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Store::new(LoggedRecords::open(folder.path()).unwrap()).unwrap();
+    conformance(&open);
+    documents(&open);
+}
+
+/// The evidence that another index is one file: `one_file.rs` implements only [`Index`].
+#[test]
+fn records_over_another_index_keep_their_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::new(LoggedRecords::open_with(folder.path(), OneFile::open).unwrap()).unwrap();
+    conformance(&open);
+    documents(&open);
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::new(OneFile::open(folder.path()).unwrap()).unwrap();
     conformance(&open);
     documents(&open);
 }

@@ -6,9 +6,10 @@ use std::{
 };
 
 use crate::store::{
-    Batch, DiskIndex, Mirror, StoreError,
+    Batch, DiskIndex, StoreError,
     folder::{complete_replacement, open_error, sibling, size_bytes, swap, synchronize},
     logged::LOG_NAMES,
+    mirror::{Mirror, MirroredIndex},
     records::{Index, RECORDS_AT_ONCE},
 };
 
@@ -17,9 +18,17 @@ use crate::store::{
 /// # Errors
 /// There is no mirror, it is damaged too, or the folders cannot be written or moved. Then the store is unchanged.
 pub fn rebuild(folder: &Path) -> Result<PathBuf, StoreError> {
+    rebuild_with(folder, DiskIndex::open)
+}
+
+/// As [`rebuild`], with the index that `open_index` creates.
+pub(in crate::store) fn rebuild_with<I: Index>(
+    folder: &Path,
+    open_index: impl FnOnce(&Path) -> Result<I, StoreError>,
+) -> Result<PathBuf, StoreError> {
     complete_replacement(folder)?;
     let (new, damaged) = (sibling(folder, "new"), sibling(folder, "damaged"));
-    rebuild_index(folder, &new).inspect_err(|_| drop(fs::remove_dir_all(&new)))?;
+    rebuild_index(folder, &new, open_index).inspect_err(|_| drop(fs::remove_dir_all(&new)))?;
     let replace = || -> io::Result<()> {
         if damaged.exists() {
             fs::remove_dir_all(&damaged)?;
@@ -31,10 +40,14 @@ pub fn rebuild(folder: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// Creates an index from the mirror in `from`, and copies the log, which continues after it.
-fn rebuild_index(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let index = |message: &str| StoreError::Index { folder: from.display().to_string(), message: message.to_owned() };
-    let mut mirror = Mirror::found(from)?.ok_or_else(|| index("it has no mirror"))?;
-    let target = DiskIndex::open(to)?;
+fn rebuild_index<I: Index>(
+    from: &Path,
+    to: &Path,
+    open_index: impl FnOnce(&Path) -> Result<I, StoreError>,
+) -> Result<(), StoreError> {
+    let missing = || StoreError::index_error(from, "it has no mirror".to_owned());
+    let mut mirror = Mirror::found(from)?.ok_or_else(missing)?;
+    let target = MirroredIndex::open(to, open_index(to)?)?;
     target.ensure_space(size_bytes(from) / 2)?;
     let mut batch = Batch::default();
     mirror.records(|change| {

@@ -3,11 +3,12 @@
 use std::{io, path::Path};
 
 use crate::store::{
-    Batch, DiskIndex, MemoryRecords, Mirror, Records, StoreError, batch_codec, commit_log,
+    Batch, DiskIndex, MemoryRecords, Records, StoreError, batch_codec, commit_log,
     logged::{
         LOG_NAMES, checkpoint, log_files,
         memtable::{self, Memtable},
     },
+    mirror::{Mirror, MirroredIndex},
     records::Record,
 };
 
@@ -24,8 +25,9 @@ impl SalvagedRecords {
     /// The folder's files cannot be opened at all.
     pub fn open(folder: &Path) -> Result<(Self, Vec<StoreError>), StoreError> {
         let mut problems = Vec::new();
-        let index: Box<dyn Records> = match DiskIndex::open(folder) {
-            Ok(index) => Box::new(index),
+        let opened = DiskIndex::open(folder).and_then(|index| MirroredIndex::open(folder, index));
+        let index: Box<dyn Records> = match opened {
+            Ok(index) => index.into_records(),
             Err(problem) => {
                 problems.push(problem);
                 Box::new(mirrored(folder, &mut problems))

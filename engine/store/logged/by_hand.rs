@@ -19,7 +19,7 @@ impl LoggedRecords {
         log_bytes_max: u64,
     ) -> Result<(Self, ByHand), StoreError> {
         let mut by_hand = None;
-        let records = Self::with(index, files, log_bytes_max, |shared| {
+        let records = Self::with(MirroredIndex::without_mirror(index), files, log_bytes_max, |shared| {
             let (checkpointer, orders) = Checkpointer::by_hand();
             by_hand = Some(ByHand { shared, orders, waiting: None });
             checkpointer

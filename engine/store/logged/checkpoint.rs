@@ -1,4 +1,4 @@
-//! The thread that makes checkpoints: it writes the immutable memtable to the index.
+//! The thread that makes checkpoints: it writes the immutable memtable to the mirror and the index.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::memtable::Memtable;
-use crate::store::{Batch, Records, StoreError, records::Index};
+use crate::store::{Batch, Records, StoreError, mirror::MirroredIndex};
 
 /// The key of the last sequence that the index has completely.
 pub(in crate::store) const CHECKPOINT: &[u8] = b"m/checkpoint";
@@ -24,15 +24,25 @@ pub(in crate::store) fn last(index: &dyn Records) -> Result<Option<u64>, StoreEr
 }
 
 /// Stores the last sequence in the index. The changes up to it must be durable already.
-pub(super) fn set(index: &dyn Records, sequence: u64) -> Result<(), StoreError> {
+pub(super) fn set(index: &MirroredIndex, sequence: u64) -> Result<(), StoreError> {
     let mut batch = Batch::default();
     batch.put(CHECKPOINT.to_vec(), sequence.to_le_bytes().to_vec());
-    index.commit(batch)
+    index.write(&batch.by_reference())?;
+    index.synchronize()
+}
+
+/// Makes the last sequence durable that the index had when it was opened. It is written again, because after a power failure the index
+/// may have it and the mirror may not: an index that is rebuilt from this mirror would need commits that the log no longer has.
+pub(super) fn repeat(index: &MirroredIndex) -> Result<(), StoreError> {
+    match last(index.records())? {
+        Some(sequence) => set(index, sequence),
+        None => index.synchronize(),
+    }
 }
 
 /// The state that committers, readers and the checkpointer share.
 pub(super) struct Shared {
-    pub index: Box<dyn Index>,
+    pub index: MirroredIndex,
     memtable: RwLock<Memtable>,
     progress: Mutex<Progress>,
     changed: Condvar,
@@ -45,7 +55,7 @@ struct Progress {
 }
 
 impl Shared {
-    pub fn new(index: Box<dyn Index>, memtable: Memtable) -> Self {
+    pub fn new(index: MirroredIndex, memtable: Memtable) -> Self {
         Shared { index, memtable: RwLock::new(memtable), progress: Mutex::default(), changed: Condvar::new() }
     }
 
@@ -113,6 +123,7 @@ impl Shared {
         progress.failure.clone().map_or(Ok(()), Err)
     }
 
+    /// Writes the immutable memtable to the mirror and the index. `mirror.rs` names what follows a crash at each point.
     fn write_to_index(&self, sequence: u64) -> Result<(), StoreError> {
         let Some(changes) = self.memtable().immutable() else { return Ok(()) };
         let mut all = changes.iter().map(|(key, value)| (&key[..], value.as_deref()));
@@ -127,7 +138,7 @@ impl Shared {
         }
         self.index.synchronize()?;
         // Last: a crash before this repeats the complete checkpoint.
-        set(self.index.as_ref(), sequence)
+        set(&self.index, sequence)
     }
 
     pub(super) fn checkpoint(&self, sequence: u64) {

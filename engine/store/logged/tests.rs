@@ -48,7 +48,7 @@ impl Records for Cached {
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.write(&batch.by_reference())?;
-        self.synchronize()
+        self.synchronize(None)
     }
 }
 
@@ -57,14 +57,14 @@ impl Index for Cached {
         self.live.write(changes)
     }
 
-    fn synchronize(&self) -> Result<(), StoreError> {
+    fn synchronize(&self, _position: Option<&[u8]>) -> Result<(), StoreError> {
         let all = self.live.scan(&[], None, usize::MAX)?;
         let changes = all.into_iter().map(|(key, value)| (key, Some(value))).collect();
         self.durable.commit(Batch { changes })
     }
 
-    fn ensure_space(&self, _bytes: u64) -> Result<(), StoreError> {
-        Ok(())
+    fn position(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
     }
 }
 

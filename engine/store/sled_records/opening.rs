@@ -43,9 +43,9 @@ pub(super) fn open(folder: &Path) -> Result<Opened, StoreError> {
             Ok(Err(sled::Error::Io(error))) if is_locked(&error) && Instant::now() < deadline => {
                 std::thread::sleep(LOCK_WAIT_STEP);
             }
-            Ok(Err(error)) if is_damage(&error) => return Err(damaged(folder, error.to_string())),
+            Ok(Err(error)) if is_damage(&error) => return Err(StoreError::index_error(folder, error.to_string())),
             Ok(Err(error)) => return Err(open_error(folder, &error)),
-            Err(message) => return Err(damaged(folder, message)),
+            Err(message) => return Err(StoreError::index_error(folder, message)),
         }
     };
     restrict(folder);
@@ -71,10 +71,6 @@ fn restrict(folder: &Path) {
 fn snapshot(folder: &Path) -> Option<OsString> {
     let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.file_name());
     names.filter(|name| name.as_encoded_bytes().starts_with(b"snap.")).max()
-}
-
-pub(super) fn damaged(folder: &Path, message: String) -> StoreError {
-    StoreError::Index { folder: folder.display().to_string(), message }
 }
 
 /// Whether another process has the index open. Sled reports a lock that it cannot acquire as an error of kind Other, with this text.

@@ -116,7 +116,7 @@ fn a_store_that_has_no_room_is_read_completely_or_not_at_all() {
     let before = contents(&store);
     assert!(read().unwrap() == model);
     assert!(contents(&store) == before, "nothing was written");
-    let mirror = mirror::path(&store);
+    let mirror = store.join("mirror.log");
     let length = fs::metadata(&mirror).unwrap().len();
     for quarters in (0..4).rev() {
         fs::OpenOptions::new().write(true).open(&mirror).unwrap().set_len(length * quarters / 4).unwrap();
@@ -130,7 +130,7 @@ fn a_store_that_has_no_room_is_read_completely_or_not_at_all() {
 fn a_damaged_mirror_is_reported_and_replaced() {
     let (folder, model) = killed();
     let store = folder.path().join("store");
-    let mirror = mirror::path(&store);
+    let mirror = store.join("mirror.log");
     let file = fs::OpenOptions::new().write(true).open(&mirror).unwrap();
     file.write_all_at(&[0x41; 9], file.metadata().unwrap().len() / 2).unwrap();
     let records = LoggedRecords::open(&store).unwrap();
@@ -185,7 +185,7 @@ fn a_page_that_cannot_be_read_does_not_take_the_mirror_with_it() {
 fn a_mirror_without_a_complete_frame_makes_no_index() {
     let (folder, _) = killed();
     let store = folder.path().join("store");
-    fs::write(mirror::path(&store), vec![7; 50_000]).unwrap();
+    fs::write(store.join("mirror.log"), vec![7; 50_000]).unwrap();
     fs::write(store.join("db"), vec![7; 50_000]).unwrap();
     let error = LoggedRecords::open(&store).err();
     assert!(error.is_some());

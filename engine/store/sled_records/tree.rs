@@ -1,4 +1,4 @@
-//! A sorted map in sled that splits long values into parts. Sled writes long values into files of their own without synchronizing
+//! A sorted map in sled that splits long values into chunks. Sled writes long values into files of their own without synchronizing
 //! them, and a node has up to sixteen values: only short values are as durable as its log.
 
 use std::path::Path;
@@ -8,24 +8,24 @@ use sled::{Db, IVec, Tree};
 use super::{panics::guarded, read_error, write_error};
 use crate::store::StoreError;
 
-/// The longest value without parts, and the longest part, in bytes: a full node is far below the length that sled treats as long.
-const PART_BYTES_MAX: usize = 4_096;
-/// The value of a record in parts: this prefix, then the length. No record begins with it.
-const IN_PARTS: [u8; 8] = *b"\xF5parts\0\0";
+/// The longest value without chunks, and the longest chunk, in bytes: a full node is far below the length that sled treats as long.
+const CHUNK_BYTES_MAX: usize = 4_096;
+/// The value of a record in chunks: this prefix, then the length. No record begins with it.
+const IN_CHUNKS: [u8; 8] = *b"\xF5parts\0\0";
 
 /// A sorted map in sled. Every call is guarded, because sled panics if a node is damaged.
 pub(super) struct LongTree {
     /// The folder of the database, for errors.
     folder: String,
     values: Db,
-    parts: Tree,
+    chunks: Tree,
     notes: Tree,
 }
 
 impl LongTree {
     pub fn new(folder: &Path, values: Db) -> Result<Self, sled::Error> {
-        let (parts, notes) = (values.open_tree("parts")?, values.open_tree("notes")?);
-        Ok(LongTree { folder: folder.display().to_string(), values, parts, notes })
+        let (chunks, notes) = (values.open_tree("parts")?, values.open_tree("notes")?);
+        Ok(LongTree { folder: folder.display().to_string(), values, chunks, notes })
     }
 
     /// A value of the tree of notes.
@@ -66,71 +66,71 @@ impl LongTree {
     }
 
     fn insert_unguarded(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let count = match value.len() <= PART_BYTES_MAX {
+        let count = match value.len() <= CHUNK_BYTES_MAX {
             true => 0,
-            false => self.insert_parts(key, value)?,
+            false => self.insert_chunks(key, value)?,
         };
         let before = match count {
             0 => self.values.insert(key, value),
-            _ => self.values.insert(key, [&IN_PARTS[..], &(value.len() as u32).to_le_bytes()].concat()),
+            _ => self.values.insert(key, [&IN_CHUNKS[..], &(value.len() as u32).to_le_bytes()].concat()),
         };
-        self.remove_parts(key, before, count)
+        self.remove_chunks(key, before, count)
     }
 
     pub fn remove(&self, key: &[u8]) -> Result<(), StoreError> {
-        guarded(&self.folder, || self.remove_parts(key, self.values.remove(key), 0))
+        guarded(&self.folder, || self.remove_chunks(key, self.values.remove(key), 0))
     }
 
     /// Writes all changes to the operating system. The caller synchronizes the file.
     pub fn flush(&self) -> Result<(), StoreError> {
         guarded(&self.folder, || {
             self.values.flush().map_err(write_error)?;
-            self.parts.flush().map(drop).map_err(write_error)
+            self.chunks.flush().map(drop).map_err(write_error)
         })
     }
 
-    fn insert_parts(&self, key: &[u8], value: &[u8]) -> Result<usize, StoreError> {
-        let parts = value.chunks(PART_BYTES_MAX);
-        let count = parts.len();
-        for (number, part) in parts.enumerate() {
-            self.parts.insert(part_key(key, number), part).map_err(write_error)?;
+    fn insert_chunks(&self, key: &[u8], value: &[u8]) -> Result<usize, StoreError> {
+        let chunks = value.chunks(CHUNK_BYTES_MAX);
+        let count = chunks.len();
+        for (number, chunk) in chunks.enumerate() {
+            self.chunks.insert(chunk_key(key, number), chunk).map_err(write_error)?;
         }
         Ok(count)
     }
 
-    /// Removes the parts of an earlier value, from a number on.
-    fn remove_parts(&self, key: &[u8], before: sled::Result<Option<IVec>>, from: usize) -> Result<(), StoreError> {
+    /// Removes the chunks of an earlier value, from a number on.
+    fn remove_chunks(&self, key: &[u8], before: sled::Result<Option<IVec>>, from: usize) -> Result<(), StoreError> {
         let before = before.map_err(write_error)?;
         let count =
-            before.and_then(|value| length_in_parts(&value)).map_or(0, |length| length.div_ceil(PART_BYTES_MAX));
+            before.and_then(|value| length_in_chunks(&value)).map_or(0, |length| length.div_ceil(CHUNK_BYTES_MAX));
         for number in from..count {
-            self.parts.remove(part_key(key, number)).map_err(write_error)?;
+            self.chunks.remove(chunk_key(key, number)).map_err(write_error)?;
         }
         Ok(())
     }
 
     fn joined(&self, key: &[u8], value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let Some(length) = length_in_parts(value) else { return Ok(value.to_vec()) };
+        let Some(length) = length_in_chunks(value) else { return Ok(value.to_vec()) };
         let mut joined = Vec::with_capacity(length);
-        for number in 0..length.div_ceil(PART_BYTES_MAX) {
-            let part = self.parts.get(part_key(key, number)).map_err(read_error)?;
+        for number in 0..length.div_ceil(CHUNK_BYTES_MAX) {
+            let chunk = self.chunks.get(chunk_key(key, number)).map_err(read_error)?;
             let missing = || StoreError::Damaged {
                 key: String::from_utf8_lossy(key).into_owned(),
-                message: "a part is missing".to_owned(),
+                message: "a chunk of its value is missing".to_owned(),
             };
-            joined.extend_from_slice(&part.ok_or_else(missing)?);
+            joined.extend_from_slice(&chunk.ok_or_else(missing)?);
         }
         Ok(joined)
     }
 }
 
-fn length_in_parts(value: &[u8]) -> Option<usize> {
-    let length: [u8; 4] = value.strip_prefix(&IN_PARTS)?.try_into().ok()?;
+fn length_in_chunks(value: &[u8]) -> Option<usize> {
+    let length: [u8; 4] = value.strip_prefix(&IN_CHUNKS)?.try_into().ok()?;
     Some(u32::from_le_bytes(length) as usize)
 }
 
-/// The length is first, so that the parts of different keys do not mix.
-fn part_key(key: &[u8], number: usize) -> Vec<u8> {
+/// The length is first, so that the chunks of different keys do not mix.
+fn chunk_key(key: &[u8], number: usize) -> Vec<u8> {
     [&(key.len() as u32).to_be_bytes()[..], key, &(number as u32).to_be_bytes()].concat()
 }
 
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_value_is_read_back_completely_leaves_no_part_and_makes_no_file_of_its_own() {
+    fn a_long_value_is_read_back_completely_leaves_no_chunk_and_makes_no_file_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let tree = LongTree::new(folder.path(), sled::open(folder.path()).unwrap()).unwrap();
         for length in [0, 4_096, 4_097, 300_000, 9_000, 5, 1_000_000] {
@@ -157,6 +157,6 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path().join("blobs")).unwrap().count(), 0);
         tree.remove(b"a").unwrap();
         tree.insert(b"a\0", &[1]).unwrap();
-        assert_eq!((tree.get(b"a").unwrap(), tree.parts.len(), tree.values.len()), (None, 0, 1));
+        assert_eq!((tree.get(b"a").unwrap(), tree.chunks.len(), tree.values.len()), (None, 0, 1));
     }
 }

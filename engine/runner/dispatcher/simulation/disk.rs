@@ -217,7 +217,7 @@ impl Records for Disk {
 
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         self.write(&batch.by_reference())?;
-        self.synchronize()
+        self.synchronize(None)
     }
 }
 
@@ -236,7 +236,7 @@ impl Index for Disk {
         Ok(())
     }
 
-    fn synchronize(&self) -> Result<(), StoreError> {
+    fn synchronize(&self, _position: Option<&[u8]>) -> Result<(), StoreError> {
         let state = &mut *self.state();
         let done = state.operation();
         if done.is_ok() || (done == Err(true) && state.random.in_thousand(500)) {
@@ -247,7 +247,8 @@ impl Index for Disk {
         done.map_err(write_error)
     }
 
-    fn ensure_space(&self, _bytes: u64) -> Result<(), StoreError> {
-        Ok(())
+    /// None: the simulated index has no mirror.
+    fn position(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
     }
 }

@@ -1,4 +1,4 @@
-//! A file of frames that grows at its end and is read frame by frame, because it may be larger than memory.
+//! A file of log frames that grows at its end and is read frame by frame, because it may be larger than memory.
 
 use crate::store::{
     StoreError,
@@ -9,27 +9,27 @@ use crate::store::{
     },
 };
 
-/// The sequence of a frame that was read, the offset of the next one, and the payload.
+/// The sequence of a log frame that was read, the offset of the next one, and the payload.
 pub(super) type FrameRead = (u64, u64, Vec<u8>);
 
-/// A file of frames. The caller knows their offsets.
-pub(super) struct FramesFile {
+/// A file of log frames. The caller has their offsets.
+pub(super) struct LogFrameFile {
     file: Box<dyn LogFile>,
     header: Header,
 }
 
-impl FramesFile {
+impl LogFrameFile {
     /// Prepares an empty file.
     pub fn begin(mut file: Box<dyn LogFile>) -> Result<Self, StoreError> {
         file.write(0, &[0; header::BYTES as usize]).map_err(write_error)?;
         let header = header::begin(file.as_mut(), &Header::new(1, 1))?;
-        Ok(FramesFile { file, header })
+        Ok(LogFrameFile { file, header })
     }
 
     /// Opens a file of `log`, which an error names; `None` if it was never prepared.
     pub fn open(mut file: Box<dyn LogFile>, log: &str) -> Result<Option<Self>, StoreError> {
         let header = header::read(file.as_mut(), log)?;
-        Ok(header.map(|header| FramesFile { file, header }))
+        Ok(header.map(|header| LogFrameFile { file, header }))
     }
 
     /// The offset of the first frame.

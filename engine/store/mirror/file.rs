@@ -1,15 +1,14 @@
-//! The mirror: a second copy of all records, as the changes in frames with checksums. One damaged byte can make sled's complete
-//! file unreadable; then the index is rebuilt from this file.
+//! The file of the mirror: the changes in log frames with checksums, in the order in which the index received them.
 
 use std::{
     collections::HashSet,
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     io,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use super::frames_file::FramesFile;
+use super::log_frame_file::LogFrameFile;
 use crate::store::{
     Batch, StoreError, batch_codec,
     commit_log::{DiskFile, LogFile, frame},
@@ -18,26 +17,21 @@ use crate::store::{
 
 const NAME: &str = "mirror.log";
 const NEW_NAME: &str = "mirror.new";
-/// The encoding of a frame's changes: uncompressed, or compressed (LZ4 block after its length).
+/// The encoding of a log frame's changes: uncompressed, or compressed (LZ4 block after its length).
 const PLAIN: u8 = 0;
 const PACKED: u8 = 1;
 /// From this length on values are compressed already.
 const LONG_BYTES_MIN: usize = 1_024;
 
-/// The path of the file in a store's folder.
-pub(super) fn path(folder: &Path) -> PathBuf {
-    folder.join(NAME)
-}
-
-/// The end of the mirror at sled's last synchronization, and the salt of the file that it is about.
+/// The end of a mirror when the index was last synchronized, and the salt of the file whose end it is. The index stores it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
+pub struct Position {
     salt: u64,
     length_bytes: u64,
     sequence: u64,
 }
 
-impl End {
+impl Position {
     pub fn encode(self) -> Vec<u8> {
         [self.salt, self.length_bytes, self.sequence].iter().flat_map(|number| number.to_le_bytes()).collect()
     }
@@ -47,13 +41,13 @@ impl End {
             let bytes = bytes.get(index * 8..index * 8 + 8)?;
             bytes.try_into().ok().map(u64::from_le_bytes)
         };
-        Some(End { salt: number(0)?, length_bytes: number(1)?, sequence: number(2)? })
+        Some(Position { salt: number(0)?, length_bytes: number(1)?, sequence: number(2)? })
     }
 }
 
-/// The file.
+/// The file, and the end of its last log frame.
 pub struct Mirror {
-    file: FramesFile,
+    file: LogFrameFile,
     length_bytes: u64,
     sequence: u64,
 }
@@ -61,12 +55,12 @@ pub struct Mirror {
 impl Mirror {
     /// A new mirror, filled by `fill`. It replaces an existing one once it is complete and durable.
     pub fn create(folder: &Path, fill: impl FnOnce(&mut Self) -> Result<(), StoreError>) -> Result<Self, StoreError> {
-        let (path, new) = (path(folder), folder.join(NEW_NAME));
+        let (path, new) = (folder.join(NAME), folder.join(NEW_NAME));
         let failed =
             |error: io::Error| StoreError::Write { message: format!("{}: {error}", new.display()), kind: error.kind() };
         let mut file = DiskFile::open(&new).map_err(failed)?;
         file.shorten(0).map_err(failed)?;
-        let file = FramesFile::begin(Box::new(file))?;
+        let file = LogFrameFile::begin(Box::new(file))?;
         let mut mirror = Mirror { length_bytes: file.begins_bytes(), file, sequence: 0 };
         fill(&mut mirror)?;
         mirror.synchronize()?;
@@ -74,21 +68,21 @@ impl Mirror {
         Ok(mirror)
     }
 
-    /// Opens the mirror that matches sled's last synchronization; `None` if there is none. Passes the later changes, which sled may not
-    /// have, to `repeat` in order.
+    /// Opens the mirror at the position that the index has stored; `None` if no mirror has that position. Passes the later changes, which
+    /// the index may not have, to `repeat` in order.
     ///
     /// # Errors
     /// It is damaged after that position, it cannot be read, or `repeat` failed.
     pub(crate) fn open_and_replay(
         folder: &Path,
-        end: End,
+        position: Position,
         mut repeat: impl FnMut(&[ChangeRef<'_>]) -> Result<(), StoreError>,
     ) -> Result<Option<Self>, StoreError> {
-        let Some(mut file) = existing(&path(folder))? else { return Ok(None) };
-        if file.salt() != end.salt || file.length_bytes()? < end.length_bytes {
+        let Some(mut file) = existing(&folder.join(NAME))? else { return Ok(None) };
+        if file.salt() != position.salt || file.length_bytes()? < position.length_bytes {
             return Ok(None);
         }
-        let mut mirror = Mirror { file, length_bytes: end.length_bytes, sequence: end.sequence };
+        let mut mirror = Mirror { file, length_bytes: position.length_bytes, sequence: position.sequence };
         while let Some((end_bytes, packed)) = mirror.next()? {
             let changes = unpacked(&packed, mirror.sequence + 1)?;
             repeat(&Batch { changes }.by_reference())?;
@@ -98,12 +92,12 @@ impl Mirror {
         Ok(Some(mirror))
     }
 
-    /// The mirror in a folder up to its last complete frame, for a sled that cannot be opened.
+    /// The mirror in a folder up to its last complete log frame, for an index that cannot be opened.
     ///
     /// # Errors
     /// It is damaged, or cannot be read.
     pub fn found(folder: &Path) -> Result<Option<Self>, StoreError> {
-        let Some(file) = existing(&path(folder))? else { return Ok(None) };
+        let Some(file) = existing(&folder.join(NAME))? else { return Ok(None) };
         let mut mirror = Mirror { length_bytes: file.begins_bytes(), file, sequence: 0 };
         while let Some((end_bytes, _)) = mirror.next()? {
             (mirror.length_bytes, mirror.sequence) = (end_bytes, mirror.sequence + 1);
@@ -111,10 +105,10 @@ impl Mirror {
         Ok(Some(mirror))
     }
 
-    /// The end of the next frame, and its payload.
+    /// The end of the next log frame, and its payload.
     ///
     /// # Errors
-    /// It is unreadable, and a later frame is readable.
+    /// It is unreadable, and a later one is readable.
     fn next(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
         let next = self.sequence + 1;
         let read = self.file.read(self.length_bytes)?.filter(|(sequence, ..)| *sequence == next);
@@ -136,11 +130,11 @@ impl Mirror {
         self.length_bytes
     }
 
-    pub fn end(&self) -> End {
-        End { salt: self.file.salt(), length_bytes: self.length_bytes, sequence: self.sequence }
+    pub fn position(&self) -> Position {
+        Position { salt: self.file.salt(), length_bytes: self.length_bytes, sequence: self.sequence }
     }
 
-    /// Appends changes before sled makes them; durable after [`Mirror::synchronize`].
+    /// Appends changes before the index makes them; durable after [`Mirror::synchronize`].
     pub fn append(&mut self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         let packed = packed(changes);
         self.length_bytes = self.file.write(self.length_bytes, self.sequence + 1, &packed)?;
@@ -155,7 +149,7 @@ impl Mirror {
     /// Passes the last value of every record to `each`, in no order.
     ///
     /// # Errors
-    /// A frame is damaged or cannot be read, or `each` failed.
+    /// A log frame is damaged or cannot be read, or `each` failed.
     pub fn records(&mut self, mut each: impl FnMut(Change) -> Result<(), StoreError>) -> Result<(), StoreError> {
         let mut offsets_bytes = Vec::new();
         let mut at_bytes = self.file.begins_bytes();
@@ -203,14 +197,14 @@ fn unpacked(packed: &[u8], number: u64) -> Result<Vec<Change>, StoreError> {
     }
 }
 
-fn existing(path: &Path) -> Result<Option<FramesFile>, StoreError> {
+fn existing(path: &Path) -> Result<Option<LogFrameFile>, StoreError> {
     if !path.exists() {
         return Ok(None);
     }
     let unreadable =
         |error: io::Error| StoreError::Read { message: format!("{}: {error}", path.display()), kind: error.kind() };
     let file = DiskFile::open(path).map_err(unreadable)?;
-    FramesFile::open(Box::new(file), NAME)
+    LogFrameFile::open(Box::new(file), NAME)
 }
 
 fn damaged(message: String) -> StoreError {
@@ -218,7 +212,7 @@ fn damaged(message: String) -> StoreError {
 }
 
 /// A number that is different for different bytes of a store.
-pub(super) fn fingerprint(bytes: &[u8]) -> u128 {
+pub(in crate::store) fn fingerprint(bytes: &[u8]) -> u128 {
     let half = |number: u8| {
         let mut hasher = DefaultHasher::new();
         (number, bytes).hash(&mut hasher);
