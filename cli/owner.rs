@@ -5,6 +5,7 @@ mod attempts;
 mod backend;
 mod description;
 mod ending_owner;
+mod errors;
 mod local;
 mod opening;
 mod read_only;
@@ -32,7 +33,7 @@ use tokio::sync::Mutex;
 use self::{
     attempts::{Attempts, CallKind},
     backend::{Backend, Purpose, RETRY_AFTER},
-    description::{ending, not_reachable},
+    errors::{failed, of_json},
 };
 pub use self::{
     description::owned_elsewhere,
@@ -78,11 +79,6 @@ pub struct CallResponse<T> {
 /// Converts a request to JSON for Step Functions.
 fn to_json<T: Serialize>(value: T) -> Result<Value, CliError> {
     serde_json::to_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
-}
-
-/// Converts a response of Step Functions from JSON.
-fn of_json<T: DeserializeOwned>(value: Value) -> Result<T, CliError> {
-    serde_json::from_value(value).map_err(|error| CliError::new(Exit::Failed, error.to_string()))
 }
 
 impl Handle {
@@ -246,7 +242,7 @@ impl Handle {
         O::Request: Serialize,
         O::Response: DeserializeOwned,
     {
-        let mut attempts = Attempts::begin(self, CallKind::Change);
+        let mut attempts = Attempts::begin(&self.home, CallKind::Change);
         loop {
             let backend = self.backend().await;
             let answered = match &*backend {
@@ -259,7 +255,8 @@ impl Handle {
                 Backend::Remote(client) => match client.call::<O>(&request).await {
                     Ok(response) => Ok(response),
                     Err(error) => {
-                        attempts.continue_after(&backend, error).await?;
+                        attempts.check(error)?;
+                        self.reopen(&backend).await?;
                         continue;
                     }
                 },
@@ -280,7 +277,7 @@ impl Handle {
         S::Request: Serialize,
         S::Item: DeserializeOwned,
     {
-        let mut attempts = Attempts::begin(self, CallKind::Read);
+        let mut attempts = Attempts::begin(&self.home, CallKind::Read);
         loop {
             let backend = self.backend().await;
             let client = match &*backend {
@@ -293,7 +290,10 @@ impl Handle {
             };
             match client.stream::<S>(&request).await {
                 Ok(items) => return Ok(Stream::Remote(items, self.home.clone())),
-                Err(error) => attempts.continue_after(&backend, error).await?,
+                Err(error) => {
+                    attempts.check(error)?;
+                    self.reopen(&backend).await?;
+                }
             }
         }
     }
@@ -324,7 +324,7 @@ impl Handle {
         S::Request: Serialize + Clone,
         S::Item: DeserializeOwned,
     {
-        let mut attempts = Attempts::begin(self, CallKind::Read);
+        let mut attempts = Attempts::begin(&self.home, CallKind::Read);
         loop {
             let backend = self.backend().await;
             let mut items = self.stream::<S>(request.clone()).await?;
@@ -344,7 +344,8 @@ impl Handle {
                 attempts.extend();
                 cut_short(item);
             }
-            attempts.continue_after(&backend, ended).await?;
+            attempts.check(ended)?;
+            self.reopen(&backend).await?;
         }
     }
 
@@ -377,7 +378,7 @@ impl Handle {
     ) -> Result<Stream<engine::runner::RunnerEvent>, CliError> {
         let request = flow::EntriesRequest { id: id.to_owned(), from_sequence };
         let recover = flow::ExecutionIdRequest { id: id.to_owned() };
-        let mut attempts = Attempts::begin(self, CallKind::Read);
+        let mut attempts = Attempts::begin(&self.home, CallKind::Read);
         loop {
             let backend = self.backend().await;
             match &*backend {
@@ -456,14 +457,6 @@ impl Handle {
         let backend = Arc::into_inner(self.backend.into_inner());
         debug_assert!(backend.is_some(), "a call has kept a reference to the backend");
         backend
-    }
-}
-
-fn failed(home: &Home, error: ClientError) -> CliError {
-    match error {
-        ClientError::Silent | ClientError::Absent(_) | ClientError::Gone(_) => not_reachable(home),
-        ClientError::Ending(_) => ending(home),
-        other => other.into(),
     }
 }
 

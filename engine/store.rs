@@ -147,8 +147,8 @@ impl Store {
         self.records.checkpoint(None)
     }
 
-    /// Releases the store without its destructors: the process ends soon, and freeing memory takes time. Waits for the checkpoint in progress first: an
-    /// interrupted checkpoint would start again at every opening.
+    /// Releases the store without its destructors: the process ends soon, and freeing memory takes time. Waits for the checkpoint in
+    /// progress first: an interrupted checkpoint would start again at every opening.
     pub fn leave(self) {
         if self.records.wait_for_checkpoint().is_ok() {
             std::mem::forget(self);

@@ -453,9 +453,8 @@ fn print(global: &Global, kind: &str, change: &DeploymentChange) {
     match global.output {
         Output::Json => {
             let message = format!("{} {name} ({})", action.word(), resource.word());
-            json::print(
-                json!({ "type": kind, "action": action.word(), "kind": resource.word(), "name": name, "message": message }),
-            );
+            let (action, resource) = (action.word(), resource.word());
+            json::print(json!({ "type": kind, "action": action, "kind": resource, "name": name, "message": message }));
         }
         Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
         Output::Human if global.quiet && *action == Action::Unchanged => {}

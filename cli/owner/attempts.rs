@@ -1,9 +1,7 @@
 //! The attempts of one call: if the owner of the store ends, the next one receives the same call.
 
-use std::sync::Arc;
-
-use super::{Backend, Handle, failed, retry_limit::RetryLimit};
-use crate::{exit::CliError, wire::client::ClientError};
+use super::{errors::failed, retry_limit::RetryLimit};
+use crate::{exit::CliError, home::Home, wire::client::ClientError};
 
 /// What a call does. This decides what its errors say after an owner received it and ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +16,7 @@ pub(super) enum CallKind {
 
 /// The attempts of one call.
 pub(super) struct Attempts<'h> {
-    handle: &'h Handle,
+    home: &'h Home,
     kind: CallKind,
     limit: RetryLimit,
     is_repeated: bool,
@@ -26,8 +24,8 @@ pub(super) struct Attempts<'h> {
 
 impl<'h> Attempts<'h> {
     /// Begins a call: its time to find a next owner starts now.
-    pub fn begin(handle: &'h Handle, kind: CallKind) -> Self {
-        Attempts { handle, kind, limit: RetryLimit::begin(), is_repeated: false }
+    pub fn begin(home: &'h Home, kind: CallKind) -> Self {
+        Attempts { home, kind, limit: RetryLimit::begin(), is_repeated: false }
     }
 
     /// Whether an earlier owner received the same call, ended without a response, and may have carried it out.
@@ -42,19 +40,19 @@ impl<'h> Attempts<'h> {
 
     /// Whether the next owner receives the call after this error.
     pub fn may_continue(&mut self, error: &ClientError) -> bool {
-        let continues = self.limit.allows(self.handle.home(), error);
+        let continues = self.limit.allows(self.home, error);
         self.is_repeated |= continues && matches!(error, ClientError::Gone(_));
         continues
     }
 
-    /// Finds the next owner, which may be this process, after the call of one has failed.
+    /// Decides whether the next owner, which may be this process, receives the call after the call of one has failed.
     ///
     /// # Errors
-    /// The error of the call, if it is not repeated; or there is no next owner.
-    pub async fn continue_after(&mut self, ended: &Arc<Backend>, error: ClientError) -> Result<(), CliError> {
+    /// The error of the call, if it is not repeated.
+    pub fn check(&mut self, error: ClientError) -> Result<(), CliError> {
         match self.may_continue(&error) {
-            true => self.handle.reopen(ended).await,
-            false => Err(self.explained(failed(self.handle.home(), error))),
+            true => Ok(()),
+            false => Err(self.explained(failed(self.home, error))),
         }
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     acquire,
     description::{described, only_reads},
-    failed,
+    errors::failed,
     local::Local,
     read_only::ReadOnlyStore,
     retry_limit::{OWNER_WAIT_MAX, RetryLimit},

@@ -4,7 +4,7 @@ use api::Fault;
 use futures::{StreamExt, stream::BoxStream};
 use serde::de::DeserializeOwned;
 
-use super::{failed, of_json};
+use super::errors::{failed, of_json};
 use crate::{
     exit::CliError,
     home::Home,

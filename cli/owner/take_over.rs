@@ -10,7 +10,8 @@ use engine::machine::ExecutionStatus;
 use serde_json::Value;
 
 use super::{
-    Backend, Handle, Purpose, backend, failed,
+    Backend, Handle, Purpose, backend,
+    errors::failed,
     verification::{concerns_credentials, lacks_credentials},
 };
 use crate::{

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     Backend, Handle,
     attempts::{Attempts, CallKind},
-    failed,
+    errors::failed,
     verification::{self, concerns_credentials},
 };
 use crate::{exit::CliError, interrupt, wire::client::ClientError};
@@ -30,7 +30,7 @@ impl Handle {
         O::Request: Serialize,
         O::Response: DeserializeOwned,
     {
-        let mut attempts = Attempts::begin(self, CallKind::Act);
+        let mut attempts = Attempts::begin(&self.home, CallKind::Act);
         let mut was_refused = false;
         loop {
             let backend = self.backend().await;

@@ -196,8 +196,8 @@ impl<'d> RawState<'d> {
         if self.is_jsonata() { "Arguments" } else { "Parameters" }
     }
 
-    /// The resources that the state itself calls: as a Task, as an ItemReader and as a ResultWriter. A field named `Resource` in its data is
-    /// not a call.
+    /// The resources that the state itself calls: as a Task, as an ItemReader and as a ResultWriter. A field named `Resource` in its
+    /// data is not a call.
     pub fn called_resources(&self) -> impl Iterator<Item = &'d str> {
         let json = self.json;
         let fields = [&json["Resource"], &json["ItemReader"]["Resource"], &json["ResultWriter"]["Resource"]];

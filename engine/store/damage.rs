@@ -1,8 +1,8 @@
 //! Damage to a store's files: where it is found, and what repairs it.
 //!
 //! - **The commit log.** A torn last frame was not acknowledged and is ignored, a damaged one is an error of the opening
-//!   (`commit_log/frame.rs`, `commit_log.rs`). Its changes have no second copy: `salvaged.rs` reads what is readable, for an export. It also
-//!   reads a complete store whose index cannot be opened because the disk is full.
+//!   (`commit_log/frame.rs`, `commit_log.rs`). Its changes have no second copy: `salvaged.rs` reads what is readable, for an export.
+//!   It also reads a complete store whose index cannot be opened because the disk is full.
 //! - **The index.** sled reports damage by errors or panics (`sled_records/opening.rs`, `sled_records/panics.rs`), both become
 //!   [`super::StoreError::Index`]. `rebuild.rs` makes a new index from the mirror.
 //! - **The mirror.** `mirror/file.rs` finds damage by checksums; the store makes a new mirror from the index.

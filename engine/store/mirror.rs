@@ -15,8 +15,8 @@
 //! - *after both are synchronized, before the record [`CHECKPOINT`] is durable*: the commit log repeats the checkpoint. The mirror then has
 //!   its changes twice, and the later ones are valid.
 //! - *a power failure at any of these points*: the mirror may have lost what was appended after the position, and the index may have more.
-//!   The commit log repeats these changes. If the index has the record [`CHECKPOINT`] and the mirror has not, it is written again before the
-//!   log is overwritten. If a later log frame is readable and an earlier one is not, the mirror is damaged.
+//!   The commit log repeats these changes. If the index has the record [`CHECKPOINT`] and the mirror has not, it is written again
+//!   before the log is overwritten. If a later log frame is readable and an earlier one is not, the mirror is damaged.
 //!
 //! Crash points of a new mirror, which replaces a damaged or missing one:
 //! - *before it is renamed*: the earlier mirror is valid, or there is none. The incomplete file is overwritten by the next attempt.
