@@ -19,6 +19,11 @@ use crate::{
 
 /// The fewest entries that are read for a page: notes among them are not shown.
 const ENTRIES_READ_MIN: usize = 32;
+/// The most entries that are read at once: each may have an input or output of 256 KiB.
+const ENTRIES_READ_MAX: usize = 128;
+/// The length of the texts of a page, in bytes, from which on it has no more events, if it has one: a thousand events with the longest
+/// inputs are 250 MB.
+const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A request of GetExecutionHistory.
 #[derive(Debug, Deserialize)]
@@ -60,6 +65,48 @@ impl Source {
     }
 }
 
+/// The events of a page, with their sequences.
+struct EventPage {
+    events: Vec<(u64, Value)>,
+    /// The most events.
+    size: usize,
+    /// The length of their texts.
+    bytes: usize,
+    /// Whether an event that follows did not fit.
+    has_more: bool,
+}
+
+impl EventPage {
+    /// Adds events until one does not fit.
+    fn extend(&mut self, events: impl Iterator<Item = (u64, Value)>) {
+        for (sequence, event) in events {
+            let bytes = texts_bytes(&event);
+            let is_full = self.events.len() >= self.size || self.bytes + bytes > PAGE_BYTES_MAX;
+            if is_full && !self.events.is_empty() {
+                self.has_more = true;
+                return;
+            }
+            self.bytes += bytes;
+            self.events.push((sequence, event));
+        }
+    }
+
+    /// How many entries to read next.
+    fn entries_wanted(&self) -> usize {
+        (self.size + 1).saturating_sub(self.events.len()).clamp(ENTRIES_READ_MIN, ENTRIES_READ_MAX)
+    }
+}
+
+/// The length of all texts in an event: its other fields are short.
+fn texts_bytes(event: &Value) -> usize {
+    match event {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(texts_bytes).sum(),
+        Value::Object(fields) => fields.values().map(texts_bytes).sum(),
+        _ => 0,
+    }
+}
+
 impl Api {
     fn history_of(&self, arn: &str) -> Result<Source, Fault> {
         if let arn::Resource::Child(name) = arn::parse(arn)? {
@@ -86,7 +133,7 @@ impl Api {
         let started = &source.started;
         let (size, after) = (request.page.size(), request.page.after()?);
         let after = after.map(|after| source.sequence_of(&after).ok_or_else(Fault::invalid_token)).transpose()?;
-        let mut events: Vec<(u64, Value)> = Vec::new();
+        let mut page = EventPage { events: Vec::new(), size, bytes: 0, has_more: false };
         let event_of = |entry: &JournalEntry| {
             let EntryContent::Event(event) = &entry.content else { return None };
             let mut shown = json!({
@@ -101,29 +148,27 @@ impl Api {
         if request.reverse_order {
             // Sequences have no gaps, so the entries preceding a sequence are read by key.
             let mut before = after.unwrap_or(u64::MAX).min(source.last_sequence.saturating_add(1));
-            while events.len() <= size && before > 1 {
-                let wanted = (size + 1 - events.len()).max(ENTRIES_READ_MIN);
+            while !page.has_more && before > 1 {
+                let wanted = page.entries_wanted();
                 let from = before.saturating_sub(wanted as u64).max(1);
                 let read = self.entries_of(&source, from, usize::try_from(before - from).unwrap_or(wanted))?;
-                events.extend(read.iter().rev().filter_map(event_of).take(size + 1 - events.len()));
+                page.extend(read.iter().rev().filter_map(event_of));
                 before = from;
             }
         } else {
             let mut from = after.unwrap_or(0).saturating_add(1);
-            while events.len() <= size {
-                let wanted = (size + 1 - events.len()).max(ENTRIES_READ_MIN);
-                let read = self.entries_of(&source, from, wanted)?;
+            while !page.has_more {
+                let read = self.entries_of(&source, from, page.entries_wanted())?;
                 let Some(last) = read.last() else { break };
                 from = last.sequence + 1;
-                events.extend(read.iter().filter_map(event_of).take(size + 1 - events.len()));
+                page.extend(read.iter().filter_map(event_of));
             }
         }
-        let more = events.len() > size;
-        events.truncate(size);
+        let EventPage { events, has_more, .. } = page;
         let last = events.last().map(|(sequence, _)| source.key(*sequence));
         let events: Vec<Value> = events.into_iter().map(|(_, event)| event).collect();
         let mut answer = json!({ "events": events });
-        if let Some(last) = last.filter(|_| more) {
+        if let Some(last) = last.filter(|_| has_more) {
             answer["nextToken"] = paging::token(&last).into();
         }
         Ok(answer)

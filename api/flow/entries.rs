@@ -9,8 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Api, Fault, Operation, StreamOperation};
 
-/// The most entries of one response, and of one read of the journal.
-pub(super) const ENTRIES_MAX: usize = 4_096;
+/// The most entries of one response.
+const ENTRIES_MAX: usize = 4_096;
+
+/// The most entries of a journal that are read at once: each may have an input or output of 256 KiB.
+pub(super) const ENTRIES_AT_ONCE: usize = 128;
+/// The length of a response, in bytes, from which on it has no more entries: thousands with the longest inputs are a gigabyte.
+const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Reads a part of an execution's journal, oldest first.
 pub struct GetEntries;
@@ -39,8 +44,34 @@ impl Operation for GetEntries {
     type Response = EntriesResponse;
 
     async fn answer(api: &Api, EntriesRequest { id, from_sequence }: EntriesRequest) -> Result<EntriesResponse, Fault> {
-        Ok(EntriesResponse { entries: api.runner.store().entries(&id, from_sequence, ENTRIES_MAX)? })
+        let (mut entries, mut bytes, mut from): (Vec<JournalEntry>, _, _) = (Vec::new(), 0, from_sequence);
+        while entries.len() < ENTRIES_MAX && bytes < RESPONSE_BYTES_MAX {
+            let read = api.runner.store().entries(&id, from, ENTRIES_AT_ONCE)?;
+            let Some(last) = read.last() else { break };
+            from = last.sequence + 1;
+            bytes += json_bytes(&read)?;
+            entries.extend(read);
+        }
+        Ok(EntriesResponse { entries })
     }
+}
+
+/// The length of entries as JSON.
+fn json_bytes(entries: &[JournalEntry]) -> Result<usize, Fault> {
+    struct Length(usize);
+    impl std::io::Write for Length {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, entries).map_err(Fault::internal)?;
+    Ok(length.0)
 }
 
 /// Streams every event of an execution from a sequence on. Ends when the runner stops or the execution is pruned.

@@ -10,7 +10,7 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::entries::ENTRIES_MAX;
+use super::entries::ENTRIES_AT_ONCE;
 use crate::{Api, Fault, Operation, STATE_DOES_NOT_EXIST, view::StepChange};
 
 /// The most paths that a fault proposes.
@@ -76,7 +76,7 @@ impl Operation for PlanReentry {
         })?;
         let (mut recorded, mut next) = (Recorded::default(), 1);
         while next <= last {
-            let entries = store.entries(&id, next, ENTRIES_MAX)?;
+            let entries = store.entries(&id, next, ENTRIES_AT_ONCE)?;
             let Some(read) = entries.last() else { break };
             next = read.sequence + 1;
             entries.iter().for_each(|entry| recorded.fold(entry));

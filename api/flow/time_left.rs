@@ -6,7 +6,7 @@ use engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{DescribeExecution, DescribeExecutionRequest, ExecutionIdRequest};
+use super::{DescribeExecution, DescribeExecutionRequest, ExecutionIdRequest, entries::ENTRIES_AT_ONCE};
 use crate::{
     Api, Fault, Operation,
     view::{Durations, TimeLeft, Typical},
@@ -16,8 +16,6 @@ use crate::{
 const EXECUTIONS_MAX: usize = 5;
 /// The most journal entries that are read of all of them: reading must not delay the owner of the store.
 const ENTRIES_MAX: usize = 20_000;
-/// The most journal entries that are read at once.
-const ENTRIES_AT_ONCE: usize = 2_048;
 
 /// Estimates the time that an execution has left. A display that follows the execution estimates again from the same durations:
 /// [`crate::view::View::time_left`].

@@ -6,10 +6,8 @@ use engine::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 
+use super::entries::ENTRIES_AT_ONCE;
 use crate::{ALREADY_ANSWERED, Api, CALL_RUNS, Fault, HAS_ENDED, TASK_TIMED_OUT};
-
-/// How many journal entries are read at a time.
-const ENTRIES_AT_ONCE: usize = 500;
 
 /// An answer from outside that a journal records.
 struct Answered {

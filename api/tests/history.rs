@@ -56,6 +56,43 @@ async fn pages_put_together_are_the_history_in_both_directions() {
 }
 
 #[tokio::test]
+async fn a_page_of_long_inputs_ends_after_a_megabyte() {
+    let world = World::new();
+    let machine = world.machine("m", &chain_of_passes(8)).await;
+    let input = json!({ "text": "x".repeat(200_000) }).to_string();
+    let request = json!({ "stateMachineArn": machine, "name": "e", "input": input });
+    let execution = text(&world.ask("StartExecution", request).await["executionArn"]);
+    world.ended(&execution).await;
+    for reverse in [false, true] {
+        let mut request = json!({ "executionArn": execution, "maxResults": 1_000, "reverseOrder": reverse });
+        let (mut ids, mut pages) = (Vec::new(), 0);
+        loop {
+            let page = world.ask("GetExecutionHistory", request.clone()).await;
+            assert!(page.to_string().len() < 1_300_000, "a page of {} bytes", page.to_string().len());
+            ids.extend(page["events"].as_array().unwrap().iter().map(|event| event["id"].as_u64().unwrap()));
+            pages += 1;
+            let Some(token) = page.get("nextToken") else { break };
+            request["nextToken"] = token.clone();
+        }
+        if reverse {
+            ids.reverse();
+        }
+        assert!(pages > 3 && ids.iter().copied().eq(1..=18), "{pages} pages: {ids:?}");
+    }
+}
+
+/// A definition of so many Pass states that change nothing.
+fn chain_of_passes(count: usize) -> Value {
+    let state = |number: usize| match number == count {
+        true => json!({ "Type": "Pass", "End": true }),
+        false => json!({ "Type": "Pass", "Next": format!("P{}", number + 1) }),
+    };
+    let states: serde_json::Map<String, Value> =
+        (1..=count).map(|number| (format!("P{number}"), state(number))).collect();
+    json!({ "StartAt": "P1", "States": states })
+}
+
+#[tokio::test]
 async fn without_data_there_is_none_in_any_event() {
     let world = World::new();
     let machine = world.machine("m", &task("flow:test:echo")).await;

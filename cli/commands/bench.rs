@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use bench::{Report, ServeWorkload};
+use bench::{Report, ServeFigures, ServeWorkload};
 use clap::{Args, ValueEnum};
 
 use crate::{
@@ -82,7 +82,7 @@ impl Workload {
 pub async fn run(global: &Global, arguments: BenchArguments) -> Result<Exit, CliError> {
     let n = arguments.n.unwrap_or(arguments.workload.n());
     if let Some(workload) = client_workload(arguments.workload, n) {
-        let figures = bench::drive(&arguments.address, None, workload).await.map_err(failed)?;
+        let figures = drive(arguments.address, workload).await?;
         say_raw!("{}", serde_json::json!(figures));
         return Ok(Exit::Success);
     }
@@ -99,6 +99,16 @@ pub async fn run(global: &Global, arguments: BenchArguments) -> Result<Exit, Cli
     }
     measured.map_err(failed)?.iter().for_each(|report| print_report(global, report));
     Ok(Exit::Success)
+}
+
+/// Runs a client on one thread: with more, it would take the processors from the server that it measures.
+async fn drive(address: String, workload: ServeWorkload) -> Result<ServeFigures, CliError> {
+    let one_thread = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(bench::drive(&address, None, workload)).map_err(failed)
+    };
+    let driven = tokio::task::spawn_blocking(one_thread).await;
+    driven.map_err(|error| CliError::new(Exit::Failed, error.to_string()))?
 }
 
 fn failed(error: bench::BenchError) -> CliError {

@@ -6,10 +6,13 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::{
     RunnerError, RunnerEvent,
-    event::{Asleep, Broadcast, EVENTS_KEPT},
+    event::{Asleep, Broadcast},
     message::{Message, Messages},
 };
 use crate::{journal::JournalEntry, machine::ExecutionHeader, store::Store};
+
+/// The most entries that are read at once: each may have an input or output of 256 KiB.
+const ENTRIES_AT_ONCE: usize = 128;
 
 /// The events of one execution from a sequence on: first the stored entries and whether the execution has ended, is paused or is asleep,
 /// then live events.
@@ -76,7 +79,6 @@ impl Follow {
             }
             if self.read_store {
                 self.read_entries()?;
-                self.read_store = self.stored.len() == EVENTS_KEPT;
                 continue;
             }
             if std::mem::take(&mut self.may_be_settled)
@@ -142,7 +144,8 @@ impl Follow {
     }
 
     fn read_entries(&mut self) -> Result<(), RunnerError> {
-        self.stored = self.store.entries(&self.execution, self.next_sequence, EVENTS_KEPT)?.into();
+        self.stored = self.store.entries(&self.execution, self.next_sequence, ENTRIES_AT_ONCE)?.into();
+        self.read_store = self.stored.len() == ENTRIES_AT_ONCE;
         Ok(())
     }
 

@@ -35,7 +35,7 @@ const PROSE: [&str; 17] = [
 
 /// The string literals of a source, without those of its unit tests and of its comments.
 fn literals(source: &str) -> Vec<String> {
-    let code = source.split("\n#[cfg(test)]").next().unwrap_or_default();
+    let code = source.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let mut found = Vec::new();
     collect(code.join("\n").parse().unwrap(), &mut found);
