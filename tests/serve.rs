@@ -232,6 +232,28 @@ fn after_a_kill_tokens_offers_and_waits_continue() {
 }
 
 #[test]
+fn commands_wait_until_a_child_of_a_killed_server_releases_its_lock() {
+    let home = Home::plain();
+    // As a child between its fork and its exec: the open lock file is its standard input.
+    let inherits = || {
+        let lock = std::fs::File::options().read(true).write(true).open(home.path().join("owner.lock")).unwrap();
+        lock.try_lock().unwrap();
+        Command::new("sleep").arg("0.8").stdin(lock).spawn().unwrap()
+    };
+    let empty = home.path().join("empty.jsonl");
+    std::fs::write(&empty, "").unwrap();
+    drop(Server::start(&home));
+    let mut child = inherits();
+    drop(Server::start(&home));
+    child.wait().unwrap();
+    let mut child = inherits();
+    let output = home.flow(&["import", empty.to_str().unwrap()]);
+    child.wait().unwrap();
+    // Not 5, the exit code for a store that another process owns.
+    assert_ne!(output.status.code(), Some(5), "{}", text(&output.stderr));
+}
+
+#[test]
 fn nobody_else_reaches_it_without_a_token() {
     let home = Home::plain();
     let output = home.flow(&["serve", "--listen", "0.0.0.0:0"]);
