@@ -6,6 +6,7 @@ mod backend;
 mod description;
 mod ending_owner;
 mod errors;
+mod inherited_lock;
 mod local;
 mod opening;
 mod read_only;
@@ -157,7 +158,7 @@ impl Handle {
     /// Another process owns the store, which the message names, or the store cannot be opened.
     pub async fn become_owner(environments: Arc<Environments>) -> Result<Local, CliError> {
         let home = environments.home().clone();
-        match acquire(&home)? {
+        match inherited_lock::acquire(&home).await? {
             Some(lock) => Local::open(environments, lock),
             None => Err(owned_elsewhere(&home).await),
         }
@@ -460,7 +461,9 @@ impl Handle {
     }
 }
 
-fn acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
+/// Takes the lock of the store; `None` if another process has it at this moment. For a caller that repeats it until an owner answers;
+/// others call [`inherited_lock::acquire`].
+fn try_acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
     home.make()?;
     OwnerLock::try_acquire(home.folder(), this_process::command())
         .map_err(|error| home.refuse_file().err().unwrap_or_else(|| home.not_locked(error)))

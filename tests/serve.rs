@@ -2,17 +2,27 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
-use crate::support::{Home, post, run_python, text};
+use crate::support::{Home, post, run_python, text, until};
+
+/// A server that begins for longer is reported, again after each such time.
+const BEGINNING_REPORTED_AFTER: Duration = Duration::from_secs(5);
+/// How long a server may take to begin.
+const BEGINNING_MAX: Duration = Duration::from_secs(120);
 
 /// `flow serve` on a free port. Killed when this is dropped.
 pub struct Server {
     process: Child,
     pub endpoint: String,
+    /// What it writes to standard error.
+    errors: tempfile::NamedTempFile,
 }
 
 impl Server {
@@ -46,12 +56,60 @@ impl Server {
         Self::begin(command)
     }
 
+    /// Waits until it serves. A server that ends instead fails the test with its exit status and its standard error.
     fn begin(mut command: Command) -> Self {
-        let mut process = command.env("AWS_REGION", "us-east-1").stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let serving: Value = serde_json::from_str(&line).unwrap();
-        Server { process, endpoint: serving["endpoint"].as_str().unwrap().to_owned() }
+        let errors = tempfile::NamedTempFile::new().unwrap();
+        let appended = std::fs::OpenOptions::new().append(true).open(errors.path()).unwrap();
+        command.env("AWS_REGION", "us-east-1").stdout(Stdio::piped()).stderr(appended);
+        let mut process = command.spawn().unwrap();
+        let stdout = process.stdout.take().unwrap();
+        // Killed if it does not begin.
+        let mut server = Server { process, endpoint: String::new(), errors };
+        let line = server.first_line(stdout);
+        let serving: Value = serde_json::from_str(&line).unwrap_or_default();
+        match serving["endpoint"].as_str() {
+            Some(endpoint) => server.endpoint = endpoint.to_owned(),
+            None => {
+                let mut status = None;
+                until(10, "a server that does not begin ends", || {
+                    status = server.process.try_wait().unwrap();
+                    status.is_some()
+                });
+                let status = status.unwrap();
+                panic!(
+                    "the server did not begin: {status}; its first line: {line:?}; its errors:\n{}",
+                    server.errors()
+                );
+            }
+        }
+        server
+    }
+
+    /// The first line of its standard output; empty if it ends without one. Reports what its threads do while it takes long.
+    fn first_line(&self, stdout: ChildStdout) -> String {
+        let begun = Instant::now();
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let _ = BufReader::new(stdout).read_line(&mut line);
+            let _ = sender.send(line);
+        });
+        loop {
+            match lines.recv_timeout(BEGINNING_REPORTED_AFTER) {
+                Ok(line) => return line,
+                Err(RecvTimeoutError::Disconnected) => return String::new(),
+                Err(RecvTimeoutError::Timeout) => {
+                    let (pid, elapsed) = (self.pid(), begun.elapsed());
+                    eprintln!("server {pid} has not begun after {elapsed:?}:\n{}", scheduled(pid));
+                    assert!(elapsed < BEGINNING_MAX, "the server did not begin within {BEGINNING_MAX:?}");
+                }
+            }
+        }
+    }
+
+    /// What it has written to standard error.
+    fn errors(&self) -> String {
+        text(&std::fs::read(self.errors.path()).unwrap_or_default())
     }
 
     /// Calls an operation of Step Functions.
@@ -98,7 +156,36 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("standard error of server {}:\n{}", self.pid(), self.errors());
+        }
     }
+}
+
+/// For each thread of a process: its name, its state, and how long it ran and waited for a processor, in ns (/proc/PID/schedstat). A
+/// thread that waits for a processor for most of the time shows a busy machine, not a fault.
+fn scheduled(pid: u32) -> String {
+    let read = |thread: &Path, file: &str| std::fs::read_to_string(thread.join(file)).unwrap_or_default();
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let line = |thread: &Path| {
+        let stat = read(thread, "stat");
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('?');
+        let schedstat = read(thread, "schedstat");
+        let mut times = schedstat.split_whitespace();
+        let (ran, waited) = (times.next().unwrap_or("?"), times.next().unwrap_or("?"));
+        format!("{} {state}: ran {ran} ns, waited for a processor {waited} ns\n", read(thread, "comm").trim())
+    };
+    threads.map(|thread| line(&thread.path())).collect()
+}
+
+#[test]
+fn a_server_that_does_not_begin_fails_its_test_with_its_status_and_its_errors() {
+    let home = Home::plain();
+    let begins = || Server::start_as(&home, &["--no-such-option"], &[]);
+    let failure = std::panic::catch_unwind(std::panic::AssertUnwindSafe(begins)).err().unwrap();
+    let message = failure.downcast_ref::<String>().unwrap();
+    assert!(message.contains("exit status: 2") && message.contains("--no-such-option"), "{message}");
+    assert!(scheduled(std::process::id()).contains("waited for a processor"));
 }
 
 #[test]
@@ -142,6 +229,28 @@ fn after_a_kill_tokens_offers_and_waits_continue() {
     let kept = first.client("before_the_kill", &[]);
     drop(first);
     Server::start(&home).client("after_the_kill", &[kept.trim()]);
+}
+
+#[test]
+fn commands_wait_until_a_child_of_a_killed_server_releases_its_lock() {
+    let home = Home::plain();
+    // As a child between its fork and its exec: the open lock file is its standard input.
+    let inherits = || {
+        let lock = std::fs::File::options().read(true).write(true).open(home.path().join("owner.lock")).unwrap();
+        lock.try_lock().unwrap();
+        Command::new("sleep").arg("0.8").stdin(lock).spawn().unwrap()
+    };
+    let empty = home.path().join("empty.jsonl");
+    std::fs::write(&empty, "").unwrap();
+    drop(Server::start(&home));
+    let mut child = inherits();
+    drop(Server::start(&home));
+    child.wait().unwrap();
+    let mut child = inherits();
+    let output = home.flow(&["import", empty.to_str().unwrap()]);
+    child.wait().unwrap();
+    // Not 5, the exit code for a store that another process owns.
+    assert_ne!(output.status.code(), Some(5), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io::{self, BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -47,7 +48,30 @@ struct Ledger {
     requests: AtomicUsize,
     starting_ends: AtomicBool,
     all_end: AtomicBool,
+    /// Whether the main thread has failed.
+    has_failed: AtomicBool,
 }
+
+impl Ledger {
+    fn new(address: String) -> Self {
+        Ledger {
+            address: RwLock::new(address),
+            started: (0..STARTERS).map(|_| AtomicU64::new(0)).collect(),
+            answers: Mutex::default(),
+            answered_twice: Mutex::default(),
+            not_found: Mutex::default(),
+            next_answer: AtomicU64::new(0),
+            requests: AtomicUsize::new(0),
+            starting_ends: AtomicBool::new(false),
+            all_end: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+}
+
+/// The payload of a client's panic after the main thread has failed.
+#[derive(Debug)]
+struct MainFailed;
 
 /// A connection that is opened again after the server was killed.
 struct Client<'l> {
@@ -61,12 +85,14 @@ impl<'l> Client<'l> {
         Client { ledger, connection: None, read_timeout }
     }
 
-    /// Repeats a request until it is answered. Returns the status and the answer.
+    /// Repeats a request until it is answered. Returns the status and the answer. Ends the thread without a message once the main
+    /// thread has failed, whose message is the cause.
     fn ask(&mut self, operation: &str, request: &Value) -> (u16, Value) {
         let end = Instant::now() + ANSWERED_WITHIN;
         loop {
             match self.try_ask(operation, request) {
                 Ok(answer) => return answer,
+                Err(_) if self.ledger.has_failed.load(Ordering::Relaxed) => resume_unwind(Box::new(MainFailed)),
                 Err(error) => {
                     assert!(Instant::now() < end, "{operation} was not answered: {error}");
                     thread::sleep(Duration::from_millis(10));
@@ -243,17 +269,7 @@ fn kills_under_the_load_of_64_clients_lose_nothing_and_double_nothing() {
     let kill_every = Duration::from_secs(if seconds > 30 { 10 } else { 3 });
     let home = Home::plain();
     let mut server = Some(Server::start(&home));
-    let ledger = Ledger {
-        address: RwLock::new(server.as_ref().map(address).unwrap()),
-        started: (0..STARTERS).map(|_| AtomicU64::new(0)).collect(),
-        answers: Mutex::default(),
-        answered_twice: Mutex::default(),
-        not_found: Mutex::default(),
-        next_answer: AtomicU64::new(0),
-        requests: AtomicUsize::new(0),
-        starting_ends: AtomicBool::new(false),
-        all_end: AtomicBool::new(false),
-    };
+    let ledger = Ledger::new(server.as_ref().map(address).unwrap());
     let activity = prepare(&ledger);
     let mut figures = Vec::new();
     thread::scope(|scope| {
@@ -305,6 +321,7 @@ struct End<'l>(&'l Ledger);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
+        self.0.has_failed.store(thread::panicking(), Ordering::Relaxed);
         self.0.starting_ends.store(true, Ordering::Relaxed);
         self.0.all_end.store(true, Ordering::Relaxed);
     }
@@ -376,4 +393,18 @@ fn verify(ledger: &Ledger) {
         twice.is_empty() && missing.is_empty(),
         "answered twice: {twice:?}, not found after its start: {missing:?}"
     );
+}
+
+#[test]
+fn clients_end_without_a_message_once_the_main_thread_has_failed() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ledger = Ledger::new(closed.to_string());
+    let failed = catch_unwind(AssertUnwindSafe(|| {
+        let _end = End(&ledger);
+        resume_unwind(Box::new("the server did not begin"));
+    }));
+    assert!(failed.is_err());
+    let ask = || Client::new(&ledger, POLL).ask("ListExecutions", &json!({}));
+    let ended = catch_unwind(AssertUnwindSafe(ask)).unwrap_err();
+    assert!(ended.is::<MainFailed>(), "the client waits for an answer");
 }

@@ -230,7 +230,7 @@ async fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
     if !home.has_store()? {
         return Ok(());
     }
-    let (store, lock) = match exclusive(home) {
+    let (store, lock) = match exclusive(home).await {
         Ok(Some(found)) => found,
         Ok(None) => return Err(owned_elsewhere(home).await),
         // A store that cannot be opened is reported with the other checks.

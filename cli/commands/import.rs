@@ -57,7 +57,7 @@ enum Pass {
 /// one is imported.
 pub async fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
-    let Some((store, _lock)) = exclusive(&home)? else { return Err(owned_elsewhere(&home).await) };
+    let Some((store, _lock)) = exclusive(&home).await? else { return Err(owned_elsewhere(&home).await) };
     let mut lines = input(&home, &arguments.file)?;
     check(&mut lines)?;
     let mut imported = Imported::default();

@@ -58,7 +58,7 @@ pub async fn run(global: &Global, arguments: &PruneArguments) -> Result<Exit, Cl
     closed?;
     if !arguments.plan
         && owner.is_none()
-        && let Some((store, lock)) = exclusive(&home)?
+        && let Some((store, lock)) = exclusive(&home).await?
     {
         // While no process drives the store, no starting execution can need one of these definitions.
         store.delete_unused_definitions().map_err(|error| store_failed(error.to_string()))?;

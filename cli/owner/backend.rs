@@ -7,12 +7,12 @@ use engine::store::OwnerLock;
 use serde_json::Value;
 
 use super::{
-    acquire,
     description::{described, only_reads},
     errors::failed,
     local::Local,
     read_only::ReadOnlyStore,
     retry_limit::{OWNER_WAIT_MAX, RetryLimit},
+    try_acquire,
     verification::verify_any,
 };
 use crate::{
@@ -61,7 +61,7 @@ pub(super) async fn open(
     let mut can_act = acts_in.is_empty().then_some(Ok(()));
     loop {
         if can_act.is_some()
-            && let Some(lock) = acquire(home)?
+            && let Some(lock) = try_acquire(home)?
         {
             return match can_act.take() {
                 Some(Err(refusal)) => Err(refusal),

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::{
     exit::{CliError, Exit},
     home::Home,
+    shell::quote_word,
     wire::client::{Client, ClientError},
 };
 
@@ -43,11 +44,16 @@ pub async fn owned_elsewhere(home: &Home) -> CliError {
     let owner = holder(home.folder()).await;
     let asked = async {
         let client = Client::new(&home.socket());
-        client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await
+        client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await.err()
     };
-    if owner.as_ref().is_some_and(is_stopped) || matches!(asked.await, Err(ClientError::Silent)) {
+    let is_stopped = owner.as_ref().is_some_and(is_stopped);
+    let error = if is_stopped { None } else { asked.await };
+    if is_stopped || matches!(error, Some(ClientError::Silent)) {
         let error = not_answering(home, owner.as_ref());
         return CliError { hint: error.hint.map(|hint| format!("{hint}. Then repeat the command")), ..error };
+    }
+    if let Some(owner) = owner.as_ref().filter(|owner| error.is_some() && has_ended(owner)) {
+        return locked_by_child(home, owner);
     }
     let who = named(owner.as_ref());
     let end = match owner {
@@ -66,7 +72,7 @@ async fn holder(folder: &Path) -> Option<LockOwner> {
     let deadline = Instant::now() + NAMED_WITHIN;
     loop {
         let owner = OwnerLock::owner(folder);
-        if owner.as_ref().is_some_and(may_live) || Instant::now() >= deadline {
+        if owner.as_ref().is_some_and(|owner| !has_ended(owner)) || Instant::now() >= deadline {
             return owner;
         }
         tokio::time::sleep(READ_AGAIN_AFTER).await;
@@ -77,22 +83,44 @@ fn is_on_this_host(owner: &LockOwner) -> bool {
     uname().nodename().to_string_lossy() == owner.host
 }
 
-/// Whether an owner's process exists, or may exist on another host.
-fn may_live(owner: &LockOwner) -> bool {
+/// Whether an owner's process is known to have ended: on another host it may exist. A process whose end its parent has not read yet
+/// (a zombie) has ended.
+pub(super) fn has_ended(owner: &LockOwner) -> bool {
     let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw);
-    !is_on_this_host(owner) || pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+    let exists = pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH));
+    is_on_this_host(owner) && (!exists || has_state(owner, &['Z', 'X']))
 }
 
 /// Whether an owner is known to be stopped, such as by Ctrl-Z: SIGTERM has no effect until it is continued.
 fn is_stopped(owner: &LockOwner) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", owner.pid));
-    is_on_this_host(owner) && stat.is_ok_and(|stat| is_state_stopped(&stat))
+    is_on_this_host(owner) && has_state(owner, &['T', 't'])
 }
 
-/// Whether the state in a status line of a process is stopped or traced (proc_pid_stat(5)). The program's name before it may contain
+/// Whether an owner's process on this host is in one of these states.
+fn has_state(owner: &LockOwner, states: &[char]) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", owner.pid));
+    stat.is_ok_and(|stat| is_state_of(&stat, states))
+}
+
+/// Whether the state in a status line of a process is one of these (proc_pid_stat(5)). The program's name before it may contain
 /// anything.
-fn is_state_stopped(stat: &str) -> bool {
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
+fn is_state_of(stat: &str, states: &[char]) -> bool {
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(states))
+}
+
+/// The error of a command that needs the lock of an owner that has ended, if another process has the lock file open.
+fn locked_by_child(home: &Home, owner: &LockOwner) -> CliError {
+    let folder = home.folder();
+    let message = format!(
+        "the store in {} is locked, and {}, which locked it last, has ended: a process that it started has the lock file open. \
+         Nothing was changed",
+        folder.display(),
+        named(Some(owner))
+    );
+    let file = quote_word(&folder.join("owner.lock").display().to_string());
+    CliError::new(Exit::Unreachable, message).hint(format!(
+        "fuser {file}   prints the id of that process: end it, then repeat the command. Or give another --home"
+    ))
 }
 
 /// The error of a command that needs the next owner while the current one waits for its calls in flight.
@@ -152,19 +180,23 @@ mod tests {
             ("12 (a) S b) T 1 12 12", true),
             ("", false),
         ] {
-            assert_eq!(is_state_stopped(stat), stopped, "{stat}");
+            assert_eq!(is_state_of(stat, &['T', 't']), stopped, "{stat}");
         }
     }
 
     #[test]
     fn a_process_that_has_ended_is_not_the_owner() {
         let this = LockOwner::this_process("flow serve");
-        assert!(may_live(&this) && !is_stopped(&this));
+        assert!(!has_ended(&this) && !is_stopped(&this));
         let mut child = std::process::Command::new("true").spawn().unwrap();
-        child.wait().unwrap();
         let ended = LockOwner { pid: child.id(), ..this };
-        assert!(!may_live(&ended));
-        assert!(may_live(&LockOwner { host: "elsewhere".to_owned(), ..ended }), "it is not known");
+        while !has_state(&ended, &['Z']) {
+            std::thread::yield_now();
+        }
+        assert!(has_ended(&ended), "its end is not read yet");
+        child.wait().unwrap();
+        assert!(has_ended(&ended));
+        assert!(!has_ended(&LockOwner { host: "elsewhere".to_owned(), ..ended }), "it is not known");
     }
 
     #[tokio::test]

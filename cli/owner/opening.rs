@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::Arc};
 
 use engine::store::{self, LoggedRecords, OwnerLock, Store, StoreError};
 
-use super::{acquire, owned_elsewhere};
+use super::{inherited_lock::acquire, owned_elsewhere};
 use crate::{
     exit::{CliError, no_room},
     home::Home,
@@ -85,7 +85,7 @@ fn not_opened(home: &Home, error: &StoreError) -> CliError {
 /// # Errors
 /// Another process owns it, or its files cannot be read at all.
 pub async fn salvage(home: &Home) -> Result<(Arc<Store>, Vec<StoreError>, OwnerLock), CliError> {
-    let Some(lock) = acquire(home)? else { return Err(owned_elsewhere(home).await) };
+    let Some(lock) = acquire(home).await? else { return Err(owned_elsewhere(home).await) };
     let unreadable = |error: StoreError| CliError::refused(error.to_string()).hint(repair_hint());
     let (store, problems) = Store::salvage(&home.store()).map_err(unreadable)?;
     Ok((Arc::new(store), problems, lock))
@@ -95,7 +95,7 @@ pub async fn salvage(home: &Home) -> Result<(Arc<Store>, Vec<StoreError>, OwnerL
 ///
 /// # Errors
 /// It cannot be opened.
-pub fn exclusive(home: &Home) -> Result<Option<(Store, OwnerLock)>, CliError> {
-    let Some(lock) = acquire(home)? else { return Ok(None) };
+pub async fn exclusive(home: &Home) -> Result<Option<(Store, OwnerLock)>, CliError> {
+    let Some(lock) = acquire(home).await? else { return Ok(None) };
     Ok(Some((open_store(home)?, lock)))
 }

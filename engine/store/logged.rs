@@ -90,7 +90,9 @@ impl LoggedRecords {
         // After the checkpoint that a crash interrupted was repeated.
         let problems = if must_be_compared { records.scrub()? } else { Vec::new() };
         let damage = problems.into_iter().find(|problem| matches!(problem, StoreError::Index { .. }));
-        damage.map_or(Ok(records), Err)
+        damage.map_or(Ok(()), Err)?;
+        records.shared.set_open();
+        Ok(records)
     }
 
     /// Records over any index, without a mirror, and any two files.
@@ -98,7 +100,9 @@ impl LoggedRecords {
     /// # Errors
     /// As [`LoggedRecords::open`].
     pub fn over(index: impl Index, files: [Box<dyn LogFile>; 2], log_bytes_max: u64) -> Result<Self, StoreError> {
-        Self::with(MirroredIndex::without_mirror(index), files, log_bytes_max, Checkpointer::start)
+        let records = Self::with(MirroredIndex::without_mirror(index), files, log_bytes_max, Checkpointer::start)?;
+        records.shared.set_open();
+        Ok(records)
     }
 
     fn with(

@@ -1,7 +1,21 @@
 //! The thread that makes checkpoints: it writes the immutable memtable to the mirror and the index.
+//!
+//! Its priority is lower than that of commits, so that on a busy machine it may run a hundredth of the time. What a thread of normal
+//! priority waits for is therefore bounded:
+//! - The opening: the priority is lowered after it ([`Shared::set_open`]).
+//! - A commit at the limit of the log, a comparison with the mirror, a drain, the drop of the store: the checkpointer gives the rest of the
+//!   checkpoint to the waiting thread ([`Shared::wait_for_checkpoint`]) after the write in progress.
+//! - A commit below that limit: [`Shared::pace`] has a maximum.
+//! - A closing with a limit waits until then.
+//! - A reader or a writer that needs a lock of the checkpointer: the memtable is locked for an exchange of pointers, the mirror and the
+//!   index for one write.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -11,9 +25,9 @@ use crate::store::{Batch, Records, StoreError, mirror::MirroredIndex};
 
 /// The key of the last sequence that the index has completely.
 pub(in crate::store) const CHECKPOINT: &[u8] = b"m/checkpoint";
-/// The nice value of the thread.
-const NICE: i32 = 10;
-/// The number of changes in one write: readers wait for one write at most.
+/// The nice value of the thread while the store is open.
+pub(super) const NICE: i32 = 10;
+/// The number of changes in one write: readers, and threads that wait for the checkpoint, wait for one write at most.
 const CHANGES_AT_ONCE: usize = 2_048;
 
 /// The last sequence in the index; `None` for a new index.
@@ -46,17 +60,68 @@ pub(super) struct Shared {
     memtable: RwLock<Memtable>,
     progress: Mutex<Progress>,
     changed: Condvar,
+    /// Whether the store is open: the checkpointer then has a low priority.
+    is_open: AtomicBool,
 }
 
 #[derive(Default)]
 struct Progress {
     busy: bool,
+    /// The number of threads that wait for the checkpoint without a limit.
+    waiting: usize,
+    /// The rest of the checkpoint, while the checkpointer offers it to these threads.
+    rest: Option<Rest>,
     failure: Option<StoreError>,
+}
+
+/// The rest of a checkpoint.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    /// The last commit of the immutable memtable.
+    sequence: u64,
+    /// The number of its changes that are written.
+    written: usize,
+}
+
+impl Rest {
+    /// A checkpoint of which nothing is written.
+    fn all(sequence: u64) -> Self {
+        Rest { sequence, written: 0 }
+    }
+}
+
+/// Counts a thread as waiting until it is dropped.
+struct Waiting<'s>(&'s Shared);
+
+impl<'s> Waiting<'s> {
+    fn begin(shared: &'s Shared) -> Self {
+        shared.progress().waiting += 1;
+        Waiting(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.progress().waiting -= 1;
+        // The checkpointer continues if no thread has accepted the rest.
+        self.0.changed.notify_all();
+    }
 }
 
 impl Shared {
     pub fn new(index: MirroredIndex, memtable: Memtable) -> Self {
-        Shared { index, memtable: RwLock::new(memtable), progress: Mutex::default(), changed: Condvar::new() }
+        Shared {
+            index,
+            memtable: RwLock::new(memtable),
+            progress: Mutex::default(),
+            changed: Condvar::new(),
+            is_open: AtomicBool::new(false),
+        }
+    }
+
+    /// Called when the store is open: later checkpoints have a low priority.
+    pub fn set_open(&self) {
+        self.is_open.store(true, Ordering::Relaxed);
     }
 
     pub fn memtable(&self) -> RwLockReadGuard<'_, Memtable> {
@@ -102,17 +167,27 @@ impl Shared {
         }
     }
 
-    /// Blocks until no checkpoint is in progress.
+    /// Blocks until no checkpoint is in progress. Makes the rest of it if the checkpointer offers that: the calling thread may have a
+    /// higher priority.
     pub(crate) fn wait_for_checkpoint(&self) -> Result<(), StoreError> {
         self.wait_for_checkpoint_by(None)
     }
 
-    /// As [`Shared::wait_for_checkpoint`], with an error at `until`.
+    /// As [`Shared::wait_for_checkpoint`], with an error at `until`. With this limit the thread makes no rest, which could take longer.
     pub(crate) fn wait_for_checkpoint_by(&self, until: Option<Instant>) -> Result<(), StoreError> {
+        // Dropped after the guard below.
+        let _waiting = until.is_none().then(|| Waiting::begin(self));
         let mut progress = self.progress();
         while progress.busy && progress.failure.is_none() {
             progress = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                None => self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner),
+                None => match progress.rest.take() {
+                    Some(rest) => {
+                        drop(progress);
+                        self.finish(rest);
+                        self.progress()
+                    }
+                    None => self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner),
+                },
                 Some(Duration::ZERO) => {
                     let message = "a checkpoint of its log is being made".to_owned();
                     return Err(StoreError::NotClosed { message });
@@ -123,58 +198,116 @@ impl Shared {
         progress.failure.clone().map_or(Ok(()), Err)
     }
 
-    /// Writes the immutable memtable to the mirror and the index. `mirror.rs` names what follows a crash at each point.
-    fn write_to_index(&self, sequence: u64) -> Result<(), StoreError> {
-        let Some(changes) = self.memtable().immutable() else { return Ok(()) };
-        let mut all = changes.iter().map(|(key, value)| (&key[..], value.as_deref()));
+    /// Writes the rest of the immutable memtable to the mirror and the index. Before each write, returns what is left if `stops` returns
+    /// true. `mirror.rs` names what follows a crash at each point.
+    fn write_to_index(&self, rest: Rest, stops: impl Fn() -> bool) -> Result<Option<Rest>, StoreError> {
+        let Some(changes) = self.memtable().immutable() else { return Ok(None) };
+        let mut written = rest.written;
+        let mut all = changes.iter().skip(written).map(|(key, value)| (&key[..], value.as_deref()));
         let mut at_once = Vec::with_capacity(CHANGES_AT_ONCE);
         loop {
             at_once.extend(all.by_ref().take(CHANGES_AT_ONCE));
+            if stops() {
+                return Ok(Some(Rest { written, ..rest }));
+            }
             if at_once.is_empty() {
                 break;
             }
             self.index.write(&at_once)?;
+            written += at_once.len();
             at_once.clear();
         }
         self.index.synchronize()?;
         // Last: a crash before this repeats the complete checkpoint.
-        set(&self.index, sequence)
+        set(&self.index, rest.sequence).map(|()| None)
     }
 
+    /// Makes a complete checkpoint.
+    #[cfg(test)]
     pub(super) fn checkpoint(&self, sequence: u64) {
-        let written = self.write_to_index(sequence);
+        self.finish(Rest::all(sequence));
+    }
+
+    /// Whether a thread waits for the checkpoint without a limit.
+    #[cfg(test)]
+    pub(super) fn is_awaited(&self) -> bool {
+        self.progress().waiting > 0
+    }
+
+    /// Makes the rest of a checkpoint.
+    fn finish(&self, rest: Rest) {
+        let written = self.write_to_index(rest, || false);
+        self.end(written.map(|_| ()));
+    }
+
+    /// Makes a checkpoint on the checkpointer's thread: threads that wait for it make the rest.
+    fn checkpoint_unless_awaited(&self, sequence: u64) {
+        let mut rest = Rest::all(sequence);
+        loop {
+            match self.write_to_index(rest, || self.progress().waiting > 0) {
+                Ok(Some(left)) => match self.offer(left) {
+                    Some(refused) => rest = refused,
+                    None => return,
+                },
+                Ok(None) => return self.end(Ok(())),
+                Err(error) => return self.end(Err(error)),
+            }
+        }
+    }
+
+    /// Offers the rest of a checkpoint to the threads that wait for it. Returns it if none of them waits any more.
+    fn offer(&self, rest: Rest) -> Option<Rest> {
         let mut progress = self.progress();
+        progress.rest = Some(rest);
+        self.changed.notify_all();
+        while progress.waiting > 0 && progress.rest.is_some() {
+            progress = self.changed.wait(progress).unwrap_or_else(PoisonError::into_inner);
+        }
+        progress.rest.take()
+    }
+
+    /// Records the end of a checkpoint.
+    fn end(&self, written: Result<(), StoreError>) {
+        let mut progress = self.progress();
+        let mut done = None;
         match written {
             Ok(()) => {
-                self.memtable_mut().drop_immutable();
+                done = self.memtable_mut().take_immutable();
                 progress.busy = false;
             }
             Err(error) => progress.failure = Some(error),
         }
         drop(progress);
         self.changed.notify_all();
+        // Without a lock: freeing it takes time.
+        drop(done);
     }
 }
 
 /// The handle of the thread. Dropping it waits for the checkpoint in progress.
 pub(super) struct Checkpointer {
     orders: Option<mpsc::Sender<u64>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<(JoinHandle<()>, Arc<Shared>)>,
 }
 
 impl Checkpointer {
     pub fn start(shared: Arc<Shared>) -> Self {
         let (orders, received) = mpsc::channel();
+        let awaited = shared.clone();
         let thread = std::thread::spawn(move || {
             let _ = rustix::thread::set_name(c"checkpointer");
-            // Commits have priority, because nothing waits for a checkpoint. If the system refuses the priority, the thread works
-            // without it.
-            let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+            let mut has_low_priority = false;
             while let Ok(sequence) = received.recv() {
-                shared.checkpoint(sequence);
+                // Not before: the opening waits for its checkpoint.
+                if !has_low_priority && shared.is_open.load(Ordering::Relaxed) {
+                    // If the system refuses the priority, the thread works without it.
+                    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+                    has_low_priority = true;
+                }
+                shared.checkpoint_unless_awaited(sequence);
             }
         });
-        Checkpointer { orders: Some(orders), thread: Some(thread) }
+        Checkpointer { orders: Some(orders), thread: Some((thread, awaited)) }
     }
 
     /// A checkpointer without a thread. The receiver of the orders makes the checkpoints.
@@ -195,8 +328,38 @@ impl Checkpointer {
 impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.orders = None;
-        if let Some(thread) = self.thread.take() {
+        if let Some((thread, shared)) = self.thread.take() {
+            // A thread that has panicked makes no checkpoint.
+            if !thread.is_finished() {
+                let _ = shared.wait_for_checkpoint();
+            }
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::thread;
+
+    use super::*;
+    use crate::store::MemoryRecords;
+
+    #[test]
+    fn the_checkpointer_continues_if_the_waiting_thread_does_not_accept_the_rest() {
+        let index = MirroredIndex::without_mirror(MemoryRecords::new());
+        let shared = Shared::new(index, Memtable::default());
+        let waiting = Waiting::begin(&shared);
+        let refused = thread::scope(|scope| {
+            let offer = scope.spawn(|| shared.offer(Rest { sequence: 9, written: 7 }));
+            while shared.progress().rest.is_none() {
+                thread::yield_now();
+            }
+            drop(waiting);
+            offer.join().unwrap()
+        });
+        assert!(refused.is_some_and(|rest| rest.sequence == 9 && rest.written == 7));
     }
 }

@@ -71,9 +71,9 @@ impl Memtable {
         self.immutable.clone()
     }
 
-    /// Drops the immutable memtable: the index has it.
-    pub fn drop_immutable(&mut self) {
-        self.immutable = None;
+    /// Removes the immutable memtable: the index has it. The caller drops it without a lock.
+    pub fn take_immutable(&mut self) -> Option<Arc<Changes>> {
+        self.immutable.take()
     }
 }
 

@@ -1,7 +1,11 @@
 //! The fear: a read misses a record during a checkpoint, or after a crash.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::mpsc,
+    thread::{self, ThreadId},
+};
 
 use proptest::prelude::*;
 
@@ -107,6 +111,128 @@ fn a_file_is_not_written_over_when_the_process_before_died_during_the_checkpoint
     let (records, _checkpoints) = open();
     let found = records.scan(&[], None, 100).unwrap().into_iter().filter(|(key, _)| key.len() == 2).count();
     assert_eq!(found, 8, "acknowledged commits are lost");
+}
+
+/// An index that records the thread of each write and its nice value, and whose writes call `gate`.
+#[derive(Clone)]
+struct Observed {
+    live: MemoryRecords,
+    writes: Arc<Mutex<Vec<(ThreadId, i32)>>>,
+    gate: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Observed {
+    fn new(gate: impl Fn() + Send + Sync + 'static) -> Self {
+        Observed { live: MemoryRecords::new(), writes: Arc::default(), gate: Arc::new(gate) }
+    }
+
+    fn take_writes(&self) -> Vec<(ThreadId, i32)> {
+        std::mem::take(&mut *self.writes.lock().unwrap())
+    }
+}
+
+impl Records for Observed {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.live.get(key)
+    }
+
+    fn scan(&self, prefix: &[u8], from: Option<&[u8]>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.live.scan(prefix, from, limit)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.write(&batch.by_reference())
+    }
+}
+
+impl Index for Observed {
+    fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
+        self.writes.lock().unwrap().push((thread::current().id(), nice()));
+        (self.gate)();
+        self.live.write(changes)
+    }
+
+    fn synchronize(&self, position: Option<&[u8]>) -> Result<(), StoreError> {
+        self.live.synchronize(position)
+    }
+
+    fn position(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.live.position()
+    }
+}
+
+fn nice() -> i32 {
+    rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap()
+}
+
+fn put_values(records: &LoggedRecords, round: u8) {
+    for number in 0..4 {
+        let mut batch = Batch::default();
+        batch.put(vec![round, number], vec![number; 100]);
+        records.commit(batch).unwrap();
+    }
+}
+
+/// The fear: on a busy machine the opening waits for a thread that does not run.
+#[test]
+fn the_checkpoint_of_the_opening_has_the_priority_of_the_opening_and_later_ones_a_low_one() {
+    let (folder, index) = (tempfile::tempdir().unwrap(), Observed::new(|| ()));
+    let file = |name: &str| -> Box<dyn LogFile> { Box::new(DiskFile::open(&folder.path().join(name)).unwrap()) };
+    // The process dies before its checkpoint.
+    let (records, checkpoints) = LoggedRecords::by_hand(index.clone(), [file("0"), file("1")], 300).unwrap();
+    put_values(&records, 0);
+    drop((records, checkpoints));
+    index.take_writes();
+    let of_index = MirroredIndex::without_mirror(index.clone());
+    let records = LoggedRecords::with(of_index, [file("0"), file("1")], 300, Checkpointer::start).unwrap();
+    // With a limit this thread makes no rest of a checkpoint.
+    let settle = || records.shared.wait_for_checkpoint_by(Some(Instant::now() + Duration::from_secs(60))).unwrap();
+    settle();
+    let during = index.take_writes();
+    assert!(!during.is_empty() && during.iter().all(|(_, found)| *found == nice()), "{during:?}");
+    records.shared.set_open();
+    put_values(&records, 1);
+    settle();
+    let later = index.take_writes();
+    assert!(later.iter().any(|(_, found)| *found == checkpoint::NICE.max(nice())), "{later:?}");
+}
+
+#[test]
+fn a_thread_that_waits_for_a_checkpoint_makes_the_rest_of_it() {
+    let (begins, begun) = mpsc::channel();
+    let (proceed, proceeds) = mpsc::channel::<()>();
+    let proceeds = Mutex::new(proceeds);
+    // Only the first write waits: the sender is dropped after it.
+    let index = Observed::new(move || {
+        let _ = begins.send(());
+        let _ = proceeds.lock().unwrap().recv();
+    });
+    let mut memtable = Memtable::default();
+    memtable.extend((0..5_000_u32).map(|number| (number.to_be_bytes().to_vec(), Some(vec![7]))));
+    let shared = Arc::new(Shared::new(MirroredIndex::without_mirror(index.clone()), memtable));
+    let checkpointer = Checkpointer::start(shared.clone());
+    assert!(shared.make_immutable());
+    checkpointer.begin(9);
+    begun.recv().unwrap();
+    let waiter = thread::spawn({
+        let shared = shared.clone();
+        move || {
+            shared.wait_for_checkpoint().unwrap();
+            thread::current().id()
+        }
+    });
+    while !shared.is_awaited() {
+        thread::yield_now();
+    }
+    proceed.send(()).unwrap();
+    drop(proceed);
+    let waiter = waiter.join().unwrap();
+    let writers: Vec<_> = index.take_writes().into_iter().map(|(writer, _)| writer == waiter).collect();
+    // Three writes of the changes, and one of the last sequence.
+    assert_eq!(writers, [false, true, true, true]);
+    assert!(shared.memtable().immutable().is_none());
+    assert_eq!(index.scan(&[], None, 10_000).unwrap().len(), 5_001);
+    assert_eq!(checkpoint::last(&index).unwrap(), Some(9));
 }
 
 proptest! {
