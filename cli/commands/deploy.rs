@@ -12,7 +12,7 @@ use deploy::{
     plan::{self, ALIAS, Action, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{
-    asl::{self, Diagnostic, Severity},
+    asl::{self, Diagnostic},
     step::{StepError, error_names::INTEGRATION_WITHOUT_STEP},
 };
 use serde_json::{Value, json};
@@ -165,12 +165,9 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
 /// # Errors
 /// Every problem at once, of the definition and of its deployment.
 fn compile(source: &DeploymentSource<'_>) -> Result<Compiled, Vec<Diagnostic>> {
-    // Workers run the steps, so arguments of steps must be valid. Integrations that only Step Functions calls need no step
-    // here.
-    let is_wrong =
-        |problem: &Diagnostic| problem.severity == Severity::Error && problem.code != INTEGRATION_WITHOUT_STEP;
+    // Workers run the steps, so arguments of steps must be valid.
     let DeploymentSource { definition, steps, .. } = source;
-    let problems = checks::problems(definition, steps).into_iter().filter(is_wrong);
+    let problems = checks::problems(definition, steps).into_iter().filter(checks::is_wrong_at_step_functions);
     match source.compile(&Default::default()) {
         Ok(compiled) => {
             let problems: Vec<_> = problems.collect();
