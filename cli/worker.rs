@@ -2,6 +2,7 @@
 
 mod answer;
 mod counts;
+mod pauses;
 mod poller;
 mod slots;
 mod stop;
@@ -23,6 +24,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use self::{
     counts::CallKind,
+    pauses::Pauses,
     poller::{Limits, Poller, StepActivity},
 };
 pub use self::{
@@ -61,6 +63,8 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// Its name in history events.
     pub name: String,
+    /// The command that starts it, without variables, for messages.
+    pub command: String,
     /// The slots of concurrent steps.
     pub slots: Slots,
     /// Whether each activity is polled only once.
@@ -107,7 +111,8 @@ impl Worker {
                         if pollers.contains_key(&arn) {
                             continue;
                         }
-                        let activity = StepActivity { worker: worker.clone(), arn: arn.clone(), resource };
+                        let pauses = Arc::new(Pauses::new());
+                        let activity = StepActivity { worker: worker.clone(), arn: arn.clone(), resource, pauses };
                         let poller = Poller::new(activity, limits.clone());
                         running.spawn(poller.clone().run());
                         pollers.insert(arn, poller);

@@ -22,6 +22,7 @@ pub use permissions::role_statements;
 pub use run_size::{EVENTS_MAX, MapSize, RunSize, Size};
 pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};
 pub use template::{activity_placeholder, cloudformation, terraform};
+pub use wrap::retried_after;
 
 #[cfg(test)]
 mod tests;
