@@ -33,7 +33,7 @@ pub use definition_file::{DefinitionFile, Unreadable, cannot_run, no_file};
 pub use inside::{Inside, inside, is_about_a_name, named_field};
 pub use placeholders::is_placeholder;
 pub use programs::{NotAllowed, programs_not_allowed, variables_not_allowed, worker_variables};
-pub use run_programs::RUN_PROGRAMS;
+pub use run_programs::{LOG_IN, RUN_PROGRAMS, USE_FILES};
 pub use suggestions::state_names;
 
 /// Finds every problem of a definition, errors first. A Task without a step or integration is an error: the workflow

@@ -15,7 +15,7 @@ mod task_input;
 mod template;
 mod wrap;
 
-pub use activity::activity_name;
+pub use activity::{activity_name, is_of_step};
 pub use added_state::is_added_state;
 pub use compile::{Activity, CompileOptions, Compiled, compile};
 pub use permissions::role_statements;

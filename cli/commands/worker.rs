@@ -8,7 +8,7 @@ use serde_json::json;
 use steps::{LocalSettings, step_functions::StepFunctions};
 
 use crate::{
-    checks::RUN_PROGRAMS,
+    checks::{LOG_IN, RUN_PROGRAMS, USE_FILES},
     clock,
     environments::{self, Environments, Location, Pinned},
     exit::{CliError, Exit},
@@ -67,12 +67,8 @@ struct Setting {
 
 const SETTINGS: [Setting; 3] = [
     Setting { variable: "FLOW_PROGRAMS", is_set: |settings| !settings.programs.is_empty(), steps: &RUN_PROGRAMS },
-    Setting {
-        variable: "FLOW_FILES",
-        is_set: |settings| settings.files.is_some(),
-        steps: &["flow:file:", "flow:wait:file"],
-    },
-    Setting { variable: "FLOW_SSH_HOSTS", is_set: |settings| settings.ssh_hosts.is_some(), steps: &["flow:ssh:run"] },
+    Setting { variable: "FLOW_FILES", is_set: |settings| settings.files.is_some(), steps: &USE_FILES },
+    Setting { variable: "FLOW_SSH_HOSTS", is_set: |settings| settings.ssh_hosts.is_some(), steps: &LOG_IN },
 ];
 
 /// Works until SIGINT or SIGTERM. Then it receives no new tasks, lets calls in flight end for a while, and gives back the tasks that
