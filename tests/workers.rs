@@ -180,6 +180,21 @@ fn a_task_that_one_worker_may_not_run_is_done_by_another() {
     assert_eq!(counters(second)["succeeded"], 1);
 }
 
+#[test]
+fn a_quiet_run_without_a_worker_prints_the_command_that_starts_one() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let wait = json!({ "Type": "Task", "Resource": "flow:wait:file", "TimeoutSeconds": 900, "End": true,
+        "Parameters": { "Path": "ready", "IntervalSeconds": 1 } });
+    deployed(&server, &json!({ "StartAt": "A", "States": { "A": wait } }), 60);
+    let run =
+        ["run", "deployed", "--yes", "--quiet", "--no-wait=4s", "--engine", "sfn", "--endpoint", &server.endpoint];
+    let printed = home.exits(&[&run[..], &["--region", "us-east-1"]].concat(), 75);
+    let line =
+        format!("A: waits for a worker. To start one:   FLOW_FILES=FOLDER flow worker --endpoint {}", server.endpoint);
+    assert_eq!(printed.matches(&line).count(), 1, "{printed}");
+}
+
 /// A Map that runs the program for both items of the input.
 fn both(program: &str) -> Value {
     json!({ "StartAt": "All", "States": { "All": { "Type": "Map", "End": true, "ItemsPath": "$.items",
