@@ -103,6 +103,7 @@ fn a_removal_deletes_what_earlier_versions_used_and_keeps_what_an_execution_wait
     let remove = ["deploy", &file, "--yes", "--name", "y", "--remove"];
     let printed = home.succeed(&[&remove[..], &options].concat());
     assert!(printed.contains("is running and may wait for it"), "{printed}");
+    assert!(printed.contains("Its executions go with the state machine"), "{printed}");
     assert_eq!(activities(), 1);
     server.call("StopExecution", &json!({ "executionArn": execution }));
     deployed(&home, &server, &pass, &["--yes", "--name", "x", "--remove"]);
