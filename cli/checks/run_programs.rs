@@ -1,6 +1,7 @@
 //! The steps that need a setting of the machine on which they act.
 
-/// The `Resource`s of the steps that run a program. Their arguments `Program`, `Arguments`, `Input`, `Environment` and `Folder` are the same.
+/// The `Resource`s of the steps that run a program. Their arguments `Program`, `Arguments`, `Input`, `Environment` and `Folder` are the
+/// same.
 pub const RUN_PROGRAMS: [&str; 2] = ["flow:process:run", "flow:wait:program"];
 /// The beginnings of the `Resource`s of the steps that use files of this machine.
 pub const USE_FILES: [&str; 2] = ["flow:file:", "flow:wait:file"];

@@ -26,8 +26,8 @@ const HEARTBEATS_WITHIN_LIMIT: u32 = 3;
 /// left are for workers that end.
 const FIRST_SLOT_MAX: Duration = Duration::from_secs(10);
 const FIRST_SLOT_RETRIES_MAX: u32 = 3;
-/// How often, in its visit, a task that a worker's settings do not allow is given back for another worker. A retry is left for a worker that
-/// ends.
+/// How often, in its visit, a task that a worker's settings do not allow is given back for another worker. A retry is left for a worker
+/// that ends.
 const REFUSED_RETRIES_MAX: u32 = 5;
 /// The most by which a pause of this worker's polls exceeds the time until the retry. It is random: if two workers gave back each other's
 /// tasks, the first one that polls again receives both tasks, and the other one is polling when it gives one of them back.
@@ -124,8 +124,8 @@ impl TaskJob {
         }
     }
 
-    /// The answer for a step that failed. A task that this machine's settings do not allow is given back for another worker, and this worker
-    /// does not poll the activity for a while, so that it does not receive the same task again.
+    /// The answer for a step that failed. A task that this machine's settings do not allow is given back for another worker. This worker
+    /// then does not poll the activity for a while, so that it does not receive the same task again.
     fn failure(&self, error: &StepError, context: &StepContext, retry_count: u32) -> Outcome {
         let Worker { name, command, .. } = &*self.worker;
         if !may_be_allowed_elsewhere(error) {
@@ -277,8 +277,8 @@ fn may_be_allowed_elsewhere(error: &StepError) -> bool {
     error.is_refused_here() && error.remedy != Some(StepRemedy::NewExecution)
 }
 
-/// The answer for a task that the settings of the worker `name` do not allow: given back, until a number of retries has found no worker that
-/// allows it.
+/// The answer for a task that the settings of the worker `name` do not allow: it is given back, until a number of retries has found no
+/// worker that allows it.
 fn refused_here(error: &StepError, name: &str, retry_count: u32) -> Outcome {
     let cause = format!("{error} (worker {name})");
     match retry_count < REFUSED_RETRIES_MAX {
