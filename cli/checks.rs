@@ -23,7 +23,7 @@ mod vocabulary;
 
 use engine::{
     asl::{self, Diagnostic, Severity},
-    step::Registry,
+    step::{Registry, error_names::INTEGRATION_WITHOUT_STEP},
 };
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ pub use definition_file::{DefinitionFile, Unreadable, cannot_run, no_file};
 pub use inside::{Inside, inside, is_about_a_name, named_field};
 pub use placeholders::is_placeholder;
 pub use programs::{NotAllowed, programs_not_allowed, variables_not_allowed, worker_variables};
-pub use run_programs::RUN_PROGRAMS;
+pub use run_programs::{LOG_IN, RUN_PROGRAMS, USE_FILES};
 pub use suggestions::state_names;
 
 /// Finds every problem of a definition, errors first. A Task without a step or integration is an error: the workflow
@@ -51,6 +51,12 @@ pub fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     consequences::leave_out(&mut found);
     found.sort_by_key(|problem| problem.severity);
     found
+}
+
+/// Whether Step Functions cannot run a definition with this problem. It makes the calls of integrations itself, so one without a step here
+/// is no problem there: what a deployment accepts, a run at Step Functions accepts.
+pub fn is_wrong_at_step_functions(problem: &Diagnostic) -> bool {
+    problem.severity == Severity::Error && problem.code != INTEGRATION_WITHOUT_STEP
 }
 
 /// Finds the problems that Step Functions does not report.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod counts;
+mod pauses;
 mod poller;
 mod slots;
 mod stop;
@@ -23,6 +24,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use self::{
     counts::CallKind,
+    pauses::Pauses,
     poller::{Limits, Poller, StepActivity},
 };
 pub use self::{
@@ -61,6 +63,8 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// Its name in history events.
     pub name: String,
+    /// The command that starts it, without variables, for messages.
+    pub command: String,
     /// The slots of concurrent steps.
     pub slots: Slots,
     /// Whether each activity is polled only once.
@@ -100,20 +104,21 @@ impl Worker {
                 listed = worker.activities() => listed,
             };
             let pause = match listed {
-                Ok(activities) => {
+                Ok((activities, others)) => {
                     worker.counts.call_answered(CallKind::List);
                     pollers.retain(|_, poller| !poller.has_ended());
                     for ExistingActivity { arn, resource } in activities {
                         if pollers.contains_key(&arn) {
                             continue;
                         }
-                        let activity = StepActivity { worker: worker.clone(), arn: arn.clone(), resource };
+                        let pauses = Arc::new(Pauses::new());
+                        let activity = StepActivity { worker: worker.clone(), arn: arn.clone(), resource, pauses };
                         let poller = Poller::new(activity, limits.clone());
                         running.spawn(poller.clone().run());
                         pollers.insert(arn, poller);
                     }
                     if pollers.is_empty() && !std::mem::replace(&mut is_announced, true) {
-                        tracing::warn!("none of the activities exists yet; `flow deploy` creates them");
+                        tracing::warn!("{}", nothing_to_poll(&others));
                     }
                     backoff.reset();
                     if pollers.is_empty() { FIRST_ACTIVITY_AFTER } else { ACTIVITIES_EVERY }
@@ -137,14 +142,16 @@ impl Worker {
         Ok(())
     }
 
-    /// The existing activities with a step in this worker.
-    async fn activities(&self) -> Result<Vec<ExistingActivity>, StepError> {
-        let found = self.api.activities().await?;
-        let known = |NamedArn { name, arn }: NamedArn| {
-            let resource = self.resources.get(&name)?.clone();
-            Some(ExistingActivity { arn, resource })
-        };
-        Ok(found.into_iter().filter_map(known).collect())
+    /// The existing activities with a step that this worker polls, and the names of the others.
+    async fn activities(&self) -> Result<(Vec<ExistingActivity>, Vec<String>), StepError> {
+        let (mut polled, mut others) = (Vec::new(), Vec::new());
+        for NamedArn { name, arn } in self.api.activities().await? {
+            match self.resources.get(&name) {
+                Some(resource) => polled.push(ExistingActivity { arn, resource: resource.clone() }),
+                None => others.push(name),
+            }
+        }
+        Ok((polled, others))
     }
 
     fn limits(&self, in_hand: &Arc<Semaphore>) -> Limits {
@@ -155,5 +162,30 @@ impl Worker {
             once: self.once,
             counts: self.counts.clone(),
         }
+    }
+}
+
+/// The warning of a worker for whose steps no activity exists. `others` are the names of those that exist.
+fn nothing_to_poll(others: &[String]) -> String {
+    let of_steps: Vec<&str> = others.iter().map(String::as_str).filter(|name| deploy::is_of_step(name)).collect();
+    match of_steps.as_slice() {
+        [] => "none of the activities exists yet; `flow deploy` creates them".to_owned(),
+        names => format!(
+            "this worker polls none of the activities that exist, {}: its options, its variables or its version are for other steps",
+            names.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activities_that_exist_are_not_reported_as_missing() {
+        let own = vec!["flow-wait-file-0a1b2c3d".to_owned(), "somebody-elses".to_owned()];
+        let words = nothing_to_poll(&own);
+        assert!(words.contains("that exist, flow-wait-file-0a1b2c3d:") && !words.contains("elses"), "{words}");
+        assert!(nothing_to_poll(&own[1..]).starts_with("none of the activities exists yet"));
     }
 }

@@ -10,6 +10,11 @@ pub(crate) const ACTIVITY_PREFIX: &str = "flow-";
 /// The number of hexadecimal digits of the schemas' hash in a name.
 const HASH_DIGITS: usize = 8;
 
+/// Whether an activity's name is one that a deployment gives to that of a step.
+pub fn is_of_step(name: &str) -> bool {
+    name.starts_with(ACTIVITY_PREFIX)
+}
+
 /// The name of the activity for a step, such as `flow-ec2-createVpc-1a2b3c4d`. The last part is a hash of the step's
 /// schemas: a worker with other schemas polls another activity, so it never receives an input that it cannot parse.
 pub fn activity_name(step: &StepDescription) -> String {

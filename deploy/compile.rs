@@ -23,6 +23,8 @@ use crate::{
 const DEFINITION_BYTES_MAX: usize = 1 << 20;
 /// How much longer the visit in a task's input may be than its expressions in the definition: the ARN of the execution is the longest.
 const VISIT_BYTES_ADDED_MAX: usize = 280;
+/// The beginnings of the resources that use files or programs of the machine on which they run.
+const ACTING_ON_WORKER: [&str; 4] = ["flow:file:", "flow:process:", "flow:wait:file", "flow:wait:program"];
 /// The beginning of the resources that ask a person.
 const APPROVALS: &str = "flow:approval:";
 
@@ -228,7 +230,7 @@ impl Pass<'_> {
             );
             self.refuse("APPROVAL_ON_WORKER", pointer, message);
         }
-        if resource.starts_with("flow:file:") || resource.starts_with("flow:process:") {
+        if ACTING_ON_WORKER.iter().any(|beginning| resource.starts_with(beginning)) {
             let message = format!("{resource} acts on the machine of whichever worker receives the task.");
             self.warn("ACTS_ON_WORKER", pointer, message);
         }

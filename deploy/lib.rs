@@ -15,13 +15,14 @@ mod task_input;
 mod template;
 mod wrap;
 
-pub use activity::activity_name;
+pub use activity::{activity_name, is_of_step};
 pub use added_state::is_added_state;
 pub use compile::{Activity, CompileOptions, Compiled, compile};
 pub use permissions::role_statements;
 pub use run_size::{EVENTS_MAX, MapSize, RunSize, Size};
 pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};
 pub use template::{activity_placeholder, cloudformation, terraform};
+pub use wrap::retried_after;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use engine::step::idempotency_token;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The error with which a worker that ends gives a task back. The compiled definition retries it.
+/// The error with which a worker gives a task back for another one. The compiled definition retries it.
 pub const WORKER_STOPPED: &str = "Flow.WorkerStopped";
 
 /// A step's arguments, with the visit of the state.

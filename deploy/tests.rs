@@ -7,7 +7,10 @@ use engine::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::{CompileOptions, TaskInput, WORKER_STOPPED, activity_name, activity_placeholder, compile, is_added_state};
+use crate::{
+    CompileOptions, TaskInput, WORKER_STOPPED, activity_name, activity_placeholder, compile, is_added_state,
+    retried_after,
+};
 
 fn steps() -> Registry {
     #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -322,4 +325,15 @@ proptest! {
         prop_assert_eq!(errors(&found.definition), []);
         prop_assert!(!found.definition.to_string().contains("flow:test"));
     }
+}
+
+#[test]
+fn a_task_that_is_given_back_is_retried_when_the_added_rule_says() {
+    let found = compiled(&machine(task(json!({})))).unwrap();
+    let rule = &found.definition["States"]["A"]["Retry"][0];
+    let seconds = |retry_count: u32| retried_after(retry_count).as_secs();
+    let interval = rule["IntervalSeconds"].as_u64().unwrap();
+    let rate = rule["BackoffRate"].as_u64().unwrap();
+    assert_eq!((seconds(0), seconds(1), seconds(2)), (interval, interval * rate, interval * rate * rate));
+    assert_eq!(seconds(u32::MAX), rule["MaxDelaySeconds"].as_u64().unwrap());
 }

@@ -1,5 +1,7 @@
 //! Rewrites a `flow:` Task as a Task of an activity.
 
+use std::time::Duration;
+
 use engine::step::error_names::{ALL, HEARTBEAT_TIMEOUT};
 use serde_json::{Map, Value, json};
 
@@ -8,7 +10,9 @@ use crate::{CompileOptions, WORKER_STOPPED};
 /// The number of retries that the compiler adds for workers that end. A rule of the author for `States.ALL` with more
 /// attempts raises it.
 const WORKER_ATTEMPTS: u64 = 6;
-/// The longest interval between these retries, in seconds.
+/// The interval before the first of these retries, in seconds, its factor for each further one, and the longest.
+const WORKER_INTERVAL_SECONDS: u32 = 1;
+const WORKER_BACKOFF_RATE: u32 = 2;
 const WORKER_DELAY_SECONDS_MAX: u32 = 30;
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
 pub(crate) const MAX_ATTEMPTS_DEFAULT: u64 = 3;
@@ -147,10 +151,10 @@ fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64, jsonata: bool) {
     state.insert("HeartbeatSeconds".to_owned(), seconds);
 }
 
-/// Adds a first rule for workers that end: those that give a task back, and those that send no more heartbeats, unless a rule of the
-/// author names missed heartbeats. It leaves out `States.Timeout`, which means that the author's TimeoutSeconds or a limit of the step
-/// has passed: the state then ends as it does without workers. The rule allows at least as many attempts as the author allows for every
-/// error: an error never reaches a second rule.
+/// Adds a first rule for tasks that another worker must receive: those that a worker gives back, and those of a worker that sends no more
+/// heartbeats, unless a rule of the author names missed heartbeats. It leaves out `States.Timeout`, which means that the author's
+/// TimeoutSeconds or a limit of the step has passed: the state then ends as it does without workers. The rule allows at least as many
+/// attempts as the author allows for every error: an error never reaches a second rule.
 fn add_retry(state: &mut Map<String, Value>) {
     let own = state.get("Retry").and_then(Value::as_array).cloned().unwrap_or_default();
     let names = |rule: &Value| rule["ErrorEquals"].as_array().cloned().unwrap_or_default();
@@ -162,11 +166,18 @@ fn add_retry(state: &mut Map<String, Value>) {
     let attempts = |rule: &Value| rule.get("MaxAttempts").map_or(Some(MAX_ATTEMPTS_DEFAULT), Value::as_u64);
     let allowed = own.iter().find(is_for_all).and_then(attempts).unwrap_or(0);
     let rule = json!({
-        "ErrorEquals": errors, "IntervalSeconds": 1, "BackoffRate": 2, "MaxAttempts": allowed.max(WORKER_ATTEMPTS),
-        "MaxDelaySeconds": WORKER_DELAY_SECONDS_MAX,
+        "ErrorEquals": errors, "IntervalSeconds": WORKER_INTERVAL_SECONDS, "BackoffRate": WORKER_BACKOFF_RATE,
+        "MaxAttempts": allowed.max(WORKER_ATTEMPTS), "MaxDelaySeconds": WORKER_DELAY_SECONDS_MAX,
     });
     let rules: Vec<Value> = std::iter::once(rule).chain(own).collect();
     state.insert("Retry".to_owned(), Value::Array(rules));
+}
+
+/// The time until the next attempt of a task that a worker gives back, after this number of retries in its visit.
+pub fn retried_after(retry_count: u32) -> Duration {
+    let factor = WORKER_BACKOFF_RATE.saturating_pow(retry_count);
+    let seconds = WORKER_INTERVAL_SECONDS.saturating_mul(factor).min(WORKER_DELAY_SECONDS_MAX);
+    Duration::from_secs(seconds.into())
 }
 
 fn copy_seconds(state: &Map<String, Value>, field: &str, name: &str, flow: &mut Map<String, Value>) {

@@ -103,6 +103,7 @@ fn a_removal_deletes_what_earlier_versions_used_and_keeps_what_an_execution_wait
     let remove = ["deploy", &file, "--yes", "--name", "y", "--remove"];
     let printed = home.succeed(&[&remove[..], &options].concat());
     assert!(printed.contains("is running and may wait for it"), "{printed}");
+    assert!(printed.contains("Its executions go with the state machine"), "{printed}");
     assert_eq!(activities(), 1);
     server.call("StopExecution", &json!({ "executionArn": execution }));
     deployed(&home, &server, &pass, &["--yes", "--name", "x", "--remove"]);
@@ -214,6 +215,12 @@ fn what_a_flow_serve_cannot_run_is_refused_before_anything_is_made() {
     let printed = deploy(&json!({ "Type": "Succeed" }), &["--heartbeat", "0"], 2);
     assert!(printed.contains("--heartbeat"), "{printed}");
     assert_eq!(server.call("ListStateMachines", &json!({}))["stateMachines"], json!([]));
+    // A run leaves it to the service which integrations it calls.
+    let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask } }).to_string();
+    server.call("CreateStateMachine", &json!({ "name": "made", "definition": definition, "roleArn": ROLE }));
+    let run = ["run", "made", "--engine", "sfn", "--endpoint", &server.endpoint, "--region", "us-east-1"];
+    let printed = home.succeed(&[&run[..], &["--plan"]].concat());
+    assert!(printed.contains("starts arn:") && printed.contains("stateMachine:made"), "{printed}");
 }
 
 #[test]

@@ -162,6 +162,39 @@ fn an_attempt_on_a_worker_has_its_own_time_and_ends_as_it_does_locally() {
     counters(worker);
 }
 
+#[test]
+fn a_task_that_one_worker_may_not_run_is_done_by_another() {
+    let (home, elsewhere) = (Home::plain(), Home::plain());
+    let program = elsewhere.program("echo", "echo 2");
+    let server = Server::start(&home);
+    let machine = deployed(&server, &json!({ "StartAt": "A", "States": { "A": process(&program) } }), 60);
+    let execution = start(&server, &machine, "one");
+    let mut first = worker(&elsewhere, &server, "/bin/true");
+    let mut errors = BufReader::new(first.stderr.take().unwrap());
+    read_until(&mut errors, &format!("FLOW_PROGRAMS=/bin/true:{program} flow worker "));
+    let second = worker(&elsewhere, &server, &program);
+    until(30, "the execution", || status(&server, &execution)["status"] != "RUNNING");
+    let found = status(&server, &execution);
+    assert_eq!((&found["status"], &found["output"]), (&json!("SUCCEEDED"), &json!("2")), "{found}");
+    assert!(counters(first)["givenBack"].as_u64().unwrap() >= 1);
+    assert_eq!(counters(second)["succeeded"], 1);
+}
+
+#[test]
+fn a_quiet_run_without_a_worker_prints_the_command_that_starts_one() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let wait = json!({ "Type": "Task", "Resource": "flow:wait:file", "TimeoutSeconds": 900, "End": true,
+        "Parameters": { "Path": "ready", "IntervalSeconds": 1 } });
+    deployed(&server, &json!({ "StartAt": "A", "States": { "A": wait } }), 60);
+    let run =
+        ["run", "deployed", "--yes", "--quiet", "--no-wait=4s", "--engine", "sfn", "--endpoint", &server.endpoint];
+    let printed = home.exits(&[&run[..], &["--region", "us-east-1"]].concat(), 75);
+    let line =
+        format!("A: waits for a worker. To start one:   FLOW_FILES=FOLDER flow worker --endpoint {}", server.endpoint);
+    assert_eq!(printed.matches(&line).count(), 1, "{printed}");
+}
+
 /// A Map that runs the program for both items of the input.
 fn both(program: &str) -> Value {
     json!({ "StartAt": "All", "States": { "All": { "Type": "Map", "End": true, "ItemsPath": "$.items",

@@ -8,7 +8,7 @@ use steps::LocalSettings;
 
 use super::{
     is_placeholder,
-    run_programs::{RUN_PROGRAMS, runs_program},
+    run_programs::{LOG_IN, RUN_PROGRAMS, USE_FILES, is_of},
 };
 
 /// A program or variable of a Task that is not allowed.
@@ -54,14 +54,19 @@ fn not_allowed(definition: &Value, resources: &[&str], named: &dyn Fn(&Value) ->
     found
 }
 
-/// The variables that a worker of a definition's steps needs, as they precede its command: the programs and the variables that the
-/// definition, or what it was compiled to, names literally. Empty if it names none.
+/// The variables that a worker of a definition's steps needs, as they precede its command: with the programs and the variables that the
+/// definition, or what it was compiled to, names literally, and with words such as FOLDER for what only the operator knows.
 pub fn worker_variables(definition: &Value) -> String {
     let (mut programs, mut variables) = (BTreeSet::new(), BTreeSet::new());
+    let (mut runs_programs, mut uses_files, mut logs_in) = (false, false, false);
     each_state(definition, &mut |state| {
-        if !state.json["Resource"].as_str().is_some_and(runs_program) {
+        let resource = state.json["Resource"].as_str().unwrap_or_default();
+        uses_files |= is_of(resource, &USE_FILES);
+        logs_in |= is_of(resource, &LOG_IN);
+        if !is_of(resource, &RUN_PROGRAMS) {
             return;
         }
+        runs_programs = true;
         let arguments = &state.json[state.arguments_field()];
         // The compiler adds the visit beside the arguments.
         let arguments = if arguments["flow"].is_object() { &arguments["input"] } else { arguments };
@@ -70,14 +75,16 @@ pub fn worker_variables(definition: &Value) -> String {
         variables.extend(names.map(|name| name.strip_suffix(".$").unwrap_or(name)));
     });
     if programs.is_empty() {
-        return String::new();
+        programs.insert("PROGRAM");
     }
     let none = LocalSettings::default();
-    let allowing_variables = match variables.is_empty() {
-        true => String::new(),
-        false => format!("{} ", none.allowing_variables(variables)),
-    };
-    format!("{} {allowing_variables}", none.allowing_programs(programs))
+    let needed = [
+        uses_files.then(|| "FLOW_FILES=FOLDER".to_owned()),
+        runs_programs.then(|| none.allowing_programs(programs)),
+        (!variables.is_empty()).then(|| none.allowing_variables(variables)),
+        logs_in.then(|| "FLOW_SSH_HOSTS=FILE".to_owned()),
+    ];
+    needed.into_iter().flatten().map(|variable| format!("{variable} ")).collect()
 }
 
 #[cfg(test)]
@@ -113,7 +120,29 @@ mod tests {
         assert_eq!(worker_variables(&task(activity, &json!({ "flow": {}, "input": arguments }))), expected);
         assert_eq!(worker_variables(&task("flow:http:call", &arguments)), "");
         let computed = json!({ "Program.$": "$.program" });
-        assert_eq!(worker_variables(&task("flow:process:run", &computed)), "", "it is not known");
+        assert_eq!(worker_variables(&task("flow:process:run", &computed)), "FLOW_PROGRAMS=PROGRAM ", "it is not known");
+    }
+
+    #[test]
+    fn a_worker_is_started_with_a_variable_for_each_kind_of_step_that_it_would_not_poll_without() {
+        let activity = |name: &str| format!("arn:aws:states:us-east-1:111111111111:activity:flow-{name}-0a1b2c3d");
+        let of = |resources: &[&str]| {
+            let task = |resource: &&str| {
+                json!({ "Type": "Task", "Resource": resource, "End": true,
+                "Parameters": { "Program": "/bin/true" } })
+            };
+            let states = resources.iter().enumerate().map(|(index, resource)| (index.to_string(), task(resource)));
+            let states: serde_json::Map<_, _> = states.collect();
+            worker_variables(&json!({ "StartAt": "0", "States": states }))
+        };
+        for resource in ["flow:wait:file", "flow:file:read", "flow:file:write"] {
+            assert_eq!(of(&[resource]), "FLOW_FILES=FOLDER ", "{resource}");
+            assert_eq!(of(&[&activity(&resource["flow:".len()..].replace(':', "-"))]), "FLOW_FILES=FOLDER ");
+        }
+        assert_eq!(of(&["flow:ssh:run"]), "FLOW_SSH_HOSTS=FILE ");
+        assert_eq!(of(&["flow:wait:http", "flow:approval:request", &activity("wait-http")]), "");
+        let both = of(&["flow:process:run", &activity("file-write"), "flow:ssh:run"]);
+        assert_eq!(both, "FLOW_FILES=FOLDER FLOW_PROGRAMS=/bin/true FLOW_SSH_HOSTS=FILE ");
     }
 
     #[test]

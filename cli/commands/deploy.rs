@@ -12,7 +12,7 @@ use deploy::{
     plan::{self, ALIAS, Action, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{
-    asl::{self, Diagnostic, Severity},
+    asl::{self, Diagnostic},
     step::{StepError, error_names::INTEGRATION_WITHOUT_STEP},
 };
 use serde_json::{Value, json};
@@ -43,6 +43,9 @@ const NAME_CHARACTERS_MAX: usize = 59;
 const ROLE_OF_SERVER: &str = "arn:aws:iam::111111111111:role/flow";
 /// HeartbeatSeconds of Tasks without that field.
 pub const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
+/// What a removal says of a state machine's executions.
+const EXECUTIONS_ARE_LOST: &str =
+    "Its executions go with the state machine: they are no longer shown, and cannot be resumed.";
 /// The most HeartbeatSeconds of a Task (Amazon States Language, "Task").
 const HEARTBEAT_SECONDS_MAX: u64 = 99_999_999;
 
@@ -77,7 +80,8 @@ pub struct DeployArguments {
     /// Show what would change, and change nothing.
     #[arg(long, conflicts_with = "yes")]
     plan: bool,
-    /// Delete what was deployed under this name.
+    /// Delete what was deployed from this definition, under --name if one is given. Its executions are then no longer shown, and
+    /// cannot be resumed.
     #[arg(long, conflicts_with = "template")]
     remove: bool,
     /// Print a template for another tool instead of deploying; no service is called.
@@ -165,12 +169,9 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
 /// # Errors
 /// Every problem at once, of the definition and of its deployment.
 fn compile(source: &DeploymentSource<'_>) -> Result<Compiled, Vec<Diagnostic>> {
-    // Workers run the steps, so arguments of steps must be valid. Integrations that only Step Functions calls need no step
-    // here.
-    let is_wrong =
-        |problem: &Diagnostic| problem.severity == Severity::Error && problem.code != INTEGRATION_WITHOUT_STEP;
+    // Workers run the steps, so arguments of steps must be valid.
     let DeploymentSource { definition, steps, .. } = source;
-    let problems = checks::problems(definition, steps).into_iter().filter(is_wrong);
+    let problems = checks::problems(definition, steps).into_iter().filter(checks::is_wrong_at_step_functions);
     match source.compile(&Default::default()) {
         Ok(compiled) => {
             let problems: Vec<_> = problems.collect();
@@ -397,9 +398,11 @@ fn show(
     removes: bool,
 ) {
     let size = &wanted.compiled.size;
+    let loses_executions = loses_executions(changes);
     if global.output == Output::Json {
+        let message = if loses_executions { EXECUTIONS_ARE_LOST.to_owned() } else { size_words(size) };
         let line = json!({ "type": "deployment", "name": wanted.name, "caller": caller, "roleArn": wanted.role_arn,
-            "definitionBytes": wanted.compiled.definition.to_string().len(), "message": size_words(size) });
+            "definitionBytes": wanted.compiled.definition.to_string().len(), "message": message });
         json::print(json::with(line, size_fields(size)));
     } else if !global.quiet {
         heading(wanted, caller, removes).iter().for_each(|line| say!("{line}"));
@@ -408,6 +411,14 @@ fn show(
     if global.output == Output::Human && !global.quiet {
         kept.iter().for_each(|(name, why)| say!("{}", keep_line(name, why)));
     }
+    if global.output == Output::Human && loses_executions {
+        say!("{EXECUTIONS_ARE_LOST}");
+    }
+}
+
+/// Whether the changes delete a state machine, and its executions with it.
+fn loses_executions(changes: &[DeploymentChange]) -> bool {
+    changes.iter().any(|change| change.action == Action::Deleted && change.kind == plan::ResourceKind::StateMachine)
 }
 
 /// The lines above the changes: the target, the role, and the price of a run.

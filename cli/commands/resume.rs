@@ -43,11 +43,12 @@ use crate::{
 pub struct ResumeArguments {
     /// The execution: its id, a unique prefix, its ARN, or @latest.
     id: Option<String>,
-    /// Continue every execution that has not ended (except rehearsals), side by side, with one line for each; for cron.
+    /// Continue every execution that has not ended (except rehearsals), side by side, with one line for each; for cron. Not with
+    /// --engine sfn.
     #[arg(long, conflicts_with = "id")]
     all: bool,
     /// Continue at this state, which the execution has entered before, with the input that it had then; its name or
-    /// path.
+    /// path. Not with --engine sfn.
     #[arg(long, value_name = "STATE", conflicts_with = "all", value_parser = shell::state_name)]
     from: Option<String>,
     /// Do not ask before --from calls steps again.

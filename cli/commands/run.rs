@@ -56,7 +56,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "ID")]
     pub again: Option<String>,
     /// With --again: start at this state, which the earlier execution has entered, with the input that it had then; its
-    /// name or path.
+    /// name or path. Not with --engine sfn.
     #[arg(long, value_name = "STATE", requires = "again", conflicts_with = "rehearse", value_parser = shell::state_name)]
     pub from: Option<String>,
     /// The input: a file (JSON, YAML or TOML), `-` for standard input, or JSON.
@@ -81,6 +81,7 @@ pub struct RunArguments {
     #[arg(long, requires = "plan")]
     pub detailed_exitcode: bool,
     /// Apply the plan that `--plan -o json` wrote to this file, or `-` for standard input; refuse (3) if anything has changed since.
+    /// Not with --engine sfn.
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["plan", "again", "input", "set", "substitute"])]
     pub plan_file: Option<String>,
     /// Stop with exit code 75 if nothing can proceed within this time, 10 s without a value; `flow resume` continues. With

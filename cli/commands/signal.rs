@@ -38,10 +38,10 @@ pub struct SignalArguments {
     /// Why you answer; recorded in the history with your user name and this machine's. Not with --engine sfn.
     #[arg(long, value_name = "TEXT")]
     comment: Option<String>,
-    /// Keep the answer until the state waits; not for approvals.
+    /// Keep the answer until the state waits; not for approvals, and not with --engine sfn.
     #[arg(long)]
     early: bool,
-    /// Withdraw the answer that is kept for the state.
+    /// Withdraw the answer that is kept for the state. Not with --engine sfn.
     #[arg(long, conflicts_with = "early")]
     withdraw: bool,
     /// The engine.

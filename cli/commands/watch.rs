@@ -261,16 +261,18 @@ async fn drain(handle: &Handle, view: &View, called: &[String], display: &Displa
 
 /// Shows the end of a watch on its display.
 pub fn show_end(global: &Global, handle: &Handle, watched: &Watched, display: &mut Display) {
+    let now_ms = clock::of(handle.home()).now_ms();
     let worth_saying = !global.quiet
+        || (watched.exit == Exit::Waiting && display.lacks_worker(&watched.view, now_ms))
         || matches!(watched.exit, Exit::Failed | Exit::Refused)
         || watched.needs_are_news
         || (watched.exit == Exit::Success && !watched.view.changed_nothing());
     if global.quiet && watched.exit == Exit::Waiting && worth_saying {
-        display.needs(&watched.view, watched.display_status, clock::of(handle.home()).now_ms());
+        display.needs(&watched.view, watched.display_status, now_ms);
     } else if worth_saying {
-        display.end(&watched.view, watched.display_status, clock::of(handle.home()).now_ms());
+        display.end(&watched.view, watched.display_status, now_ms);
     } else {
-        display.record_end(&watched.view, watched.display_status, clock::of(handle.home()).now_ms());
+        display.record_end(&watched.view, watched.display_status, now_ms);
     }
     if let Some(last_line) = &watched.last_line {
         crate::out::flush();

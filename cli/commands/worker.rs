@@ -8,15 +8,16 @@ use serde_json::json;
 use steps::{LocalSettings, step_functions::StepFunctions};
 
 use crate::{
-    checks::RUN_PROGRAMS,
+    checks::{LOG_IN, RUN_PROGRAMS, USE_FILES},
     clock,
     environments::{self, Environments, Location, Pinned},
     exit::{CliError, Exit},
     global::{Global, Output, REHEARSAL, WHERE},
     home::Home,
-    interrupt,
+    interrupt, proposed,
+    shell::option,
     step_functions::refused,
-    target::parse_endpoint,
+    target::{self, parse_endpoint},
     ui::{json, stopped::StopMessage, text::counted},
     worker::{Slots, Stop, StopRequest, TaskCounts, Worker},
     world,
@@ -66,12 +67,8 @@ struct Setting {
 
 const SETTINGS: [Setting; 3] = [
     Setting { variable: "FLOW_PROGRAMS", is_set: |settings| !settings.programs.is_empty(), steps: &RUN_PROGRAMS },
-    Setting {
-        variable: "FLOW_FILES",
-        is_set: |settings| settings.files.is_some(),
-        steps: &["flow:file:", "flow:wait:file"],
-    },
-    Setting { variable: "FLOW_SSH_HOSTS", is_set: |settings| settings.ssh_hosts.is_some(), steps: &["flow:ssh:run"] },
+    Setting { variable: "FLOW_FILES", is_set: |settings| settings.files.is_some(), steps: &USE_FILES },
+    Setting { variable: "FLOW_SSH_HOSTS", is_set: |settings| settings.ssh_hosts.is_some(), steps: &LOG_IN },
 ];
 
 /// Works until SIGINT or SIGTERM. Then it receives no new tasks, lets calls in flight end for a while, and gives back the tasks that
@@ -82,6 +79,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     if !(1..=CONCURRENCY_MAX).contains(&arguments.concurrency) {
         return Err(CliError::usage(format!("--concurrency must be a number from 1 to {CONCURRENCY_MAX}")));
     }
+    target::remember(Some(&arguments.endpoint));
     let mut resources = resources(environments::described().map_err(refused)?, &arguments.activities)?;
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
     let location = match arguments.rehearse {
@@ -106,6 +104,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         environment: serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?,
         clock: clock::of(&home),
         name: name(),
+        command: command(&arguments),
         slots: Slots::new(arguments.concurrency),
         once: arguments.once,
         drain_max: Duration::from_secs(arguments.drain),
@@ -188,6 +187,18 @@ fn resources(steps: &Registry, patterns: &[String]) -> Result<BTreeMap<String, S
     }
     let entry = |step: &engine::step::StepDescription| (deploy::activity_name(step), format!("flow:{}", step.name));
     Ok(wanted.iter().map(entry).collect())
+}
+
+/// The command of this worker, without variables.
+fn command(arguments: &WorkerArguments) -> String {
+    let mut command = proposed::worker_command().unwrap_or_default();
+    if !arguments.activities.is_empty() {
+        command.push_str(&option("activities", &arguments.activities.join(",")));
+    }
+    if arguments.rehearse {
+        command.push_str(" --rehearse");
+    }
+    command
 }
 
 /// The name of this worker in history events (API Reference, GetActivityTask, `workerName`: as long as other names).

@@ -24,6 +24,8 @@ use crate::{
 
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
 const HEARTBEAT_MAX: Duration = Duration::from_secs(300);
+/// How much longer a task waits for a worker before a quiet watch says so.
+const WORKER_LATE_MS: u64 = 60_000;
 /// The size of a tree that is drawn into something other than a terminal.
 const COLUMNS_ELSEWHERE: usize = 100;
 const ROWS_ELSEWHERE: usize = 40;
@@ -230,13 +232,23 @@ impl Display {
         }
     }
 
+    /// The line that a task waits for a worker, with the command that starts one, until it is printed.
+    fn line_without_worker(&self, view: &View, now_ms: u64) -> Option<String> {
+        let command = worker_command().filter(|_| !self.asked_for_worker)?;
+        lines::without_worker(view, now_ms, &command)
+    }
+
+    /// Whether a task waits for a worker, and that was not printed.
+    pub fn lacks_worker(&self, view: &View, now_ms: u64) -> bool {
+        self.line_without_worker(view, now_ms).is_some()
+    }
+
     /// Prints, once, that a task waits for a worker, with the command that starts one. The tree has that below it.
     fn ask_for_worker(&mut self, view: &View, now_ms: u64) {
-        if self.kind != Kind::Lines || self.quiet || self.asked_for_worker {
+        if self.kind != Kind::Lines || (self.quiet && !is_late(view, now_ms)) {
             return;
         }
-        let line = worker_command().and_then(|command| lines::without_worker(view, now_ms, &command));
-        let Some(line) = line else { return };
+        let Some(line) = self.line_without_worker(view, now_ms) else { return };
         self.asked_for_worker = true;
         self.head(NOTHING_NEW);
         self.print_date(now_ms);
@@ -296,7 +308,11 @@ impl Display {
         self.record(view, driven, now_ms);
         match self.kind {
             Kind::Json => json::print(json::watch_end(view, driven, now_ms)),
-            _ => self.print_lines(&summary::needs(view, driven, now_ms)),
+            _ => {
+                self.print_lines(&summary::needs(view, driven, now_ms));
+                let line = self.line_without_worker(view, now_ms);
+                self.print_lines(line.as_slice());
+            }
         }
     }
 
@@ -336,6 +352,11 @@ impl Drop for Display {
             block::leave();
         }
     }
+}
+
+/// Whether a task has waited so long for a worker that a person must start one: busy workers would have received it.
+fn is_late(view: &View, now_ms: u64) -> bool {
+    next::without_worker(view, now_ms.saturating_sub(WORKER_LATE_MS)).is_some()
 }
 
 /// The screen for lines that are drawn again: the row below them stays free for the cursor, and the last column, at which terminals

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deploy::WORKER_STOPPED;
 use engine::{
     journal::StepFailure,
     step::{ErrorClass, StepError, error_names},
@@ -29,7 +30,7 @@ pub(super) enum Outcome {
         cause: String,
     },
     /// Another worker receives the task; with the reason.
-    GivenBack(&'static str),
+    GivenBack(String),
     /// The task has ended at the service: there is nothing to answer.
     Over,
 }
@@ -114,6 +115,12 @@ impl Outcome {
         Outcome::Failure { error, cause }
     }
 
+    /// A task for another worker, with a reason within the limits of the API.
+    pub fn given_back(cause: impl Into<String>) -> Self {
+        let failure = StepFailure { error: WORKER_STOPPED.to_owned(), cause: cause.into(), details: None };
+        Outcome::GivenBack(failure.shortened().cause)
+    }
+
     /// The answer to send after the service refused this one for its content: a failure, so that the step is not called again in vain.
     /// `None` if another answer would be refused too.
     fn after_refusal(&self, error: &StepError) -> Option<Outcome> {
@@ -165,7 +172,7 @@ mod tests {
         let Some(Outcome::Failure { error, cause }) = long.after_refusal(&refusal) else { panic!("no failure") };
         assert_eq!((error.len(), cause.len()), (ERROR_BYTES_OF_REFUSED, CAUSE_BYTES_OF_REFUSED));
         assert_eq!(Outcome::Failure { error, cause }.after_refusal(&refusal), None);
-        assert_eq!(Outcome::GivenBack("The worker ended.").after_refusal(&refusal), None);
+        assert_eq!(Outcome::given_back("The worker ended.").after_refusal(&refusal), None);
         let forbidden = StepError::new(ErrorClass::Permission, "not authorized");
         assert_eq!(Outcome::Output("[]".to_owned()).after_refusal(&forbidden), None, "its content is not the reason");
     }
@@ -194,7 +201,7 @@ mod tests {
         assert_eq!(answer(&Away, output, &stop, &limits).await, Ending::AnswerRefused);
         // The calls of other steps may take an hour. A task that is given back does not wait for them.
         let limits = AnswerLimits { drain: hour, ..limits };
-        let given_back = Outcome::GivenBack("The worker ended.");
+        let given_back = Outcome::given_back("The worker ended.");
         assert_eq!(answer(&Away, given_back, &stop, &limits).await, Ending::AnswerRefused);
     }
 }

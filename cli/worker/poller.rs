@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{
     Worker,
     counts::{CallKind, TaskCounts},
+    pauses::Pauses,
     slots::{Poll, Slot, Slots},
     stop::Stop,
     task::TaskJob,
@@ -35,6 +36,11 @@ pub(super) trait Activity: Send + Sync + 'static {
     /// Its ARN.
     fn arn(&self) -> &str;
 
+    /// Waits while the worker makes no polls of this activity.
+    fn pause_ended(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Makes one poll; `None` if the worker must stop and the poll did not end in time.
     fn next_task(&self) -> impl Future<Output = Option<Result<Option<Self::Task>, StepError>>> + Send;
 
@@ -48,6 +54,8 @@ pub(super) struct StepActivity {
     pub arn: String,
     /// The resource of the step.
     pub resource: String,
+    /// The pauses of its polls.
+    pub pauses: Arc<Pauses>,
 }
 
 impl Activity for StepActivity {
@@ -55,6 +63,10 @@ impl Activity for StepActivity {
 
     fn arn(&self) -> &str {
         &self.arn
+    }
+
+    async fn pause_ended(&self) {
+        self.pauses.ended().await;
     }
 
     async fn next_task(&self) -> Option<Result<Option<ActivityTask>, StepError>> {
@@ -65,14 +77,25 @@ impl Activity for StepActivity {
                 tokio::time::sleep(POLL_END_MAX).await;
             }
         };
+        let paused = async {
+            self.pauses.begun().await;
+            // Elsewhere a task may be given to a poll whose connection is closed.
+            if !api.answered_as_flow_serve() {
+                std::future::pending::<()>().await;
+            }
+        };
         tokio::select! {
+            // A task that has arrived is not lost.
+            biased;
             task = api.activity_task(&self.arn, name) => Some(task),
             () = stopped => None,
+            () = paused => Some(Ok(None)),
         }
     }
 
     fn begin(&self, task: ActivityTask, slot: Option<Slot>, room: OwnedSemaphorePermit) {
-        let job = TaskJob { worker: self.worker.clone(), task, resource: self.resource.clone() };
+        let (worker, resource, pauses) = (self.worker.clone(), self.resource.clone(), self.pauses.clone());
+        let job = TaskJob { worker, task, resource, pauses };
         tokio::spawn(async move {
             job.run(slot).await;
             drop(room);
@@ -177,6 +200,7 @@ impl<A: Activity> Poller<A> {
             biased;
             _ = stop.requested() => None,
             next = async {
+                self.activity.pause_ended().await;
                 // A slot may be held only by what ends soon, and a worker holds some tasks for hours.
                 let room = in_hand.clone().acquire_owned().await.ok()?;
                 Some((room, slots.begin_poll(self.activity.arn()).await))

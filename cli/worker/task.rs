@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use deploy::{TaskInput, Visit, WORKER_STOPPED};
+use deploy::{TaskInput, Visit, WORKER_STOPPED, retried_after};
 use engine::{
     machine::{cause_of_time_out, refuse_result},
     runner::{Clock, SystemClock},
-    step::{self, Answer, ErrorClass, Pending, StepContext, StepError, error_names},
+    step::{self, Answer, ErrorClass, Pending, StepContext, StepError, StepRemedy, error_names},
 };
 use serde_json::Value;
 use steps::step_functions::{ActivityTask, Receipt};
@@ -15,6 +15,7 @@ use super::{
     Worker,
     answer::{AnswerLimits, Outcome, SendAnswer, answer},
     counts::{CallKind, Ending},
+    pauses::Pauses,
     slots::Slot,
 };
 use crate::ui::text::one_line;
@@ -25,6 +26,12 @@ const HEARTBEATS_WITHIN_LIMIT: u32 = 3;
 /// left are for workers that end.
 const FIRST_SLOT_MAX: Duration = Duration::from_secs(10);
 const FIRST_SLOT_RETRIES_MAX: u32 = 3;
+/// How often, in its visit, a task that a worker's settings do not allow is given back for another worker. A retry is left for a worker
+/// that ends.
+const REFUSED_RETRIES_MAX: u32 = 5;
+/// The most by which a pause of this worker's polls exceeds the time until the retry. It is random: if two workers gave back each other's
+/// tasks, the first one that polls again receives both tasks, and the other one is polling when it gives one of them back.
+const PAUSE_ADDED_MAX: Duration = Duration::from_millis(1_500);
 /// The causes of a task that is given back.
 const ENDED: &str = "The worker ended.";
 const NO_SLOT: &str = "The worker had no free slot for it. Its step was not called.";
@@ -35,6 +42,8 @@ pub(super) struct TaskJob {
     pub task: ActivityTask,
     /// The resource of its step.
     pub resource: String,
+    /// The pauses of its activity.
+    pub pauses: Arc<Pauses>,
 }
 
 impl TaskJob {
@@ -68,14 +77,14 @@ impl TaskJob {
         loop {
             let slot = tokio::select! {
                 biased;
-                _ = stop.requested() => return Outcome::GivenBack(ENDED),
+                _ = stop.requested() => return Outcome::given_back(ENDED),
                 slot = async {
                     match first_slot.take() {
                         Some(slot) => slot,
                         None => slots.take().await,
                     }
                 } => slot,
-                () = passed(slot_wait_max(context.poll, input.flow.retry_count)) => return Outcome::GivenBack(NO_SLOT),
+                () = passed(slot_wait_max(context.poll, input.flow.retry_count)) => return Outcome::given_back(NO_SLOT),
             };
             context.poll += 1;
             context.now_ms = self.worker.clock.now_ms();
@@ -85,7 +94,7 @@ impl TaskJob {
                 biased;
                 answer = call => answer,
                 // Another worker calls the step again with the same token.
-                () = stop.requested_for(*drain_max) => return Outcome::GivenBack(ENDED),
+                () = stop.requested_for(*drain_max) => return Outcome::given_back(ENDED),
             };
             drop(slot);
             match answer {
@@ -103,16 +112,32 @@ impl TaskJob {
                     let deadline_ms = context.deadline_ms.filter(|deadline_ms| *deadline_ms < next_ms);
                     tokio::select! {
                         biased;
-                        _ = stop.requested() => return Outcome::GivenBack(ENDED),
+                        _ = stop.requested() => return Outcome::given_back(ENDED),
                         () = self.sleep_until(deadline_ms.unwrap_or(next_ms)) => {}
                     }
                     if deadline_ms.is_some() {
                         return timed_out(input.flow.state_name(), &pending);
                     }
                 }
-                Err(error) => return failed(&error),
+                Err(error) => return self.failure(&error, &context, input.flow.retry_count),
             }
         }
+    }
+
+    /// The answer for a step that failed. A task that this machine's settings do not allow is given back for another worker. This worker
+    /// then does not poll the activity for a while, so that it does not receive the same task again.
+    fn failure(&self, error: &StepError, context: &StepContext, retry_count: u32) -> Outcome {
+        let Worker { name, command, .. } = &*self.worker;
+        if !may_be_allowed_elsewhere(error) {
+            return failed(error);
+        }
+        tracing::warn!("{}", refusal_words(error, context, command));
+        let outcome = refused_here(error, name, retry_count);
+        if matches!(outcome, Outcome::GivenBack(_)) {
+            let jitter = PAUSE_ADDED_MAX.mul_f64(rand::random_range(0.3..1.0));
+            self.pauses.add(retried_after(retry_count) + jitter);
+        }
+        outcome
     }
 
     async fn sleep_until(&self, until_ms: u64) {
@@ -247,6 +272,31 @@ fn output(state: &str, value: &Value) -> Outcome {
     }
 }
 
+/// Whether the settings of this machine are the reason, and those of another machine may be others.
+fn may_be_allowed_elsewhere(error: &StepError) -> bool {
+    error.is_refused_here() && error.remedy != Some(StepRemedy::NewExecution)
+}
+
+/// The answer for a task that the settings of the worker `name` do not allow: it is given back, until a number of retries has found no
+/// worker that allows it.
+fn refused_here(error: &StepError, name: &str, retry_count: u32) -> Outcome {
+    let cause = format!("{error} (worker {name})");
+    match retry_count < REFUSED_RETRIES_MAX {
+        true => Outcome::given_back(cause),
+        false => Outcome::failure(error.error_name(), cause),
+    }
+}
+
+/// What is logged about such a task: its cause, and the command of a worker that allows it.
+fn refusal_words(error: &StepError, context: &StepContext, command: &str) -> String {
+    let StepContext { execution, state_path, .. } = context;
+    let mut words = format!("{execution} needs another worker in {state_path}: {error}");
+    if let Some(hint) = &error.hint {
+        words.push_str(&format!(". {}", hint.replace(&format!("flow resume {execution}"), command)));
+    }
+    one_line(&words)
+}
+
 fn failed(error: &StepError) -> Outcome {
     let cause = if error.name.is_some() { error.cause.clone() } else { error.to_string() };
     Outcome::failure(error.error_name(), cause)
@@ -306,6 +356,34 @@ mod tests {
         assert_eq!(slot_wait_max(0, 0), Some(FIRST_SLOT_MAX));
         assert_eq!(slot_wait_max(0, FIRST_SLOT_RETRIES_MAX), None, "retries are left for workers that end");
         assert_eq!(slot_wait_max(1, 0), None, "its step was called and waits");
+    }
+
+    #[test]
+    fn a_task_that_this_machine_does_not_allow_is_given_back_and_fails_if_no_worker_allows_it() {
+        let settings = steps::LocalSettings { programs: vec!["/bin/a".into()], ..steps::LocalSettings::default() };
+        let hint = format!("To allow it:   {} flow resume test-0000", settings.allowing_programs(["/bin/b"]));
+        let error = StepError::new(ErrorClass::Permission, "'/bin/b' is not allowed").hint(hint);
+        assert!(may_be_allowed_elsewhere(&error));
+        let cause = "'/bin/b' is not allowed (worker w-1)";
+        for retry_count in 0..REFUSED_RETRIES_MAX {
+            assert_eq!(refused_here(&error, "w-1", retry_count), Outcome::GivenBack(cause.to_owned()));
+        }
+        let failure = Outcome::Failure { error: "Flow.Permission".to_owned(), cause: cause.to_owned() };
+        assert_eq!(refused_here(&error, "w-1", REFUSED_RETRIES_MAX), failure);
+        let words = refusal_words(&error, &StepContext::for_test("Run"), "flow worker --endpoint http://h");
+        let expected = "test-0000 needs another worker in Run: '/bin/b' is not allowed. To allow it:   FLOW_PROGRAMS=/bin/a:/bin/b flow \
+                        worker --endpoint http://h";
+        assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn what_no_worker_allows_or_a_service_refuses_fails_at_once() {
+        let error = || StepError::new(ErrorClass::Permission, "no");
+        assert!(!may_be_allowed_elsewhere(&error().during("ec2:CreateVpc")), "a service refused a call");
+        let relative =
+            error().hint_of_new_execution("Write the program's absolute path in the definition, then run again.");
+        assert!(!may_be_allowed_elsewhere(&relative), "the definition is wrong");
+        assert!(!may_be_allowed_elsewhere(&StepError::named("Process.Failed", "exit code 1")));
     }
 
     #[test]

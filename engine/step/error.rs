@@ -113,7 +113,7 @@ impl StepError {
 
     /// Whether the settings of this machine refused the step, without a call. A repeated attempt is refused too, until a person changes
     /// the settings and resumes.
-    pub(crate) fn is_refused_here(&self) -> bool {
+    pub fn is_refused_here(&self) -> bool {
         self.class == ErrorClass::Permission && self.action.is_none() && self.name.is_none()
     }
 

@@ -8,6 +8,12 @@ const FIGURES: [(&str, &str, &str); 20] = [
     ("cli/worker.rs", "const TASKS_MAX: usize = 1_000;", "It holds up to 1,000 tasks"),
     ("cli/worker/task.rs", "const FIRST_SLOT_MAX: Duration = Duration::from_secs(10);", "After 10 s it is given back"),
     ("cli/worker/task.rs", "const FIRST_SLOT_RETRIES_MAX: u32 = 3;", "at most three times in a visit of its state"),
+    (
+        "cli/worker/task.rs",
+        "const REFUSED_RETRIES_MAX: u32 = 5;",
+        "Once a task has been retried five times in a visit of its state",
+    ),
+    ("cli/ui/display.rs", "const WORKER_LATE_MS: u64 = 60_000;", "at the end of the watch, or after another minute"),
     ("cli/wire/connections.rs", "const CONNECTIONS_MAX: usize = 4_096;", "files that it may open, at most 4,096"),
     (
         "cli/commands/deploy.rs",

@@ -40,6 +40,7 @@ fn the_changes_of_a_deployment_and_of_a_removal() {
         change(Action::Deleted, ResourceKind::StateMachine, "endpoints-aws"),
         change(Action::Deleted, ResourceKind::Activity, "flow-ec2-createVpc"),
     ];
+    assert!(loses_executions(&deleted) && !loses_executions(&updated) && !loses_executions(&deleted[1..]));
     let kept = keep_line("flow-rds-createDBInstance", "nightly needs it");
     let sections = [
         shown(heading(&first, &caller, false), &created),

@@ -183,7 +183,7 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
         return Err(CliError::refused(message).hint(hint));
     }
     let message = format!("{name} is deployed from another definition than {file}: nothing was started");
-    Err(CliError::refused(message).hint(format!("{deploy}   updates it; with --plan it shows what differs")))
+    Err(CliError::refused(message).hint(format!("{deploy}   updates it; with --plan it shows what it would change")))
 }
 
 /// Whether a definition at Step Functions is compiled from this one. HeartbeatSeconds is an option of the deployment, so each value in

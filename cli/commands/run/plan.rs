@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use api::CheckedDefinition;
-use engine::asl::Severity;
+use engine::asl::{Diagnostic, Severity};
 use serde_json::{Value, json};
 use workflows::Workflow;
 
@@ -14,6 +14,7 @@ use crate::{
     execution::input,
     exit::CliError,
     global::{Global, Output},
+    target::Engine,
     ui::{json, text::visible},
 };
 
@@ -76,7 +77,7 @@ impl Plan {
         };
         let input = workflow.prepare_input(input).map_err(|problems| input::wrong(&problems).hint(hint()))?;
         let subject = Some(workflow.subject(&input));
-        let definition = checked(definition)?;
+        let definition = checked(definition, arguments.target.engine)?;
         Ok(Plan {
             name: workflow.name.to_owned(),
             definition,
@@ -94,7 +95,7 @@ impl Plan {
         let is_file = arguments.workflow != "-";
         let definition_file = is_file.then(|| std::path::absolute(&arguments.workflow)).transpose()?;
         let input = fitted_input(arguments, definition_file.as_deref())?;
-        let definition = checked(definition)?;
+        let definition = checked(definition, arguments.target.engine)?;
         Ok(Plan { name, definition, input, subject: None, definition_file, shipped: None })
     }
 
@@ -106,7 +107,7 @@ impl Plan {
     pub fn again(earlier: Earlier, arguments: &RunArguments) -> Result<Self, CliError> {
         let Earlier { workflow, definition, definition_file } = earlier;
         let input = fitted_input(arguments, definition_file.as_deref())?;
-        let definition = checked(definition)?;
+        let definition = checked(definition, arguments.target.engine)?;
         Ok(Plan { name: workflow, definition, input, subject: None, definition_file, shipped: None })
     }
 
@@ -185,16 +186,20 @@ impl Plan {
     }
 }
 
-/// Reads and checks a definition.
+/// Reads and checks a definition for the engine that runs it.
 ///
 /// # Errors
-/// It cannot run. All problems are reported at once.
-fn checked(definition: Value) -> Result<CheckedDefinition, CliError> {
+/// It cannot run there. All problems are reported at once.
+fn checked(definition: Value, engine: Engine) -> Result<CheckedDefinition, CliError> {
     let steps = environments::described().map_err(|error| CliError::refused(error.to_string()))?;
+    let is_wrong = |problem: &&Diagnostic| match engine {
+        Engine::Local => problem.severity == Severity::Error,
+        Engine::Sfn => checks::is_wrong_at_step_functions(problem),
+    };
     let found = checks::problems(&definition, steps);
     let errors: Vec<_> = found
         .iter()
-        .filter(|problem| problem.severity == Severity::Error)
+        .filter(is_wrong)
         .map(|problem| format!("  {}: {} [{}]", problem.location, problem.message, problem.code))
         .collect();
     let known = |resource: &str| environments::is_known(steps, resource);
@@ -231,4 +236,23 @@ fn read_input(arguments: &RunArguments, definition_file: Option<&Path>) -> Resul
         input = Some(value);
     }
     Ok(input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_integration_that_only_step_functions_calls_is_a_problem_of_the_local_engine_only() {
+        let definition = |resource: &str| {
+            let task = json!({ "Type": "Task", "Resource": resource, "Arguments": {}, "End": true });
+            json!({ "QueryLanguage": "JSONata", "StartAt": "A", "States": { "A": task } })
+        };
+        for resource in ["arn:aws:states:::sqs:sendMessage.waitForTaskToken", "arn:aws:states:::ecs:runTask.sync"] {
+            let refused = checked(definition(resource), Engine::Local).err().map(|error| error.message);
+            assert!(refused.is_some_and(|message| message.contains("INTEGRATION_WITHOUT_STEP")), "{resource}");
+            assert!(checked(definition(resource), Engine::Sfn).is_ok(), "{resource}");
+        }
+        assert!(checked(definition("flow:none:none"), Engine::Sfn).is_err(), "no worker has the step");
+    }
 }
