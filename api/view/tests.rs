@@ -257,6 +257,17 @@ fn a_failure_that_a_map_tolerates_is_not_that_of_the_execution() {
 }
 
 #[test]
+fn an_iteration_that_was_stopped_has_not_failed() {
+    let (mut view, name): (View, std::sync::Arc<str>) = (any(), "All".into());
+    view.fold(&entered(1, StateType::Map, "All"));
+    view.fold(&event(2, HistoryEventDetails::MapStateStarted { name: name.clone(), length: 4 }));
+    view.fold(&event_in(3, "All[0]", HistoryEventDetails::MapIterationAborted { name: name.clone(), index: 0 }));
+    let failure = error_and_cause("E");
+    view.fold(&event_in(4, "All[1]", HistoryEventDetails::MapIterationFailed { name, index: 1, failure }));
+    assert_eq!((view.maps["All"].failed, view.maps["All"].ended()), (1, 1));
+}
+
+#[test]
 fn all_iterations_of_a_distributed_map_that_succeeded_have_ended() {
     let (mut view, name): (View, std::sync::Arc<str>) = (any(), "All".into());
     view.fold(&entered(1, StateType::Map, "All"));
