@@ -25,7 +25,7 @@ use crate::{
     global::{Global, Output},
     ids, interrupt,
     owner::Handle,
-    proposed::{self, OPTIONS},
+    proposed::{self, OPTIONS, quote_id},
     shell::{option, quote_name, quote_word},
     step_functions::{Deployed, Executions, refused},
     this_process,
@@ -65,11 +65,12 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     consent::ask(plan, arguments).await?;
     // `Executions` finds an execution fastest if its name begins with that of its state machine.
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));
+    proposed::remember_machine(&id, &api::flow::state_machine_name(name_of(arguments, plan)));
     let _orderly = interrupt::Orderly::begin();
     interrupt::check()?;
     let unconfirmed = |exit| {
         let message = format!("stopped; no answer has confirmed that {id} is started");
-        CliError::new(exit, message).hint(format!("flow status {}{OPTIONS}   shows whether it is", quote_name(&id)))
+        CliError::new(exit, message).hint(format!("flow status {}{OPTIONS}   shows whether it is", quote_id(&id)))
     };
     let existing = interrupt::confirmed(executions.start(&deployed, &id, &plan.input), unconfirmed).await?;
     let ended = existing.filter(|status| *status != ExecutionStatus::Running);
@@ -103,7 +104,7 @@ fn plan_lines(plan: &Plan, deployed: &Deployed) -> Vec<String> {
 /// After a watch that stopped because nothing proceeds: what drives the execution, and how to watch it.
 pub fn say_how_to_watch(global: &Global, executions: &Executions, id: &str, exit: Exit) {
     if exit == Exit::Waiting && global.output == Output::Human && !global.quiet {
-        let (service, quoted_id) = (executions.service(), quote_name(id));
+        let (service, quoted_id) = (executions.service(), quote_id(id));
         say!("Nothing is lost. {id} continues in {service}:   flow status {quoted_id} --watch{OPTIONS}");
     }
 }
