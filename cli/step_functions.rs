@@ -134,6 +134,12 @@ fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
     }
 }
 
+/// Takes the times of an execution from its description, as a list has them. A service may give its first and last event other times.
+fn take_times(execution: &ExecutionHeader, view: &mut View) {
+    view.started_ms = execution.started_ms;
+    view.stopped_ms = view.stopped_ms.map(|stopped_ms| execution.stopped_ms.unwrap_or(stopped_ms));
+}
+
 /// The ARN of an execution of a state machine, which is given by its own ARN or that of its alias.
 fn execution_arn(machine: &str, name: &str) -> String {
     let parts: Vec<&str> = machine.split(':').take(7).collect();
@@ -327,6 +333,7 @@ impl Executions {
         let mut view = View::new(&execution, &known.definition);
         let last = if request.as_shown { known.shown } else { u64::MAX };
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
+        take_times(&execution, &mut view);
         if !request.as_shown {
             waits::mark(&known, &mut view);
         }
@@ -385,7 +392,22 @@ impl Executions {
 
 #[cfg(test)]
 mod tests {
-    use super::execution_arn;
+    use super::*;
+
+    #[test]
+    fn an_execution_took_as_long_on_every_screen() {
+        let described = |stopped_ms| RemoteExecution { started_ms: 1_000, stopped_ms, ..RemoteExecution::default() };
+        let took_ms = |events_ended_ms, stopped_ms| {
+            let execution = header("arn:a:b:c:d:execution:m:e", &described(stopped_ms));
+            let mut view = View::new(&execution, &json!({ "StartAt": "A", "States": {} }));
+            (view.started_ms, view.stopped_ms) = (5_000, events_ended_ms);
+            take_times(&execution, &mut view);
+            view.took_ms(30_000)
+        };
+        assert_eq!(took_ms(Some(22_000), Some(22_500)), 21_500);
+        assert_eq!(took_ms(None, None), 29_000, "it runs");
+        assert_eq!(took_ms(Some(22_000), None), 21_000, "it ended after it was described");
+    }
 
     #[test]
     fn an_execution_is_named_after_the_state_machine_of_an_alias() {
