@@ -195,8 +195,8 @@ impl History {
         }
     }
 
-    /// The event of the failure of a Parallel, a Map or an iteration, which has no failure of its own: with that of the event that it follows.
-    /// `None` for any other event.
+    /// The failure of a Parallel, a Map or an iteration has no error in its event: the same event with the error of the event that it
+    /// follows. `None` for any other event.
     fn with_failure(&self, event: &RemoteEvent) -> Option<RemoteEvent> {
         let is_composite =
             ["ParallelStateFailed", "MapStateFailed", "MapIterationFailed"].contains(&event.kind.as_str());

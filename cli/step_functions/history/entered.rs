@@ -87,8 +87,8 @@ impl History {
         self.entered.by_path.get(found).map(|state| &state.position)
     }
 
-    /// The next state of this type that is aborted: in the iteration that was aborted last, else inside the innermost Parallel or Map around
-    /// the state that failed. States are aborted in the order of their branches and iterations.
+    /// The next state of this type that is aborted: in the iteration that was aborted last, else inside the innermost Parallel or Map
+    /// around the state that failed. States are aborted in the order of their branches and iterations.
     fn aborted_state(&self, kind: &str, line: u64, failed: &EventPosition) -> Option<&EventPosition> {
         let first_inside = |outer: &str| {
             let open = self.entered.by_path.iter().filter(|(path, state)| {
