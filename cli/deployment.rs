@@ -64,7 +64,8 @@ impl Cloud {
         let mut found = ExistingResources { activities, machine, others, ..ExistingResources::default() };
         if let Some(environment) = &self.environment {
             if wanted.role_arn.is_none() {
-                let role = steps::deployment::find_role(environment, &wanted.role_name()).await?;
+                let role = steps::deployment::find_role(environment, &wanted.role_name()).await;
+                let role = role.map_err(with_way_around)?;
                 found.role = role.map(|role| ExistingRole {
                     arn: role.arn,
                     deployment: role.deployment,
@@ -72,7 +73,8 @@ impl Cloud {
                     policy: role.policy,
                 });
             }
-            let group = steps::deployment::find_log_group(environment, &wanted.log_group()).await?;
+            let group = steps::deployment::find_log_group(environment, &wanted.log_group()).await;
+            let group = group.map_err(with_way_around)?;
             found.log_group =
                 group.map(|group| ExistingLogGroup { arn: group.arn, retention_days: group.retention_days });
         }
@@ -109,4 +111,30 @@ impl Cloud {
 /// Whether a deployment calls services other than Step Functions.
 pub fn needs_environment(role_arn: Option<&str>, log_level: LogLevel) -> bool {
     role_arn.is_none() || log_level != LogLevel::Off
+}
+
+/// The error of a call of IAM or CloudWatch Logs, with the option that needs neither, if the endpoint does not have the service.
+/// LocalStack has only the services with which it was started.
+fn with_way_around(error: StepError) -> StepError {
+    match error.cause.contains("' is not enabled") {
+        true => error
+            .hint("Give a role with --role-arn: without a --log-level, IAM and CloudWatch Logs are then not called."),
+        false => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::step::ErrorClass;
+
+    use super::*;
+
+    #[test]
+    fn a_service_that_an_endpoint_does_not_have_is_not_needed_with_a_role() {
+        let hint = |cause: &str| with_way_around(StepError::new(ErrorClass::Unknown, cause)).hint.unwrap_or_default();
+        let disabled = "Service 'logs' is not enabled. Please check your 'SERVICES' configuration variable.";
+        assert!(hint(disabled).contains("--role-arn"));
+        assert_eq!(hint("no answer in time"), "");
+        assert!(!needs_environment(Some("arn"), LogLevel::Off));
+    }
 }

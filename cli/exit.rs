@@ -2,7 +2,10 @@
 
 use std::io;
 
-use crate::{proposed::OPTIONS, shell::quote_name, wire::client::ClientError};
+use crate::{
+    proposed::{OPTIONS, quote_id},
+    wire::client::ClientError,
+};
 
 /// The exit codes; docs/reference/exit-codes.md lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +128,7 @@ impl From<ClientError> for CliError {
 
 /// The exit code and the hint of a fault, by its name. `existing` is the execution because of which a start or a resume is refused.
 fn of_fault(kind: &str, message: String, existing: Option<String>) -> CliError {
-    let existing = existing.map_or_else(|| "ID".to_owned(), |id| quote_name(&id));
+    let existing = existing.map_or_else(|| "ID".to_owned(), |id| quote_id(&id));
     let error = match kind {
         api::STATE_DOES_NOT_EXIST => CliError::not_found(message),
         "ExecutionDoesNotExist" => CliError::not_found(message).hint(format!("flow status{OPTIONS} lists all")),

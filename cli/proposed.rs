@@ -2,9 +2,10 @@
 //! region and profile, as they are given to this command.
 
 use std::{
+    collections::BTreeMap,
     fmt::{Display, Formatter, Result},
     path::PathBuf,
-    sync::OnceLock,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use serde_json::Value;
@@ -22,6 +23,8 @@ static GIVEN: OnceLock<Given> = OnceLock::new();
 static ENGINE: OnceLock<String> = OnceLock::new();
 static WORKER: OnceLock<String> = OnceLock::new();
 static WORKER_VARIABLES: OnceLock<String> = OnceLock::new();
+/// The state machines of this command's executions at Step Functions, by the execution's name.
+static MACHINES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 /// Displays the options, with a space before each.
 pub struct Options;
@@ -105,11 +108,36 @@ pub fn run_options(id: &str) -> String {
 pub fn again_from(file: Option<&str>, id: &str, state: &str) -> String {
     let file = file.map_or_else(String::new, |file| format!(" {}", quote_word(file)));
     let from = if id.starts_with(REHEARSAL_PREFIX) { String::new() } else { format!(" --from {}", quote_name(state)) };
-    format!("flow run{file} --again {}{from}{}", quote_name(id), run_options(id))
+    format!("flow run{file} --again {}{from}{}", quote_id(id), run_options(id))
 }
 
 /// The field of an execution's environment that names its state machine at Step Functions.
 pub const STATE_MACHINE: &str = "stateMachine";
+
+/// Remembers the state machine of an execution at Step Functions that this command is about.
+pub fn remember_machine(id: &str, machine: &str) {
+    MACHINES.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), machine.to_owned());
+}
+
+/// The id of an execution that this command is about, as a word of a proposed command. At Step Functions it is `MACHINE:NAME`: another
+/// state machine may have an execution of this name.
+pub fn quote_id(id: &str) -> String {
+    let machines = MACHINES.lock().unwrap_or_else(PoisonError::into_inner);
+    quote_name(&with_machine(id, machines.get(id).map(String::as_str)))
+}
+
+/// The same for one of several executions, from its environment.
+pub fn quote_id_in(id: &str, environment: &Value) -> String {
+    quote_name(&with_machine(id, environment[STATE_MACHINE].as_str()))
+}
+
+/// The name by which a command finds an execution of a state machine; without one, its id.
+pub fn with_machine(id: &str, machine: Option<&str>) -> String {
+    match machine.filter(|machine| !machine.is_empty()) {
+        Some(machine) => format!("{machine}:{id}"),
+        None => id.to_owned(),
+    }
+}
 
 /// The command that runs the input of an execution again: with a file's definition, if `file` is given; at Step Functions with the
 /// definition that is deployed now under the name of its state machine, as `flow run` takes it. `environment` is the execution's.
@@ -117,7 +145,7 @@ pub fn run_again(file: Option<&str>, id: &str, environment: &Value) -> String {
     // `flow run` takes a word with one of these as a path.
     let machine = environment[STATE_MACHINE].as_str().filter(|name| !name.is_empty() && !name.contains(['/', '.']));
     let what = file.or(machine).map_or_else(String::new, |what| format!(" {}", quote_word(what)));
-    format!("flow run{what} --again {}{}", quote_name(id), run_options(id))
+    format!("flow run{what} --again {}{}", quote_id(id), run_options(id))
 }
 
 /// A message of a step with the options of this command after each of flow's commands. A command has three spaces or the
@@ -169,7 +197,9 @@ fn location() -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{STATE_MACHINE, again_from, has_command, run_again, with_options};
+    use super::{
+        STATE_MACHINE, again_from, has_command, quote_id, quote_id_in, remember_machine, run_again, with_options,
+    };
 
     #[test]
     fn an_execution_at_step_functions_is_run_again_with_what_is_deployed_under_its_name() {
@@ -182,6 +212,15 @@ mod tests {
         );
         assert_eq!(run_again(Some("/f/my own.yaml"), "p1", &Value::Null), "flow run '/f/my own.yaml' --again p1");
         assert_eq!(run_again(None, "p1", &Value::Null), "flow run --again p1");
+    }
+
+    #[test]
+    fn the_commands_for_an_execution_at_step_functions_name_its_state_machine() {
+        remember_machine("of-two", "job");
+        assert_eq!((quote_id("of-two"), quote_id("of-none")), ("job:of-two".to_owned(), "of-none".to_owned()));
+        assert_eq!(run_again(None, "of-two", &Value::Null), "flow run --again job:of-two");
+        assert_eq!(quote_id_in("two", &json!({ "engine": "sfn", STATE_MACHINE: "wp" })), "wp:two");
+        assert_eq!(quote_id_in("two", &json!({ "kind": "aws" })), "two");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! is answered from DescribeExecution and GetExecutionHistory, folded into the same entries and the same view, or by
 //! RedriveExecution, StopExecution and SendTask*. Operations that Step Functions does not support are refused.
 
+mod finding;
 mod following;
 mod history;
 mod pace;
@@ -41,10 +42,12 @@ const MACHINES_MAX: usize = 100;
 const EXECUTIONS_MAX: usize = 100;
 /// The most matches of a prefix that are returned.
 const MATCHES_MAX: usize = 10;
-/// The call rates: half of the account's quota, which all its clients share (Developer Guide, "Service quotas": 15 and
-/// 20 per second).
-const DESCRIBE_PER_SECOND: u32 = 7;
-const HISTORY_PER_SECOND: u32 = 10;
+/// The calls that are made at once, and a second after those: half of the account's quotas, which all its clients share (Developer
+/// Guide, "Service quotas": buckets of 300, 400 and 200 calls, to which 15, 20 and 5 a second are added). Some regions have less: their
+/// refusals are repeated.
+const DESCRIBE: (u32, u32) = (150, 7);
+const HISTORY: (u32, u32) = (200, 10);
+const LIST: (u32, u32) = (100, 2);
 /// The error of StartExecution if the name belongs to an execution that has ended or has another input.
 const EXISTS: &str = "ExecutionAlreadyExists";
 
@@ -55,6 +58,7 @@ pub struct Executions {
     service: String,
     describe: Pace,
     history: Pace,
+    list: Pace,
     /// The executions that were found, by name.
     known: Mutex<HashMap<String, Arc<Mutex<CachedExecution>>>>,
 }
@@ -130,6 +134,12 @@ fn header(arn: &str, remote: &RemoteExecution) -> ExecutionHeader {
     }
 }
 
+/// Takes the times of an execution from its description, as a list has them. A service may give its first and last event other times.
+fn take_times(execution: &ExecutionHeader, view: &mut View) {
+    view.started_ms = execution.started_ms;
+    view.stopped_ms = view.stopped_ms.map(|stopped_ms| execution.stopped_ms.unwrap_or(stopped_ms));
+}
+
 /// The ARN of an execution of a state machine, which is given by its own ARN or that of its alias.
 fn execution_arn(machine: &str, name: &str) -> String {
     let parts: Vec<&str> = machine.split(':').take(7).collect();
@@ -146,8 +156,9 @@ impl Executions {
         Arc::new(Executions {
             api,
             service,
-            describe: Pace::per_second(DESCRIBE_PER_SECOND),
-            history: Pace::per_second(HISTORY_PER_SECOND),
+            describe: Pace::new(DESCRIBE.0, DESCRIBE.1),
+            history: Pace::new(HISTORY.0, HISTORY.1),
+            list: Pace::new(LIST.0, LIST.1),
             known: Mutex::default(),
         })
     }
@@ -194,7 +205,15 @@ impl Executions {
     }
 
     async fn remote(&self, arn: &str) -> Result<RemoteExecution, CliError> {
-        self.describe.call(|| self.api.execution(arn)).await.map_err(refused)
+        self.paced(&self.describe, || self.api.execution(arn)).await
+    }
+
+    /// Makes a call once the service's quota allows it. A `flow serve` has none.
+    async fn paced<T, F>(&self, pace: &Pace, make: impl Fn() -> F) -> Result<T, CliError>
+    where
+        F: Future<Output = Result<T, StepError>>,
+    {
+        pace.call(!self.api.answered_as_flow_serve(), make).await.map_err(refused)
     }
 
     /// What is deployed under a workflow's name; `None` if nothing is.
@@ -287,7 +306,7 @@ impl Executions {
         let (mut all, mut token) = (Vec::new(), None);
         loop {
             let page = || self.api.history(&known.arn, newest_first, token.clone());
-            let (events, next) = self.history.call(page).await.map_err(refused)?;
+            let (events, next) = self.paced(&self.history, page).await?;
             let reached = newest_first && events.iter().any(|event| event.id <= known.history.last_id());
             all.extend(events);
             if reached || next.is_none() {
@@ -298,69 +317,6 @@ impl Executions {
         all.sort_by_key(|event| event.id);
         known.history.add(&all);
         Ok(())
-    }
-
-    async fn find(&self, request: flow::FindRequest) -> Result<flow::FindResponse, CliError> {
-        let wanted = request.wanted;
-        if wanted.is_empty() {
-            return Ok(flow::FindResponse::default());
-        }
-        if wanted.starts_with("arn:") {
-            let remote = self.remote(&wanted).await?;
-            self.keep(&remote.arn).await?;
-            return Ok(flow::FindResponse { exact: true, matches: vec![header(&remote.arn, &remote)] });
-        }
-        let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
-        // `flow run` names executions after their workflow, so one call finds most of them.
-        let (named, name) = match wanted.split_once(':') {
-            Some((machine, name)) => (machine, name),
-            None => ("", wanted.as_str()),
-        };
-        let fits = |machine: &str| if named.is_empty() { name.starts_with(machine) } else { machine == named };
-        for NamedArn { name: machine, arn } in machines.iter().filter(|machine| fits(&machine.name)) {
-            let execution = format!("{}:{name}", arn.replacen(":stateMachine:", ":execution:", 1));
-            match self.remote(&execution).await {
-                Ok(remote) => {
-                    self.keep(&remote.arn).await?;
-                    return Ok(flow::FindResponse { exact: true, matches: vec![header(&remote.arn, &remote)] });
-                }
-                Err(error) if error.exit == Exit::NotFound => tracing::debug!("{machine} has no execution {name}"),
-                Err(error) => return Err(error),
-            }
-        }
-        let mut matches = self.newest(&machines).await?;
-        match wanted.as_str() {
-            flow::LATEST => matches.truncate(1),
-            prefix => matches.retain(|remote| remote.name.starts_with(prefix)),
-        }
-        matches.truncate(MATCHES_MAX);
-        for remote in &matches {
-            self.keep(&remote.arn).await?;
-        }
-        let exact = matches.len() == 1 && matches[0].name == wanted;
-        Ok(flow::FindResponse { exact, matches: matches.iter().map(|remote| header(&remote.arn, remote)).collect() })
-    }
-
-    /// The newest executions of some state machines, newest first.
-    async fn newest(&self, machines: &[NamedArn]) -> Result<Vec<RemoteExecution>, CliError> {
-        let mut all = Vec::new();
-        for NamedArn { arn, .. } in machines {
-            let page = self.describe.call(|| self.api.executions(arn, EXECUTIONS_MAX)).await;
-            all.extend(page.map_err(refused)?);
-        }
-        all.sort_by_key(|execution| std::cmp::Reverse(execution.started_ms));
-        Ok(all)
-    }
-
-    async fn list(&self, request: flow::ListRequest) -> Result<flow::ListResponse, CliError> {
-        let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
-        let mut all = self.newest(&machines).await?;
-        all.retain(|execution| !request.unfinished || execution.status == "RUNNING");
-        all.truncate(request.limit.unwrap_or(usize::MAX));
-        let executions: Vec<_> = all.iter().map(|remote| header(&remote.arn, remote)).collect();
-        let running = executions.iter().filter(|header| header.status == ExecutionStatus::Running);
-        let driven = running.map(|header| header.id.clone()).collect();
-        Ok(flow::ListResponse { executions, driven, ..flow::ListResponse::default() })
     }
 
     async fn describe(
@@ -377,6 +333,7 @@ impl Executions {
         let mut view = View::new(&execution, &known.definition);
         let last = if request.as_shown { known.shown } else { u64::MAX };
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
+        take_times(&execution, &mut view);
         if !request.as_shown {
             waits::mark(&known, &mut view);
         }
@@ -435,7 +392,22 @@ impl Executions {
 
 #[cfg(test)]
 mod tests {
-    use super::execution_arn;
+    use super::*;
+
+    #[test]
+    fn an_execution_took_as_long_on_every_screen() {
+        let described = |stopped_ms| RemoteExecution { started_ms: 1_000, stopped_ms, ..RemoteExecution::default() };
+        let took_ms = |events_ended_ms, stopped_ms| {
+            let execution = header("arn:a:b:c:d:execution:m:e", &described(stopped_ms));
+            let mut view = View::new(&execution, &json!({ "StartAt": "A", "States": {} }));
+            (view.started_ms, view.stopped_ms) = (5_000, events_ended_ms);
+            take_times(&execution, &mut view);
+            view.took_ms(30_000)
+        };
+        assert_eq!(took_ms(Some(22_000), Some(22_500)), 21_500);
+        assert_eq!(took_ms(None, None), 29_000, "it runs");
+        assert_eq!(took_ms(Some(22_000), None), 21_000, "it ended after it was described");
+    }
 
     #[test]
     fn an_execution_is_named_after_the_state_machine_of_an_alias() {

@@ -13,7 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use engine::step::{Answer, ErrorClass, StepContext, StepError, StepRemedy, StepResult};
 
-use crate::environment::chain;
+use crate::{environment::chain, plan::is_read};
 pub use codes::{is_existing_code, is_missing_code};
 
 /// The prefix of the ids of rehearsals.
@@ -69,7 +69,7 @@ where
     let code = code_of(error).map(str::to_owned);
     let message = error.as_service_error().and_then(ProvideErrorMetadata::message).map(str::to_owned);
     let class = class_of(error, code.as_deref(), message.as_deref().unwrap_or_default(), status);
-    let cause = message.unwrap_or_else(|| cause_without_message(error, status));
+    let cause = message.unwrap_or_else(|| cause_without_message(action, error, status));
     let is_flow = error.raw_response().is_some_and(|response| response.headers().get(HEADER_OF_SERVER).is_some());
     let of_code = match code.as_deref() {
         Some(_) if is_flow && class == ErrorClass::Credentials => Some((HINT_OF_SERVER, StepRemedy::Resume)),
@@ -212,11 +212,16 @@ fn credentials_error(action: &str, cause: &str) -> StepError {
     error.during(action)
 }
 
-fn cause_without_message<E: Error + 'static>(error: &SdkError<E, HttpResponse>, status: Option<u16>) -> String {
+fn cause_without_message<E: Error + 'static>(
+    action: &str,
+    error: &SdkError<E, HttpResponse>,
+    status: Option<u16>,
+) -> String {
     match (error, status) {
         (SdkError::ServiceError(_) | SdkError::ResponseError(_), Some(status)) => {
             format!("the service answered HTTP {status} with nothing readable")
         }
+        (SdkError::TimeoutError(_), _) if changes_nothing(action) => "no answer in time".to_owned(),
         (SdkError::TimeoutError(_), _) => "no answer in time; whether the call took effect is not known".to_owned(),
         (SdkError::DispatchFailure(failure), _) => {
             let detail = failure.as_connector_error().map(|error| chain(error)).unwrap_or_default();
@@ -224,6 +229,11 @@ fn cause_without_message<E: Error + 'static>(error: &SdkError<E, HttpResponse>, 
         }
         _ => chain(error),
     }
+}
+
+/// Whether a call without an answer has no effect. A task that is fetched is not offered to others.
+fn changes_nothing(action: &str) -> bool {
+    is_read(action) && action != "states:GetActivityTask"
 }
 
 /// The hint for a refusal that names the policy which denies the action, if to allow the action in IAM is not enough.

@@ -31,7 +31,7 @@ pub use waits::usual_wait;
 /// The text in a plan for an id, an ARN or an address that the service chooses.
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
 /// The prefixes of calls that change nothing.
-const READS: [&str; 5] = ["Describe", "Get", "List", "Lookup", "Simulate"];
+const READS: [&str; 6] = ["Describe", "Get", "List", "Lookup", "Simulate", "Validate"];
 
 /// A part of the name of every step that only waits.
 const WAITS: &str = ":waitFor";

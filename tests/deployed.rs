@@ -135,7 +135,7 @@ fn a_state_machine_of_another_origin_and_a_running_execution_are_left_alone() {
     server.call("StartExecution", &json!({ "stateMachineArn": machine }));
     let printed = refused(&["--yes", "--remove", "--name", "other"]);
     assert!(
-        printed.contains("is running") && printed.contains("flow cancel ") && printed.contains("--engine sfn"),
+        printed.contains("is running") && printed.contains("flow cancel other:") && printed.contains("--engine sfn"),
         "{printed}"
     );
 }

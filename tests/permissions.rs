@@ -14,8 +14,12 @@ const CLIENTS: [&str; 4] = [
     "steps/step_functions/machines.rs",
     "steps/deployment.rs",
 ];
-const EXECUTIONS: [&str; 3] =
-    ["cli/step_functions.rs", "cli/step_functions/questions.rs", "cli/step_functions/following.rs"];
+const EXECUTIONS: [&str; 4] = [
+    "cli/step_functions.rs",
+    "cli/step_functions/finding.rs",
+    "cli/step_functions/questions.rs",
+    "cli/step_functions/following.rs",
+];
 const WORKER: [&str; 3] = ["cli/worker.rs", "cli/worker/poller.rs", "cli/worker/task.rs"];
 const DEPLOYMENT: [&str; 5] = [
     "cli/commands/deploy.rs",

@@ -93,7 +93,7 @@ fn a_run_ends_as_on_the_local_engine_with_the_same_screen_and_exit_code() {
     let local = there.person.exits_with(&run, &[("FLOW_PROGRAMS", &there.program)], 0);
     assert_eq!(shape(&again), shape(&local));
     let other = there.at_server(&["run", &file, "--yes", "--id", "job-1", "--input", "{\"folder\": \"/\"}"], 3);
-    let command = format!("flow status job-1 --engine sfn --endpoint {}", there.server.endpoint);
+    let command = format!("flow status job:job-1 --engine sfn --endpoint {}", there.server.endpoint);
     assert!(other.contains("exists already, with another input") && other.contains(&command), "{other}");
     let status = |printed: &str| -> Vec<String> {
         shape(printed).into_iter().filter(|line| !line.contains("engine") && !line.is_empty()).collect()
@@ -231,7 +231,7 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
 /// What is printed of an execution shows the question with the commands that answer it, and one line about how it continues.
 fn shows_the_question(there: &Elsewhere, id: &str, printed: &str) {
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
-    let approve = format!("flow approve {id} Ask --choice today --set ticket=… {options}");
+    let approve = format!("flow approve asking:{id} Ask --choice today --set ticket=… {options}");
     for words in ["Which day?", "Times out", &approve] {
         assert!(printed.contains(words), "{words:?} is not in: {printed}");
     }
@@ -244,7 +244,7 @@ fn a_watch_shows_the_question(there: &Elsewhere) {
     let endpoint = there.server.endpoint.as_str();
     let options = ["--engine", "sfn", "--endpoint", endpoint, "--region", "us-east-1"];
     let mut watching = there.person.spawn(&[&["resume", "asking-3"][..], &options].concat());
-    let command = "flow approve asking-3 Ask --choice today --set ticket=…";
+    let command = "flow approve asking:asking-3 Ask --choice today --set ticket=…";
     let lines = BufReader::new(watching.stdout.take().unwrap()).lines().map(Result::unwrap);
     let mut shown = Vec::new();
     // The line after 10 s only says that somebody is needed.
@@ -267,7 +267,7 @@ fn refuses_a_signal(there: &Elsewhere) {
     };
     assert!(signal(&["None"], 3).contains("asking-1 has no state named \"None\""));
     let refused = signal(&["Ask"], 3);
-    assert!(refused.contains("is an approval") && refused.contains("flow approve asking-1"), "{refused}");
+    assert!(refused.contains("is an approval") && refused.contains("flow approve asking:asking-1"), "{refused}");
     assert!(signal(&["Ask", "--comment", "hello"], 3).contains("records no comment"));
     let approve = ["approve", "asking-1", "--choice", "today", "--set", "ticket=17"];
     there.at_server(&approve, 0);
@@ -288,7 +288,7 @@ fn answers_without_a_question(there: &Elsewhere) {
     deploy(&there.serving, &there.server.endpoint, &file, 20);
     let printed = there.at_server(&["run", &file, "--yes", "--id", "plain-1", "--no-wait"], 75);
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
-    let answer = format!("flow signal plain-1 Ask --success '{{}}' {options}");
+    let answer = format!("flow signal plain:plain-1 Ask --success '{{}}' {options}");
     assert!(printed.contains(&answer), "a proposed command works when pasted: {printed}");
     let signal = ["signal", "plain-1", "Ask", "--success", "{}"];
     there.at_server(&signal, 0);
@@ -302,8 +302,8 @@ fn answers_without_a_question(there: &Elsewhere) {
 fn answers_as_a_person(there: &Elsewhere) {
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
     let listed = there.at_server(&["approvals"], 0);
-    let approve = format!("flow approve asking-3 Ask --choice today --set ticket=… {options}");
-    let reject = format!("flow reject asking-3 Ask --comment WHY {options}");
+    let approve = format!("flow approve asking:asking-3 Ask --choice today --set ticket=… {options}");
+    let reject = format!("flow reject asking:asking-3 Ask --comment WHY {options}");
     for words in ["asking-2   Ask   waits", "Which day?", &approve, &reject] {
         assert!(listed.contains(words), "{words:?} is not in: {listed}");
     }
@@ -348,7 +348,7 @@ fn a_run_that_does_not_wait_ends_where_only_a_worker_can_proceed() {
     let input = there.input();
     let printed = there.at_server(&["run", &file, "--yes", "--id", "job-1", "--input", &input, "--no-wait=0"], 75);
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
-    let watch = format!("flow status job-1 --watch {options}");
+    let watch = format!("flow status job:job-1 --watch {options}");
     assert!(printed.contains("Act: waits for a worker") && printed.contains(&watch), "{printed}");
     let status = there.at_server(&["status", "job-1"], 0);
     assert!(status.contains("waits for a worker"), "{status}");
@@ -372,7 +372,7 @@ fn a_fail_state_ends_a_run_with_the_advice_to_run_it_again() {
     deploy(&there.serving, &there.server.endpoint, &file, 20);
     let printed = there.at_server(&["run", &file, "--yes", "--id", "gate-1", "--input", "{\"ready\": false}"], 1);
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
-    let again = format!("flow run gate --again gate-1 {options}");
+    let again = format!("flow run gate --again gate:gate-1 {options}");
     for words in ["gate-1 FAILED at \"Stop\"", "[Tests.Missing]", "no tests were run", &again] {
         assert!(printed.contains(words), "{words:?} is not in: {printed}");
     }
@@ -381,7 +381,7 @@ fn a_fail_state_ends_a_run_with_the_advice_to_run_it_again() {
     // The same input, and the deployed definition: a file is not needed.
     let printed = there.at_server(&["run", "--again", "gate-1", "--yes", "--id", "gate-2"], 1);
     assert!(printed.contains("gate-2 FAILED at \"Stop\""), "{printed}");
-    there.at_server(&["run", "gate", "--again", "gate-1", "--yes", "--id", "gate-3", "--set", "ready=true"], 0);
+    there.at_server(&["run", "gate", "--again", "gate:gate-1", "--yes", "--id", "gate-3", "--set", "ready=true"], 0);
     there.at_server(&["run", "--again", "gate-1", "--from", "Stop", "--yes"], 3);
     there.at_server(&["run", "--again", "none", "--yes"], 4);
 }

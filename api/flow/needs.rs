@@ -105,20 +105,22 @@ fn rank(answerer: &Answerer) -> u8 {
 fn due_ms(row: &FrameRow) -> Option<u64> {
     match &row.frame_state {
         FrameState::Entering => Some(0),
+        _ if row.runs_at_worker() => row.answerable_until_ms(None),
         _ => due(row).map(|due| due.due_ms),
     }
 }
 
-/// What is due first in a frame, other than the poll of an approval.
+/// What is due first in a frame, other than the poll of an approval and the next heartbeat of a worker, which comes as long as the worker
+/// runs.
 fn due(row: &FrameRow) -> Option<NextDue> {
     let at = |what: DueWork| move |due_ms: &u64| NextDue { what, due_ms: *due_ms };
     match &row.frame_state {
         FrameState::Waiting { due_ms } => Some(at(DueWork::WaitEnd)(due_ms)),
         FrameState::Backoff { due_ms, .. } => Some(at(DueWork::Attempt)(due_ms)),
-        FrameState::Task { next_poll_ms, deadline_ms, heartbeat, .. } => {
+        FrameState::Task { next_poll_ms, deadline_ms, .. } => {
             let is_approval = approval_of(row).is_some();
             let check = next_poll_ms.as_ref().filter(|_| !is_approval).map(at(DueWork::Check));
-            let heartbeat_ms = heartbeat.as_ref().filter(|_| !is_approval).and_then(|heartbeat| heartbeat.due_ms);
+            let heartbeat_ms = row.heartbeat_due_ms().filter(|_| !is_approval && !row.runs_at_worker());
             let ends = deadline_ms.iter().chain(&heartbeat_ms).map(at(DueWork::TimeOut));
             check.into_iter().chain(ends).min_by_key(|due| due.due_ms)
         }
@@ -164,6 +166,21 @@ mod tests {
         assert_eq!(answerer(parked("offered", false)), Some((false, Answerer::Worker)));
         assert_eq!(answerer(parked("token", false)), None, "a worker runs it");
         assert_eq!(answerer(parked("token", true)), Some((true, Answerer::TokenHolder)), "a call passed its token on");
+    }
+
+    #[test]
+    fn the_next_heartbeat_of_a_worker_is_no_time_out_of_its_task() {
+        let task = |submitted: bool| {
+            frame(
+                &json!({ "doing": "task", "arguments": {}, "firstLookMs": 1, "deadlineMs": 90, "look": 0, "lookStartedMs": 1,
+                           "nextLookMs": null, "waiting": null, "parked": "token", "submitted": submitted,
+                           "heartbeat": { "seconds": 5, "dueMs": 30 } }),
+            )
+        };
+        assert_eq!(first(&[task(false)], None), Some((DueWork::TimeOut, 90)));
+        assert_eq!(task(false).times_out_ms(Some(60)), Some(60));
+        assert_eq!(due_ms(&task(false)), Some(30), "it is due all the same");
+        assert_eq!(first(&[task(true)], None), Some((DueWork::TimeOut, 30)), "the holder of a token may send none");
     }
 
     fn first(frames: &[FrameRow], deadline_ms: Option<u64>) -> Option<(DueWork, u64)> {

@@ -34,9 +34,7 @@ impl View {
             Details::MapRunStarted { .. } => self.begin_map_run(frame),
             Details::MapStateSucceeded { name } => self.end_map(&path(name)),
             Details::MapIterationSucceeded { .. } => self.end_iteration(frame, true),
-            Details::MapIterationFailed { .. } | Details::MapIterationAborted { .. } => {
-                self.end_iteration(frame, false)
-            }
+            Details::MapIterationFailed { .. } => self.end_iteration(frame, false),
             Details::ExecutionSucceeded { output } => {
                 self.output = Some((**output).clone());
                 self.end(ExecutionStatus::Succeeded, at_ms, None);
@@ -55,6 +53,8 @@ impl View {
             | Details::MapRunSucceeded
             | Details::MapRunFailed(_)
             | Details::MapIterationStarted { .. }
+            // It was stopped: it neither succeeded nor failed.
+            | Details::MapIterationAborted { .. }
             | Details::Unknown => {}
         }
     }

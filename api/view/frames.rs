@@ -25,7 +25,8 @@ impl View {
                     StateStatus::Waiting(Wait { deadline_ms, ..Wait::for_worker(*first_poll_ms) })
                 }
                 FrameState::Task { first_poll_ms, .. } if row.runs_at_worker() => {
-                    StateStatus::Waiting(Wait::at_worker(*first_poll_ms, row.answerable_until_ms(deadline_ms)))
+                    // Each heartbeat moves the end of HeartbeatSeconds.
+                    StateStatus::Waiting(Wait::at_worker(*first_poll_ms, row.times_out_ms(deadline_ms)))
                 }
                 FrameState::Task { parked: Some(_), .. } => {
                     StateStatus::Parked { deadline_ms: row.answerable_until_ms(deadline_ms) }

@@ -13,7 +13,7 @@ pub struct MapProgress {
     pub total: u64,
     /// How many succeeded.
     pub succeeded: u64,
-    /// How many failed or were cancelled.
+    /// How many failed. Of a distributed Map that has ended, also those that were stopped.
     pub failed: u64,
 }
 
@@ -76,8 +76,12 @@ impl View {
     /// the frame counts them.
     pub(super) fn apply_map_frame(&mut self, row: &FrameRow) {
         if let FrameState::Map { items, next, running, failed, .. } = &row.frame_state {
+            let path = row.state_path();
             let succeeded = next.saturating_sub(running + failed);
-            self.maps.insert(row.state_path(), MapProgress { total: items.len() as u64, succeeded, failed: *failed });
+            // The frame counts only the failures that a distributed Map tolerates. The one that fails another Map is in the history.
+            let in_history = self.maps.get(&path).filter(|_| !self.distributed.contains(&path));
+            let failed = in_history.map_or(*failed, |folded| folded.failed.max(*failed));
+            self.maps.insert(path, MapProgress { total: items.len() as u64, succeeded, failed });
         }
     }
 }

@@ -257,6 +257,31 @@ fn a_failure_that_a_map_tolerates_is_not_that_of_the_execution() {
 }
 
 #[test]
+fn the_next_heartbeat_of_a_worker_is_not_shown_as_the_end_of_its_task() {
+    let task = json!({ "doing": "task", "arguments": {}, "firstLookMs": 1, "deadlineMs": 90_000, "look": 0, "lookStartedMs": 1,
+                       "nextLookMs": null, "waiting": null, "parked": "token", "submitted": false,
+                       "heartbeat": { "seconds": 5, "dueMs": 6_000 } });
+    let row = json!({ "id": 1, "parent": null, "index": 0, "path": "", "state": "A", "visit": 1, "input": {}, "variables": {},
+                      "activity": task, "retries": [], "attempt": 1, "enteredMs": 1, "lastEventId": 1 });
+    let mut view = any();
+    view.fold(&entered(1, StateType::Task, "A"));
+    view.apply_frames(&[serde_json::from_value(row).unwrap()], None);
+    let StateStatus::Waiting(wait) = &view.states["A"].status else { panic!("{:?}", view.states["A"]) };
+    assert_eq!((wait.is_of_worker(), wait.deadline_ms), (true, Some(90_000)));
+}
+
+#[test]
+fn an_iteration_that_was_stopped_has_not_failed() {
+    let (mut view, name): (View, std::sync::Arc<str>) = (any(), "All".into());
+    view.fold(&entered(1, StateType::Map, "All"));
+    view.fold(&event(2, HistoryEventDetails::MapStateStarted { name: name.clone(), length: 4 }));
+    view.fold(&event_in(3, "All[0]", HistoryEventDetails::MapIterationAborted { name: name.clone(), index: 0 }));
+    let failure = error_and_cause("E");
+    view.fold(&event_in(4, "All[1]", HistoryEventDetails::MapIterationFailed { name, index: 1, failure }));
+    assert_eq!((view.maps["All"].failed, view.maps["All"].ended()), (1, 1));
+}
+
+#[test]
 fn all_iterations_of_a_distributed_map_that_succeeded_have_ended() {
     let (mut view, name): (View, std::sync::Arc<str>) = (any(), "All".into());
     view.fold(&entered(1, StateType::Map, "All"));

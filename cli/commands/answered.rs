@@ -8,8 +8,7 @@ use crate::{
     exit::CliError,
     owner::Handle,
     person,
-    proposed::{OPTIONS, in_order},
-    shell::quote_name,
+    proposed::{OPTIONS, in_order, quote_id},
     ui::{display_status::display_status, summary},
 };
 
@@ -65,7 +64,7 @@ pub async fn afterwards(handle: &Handle, id: &str, rejected: Option<(&str, &str)
                 return Ok(Afterwards::new(format!(". It continues in {owner}."), ExecutionStatus::Running, false));
             }
         }
-        let text = format!(". No process drives it: flow resume {}{OPTIONS}", quote_name(id));
+        let text = format!(". No process drives it: flow resume {}{OPTIONS}", quote_id(id));
         return Ok(Afterwards::new(text, ExecutionStatus::Running, true));
     }
     end_was_shown(handle, &described.execution).await?;
@@ -82,14 +81,14 @@ pub async fn afterwards(handle: &Handle, id: &str, rejected: Option<(&str, &str)
 
 /// The hint of an answer that was refused because the execution has ended.
 pub fn hint_of_ended(id: &str) -> String {
-    format!("flow status {}{OPTIONS} shows how it ended", quote_name(id))
+    format!("flow status {}{OPTIONS} shows how it ended", quote_id(id))
 }
 
 /// What to do after an answer was refused because its state has timed out.
 pub fn hint_of_timeout(id: &str) -> String {
     format!(
         "flow resume {}{OPTIONS} continues with the time-out, as the definition's Catch and Retry say",
-        quote_name(id)
+        quote_id(id)
     )
 }
 
@@ -134,7 +133,7 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
             let needs = Needs::of(id, &described.frames, described.execution.deadline_ms);
             let status = display_status(&described.execution, false, needs.as_ref(), now_ms);
             let current = summary::display_line(&described.view, status, now_ms);
-            let resume = format!("flow resume {}{OPTIONS}", quote_name(id));
+            let resume = format!("flow resume {}{OPTIONS}", quote_id(id));
             format!(
                 "no process drives {id}, and nothing in it waits for an answer ({current}). To continue:   {resume}"
             )

@@ -16,7 +16,7 @@ use crate::{
     home::Home,
     owner::Handle,
     person::token_file,
-    proposed::{OPTIONS, in_order},
+    proposed::{OPTIONS, in_order, is_at_step_functions, with_machine},
     runbook::scalar,
     shell::{quote_name, quote_word},
     target::Target,
@@ -188,7 +188,7 @@ pub fn block(task: &PersonTask, now_ms: u64, screen: &Screen) -> Vec<String> {
     // It is not known here whether a process drives the execution: a check may be in flight.
     let check = task.next_poll_ms.filter(|_| task.timed_out_ms.is_none());
     let check = check.map_or_else(String::new, |next| format!("   {}", next_check(next, true, now_ms)));
-    let id = screen.leading_id(&task.execution);
+    let id = screen.leading_id(&id_in_commands(task));
     let mut lines = vec![format!("{id}   {}   waits {since}{check}{deadline}", text::one_line(&task.state))];
     lines.extend(summary::instruction_lines(&task.instructions).into_iter().map(|line| format!("  {line}")));
     lines.extend(advice(task).into_iter().map(|command| format!("  {command}")));
@@ -200,16 +200,21 @@ pub fn block(task: &PersonTask, now_ms: u64, screen: &Screen) -> Vec<String> {
 /// continued.
 pub fn advice(task: &PersonTask) -> Vec<String> {
     match task.timed_out_ms {
-        Some(_) => vec![next::after_timeout(&task.execution)],
-        None => next::answer_lines(&task.execution, &task.state, &task.instructions),
+        Some(_) => vec![next::after_timeout(&id_in_commands(task))],
+        None => next::answer_lines(&id_in_commands(task), &task.state, &task.instructions),
     }
+}
+
+/// The id of a task's execution, as commands take it. At Step Functions its workflow is the name of its state machine.
+fn id_in_commands(task: &PersonTask) -> String {
+    with_machine(&task.execution, Some(task.workflow.as_str()).filter(|_| is_at_step_functions()))
 }
 
 /// The commands that answer or continue a task and that work when pasted.
 fn pasteable(task: &PersonTask) -> Vec<String> {
     match task.timed_out_ms {
-        Some(_) => vec![format!("flow resume {}{OPTIONS}", quote_name(&task.execution))],
-        None => next::answer_commands(&task.execution, &task.state, &task.instructions),
+        Some(_) => vec![format!("flow resume {}{OPTIONS}", quote_name(&id_in_commands(task)))],
+        None => next::answer_commands(&id_in_commands(task), &task.state, &task.instructions),
     }
 }
 

@@ -18,8 +18,7 @@ use crate::{
     interrupt,
     owner::{CallResponse, Handle},
     person,
-    proposed::OPTIONS,
-    shell::quote_name,
+    proposed::{OPTIONS, quote_id},
     target::Target,
     ui::json,
 };
@@ -126,7 +125,7 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool, cause: &s
         let status = serde_json::to_value(status).unwrap_or_default();
         let message = format!("{id} has already ended ({}): nothing was changed", status.as_str().unwrap_or_default());
         return Err(
-            CliError::new(Exit::Failed, message).hint(format!("flow status {}{OPTIONS} shows it", quote_name(id)))
+            CliError::new(Exit::Failed, message).hint(format!("flow status {}{OPTIONS} shows it", quote_id(id)))
         );
     }
     let CancelExecutionResponse { in_flight, waits, .. } = answer;
@@ -139,7 +138,7 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool, cause: &s
         say!(
             "Waiting up to {} s for the answer. To end without it:   flow cancel {} --now{OPTIONS}",
             ANSWER_WAIT_MAX.as_secs(),
-            quote_name(id)
+            quote_id(id)
         );
     }
     match tokio::time::timeout(ANSWER_WAIT_MAX, until_ended(handle, id)).await {
@@ -176,7 +175,7 @@ async fn until_ended(handle: &Handle, id: &str) -> Result<Exit, CliError> {
         };
         tokio::select! {
             exit = interrupt::requested() => {
-                report!("\nflow: {}: flow status {}{OPTIONS}", ends_later(id), quote_name(id));
+                report!("\nflow: {}: flow status {}{OPTIONS}", ends_later(id), quote_id(id));
                 return Ok(exit);
             }
             settled = settled => {
@@ -193,7 +192,7 @@ fn ends_later(id: &str) -> String {
 }
 
 fn show(id: &str, Cancelled { in_flight, waited, answered, .. }: &Cancelled) {
-    let quoted_id = quote_name(id);
+    let quoted_id = quote_id(id);
     if !answered && !in_flight.is_empty() {
         let how = if *waited { "not answered" } else { "not waited for" };
         say!("{id} is cancelled. In flight and {how}: {}.", paths(in_flight));

@@ -372,7 +372,7 @@ async fn removal(
             ))
             .hint(format!(
                 "wait until they have ended, or stop them:   flow cancel {}{OPTIONS}   , and   flow status{OPTIONS}   lists the others",
-                quote_name(arn.rsplit(':').next().unwrap_or_default())
+                quote_name(&proposed::with_machine(arn.rsplit(':').next().unwrap_or_default(), Some(&wanted.name)))
             )));
         }
         found.activities.extend(cloud.former_activities(machine, &found.others).await.map_err(refused)?);

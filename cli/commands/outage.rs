@@ -10,8 +10,7 @@ use crate::{
     exit::{CliError, Exit},
     interrupt,
     owner::Handle,
-    proposed::OPTIONS,
-    shell::quote_name,
+    proposed::{OPTIONS, quote_id},
     ui::text::duration,
 };
 
@@ -53,7 +52,7 @@ impl Outage {
         let Some(service) = self.service.as_ref().filter(|_| error.exit == Exit::Unreachable) else {
             return Err(error);
         };
-        let (now, id) = (Instant::now(), quote_name(&self.id));
+        let (now, id) = (Instant::now(), quote_id(&self.id));
         let is_first = self.began.is_none();
         if now.duration_since(*self.began.get_or_insert(now)) >= self.wait_max {
             let hint =

@@ -30,8 +30,8 @@ use crate::{
     home::Home,
     interrupt,
     owner::Handle,
-    proposed::{OPTIONS, run_options},
-    shell::{self, option, quote_name},
+    proposed::{OPTIONS, quote_id, run_options},
+    shell::{self, option},
     target::{Engine, Target},
     this_process,
     ui::{after_fail, display::Display, json},
@@ -175,7 +175,7 @@ async fn resume_and_watch(
     from: Vec<Reentry>,
     options: Watch,
 ) -> Result<Exit, CliError> {
-    let watching = format!("flow resume {}{OPTIONS}", quote_name(&header.id));
+    let watching = format!("flow resume {}{OPTIONS}", quote_id(&header.id));
     let given = given.chosen(handle, Some(&*watching).filter(|_| from.is_empty())).await?;
     resume(handle, header, given, from).await?;
     let mut display = Display::new(global, clock::of(handle.home()));
@@ -214,7 +214,7 @@ async fn resume(
     };
     let unconfirmed = |exit| {
         let message = format!("stopped; no answer has confirmed that {} is resumed", header.id);
-        let hint = format!("flow status {}{OPTIONS}   shows whether it is", quote_name(&header.id));
+        let hint = format!("flow status {}{OPTIONS}   shows whether it is", quote_id(&header.id));
         CliError::new(exit, message).hint(hint)
     };
     interrupt::confirmed(resumed, unconfirmed).await.map(|resumed| resumed.ended_before)
@@ -234,7 +234,7 @@ fn refuse_other_location(global: &Global, header: &ExecutionHeader, pinned: &Pin
         && given != pinned
     {
         let message = format!("{} is pinned to region {pinned}, not {given}: nothing was changed", header.id);
-        let hint = format!("flow resume {}{}{OPTIONS}", quote_name(&header.id), option("region", pinned));
+        let hint = format!("flow resume {}{}{OPTIONS}", quote_id(&header.id), option("region", pinned));
         return Err(CliError::refused(message).hint(hint));
     }
     Ok(())
@@ -257,7 +257,7 @@ async fn rehearsal_lives(home: &Home, header: &ExecutionHeader) -> Result<(), Cl
     let living = world::living(home).await.map(|world| world.id);
     match pinned(header).map(|pinned| pinned.location) {
         Some(Location::Rehearsal { world }) if living.as_ref() != Some(&world) => {
-            let again = format!("flow run --again {}{}", quote_name(&header.id), run_options(&header.id));
+            let again = format!("flow run --again {}{}", quote_id(&header.id), run_options(&header.id));
             Err(CliError::not_found(world::ENDED).hint(format!("{again}   runs it in a new one")))
         }
         _ => Ok(()),

@@ -34,8 +34,8 @@ use crate::{
     interrupt,
     owner::Handle,
     planning,
-    proposed::OPTIONS,
-    shell::{self, quote_name},
+    proposed::{OPTIONS, quote_id},
+    shell,
     target::Target,
     this_process,
     ui::changes,
@@ -412,7 +412,7 @@ async fn start_and_watch(
 /// time to confirm it.
 async fn begin(handle: &Handle, start: StartExecutionRequest, is_verified: bool) -> Result<(), CliError> {
     interrupt::check()?;
-    let id = quote_name(&start.id);
+    let id = quote_id(&start.id);
     let unconfirmed = |exit| {
         let message = "stopped; the owner of the store did not confirm that the execution is begun";
         CliError::new(exit, message).hint(format!("flow status {id}{OPTIONS}   shows whether it is"))

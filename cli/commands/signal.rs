@@ -10,8 +10,8 @@ use crate::{
     exit::{CliError, Exit},
     global::{Global, Output},
     person,
-    proposed::OPTIONS,
-    shell::{quote_name, state_name},
+    proposed::{OPTIONS, quote_id},
+    shell::state_name,
     target::Target,
     this_process,
     ui::{json, next},
@@ -101,7 +101,7 @@ pub async fn run(global: &Global, arguments: SignalArguments) -> Result<Exit, Cl
 
 /// The error of an answer that was refused, with what the person can do instead.
 fn refusal(id: &str, error: CliError) -> CliError {
-    let quoted_id = quote_name(id);
+    let quoted_id = quote_id(id);
     match (error.fault.as_deref(), error.exit) {
         (Some(api::IS_APPROVAL), _) => {
             error.hint(format!("flow approve {quoted_id}{OPTIONS}, or flow reject {quoted_id}{OPTIONS}, answers it"))

@@ -26,8 +26,7 @@ use crate::{
     global::Global,
     interrupt,
     owner::{self, Handle},
-    proposed::{OPTIONS, remember_worker_variables},
-    shell::quote_name,
+    proposed::{OPTIONS, quote_id, remember_worker_variables},
     ui::{display::Display, display_status::display_status, next, output, stopped},
 };
 
@@ -231,13 +230,13 @@ async fn say_that_it_stops(handle: &Handle, view: &View) {
     let id = &view.id;
     match handle.owner_elsewhere().await {
         Some(owner) => {
-            let quoted_id = quote_name(id);
+            let quoted_id = quote_id(id);
             let message = format!("stopped watching; {id} continues in {owner}");
             interrupt::at_second_signal(stopped::StopMessage::without_command(message));
             report!("\nflow: {id} continues in {owner}. Watch it with   flow status {quoted_id} --watch{OPTIONS}")
         }
         // What a second signal says was set before.
-        None => report!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quote_name(id)),
+        None => report!("\nflow: {}. Nothing is lost: flow resume {}{OPTIONS}", owner::no_new_calls(), quote_id(id)),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     global::Global,
     home::Home,
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, STATE_MACHINE, remember_machine},
     shell::{quote_name, unescape_name},
     target::{Engine, Target},
     this_process,
@@ -65,7 +65,13 @@ pub async fn locate_at(global: &Global, target: &Target, wanted: &str) -> Result
     let wanted = named(wanted)?;
     let mut found = handle.call::<FindExecutions>(FindRequest { wanted: wanted.to_owned() }).await?;
     match found.matches.len() {
-        1 => Ok(Located::new(found.matches.remove(0), handle)),
+        1 => {
+            let header = found.matches.remove(0);
+            if let Some(machine) = header.environment[STATE_MACHINE].as_str() {
+                remember_machine(&header.id, machine);
+            }
+            Ok(Located::new(header, handle))
+        }
         _ => Err(no_single(wanted, found.matches.iter())),
     }
 }

@@ -1,10 +1,12 @@
 //! Converts the history of Step Functions to journal entries, so that the same view is folded from it. Pure.
 //!
 //! AWS's events name neither their frame nor, for a Task's call, the state. Both follow from the definition, in which
-//! state names are unique, and from `previousEventId`, which leads back to the event that entered the state.
+//! state names are unique, and from `previousEventId`, which leads back to the event that entered the state. Where it leads to another
+//! state, `entered` finds the event's own.
 
 mod catches;
 mod details;
+mod entered;
 #[cfg(test)]
 mod tests;
 mod time_limits;
@@ -22,7 +24,7 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
-use self::{catches::Catches, details::details, time_limits::TimeLimits};
+use self::{catches::Catches, details::details, entered::Entered, time_limits::TimeLimits};
 
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
 const MAX_ATTEMPTS_DEFAULT: u64 = 3;
@@ -49,6 +51,7 @@ pub struct History {
     attempts_max: BTreeMap<String, u32>,
     catches: Catches,
     time_limits: TimeLimits,
+    entered: Entered,
     /// The position of each event.
     positions: HashMap<u64, EventPosition>,
     /// The number of calls in the current visit of each state, by its path.
@@ -57,6 +60,8 @@ pub struct History {
     failures: HashMap<u64, (String, StepFailure)>,
     /// The failures of Parallel and Map states. A failure is caught if the next event is the exit of the state.
     composite_failures: HashMap<u64, StepFailure>,
+    /// The failures that events have, by the id of the event.
+    failures_of_events: HashMap<u64, StepFailure>,
     /// The paths of the states whose activity was scheduled and not started, with the time at which it was scheduled.
     without_worker: BTreeMap<String, u64>,
     /// The position of the last failed attempt: a redriven execution continues at it.
@@ -139,7 +144,9 @@ impl History {
     }
 
     fn event(&mut self, event: &RemoteEvent) {
-        let mut position = self.positions.get(&event.previous_id).cloned().unwrap_or_default();
+        let with_failure = self.with_failure(event);
+        let event = with_failure.as_ref().unwrap_or(event);
+        let mut position = self.position_before(event);
         let is_iteration = event.kind.starts_with("MapIteration");
         match (&event.name, event.index) {
             (Some(map), Some(index)) if is_iteration => {
@@ -150,6 +157,9 @@ impl History {
             _ => {}
         }
         position.is_in_state = is_in_state(&event.kind, position.is_in_state);
+        if let Some(other) = self.position_without_name(event, &position) {
+            position = other;
+        }
         if let Some(resource) = &event.resource {
             position.resource = resource.clone();
         }
@@ -160,8 +170,12 @@ impl History {
         }
         let frame = self.frame(&position);
         let path = state_path(&frame, &position.state);
+        self.follow(event, &position, &path);
         let explained = self.time_limits.explain(event, &path);
         let event = explained.as_ref().unwrap_or(event);
+        if event.error.is_some() {
+            self.failures_of_events.insert(event.id, failure_of(event));
+        }
         self.note_failure_without_event(event, &path);
         self.note(event, &path);
         self.count(event, &path);
@@ -179,6 +193,16 @@ impl History {
                 HistoryEvent { id: event.id, previous_event_id: event.previous_id, frame: frame.into(), details };
             self.push(timestamp_ms, EntryContent::Event(event));
         }
+    }
+
+    /// The failure of a Parallel, a Map or an iteration has no error in its event: the same event with the error of the event that it
+    /// follows. `None` for any other event.
+    fn with_failure(&self, event: &RemoteEvent) -> Option<RemoteEvent> {
+        let is_composite =
+            ["ParallelStateFailed", "MapStateFailed", "MapIterationFailed"].contains(&event.kind.as_str());
+        let StepFailure { error, cause, .. } =
+            self.failures_of_events.get(&event.previous_id).filter(|_| is_composite && event.error.is_none())?;
+        Some(RemoteEvent { error: Some(error.clone()), cause: Some(cause.clone()), ..event.clone() })
     }
 
     /// Adds an entry. Its sequence counts the notes too, so it differs from the id of an event, as in the local engine's journal.

@@ -15,16 +15,17 @@ use engine::{
     runner::{Clock, SystemClock},
     step::{Approval, Instructions},
 };
+use futures::future::try_join_all;
 use serde_json::Value;
 use steps::step_functions::{Receipt, RemoteExecution};
 
-use super::{CachedExecution, Executions, MACHINES_MAX, header, refused, token, unanswerable};
+use super::{CachedExecution, Executions, MACHINES_MAX, finding::CALLS_AT_ONCE, header, refused, token, unanswerable};
 use crate::{
     exit::{CliError, Exit},
     ui::next,
 };
 
-/// The most running executions whose histories are read for a list: one takes a tenth of a second or more.
+/// The most running executions whose histories are read for a list.
 const READ_MAX: usize = 100;
 /// The question of a Task that has none.
 const NO_PROMPT: &str = "The task waits for an answer with its token.";
@@ -252,25 +253,32 @@ impl Executions {
         };
         let truncated = arns.len() > READ_MAX;
         let mut tasks = Vec::new();
-        for arn in arns.iter().take(READ_MAX) {
-            // Not from the cache, which has one execution of a name: two state machines may each have one.
-            let mut known = self.open(arn).await?;
-            self.read(&mut known).await?;
-            let header = header(arn, &RemoteExecution::default());
-            let asking = scheduled(&known).into_iter().filter_map(|task| Some((asks(&known, &task)?, task)));
-            tasks.extend(asking.map(|(instructions, task)| flow::PersonTask {
-                execution: header.id.clone(),
-                workflow: header.workflow.clone(),
-                state: task.path,
-                since_ms: task.since_ms,
-                deadline_ms: task.deadline_ms,
-                next_poll_ms: None,
-                timed_out_ms: None,
-                instructions,
-            }));
+        for some in arns[..arns.len().min(READ_MAX)].chunks(CALLS_AT_ONCE) {
+            let reads: Vec<_> = some.iter().map(|arn| self.person_tasks_of(arn)).collect();
+            tasks.extend(try_join_all(reads).await?.into_iter().flatten());
         }
         tasks.sort_by_key(|task| task.since_ms);
         Ok(flow::ListPersonTasksResponse { tasks, truncated })
+    }
+
+    /// The Tasks of one execution that ask a person.
+    async fn person_tasks_of(&self, arn: &str) -> Result<Vec<flow::PersonTask>, CliError> {
+        // Not from the cache, which has one execution of a name: two state machines may each have one.
+        let mut known = self.open(arn).await?;
+        self.read(&mut known).await?;
+        let header = header(arn, &RemoteExecution::default());
+        let asking = scheduled(&known).into_iter().filter_map(|task| Some((asks(&known, &task)?, task)));
+        let tasks = asking.map(|(instructions, task)| flow::PersonTask {
+            execution: header.id.clone(),
+            workflow: header.workflow.clone(),
+            state: task.path,
+            since_ms: task.since_ms,
+            deadline_ms: task.deadline_ms,
+            next_poll_ms: None,
+            timed_out_ms: None,
+            instructions,
+        });
+        Ok(tasks.collect())
     }
 
     /// The schema of the fields of the question to answer; `None` if it has none.

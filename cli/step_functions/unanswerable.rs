@@ -17,8 +17,7 @@ use steps::step_functions::RemoteExecution;
 use super::{CachedExecution, header};
 use crate::{
     exit::{CliError, Exit},
-    proposed::OPTIONS,
-    shell::quote_name,
+    proposed::{OPTIONS, quote_id},
 };
 
 /// The end of the wait of a Task.
@@ -50,12 +49,12 @@ pub(super) fn refusal(known: &CachedExecution, state: Option<&str>, waiting: &[S
     if let Some(ended) = end(entries) {
         let answered = last.map_or_else(String::new, |last| format!("{}; ", last.sentence(&id)));
         let message = format!("{answered}{id} has ended: {ended}; nothing was changed");
-        let hint = format!("flow status {}{OPTIONS} shows how it ended", quote_name(&id));
+        let hint = format!("flow status {}{OPTIONS} shows how it ended", quote_id(&id));
         return CliError::from(Fault::new(HAS_ENDED, message)).hint(hint);
     }
     let Some(last) = last else { return nothing_waits(known, &id, state, waiting) };
     let message = format!("{}; nothing was changed", last.sentence(&id));
-    let hint = format!("flow status {}{OPTIONS} shows how it continued", quote_name(&id));
+    let hint = format!("flow status {}{OPTIONS} shows how it continued", quote_id(&id));
     match last.how {
         How::TimedOut => CliError::new(Exit::Failed, message).hint(hint),
         How::Answered { .. } | How::Rejected { .. } => CliError::from(Fault::new(ALREADY_ANSWERED, message)).hint(hint),

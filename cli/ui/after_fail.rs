@@ -4,7 +4,7 @@ use api::view::{StateView, View};
 
 use super::lines::title;
 use crate::{
-    proposed::{self, OPTIONS},
+    proposed::{self, OPTIONS, quote_id},
     shell::quote_name,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 /// Functions, which enters no earlier state again.
 fn resume(view: &View) -> Option<String> {
     let state = view.state_before_fail().filter(|_| !proposed::is_at_step_functions())?;
-    Some(format!("flow resume {} --from {}{OPTIONS}", quote_name(&view.id), quote_name(state)))
+    Some(format!("flow resume {} --from {}{OPTIONS}", quote_id(&view.id), quote_name(state)))
 }
 
 /// Which state that is.

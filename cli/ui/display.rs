@@ -18,8 +18,7 @@ use super::{
 };
 use crate::{
     global::{Color, Global, Output, ProgressDisplay},
-    proposed::{OPTIONS, worker_command},
-    shell::quote_name,
+    proposed::{OPTIONS, quote_id, worker_command},
 };
 
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
@@ -142,7 +141,7 @@ impl Display {
     /// Prints, once, the id of the execution whose lines follow.
     fn head(&mut self, what: &str) {
         if let Some(id) = self.without_heading.take() {
-            let all = format!("flow events {}{OPTIONS}", quote_name(&id));
+            let all = format!("flow events {}{OPTIONS}", quote_id(&id));
             self.print(&format!("{id}: {what} since the last display. Complete history:   {all}"));
         }
     }

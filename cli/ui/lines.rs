@@ -15,7 +15,7 @@ use super::{
     text::{attempt_of, cause_or_error, clock, duration, duration_range, indented, moment, one_line},
     tree::{detail, foremost, groups, innermost_map},
 };
-use crate::{proposed::OPTIONS, shell::quote_name};
+use crate::proposed::{OPTIONS, quote_id};
 
 /// The most states, or groups of them, that a heartbeat line names of each Map.
 const HEARTBEAT_STATES_MAX: usize = 5;
@@ -299,7 +299,7 @@ fn named(view: &View, states: Vec<&StateView>, now_ms: u64) -> Vec<String> {
         let mut detail = detail(state, true, now_ms);
         if state.status.needs_person() {
             let separator = if detail.is_empty() { "" } else { " · " };
-            detail.push_str(&format!("{separator}needs you: flow status {}{OPTIONS}", quote_name(&view.id)));
+            detail.push_str(&format!("{separator}needs you: flow status {}{OPTIONS}", quote_id(&view.id)));
         }
         let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
         let name = one_line(&state.name);

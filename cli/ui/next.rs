@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::text::moment;
 use crate::{
-    proposed::{OPTIONS, worker_command},
+    proposed::{OPTIONS, quote_id, quote_id_in, worker_command},
     shell::{option, quote_name, quote_word},
 };
 
@@ -64,7 +64,7 @@ pub fn next(
     due: Option<NextDue>,
     now_ms: u64,
 ) -> Next {
-    let id = quote_name(&header.id);
+    let id = quote_id_in(&header.id, &header.environment);
     let due = || match (due, header.next_wake_ms) {
         (Some(due), _) => due_words(due, now_ms),
         // Of a long list the frames of the first executions are read.
@@ -134,7 +134,7 @@ pub fn resume(id: &str, awaited: Awaited, due: Option<NextDue>, now_ms: u64) -> 
         Some(due) => format!("{due}: "),
         None => String::new(),
     };
-    format!("{when}flow resume {}{OPTIONS}", quote_name(id))
+    format!("{when}flow resume {}{OPTIONS}", quote_id(id))
 }
 
 /// How an execution continues that a command does not watch any more: in `owner`, the process that drives it, or with a resume.
@@ -146,7 +146,7 @@ pub fn continues_later(
     now_ms: u64,
 ) -> String {
     let due = due.filter(|_| !awaits_answer).and_then(|due| due_sentence(due, now_ms));
-    let quoted_id = quote_name(id);
+    let quoted_id = quote_id(id);
     match owner {
         Some(owner) => {
             let after = if awaits_answer { "After the answer, " } else { "" };
@@ -166,7 +166,7 @@ pub fn continues_later(
 
 /// What continues an execution in which a question has timed out: it can no longer be answered.
 pub fn after_timeout(id: &str) -> String {
-    format!("It can no longer be answered. To continue:   flow resume {}{OPTIONS}", quote_name(id))
+    format!("It can no longer be answered. To continue:   flow resume {}{OPTIONS}", quote_id(id))
 }
 
 /// Who must answer, and the command with the answer.
@@ -187,7 +187,7 @@ fn needs_server() -> Next {
 
 /// The command that answers a Task which awaits its token.
 pub fn signal(id: &str, state_path: &str) -> String {
-    format!("flow signal {} {} --success '{{}}'{OPTIONS}", quote_name(id), quote_name(state_path))
+    format!("flow signal {} {} --success '{{}}'{OPTIONS}", quote_id(id), quote_name(state_path))
 }
 
 /// The first state whose task has waited for a worker for [`WORKER_EXPECTED_MS`].
@@ -208,7 +208,7 @@ pub fn worker_line(view: &View, now_ms: u64, command: Option<String>) -> Option<
 
 /// The command that withdraws an answer that is kept for a state.
 pub fn withdraw(id: &str, state: &str) -> String {
-    format!("flow signal {} {} --withdraw{OPTIONS}", quote_name(id), quote_name(state))
+    format!("flow signal {} {} --withdraw{OPTIONS}", quote_id(id), quote_name(state))
 }
 
 /// The command that approves, with the option of a choice. It sets the required fields only.
@@ -221,7 +221,7 @@ fn approve_there(id: &str, state_path: &str, approval: &Approval, choice: Option
     let choice = choice.unwrap_or_default();
     let state = if state_path.is_empty() { String::new() } else { format!(" {}", quote_name(state_path)) };
     let token = token_option(approval);
-    format!("flow approve {}{state}{choice}{}{token}", quote_name(id), assignments(&fields(approval).0))
+    format!("flow approve {}{state}{choice}{}{token}", quote_id(id), assignments(&fields(approval).0))
 }
 
 /// The option for the token, where only holders of tokens may answer.
@@ -266,7 +266,7 @@ fn choice_option(approval: &Approval) -> Option<String> {
 
 /// The commands that answer a task that waits for a person, each with what it does. For people, they show where a comment belongs.
 fn answers(id: &str, state_path: &str, instructions: &Instructions, for_people: bool) -> Vec<(&'static str, String)> {
-    let (path, quoted_id) = (quote_name(state_path), quote_name(id));
+    let (path, quoted_id) = (quote_name(state_path), quote_id(id));
     let Some(approval) = &instructions.approval else {
         let signal = |answer: &serde_json::Value| {
             let answer = quote_word(&answer.to_string());

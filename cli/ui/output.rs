@@ -5,7 +5,7 @@ use engine::machine::ExecutionStatus;
 use serde_json::Value;
 
 use super::text::{field_lines, indented, json_text, shortened};
-use crate::{proposed::OPTIONS, shell::quote_name};
+use crate::proposed::{OPTIONS, quote_id};
 
 /// The most lines of an output that `flow status` shows.
 const LINES_SHOWN_MAX: usize = 12;
@@ -33,7 +33,7 @@ pub fn first_lines(view: &View) -> Vec<String> {
     let mut shown: Vec<String> =
         all.iter().take(LINES_SHOWN_MAX).map(|line| shortened(line, CHARACTERS_SHOWN_MAX)).collect();
     if all.len() > shown.len() || shown.iter().zip(&all).any(|(shown, line)| shown != line) {
-        shown.push(format!("  The complete output:   flow status {} -o json{OPTIONS}", quote_name(&view.id)));
+        shown.push(format!("  The complete output:   flow status {} -o json{OPTIONS}", quote_id(&view.id)));
     }
     shown
 }

@@ -19,10 +19,7 @@ use super::{
     tones,
     tree::{Shown, tree},
 };
-use crate::{
-    proposed::{OPTIONS, in_order},
-    shell::quote_name,
-};
+use crate::proposed::{OPTIONS, in_order, quote_id};
 
 /// The widths of the columns of status, start and duration.
 const DISPLAY_STATUS_CELLS: usize = 11;
@@ -188,7 +185,7 @@ pub fn continues(
         "INTERRUPTED" => {
             let call_in_flight = header.awake && !header.only_waits;
             let recorded = if call_in_flight { "" } else { "Every answer is recorded. " };
-            let id = quote_name(&header.id);
+            let id = quote_id(&header.id);
             Some(format!("No process drives it. {recorded}Nothing is lost: flow resume {id}{OPTIONS}"))
         }
         "WAITING" => Some(format!("No process drives it. {}", resume(&header.id, awaited, due, now_ms))),

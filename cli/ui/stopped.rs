@@ -7,7 +7,7 @@ use engine::{
 };
 
 use super::{display_status::display_status, lines::title, text::with_full_stop};
-use crate::{proposed::OPTIONS, shell::quote_name};
+use crate::proposed::{OPTIONS, quote_id};
 
 /// The most states, calls or executions that are named of each kind.
 const NAMED_MAX: usize = 5;
@@ -123,7 +123,7 @@ pub fn of_several(words: String) -> StopMessage {
 }
 
 fn resume(view: &View) -> String {
-    format!("flow resume {}{OPTIONS}", quote_name(&view.id))
+    format!("flow resume {}{OPTIONS}", quote_id(&view.id))
 }
 
 fn names(view: &View, paths: Vec<&str>) -> String {

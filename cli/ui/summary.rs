@@ -23,9 +23,8 @@ use super::{
     text::{attempt_of, duration, error_and_cause, indented, moment, one_line, width, with_full_stop},
     tree::{detail, next_check},
 };
-use crate::{
-    proposed::{OPTIONS, has_command, is_at_step_functions, run_again, with_command_options, worker_command},
-    shell::quote_name,
+use crate::proposed::{
+    OPTIONS, has_command, is_at_step_functions, quote_id, run_again, with_command_options, worker_command,
 };
 
 /// The most waits that are named at the end of a watch.
@@ -54,7 +53,7 @@ pub fn needs(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
 /// What each state that waits for a person asks: its heading, what to know, and the commands that answer it.
 pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
     let mut questions = Vec::new();
-    let id = quote_name(&view.id);
+    let id = quote_id(&view.id);
     for state in view.active() {
         let mut lines = Vec::new();
         match &state.status {
@@ -166,7 +165,7 @@ pub fn kept_answers(header: &ExecutionHeader) -> Vec<String> {
 
 /// An execution in one line, for a list of several.
 pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
-    let (took, id) = (duration(view.took_ms(now_ms)), quote_name(&view.id));
+    let (took, id) = (duration(view.took_ms(now_ms)), quote_id(&view.id));
     match view.status {
         ExecutionStatus::Succeeded => format!("SUCCEEDED after {took}{}", changes_if_any(view)),
         ExecutionStatus::Running if view.needs_person() => {
@@ -201,7 +200,7 @@ pub fn line_after_rejection(view: &View, display_status: &str, now_ms: u64, reje
     if !view.was_ended_by_rejection(state_path, user) {
         return display_line(view, display_status, now_ms);
     }
-    let (took, id) = (duration(view.took_ms(now_ms)), quote_name(&view.id));
+    let (took, id) = (duration(view.took_ms(now_ms)), quote_id(&view.id));
     let ended = with_full_stop(&format!("{display_status} after {took}"));
     format!("{ended} To see how to continue:   flow status {id}{OPTIONS}")
 }
@@ -282,7 +281,7 @@ fn instructions(view: &View) -> Vec<String> {
     if hint_continues(view) {
         return Vec::new();
     }
-    let id = quote_name(&view.id);
+    let id = quote_id(&view.id);
     if let Some(fail) = view.ended_by_fail().filter(|_| !view.was_refused()) {
         return after_fail::lines(view, fail);
     }

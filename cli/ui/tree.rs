@@ -25,7 +25,7 @@ use super::{
     text::{duration, duration_range, short_id, width},
     tones,
 };
-use crate::{proposed::OPTIONS, shell::quote_name};
+use crate::proposed::{OPTIONS, quote_id};
 
 /// The cells between the parts of the first line.
 const GAP_CELLS: usize = 3;
@@ -111,13 +111,13 @@ fn needs_you(view: &View, cells: usize, now_ms: u64) -> String {
     let asking = view.active().filter(|state| state.status.needs_person());
     let (over, waiting): (Vec<&StateView>, Vec<&StateView>) = asking.partition(|state| has_timed_out(state, now_ms));
     let approval = match waiting.as_slice() {
-        [] if !over.is_empty() => return format!("timed out: flow resume {}{OPTIONS}", quote_name(&view.id)),
+        [] if !over.is_empty() => return format!("timed out: flow resume {}{OPTIONS}", quote_id(&view.id)),
         [only] => approval_of(only),
         _ => None,
     };
     let command = approval.map(|approval| format!("needs you: {}", next::shortest_answer(&view.id, "", approval)));
     let fits = command.filter(|command| width(command) < cells);
-    fits.unwrap_or_else(|| format!("needs you: flow status {}{OPTIONS}", quote_name(&view.id)))
+    fits.unwrap_or_else(|| format!("needs you: flow status {}{OPTIONS}", quote_id(&view.id)))
 }
 
 /// Whether a state's deadline has passed without a process that records it.

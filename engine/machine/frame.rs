@@ -96,14 +96,27 @@ impl FrameRow {
     /// When its Task can no longer be answered from outside: the end of its `TimeoutSeconds`, of its `HeartbeatSeconds` while nothing is
     /// called, or of its execution, whose deadline is `deadline_ms`. `None` without any.
     pub fn answerable_until_ms(&self, deadline_ms: Option<u64>) -> Option<u64> {
-        let (own_ms, beat_ms) = match &self.frame_state {
-            FrameState::Task { deadline_ms, heartbeat, parked, .. } => {
-                let heartbeat = heartbeat.as_ref().filter(|_| parked.is_some());
-                (*deadline_ms, heartbeat.and_then(|heartbeat| heartbeat.due_ms))
-            }
-            _ => (None, None),
+        let beat_ms =
+            self.heartbeat_due_ms().filter(|_| matches!(self.frame_state, FrameState::Task { parked: Some(_), .. }));
+        [self.times_out_ms(deadline_ms), beat_ms].into_iter().flatten().min()
+    }
+
+    /// The end of its Task's `TimeoutSeconds` or of its execution, whose deadline is `deadline_ms`. `None` without any. Unlike these, the
+    /// end of `HeartbeatSeconds` moves with each heartbeat.
+    pub fn times_out_ms(&self, deadline_ms: Option<u64>) -> Option<u64> {
+        let own_ms = match &self.frame_state {
+            FrameState::Task { deadline_ms, .. } => *deadline_ms,
+            _ => None,
         };
-        [own_ms, beat_ms, deadline_ms].into_iter().flatten().min()
+        own_ms.into_iter().chain(deadline_ms).min()
+    }
+
+    /// When the next heartbeat of its Task is due; `None` if none is awaited.
+    pub fn heartbeat_due_ms(&self) -> Option<u64> {
+        match &self.frame_state {
+            FrameState::Task { heartbeat: Some(heartbeat), .. } => heartbeat.due_ms,
+            _ => None,
+        }
     }
 
     /// When its Task or its execution timed out; `None` if neither has at that time. `deadline_ms` is the execution's.

@@ -40,6 +40,25 @@ async fn an_error_names_call_code_message_and_request() {
     assert!(error.hint.unwrap().contains("quota"));
 }
 
+#[test]
+fn only_a_call_that_changes_something_has_an_unknown_effect_without_an_answer() {
+    let cause = |action: &str| {
+        let error: SdkError<
+            aws_sdk_sfn::operation::validate_state_machine_definition::ValidateStateMachineDefinitionError,
+            _,
+        > = SdkError::timeout_error("late");
+        let failure = failure(action, error);
+        assert_eq!(failure.class, ErrorClass::Unknown);
+        failure.cause
+    };
+    for action in ["states:ValidateStateMachineDefinition", "states:DescribeExecution", "iam:GetRole"] {
+        assert_eq!(cause(action), "no answer in time", "{action}");
+    }
+    for action in ["states:StartExecution", "states:GetActivityTask"] {
+        assert!(cause(action).ends_with("whether the call took effect is not known"), "{action}");
+    }
+}
+
 #[tokio::test]
 async fn a_refusal_nobody_can_parse_is_still_a_matter_of_permission() {
     let server = TestServer::start((403, XML, "<Error><Code>AccessDenied</Code></Error>")).await;

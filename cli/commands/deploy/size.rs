@@ -34,7 +34,7 @@ pub(in crate::commands) fn map_words(map: &MapSize) -> String {
 }
 
 /// The sizes of a run as fields of a JSON line.
-pub(super) fn size_fields(size: &RunSize) -> Value {
+pub(in crate::commands) fn size_fields(size: &RunSize) -> Value {
     let map = |map: &MapSize| {
         json!({ "name": map.name, "transitionsEachItem": map.item.transitions, "eventsEachItem": map.item.events,
             "itemsMax": map.items_max() })

@@ -10,8 +10,7 @@ use crate::{
     ids::REHEARSAL_PREFIX,
     owner::Handle,
     person::question::{self, Asked},
-    proposed::{OPTIONS, again_from},
-    shell::quote_name,
+    proposed::{OPTIONS, again_from, quote_id},
 };
 
 /// Plans to enter the state again.
@@ -26,7 +25,7 @@ pub async fn plan(handle: &Handle, header: &ExecutionHeader, state: &str) -> Res
         ExecutionStatus::Running => {
             let message = format!("{id} has not ended: nothing was changed");
             Err(CliError::refused(message)
-                .hint(format!("flow cancel {}{OPTIONS}   ends it; then repeat the command", quote_name(id))))
+                .hint(format!("flow cancel {}{OPTIONS}   ends it; then repeat the command", quote_id(id))))
         }
         ExecutionStatus::Succeeded => {
             let message = format!("{id} has succeeded: nothing was changed");

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use deploy::CompileOptions;
+use deploy::{CompileOptions, RunSize};
 use engine::{
     machine::{ExecutionStatus, PAYLOAD_BYTES_MAX},
     step::Registry,
@@ -15,7 +15,7 @@ use crate::{
     commands::{
         deploy::{
             HEARTBEAT_SECONDS_DEFAULT,
-            size::{map_words, size_words},
+            size::{map_words, size_fields, size_words},
         },
         watch::{Watch, show_end, show_output, watch},
     },
@@ -25,10 +25,11 @@ use crate::{
     global::{Global, Output},
     ids, interrupt,
     owner::Handle,
-    proposed::{self, OPTIONS},
+    proposed::{self, OPTIONS, quote_id},
     shell::{option, quote_name, quote_word},
     step_functions::{Deployed, Executions, refused},
     this_process,
+    ui::json,
 };
 
 /// Starts an execution of a deployed workflow and watches it.
@@ -52,12 +53,19 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     if !arguments.plan {
         consent::can_be_had(arguments)?;
     }
-    plan.show(global, None, None);
+    // The JSON line of a plan also has what is deployed.
+    let is_json_plan = arguments.plan && global.output == Output::Json;
+    if !is_json_plan {
+        plan.show(global, None, None);
+    }
     let Some(executions) = handle.at_step_functions().await else { return Ok(Exit::Refused) };
     let deployed = deployed(&executions, arguments, plan).await?;
     if arguments.plan {
-        if global.output == Output::Human && !global.quiet {
-            plan_lines(plan, &deployed).iter().for_each(|line| say!("  {line}"));
+        let size = size_of(plan, &deployed);
+        if is_json_plan {
+            json::print(plan_line(plan.line(None, None), &deployed.target, size.as_ref()));
+        } else if !global.quiet {
+            plan_lines(&deployed.target, size.as_ref()).iter().for_each(|line| say!("  {line}"));
         }
         return Ok(Exit::Success);
     }
@@ -65,11 +73,12 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     consent::ask(plan, arguments).await?;
     // `Executions` finds an execution fastest if its name begins with that of its state machine.
     let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));
+    proposed::remember_machine(&id, &api::flow::state_machine_name(name_of(arguments, plan)));
     let _orderly = interrupt::Orderly::begin();
     interrupt::check()?;
     let unconfirmed = |exit| {
         let message = format!("stopped; no answer has confirmed that {id} is started");
-        CliError::new(exit, message).hint(format!("flow status {}{OPTIONS}   shows whether it is", quote_name(&id)))
+        CliError::new(exit, message).hint(format!("flow status {}{OPTIONS}   shows whether it is", quote_id(&id)))
     };
     let existing = interrupt::confirmed(executions.start(&deployed, &id, &plan.input), unconfirmed).await?;
     let ended = existing.filter(|status| *status != ExecutionStatus::Running);
@@ -87,23 +96,40 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     Ok(watched.exit)
 }
 
-/// What a plan says of a deployed workflow: what is started, and the transitions of a run with their price.
-fn plan_lines(plan: &Plan, deployed: &Deployed) -> Vec<String> {
-    let mut lines = vec![format!("starts {}, which is deployed from this definition", deployed.target)];
-    let Ok(steps) = environments::described() else { return lines };
+/// The transitions of a run of a deployed workflow.
+fn size_of(plan: &Plan, deployed: &Deployed) -> Option<RunSize> {
     let options = CompileOptions { heartbeat_seconds: HEARTBEAT_SECONDS_DEFAULT, server_asks: true };
+    let steps = environments::described().ok()?;
     let source = DeploymentSource { definition: plan.definition.value(), steps, options };
-    if let Ok(compiled) = source.compile(&deployed.activities) {
-        lines.push(size_words(&compiled.size));
-        lines.extend(compiled.size.maps.iter().map(map_words));
+    source.compile(&deployed.activities).ok().map(|compiled| compiled.size)
+}
+
+/// What a plan says of a deployed workflow: what is started, and the transitions of a run with their price.
+fn plan_lines(target: &str, size: Option<&RunSize>) -> Vec<String> {
+    let mut lines = vec![format!("starts {target}, which is deployed from this definition")];
+    if let Some(size) = size {
+        lines.push(size_words(size));
+        lines.extend(size.maps.iter().map(map_words));
     }
     lines
+}
+
+/// The same in the JSON line of the plan: as text, and as fields.
+fn plan_line(mut line: Value, target: &str, size: Option<&RunSize>) -> Value {
+    if let Some(lines) = line["plan"].as_array_mut() {
+        lines.extend(plan_lines(target, size).into_iter().map(Value::from));
+    }
+    line["target"] = target.into();
+    match size {
+        Some(size) => json::with(line, size_fields(size)),
+        None => line,
+    }
 }
 
 /// After a watch that stopped because nothing proceeds: what drives the execution, and how to watch it.
 pub fn say_how_to_watch(global: &Global, executions: &Executions, id: &str, exit: Exit) {
     if exit == Exit::Waiting && global.output == Output::Human && !global.quiet {
-        let (service, quoted_id) = (executions.service(), quote_name(id));
+        let (service, quoted_id) = (executions.service(), quote_id(id));
         say!("Nothing is lost. {id} continues in {service}:   flow status {quoted_id} --watch{OPTIONS}");
     }
 }
@@ -208,5 +234,23 @@ fn collect_heartbeats(value: &Value, heartbeats: &mut BTreeSet<u64>) {
         }
         Value::Array(items) => items.iter().for_each(|value| collect_heartbeats(value, heartbeats)),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deploy::Size;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_as_json_has_what_is_started_and_what_a_run_costs() {
+        let size = |transitions| Size { transitions, events: 9 };
+        let run = RunSize { fewest: size(3), each_once: size(4), with_retries: size(40), maps: Vec::new() };
+        let line = plan_line(json!({ "type": "plan", "plan": [] }), "arn:x:deployed", Some(&run));
+        assert_eq!((&line["target"], &line["transitionsMin"]), (&json!("arn:x:deployed"), &json!(3)));
+        assert_eq!((&line["transitionsMax"], &line["dollarsPerRun"]), (&json!(40), &json!(0.0001)));
+        assert_eq!(line["plan"], json!(plan_lines("arn:x:deployed", Some(&run))));
     }
 }

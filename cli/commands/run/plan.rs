@@ -141,25 +141,34 @@ impl Plan {
         Err(CliError::refused(message).hint("use credentials of an allowed account: --profile NAME"))
     }
 
+    /// What a shipped workflow will do, and its warnings.
+    fn lines_and_warnings(&self) -> (Vec<String>, Vec<String>) {
+        self.shipped.map_or_else(Default::default, |workflow| {
+            (workflow.plan_lines(&self.input), workflow.warnings(&self.input))
+        })
+    }
+
+    /// The JSON line of the plan.
+    pub fn line(&self, caller: Option<&Caller>, made: Option<&MadePlan>) -> Value {
+        let (lines, warnings) = self.lines_and_warnings();
+        let caller = caller.map(|caller| {
+            json!({ "account": caller.account.account_id, "partition": caller.account.partition, "arn": caller.arn,
+                    "region": caller.region, "profile": caller.profile })
+        });
+        let mut line = json!({ "type": "plan", "workflow": self.name, "input": self.input, "caller": caller,
+                               "plan": lines, "warnings": warnings,
+                               "message": format!("the plan of {}", self.name) });
+        if let Some(made) = made {
+            made.add_to(&mut line);
+        }
+        line
+    }
+
     /// Shows the plan: what will be done, by which identity and in which environment; resource by resource if the steps
     /// can plan.
     pub fn show(&self, global: &Global, caller: Option<&Caller>, made: Option<&MadePlan>) {
-        let (lines, warnings) = match self.shipped {
-            Some(workflow) => (workflow.plan_lines(&self.input), workflow.warnings(&self.input)),
-            None => (Vec::new(), Vec::new()),
-        };
         if global.output == Output::Json {
-            let caller = caller.map(|caller| {
-                json!({ "account": caller.account.account_id, "partition": caller.account.partition, "arn": caller.arn,
-                        "region": caller.region, "profile": caller.profile })
-            });
-            let mut line = json!({ "type": "plan", "workflow": self.name, "input": self.input, "caller": caller,
-                                   "plan": lines, "warnings": warnings,
-                                   "message": format!("the plan of {}", self.name) });
-            if let Some(made) = made {
-                made.add_to(&mut line);
-            }
-            json::print(line);
+            json::print(self.line(caller, made));
             return;
         }
         if global.quiet {
@@ -168,6 +177,7 @@ impl Plan {
             made.iter().flat_map(|made| made.plan.lines()).for_each(|line| say!("{line}"));
             return;
         }
+        let (lines, warnings) = self.lines_and_warnings();
         match caller {
             Some(Caller { account, arn, region, profile }) => {
                 let profile = profile.as_ref().map_or_else(String::new, |profile| format!("   profile {profile}"));

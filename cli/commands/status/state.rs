@@ -13,8 +13,7 @@ use crate::{
     exit::CliError,
     global::{Global, Output},
     owner::Handle,
-    proposed::OPTIONS,
-    shell::quote_name,
+    proposed::{OPTIONS, quote_id},
     ui::{json, text},
 };
 
@@ -261,7 +260,7 @@ pub fn lines(
     let shown = all(status, name, visits, now_ms);
     if shown.is_empty() {
         let message = format!("{id} has not entered a state named '{name}'");
-        let hint = format!("flow events {}{OPTIONS} shows the states it has entered", quote_name(id));
+        let hint = format!("flow events {}{OPTIONS} shows the states it has entered", quote_id(id));
         return Err(CliError::not_found(message).hint(hint));
     }
     let json_line = |shown: ShownState| {
@@ -311,7 +310,7 @@ fn text_of_all(id: &str, name: &str, mut shown: Vec<ShownState>) -> Vec<String> 
     }
     if count > SHOWN_MAX {
         let more = count - SHOWN_MAX;
-        let id = quote_name(id);
+        let id = quote_id(id);
         lines.push(format!("and {more} more; one is shown by its path:   flow status {id} --state PATH{OPTIONS}"));
     }
     lines

@@ -29,7 +29,7 @@ use crate::{
     home::Home,
     interrupt, out,
     owner::Handle,
-    proposed::OPTIONS,
+    proposed::{OPTIONS, quote_id},
     shell::quote_name,
     ui::{
         display::Display, display_status::display_status, next::awaited, record, status::continues,
@@ -282,7 +282,7 @@ fn watch_again(id: &str, state: Option<&str>) -> String {
     let state = state.map_or_else(String::new, |state| format!(" --state {}", quote_name(state)));
     format!(
         "the watch has ended, and {id} is not affected. Watch it with   flow status {}{state} --watch{OPTIONS}",
-        quote_name(id)
+        quote_id(id)
     )
 }
 

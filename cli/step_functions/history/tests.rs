@@ -309,3 +309,115 @@ fn the_entries_are_in_the_order_of_time_although_a_retry_is_known_late() {
         assert!(history.entries().is_sorted_by_key(|entry| entry.timestamp_ms), "{:?}", history.entries());
     }
 }
+
+/// The paths of the states of the events of this kind, with the error.
+fn states_of(history: &History, is_wanted: impl Fn(&Details) -> Option<(String, String)>) -> Vec<(String, String)> {
+    let of = |entry: &JournalEntry| {
+        let EntryContent::Event(event) = &entry.content else { return None };
+        is_wanted(&event.details).map(|(name, error)| (state_path(&event.frame, &name), error))
+    };
+    history.entries().iter().filter_map(of).collect()
+}
+
+fn aborted(history: &History) -> Vec<String> {
+    let all = states_of(history, |details| match details {
+        Details::StateAborted { name, .. } => Some((name.to_string(), String::new())),
+        _ => None,
+    });
+    all.into_iter().map(|(path, _)| path).collect()
+}
+
+fn composites_failed(history: &History) -> Vec<(String, String)> {
+    states_of(history, |details| match details {
+        Details::MapStateFailed { name, failure } | Details::ParallelStateFailed { name, failure } => {
+            Some((name.to_string(), failure.error.clone()))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn a_state_that_was_stopped_is_named_and_only_the_iteration_that_failed_counts_as_failed() {
+    let steps = json!({ "StartAt": "Patch", "States": {
+        "Patch": { "Type": "Task", "Next": "Verify" }, "Verify": { "Type": "Task", "End": true }
+    } });
+    let map = json!({ "Type": "Map", "ItemProcessor": steps, "End": true });
+    let definition = json!({ "StartAt": "Hosts", "States": { "Hosts": map } });
+    let hosts = Some("Hosts");
+    let mut all = vec![
+        ("ExecutionStarted", 0, None, None),
+        ("MapStateEntered", 1, hosts, None),
+        ("MapStateStarted", 2, None, None),
+    ];
+    all.extend((0..4).map(|index| ("MapIterationStarted", 3, hosts, Some(index))));
+    all.extend((4..8).map(|started| ("TaskStateEntered", started, Some("Patch"), None)));
+    all.extend((8..12).map(|entered| ("ActivityScheduled", entered, None, None)));
+    all.extend([
+        ("ActivitySucceeded", 15, None, None),
+        ("TaskStateExited", 16, Some("Patch"), None),
+        ("TaskStateEntered", 17, Some("Verify"), None),
+        ("ActivityFailed", 14, None, None),
+        // All follow the failure.
+        ("MapIterationAborted", 19, hosts, Some(0)),
+        ("TaskStateAborted", 19, None, None),
+        ("MapIterationAborted", 19, hosts, Some(1)),
+        ("TaskStateAborted", 19, None, None),
+        ("TaskStateAborted", 19, None, None),
+        ("MapIterationAborted", 19, hosts, Some(3)),
+        ("TaskStateAborted", 19, None, None),
+        ("MapIterationFailed", 19, hosts, Some(2)),
+        ("MapStateFailed", 19, None, None),
+        ("ExecutionFailed", 28, None, None),
+    ]);
+    let mut all = events(&all);
+    all[2].count = Some(10);
+    // These events have no failure of their own.
+    (all[26].error, all[27].error) = (None, None);
+    let mut history = History::new(&definition);
+    history.add(&all);
+    assert_eq!(aborted(&history), ["Hosts[0]/Patch", "Hosts[1]/Patch", "Hosts[2]/Patch", "Hosts[3]/Verify"]);
+    assert_eq!(composites_failed(&history), [("Hosts".to_owned(), "Lost".to_owned())]);
+    let mut view = View::new(&super::super::header("arn:a:b:c:d:execution:m:e", &Default::default()), &definition);
+    history.entries().iter().for_each(|entry| view.fold(entry));
+    assert_eq!(view.failed_state().map(|state| state.path.as_str()), Some("Hosts[2]/Patch"));
+    let map = view.maps["Hosts"];
+    assert_eq!((map.total, map.succeeded, map.failed), (10, 0, 1));
+}
+
+#[test]
+fn the_branches_that_a_failure_stops_and_what_is_retried_are_named() {
+    let branch = |name: &str, kind: &str| json!({ "StartAt": name, "States": { name: { "Type": kind, "End": true } } });
+    let branches = [branch("W", "Wait"), branch("T", "Task"), branch("U", "Task")];
+    let definition = json!({ "StartAt": "A", "States": { "A": { "Type": "Parallel", "Branches": branches } } });
+    let mut all = events(&[
+        ("ExecutionStarted", 0, None, None),
+        ("ParallelStateEntered", 1, Some("A"), None),
+        ("ParallelStateStarted", 2, None, None),
+        ("WaitStateEntered", 3, Some("W"), None),
+        ("TaskStateEntered", 3, Some("T"), None),
+        ("TaskStateEntered", 3, Some("U"), None),
+        ("ActivityScheduled", 6, None, None),
+        ("ActivityFailed", 7, None, None),
+        ("WaitStateAborted", 8, None, None),
+        ("TaskStateAborted", 8, None, None),
+        ("TaskStateAborted", 8, None, None),
+        // A Retry of the Parallel.
+        ("ParallelStateStarted", 8, None, None),
+        ("TaskStateEntered", 12, Some("U"), None),
+        ("ActivityScheduled", 13, None, None),
+        ("ActivityFailed", 14, None, None),
+        ("TaskStateAborted", 15, None, None),
+        ("ParallelStateFailed", 15, None, None),
+        ("ExecutionFailed", 17, None, None),
+    ]);
+    all[16].error = None;
+    let mut history = History::new(&definition);
+    history.add(&all);
+    assert_eq!(aborted(&history), ["A[0]/W", "A[1]/T", "A[2]/U", "A[2]/U"]);
+    assert_eq!(composites_failed(&history), [("A".to_owned(), "Lost".to_owned())]);
+    let started = states_of(&history, |details| match details {
+        Details::ParallelStateStarted { name } => Some((name.to_string(), String::new())),
+        _ => None,
+    });
+    assert_eq!(started.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["A", "A"]);
+}

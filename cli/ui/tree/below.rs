@@ -2,8 +2,7 @@
 
 use super::{Shown, tree};
 use crate::{
-    proposed::OPTIONS,
-    shell::quote_name,
+    proposed::{OPTIONS, quote_id},
     ui::{
         cells,
         screen::Screen,
@@ -80,7 +79,7 @@ fn announced(shown: &Shown, questions: &[Vec<String>], screen: &Screen) -> Vec<S
         tree.iter().map(|line| screen.paint(line)).collect()
     };
     let hidden = questions.iter().map(Vec::len).sum::<usize>();
-    let (row, command) = (more_lines("", hidden, id), format!("flow status {}", quote_name(id)));
+    let (row, command) = (more_lines("", hidden, id), format!("flow status {}", quote_id(id)));
     let drawn = painted(screen.rows);
     let is_named = drawn.iter().any(|line| line.contains(&command));
     if screen.rows <= ROWS_OF_NEED || is_named || width(&row) > screen.columns {
@@ -93,7 +92,7 @@ fn announced(shown: &Shown, questions: &[Vec<String>], screen: &Screen) -> Vec<S
 
 /// The row in place of lines that are left out, with the command that shows them.
 fn more_lines(indent: &str, number: usize, id: &str) -> String {
-    format!("{indent}… {}: flow status {}{OPTIONS}", counted(number, "more line"), quote_name(id))
+    format!("{indent}… {}: flow status {}{OPTIONS}", counted(number, "more line"), quote_id(id))
 }
 
 /// Lines that the screen can draw. A command that is wider than the screen would be cut, and could not be pasted: in place of all such
@@ -110,7 +109,7 @@ fn drawable(lines: Vec<Unit>, columns: usize, id: &str) -> Vec<Unit> {
     }
     if hidden > 0 {
         let commands = counted(hidden, "more command");
-        drawn.push(vec![format!("  … {commands}:   flow status {}{OPTIONS}", quote_name(id))]);
+        drawn.push(vec![format!("  … {commands}:   flow status {}{OPTIONS}", quote_id(id))]);
     }
     drawn
 }
@@ -150,7 +149,7 @@ fn complete(questions: &[Vec<Unit>], most: usize, id: &str) -> Vec<String> {
         left_out -= 1;
     }
     if left_out > 0 && most > 0 {
-        lines.push(format!("… {}: flow status {}{OPTIONS}", counted(left_out, "more question"), quote_name(id)));
+        lines.push(format!("… {}: flow status {}{OPTIONS}", counted(left_out, "more question"), quote_id(id)));
     }
     lines
 }
