@@ -6,7 +6,10 @@ use std::{
     io,
     os::unix::fs::PermissionsExt,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,6 +24,10 @@ const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
 /// The size of sled's cache. With a quarter of it, starts at full speed spend a fifth of their CPU time on reading nodes again;
 /// with twice as much, 100,000 sleeping executions take more than 100 MB.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// The number of threads that sled starts at its first use.
+const SLED_THREADS: usize = 7;
+/// The interval of the checks whether they run.
+const STARTED_POLL: Duration = Duration::from_millis(1);
 
 /// An open database.
 pub(super) struct Opened {
@@ -88,30 +95,76 @@ fn is_damage(error: &sled::Error) -> bool {
     }
 }
 
-/// Sled starts seven threads at its first use. They spin until all of them run, which on two CPUs takes as long as everything else.
-/// On the CPU of the thread that starts them they run once that one waits or has used its time slice.
+/// Sled starts its threads at its first use. They spin until all of them run, which on two CPUs takes as long as everything else.
+/// On the CPU of the thread that starts them they run once that one waits or has used its time slice. The first use is within the opening,
+/// which has no callback for it: another thread finds out when they run, and then all of them may use every CPU again, so that a long
+/// recovery does not wait for this one.
 fn on_one_processor<T>(act: impl FnOnce() -> T) -> T {
     static STARTED: AtomicBool = AtomicBool::new(false);
-    let one = || -> rustix::io::Result<CpuSet> {
-        let allowed = sched_getaffinity(None)?;
-        let mut one = CpuSet::new();
-        one.set(sched_getcpu());
-        sched_setaffinity(None, &one)?;
-        Ok(allowed)
-    };
-    if STARTED.swap(true, Ordering::Relaxed) {
-        return act();
+    match STARTED.swap(true, Ordering::Relaxed) {
+        true => act(),
+        false => on_one_processor_until_started(act),
     }
-    let before = threads();
-    let Ok(allowed) = one() else { return act() };
-    // A thread that has just slept has its complete time slice.
-    std::thread::sleep(Duration::from_micros(1));
+}
+
+fn on_one_processor_until_started<T>(act: impl FnOnce() -> T) -> T {
+    let Ok(allowed) = sched_getaffinity(None) else { return act() };
+    let pinned = Arc::new(Pinned { allowed, opening: gettid(), before: threads(), is_over: AtomicBool::new(false) });
+    let watched = pinned.clone();
+    // Before the pinning, which it would inherit. Without this thread, the pinning ends with the opening.
+    let watch = std::thread::Builder::new().name("sled-start".to_owned());
+    let _ = watch.spawn(move || watched.release_when_started());
+    let mut one = CpuSet::new();
+    one.set(sched_getcpu());
+    let is_pinned = sched_setaffinity(None, &one).is_ok();
+    if is_pinned {
+        // A thread that has just slept has its complete time slice.
+        std::thread::sleep(Duration::from_micros(1));
+    }
     let done = act();
-    let begun = threads().into_iter().filter(|thread| !before.contains(thread));
-    for thread in begun.chain([gettid()]) {
-        let _ = sched_setaffinity(Some(thread), &allowed);
+    pinned.is_over.store(true, Ordering::Relaxed);
+    if is_pinned {
+        pinned.release();
     }
     done
+}
+
+/// The opening thread and the threads that it starts, on one CPU.
+struct Pinned {
+    /// The CPUs that they may use afterwards.
+    allowed: CpuSet,
+    opening: Pid,
+    /// The threads of this process before the opening.
+    before: Vec<Pid>,
+    is_over: AtomicBool,
+}
+
+impl Pinned {
+    fn begun(&self) -> impl Iterator<Item = Pid> {
+        threads().into_iter().filter(move |thread| !self.before.contains(thread))
+    }
+
+    fn release(&self) {
+        for thread in self.begun().chain([self.opening]) {
+            let _ = sched_setaffinity(Some(thread), &self.allowed);
+        }
+    }
+
+    /// Releases the threads once sled's threads run, unless the opening is over.
+    fn release_when_started(&self) {
+        while !self.is_over.load(Ordering::Relaxed) {
+            if self.begun().filter(|thread| is_thread_of_sled(*thread)).count() >= SLED_THREADS {
+                return self.release();
+            }
+            std::thread::sleep(STARTED_POLL);
+        }
+    }
+}
+
+/// Whether a thread of this process is one that sled starts. It has its name once it runs.
+fn is_thread_of_sled(thread: Pid) -> bool {
+    let name = std::fs::read_to_string(format!("/proc/self/task/{}/comm", thread.as_raw_nonzero()));
+    name.is_ok_and(|name| name.starts_with("sled-io"))
 }
 
 /// The threads of this process.
@@ -135,5 +188,29 @@ mod tests {
         assert_eq!(mode(folder.path()), 0o700);
         assert_eq!(mode(&folder.path().join("db")), 0o600);
         assert_eq!(mode(&folder.path().join("conf")), 0o600);
+    }
+
+    /// The fear: a recovery that takes long waits for one busy CPU.
+    #[test]
+    fn the_opening_may_use_every_processor_once_the_threads_of_sled_run() {
+        let cpus = || sched_getaffinity(None).unwrap().count();
+        let allowed = cpus();
+        on_one_processor_until_started(|| {
+            let (ends, end) = std::sync::mpsc::channel::<()>();
+            let end = Arc::new(std::sync::Mutex::new(end));
+            let started = (0..SLED_THREADS).map(|number| {
+                let (end, named) = (end.clone(), std::thread::Builder::new().name(format!("sled-io-{number}")));
+                named.spawn(move || drop(end.lock().map(|end| end.recv()))).unwrap()
+            });
+            let started: Vec<_> = started.collect();
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while cpus() < allowed {
+                assert!(Instant::now() < deadline, "still on one CPU");
+                std::thread::sleep(STARTED_POLL);
+            }
+            drop(ends);
+            started.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+        assert_eq!(cpus(), allowed);
     }
 }
