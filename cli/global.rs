@@ -79,7 +79,10 @@ impl Global {
         self.home = first(self.home, [home_variable, (defaults.home, Source::File)], home);
         self.progress = first(self.progress, [(defaults.progress, Source::File)], progress);
         self.color = first(self.color, [(defaults.color, Source::File)], color);
-        self.profile = first(self.profile, [text("AWS_PROFILE")], profile);
+        // The keys of the environment come before its profile, as in the AWS command line.
+        let has_keys = variable("AWS_ACCESS_KEY_ID").is_some() && variable("AWS_SECRET_ACCESS_KEY").is_some();
+        let (of_environment, name) = text("AWS_PROFILE");
+        self.profile = first(self.profile, [(of_environment.filter(|_| !has_keys), name)], profile);
         self.region = first(self.region, [text("AWS_REGION"), text("AWS_DEFAULT_REGION")], region);
         self
     }

@@ -15,7 +15,11 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, default_provider::region::DefaultRegionChain, ecs::EcsCredentialsProvider,
+    imds::credentials::ImdsCredentialsProvider, meta::credentials::CredentialsProviderChain,
+    profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use engine::step::{ErrorClass, StepError};
 use hickory_resolver::TokioResolver;
@@ -36,7 +40,8 @@ const REHEARSAL_READ_BACKOFF: Duration = Duration::from_millis(20);
 /// The cause of an environment without a region.
 pub const NO_REGION: &str = "no AWS region is set";
 
-/// The configuration of the AWS command line, with another profile or region if they are given, and the region.
+/// The configuration of the AWS command line, with another profile or region if they are given, and the region. With a profile the
+/// keys of the environment are not used, as with its `--profile` (AWS CLI User Guide, "Configuration settings and precedence").
 ///
 /// # Errors
 /// `Invalid` if no region is configured.
@@ -46,7 +51,8 @@ pub(crate) async fn configuration(
 ) -> Result<(SdkConfig, String), StepError> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(profile) = profile {
-        loader = loader.profile_name(profile);
+        let own = provider_of(profile, region).await;
+        loader = loader.profile_name(profile).credentials_provider(own);
     }
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
@@ -57,6 +63,22 @@ pub(crate) async fn configuration(
         None => Err(StepError::new(ErrorClass::Invalid, NO_REGION)
             .hint("Give --region, or set AWS_REGION, or a region in the profile.")),
     }
+}
+
+/// The credentials of a profile; for one that has none, those of the container or the instance. The default chain of the SDK would
+/// use the keys of the environment first.
+async fn provider_of(profile: &str, region: Option<&str>) -> CredentialsProviderChain {
+    let region = match region {
+        Some(region) => Some(Region::new(region.to_owned())),
+        None => DefaultRegionChain::builder().profile_name(profile).build().region().await,
+    };
+    let settings = ProviderConfig::without_region().with_region(region);
+    let of_profile = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&settings).build();
+    let of_container = EcsCredentialsProvider::builder().configure(&settings).build();
+    let of_instance = ImdsCredentialsProvider::builder().profile(profile).configure(&settings).build();
+    CredentialsProviderChain::first_try("Profile", of_profile)
+        .or_else("EcsContainer", of_container)
+        .or_else("Ec2InstanceMetadata", of_instance)
 }
 
 /// The environment of a step.

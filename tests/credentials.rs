@@ -260,3 +260,26 @@ fn an_account_that_sts_does_not_answer_for_does_not_delay_the_executions_of_anot
     crate::support::send("-INT", all.id());
     assert_eq!(all.wait().unwrap().code(), Some(130));
 }
+
+/// As in the AWS command line: its option `--profile` comes before the keys of the environment, and these come before `AWS_PROFILE`.
+#[test]
+fn a_profile_that_is_given_comes_before_the_keys_of_the_environment() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let profiles = sts.profiles(&home.path().join("profiles"), &[("production", PRODUCTION)]);
+    let mut variables = borrowed(&profiles);
+    variables.extend([("AWS_ACCESS_KEY_ID", STAGING), ("AWS_SECRET_ACCESS_KEY", "secret")]);
+    let file = asks_once(&home);
+    let run = |id: &str, more: &[&str], variables: &[(&str, &str)], exit| {
+        let run = ["run", &file, "--yes", "--no-wait=0", "--id", id];
+        home.exits_with(&[&run[..], more].concat(), variables, exit)
+    };
+    let said = run("option", &["--profile", "production"], &variables, 75);
+    assert!(said.contains(PRODUCTION) && said.contains("profile production") && !said.contains(STAGING), "{said}");
+    let said = run("mistyped", &["--profile", "nosuch"], &variables, 3);
+    assert!(said.contains("profile nosuch"), "{said}");
+    variables.push(("AWS_PROFILE", "production"));
+    let said = run("variable", &[], &variables, 75);
+    assert!(said.contains(STAGING) && !said.contains("profile production"), "{said}");
+    // The credentials of its profile, whatever the environment of a later process has.
+    home.exits_with(&["resume", "option"], &variables, 0);
+}

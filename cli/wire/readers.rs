@@ -16,8 +16,8 @@ use tokio::{
 const THREADS: usize = 2;
 /// Their nice value, as that of the checkpointer.
 const NICE: i32 = 10;
-/// The number of items of a stream that are read before the client takes them.
-const ITEMS_AHEAD_MAX: usize = 16;
+/// The number of items of a stream that are read before the client takes them: an item may be the history of an execution.
+const ITEMS_AHEAD_MAX: usize = 1;
 
 /// The threads, which start at the first long read.
 #[derive(Default)]

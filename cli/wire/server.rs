@@ -46,30 +46,28 @@ pub enum Transport {
 pub struct Served {
     api: Arc<Api>,
     transport: Transport,
-    readers: Arc<Readers>,
+    /// Each listener has its own: who reads over the socket does not wait for clients of the network.
+    readers: Readers,
     closing: watch::Receiver<bool>,
 }
 
 /// Closes every listener that was created with its [`Served`].
-pub struct Closer {
-    closing: watch::Sender<bool>,
-    readers: Arc<Readers>,
-}
+pub struct Closer(watch::Sender<bool>);
 
 impl Closer {
     /// Creates a closer for new listeners.
     pub fn new() -> Self {
-        Closer { closing: watch::Sender::new(false), readers: Arc::default() }
+        Closer(watch::Sender::new(false))
     }
 
     /// Creates the answers of a listener.
     pub fn served(&self, api: Arc<Api>, transport: Transport) -> Served {
-        Served { api, transport, readers: self.readers.clone(), closing: self.closing.subscribe() }
+        Served { api, transport, readers: Readers::default(), closing: self.0.subscribe() }
     }
 
     /// Closes the listeners: requests in progress end, and no new ones are answered.
     pub fn close(&self) {
-        self.closing.send_replace(true);
+        self.0.send_replace(true);
     }
 }
 
