@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -13,6 +14,7 @@ use clap::Args;
 use engine::{machine::ExecutionHeader, runner::RunnerHandle};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::Serialize;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::{
     environments::{Environments, Location},
@@ -32,6 +34,10 @@ use crate::{
 
 /// The most file handles of a server.
 const FILE_HANDLES_MAX: u64 = 65_536;
+/// The most clients that wait until the server accepts them (listen(2); the system may allow fewer, net.core.somaxconn). The client of a
+/// further connection repeats its first packet after 1 s, then less and less often. All clients of a server that was killed connect at
+/// once to the next one.
+const WAITING_CLIENTS_MAX: u32 = 4_096;
 /// The environment variable with the token.
 const TOKEN: &str = "FLOW_TOKEN";
 /// The most executions that are counted by what continues them.
@@ -71,6 +77,15 @@ pub async fn run(global: &Global, arguments: ServeArguments) -> Result<Exit, Cli
     closed.map(|()| exit)
 }
 
+/// Binds the address, recovers the executions, prints that it serves, and accepts clients.
+///
+/// Binds first: an address in use must be refused before a step is called. A client that connects before the executions are recovered is
+/// accepted by the kernel, and its request waits in the socket instead of being refused: it needs no retry. Requests are not answered
+/// earlier, because an execution that is not recovered yet would receive no answers and no heartbeats.
+///
+/// This wait has no limit in time, but one in work: at most [`COUNTED_MAX`] + 1 headers and what they need are read, then one index record
+/// for each execution that has not ended; only those that continue at once are loaded (100,000 that sleep: 0.5 s; a million: 3.6 s). The
+/// kernel keeps [`WAITING_CLIENTS_MAX`] connections. If the store fails, the process ends and the kernel resets the connections.
 async fn serve(
     global: &Global,
     environments: &Environments,
@@ -78,9 +93,8 @@ async fn serve(
     listen: SocketAddr,
     guard: Guard,
 ) -> Result<Exit, CliError> {
-    let listener = tokio::net::TcpListener::bind(listen)
-        .await
-        .map_err(|error| CliError::refused(format!("the server cannot listen on {listen}: {error}")))?;
+    let listener =
+        bind(listen).map_err(|error| CliError::refused(format!("the server cannot listen on {listen}: {error}")))?;
     let unfinished = Unfinished::read(local).await?;
     let recovered = local.runner().recover_all().await.map_err(|error| store_failed(error.to_string()))?;
     let address = listener.local_addr()?;
@@ -113,6 +127,15 @@ async fn serve(
         failure = runner.store_failure() => Err(store_failed(failure.to_string())),
         never = continue_left(environments, runner) => match never {},
     }
+}
+
+/// Listens on an address, for [`WAITING_CLIENTS_MAX`] clients that are not accepted yet.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A connection of the last server that the kernel has not forgotten yet does not keep the next one from listening.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_CLIENTS_MAX)
 }
 
 /// Continues the executions that this process released for lack of credentials, once its profile has them. Loads the credentials
@@ -239,12 +262,26 @@ fn key(region: &str) -> Result<Option<Key>, CliError> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    #![allow(clippy::unwrap_used)]
+
+    use std::{net::TcpStream, sync::Arc, time::Duration};
 
     use api::flow::{Answerer, Needs};
     use engine::machine::ExecutionHeader;
 
-    use super::{Guard, Key, Unfinished, permitted};
+    use super::{Guard, Key, Unfinished, bind, permitted};
+
+    #[tokio::test]
+    async fn more_clients_than_the_default_of_128_wait_for_a_server_that_recovers() {
+        let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        let count = allowed.trim().parse::<usize>().unwrap_or(128).min(300);
+        let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        // A client that has no place waits for at least 1 s.
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(900));
+        let clients: Vec<_> = (0..count).map(connect).collect();
+        assert_eq!(clients.iter().filter(|client| client.is_ok()).count(), count);
+    }
 
     #[test]
     fn the_executions_at_the_start_are_counted_by_what_continues_them() {
