@@ -106,8 +106,11 @@ fn a_removal_deletes_what_earlier_versions_used_and_keeps_what_an_execution_wait
     assert!(printed.contains("Its executions go with the state machine"), "{printed}");
     assert_eq!(activities(), 1);
     server.call("StopExecution", &json!({ "executionArn": execution }));
-    deployed(&home, &server, &pass, &["--yes", "--name", "x", "--remove"]);
+    // Without the definition, its versions say what it used.
+    deployed(&home, &server, "x", &["--yes", "--remove"]);
     assert_eq!(activities(), 0);
+    let printed = home.exits(&[&["deploy", "x", "--yes", "--remove"][..], &options].concat(), 4);
+    assert!(printed.contains("neither a state machine, a workflow nor a file is named 'x'"), "{printed}");
 }
 
 #[test]

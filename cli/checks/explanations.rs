@@ -75,7 +75,7 @@ pub const ALL: &[Explanation] = &[
         "INTEGRATION_WITHOUT_STEP",
         "The Resource is a service integration of Step Functions for which flow has no step.",
         "Use one of the integrations that the message lists, call the service's HTTPS API with http:invoke, or run its \
-         command line with flow:process:run.",
+         command line with flow:process:run. AWS Step Functions calls all integrations:   flow deploy FILE",
     ),
     page(
         "INVALID_ARGUMENT",

@@ -1,5 +1,6 @@
 //! `flow deploy`.
 
+mod removal;
 pub(super) mod size;
 #[cfg(test)]
 mod tests;
@@ -18,10 +19,13 @@ use engine::{
 use serde_json::{Value, json};
 use steps::{
     Environment,
-    step_functions::{DefinitionProblem, Endpoint, RunningExecution, StepFunctions},
+    step_functions::{DefinitionProblem, Endpoint, StepFunctions},
 };
 
-use self::size::{map_words, size_fields, size_words};
+use self::{
+    removal::{EXECUTIONS_ARE_LOST, loses_executions},
+    size::{map_words, size_fields, size_words},
+};
 use super::check;
 use crate::{
     checks,
@@ -31,7 +35,7 @@ use crate::{
     global::{Global, Output, WHERE},
     person::question::{self, Asked},
     proposed::{self, OPTIONS},
-    shell::{quote_name, quote_word},
+    shell::quote_word,
     step_functions,
     target::{self, endpoint},
     ui::{json, text::counted},
@@ -43,16 +47,13 @@ const NAME_CHARACTERS_MAX: usize = 59;
 const ROLE_OF_SERVER: &str = "arn:aws:iam::111111111111:role/flow";
 /// HeartbeatSeconds of Tasks without that field.
 pub const HEARTBEAT_SECONDS_DEFAULT: u64 = 60;
-/// What a removal says of a state machine's executions.
-const EXECUTIONS_ARE_LOST: &str =
-    "Its executions go with the state machine: they are no longer shown, and cannot be resumed.";
 /// The most HeartbeatSeconds of a Task (Amazon States Language, "Task").
 const HEARTBEAT_SECONDS_MAX: u64 = 99_999_999;
 
 /// Arguments of `flow deploy`.
 #[derive(Debug, Args)]
 pub struct DeployArguments {
-    /// A workflow's name, a definition file (JSON or YAML), or `-` for standard input.
+    /// A workflow's name, a definition file (JSON or YAML), or `-` for standard input. With --remove also the state machine's name.
     workflow: String,
     /// Replace a placeholder `${NAME}` in the text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
@@ -80,8 +81,8 @@ pub struct DeployArguments {
     /// Show what would change, and change nothing.
     #[arg(long, conflicts_with = "yes")]
     plan: bool,
-    /// Delete what was deployed from this definition, under --name if one is given. Its executions are then no longer shown, and
-    /// cannot be resumed.
+    /// Delete what was deployed under the name of this workflow, file or state machine, or under --name. Its executions are then no
+    /// longer shown, and cannot be resumed.
     #[arg(long, conflicts_with = "template")]
     remove: bool,
     /// Print a template for another tool instead of deploying; no service is called.
@@ -131,7 +132,10 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
     let Engine::Sfn = arguments.engine;
     target::remember(arguments.endpoint.as_deref());
     let steps = environments::described().map_err(refused)?;
-    let (definition, text) = check::read(&arguments.workflow, &arguments.substitute)?;
+    let (definition, text) = match removal::is_by_name(&arguments) {
+        true => (Ok(removal::placeholder()), None),
+        false => check::read(&arguments.workflow, &arguments.substitute)?,
+    };
     let definition = match definition {
         Ok(definition) => definition,
         Err(problems) => return Ok(check::show(global, &problems, &arguments.workflow, text.as_ref())),
@@ -305,7 +309,7 @@ async fn deploy(
     let exists = |arn: &str| found.activities.values().chain(found.others.values()).any(|found| found == arn);
     warn(&checks::activities::missing_at_service(source.definition, exists));
     let (changes, kept) = match arguments.remove {
-        true => removal(&cloud, &wanted, &mut found).await?,
+        true => removal::changes(arguments, &cloud, &wanted, &mut found).await?,
         false => {
             validate(&cloud, &wanted).await?;
             let changes = plan::changes(&wanted, &found);
@@ -356,32 +360,6 @@ fn another_name(arguments: &DeployArguments) -> String {
     )
 }
 
-/// The changes of a removal, and why activities are kept, by name. Adds the activities of earlier versions to what was found.
-async fn removal(
-    cloud: &Cloud,
-    wanted: &Wanted,
-    found: &mut plan::ExistingResources,
-) -> Result<(Vec<DeploymentChange>, BTreeMap<String, String>), CliError> {
-    // What belongs to another deployment is refused before its versions are read.
-    plan::removal(wanted, found, &[])?;
-    if let Some(machine) = &found.machine {
-        let running = cloud.states.running_executions(&machine.arn, 1).await.map_err(refused)?;
-        if let Some(RunningExecution { arn, .. }) = running.first() {
-            return Err(CliError::refused(format!(
-                "{arn} is running, and other executions may be running too: nothing was changed"
-            ))
-            .hint(format!(
-                "wait until they have ended, or stop them:   flow cancel {}{OPTIONS}   , and   flow status{OPTIONS}   lists the others",
-                quote_name(&proposed::with_machine(arn.rsplit(':').next().unwrap_or_default(), Some(&wanted.name)))
-            )));
-        }
-        found.activities.extend(cloud.former_activities(machine, &found.others).await.map_err(refused)?);
-    }
-    let kept = cloud.needed_activities(&found.activities, &wanted.name).await.map_err(refused)?;
-    let needed: Vec<String> = kept.keys().cloned().collect();
-    Ok((plan::removal(wanted, found, &needed)?, kept))
-}
-
 /// The activities that a deployment does not need any more and keeps, with the reason.
 fn unneeded(wanted: &Wanted, found: &plan::ExistingResources) -> BTreeMap<String, String> {
     let why = "this definition does not need it; executions of earlier versions may, and --remove deletes it";
@@ -414,11 +392,6 @@ fn show(
     if global.output == Output::Human && loses_executions {
         say!("{EXECUTIONS_ARE_LOST}");
     }
-}
-
-/// Whether the changes delete a state machine, and its executions with it.
-fn loses_executions(changes: &[DeploymentChange]) -> bool {
-    changes.iter().any(|change| change.action == Action::Deleted && change.kind == plan::ResourceKind::StateMachine)
 }
 
 /// The lines above the changes: the target, the role, and the price of a run.
