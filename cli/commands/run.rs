@@ -390,9 +390,8 @@ async fn start_and_watch(
         None => None,
     };
     // The account that was shown must be the one that acts, whichever process owns the store. An execution that has ended is only read.
-    if let Some(existing) = &existing {
+    if existing.is_some() {
         this_process::is_about(&id);
-        existing::refuse_lacking_programs(handle, existing).await?;
     }
     begin(handle, start, has_account && existing.is_none()).await?;
     this_process::is_about(&id);

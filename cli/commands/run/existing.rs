@@ -4,7 +4,6 @@ use engine::machine::{ExecutionHeader, ExecutionStatus};
 use serde_json::{Value, json};
 
 use crate::{
-    checks::lacking_when_recovered,
     clock,
     exit::{CliError, Exit},
     global::{Global, Output},
@@ -53,21 +52,6 @@ pub(super) async fn refuse_other_owner(handle: &Handle, header: &ExecutionHeader
         return Ok(());
     }
     handle.verify_acting(&header.environment).await
-}
-
-/// Refuses an execution that has not ended, that this process would drive, and whose programs it does not allow, as `flow resume` does.
-///
-/// # Errors
-/// The hint is the command that continues it.
-pub(super) async fn refuse_lacking_programs(handle: &Handle, header: &ExecutionHeader) -> Result<(), CliError> {
-    if header.recovers_without_calls() || handle.owner_elsewhere().await.is_some() {
-        return Ok(());
-    }
-    let described = handle.describe(&header.id, true).await?;
-    match lacking_when_recovered(&described, handle.settings()) {
-        Some(lacking) => Err(lacking.refusal(&header.id, "")),
-        None => Ok(()),
-    }
 }
 
 /// The display of an execution. The history of one that has ended is that of an earlier command: only the end is reported.
