@@ -140,7 +140,10 @@ mod tests {
 
     /// An execution of a client that is in a state.
     fn described(state: &str, doing: &Value) -> DescribeExecutionResponse {
-        let run = |arguments: Value, next: &str| json!({ "Type": "Task", "Resource": "flow:process:run", "Parameters": arguments, "Next": next });
+        let run = |arguments: Value, next: &str| {
+            let resource = "flow:process:run";
+            json!({ "Type": "Task", "Resource": resource, "Parameters": arguments, "Next": next })
+        };
         let definition = json!({ "StartAt": "First", "States": {
             "First": run(json!({ "Program": "/bin/first" }), "Rest"),
             "Rest": { "Type": "Wait", "Seconds": 9, "Next": "Second" },
