@@ -1,7 +1,5 @@
 //! A workflow without AWS can use this machine, and only as far as its operator allows.
 
-use std::io::{BufRead, BufReader};
-
 use serde_json::{Value, json};
 
 use crate::{
@@ -112,10 +110,9 @@ fn an_execution_of_a_client_is_continued_only_where_its_program_is_allowed() {
         server.call("StartExecution", &json!({ "stateMachineArn": machine, "name": name, "input": input }));
     };
     start("two", r#"{"seconds": 600}"#);
-    let mut watches = home.spawn(&["resume", "works:two"]);
-    let mut line = String::new();
-    BufReader::new(watches.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    assert!(!line.is_empty(), "it watches the execution");
+    let events = home.path().join("events.jsonl");
+    let watches = home.spawn(&["resume", "works:two", "--events-file", events.to_str().unwrap()]);
+    until(20, "an entry is shown", || std::fs::read_to_string(&events).is_ok_and(|lines| lines.contains("\"entry\"")));
     start("one", r#"{"seconds": 1}"#);
     // The server is killed.
     drop(server);
