@@ -34,6 +34,7 @@ use serde_json::Value;
 
 use crate::{Api, Fault, Operation, StreamOperation};
 
+pub use ahead::can_execute;
 pub use approval::{
     APPROVAL, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest,
     ApprovalAnswer, Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, REJECTED, approval_of, outcome_of, rejected_by,

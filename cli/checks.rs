@@ -10,6 +10,7 @@ mod definition_file;
 mod error_names;
 pub mod explanations;
 mod inside;
+mod lacking_programs;
 mod name_characters;
 mod patterns;
 mod placeholders;
@@ -31,6 +32,7 @@ use crate::environments;
 
 pub use definition_file::{DefinitionFile, Unreadable, cannot_run, no_file};
 pub use inside::{Inside, inside, is_about_a_name, named_field};
+pub use lacking_programs::{lacking_when_recovered, lacking_when_resumed};
 pub use placeholders::is_placeholder;
 pub use programs::{NotAllowed, programs_not_allowed, variables_not_allowed, worker_variables};
 pub use run_programs::{LOG_IN, RUN_PROGRAMS, USE_FILES};

@@ -64,6 +64,8 @@ pub struct Handle {
     /// Where this process drives executions: it becomes the owner only if it can act in one of these environments. Empty where it may
     /// become the owner in any case.
     acts_in: Vec<Value>,
+    /// Whether another process owned the store when this handle was opened.
+    began_beside_owner: bool,
     /// The execution that this process watches.
     watched: OnceLock<String>,
     /// How long this process still waits for owners that are about to end, over all its calls.
@@ -144,6 +146,7 @@ impl Handle {
             home: environments.home().clone(),
             purpose,
             environments,
+            began_beside_owner: matches!(backend, Backend::Remote(_)),
             backend: Mutex::new(Arc::new(backend)),
             awaited_owner: Mutex::default(),
             acts_in,
@@ -384,6 +387,7 @@ impl Handle {
             let backend = self.backend().await;
             match &*backend {
                 Backend::Local(local) => {
+                    self.refuse_lacking_programs(local, id).await?;
                     let events = flow::FollowExecution::answer(local.api(), request.clone());
                     match local.api().respond::<flow::RecoverExecution>(recover.clone()).await {
                         Ok(_) => return Ok(Stream::Local(events)),

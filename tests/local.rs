@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, text, until};
+use crate::{
+    serve::Server,
+    support::{Home, text, until},
+};
 
 /// Runs a definition with these environment variables. Returns exit code, standard output and standard error.
 fn run(home: &Home, definition: &Value, variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
@@ -88,4 +91,47 @@ fn what_a_program_prints_is_followed_live() {
     }
     assert!(run.wait_with_output().unwrap().status.success());
     assert!(!home.exits(&["events", "one"], 0).contains("line 1"), "lines are not stored");
+}
+
+/// A client's execution uses what the process that drives it allows: one that does not allow its program leaves it to another one.
+#[test]
+fn an_execution_of_a_client_is_continued_only_where_its_program_is_allowed() {
+    let home = Home::plain();
+    let program = home.program("work.sh", "echo 1");
+    let allowed = [("FLOW_PROGRAMS", program.as_str())];
+    let definition = json!({ "StartAt": "Rest", "States": {
+        "Rest": { "Type": "Wait", "SecondsPath": "$.seconds", "Next": "Work" },
+        "Work": { "Type": "Task", "Resource": "flow:process:run", "Parameters": { "Program": program }, "End": true } } });
+    let server = Server::start_with(&home, &allowed);
+    let role = "arn:aws:iam::111111111111:role/flow";
+    let create = json!({ "name": "works", "definition": definition.to_string(), "roleArn": role });
+    let machine = server.call("CreateStateMachine", &create)["stateMachineArn"].clone();
+    let start = |name: &str, input: &str| {
+        server.call("StartExecution", &json!({ "stateMachineArn": machine, "name": name, "input": input }));
+    };
+    start("two", r#"{"seconds": 600}"#);
+    let events = home.path().join("events.jsonl");
+    let watches = home.spawn(&["resume", "works:two", "--events-file", events.to_str().unwrap()]);
+    until(20, "an entry is shown", || std::fs::read_to_string(&events).is_ok_and(|lines| lines.contains("\"entry\"")));
+    start("one", r#"{"seconds": 1}"#);
+    // The server is killed.
+    drop(server);
+    let watched = watches.wait_with_output().unwrap();
+    let said = text(&watched.stderr);
+    assert_eq!(watched.status.code(), Some(3), "{said}");
+    let reason = format!("runs {program}, which FLOW_PROGRAMS of this command does not allow");
+    let resume = |what: &str| format!("FLOW_PROGRAMS={program} flow resume {what}");
+    assert!(
+        said.contains(&format!("works:two is interrupted: it {reason}")) && said.contains(&resume("works:two")),
+        "{said}"
+    );
+    assert!(home.succeed(&["status", "works:one"]).contains(&resume("works:one")));
+    let said = home.exits(&["resume", "works:one"], 3);
+    assert!(said.contains(&format!("works:one {reason}: nothing was changed")), "{said}");
+    assert!(said.contains(&resume("works:one")), "{said}");
+    let all = ["resume", "--all", "--no-wait", "--quiet"];
+    let said = home.exits(&all, 3);
+    assert!(said.contains(&format!("not resumed: {reason}")) && said.contains(&resume("--all")), "{said}");
+    assert_eq!(home.exits(&all, 3), "", "it was said");
+    home.exits_with(&["resume", "works:one"], &allowed, 0);
 }

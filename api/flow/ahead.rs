@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Whether an execution can still execute a state of this name or path: what its frames do, and where the transitions of its definition
 /// lead from there. A `Retry` executes its state again. A path is that of one branch or iteration, which must exist or be able to begin.
-pub(super) fn can_execute(definition: &Value, frames: &[FrameRow], state: &str) -> bool {
+pub fn can_execute(definition: &Value, frames: &[FrameRow], state: &str) -> bool {
     let mut states = Reachability::of(definition);
     let Some((parents, name)) = state.rsplit_once('/').filter(|_| states.named(state).is_empty()) else {
         return frames.iter().any(|row| states.add(row)) || states.reachable.contains(state);

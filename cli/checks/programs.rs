@@ -22,8 +22,17 @@ pub struct NotAllowed {
 
 /// The programs that are not allowed, each once. What an expression selects is not known before the Task is entered.
 pub fn programs_not_allowed(definition: &Value, settings: &LocalSettings) -> Vec<NotAllowed> {
+    programs_not_allowed_in(definition, settings, &|_| true)
+}
+
+/// Like [`programs_not_allowed`], in the states of these names.
+pub(super) fn programs_not_allowed_in(
+    definition: &Value,
+    settings: &LocalSettings,
+    is_asked: &dyn Fn(&str) -> bool,
+) -> Vec<NotAllowed> {
     let is_literal = |program: &str| !program.trim_start().starts_with("{%") && !is_placeholder(program);
-    not_allowed(definition, &RUN_PROGRAMS, &|arguments| {
+    not_allowed(definition, is_asked, &|arguments| {
         let program = arguments["Program"].as_str().filter(|program| is_literal(program));
         program.filter(|program| !settings.allows_program(program)).into_iter().collect()
     })
@@ -31,21 +40,38 @@ pub fn programs_not_allowed(definition: &Value, settings: &LocalSettings) -> Vec
 
 /// The variables of programs that are not allowed, each once.
 pub fn variables_not_allowed(definition: &Value, settings: &LocalSettings) -> Vec<NotAllowed> {
-    not_allowed(definition, &RUN_PROGRAMS, &|arguments| {
+    variables_not_allowed_in(definition, settings, &|_| true)
+}
+
+/// Like [`variables_not_allowed`], in the states of these names.
+pub(super) fn variables_not_allowed_in(
+    definition: &Value,
+    settings: &LocalSettings,
+    is_asked: &dyn Fn(&str) -> bool,
+) -> Vec<NotAllowed> {
+    not_allowed(definition, is_asked, &|arguments| {
         let names = arguments["Environment"].as_object().into_iter().flatten().map(|(name, _)| name);
         let names = names.map(|name| name.strip_suffix(".$").unwrap_or(name));
         names.filter(|name| !settings.allows_variable(name)).collect()
     })
 }
 
-/// What `named` returns of the arguments of the Tasks of these Resources, each once.
-fn not_allowed(definition: &Value, resources: &[&str], named: &dyn Fn(&Value) -> Vec<&str>) -> Vec<NotAllowed> {
+/// What `named` returns of the arguments of the Tasks that run programs, each once; of the states for whose names `is_asked` holds.
+fn not_allowed(
+    definition: &Value,
+    is_asked: &dyn Fn(&str) -> bool,
+    named: &dyn Fn(&Value) -> Vec<&str>,
+) -> Vec<NotAllowed> {
     let mut found: Vec<NotAllowed> = Vec::new();
     each_state(definition, &mut |state| {
-        if !state.json["Resource"].as_str().is_some_and(|resource| resources.contains(&resource)) {
+        if !state.json["Resource"].as_str().is_some_and(|resource| RUN_PROGRAMS.contains(&resource)) {
             return;
         }
-        for name in named(&state.json[state.arguments_field()]) {
+        let names = named(&state.json[state.arguments_field()]);
+        if names.is_empty() || !is_asked(state.name) {
+            return;
+        }
+        for name in names {
             if found.iter().all(|known| known.name != name) {
                 found.push(NotAllowed { state: state.name.to_owned(), name: name.to_owned() });
             }

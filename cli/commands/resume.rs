@@ -5,6 +5,7 @@ mod changed;
 mod credentials;
 mod from;
 mod given;
+mod programs;
 mod reminders;
 
 use std::time::Duration;
@@ -99,7 +100,7 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     let described = located.handle.describe(&located.header.id, true).await;
     let described = described.map_err(|error| if_pruned(wanted, error))?;
     let changed = changed::note(&described).filter(|_| described.execution.status != ExecutionStatus::Succeeded);
-    let header = described.execution;
+    let header = described.execution.clone();
     let planned = match &arguments.from {
         Some(state) => Some(from::plan(&located.handle, &header, state).await?),
         None => {
@@ -107,6 +108,8 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
             None
         }
     };
+    let path = planned.as_ref().map_or(&[][..], |planned| planned.path.as_slice());
+    programs::refuse(&located.handle, &described, arguments.from.as_deref(), path).await?;
     drop(located.handle);
     if let Some(changed) = changed.filter(|_| global.output == Output::Human && !global.quiet) {
         say!("{changed}");

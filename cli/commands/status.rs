@@ -16,11 +16,12 @@ use engine::{
     store::LockOwner,
 };
 use serde_json::json;
+use steps::LocalSettings;
 
 use self::state::Visits;
 use super::{approvals, watch::typical};
 use crate::{
-    checks::worker_variables,
+    checks::{lacking_when_resumed, worker_variables},
     clock,
     environments::Pinned,
     execution::locate::{Located, locate_at},
@@ -156,6 +157,7 @@ fn lines(
         return vec![json::text(&json::complete(line))];
     }
     let environment_line = environment_line(view, display_status, owner.described.as_deref());
+    let resume_variables = resume_variables(status);
     let detail = Detail {
         header: execution,
         view,
@@ -164,6 +166,7 @@ fn lines(
         display_status,
         typical,
         environment_line: &environment_line,
+        resume_variables: &resume_variables,
         beside_owner: &owner.commands,
         now_ms,
     };
@@ -268,6 +271,13 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
 fn needs_of(execution: &ExecutionHeader, frames: &[FrameRow]) -> Option<Needs> {
     let runs = !execution.is_quiescent();
     Needs::of(&execution.id, frames, execution.deadline_ms).filter(|_| runs)
+}
+
+/// The environment variables that allow the programs that an execution can still run, where this process does not allow them: as they
+/// precede the command that continues it.
+fn resume_variables(status: &DescribeExecutionResponse) -> String {
+    let lacking = lacking_when_resumed(status, &[], &LocalSettings::from_environment());
+    lacking.map_or_else(String::new, |lacking| lacking.variables)
 }
 
 /// Account, region and profile, if an account is pinned, and what a resume needs. A resume that is refused for its credentials leaves no

@@ -10,11 +10,12 @@ use engine::machine::ExecutionStatus;
 use serde_json::Value;
 
 use super::{
-    Backend, Handle, Purpose, backend,
+    Backend, Handle, Local, Purpose, backend,
     errors::failed,
     verification::{concerns_credentials, lacks_credentials},
 };
 use crate::{
+    checks::lacking_when_recovered,
     exit::{CliError, Exit},
     interrupt,
     proposed::OPTIONS,
@@ -69,6 +70,23 @@ impl Handle {
                 }
                 () = tokio::time::sleep(RETRY_INTERVAL) => {}
             }
+        }
+    }
+
+    /// Refuses to continue an execution in place of the owner that has ended, if this process does not allow the programs that it can
+    /// still run. A process that has begun as the owner has refused it before.
+    ///
+    /// # Errors
+    /// The refusal, or the execution cannot be read.
+    pub(super) async fn refuse_lacking_programs(&self, local: &Local, id: &str) -> Result<(), CliError> {
+        if !self.began_beside_owner || self.purpose != Purpose::Drive {
+            return Ok(());
+        }
+        let request = DescribeExecutionRequest { id: id.to_owned(), as_shown: true };
+        let described = local.api().respond::<DescribeExecution>(request).await.map_err(CliError::from)?;
+        match lacking_when_recovered(&described, self.settings()).filter(|_| !described.driven) {
+            Some(lacking) => Err(lacking.interruption(id)),
+            None => Ok(()),
         }
     }
 

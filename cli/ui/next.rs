@@ -126,15 +126,16 @@ pub fn awaited(view: &View, needs: Option<&Needs>) -> Awaited {
     }
 }
 
-/// The command that continues an execution that waits: after an answer, or when something is due.
-pub fn resume(id: &str, awaited: Awaited, due: Option<NextDue>, now_ms: u64) -> String {
+/// The command that continues an execution that waits: after an answer, or when something is due. `variables`: the environment variables
+/// that precede it, each with a space after it.
+pub fn resume(id: &str, variables: &str, awaited: Awaited, due: Option<NextDue>, now_ms: u64) -> String {
     let when = match due.and_then(|due| due_sentence(due, now_ms)) {
         _ if awaited == Awaited::Answer => "After the answer:   ".to_owned(),
         _ if awaited == Awaited::Worker => return format!("To offer its task to workers:   flow serve{OPTIONS}"),
         Some(due) => format!("{due}: "),
         None => String::new(),
     };
-    format!("{when}flow resume {}{OPTIONS}", quote_id(id))
+    format!("{when}{variables}flow resume {}{OPTIONS}", quote_id(id))
 }
 
 /// How an execution continues that a command does not watch any more: in `owner`, the process that drives it, or with a resume.
@@ -380,7 +381,7 @@ mod tests {
         );
         let asks = continues_later("r 1", None, true, due(DueWork::Check), now_ms);
         assert_eq!(asks, "Nothing is lost. After the answer:   flow resume 'r 1'");
-        let resumed = |awaited, what| resume("r-1", awaited, due(what), now_ms);
+        let resumed = |awaited, what| resume("r-1", "", awaited, due(what), now_ms);
         assert_eq!(resumed(Awaited::Nothing, DueWork::WaitEnd), "The wait ends 12:08:30: flow resume r-1");
         assert_eq!(resumed(Awaited::Nothing, DueWork::TimeOut), "flow resume r-1");
         assert_eq!(resumed(Awaited::Answer, DueWork::Check), "After the answer:   flow resume r-1");

@@ -475,9 +475,20 @@ fn an_execution_in_detail() {
         let display_status = display_status(&story.header, driven, None, now_ms);
         let (header, view, typical, environment_line) =
             (&story.header, &story.view, &Typical::default(), "account 111122223333   region eu-central-1");
-        let (needs, due, beside_owner) = (None, next_check(header), &[][..]);
-        Detail { header, view, needs, due, display_status, typical, environment_line, beside_owner, now_ms }
-            .lines(screen)
+        let (needs, due, resume_variables, beside_owner) = (None, next_check(header), "", &[][..]);
+        let detail = Detail {
+            header,
+            view,
+            needs,
+            due,
+            display_status,
+            typical,
+            environment_line,
+            resume_variables,
+            beside_owner,
+            now_ms,
+        };
+        detail.lines(screen)
     };
     let mut waits = running();
     waits.header.next_wake_ms = Some(Story::at(150.0));

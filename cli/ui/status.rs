@@ -127,6 +127,8 @@ pub struct Detail<'d> {
     pub typical: &'d Typical,
     /// Account, region and profile; empty if no account is pinned.
     pub environment_line: &'d str,
+    /// The environment variables that the proposed `flow resume` needs, each with a space after it.
+    pub resume_variables: &'d str,
     /// The commands that continue it, one after the other, beside an owner of the store without its credentials; empty in any other case.
     pub beside_owner: &'d [String],
     /// The current time, in milliseconds since the Unix epoch.
@@ -161,7 +163,7 @@ impl Detail<'_> {
         lines.extend(summary::kept_answers(header));
         let awaited = awaited(view, self.needs);
         lines.extend(match self.beside_owner {
-            [] => continues(header, self.display_status, awaited, self.due, now_ms),
+            [] => continues(header, self.display_status, self.resume_variables, awaited, self.due, now_ms),
             commands => Some(format!(
                 "The owner of the store has no credentials of the execution's account. Nothing is lost. To continue:   {}",
                 in_order(commands)
@@ -173,10 +175,12 @@ impl Detail<'_> {
     }
 }
 
-/// The command that continues an execution that no process drives. `due`: what is due next in it.
+/// The command that continues an execution that no process drives. `variables`: the environment variables that precede it, each with a
+/// space after it. `due`: what is due next in it.
 pub fn continues(
     header: &ExecutionHeader,
     display_status: &str,
+    variables: &str,
     awaited: Awaited,
     due: Option<NextDue>,
     now_ms: u64,
@@ -186,9 +190,9 @@ pub fn continues(
             let call_in_flight = header.awake && !header.only_waits;
             let recorded = if call_in_flight { "" } else { "Every answer is recorded. " };
             let id = quote_id(&header.id);
-            Some(format!("No process drives it. {recorded}Nothing is lost: flow resume {id}{OPTIONS}"))
+            Some(format!("No process drives it. {recorded}Nothing is lost: {variables}flow resume {id}{OPTIONS}"))
         }
-        "WAITING" => Some(format!("No process drives it. {}", resume(&header.id, awaited, due, now_ms))),
+        "WAITING" => Some(format!("No process drives it. {}", resume(&header.id, variables, awaited, due, now_ms))),
         _ => None,
     }
 }

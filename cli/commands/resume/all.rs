@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use self::side_by_side::{Context, SideBySide};
 use super::{
     credentials::{self, Opened, Refusals},
-    pinned, refuse_given_region,
+    pinned, programs, refuse_given_region,
     reminders::Reminders,
 };
 use crate::{
@@ -128,7 +128,11 @@ async fn all(
         if report.refuse_other_region(header) {
             continue;
         }
-        match refusals.of(global, handle, header) {
+        let refusal = match refusals.of(global, handle, header) {
+            None if elsewhere.is_none() => programs::refusal_among_all(handle, header).await,
+            refusal => refusal,
+        };
+        match refusal {
             Some(error) => not_resumed(&mut report, handle, header, error).await?,
             None => side_by_side::add(&mut groups, &context.given(header), header, false),
         }

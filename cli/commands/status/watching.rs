@@ -13,7 +13,7 @@ use engine::{
 use tokio::time::Instant;
 
 use super::{
-    environment_line, needs_of,
+    environment_line, needs_of, resume_variables,
     state::{self, Visits},
 };
 use crate::{
@@ -199,7 +199,8 @@ impl Watching<'_> {
         let mut lines = summary::kept_answers(execution);
         let awaited = awaited(view, needs_of(execution, frames).as_ref());
         let due = NextDue::of(frames, execution.deadline_ms);
-        if let Some(continues) = continues(execution, display_status, awaited, due, self.clock.now_ms()) {
+        let (variables, now_ms) = (resume_variables(status), self.clock.now_ms());
+        if let Some(continues) = continues(execution, display_status, &variables, awaited, due, now_ms) {
             let environment = environment_line(view, display_status, owner);
             lines.extend(Some(environment).filter(|line| !line.is_empty()));
             lines.push(continues);
