@@ -1,5 +1,5 @@
-//! The operations whose work grows with what is stored or with a client's document. Who transports requests answers them where they
-//! do not delay others.
+//! The operations whose work grows with what is stored or with a client's document. A transport answers
+//! them apart from the others, which they would delay.
 
 use crate::{Operation, StreamOperation, flow, step_functions as aws};
 

@@ -456,7 +456,7 @@ impl Handle {
         }
     }
 
-    /// What answered the calls. Every call borrows the handle and drops its reference to the backend before it ends, so the handle has the
+    /// The backend. Every call borrows the handle and drops its reference to the backend before it ends, so the handle has the
     /// only one.
     fn into_backend(self) -> Option<Backend> {
         let backend = Arc::into_inner(self.backend.into_inner());

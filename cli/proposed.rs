@@ -60,8 +60,8 @@ pub fn remember_step_functions(given_endpoint: Option<&str>, endpoint: &str) {
     let _ = WORKER.set(of_all(Some(endpoint)));
 }
 
-/// Remembers the variables that a worker needs for the definition of this command, as they precede a command. The first ones count. They
-/// are found only for executions at Step Functions: no other command proposes a worker.
+/// Stores the variables that a worker needs for the definition of this command, as they precede a command. Only the first call has an
+/// effect. Does nothing for executions that are not at Step Functions: no other command proposes a worker.
 pub fn remember_worker_variables(find: impl FnOnce() -> String) {
     if is_at_step_functions() {
         WORKER_VARIABLES.get_or_init(find);

@@ -165,14 +165,14 @@ fn only_the_checked_writer_writes_standard_output() {
     report(&problems);
 }
 
-/// Who shows a hint knows how to continue: by a resume, by the same command again, or not at all, because nothing has begun.
+/// The display of a hint adds how to continue: by a resume, by the same command again, or not at all, because nothing has begun.
 #[test]
 fn a_steps_hint_names_the_repair_and_leaves_the_resume_to_who_shows_it() {
     let mut problems = Vec::new();
     for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("steps") && !path.ends_with("tests.rs")) {
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-            // A command with a variable is the repair itself; a remedy is for who shows the hint.
+            // A command with a variable is the repair itself; a remedy is data for the display.
             let line = line.replace("StepRemedy::Resume", "").to_lowercase();
             if line.replace("flow resume {execution}", "").contains("resume") {
                 problems.push(format!("{}:{}: name the repair only", path.display(), number + 1));

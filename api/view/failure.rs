@@ -236,7 +236,8 @@ fn names_missing_activity(failure: &StepFailure) -> bool {
     }
 }
 
-/// Whether only a new run helps after a step's error. One that an earlier version has written says so in its hint alone.
+/// Whether only a new run helps after a step's error. The errors of earlier versions have no remedy: their hint
+/// is searched.
 fn asks_for_another_run(failure: &StepFailure) -> bool {
     let Some(StepError { remedy, hint, .. }) = &failure.details else { return false };
     match remedy {

@@ -66,7 +66,7 @@ impl Check {
         }
     }
 
-    /// What a person reads.
+    /// The line for people.
     fn line(&self) -> String {
         let (sign, _) = self.sign_and_word();
         format!("{sign} {:<12} {}", self.what, self.found)

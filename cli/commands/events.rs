@@ -156,7 +156,7 @@ impl Entries<'_> {
     }
 }
 
-/// What a person reads of an entry. A cause may take several lines.
+/// The text of an entry for people. A cause may take several lines.
 fn line(entry: &JournalEntry) -> String {
     let value = serde_json::to_value(&entry.content).unwrap_or_default();
     let inner = value.as_object().and_then(|content| content.values().next());

@@ -33,7 +33,7 @@ impl<'h> Attempts<'h> {
         self.is_repeated
     }
 
-    /// Called after an owner has worked on the call until it ended: the time to find the next one starts now.
+    /// Called when an owner has ended after it worked on the call: the time to find the next owner starts now.
     pub fn extend(&mut self) {
         self.limit = RetryLimit::begin();
     }
@@ -56,7 +56,7 @@ impl<'h> Attempts<'h> {
         }
     }
 
-    /// An error of the call. After a call that may have been carried out, it does not say that nothing was.
+    /// The error of the call. If an owner may have carried the call out, the message reports that instead of "nothing was changed".
     pub fn explained(&self, error: CliError) -> CliError {
         explained(self.kind, self.is_repeated, error)
     }

@@ -1,4 +1,4 @@
-//! What a call that failed, or a response that is none, means for the command.
+//! Converts failed calls and unreadable responses into errors of the command.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// A read that takes longer serves other processes meanwhile.
+/// The time after which a process that reads serves other processes on its socket.
 const SHORT_READ_MAX: Duration = Duration::from_millis(200);
 
 /// A store that is only read while no process owns it, or an empty one if none exists.

@@ -46,7 +46,7 @@ pub struct Diagnostic {
     pub message: String,
     /// The location in the definition, such as `/States/A/Next` or `/States/A/Choices[0]`; empty for the definition itself.
     pub location: String,
-    /// What it is, if a program suggests a correction or leaves out what follows from it.
+    /// Its kind; `None` if no program needs it to suggest a correction or to omit the consequences.
     pub kind: Option<ProblemKind>,
 }
 
@@ -65,7 +65,7 @@ pub enum ProblemKind {
     MisspeltField(String),
     /// The value of this field is neither a path nor a call of an intrinsic function.
     InvalidQuery(String),
-    /// An expression names this, as written there, and it does not exist or is not allowed there.
+    /// A variable or function in an expression, as written, that does not exist or that the field does not allow.
     WrongReference(String),
     /// The machine has no state of this name, which a transition names.
     MissingTarget(String),
@@ -101,7 +101,7 @@ impl Diagnostic {
         error.of_kind(ProblemKind::MissingFields(names))
     }
 
-    /// Says what the problem is.
+    /// Sets the kind.
     pub fn of_kind(self, kind: ProblemKind) -> Self {
         Diagnostic { kind: Some(kind), ..self }
     }

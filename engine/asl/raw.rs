@@ -1,5 +1,5 @@
-//! The walk over the states of a definition's JSON, which need not be valid. Only this module knows which fields of a state contain
-//! state machines, and which query language is in force for a state.
+//! The walk over the states of a definition's JSON, which need not be valid. Besides the parser, only
+//! this module of the engine decides which fields of a state contain state machines, and which query language is in force.
 
 use std::sync::Arc;
 

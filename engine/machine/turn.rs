@@ -25,7 +25,7 @@ pub(super) struct Turn<'a> {
     pub evaluator: &'a dyn Evaluator,
     /// The map runs that changed.
     pub(super) runs: ChangedRuns,
-    /// What else changed, and the commands.
+    /// The other changes, and the commands.
     output: Output,
     /// Frames whose state must be executed.
     ready: VecDeque<FrameId>,

@@ -102,7 +102,7 @@ pub(super) struct Dispatcher {
     failed: Option<StoreError>,
 }
 
-/// What a dispatcher works with.
+/// The store, the threads and the channels that a dispatcher uses.
 pub(super) struct Surroundings {
     pub store: Arc<Store>,
     pub clock: Arc<dyn Clock>,

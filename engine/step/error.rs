@@ -78,7 +78,7 @@ pub struct StepError {
     pub request_id: Option<String>,
     /// The repair; `None` if a resume is enough.
     pub hint: Option<String>,
-    /// What continues the execution: the hint is the repair that comes before it. `None` in errors that earlier versions have written.
+    /// How the execution continues after the repair in the hint. `None` in errors that earlier versions have written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<StepRemedy>,
     /// The error name that `Retry` and `Catch` match instead of the class's, such as `Lambda.TooManyRequestsException`.
@@ -146,18 +146,18 @@ impl StepError {
         self
     }
 
-    /// Adds the repair, after which a resume continues. Who shows it adds how to continue: a resume, or the same command again where
+    /// Adds the repair, after which a resume continues. The display adds the command that continues: a resume, or the same command if
     /// nothing has begun.
     pub fn hint(self, hint: impl Into<String>) -> Self {
         self.with_remedy(hint, StepRemedy::Resume)
     }
 
-    /// Adds the repair, after which only a new execution succeeds. Who shows it adds the command.
+    /// Adds the repair, after which only a new execution succeeds. The display adds the command.
     pub fn hint_of_new_execution(self, hint: impl Into<String>) -> Self {
         self.with_remedy(hint, StepRemedy::NewExecution)
     }
 
-    /// Adds the repair and what continues after it.
+    /// Adds the repair, and how the execution continues after it.
     pub fn with_remedy(mut self, hint: impl Into<String>, remedy: StepRemedy) -> Self {
         (self.hint, self.remedy) = (Some(hint.into()), Some(remedy));
         self

@@ -195,7 +195,7 @@ impl Store {
     /// Whether each execution has exactly one list record, with the key of its header.
     ///
     /// # Errors
-    /// What is wrong with the list records.
+    /// A list record is missing, superfluous or old.
     #[cfg(test)]
     pub(crate) fn verify_listings(&self) -> Result<(), StoreError> {
         for (key, _) in self.records.scan(keys::LIST_RECORDS, None, usize::MAX)? {

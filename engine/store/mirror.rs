@@ -185,7 +185,7 @@ impl MirroredIndex {
     }
 }
 
-/// What a mirror has, if there is one.
+/// The records of a mirror, if it exists.
 fn fingerprints(mirror: &mut Option<Mirror>) -> Result<Option<Fingerprints>, StoreError> {
     mirror.as_mut().map(Fingerprints::read).transpose()
 }

@@ -2,12 +2,12 @@
 
 use engine::step::{ErrorClass, StepRemedy};
 
-/// What a person does about a refusal, and what continues the execution then.
+/// The repair that a refusal requires, and how the execution continues after it.
 #[derive(Clone, Copy)]
 pub(super) struct Advice {
     /// The hint of the error.
     pub hint: &'static str,
-    /// What continues the execution after that.
+    /// How the execution continues after the repair.
     pub remedy: StepRemedy,
 }
 

@@ -29,7 +29,7 @@ struct Recorded {
     services: BTreeMap<String, String>,
 }
 
-/// What a search found out about an existing resource. The step that deletes it has only its id.
+/// The name and settings of an existing resource, as a search read them. The step that deletes it has only its id.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     /// The name that people use.

@@ -99,7 +99,7 @@ impl ChangedRuns {
         }
     }
 
-    /// Takes what changed and was not taken yet. Returns all changes of the turn.
+    /// Takes the remaining changes. Returns all changes of the turn.
     pub fn finish(&mut self, frames: &Frames) -> MapRunChanges {
         while let Some(id) = self.runs.first().copied() {
             self.take_run(frames, id);

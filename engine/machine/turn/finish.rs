@@ -1,4 +1,4 @@
-//! The end of a turn: what is left to decide, and the transition that the runner commits.
+//! The end of a turn: failures by a full history, cancellation, due times, and the transition that the runner commits.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::machine::{
 };
 
 impl Turn<'_> {
-    /// Ends the turn: what changed, and the commands.
+    /// Ends the turn. Returns its changes and commands.
     pub fn finish(mut self) -> Transition {
         self.settle_history();
         self.execution.turn_was_cut_short = self.is_spent();
@@ -24,7 +24,7 @@ impl Turn<'_> {
         Transition { header, wake_fields_changed, frames_put, map_runs, ..self.output.into_transition() }
     }
 
-    /// Ends what a full history ends, and a cancelled execution without calls in flight.
+    /// Fails child executions and the execution whose history is full. Ends a cancelled execution without calls in flight.
     fn settle_history(&mut self) {
         if self.runs.has_full_histories() {
             self.run();

@@ -8,7 +8,7 @@ use crate::{
     machine::{Command, EarlySignal, EarlySignalChanges, Execution, FrameId, Part, Transition},
 };
 
-/// What a turn has changed besides map runs, and its commands.
+/// The changes of a turn except those of map runs, and its commands.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     commands: Vec<Command>,

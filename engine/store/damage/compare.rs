@@ -37,7 +37,7 @@ impl Fingerprints {
                 if expected.remove(&fingerprint(key)) != Some(fingerprint(value)) && differences.len() < DIFFERENCES_MAX
                 {
                     let key = String::from_utf8_lossy(key).replace('\0', "#");
-                    differences.push(format!("the record {key} is not what it was set to"));
+                    differences.push(format!("the record {key} differs from the mirror"));
                 }
             }
             Ok(())

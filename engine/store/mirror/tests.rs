@@ -301,7 +301,7 @@ fn a_record_that_another_index_has_lost_without_an_error_is_found() {
     OneFile::open(&store).unwrap().commit(batch).unwrap();
     let records = LoggedRecords::open_with(&store, OneFile::open).unwrap();
     let problems = records.scrub().unwrap();
-    let expected = ["the record k/001 is not what it was set to", "1 records are missing"];
+    let expected = ["the record k/001 differs from the mirror", "1 records are missing"];
     let folder = || store.display().to_string();
     let expected = expected.map(|message| StoreError::Index { folder: folder(), message: message.to_owned() });
     assert_eq!(problems, expected);
