@@ -6,8 +6,8 @@ mod backend;
 mod description;
 mod ending_owner;
 mod errors;
-mod inherited_lock;
 mod local;
+mod lock;
 mod opening;
 mod read_only;
 mod retry_limit;
@@ -33,8 +33,9 @@ use tokio::sync::Mutex;
 
 use self::{
     attempts::{Attempts, CallKind},
-    backend::{Backend, Purpose, RETRY_AFTER},
+    backend::{Backend, Purpose},
     errors::{failed, of_json},
+    retry_limit::RETRY_AFTER,
 };
 pub use self::{
     description::owned_elsewhere,
@@ -49,7 +50,6 @@ use crate::{
     home::Home,
     interrupt,
     step_functions::Executions,
-    this_process,
     wire::client::ClientError,
 };
 
@@ -161,7 +161,7 @@ impl Handle {
     /// Another process owns the store, which the message names, or the store cannot be opened.
     pub async fn become_owner(environments: Arc<Environments>) -> Result<Local, CliError> {
         let home = environments.home().clone();
-        match inherited_lock::acquire(&home).await? {
+        match lock::acquire(&home).await? {
             Some(lock) => Local::open(environments, lock),
             None => Err(owned_elsewhere(&home).await),
         }
@@ -463,12 +463,4 @@ impl Handle {
         debug_assert!(backend.is_some(), "a call has kept a reference to the backend");
         backend
     }
-}
-
-/// Takes the lock of the store; `None` if another process has it at this moment. For a caller that repeats it until an owner answers;
-/// others call [`inherited_lock::acquire`].
-fn try_acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
-    home.make()?;
-    OwnerLock::try_acquire(home.folder(), this_process::command())
-        .map_err(|error| home.refuse_file().err().unwrap_or_else(|| home.not_locked(error)))
 }

@@ -1,6 +1,6 @@
 //! What answers the calls of a handle: the store in this process, its owner, or Step Functions.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use api::flow;
 use engine::store::OwnerLock;
@@ -10,9 +10,9 @@ use super::{
     description::{described, only_reads},
     errors::failed,
     local::Local,
+    lock::try_acquire,
     read_only::ReadOnlyStore,
-    retry_limit::{OWNER_WAIT_MAX, RetryLimit},
-    try_acquire,
+    retry_limit::{OWNER_WAIT_MAX, RETRY_AFTER, RetryLimit},
     verification::verify_any,
 };
 use crate::{
@@ -21,9 +21,6 @@ use crate::{
     step_functions::Executions,
     wire::client::{Client, ClientError},
 };
-
-/// The interval between attempts while waiting.
-pub(super) const RETRY_AFTER: Duration = Duration::from_millis(20);
 
 /// The purpose of a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use engine::store::OwnerLock;
 use serde_json::Value;
 
 use super::{
-    Backend, Handle, RETRY_AFTER,
+    Backend, Handle,
     description::described,
+    retry_limit::RETRY_AFTER,
     verification::{lacks_credentials, stopped},
 };
 use crate::{exit::CliError, interrupt};

@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::Arc};
 
 use engine::store::{self, LoggedRecords, OwnerLock, Store, StoreError};
 
-use super::{inherited_lock::acquire, owned_elsewhere};
+use super::{lock::acquire, owned_elsewhere};
 use crate::{
     exit::{CliError, no_room},
     home::Home,

@@ -10,6 +10,8 @@ use crate::{
     wire::client::{ClientError, SILENCE_MAX},
 };
 
+/// The interval between attempts while waiting.
+pub(super) const RETRY_AFTER: Duration = Duration::from_millis(20);
 /// How long a process waits for an owner that starts or ends.
 pub(super) const OWNER_WAIT_MAX: Duration = SILENCE_MAX;
 /// How long calls in flight may take to end when an owner stops.

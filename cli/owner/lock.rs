@@ -1,12 +1,12 @@
-//! Takes the lock of a store whose owner was killed.
+//! Takes the lock of a store, also of one whose owner was killed.
 
 use std::{path::Path, time::Duration};
 
 use engine::store::OwnerLock;
 use tokio::time::Instant;
 
-use super::{RETRY_AFTER, description::has_ended, try_acquire};
-use crate::{exit::CliError, home::Home};
+use super::{description::has_ended, retry_limit::RETRY_AFTER};
+use crate::{exit::CliError, home::Home, this_process};
 
 /// How long a process that an owner has started may keep the owner's lock after its end. A child has the open lock file from its fork to
 /// its exec, which closes it: a few milliseconds, and longer on a busy machine.
@@ -35,6 +35,14 @@ async fn acquire_by<L, E>(folder: &Path, attempt: impl Fn() -> Result<Option<L>,
         }
         tokio::time::sleep(RETRY_AFTER).await;
     }
+}
+
+/// Takes the lock of the store; `None` if another process has it at this moment. For a caller that repeats it until an owner answers;
+/// others call [`acquire`].
+pub(super) fn try_acquire(home: &Home) -> Result<Option<OwnerLock>, CliError> {
+    home.make()?;
+    OwnerLock::try_acquire(home.folder(), this_process::command())
+        .map_err(|error| home.refuse_file().err().unwrap_or_else(|| home.not_locked(error)))
 }
 
 #[cfg(test)]
