@@ -45,7 +45,7 @@ const FIGURES: [(&str, &str, &str); 22] = [
     ),
     ("deploy/wrap.rs", "const WORKER_ATTEMPTS: u64 = 6;", "is retried 6 times, or as often"),
     ("cli/step_functions/questions.rs", "const READ_MAX: usize = 100;", "each of up to 100 running executions"),
-    ("cli/step_functions.rs", "const HISTORY: (u32, u32) = (200, 10);", "half of them"),
+    ("cli/step_functions.rs", "const HISTORY: (u32, u32) = (200, 10);", "use half of the first figures"),
     ("deploy/run_size.rs", "const EVENTS_MAX: u64 = 25_000;", "writes more than 25,000 events"),
     ("deploy/compile.rs", "const DEFINITION_BYTES_MAX: usize = 1 << 20;", "definition | 1 MB, hard"),
     (
