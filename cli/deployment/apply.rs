@@ -162,7 +162,10 @@ impl Cloud {
                     }
                 }
                 ResourceKind::Alias => self.states.delete_alias(&format!("{machine}:{ALIAS}")).await?,
-                ResourceKind::StateMachine => self.states.delete_state_machine(machine).await?,
+                ResourceKind::StateMachine => {
+                    self.refuse_running(machine).await?;
+                    self.states.delete_state_machine(machine).await?;
+                }
                 ResourceKind::Version => {}
                 ResourceKind::Role | ResourceKind::RolePolicy | ResourceKind::LogGroup => {
                     self.beside(wanted, &mut found.clone(), change).await?;
@@ -171,6 +174,16 @@ impl Cloud {
             made(change);
         }
         Ok(())
+    }
+
+    /// Refuses to delete a state machine of which an execution was started after the removal began.
+    async fn refuse_running(&self, machine: &str) -> Result<(), StepError> {
+        let running = self.states.running_executions(machine, 1).await?;
+        running.first().map_or(Ok(()), |running| {
+            let cause = format!("{} was started meanwhile: the state machine is kept", running.arn);
+            let error = StepError::new(ErrorClass::Invalid, cause);
+            Err(error.hint("Wait until it has ended, or stop it, and repeat the command."))
+        })
     }
 }
 

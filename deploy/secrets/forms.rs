@@ -38,8 +38,8 @@ const JSON_WEB_TOKEN_PART_BYTES_MIN: usize = 10;
 /// The beginnings of a placeholder in place of a password: of a template, of `States.Format`, or of a document.
 const PLACEHOLDER_BEGINNINGS: [char; 4] = ['$', '{', '<', '*'];
 /// The beginnings of a value that names the place of a secret: an option, a file, a variable, a store.
-const REFERENCE_BEGINNINGS: [&str; 12] =
-    ["-", "/", "./", "~", "@", "%", "arn:", "env:", "file:", "vault:", "ssm:", "secretsmanager:"];
+const REFERENCE_BEGINNINGS: [&str; 13] =
+    ["-", "/", "./", "~", "@", "%", ":", "arn:", "env:", "file:", "vault:", "ssm:", "secretsmanager:"];
 /// Values of options that are no secret.
 const WORDS: [&str; 12] =
     ["true", "false", "yes", "no", "none", "null", "prompt", "ask", "stdin", "password", "bearer", "basic"];
@@ -157,12 +157,18 @@ fn is_placeholder(text: &str) -> bool {
     text.is_empty() || text.starts_with(PLACEHOLDER_BEGINNINGS) || text.eq_ignore_ascii_case("password")
 }
 
-/// Whether a text contains `NAME=VALUE` with a secret's name and a value in clear text.
+/// Whether a text contains `NAME=VALUE`, `NAME = VALUE` or `NAME := VALUE` with a secret's name and a value in clear text. With spaces, a
+/// value of letters only that is not quoted is taken for the name of a variable.
 fn has_assignment(text: &str) -> bool {
     text.match_indices('=').any(|(at, _)| {
         let is_of_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-        let name = text[..at].rsplit(|c: char| !is_of_name(c)).next().unwrap_or_default();
-        is_secret_name(name) && is_clear_value(first_word(&text[at + 1..]))
+        let (before, after) = (&text[..at], &text[at + 1..]);
+        let name =
+            before.trim_end_matches([' ', '\t', ':']).rsplit(|c: char| !is_of_name(c)).next().unwrap_or_default();
+        let value = after.trim_start_matches([' ', '\t']);
+        let has_spaces = value.len() < after.len() || before.ends_with([' ', '\t']);
+        let is_text = value.starts_with(['"', '\'']) || first_word(value).contains(|c: char| c.is_ascii_digit());
+        is_secret_name(name) && is_clear_value(first_word(value)) && (!has_spaces || is_text)
     })
 }
 

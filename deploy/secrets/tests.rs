@@ -116,6 +116,9 @@ fn a_secret_in_standard_input_in_a_variable_and_in_json_is_refused() {
     let is_refused = |arguments: Value| is_refused(&json!({ "Type": "Task", "Parameters": arguments }));
     for arguments in [
         json!({ "Stdin": "password=hunter2hunter2" }),
+        json!({ "Stdin": "[default]\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n" }),
+        json!({ "Stdin": "password = \"correcthorse\"" }),
+        json!({ "Stdin": "password := hunter2hunter2" }),
         json!({ "Stdin": "user: app\npassword: hunter2hunter2\n" }),
         json!({ "Environment": { "AUTH": format!("Bearer {token}") } }),
         json!({ "Environment": { "PGPASSWORD": "hunter2" } }),
@@ -129,6 +132,8 @@ fn a_secret_in_standard_input_in_a_variable_and_in_json_is_refused() {
     }
     for arguments in [
         json!({ "Stdin": "Send the password: by post" }),
+        json!({ "Stdin": "client.password = variable" }),
+        json!({ "Stdin": "select name from users where password = :given1" }),
         json!({ "Environment": { "CI_TOKEN": "12345678", "PWD": "/home/ann", "FIRST_PASS": "true", "TOKENS": "abcdefgh" } }),
         json!({ "Environment": [{ "Name": "DB_PASSWORD", "Value": "orders/database", "Type": "SECRETS_MANAGER" }] }),
         json!({ "Secrets": [{ "Name": "DB_PASSWORD", "ValueFrom": "orders/database" }] }),
