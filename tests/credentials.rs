@@ -276,7 +276,7 @@ fn a_profile_that_is_given_comes_before_the_keys_of_the_environment() {
     let said = run("option", &["--profile", "production"], &variables, 75);
     assert!(said.contains(PRODUCTION) && said.contains("profile production") && !said.contains(STAGING), "{said}");
     let said = run("mistyped", &["--profile", "nosuch"], &variables, 3);
-    assert!(said.contains("profile nosuch"), "{said}");
+    assert!(said.contains("profile `nosuch` was not defined"), "{said}");
     variables.push(("AWS_PROFILE", "production"));
     let said = run("variable", &[], &variables, 75);
     assert!(said.contains(STAGING) && !said.contains("profile production"), "{said}");
