@@ -79,10 +79,8 @@ impl Global {
         self.home = first(self.home, [home_variable, (defaults.home, Source::File)], home);
         self.progress = first(self.progress, [(defaults.progress, Source::File)], progress);
         self.color = first(self.color, [(defaults.color, Source::File)], color);
-        // The keys of the environment come before its profile, as in the AWS command line.
-        let has_keys = variable("AWS_ACCESS_KEY_ID").is_some() && variable("AWS_SECRET_ACCESS_KEY").is_some();
-        let (of_environment, name) = text("AWS_PROFILE");
-        self.profile = first(self.profile, [(of_environment.filter(|_| !has_keys), name)], profile);
+        self.profile =
+            first(self.profile, [(crate::aws_variables::profile(), Source::Variable("AWS_PROFILE"))], profile);
         self.region = first(self.region, [text("AWS_REGION"), text("AWS_DEFAULT_REGION")], region);
         self
     }

@@ -40,6 +40,7 @@ macro_rules! snapshot {
 }
 
 mod arguments;
+mod aws_variables;
 mod backoff;
 mod characters;
 mod checks;

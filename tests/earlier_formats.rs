@@ -23,7 +23,7 @@ fn the_store_of_every_earlier_format_opens() {
         );
         assert!(home.succeed(&["status", "kept-1"]).contains("SUCCEEDED"));
         assert!(home.succeed(&["resume", "waits"]).contains("SUCCEEDED"), "the waiting execution continues");
-        assert_eq!(home.flow(&["resume", "sleeps", "--no-wait"]).status.code(), Some(75));
+        home.exits_with(&["resume", "sleeps", "--no-wait"], &[("FLOW_PROGRAMS", "/usr/bin/confirm")], 75);
         let doctor = home.succeed(&["doctor"]);
         assert!(doctor.contains("✔ store") && doctor.contains("5 executions, 1 not ended"), "{doctor}");
         assert!(

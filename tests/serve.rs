@@ -1,7 +1,7 @@
 //! A client of Step Functions gets AWS's answers, and loses nothing if the server dies.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
@@ -76,22 +76,22 @@ impl Server {
                     status.is_some()
                 });
                 let status = status.unwrap();
-                panic!(
-                    "the server did not begin: {status}; its first line: {line:?}; its errors:\n{}",
-                    server.errors()
-                );
+                panic!("the server did not begin: {status}; its output: {line:?}; its errors:\n{}", server.errors());
             }
         }
         server
     }
 
-    /// The first line of its standard output; empty if it ends without one. Reports what its threads do while it takes long.
+    /// The first line of its standard output; all of it if that names no endpoint. Reports what its threads do while it takes long.
     fn first_line(&self, stdout: ChildStdout) -> String {
         let begun = Instant::now();
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
-            let mut line = String::new();
-            let _ = BufReader::new(stdout).read_line(&mut line);
+            let (mut line, mut output) = (String::new(), BufReader::new(stdout));
+            let _ = output.read_line(&mut line);
+            if !line.contains("\"endpoint\"") {
+                let _ = output.read_to_string(&mut line);
+            }
             let _ = sender.send(line);
         });
         loop {

@@ -49,7 +49,7 @@ impl Location {
     pub fn of_this_process() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
-        Location::Aws { profile: variable("AWS_PROFILE"), region }
+        Location::Aws { profile: crate::aws_variables::profile(), region }
     }
 
     /// The region, if it is set.
