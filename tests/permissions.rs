@@ -132,7 +132,7 @@ fn the_documented_permissions_of_a_deployment_are_those_of_the_operations_that_t
     assert_eq!(*plan, reached(&DEPLOYMENT, &["is_server", "find", "deploy", "validate"]));
     let rows = [plan, &documented["`flow deploy`, in addition"], &documented["`flow deploy --remove`, in addition"]];
     let rows: Actions = rows.into_iter().flatten().cloned().collect();
-    let removing = ["removal", "former_activities", "needed_activities", "remove"];
+    let removing = ["changes", "former_activities", "needed_activities", "remove"];
     let mut called =
         reached(&DEPLOYMENT, &[&["is_server", "find", "deploy", "validate", "apply"][..], &removing].concat());
     called.extend(WITH_TAGS_AND_ROLE.map(str::to_owned));
