@@ -14,7 +14,7 @@ use tokio::{
 
 /// The number of threads: one slow read leaves another one for short reads.
 const THREADS: usize = 2;
-/// Their nice value, as that of the checkpointer.
+/// Their nice value.
 const NICE: i32 = 10;
 /// The number of items of a stream that are read before the client takes them: an item may be the history of an execution.
 const ITEMS_AHEAD_MAX: usize = 1;

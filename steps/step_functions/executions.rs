@@ -2,7 +2,7 @@
 
 use aws_sdk_sfn::{
     error::{ProvideErrorMetadata, SdkError},
-    types::{ExecutionListItem, HistoryEvent},
+    types::{ExecutionListItem, HistoryEvent, StateMachineType},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use engine::step::{ErrorClass, StepError};
@@ -171,7 +171,7 @@ impl StepFunctions {
         sent.map(drop).map_err(|error| self.failed("states:RedriveExecution", error))
     }
 
-    /// Up to `limit` state machines.
+    /// Up to `limit` state machines whose executions can be listed: those of type STANDARD.
     ///
     /// # Errors
     /// The API's.
@@ -180,7 +180,9 @@ impl StepFunctions {
         let mut found = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| self.failed("states:ListStateMachines", error))?;
-            found.push(NamedArn { name: item.name, arn: item.state_machine_arn });
+            if item.r#type == StateMachineType::Standard {
+                found.push(NamedArn { name: item.name, arn: item.state_machine_arn });
+            }
             if found.len() >= limit {
                 break;
             }
