@@ -26,7 +26,7 @@ use crate::store::{Batch, Records, StoreError, mirror::MirroredIndex};
 /// The key of the last sequence that the index has completely.
 pub(in crate::store) const CHECKPOINT: &[u8] = b"m/checkpoint";
 /// The nice value of the thread while the store is open.
-pub(super) const NICE: i32 = 10;
+pub(super) const NICE: i32 = 5;
 /// The number of changes in one write: readers, and threads that wait for the checkpoint, wait for one write at most.
 const CHANGES_AT_ONCE: usize = 2_048;
 
