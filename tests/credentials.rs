@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::{
     accounts::who,
+    secrets::files_with,
     serve::Server,
     sts_stub::{PRODUCTION, STAGING, Sts, Trouble},
     support::{Home, text, until},
@@ -282,4 +283,23 @@ fn a_profile_that_is_given_comes_before_the_keys_of_the_environment() {
     assert!(said.contains(STAGING) && !said.contains("profile production"), "{said}");
     // The credentials of its profile, whatever the environment of a later process has.
     home.exits_with(&["resume", "option"], &variables, 0);
+}
+
+#[test]
+fn the_secret_of_a_run_and_of_a_server_is_in_no_file_of_the_home() {
+    let (home, sts) = (Home::plain(), Sts::start());
+    let secret_of = |secret: &'static str| {
+        let mut variables = sts.credentials(STAGING);
+        variables[1].1 = secret;
+        variables
+    };
+    let (of_server, of_run) = ("wJalrXUtnFEMIK7MDENGserver", "wJalrXUtnFEMIK7MDENGclient");
+    let file = asks_once(&home);
+    let server = Server::start_with(&home, &secret_of(of_server));
+    home.exits_with(&["run", &file, "--yes", "--id", "beside"], &secret_of(of_run), 0);
+    drop(server);
+    home.exits_with(&["run", &file, "--yes", "--id", "alone"], &secret_of(of_run), 0);
+    for secret in [of_server, of_run] {
+        assert_eq!(files_with(home.path(), secret), Vec::<String>::new());
+    }
 }

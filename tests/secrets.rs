@@ -35,7 +35,7 @@ print(json.loads(c.get_secret_value(SecretId="rehearsal/database-password")["Sec
 }
 
 /// The files below a folder that contain a text.
-fn files_with(folder: &Path, wanted: &str) -> Vec<String> {
+pub fn files_with(folder: &Path, wanted: &str) -> Vec<String> {
     let files = walkdir::WalkDir::new(folder).into_iter().flatten().filter(|entry| entry.file_type().is_file());
     let holds = |path: &Path| std::fs::read(path).is_ok_and(|bytes| contains(&bytes, wanted));
     files.map(walkdir::DirEntry::into_path).filter(|path| holds(path)).map(|path| path.display().to_string()).collect()

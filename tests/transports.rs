@@ -7,9 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::json;
+
 use crate::{
     serve::Server,
-    support::{Home, python, text},
+    support::{Home, python, text, until},
 };
 
 const LIST: (&str, &str) = ("x-amz-target", "AWSStepFunctions.ListStateMachines");
@@ -101,6 +103,54 @@ fn with_a_key_an_unsigned_request_is_refused_before_its_body_is_read() {
     let mut response = [0; 12];
     stream.read_exact(&mut response).unwrap();
     assert_eq!(text(&response), "HTTP/1.1 400");
+}
+
+#[test]
+fn a_request_that_another_key_signed_is_refused_before_its_body_is_read() {
+    let home = Home::plain();
+    let variables = [("FLOW_TOKEN", ""), ("FLOW_ACCESS_KEY_ID", "AK"), ("FLOW_SECRET_ACCESS_KEY", "SK")];
+    let server = Server::start_with(&home, &variables);
+    let mut stream = TcpStream::connect(server.endpoint.strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let signed = "AWS4-HMAC-SHA256 Credential=OTHER/20261129/us-east-1/states/aws4_request, \
+                  SignedHeaders=host;x-amz-date, Signature=00";
+    let head = format!("POST / HTTP/1.1\r\nhost: x\r\nauthorization: {signed}\r\ncontent-length: 2000000\r\n\r\n{{");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut response = [0; 12];
+    stream.read_exact(&mut response).unwrap();
+    assert_eq!(text(&response), "HTTP/1.1 400");
+}
+
+#[test]
+fn operations_for_the_user_of_this_machine_are_refused_over_tcp_also_with_the_token() {
+    let home = Home::plain();
+    let server = Server::start_with(&home, &[("FLOW_TOKEN", "secret-1")]);
+    let authorized = ("authorization", "Bearer secret-1");
+    for target in api::flow::SOCKET_ONLY {
+        let refused = request(&server, &[("x-amz-target", target), authorized], "{}");
+        assert!(refused.contains("AccessDeniedException") && refused.contains("socket only"), "{target}: {refused}");
+    }
+    let listed = request(&server, &[("x-amz-target", "Flow.ListExecutions"), authorized], "{}");
+    assert!(listed.contains("executions"), "{listed}");
+}
+
+#[test]
+fn a_program_that_a_client_over_tcp_starts_is_one_that_the_server_allows() {
+    let home = Home::plain();
+    let program = home.program("hello.sh", "echo 1");
+    let states = json!({ "A": { "Type": "Task", "Resource": "flow:process:run", "Parameters": { "Program": program }, "End": true } });
+    let definition = json!({ "StartAt": "A", "States": states }).to_string();
+    let role = "arn:aws:iam::111111111111:role/x";
+    for (allowed, status) in [("", "FAILED"), (&*program, "SUCCEEDED")] {
+        let server = Server::start_with(&home, &[("FLOW_PROGRAMS", allowed)]);
+        let machine =
+            server.call("CreateStateMachine", &json!({ "name": "m", "definition": definition, "roleArn": role }));
+        let arn = &machine["stateMachineArn"];
+        let started = server.call("StartExecution", &json!({ "stateMachineArn": arn, "name": status, "input": "{}" }));
+        let describe = || server.call("DescribeExecution", &json!({ "executionArn": started["executionArn"] }));
+        until(20, "it ends", || describe()["status"] != "RUNNING");
+        assert_eq!(describe()["status"], status);
+    }
 }
 
 #[test]
