@@ -15,7 +15,7 @@ use tokio::{
 /// The number of threads: one slow read leaves another one for short reads.
 const THREADS: usize = 2;
 /// Their nice value.
-const NICE: i32 = 10;
+const NICE: i32 = 15;
 /// The number of items of a stream that are read before the client takes them: an item may be the history of an execution.
 const ITEMS_AHEAD_MAX: usize = 1;
 
