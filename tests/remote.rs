@@ -201,7 +201,7 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
             "Choices": ["today", "tomorrow"], "Fields": { "required": ["ticket"], "properties": { "ticket": { "type": "string" } } } } } });
     let file = there.person.definition("asking", &json!({ "StartAt": "Ask", "States": { "Ask": ask } }));
     deploy(&there.serving, &there.server.endpoint, &file, 20);
-    for id in ["asking-1", "asking-2", "asking-3", "asking-4"] {
+    for id in ["asking-1", "asking-2", "asking-3", "asking-4", "asking-5"] {
         let printed = there.at_server(&["run", &file, "--yes", "--id", id, "--no-wait"], 75);
         shows_the_question(&there, id, &printed);
     }
@@ -213,6 +213,10 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
     refuses_a_signal(&there);
     answers_as_a_person(&there);
     answers_without_a_question(&there);
+    crate::approvals::a_question_beside_a_token_is_an_approval_in_the_home_of_its_server(
+        &there.serving,
+        "asking:asking-5",
+    );
     there.at_server(&["cancel", "asking-2"], 0);
     there.at_server(&["cancel", "asking-2"], 1);
     let output = there
