@@ -52,10 +52,12 @@ pub use free_space::{check_free_space, lacks_room};
 pub use id::{ExecutionId, InvalidId, is_name, name_problem};
 pub use listing::{ListFilter, ListPosition};
 pub use lock::{LockOwner, OwnerLock, refuse_shared};
-#[cfg(test)]
-pub(crate) use logged::ByHand;
 pub use logged::LoggedRecords;
+#[cfg(test)]
+pub(crate) use logged::{ByHand, compact_by_hand, rebuild_by_hand};
 pub use memory::MemoryRecords;
+#[cfg(test)]
+pub(crate) use mirror::MirrorFiles;
 pub use records::{Batch, Change, ChangeRef, Index, Record, Records};
 pub use sled_records::SledRecords;
 pub use transfer::{EXPORT_VERSION, ExportLine, Exported, FIRST_VERSION_WITH_AN_END};

@@ -24,16 +24,25 @@ pub fn compact(folder: &Path) -> Result<(), StoreError> {
 
 fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     let (source, target) = (LoggedRecords::open(from)?, MirroredIndex::open(to, DiskIndex::open(to)?)?);
+    copy_records(&source, &target, size_bytes(from) / 2)?;
+    drop(target);
+    synchronize(to).map_err(open_error(to))
+}
+
+/// Copies all records to an empty index and its mirror. `expected_bytes` is the size of the copy.
+pub(super) fn copy_records(
+    source: &dyn Records,
+    target: &MirroredIndex,
+    expected_bytes: u64,
+) -> Result<(), StoreError> {
     // Records that the store lost without an error would be lost for good.
     source.scrub()?.into_iter().next().map_or(Ok(()), Err)?;
-    target.ensure_space(size_bytes(from) / 2)?;
-    scan_pages(&source, &[], |records| {
+    target.ensure_space(expected_bytes)?;
+    scan_pages(source, &[], |records| {
         // The log of the new folder is new, and so is the sequence of its commits.
         let kept = records.iter().filter(|(key, _)| key != CHECKPOINT);
         let kept: Vec<_> = kept.map(|(key, value)| (&key[..], Some(&value[..]))).collect();
         target.write(&kept)
     })?;
-    target.synchronize()?;
-    drop(target);
-    synchronize(to).map_err(open_error(to))
+    target.synchronize()
 }

@@ -19,6 +19,6 @@ mod verify;
 pub(super) use compare::Fingerprints;
 pub use rebuild::rebuild;
 #[cfg(test)]
-pub(super) use rebuild::rebuild_with;
+pub(super) use rebuild::{copy_mirror, rebuild_with};
 pub(super) use salvaged::SalvagedRecords;
 pub use verify::Findings;

@@ -18,7 +18,7 @@ use std::{
 };
 
 #[cfg(test)]
-pub(crate) use self::by_hand::ByHand;
+pub(crate) use self::by_hand::{ByHand, compact_by_hand, rebuild_by_hand};
 use self::{
     checkpoint::{Checkpointer, Shared},
     memtable::Memtable,

@@ -26,17 +26,19 @@
 //! [`CHECKPOINT`]: super::logged::checkpoint::CHECKPOINT
 
 mod file;
+mod files;
 mod log_frame_file;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use self::file::Position;
 pub(super) use self::file::{Mirror, fingerprint};
+pub(crate) use self::files::MirrorFiles;
+use self::{file::Position, files::FolderFiles};
 use super::{
     StoreError,
     damage::Fingerprints,
@@ -50,7 +52,7 @@ const COMPARED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub(super) struct MirroredIndex {
     index: Box<dyn Index>,
     /// `None` for an index without a mirror.
-    folder: Option<PathBuf>,
+    files: Option<Box<dyn MirrorFiles>>,
     /// `None` if no mirror matches the index; the next write creates one. Locked while both are written.
     mirror: Mutex<Option<Mirror>>,
     must_be_compared: bool,
@@ -62,6 +64,12 @@ impl MirroredIndex {
     /// # Errors
     /// A file cannot be read or written, or the index is damaged ([`StoreError::Index`]).
     pub fn open(folder: &Path, index: impl Index) -> Result<Self, StoreError> {
+        Self::open_in(Box::new(FolderFiles(folder.to_owned())), index)
+    }
+
+    /// As [`MirroredIndex::open`], with the mirror in any files.
+    pub fn open_in(files: Box<dyn MirrorFiles>, index: impl Index) -> Result<Self, StoreError> {
+        let folder = files.folder();
         let damaged = |error: StoreError| match error.lacks_room() {
             true => error,
             false => StoreError::index_error(folder, error.to_string()),
@@ -69,27 +77,28 @@ impl MirroredIndex {
         let position = index.position().map_err(damaged)?.as_deref().and_then(Position::decode);
         let mirror = match position {
             Some(position) => {
-                match Mirror::open_and_replay(folder, position, |changes| index.write(changes).map_err(damaged)) {
+                match Mirror::open_and_replay(files.as_ref(), position, |changes| index.write(changes).map_err(damaged))
+                {
                     Err(error) if matches!(error, StoreError::Index { .. }) || error.lacks_room() => return Err(error),
                     // Damage to the mirror alone is repaired: the next write creates a new mirror.
                     mirror => mirror.unwrap_or_default(),
                 }
             }
             // An index creates a new file if its own is missing.
-            None if Mirror::found(folder)?.is_some_and(|mirror| !mirror.is_empty()) => {
+            None if Mirror::found_in(files.as_ref())?.is_some_and(|mirror| !mirror.is_empty()) => {
                 return Err(StoreError::index_error(folder, "it is empty, and its mirror is not".to_owned()));
             }
             None => None,
         };
         let is_short = mirror.as_ref().is_some_and(|mirror| mirror.length_bytes() <= COMPARED_BYTES_MAX);
         let must_be_compared = is_short && index.may_have_skipped_damage();
-        let (folder, mirror) = (Some(folder.to_owned()), Mutex::new(mirror));
-        Ok(MirroredIndex { index: Box::new(index), folder, mirror, must_be_compared })
+        let (files, mirror) = (Some(files), Mutex::new(mirror));
+        Ok(MirroredIndex { index: Box::new(index), files, mirror, must_be_compared })
     }
 
     /// An index without a mirror.
     pub fn without_mirror(index: impl Index) -> Self {
-        MirroredIndex { index: Box::new(index), folder: None, mirror: Mutex::default(), must_be_compared: false }
+        MirroredIndex { index: Box::new(index), files: None, mirror: Mutex::default(), must_be_compared: false }
     }
 
     /// Its records, to be read.
@@ -120,10 +129,10 @@ impl MirroredIndex {
             return Ok(());
         }
         let mut mirror = self.mirror();
-        if let Some(folder) = &self.folder {
+        if let Some(files) = &self.files {
             match mirror.as_mut() {
                 Some(mirror) => mirror.append(changes)?,
-                None => mirror.insert(self.new_mirror(folder)?).append(changes)?,
+                None => mirror.insert(self.new_mirror(files.as_ref())?).append(changes)?,
             }
         }
         self.index.write(changes)
@@ -155,7 +164,8 @@ impl MirroredIndex {
     /// # Errors
     /// A new mirror cannot be written.
     pub fn scrub(&self) -> Result<Vec<StoreError>, StoreError> {
-        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
+        let Some(files) = &self.files else { return Ok(Vec::new()) };
+        let folder = files.folder();
         let first = fingerprints(&mut self.mirror());
         let is_equal = |expected: Fingerprints| expected.differences(folder, self.records()).is_empty();
         if first.is_ok_and(|expected| expected.is_some_and(is_equal)) {
@@ -168,15 +178,15 @@ impl MirroredIndex {
             Ok(None) => None,
             Err(problem) => Some(problem),
         };
-        *mirror = Some(self.new_mirror(folder)?);
+        *mirror = Some(self.new_mirror(files.as_ref())?);
         drop(mirror);
         self.synchronize()?;
         Ok(problem.into_iter().collect())
     }
 
     /// A mirror of the index's records, for a store without one: of an earlier version, or after the loss of the mirror.
-    fn new_mirror(&self, folder: &Path) -> Result<Mirror, StoreError> {
-        Mirror::create(folder, |mirror| {
+    fn new_mirror(&self, files: &dyn MirrorFiles) -> Result<Mirror, StoreError> {
+        Mirror::create(files, |mirror| {
             scan_pages(self.records(), &[], |records| {
                 let changes: Vec<_> = records.iter().map(|(key, value)| (&key[..], Some(&value[..]))).collect();
                 mirror.append(&changes)

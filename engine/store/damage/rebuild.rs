@@ -48,7 +48,24 @@ fn rebuild_index<I: Index>(
     let missing = || StoreError::index_error(from, "it has no mirror".to_owned());
     let mut mirror = Mirror::found(from)?.ok_or_else(missing)?;
     let target = MirroredIndex::open(to, open_index(to)?)?;
-    target.ensure_space(size_bytes(from) / 2)?;
+    copy_mirror(&mut mirror, &target, size_bytes(from) / 2)?;
+    drop(target);
+    let copy_log = || -> io::Result<()> {
+        for name in LOG_NAMES.iter().filter(|name| from.join(name).exists()) {
+            fs::copy(from.join(name), to.join(name))?;
+        }
+        synchronize(to)
+    };
+    copy_log().map_err(open_error(to))
+}
+
+/// Copies the records of a mirror to an empty index and its mirror. `expected_bytes` is the size of the copy.
+pub(in crate::store) fn copy_mirror(
+    mirror: &mut Mirror,
+    target: &MirroredIndex,
+    expected_bytes: u64,
+) -> Result<(), StoreError> {
+    target.ensure_space(expected_bytes)?;
     let mut batch = Batch::default();
     mirror.records(|change| {
         batch.changes.push(change);
@@ -58,13 +75,5 @@ fn rebuild_index<I: Index>(
         }
     })?;
     target.write(&batch.by_reference())?;
-    target.synchronize()?;
-    drop(target);
-    let copy_log = || -> io::Result<()> {
-        for name in LOG_NAMES.iter().filter(|name| from.join(name).exists()) {
-            fs::copy(from.join(name), to.join(name))?;
-        }
-        synchronize(to)
-    };
-    copy_log().map_err(open_error(to))
+    target.synchronize()
 }

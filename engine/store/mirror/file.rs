@@ -2,21 +2,21 @@
 
 use std::{
     collections::HashSet,
-    fs,
     hash::{DefaultHasher, Hash, Hasher},
-    io,
     path::Path,
 };
 
-use super::log_frame_file::LogFrameFile;
+use super::{
+    files::{FolderFiles, MirrorFiles},
+    log_frame_file::LogFrameFile,
+};
 use crate::store::{
     Batch, StoreError, batch_codec,
-    commit_log::{DiskFile, LogFile, frame},
+    commit_log::frame,
     records::{Change, ChangeRef},
 };
 
-const NAME: &str = "mirror.log";
-const NEW_NAME: &str = "mirror.new";
+pub(super) const NAME: &str = "mirror.log";
 /// The encoding of a log frame's changes: uncompressed, or compressed (LZ4 block after its length).
 const PLAIN: u8 = 0;
 const PACKED: u8 = 1;
@@ -54,17 +54,15 @@ pub struct Mirror {
 
 impl Mirror {
     /// A new mirror, filled by `fill`. It replaces an existing one once it is complete and durable.
-    pub fn create(folder: &Path, fill: impl FnOnce(&mut Self) -> Result<(), StoreError>) -> Result<Self, StoreError> {
-        let (path, new) = (folder.join(NAME), folder.join(NEW_NAME));
-        let failed =
-            |error: io::Error| StoreError::Write { message: format!("{}: {error}", new.display()), kind: error.kind() };
-        let mut file = DiskFile::open(&new).map_err(failed)?;
-        file.shorten(0).map_err(failed)?;
-        let file = LogFrameFile::begin(Box::new(file))?;
+    pub fn create(
+        files: &dyn MirrorFiles,
+        fill: impl FnOnce(&mut Self) -> Result<(), StoreError>,
+    ) -> Result<Self, StoreError> {
+        let file = LogFrameFile::begin(files.begin_new()?)?;
         let mut mirror = Mirror { length_bytes: file.begins_bytes(), file, sequence: 0 };
         fill(&mut mirror)?;
         mirror.synchronize()?;
-        fs::rename(&new, &path).and_then(|()| fs::File::open(folder)?.sync_all()).map_err(failed)?;
+        files.replace()?;
         Ok(mirror)
     }
 
@@ -74,11 +72,11 @@ impl Mirror {
     /// # Errors
     /// It is damaged after that position, it cannot be read, or `repeat` failed.
     pub(crate) fn open_and_replay(
-        folder: &Path,
+        files: &dyn MirrorFiles,
         position: Position,
         mut repeat: impl FnMut(&[ChangeRef<'_>]) -> Result<(), StoreError>,
     ) -> Result<Option<Self>, StoreError> {
-        let Some(mut file) = existing(&folder.join(NAME))? else { return Ok(None) };
+        let Some(mut file) = existing(files)? else { return Ok(None) };
         if file.salt() != position.salt || file.length_bytes()? < position.length_bytes {
             return Ok(None);
         }
@@ -97,7 +95,12 @@ impl Mirror {
     /// # Errors
     /// It is damaged, or cannot be read.
     pub fn found(folder: &Path) -> Result<Option<Self>, StoreError> {
-        let Some(file) = existing(&folder.join(NAME))? else { return Ok(None) };
+        Mirror::found_in(&FolderFiles(folder.to_owned()))
+    }
+
+    /// As [`Mirror::found`], in any files.
+    pub fn found_in(files: &dyn MirrorFiles) -> Result<Option<Self>, StoreError> {
+        let Some(file) = existing(files)? else { return Ok(None) };
         let mut mirror = Mirror { length_bytes: file.begins_bytes(), file, sequence: 0 };
         while let Some((end_bytes, _)) = mirror.next()? {
             (mirror.length_bytes, mirror.sequence) = (end_bytes, mirror.sequence + 1);
@@ -197,14 +200,8 @@ fn unpacked(packed: &[u8], number: u64) -> Result<Vec<Change>, StoreError> {
     }
 }
 
-fn existing(path: &Path) -> Result<Option<LogFrameFile>, StoreError> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let unreadable =
-        |error: io::Error| StoreError::Read { message: format!("{}: {error}", path.display()), kind: error.kind() };
-    let file = DiskFile::open(path).map_err(unreadable)?;
-    LogFrameFile::open(Box::new(file), NAME)
+fn existing(files: &dyn MirrorFiles) -> Result<Option<LogFrameFile>, StoreError> {
+    files.existing()?.map_or(Ok(None), |file| LogFrameFile::open(file, NAME))
 }
 
 fn damaged(message: String) -> StoreError {

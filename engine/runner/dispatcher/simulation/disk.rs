@@ -1,23 +1,28 @@
 //! A simulated disk that distinguishes visible from durable data. A crash keeps, loses or tears unsynchronized writes, in any order. The
-//! disk can also fail at any single operation.
+//! disk can also fail at any single operation. It has the two files of the commit log, the mirror, and the index, which is a map.
 
 use std::{
     collections::BTreeMap,
     io,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::simulated_rng::SimulatedRng;
-use crate::store::{Batch, ChangeRef, Index, LogFile, Record, Records, StoreError};
+use crate::store::{Batch, ChangeRef, Index, LogFile, MirrorFiles, Record, Records, StoreError};
 
 /// The size of the pieces into which a crash tears a write, in bytes: smaller than the sector of any disk.
 const PIECE_BYTES: usize = 128;
 
 type Bytes = Vec<u8>;
 
+/// The number of files of the commit log. The mirror and its replacement follow them.
+const LOG_FILES: usize = 2;
+
 /// A file: visible data, durable data, and the changes between them.
 #[derive(Default)]
 struct File {
+    exists: bool,
     seen: Bytes,
     durable: Bytes,
     waiting: Vec<FileChange>,
@@ -35,10 +40,17 @@ struct Map {
     seen: BTreeMap<Bytes, Bytes>,
     durable: BTreeMap<Bytes, Bytes>,
     waiting: Vec<(Bytes, Option<Bytes>)>,
+    /// The visible and the durable position of the mirror.
+    position: Option<Bytes>,
+    durable_position: Option<Bytes>,
 }
 
 struct State {
-    files: [File; 2],
+    files: [File; LOG_FILES + 2],
+    /// Which file is the mirror: the last or the last but one. The other one replaces it.
+    mirror: usize,
+    /// Whether a power failure may have lost a frame of the mirror and kept a later one. Then only the index is certainly complete.
+    is_mirror_damaged: bool,
     map: Map,
     random: SimulatedRng,
     /// How many more operations succeed.
@@ -51,8 +63,43 @@ pub struct Disk(Arc<Mutex<State>>);
 
 impl Disk {
     pub fn new(random: SimulatedRng) -> Self {
-        let state = State { files: Default::default(), map: Map::default(), random, left: None };
-        Disk(Arc::new(Mutex::new(state)))
+        Disk(Arc::new(Mutex::new(State::new(random))))
+    }
+
+    /// An empty disk for a copy of this one, which replaces it by [`Disk::replace_by`]. It breaks with this one.
+    pub fn beside(&self, with_log: bool) -> Self {
+        let state = &mut *self.state();
+        let mut copy = State::new(SimulatedRng::new(state.random.next()));
+        copy.left = state.left;
+        for (from, to) in state.files.iter().zip(&mut copy.files).take(if with_log { LOG_FILES } else { 0 }) {
+            (to.seen, to.durable) = (from.seen.clone(), from.seen.clone());
+        }
+        Disk(Arc::new(Mutex::new(copy)))
+    }
+
+    /// Replaces the content by that of a complete copy, or breaks if the copy is broken.
+    pub fn replace_by(&self, copy: &Self, done: Result<(), StoreError>) -> Result<(), StoreError> {
+        if copy.is_broken() {
+            self.state().left = Some(0);
+        }
+        done?;
+        let new = State::new(SimulatedRng::new(self.state().random.next()));
+        *self.state() = std::mem::replace(&mut *copy.state(), new);
+        Ok(())
+    }
+
+    /// Loses the index, as damage to it does, unless the mirror may be damaged too. Returns whether it is lost.
+    pub fn lose_index(&self) -> bool {
+        let state = &mut *self.state();
+        if !state.is_mirror_damaged {
+            state.map = Map::default();
+        }
+        !state.is_mirror_damaged
+    }
+
+    /// The files of the mirror.
+    pub fn mirror(&self) -> Box<dyn MirrorFiles> {
+        Box::new(self.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -81,6 +128,8 @@ impl Disk {
             return;
         }
         let kept_in_thousand = [1_000, 0, 500, 900, 100][state.random.below(5)];
+        let is_put = |change: &&FileChange| matches!(change, FileChange::Put(..));
+        state.is_mirror_damaged |= state.files[state.mirror].waiting.iter().filter(is_put).count() > 1;
         for file in &mut state.files {
             for change in std::mem::take(&mut file.waiting) {
                 match change {
@@ -105,10 +154,16 @@ impl Disk {
             }
         }
         state.map.seen = state.map.durable.clone();
+        state.map.position = state.map.durable_position.clone();
     }
 }
 
 impl State {
+    fn new(random: SimulatedRng) -> Self {
+        let (files, map) = Default::default();
+        State { files, mirror: LOG_FILES, is_mirror_damaged: false, map, random, left: None }
+    }
+
     /// Counts an operation. `Err(true)` for the one that fails in the middle, `Err(false)` for all later ones.
     fn operation(&mut self) -> Result<(), bool> {
         match self.left {
@@ -236,19 +291,57 @@ impl Index for Disk {
         Ok(())
     }
 
-    fn synchronize(&self, _position: Option<&[u8]>) -> Result<(), StoreError> {
+    fn synchronize(&self, position: Option<&[u8]>) -> Result<(), StoreError> {
         let state = &mut *self.state();
         let done = state.operation();
+        if let Some(position) = position.filter(|_| done != Err(false)) {
+            state.map.position = Some(position.to_vec());
+        }
         if done.is_ok() || (done == Err(true) && state.random.in_thousand(500)) {
             for (key, value) in state.map.waiting.drain(..) {
                 set(&mut state.map.durable, key, value);
             }
+            state.map.durable_position = state.map.position.clone();
         }
         done.map_err(write_error)
     }
 
-    /// None: the simulated index has no mirror.
     fn position(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(None)
+        Ok(self.state().map.position.clone())
     }
+}
+
+impl MirrorFiles for Disk {
+    fn folder(&self) -> &Path {
+        Path::new("the simulated disk")
+    }
+
+    fn existing(&self) -> Result<Option<Box<dyn LogFile>>, StoreError> {
+        let state = self.state();
+        Ok(state.files[state.mirror].exists.then(|| self.file(state.mirror)))
+    }
+
+    fn begin_new(&self) -> Result<Box<dyn LogFile>, StoreError> {
+        let new = other(self.state().mirror);
+        self.state().files[new].exists = true;
+        let mut file = self.file(new);
+        file.shorten(0).map_err(|error| StoreError::write_error(&error))?;
+        Ok(file)
+    }
+
+    fn replace(&self) -> Result<(), StoreError> {
+        let state = &mut *self.state();
+        let done = state.operation();
+        if done.is_ok() || (done == Err(true) && state.random.in_thousand(500)) {
+            state.files[state.mirror] = File::default();
+            state.mirror = other(state.mirror);
+            state.is_mirror_damaged = false;
+        }
+        done.map_err(write_error)
+    }
+}
+
+/// The file that replaces the mirror, or the mirror that it replaces.
+fn other(mirror: usize) -> usize {
+    LOG_FILES + (mirror + 1 - LOG_FILES) % 2
 }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     machine::StepCall,
     runner::{RunnerOptions, committer::Batches, step_call::StepCaller},
-    store::{ByHand, LoggedRecords},
+    store::{ByHand, LoggedRecords, compact_by_hand, rebuild_by_hand},
 };
 
 /// Small, so that a run reuses the log many times, and larger than what is committed between two checkpoints.
@@ -27,6 +27,8 @@ const LOG_BYTES_MAX: u64 = 24 * 1024;
 const COMMIT_LAG_MAX: usize = 3;
 /// The most writes in one batch.
 const BATCH_WRITES_MAX: usize = 3;
+/// How many of a thousand processes compact the store before they open it.
+const COMPACTIONS_IN_THOUSAND: usize = 100;
 
 /// A clock that is set by the simulation.
 #[derive(Default)]
@@ -77,6 +79,34 @@ impl StepCaller for Called {
     fn abandon(&self, _execution: &str, _frame: crate::machine::FrameId, _visit: u64) {}
 }
 
+type Opened = (LoggedRecords, ByHand);
+
+/// Opens the records. An index that is damaged or lost is rebuilt from its mirror, as the command line does it.
+fn open(disk: &Disk) -> Result<Opened, StoreError> {
+    let files = || [disk.file(0), disk.file(1)];
+    let opened = || LoggedRecords::mirrored_by_hand(disk.clone(), disk.mirror(), files(), LOG_BYTES_MAX);
+    opened().or_else(|error| match error {
+        StoreError::Index { .. } if !disk.is_broken() => {
+            let new = disk.beside(true);
+            let rebuilt = rebuild_by_hand(disk.mirror().as_ref(), new.clone(), new.mirror());
+            disk.replace_by(&new, rebuilt)?;
+            opened()
+        }
+        error => Err(error),
+    })
+}
+
+/// Copies all records to a new disk, which replaces this one.
+fn compact(disk: &Disk) -> Result<(), StoreError> {
+    let (records, mut checkpoints) = open(disk)?;
+    while checkpoints.waits() {
+        checkpoints.checkpoint();
+    }
+    let new = disk.beside(false);
+    let copied = compact_by_hand(&records, new.clone(), new.mirror());
+    disk.replace_by(&new, copied)
+}
+
 pub struct SimulatedProcess {
     pub dispatcher: Dispatcher,
     pub inbox: VecDeque<Message>,
@@ -91,7 +121,10 @@ pub struct SimulatedProcess {
 impl SimulatedProcess {
     /// A process opens the store and recovers the executions that have not ended.
     pub fn start(disk: &Disk, clock: Arc<SetClock>, mut random: SimulatedRng) -> Result<Self, StoreError> {
-        let (records, checkpoints) = LoggedRecords::by_hand(disk.clone(), [disk.file(0), disk.file(1)], LOG_BYTES_MAX)?;
+        if random.in_thousand(COMPACTIONS_IN_THOUSAND) {
+            compact(disk)?;
+        }
+        let (records, checkpoints) = open(disk)?;
         let store = Arc::new(Store::new(records)?);
         let (queue, commits) = std::sync::mpsc::channel();
         let (batches, failure) = Batches::new(store.clone(), RunnerOptions::default());
@@ -128,6 +161,12 @@ impl SimulatedProcess {
 
     pub fn store(&self) -> &Store {
         &self.dispatcher.store
+    }
+
+    /// Makes the checkpoint that is due, and compares the index with its mirror.
+    pub fn scrub(&mut self) -> Result<Vec<StoreError>, StoreError> {
+        self.checkpoint();
+        self.checkpoints.scrub()
     }
 
     pub fn may_commit(&mut self) -> bool {

@@ -21,6 +21,8 @@ use crate::{
 const EXECUTIONS: usize = 3;
 const CRASHES_MAX: usize = 6;
 const STEPS_MAX: usize = 20_000;
+/// After how many of a thousand crashes the index is lost.
+const INDEX_LOSSES_IN_THOUSAND: usize = 200;
 /// How many events may pass until a failed disk ends the process.
 const BROKEN_STEPS_MAX: usize = 50;
 
@@ -92,6 +94,7 @@ impl Run {
                 return Err("it does not end".to_owned());
             }
         }
+        self.lose_index_at_the_end()?;
         let Some(process) = &self.process else { return Err("no process is left".to_owned()) };
         listed_once(process)?;
         let mut ended = BTreeMap::new();
@@ -105,6 +108,20 @@ impl Run {
         }
         let effects = self.world.effects.into_keys().collect();
         Ok(((ended, effects), self.figures))
+    }
+
+    /// The last process compares the index with its mirror; then the index is lost and rebuilt.
+    fn lose_index_at_the_end(&mut self) -> Result<(), String> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let scrubbed = process.scrub();
+        match scrubbed {
+            Ok(problems) if problems.is_empty() => {}
+            Err(_) if self.disk.is_broken() => {}
+            problems => return Err(format!("at the end the index differs from its mirror: {problems:?}")),
+        }
+        self.process = None;
+        self.disk.lose_index();
+        self.start()
     }
 
     /// Makes one event happen; `false` if everything has ended.
@@ -147,6 +164,9 @@ impl Run {
         self.answers.clear();
         self.broken_steps = 0;
         self.disk.crash();
+        if self.random.in_thousand(INDEX_LOSSES_IN_THOUSAND) {
+            self.disk.lose_index();
+        }
         self.now_ms += self.random.below(5_000) as u64;
         self.clock.set(self.now_ms);
         // The disk may also fail while the next process recovers.
