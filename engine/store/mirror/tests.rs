@@ -12,6 +12,7 @@ use std::{
 use super::*;
 use crate::store::{
     Batch, LoggedRecords, Record,
+    commit_log::{frame, header},
     damage::rebuild_with,
     logged::checkpoint::CHECKPOINT,
     one_file::{self, OneFile},
@@ -305,4 +306,25 @@ fn a_record_that_another_index_has_lost_without_an_error_is_found() {
     let folder = || store.display().to_string();
     let expected = expected.map(|message| StoreError::Index { folder: folder(), message: message.to_owned() });
     assert_eq!(problems, expected);
+}
+
+/// A rebuild that stopped at the damaged frame would lose the later records without an error.
+#[test]
+fn a_mirror_with_a_damaged_frame_makes_no_index() {
+    let home = tempfile::tempdir().unwrap();
+    let store = home.path().join("store");
+    let index = open(&store);
+    for key in ["a", "b"] {
+        put(&index, key).unwrap();
+        index.synchronize().unwrap();
+    }
+    drop(index);
+    fs::remove_file(store.join(one_file::NAME)).unwrap();
+    let file = store.join("mirror.log");
+    let mut bytes = fs::read(&file).unwrap();
+    let in_first_frame = (header::BYTES as usize) + frame::HEAD_BYTES + 1;
+    bytes[in_first_frame] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let error = rebuild_with(&store, OneFile::open).err();
+    assert!(matches!(&error, Some(StoreError::Damaged { key, .. }) if key == "mirror.log"), "{error:?}");
 }

@@ -88,13 +88,12 @@ impl Disk {
         Ok(())
     }
 
-    /// Loses the index, as damage to it does, unless the mirror may be damaged too. Returns whether it is lost.
-    pub fn lose_index(&self) -> bool {
+    /// Loses the index, as damage to it does, unless the mirror may be damaged too.
+    pub fn lose_index(&self) {
         let state = &mut *self.state();
         if !state.is_mirror_damaged {
             state.map = Map::default();
         }
-        !state.is_mirror_damaged
     }
 
     /// The files of the mirror.
@@ -106,9 +105,12 @@ impl Disk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets `operations` more operations succeed. The next one fails in the middle, and all later ones fail.
+    /// Lets `operations` more operations succeed. The next one fails in the middle, and all later ones fail. A broken disk stays broken.
     pub fn break_after(&self, operations: usize) {
-        self.state().left = Some(operations);
+        let state = &mut *self.state();
+        if state.left != Some(0) {
+            state.left = Some(operations);
+        }
     }
 
     pub fn is_broken(&self) -> bool {

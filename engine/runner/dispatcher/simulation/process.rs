@@ -68,6 +68,10 @@ impl Called {
     pub fn is_empty(&self) -> bool {
         self.queue().is_empty()
     }
+
+    pub fn count(&self) -> usize {
+        self.queue().len()
+    }
 }
 
 impl StepCaller for Called {

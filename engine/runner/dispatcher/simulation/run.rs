@@ -133,7 +133,12 @@ impl Run {
             self.trouble();
             return Ok(true);
         }
+        let failed = self.process.as_ref().filter(|process| process.has_failed());
+        let calls_max = failed.map_or(usize::MAX, |process| process.called.count());
         self.happens()?;
+        if self.process.as_ref().is_some_and(|process| process.called.count() > calls_max) {
+            return Err("a call was made after the store had failed".to_owned());
+        }
         self.watch();
         self.doubled()?;
         let failed = self.process.as_ref().is_some_and(SimulatedProcess::has_failed);
