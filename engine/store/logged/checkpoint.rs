@@ -21,7 +21,10 @@ use std::{
 };
 
 use super::memtable::Memtable;
-use crate::store::{Batch, Records, StoreError, mirror::MirroredIndex};
+use crate::{
+    priority,
+    store::{Batch, Records, StoreError, mirror::MirroredIndex},
+};
 
 /// The key of the last sequence that the index has completely.
 pub(in crate::store) const CHECKPOINT: &[u8] = b"m/checkpoint";
@@ -300,8 +303,7 @@ impl Checkpointer {
             while let Ok(sequence) = received.recv() {
                 // Not before: the opening waits for its checkpoint.
                 if !has_low_priority && shared.is_open.load(Ordering::Relaxed) {
-                    // If the system refuses the priority, the thread works without it.
-                    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+                    priority::lower(NICE);
                     has_low_priority = true;
                 }
                 shared.checkpoint_unless_awaited(sequence);
