@@ -98,12 +98,12 @@ mod tests {
     use std::path::PathBuf;
 
     use super::parse;
-    use crate::global::{Color, Defaults, Progress, ProgressDisplay};
+    use crate::global::{Color, Defaults, ProgressDisplay, ProgressOption};
 
     #[test]
     fn every_key_is_read() {
         let read = parse("home = '/srv/flow' # shared\nprogress = 'lines'\ncolor = 'never'\n").unwrap();
-        let progress = Some(Progress { display: ProgressDisplay::Lines, junit: None });
+        let progress = Some(ProgressOption { display: ProgressDisplay::Lines, junit: None });
         let home = Some(PathBuf::from("/srv/flow"));
         assert_eq!(read, Defaults { home, progress, color: Some(Color::Never) });
         assert_eq!(parse("").unwrap(), Defaults::default());

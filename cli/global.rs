@@ -19,7 +19,7 @@ pub struct Global {
     pub output: Output,
     /// Of a command that watches; see [`WatchOptions`].
     #[arg(skip)]
-    progress: Option<Progress>,
+    progress: Option<ProgressOption>,
     /// Of a command that watches; see [`WatchOptions`].
     #[arg(skip)]
     pub events_file: Option<PathBuf>,
@@ -53,7 +53,7 @@ pub struct WatchOptions {
     /// Progress display: auto (a tree on a terminal, lines elsewhere; the default), tree, lines or none; for CI also
     /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE or junit=FILE,lines.
     #[arg(long, value_name = "DISPLAY", value_parser = progress, help_heading = OUTPUT)]
-    progress: Option<Progress>,
+    progress: Option<ProgressOption>,
     /// Also add what is watched as JSON lines to the end of this file, beside the display; - is standard output.
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     events_file: Option<PathBuf>,
@@ -86,8 +86,8 @@ impl Global {
     }
 
     /// The progress display, and the report beside it.
-    pub fn progress(&self) -> Progress {
-        self.progress.clone().unwrap_or(Progress { display: ProgressDisplay::Auto, junit: None })
+    pub fn progress(&self) -> ProgressOption {
+        self.progress.clone().unwrap_or(ProgressOption { display: ProgressDisplay::Auto, junit: None })
     }
 
     /// The option that names a file for what is watched, if one is given.
@@ -117,7 +117,7 @@ pub struct Defaults {
     /// `home`: the folder that stores executions, absolute.
     pub home: Option<PathBuf>,
     /// `progress`: the display, as for `--progress`.
-    pub progress: Option<Progress>,
+    pub progress: Option<ProgressOption>,
     /// `color`: as for `--color`.
     pub color: Option<Color>,
 }
@@ -197,7 +197,7 @@ impl Color {
 
 /// The progress display, and the JUnit report beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
+pub struct ProgressOption {
     /// What is shown.
     pub display: ProgressDisplay,
     /// The file of the JUnit report.
@@ -239,7 +239,7 @@ pub fn value_names<T: ValueEnum>() -> Vec<String> {
 ///
 /// # Errors
 /// The text names no display, or it is not clear which part of it is the file's name.
-pub fn progress(text: &str) -> Result<Progress, String> {
+pub fn progress(text: &str) -> Result<ProgressOption, String> {
     const JUNIT: &str = "junit=";
     let forms = || {
         let displays = value_names::<ProgressDisplay>().join(", ");
@@ -269,7 +269,7 @@ pub fn progress(text: &str) -> Result<Progress, String> {
         let file = file.unwrap_or_default();
         return Err(format!("give one display and one report: '{file}' seems to name more than a file"));
     }
-    Ok(Progress { display, junit: file.map(PathBuf::from) })
+    Ok(ProgressOption { display, junit: file.map(PathBuf::from) })
 }
 
 /// Parses a duration: `10s`, `5m`, `1h30m`, or whole seconds.

@@ -61,14 +61,14 @@ pub(super) fn repeat(index: &MirroredIndex) -> Result<(), StoreError> {
 pub(super) struct Shared {
     pub index: MirroredIndex,
     memtable: RwLock<Memtable>,
-    progress: Mutex<Progress>,
+    progress: Mutex<CheckpointProgress>,
     changed: Condvar,
     /// Whether the store is open: the checkpointer then has a low priority.
     is_open: AtomicBool,
 }
 
 #[derive(Default)]
-struct Progress {
+struct CheckpointProgress {
     busy: bool,
     /// The number of threads that wait for the checkpoint without a limit.
     waiting: usize,
@@ -135,7 +135,7 @@ impl Shared {
         self.memtable.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
+    fn progress(&self) -> MutexGuard<'_, CheckpointProgress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
