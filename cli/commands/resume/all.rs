@@ -19,7 +19,7 @@ use self::side_by_side::{Context, SideBySide};
 use super::{
     credentials::{self, Opened, Refusals},
     pinned, programs, refuse_given_region,
-    reminders::Reminders,
+    reminders::{NotResumed, Reminders},
 };
 use crate::{
     clock,
@@ -175,8 +175,8 @@ struct ResumeReport<'r> {
     reminders: Reminders,
     /// The executions whose end was reported.
     reported: Vec<String>,
-    /// The executions that are not resumed, with the numbers of their last events, by the reason, which is reported once.
-    refusals: Vec<(CliError, Vec<(String, u64)>)>,
+    /// The executions that are not resumed, by the reason, which is reported once.
+    refusals: Vec<(CliError, Vec<NotResumed>)>,
     /// The reasons that were printed above the lines of their executions.
     said_reasons: Vec<String>,
 }
@@ -241,7 +241,7 @@ impl<'r> ResumeReport<'r> {
     }
 
     fn refuse(&mut self, header: &ExecutionHeader, error: CliError) {
-        let refused = (header.id.clone(), header.last_event_id);
+        let refused = NotResumed { id: header.id.clone(), last_event: header.last_event_id };
         match self.refusals.iter_mut().find(|(known, _)| known.message == error.message) {
             Some((_, executions)) => executions.push(refused),
             None => self.refusals.push((error, vec![refused])),
@@ -269,7 +269,7 @@ impl<'r> ResumeReport<'r> {
             self.worst = self.worst.worse(error.exit);
             let kind = error.fault.as_deref().unwrap_or("refused");
             let is_said = !self.global.quiet;
-            refused.retain(|(id, event)| self.reminders.is_refusal_due((id.as_str(), *event), kind, is_said));
+            refused.retain(|execution| self.reminders.is_refusal_due(execution, kind, is_said));
             let was_said = self.said_reasons.contains(&error.message);
             let is_apart = was_said || refused.len() > 1 || error.message.contains('\n');
             let is_apart = is_apart && self.global.output == Output::Human;
@@ -282,7 +282,7 @@ impl<'r> ResumeReport<'r> {
                 true => "not resumed, for the reason above".to_owned(),
                 false => format!("not resumed: {}", error.message),
             };
-            for (id, _) in refused {
+            for NotResumed { id, .. } in refused {
                 let (message, exit) = (message.clone(), error.exit);
                 let refused =
                     ResumeOutcome { id, display_status: "REFUSED", message, exit, is_news: true, needs_person: false };
