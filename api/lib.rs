@@ -25,6 +25,7 @@ mod map_runs;
 mod operation;
 mod paging;
 mod records;
+mod rejection;
 mod request;
 mod state_machines;
 mod step_functions;
@@ -50,11 +51,12 @@ pub use fault::{
     RUNBOOK_NOT_COMPLETED, STATE_DOES_NOT_EXIST, SUBJECT_BUSY, TASK_TIMED_OUT, UNAVAILABLE,
 };
 pub use flow::{NAME_CHARACTERS_MAX, id_problem, state_machine_name};
-pub use host::{Host, OwnerDescription, OwnerKind};
+pub use host::{Host, OwnerDescription, OwnerKind, ProgramLine};
 pub use integrations::INTEGRATIONS;
 pub use long_reads::is_long_read;
 pub use operation::{Operation, StreamOperation};
 pub use records::documents_of;
+pub use rejection::REJECTED;
 
 /// The prefix of Step Functions' targets (`X-Amz-Target`).
 pub const TARGET_PREFIX: &str = "AWSStepFunctions.";
