@@ -34,6 +34,7 @@ mod tasks;
 mod test_state;
 #[cfg(test)]
 mod tests;
+mod uuid;
 mod variables;
 mod versions;
 pub mod view;
