@@ -13,7 +13,7 @@ use crate::{
     failure::{failure, is_missing, name_taken},
     found_tags,
     outcome::may_have_deleted,
-    plan::{Bill, PlannedChange, Price, Prices},
+    planned::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
     preflight::{Holders, NameHolder},
     service::{CheckNames, Found, Service},

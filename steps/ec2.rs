@@ -33,7 +33,7 @@ pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityG
 use crate::{
     Environment,
     outcome::{change_of_part, deleted, gone, gone_already},
-    plan::{PlannedChange, Price, Prices},
+    planned::{PlannedChange, Price, Prices},
     policy::Scope,
     preflight::{CheckChanges, Holders, Objections},
     service::{CheckNames, Found, Service, UsualWait},

@@ -19,7 +19,7 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    plan::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, query_answer},
+    planned::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, query_answer},
     policy::{Scope, none},
     preflight::Holders,
     service::{CheckNames, Found, Service, UsualWait},

@@ -16,7 +16,7 @@ pub(crate) use inventory::FoundRole;
 
 use crate::{
     Environment,
-    plan::{KNOWN_AFTER_APPLY, query_answer},
+    planned::{KNOWN_AFTER_APPLY, query_answer},
     policy::Scope,
     preflight::Holders,
     service::{CheckNames, Found, Service},

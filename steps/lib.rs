@@ -28,6 +28,7 @@ mod local;
 mod local_settings;
 mod outcome;
 pub mod plan;
+mod planned;
 pub mod policy;
 mod regular_file;
 mod service;

@@ -24,7 +24,7 @@ use crate::{
     Environment,
     failure::{failure_for, is_missing},
     outcome::made_id,
-    plan::{Bill, PlannedChange, Price, Prices},
+    planned::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
     preflight::{CheckChanges, Holders, Objections},
     service::{CheckNames, Found, Service, UsualWait},

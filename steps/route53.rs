@@ -18,7 +18,7 @@ pub(crate) use zone::{zone_ids_of, zone_servers};
 
 use crate::{
     Environment,
-    plan::KNOWN_AFTER_APPLY,
+    planned::KNOWN_AFTER_APPLY,
     policy::{Scope, none},
     service::{Found, Service, UsualWait},
 };

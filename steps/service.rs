@@ -15,7 +15,7 @@ use crate::{
     ecs::FoundService,
     elbv2::Balancer,
     iam::FoundRole,
-    plan::{PlannedChange, Price, Prices},
+    planned::{PlannedChange, Price, Prices},
     policy::{READS, Scope},
     preflight::{CheckChanges, Holders, Objections},
     rds::FoundDatabase,
@@ -225,7 +225,7 @@ pub(crate) fn actions_of(of: impl Fn(&dyn Service) -> &'static [&'static str]) -
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::plan::is_read;
+    use crate::planned::is_read;
 
     #[test]
     fn a_service_registers_its_steps_under_its_name() {

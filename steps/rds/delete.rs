@@ -16,7 +16,7 @@ use crate::{
     failure::{failure, is_missing},
     found_tags,
     outcome::{may_have_deleted, nothing_to_do},
-    plan::KNOWN_AFTER_APPLY,
+    planned::KNOWN_AFTER_APPLY,
     tags::short_token,
 };
 
