@@ -15,8 +15,7 @@ use crate::{
     outcome::may_have_deleted,
     planned::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found, Service},
+    service::{CheckNames, Found, Holders, NameHolder, Service},
     tags::{FoundTags, Tags},
 };
 

@@ -12,7 +12,6 @@ use async_trait::async_trait;
 use engine::step::{Registry, StepError};
 
 pub(crate) use alias::{described, leads_to, points_elsewhere};
-pub(crate) use inventory::FoundRecord;
 pub(crate) use record::records_at;
 pub(crate) use zone::{zone_ids_of, zone_servers};
 

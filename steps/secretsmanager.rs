@@ -24,8 +24,7 @@ use crate::{
     outcome::{deleted, gone_already},
     planned::{Bill, PlannedChange, Price, Prices},
     policy::{READS, Scope, none},
-    preflight::Holders,
-    service::{CheckNames, Found, Service},
+    service::{CheckNames, Found, Holders, Service},
     tags::{FoundTags, Tags},
 };
 

@@ -14,8 +14,7 @@ use crate::{
     outcome::{change_of_part, deleted, gone_already, incomplete_answer},
     planned::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
     policy::{Scope, none},
-    preflight::{CheckChanges, Holders, NameHolder, Objections},
-    service::{CheckNames, Found, Service},
+    service::{CheckChanges, CheckNames, Found, Holders, NameHolder, Objections, Service},
     tags::{FoundTags, Tags},
 };
 
