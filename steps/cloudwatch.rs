@@ -357,5 +357,5 @@ async fn delete_alarms(environment: Arc<Environment>, context: StepContext, inpu
 fn deleted(names: Vec<String>) -> Answer<Nothing> {
     let changes = names.into_iter().map(|name| ResourceChange::new(ChangeAction::Deleted, ALARM, &name).named(name));
     let changes = changes.collect();
-    Answer::Done(Done { output: Nothing {}, changes })
+    Answer::Done(Done::new(Nothing {}, changes))
 }

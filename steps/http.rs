@@ -47,7 +47,7 @@ async fn invoke(settings: Arc<LocalSettings>, context: StepContext, input: HttpC
     let connection = Connection::find(settings.connections.as_deref(), call.connection.as_deref())?;
     let time_left = context.deadline_ms.map(|due| Duration::from_millis(due.saturating_sub(context.now_ms)));
     Ok(match perform(&call, &connection, time_left.unwrap_or(REQUEST_TIME_MAX)).await? {
-        Answer::Done(Done { output, changes }) => Answer::Done(Done { output: HttpAnswer(output), changes }),
+        Answer::Done(Done { output, changes, .. }) => Answer::Done(Done::new(HttpAnswer(output), changes)),
         Answer::Pending(pending) => Answer::Pending(pending),
     })
 }

@@ -148,7 +148,7 @@ impl PlannedStep {
             self.record.changed_by(self.service(), &resource_change.resource_type);
             self.record.change(planned_change(context, input, resource_change, &differences));
         }
-        Ok(Answer::Done(Done { output, changes }))
+        Ok(Answer::Done(Done::new(output, changes)))
     }
 }
 

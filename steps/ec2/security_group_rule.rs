@@ -297,7 +297,7 @@ async fn revoke(
             Err(error) => return Err(failure("ec2:RevokeSecurityGroupIngress", error)),
         }
     }
-    Ok(Answer::Done(engine::step::Done { output: Nothing {}, changes }))
+    Ok(Answer::Done(engine::step::Done::new(Nothing {}, changes)))
 }
 
 /// The deletions of rules whose answer was lost.

@@ -132,7 +132,7 @@ fn deleted(environment: &Environment, identifier: &str, id: &str, snapshot: Opti
         };
         changes.push(ResourceChange::new(ChangeAction::Created, SNAPSHOT, id).named(name).billed());
     }
-    Answer::Done(Done { output: DeletedDatabase { final_snapshot_identifier: snapshot }, changes })
+    Answer::Done(Done::new(DeletedDatabase { final_snapshot_identifier: snapshot }, changes))
 }
 
 /// The snapshot's name. It is the same for every attempt of a visit, so that a lost answer does not lead to two
