@@ -36,7 +36,7 @@ use crate::{Access, Api, Cost, Fault, Operation, OperationInfo, StreamOperation}
 pub use ahead::can_execute;
 pub use approval::{
     APPROVAL, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest,
-    ApprovalAnswer, Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, REJECTED, approval_of, outcome_of, rejected_by,
+    ApprovalAnswer, Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, approval_of, outcome_of,
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
@@ -48,7 +48,7 @@ pub use missing_activities::{FindMissingActivities, MissingActivitiesRequest, Mi
 pub use needs::{Answerer, DueWork, Needs, NextDue};
 pub use owner::{DescribeOwner, DescribeOwnerRequest};
 pub use people::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, PersonTask};
-pub use program_lines::{FollowProgramLines, ProgramLine};
+pub use program_lines::FollowProgramLines;
 pub use prune::{PruneExecutions, PruneRequest, PruneResponse};
 pub use reentry::{PlanReentry, PlanReentryRequest, PlanReentryResponse, RepeatedCall};
 pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRequest, ResumeResponse};
@@ -60,8 +60,6 @@ pub use track::{TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse
 pub use unanswerable::{has_timed_out, moment, was_answered};
 pub use verify_environment::{VerifyEnvironment, VerifyEnvironmentRequest};
 pub use verify_store::{StoreFindings, VerifyStore, VerifyStoreRequest};
-
-pub(crate) use shown::{received_key, shown_key};
 
 /// The answer of an operation, as JSON.
 pub enum Reply {

@@ -24,6 +24,7 @@ mod map_runs;
 mod operation;
 mod paging;
 mod records;
+mod rejection;
 mod request;
 mod state_machines;
 mod step_functions;
@@ -32,6 +33,7 @@ mod tasks;
 mod test_state;
 #[cfg(test)]
 mod tests;
+mod uuid;
 mod variables;
 mod versions;
 pub mod view;
@@ -49,10 +51,11 @@ pub use fault::{
     RUNBOOK_NOT_COMPLETED, STATE_DOES_NOT_EXIST, SUBJECT_BUSY, TASK_TIMED_OUT, UNAVAILABLE,
 };
 pub use flow::{NAME_CHARACTERS_MAX, id_problem, state_machine_name};
-pub use host::{Host, OwnerDescription, OwnerKind};
+pub use host::{Host, OwnerDescription, OwnerKind, ProgramLine};
 pub use integrations::INTEGRATIONS;
 pub use operation::{Access, Cost, Operation, OperationInfo, StreamOperation};
 pub use records::documents_of;
+pub use rejection::REJECTED;
 
 /// The prefix of Step Functions' targets (`X-Amz-Target`).
 pub const TARGET_PREFIX: &str = "AWSStepFunctions.";

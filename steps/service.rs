@@ -1,6 +1,11 @@
 //! The trait of AWS services, and the types that it passes between a service and the steps for complete deployments: the
 //! names to check, the resources found. [`SERVICES`](crate::SERVICES) lists the services.
 
+mod changes;
+mod deletions;
+mod names;
+mod resources;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,21 +15,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment, SERVICES,
-    acm::CertificateNames,
-    ec2::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup},
-    ecs::FoundService,
-    elbv2::Balancer,
-    iam::FoundRole,
-    plan::{PlannedChange, Price, Prices},
+    planned::{PlannedChange, Price, Prices},
     policy::{READS, Scope},
-    preflight::{CheckChanges, Holders, Objections},
-    rds::FoundDatabase,
-    route53::FoundRecord,
-    teardown::{CheckDeletions, DeletionFindings},
+};
+
+pub(crate) use changes::{CheckChanges, CheckedGroup, Objections};
+pub(crate) use deletions::{CheckDeletions, DeletionFindings, FinalSnapshot};
+pub(crate) use names::{Holders, NameHolder};
+pub(crate) use resources::{
+    Balancer, CertificateNames, FoundDatabase, FoundInternetGateway, FoundRecord, FoundRole, FoundRouteTable,
+    FoundSecurityGroup, FoundService,
 };
 
 /// An AWS service whose resources belong to deployments. Each service implements it in its own module. What stays outside that module:
-/// its fields in [`CheckNames`], [`CheckChanges`] and [`Found`].
+/// its fields in [`CheckNames`], [`CheckChanges`] and [`Found`], and the types of what it finds (`resources.rs`).
 #[async_trait]
 pub(crate) trait Service: Sync {
     /// The service in the names of its steps, such as `sns` in `flow:sns:createTopic`.
@@ -225,7 +229,7 @@ pub(crate) fn actions_of(of: impl Fn(&dyn Service) -> &'static [&'static str]) -
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::plan::is_read;
+    use crate::planned::is_read;
 
     #[test]
     fn a_service_registers_its_steps_under_its_name() {

@@ -139,6 +139,11 @@ impl FrameRow {
         matches!(self.frame_state, FrameState::Task { parked: Some(Parked::Token), submitted: false, .. })
     }
 
+    /// Whether its Task waits for its task token, which a call has passed on.
+    pub fn waits_for_token(&self) -> bool {
+        matches!(self.frame_state, FrameState::Task { parked: Some(Parked::Token), submitted: true, .. })
+    }
+
     /// What a person must do before its Task ends; `None` if it does not wait for a person.
     pub fn instructions(&self) -> Option<&Instructions> {
         match &self.frame_state {

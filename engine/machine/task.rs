@@ -215,7 +215,7 @@ impl Turn<'_> {
         self.abandon(id);
         let row = &self.frame(id).row;
         let last_poll = match &row.frame_state {
-            FrameState::Task { waiting: Some(waiting), .. } => Some(waiting.reason.as_str()),
+            FrameState::Task { waiting: Some(waiting), parked: None, .. } => Some(waiting.reason.as_str()),
             _ => None,
         };
         // AWS gives no cause here. Our steps have a reason to report.
@@ -260,7 +260,11 @@ impl Turn<'_> {
             return self.run();
         }
         match answer {
-            StepAnswer::Done { output, changes } if self.waits_for_token(id) => self.park(id, output, changes),
+            StepAnswer::Done { output, changes } if self.waits_for_token(id) => self.park(id, output, changes, None),
+            StepAnswer::Asked { output, changes, question } if self.waits_for_token(id) => {
+                self.park(id, output, changes, Some(*question));
+            }
+            StepAnswer::Asked { output, changes, .. } => self.task_done(id, output, changes),
             StepAnswer::Done { output, changes } => self.task_done(id, output, changes),
             StepAnswer::Pending { reason, next_poll_ms, instructions, submitted, execution } => {
                 if let Some(output) = submitted {
@@ -279,7 +283,7 @@ impl Turn<'_> {
     fn refuse_unfinished(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
         let Some(state) = self.state_of(id) else { return Ok(()) };
         match answer {
-            StepAnswer::Done { output, .. } if self.waits_for_token(id) => {
+            StepAnswer::Done { output, .. } | StepAnswer::Asked { output, .. } if self.waits_for_token(id) => {
                 limits::refuse_result(name_of_called(state), output)
             }
             StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse_result(name_of_called(state), output),
