@@ -16,8 +16,8 @@ use crate::{
 };
 
 pub(crate) use fields::{
-    Balancer, CertificateNames, CheckChanges, CheckDeletions, CheckNames, CheckedGroup, FinalSnapshot, Found,
-    FoundDatabase, FoundInternetGateway, FoundRecord, FoundRole, FoundRouteTable, FoundSecurityGroup, FoundService,
+    Balancer, CheckChanges, CheckDeletions, CheckNames, CheckedGroup, FinalSnapshot, Found, FoundDatabase,
+    FoundInternetGateway, FoundRecord, FoundRole, FoundRouteTable, FoundSecurityGroup, FoundService,
 };
 pub(crate) use findings::{DeletionFindings, Holders, NameHolder, Objections};
 
