@@ -13,10 +13,9 @@ use crate::{
     failure::{failure, is_missing, name_taken},
     found_tags,
     outcome::may_have_deleted,
-    plan::{Bill, PlannedChange, Price, Prices},
+    planned::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found, Service},
+    service::{CheckNames, Found, Holders, NameHolder, Service},
     tags::{FoundTags, Tags},
 };
 

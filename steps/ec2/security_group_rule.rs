@@ -12,7 +12,7 @@ use crate::{
     Environment, Nothing,
     failure::{already_exists, failure, failure_for, is_missing},
     outcome::may_have_deleted,
-    plan::is_unknown,
+    planned::is_unknown,
 };
 
 const RESOURCE_TYPE: &str = "AWS::EC2::SecurityGroupIngress";

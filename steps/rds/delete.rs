@@ -8,15 +8,14 @@ use engine::step::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    DatabaseIdentifier, FinalSnapshot, RESOURCE_TYPE, SNAPSHOT, database_ending, final_snapshot, find_database, status,
-};
+use super::{DatabaseIdentifier, RESOURCE_TYPE, SNAPSHOT, database_ending, final_snapshot, find_database, status};
 use crate::{
     Environment, Nothing,
     failure::{failure, is_missing},
     found_tags,
     outcome::{may_have_deleted, nothing_to_do},
-    plan::KNOWN_AFTER_APPLY,
+    planned::KNOWN_AFTER_APPLY,
+    service::FinalSnapshot,
     tags::short_token,
 };
 
