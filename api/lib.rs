@@ -17,7 +17,6 @@ mod history;
 mod host;
 mod integrations;
 mod locks;
-mod long_reads;
 mod machine_cache;
 mod machine_deletion;
 mod malformed;
@@ -54,8 +53,7 @@ pub use fault::{
 pub use flow::{NAME_CHARACTERS_MAX, id_problem, state_machine_name};
 pub use host::{Host, OwnerDescription, OwnerKind, ProgramLine};
 pub use integrations::INTEGRATIONS;
-pub use long_reads::is_long_read;
-pub use operation::{Operation, StreamOperation};
+pub use operation::{Access, Cost, Operation, OperationInfo, StreamOperation};
 pub use records::documents_of;
 pub use rejection::REJECTED;
 
@@ -86,6 +84,12 @@ pub struct Api {
 }
 
 type Answer = Result<Value, Fault>;
+
+/// The operation of a target, which may be one of Step Functions or of flow.
+pub fn operation_info(target: &str) -> Option<&'static OperationInfo> {
+    let mut operations = step_functions::OPERATIONS.iter().chain(flow::OPERATIONS);
+    operations.find(|operation| operation.target == target)
+}
 
 impl Api {
     /// Creates the API over a runner and its store; over a store that is only read with [`RunnerHandle::without_runner`].

@@ -1,6 +1,7 @@
 //! Files and functions stay short, and each room uses only the rooms that it may. Every message says what to do.
 
 mod circles;
+mod error_names;
 mod modules;
 mod promises;
 mod purity;

@@ -18,7 +18,7 @@ use super::{Child, MapRun};
 use crate::{
     asl::{State, StateMachine},
     journal::{ErrorAndCause, StepFailure, state_path},
-    step::Instructions,
+    step::{Instructions, error_names},
 };
 
 /// The longest a call may take that began after its state's deadline: ten minutes.
@@ -408,7 +408,7 @@ impl Tolerated {
     /// The failure of a Map of which more iterations failed than are tolerated.
     pub fn exceeded() -> ErrorAndCause {
         ErrorAndCause {
-            error: "States.ExceedToleratedFailureThreshold".to_owned(),
+            error: error_names::EXCEED_TOLERATED_FAILURE_THRESHOLD.to_owned(),
             cause: "The specified tolerated failure threshold was exceeded".to_owned(),
         }
     }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     asl::{State, StateKind, Task, Template},
     journal::{ErrorAndCause, HistoryEventDetails, NOT_CALLED, Note, Signaller, StepFailure},
-    step::{ChangeAction, ErrorClass, Resource, ResourceChange, StepError, idempotency_token},
+    step::{ChangeAction, ErrorClass, Resource, ResourceChange, StepError, error_names, idempotency_token},
 };
 
 /// The time limits of an attempt, in seconds; `None` without a limit.
@@ -223,7 +223,7 @@ impl Turn<'_> {
             None if !self.is_step(id) => String::new(),
             last_poll => cause_of_time_out(&row.state, last_poll),
         };
-        let failure = StepFailure { error: "States.Timeout".to_owned(), cause, details: None };
+        let failure = StepFailure { error: error_names::TIMEOUT.to_owned(), cause, details: None };
         if let Some((name, resource)) = self.name_and_resource(id) {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
             self.event(Some(id), HistoryEventDetails::TaskTimedOut { name, resource, failure });
@@ -318,7 +318,7 @@ impl Turn<'_> {
             Ok(output) => self.task_done(id, output, Vec::new()),
             Err(ErrorAndCause { error, cause }) => {
                 // The failure of a call: `States.ALL` matches it, also if the result of the call was too large.
-                let is_limit = error == "States.DataLimitExceeded";
+                let is_limit = error == error_names::DATA_LIMIT_EXCEEDED;
                 let details = is_limit.then(|| StepError::named(error.clone(), cause.clone()));
                 self.task_failed_as(id, StepFailure { error, cause, details });
             }

@@ -154,7 +154,9 @@ impl Turn<'_> {
         beat(heartbeat, now);
         match question {
             Some(question) => self.ask(id, question),
-            None => self.apply_early_signal(id),
+            None => {
+                self.apply_early_signal(id);
+            }
         }
     }
 

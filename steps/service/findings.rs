@@ -1,4 +1,4 @@
-//! The holders of the names that a deployment needs.
+//! What the services report to the steps over all services: the holders of names, and what prevents changes and deletions.
 
 use crate::tags::FoundTags;
 
@@ -30,4 +30,24 @@ impl Holders {
     pub(crate) fn add(&mut self, kind: &str, name: &str, holder: NameHolder) {
         self.checked.push((format!("{kind} {name}"), holder));
     }
+}
+
+/// What the services find in the input.
+#[derive(Debug, Default)]
+pub(crate) struct Objections {
+    /// Changes that are not supported, each in a sentence.
+    pub(crate) problems: Vec<String>,
+    /// What the input asks for and does not get, each in a sentence.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What the services find in the deletions.
+#[derive(Debug, Default)]
+pub(crate) struct DeletionFindings {
+    /// What prevents the deletions, each in a sentence.
+    pub(crate) problems: Vec<String>,
+    /// What is lost, each in a sentence.
+    pub(crate) notes: Vec<String>,
+    /// What the deletions leave, as far as a plan can find it.
+    pub(crate) stays: Vec<String>,
 }
