@@ -1,4 +1,4 @@
-//! What the operator of this machine allows to its steps, and their limits.
+//! The permissions of the local steps, from the operator of this machine, and the limits of these steps.
 
 use std::{
     ffi::OsStr,

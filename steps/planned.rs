@@ -1,4 +1,4 @@
-//! What a plan reports: the changes of resources with their prices, and the waits. The environment of a plan records them.
+//! The changes, waits and prices of a plan, and the record of them that the environment of a plan has.
 
 mod no_connection;
 mod price;
