@@ -36,7 +36,8 @@ pub(super) trait Activity: Send + Sync + 'static {
     /// Its ARN.
     fn arn(&self) -> &str;
 
-    /// Waits while the worker makes no polls of this activity.
+    /// Waits while the worker begins no polls of this activity. Open polls stay open: the service may have sent a task already, which
+    /// nobody would have until its heartbeat is overdue.
     fn pause_ended(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
@@ -77,19 +78,11 @@ impl Activity for StepActivity {
                 tokio::time::sleep(POLL_END_MAX).await;
             }
         };
-        let paused = async {
-            self.pauses.begun().await;
-            // Elsewhere a task may be given to a poll whose connection is closed.
-            if !api.answered_as_flow_serve() {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
             // A task that has arrived is not lost.
             biased;
             task = api.activity_task(&self.arn, name) => Some(task),
             () = stopped => None,
-            () = paused => Some(Ok(None)),
         }
     }
 
