@@ -79,8 +79,8 @@ pub use environment::{Account, CallerIdentity, Environment, NO_REGION, Rehearsal
 pub use failure::REHEARSAL_PREFIX;
 pub use local::{LocalSettings, needs_account, register_local};
 pub use process::{
-    ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended, refused_variable,
-    supervise,
+    CANNOT_START, ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended,
+    refused_variable, supervise,
 };
 pub use wait::refused_body_pattern;
 
