@@ -181,6 +181,26 @@ fn a_task_that_one_worker_may_not_run_is_done_by_another() {
 }
 
 #[test]
+fn a_worker_whose_settings_are_wrong_is_refused_before_its_first_call() {
+    let home = Home::plain();
+    let folder = home.path().join("nowhere");
+    let folder = folder.to_str().unwrap();
+    let refused = |endpoint: &str, variable: (&str, &str), exit: i32, words: &str| {
+        let said = home.exits_with(&["worker", "--endpoint", endpoint, "--once"], &[variable], exit);
+        assert!(said.contains(words) && !said.contains("hunter2"), "{said}");
+    };
+    // Nothing listens there: a call would end with 5.
+    let endpoint = "http://127.0.0.1:1";
+    refused(endpoint, ("FLOW_FILES", folder), 3, &format!("FLOW_FILES: {folder} cannot be used"));
+    refused(endpoint, ("FLOW_PROGRAMS", "bin/x"), 3, "FLOW_PROGRAMS: 'bin/x' is not an absolute path");
+    refused(endpoint, ("FLOW_TOKEN", "hunter2\nb"), 3, "FLOW_TOKEN has a line break within it");
+    refused("http://user:hunter2@127.0.0.1:1", ("FLOW_TOKEN", ""), 2, "has user information");
+    let status = ["status", "--engine", "sfn", "--endpoint", "http://user:hunter2@127.0.0.1:1"];
+    assert!(!home.exits(&status, 2).contains("hunter2"));
+    home.exits_with(&["serve", "--listen", "127.0.0.1:0"], &[("FLOW_TOKEN", "hunter2\nb")], 3);
+}
+
+#[test]
 fn a_quiet_run_without_a_worker_prints_the_command_that_starts_one() {
     let home = Home::plain();
     let server = Server::start(&home);
