@@ -201,7 +201,9 @@ impl Queue {
             let QueuedTask { offer, avoided, avoided_until } = task;
             let token = offer.token.clone();
             match poll.task.send(offer) {
-                Ok(()) => drop(self.tokens.remove(&token)),
+                Ok(()) => {
+                    self.tokens.remove(&token);
+                }
                 // The poll has ended.
                 Err(offer) => self.tasks.insert(at, QueuedTask { offer, avoided, avoided_until }),
             }
