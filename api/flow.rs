@@ -6,6 +6,7 @@ mod approval;
 mod before_driving;
 mod cancel;
 mod describe;
+mod end_polls;
 mod entries;
 mod export;
 mod find;
@@ -41,6 +42,7 @@ pub use approval::{
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
+pub use end_polls::{EndPolls, EndPollsRequest};
 pub use entries::{EntriesRequest, EntriesResponse, FollowExecution, GetEntries};
 pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
 pub use find::{FindExecutions, FindRequest, FindResponse, LATEST};
@@ -91,7 +93,7 @@ macro_rules! operations {
 }
 
 operations! {
-    one: AnswerApproval, AnswerWithToken, CancelExecution, DescribeExecution, DescribeOwner, EstimateTimeLeft, FindExecutions,
+    one: AnswerApproval, AnswerWithToken, CancelExecution, DescribeExecution, DescribeOwner, EndPolls, EstimateTimeLeft, FindExecutions,
          FindMissingActivities, GetEntries, ListExecutions,
          ListPersonTasks, MarkShown, PlanReentry, RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
     many: ExportExecutions, FollowExecution, FollowProgramLines, PruneExecutions, VerifyEnvironment, VerifyStore;

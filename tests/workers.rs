@@ -286,11 +286,13 @@ fn a_worker_that_is_asked_to_end_polls_no_more_and_gives_back_what_takes_too_lon
     let elapsed = asked.elapsed();
     assert!(elapsed >= Duration::from_secs(1) && elapsed < Duration::from_secs(30), "{elapsed:?}");
     let last: Value = serde_json::from_str(text(&output.stdout).lines().last().unwrap()).unwrap();
-    assert_eq!((&last["received"], &last["givenBack"]), (&json!(1), &json!(1)), "{last}");
-    // The first task ends before HeartbeatSeconds have passed. The second may have been sent to a poll that was closed.
+    // The second task may have been sent to a poll that was open: it is given back too.
+    assert!(last["received"].as_u64().is_some_and(|received| received >= 1), "{last}");
+    assert_eq!(last["received"], last["givenBack"], "{last}");
+    // Both end before HeartbeatSeconds have passed.
     let second = worker(&elsewhere, &server, &program);
-    for (execution, seconds) in [(one, 8), (two, 30)] {
-        until(seconds, "the execution", || status(&server, &execution)["status"] != "RUNNING");
+    for execution in [one, two] {
+        until(8, "the execution", || status(&server, &execution)["status"] != "RUNNING");
         assert_eq!(status(&server, &execution)["output"], "2");
     }
     assert_eq!(counters(second)["succeeded"], 2);

@@ -257,6 +257,11 @@ impl RunnerHandle {
         }
     }
 
+    /// Ends the open polls of an activity by a worker, without a task.
+    pub fn end_polls(&self, activity: &str, worker: &str) {
+        self.offers.end_polls(activity, worker);
+    }
+
     /// Whether the attempt that a task token identifies still waits.
     ///
     /// # Errors

@@ -147,6 +147,18 @@ impl Offers {
         }
     }
 
+    /// Ends the open polls of a worker, without a task.
+    pub fn end_polls(&self, activity: &str, worker: &str) {
+        let mut state = self.state();
+        let State { queues, silent_polls, .. } = &mut *state;
+        let Some(queue) = queues.get_mut(activity) else { return };
+        queue.polls.retain(|_, poll| {
+            let is_ended = poll.worker.as_deref() == Some(worker);
+            *silent_polls -= usize::from(is_ended && poll.is_silent);
+            !is_ended
+        });
+    }
+
     /// Records that a worker has fetched a task.
     pub fn fetched(&self, token: &TaskToken, worker: &str) {
         self.state().holders.insert(token.clone(), worker);

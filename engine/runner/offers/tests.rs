@@ -179,3 +179,16 @@ async fn a_worker_that_is_alone_receives_its_retries_at_once() {
     offers.put("a", attempt(1, 2));
     assert_eq!(alone.poll(), Poll::Ready(Some(attempt(1, 2))));
 }
+
+#[tokio::test]
+async fn the_open_polls_of_a_worker_that_stops_end_and_none_of_them_loses_a_task() {
+    let offers = Offers::default();
+    let mut received = Polled::open(&offers, "stops");
+    let mut open = Polled::open(&offers, "stops");
+    let mut other = Polled::open(&offers, "works");
+    offers.put("a", offer(1));
+    offers.end_polls("a", "stops");
+    offers.put("a", offer(2));
+    assert_eq!(received.poll(), Poll::Ready(Some(offer(1))), "its response is on its way");
+    assert_eq!((open.poll(), other.poll()), (Poll::Ready(None), Poll::Ready(Some(offer(2)))));
+}
