@@ -22,8 +22,8 @@ pub fn folder_problem(folder: &Path) -> Option<String> {
     }
 }
 
-/// The error of a step that uses files while the folder of this machine cannot be used, such as one of a share that is not mounted. The step
-/// is not called: it would fail for good, or wait for a file that another machine has.
+/// The error of a step that uses files while the folder of this machine cannot be used, such as one of a share that is not mounted. The
+/// step is not called: it would fail for good, or wait for a file that another machine has.
 pub(super) async fn without_folder(files: Option<&Path>, resource: &str) -> Option<StepError> {
     let folder: PathBuf = files.filter(|_| USE_FILES.iter().any(|step| resource.starts_with(*step)))?.to_owned();
     // On a separate thread, because disks block.

@@ -27,8 +27,8 @@ use crate::backoff::Backoff;
 const POLLS_MAX: usize = 8;
 /// The longest time in which AWS may give a task to a poll whose connection is closed. A `flow serve` ends polls when it is asked.
 const POLL_END_MAX: Duration = Duration::from_secs(65);
-/// How long a `flow serve` may take to answer that request, and then the polls, and how often it is asked. A poll that began just before the
-/// stop may arrive after the first request.
+/// How long a `flow serve` may take to answer that request, and then the polls, and how often it is asked. A poll that began just before
+/// the stop may arrive after the first request.
 const ENDS_WITHIN: Duration = Duration::from_secs(1);
 const END_REQUESTS_MAX: usize = 3;
 
