@@ -30,7 +30,7 @@ use self::{
     protocol::Request,
     turn::ProgramTurn,
 };
-use crate::local::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
+use crate::local_settings::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
 
 /// The error name of a program that cannot be started, or whose working folder cannot be used: this machine lacks something.
 pub const CANNOT_START: &str = "Process.CannotStart";

@@ -45,8 +45,8 @@ impl Holders {
         Some(holder.worker.clone())
     }
 
-    /// The worker that fetched the attempt before this one, and whether it answered that. From now on it counts as answered: a worker misses
-    /// its heartbeat once.
+    /// The worker that fetched the attempt before this one, and whether it answered that. From now on it counts as answered: a worker
+    /// misses its heartbeat once.
     pub fn of_last_attempt(&mut self, token: &TaskToken) -> Option<(Arc<str>, bool)> {
         let last = TaskToken { attempt: token.attempt.checked_sub(1)?, ..token.clone() };
         let holder = self.holders.get_mut(&last)?;
