@@ -49,7 +49,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The operation of a `flow serve` that ends the open polls of a worker.
-const END_POLLS: &str = "Flow.EndPolls";
+pub const END_POLLS: &str = "Flow.EndPolls";
 
 /// A resource in a list of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -209,6 +209,11 @@ async fn a_task_that_an_open_poll_receives_during_a_pause_begins() {
     assert_eq!((service.running(), service.queued(&arn)), (vec![1; WORKERS], 1), "no further poll begins");
 }
 
+#[test]
+fn the_request_that_ends_polls_is_an_operation_of_the_server() {
+    assert_eq!(steps::step_functions::END_POLLS, <api::flow::EndPolls as api::Operation>::NAME);
+}
+
 /// Waits until something is so.
 async fn until(question: impl Fn() -> bool) {
     let asked = async {
