@@ -77,7 +77,12 @@ impl<'t> Analysis<'t> {
     }
 
     /// A body that is evaluated for each item, and the list of its values. With parameters the body is a function's: item, index, list.
-    pub(super) fn for_each(&mut self, list: NodeBounds, parameters: &'t [String], body: &'t AstNode) -> Option<NodeBounds> {
+    pub(super) fn for_each(
+        &mut self,
+        list: NodeBounds,
+        parameters: &'t [String],
+        body: &'t AstNode,
+    ) -> Option<NodeBounds> {
         let (values, _) = self.body(list, parameters, body)?;
         let work = list.work.plus(values.work).plus(values.size);
         Some(NodeBounds { size: values.size.plus(Bound::constant(VALUE_UNITS)), work, text: false, scalar: false })
