@@ -7,6 +7,7 @@
 mod finding;
 mod following;
 mod history;
+mod machine_reference;
 mod pace;
 mod questions;
 mod token;
@@ -30,6 +31,7 @@ use serde_json::{Value, json};
 use steps::step_functions::{Endpoint, NamedArn, RemoteExecution, StepFunctions};
 use tokio::sync::Mutex;
 
+pub use self::machine_reference::{MachineReference, is_arn};
 use self::{history::History, pace::Pace};
 use crate::{
     exit::{CliError, Exit, then_repeat},
@@ -74,7 +76,8 @@ struct CachedExecution {
 
 /// A deployed workflow.
 pub struct Deployed {
-    /// The ARN that executions are started with: the alias, or without one the state machine.
+    /// The ARN that executions are started with: the version or the alias that was named; else the alias of deployments, or without
+    /// one the state machine.
     pub target: String,
     /// The definitions that executions run: of each version to which the alias routes.
     pub definitions: Vec<Value>,
@@ -216,21 +219,29 @@ impl Executions {
         pace.call(!self.api.answered_as_flow_serve(), make).await.map_err(refused)
     }
 
-    /// What is deployed under a workflow's name; `None` if nothing is.
+    /// The deployed state machine that is named; `None` if it, its version or its alias does not exist.
     ///
     /// # Errors
     /// Step Functions' error.
-    pub async fn deployed(&self, workflow: &str) -> Result<Option<Deployed>, CliError> {
-        let name = flow::state_machine_name(workflow);
-        let Some(machine) = self.api.state_machine_arn(&name).await.map_err(refused)? else { return Ok(None) };
-        let alias = format!("{machine}:{ALIAS}");
-        let (target, versions) = match self.api.alias(&alias).await.map_err(refused)? {
-            Some(versions) => (alias, versions),
-            None => (machine.clone(), vec![machine]),
+    pub async fn deployed(&self, wanted: &MachineReference) -> Result<Option<Deployed>, CliError> {
+        let machine = self.api.state_machine_arn(&wanted.name).await.map_err(refused)?;
+        let Some(machine) = machine.filter(|machine| wanted.is_arn_of(machine)) else { return Ok(None) };
+        let qualified = format!("{machine}:{}", wanted.qualifier.as_deref().unwrap_or(ALIAS));
+        let (target, versions) = match wanted.has_version() {
+            true => (qualified.clone(), vec![qualified]),
+            false => match self.api.alias(&qualified).await.map_err(refused)? {
+                Some(versions) => (qualified, versions),
+                None if wanted.qualifier.is_some() => return Ok(None),
+                None => (machine.clone(), vec![machine]),
+            },
         };
         let mut definitions = Vec::new();
         for version in versions {
-            let text = self.api.state_machine(&version).await.map_err(refused)?.definition;
+            let text = match self.api.state_machine(&version).await {
+                Ok(found) => found.definition,
+                Err(error) if error.class == ErrorClass::NotFound && wanted.has_version() => return Ok(None),
+                Err(error) => return Err(refused(error)),
+            };
             definitions.push(serde_json::from_str(&text).map_err(internal)?);
         }
         let activities = self.api.activities().await.map_err(refused)?.into_iter();

@@ -227,6 +227,37 @@ fn what_a_flow_serve_cannot_run_is_refused_before_anything_is_made() {
 }
 
 #[test]
+fn a_run_takes_what_a_deployment_prints() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = home.definition("two", &json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } }));
+    let arn =
+        deployed(&home, &server, &file, &["--yes"]).last().unwrap()["stateMachineArn"].as_str().unwrap().to_owned();
+    let options = ["--engine", "sfn", "--endpoint", &server.endpoint, "--region", "us-east-1"];
+    let plan = |machine: &str, exit| home.exits(&[&["run", machine, "--plan"][..], &options].concat(), exit);
+    for (machine, target) in [
+        ("two:deployed".to_owned(), format!("{arn}:deployed")),
+        ("two:1".to_owned(), format!("{arn}:1")),
+        (arn.clone(), format!("{arn}:deployed")),
+        (format!("{arn}:deployed"), format!("{arn}:deployed")),
+        (format!("{arn}:1"), format!("{arn}:1")),
+    ] {
+        let printed = plan(&machine, 0);
+        assert!(printed.contains(&format!("starts {target},")), "{machine}: {printed}");
+    }
+    for machine in ["two:9", "two:none", &arn.replace("us-east-1", "eu-west-1")] {
+        let printed = plan(machine, 4);
+        assert!(printed.contains("neither a state machine"), "{machine}: {printed}");
+    }
+    let remove =
+        |machine: &str, exit| home.exits(&[&["deploy", machine, "--remove", "--yes"][..], &options].concat(), exit);
+    let printed = remove("two:1", 3);
+    assert!(printed.contains("flow deploy two --remove"), "{printed}");
+    remove(&arn.replace("us-east-1", "eu-west-1"), 4);
+    remove(&format!("{arn}:deployed"), 0);
+}
+
+#[test]
 fn the_command_that_a_deployment_proposes_works_when_pasted() {
     let home = Home::plain();
     let server = Server::start(&home);

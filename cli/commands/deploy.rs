@@ -53,7 +53,8 @@ const HEARTBEAT_SECONDS_MAX: u64 = 99_999_999;
 /// Arguments of `flow deploy`.
 #[derive(Debug, Args)]
 pub struct DeployArguments {
-    /// A workflow's name, a definition file (JSON or YAML), or `-` for standard input. With --remove also the state machine's name.
+    /// A workflow's name, a definition file (JSON or YAML), or `-` for standard input. With --remove also the state machine's name or
+    /// ARN.
     workflow: String,
     /// Replace a placeholder `${NAME}` in the text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
@@ -217,11 +218,12 @@ fn cut_short(error: StepError) -> CliError {
 }
 
 fn name(arguments: &DeployArguments) -> Result<String, CliError> {
+    let removed = removal::is_by_name(arguments).then(|| removal::reference(arguments)).transpose()?;
     let file = std::path::Path::new(&arguments.workflow).file_name().and_then(|name| name.to_str());
     let of_file = file.unwrap_or_default().split('.').next().unwrap_or_default();
     // `flow run` searches the state machine of a file under the same name.
     let of_file = || if of_file.is_empty() { String::new() } else { api::flow::state_machine_name(of_file) };
-    let name = arguments.name.clone().unwrap_or_else(of_file);
+    let name = arguments.name.clone().or(removed.map(|machine| machine.name)).unwrap_or_else(of_file);
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX && name.chars().all(is_allowed) && !name.starts_with('-') {
         return Ok(name);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use deploy::plan::{self, Action, DeploymentChange, ResourceKind, Wanted};
+use deploy::plan::{self, ALIAS, Action, DeploymentChange, ResourceKind, Wanted};
 use serde_json::{Value, json};
 use steps::step_functions::RunningExecution;
 
@@ -12,6 +12,7 @@ use crate::{
     exit::CliError,
     proposed::{self, OPTIONS},
     shell::quote_name,
+    step_functions::{MachineReference, is_arn},
 };
 
 /// What a removal says of a state machine's executions.
@@ -22,8 +23,25 @@ pub(super) const EXECUTIONS_ARE_LOST: &str =
 pub(super) fn is_by_name(arguments: &DeployArguments) -> bool {
     let name = &arguments.workflow;
     // A mistyped path is no name.
-    let is_path = name.is_empty() || name == "-" || name.contains(['/', '.', '#']);
+    let is_path = !is_arn(name) && (name.is_empty() || name == "-" || name.contains(['/', '.', '#']));
     arguments.remove && !is_path && workflows::find(name).is_none() && !Path::new(name).exists()
+}
+
+/// The state machine of a removal that names only the state machine, as `flow deploy` prints it: also by its ARN, and with the alias.
+///
+/// # Errors
+/// It names a version or another alias: the complete state machine would be deleted.
+pub(super) fn reference(arguments: &DeployArguments) -> Result<MachineReference, CliError> {
+    let reference = MachineReference::read(&arguments.workflow);
+    match reference.qualifier.as_deref() {
+        None | Some(ALIAS) => Ok(reference),
+        Some(other) => {
+            let message =
+                format!("--remove deletes a state machine with all its versions, and '{other}' names one of them");
+            let name = &reference.name;
+            Err(CliError::refused(message).hint(format!("flow deploy {} --remove{OPTIONS}", quote_name(name))))
+        }
+    }
 }
 
 /// The definition of a removal that names only the state machine, whose versions name the activities.
@@ -38,6 +56,13 @@ pub(super) async fn changes(
     wanted: &Wanted,
     found: &mut plan::ExistingResources,
 ) -> Result<(Vec<DeploymentChange>, BTreeMap<String, String>), CliError> {
+    let is_other =
+        |machine: &plan::ExistingMachine| !reference(arguments).is_ok_and(|named| named.is_arn_of(&machine.arn));
+    if is_by_name(arguments) && found.machine.as_ref().is_some_and(is_other) {
+        let message =
+            format!("the state machine {} is not at this endpoint, in this account and region", arguments.workflow);
+        return Err(CliError::not_found(message));
+    }
     // What belongs to another deployment is refused before its versions are read.
     plan::removal(wanted, found, &[])?;
     if let Some(machine) = &found.machine {
