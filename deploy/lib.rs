@@ -6,6 +6,7 @@
 mod activity;
 mod added_state;
 mod compile;
+mod heartbeat;
 mod literals;
 mod permissions;
 pub mod plan;
@@ -18,6 +19,7 @@ mod wrap;
 pub use activity::{activity_name, is_of_step};
 pub use added_state::is_added_state;
 pub use compile::{Activity, CompileOptions, Compiled, compile};
+pub use heartbeat::deployed_heartbeat;
 pub use permissions::role_statements;
 pub use run_size::{EVENTS_MAX, MapSize, RunSize, Size};
 pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use clap::{Args, ValueEnum};
 use deploy::{
     CompileOptions, Compiled,
-    plan::{self, ALIAS, Action, DeploymentChange, LogLevel, Wanted},
+    plan::{self, ALIAS, Action, DeploymentChange, Difference, LogLevel, Wanted},
 };
 use engine::{
     asl::{self, Diagnostic},
@@ -75,10 +75,10 @@ pub struct DeployArguments {
     /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.
     #[arg(long, value_enum)]
     log_level: Option<LogLevelArgument>,
-    /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
-    #[arg(long, value_name = "SECONDS", default_value_t = HEARTBEAT_SECONDS_DEFAULT,
-          value_parser = clap::value_parser!(u64).range(1..=HEARTBEAT_SECONDS_MAX))]
-    heartbeat: u64,
+    /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task. Default: what
+    /// is deployed, and 60 for a first deployment.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=HEARTBEAT_SECONDS_MAX))]
+    heartbeat: Option<u64>,
     /// Show what would change, and change nothing.
     #[arg(long, conflicts_with = "yes")]
     plan: bool,
@@ -143,7 +143,10 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
     };
     let name = name(&arguments)?;
     let is_server = arguments.template.is_none() && is_server(global, &arguments).await?;
-    let options = CompileOptions { heartbeat_seconds: arguments.heartbeat, server_asks: is_server };
+    let options = CompileOptions {
+        heartbeat_seconds: arguments.heartbeat.unwrap_or(HEARTBEAT_SECONDS_DEFAULT),
+        server_asks: is_server,
+    };
     let source = DeploymentSource { definition: &definition, steps, options };
     let compiled = match compile(&source) {
         Ok(compiled) => compiled,
@@ -305,6 +308,8 @@ async fn deploy(
 ) -> Result<Exit, CliError> {
     let (cloud, caller) = connect(global, arguments, &wanted).await?;
     let mut found = cloud.find(&wanted).await.map_err(refused)?;
+    let kept_heartbeat = kept_heartbeat(arguments, source.definition, &found);
+    let source = &source.with_heartbeat(kept_heartbeat);
     if let Ok(compiled) = source.compile(&found.activities) {
         wanted.compiled = compiled;
     }
@@ -325,7 +330,7 @@ async fn deploy(
     }
     // A person who is asked must see the plan.
     if !is_quiet(global) || arguments.plan || !arguments.yes {
-        show(global, &wanted, &caller, &changes, &kept, arguments.remove);
+        show(global, &wanted, &caller, &changes, &kept, kept_heartbeat, arguments.remove);
     }
     let changed = changes.iter().filter(|change| change.action != Action::Unchanged).count();
     if arguments.plan || changed == 0 {
@@ -362,6 +367,16 @@ fn another_name(arguments: &DeployArguments) -> String {
     )
 }
 
+/// HeartbeatSeconds that were given to an earlier deployment, if they are not the default: without the option they are kept.
+fn kept_heartbeat(arguments: &DeployArguments, definition: &Value, found: &plan::ExistingResources) -> Option<u64> {
+    if arguments.heartbeat.is_some() || arguments.remove {
+        return None;
+    }
+    let deployed = serde_json::from_str(&found.machine.as_ref()?.definition).ok()?;
+    let seconds = deploy::deployed_heartbeat(&deployed, definition, HEARTBEAT_SECONDS_DEFAULT);
+    (seconds != HEARTBEAT_SECONDS_DEFAULT).then_some(seconds)
+}
+
 /// The activities that a deployment does not need any more and keeps, with the reason.
 fn unneeded(wanted: &Wanted, found: &plan::ExistingResources) -> BTreeMap<String, String> {
     let why = "this definition does not need it; executions of earlier versions may, and --remove deletes it";
@@ -375,6 +390,7 @@ fn show(
     caller: &Value,
     changes: &[DeploymentChange],
     kept: &BTreeMap<String, String>,
+    kept_heartbeat: Option<u64>,
     removes: bool,
 ) {
     let size = &wanted.compiled.size;
@@ -382,10 +398,12 @@ fn show(
     if global.output == Output::Json {
         let message = if loses_executions { EXECUTIONS_ARE_LOST.to_owned() } else { size_words(size) };
         let line = json!({ "type": "deployment", "name": wanted.name, "caller": caller, "roleArn": wanted.role_arn,
-            "definitionBytes": wanted.compiled.definition.to_string().len(), "message": message });
+            "definitionBytes": wanted.compiled.definition.to_string().len(), "keptHeartbeatSeconds": kept_heartbeat,
+            "message": message });
         json::print(json::with(line, size_fields(size)));
     } else if !global.quiet {
         heading(wanted, caller, removes).iter().for_each(|line| say!("{line}"));
+        kept_heartbeat.into_iter().for_each(|seconds| say!("  {}", heartbeat_line(seconds)));
     }
     changes.iter().for_each(|change| print(global, "change", change));
     if global.output == Output::Human && !global.quiet {
@@ -418,10 +436,29 @@ fn heading(wanted: &Wanted, caller: &Value, removes: bool) -> Vec<String> {
     lines
 }
 
-/// The line of a change in a plan.
-fn change_line(change: &DeploymentChange) -> String {
-    let DeploymentChange { action, kind, name } = change;
-    format!("  {:<11}{name}   {}", action.word(), kind.word())
+/// The line of HeartbeatSeconds that are kept.
+fn heartbeat_line(seconds: u64) -> String {
+    format!("HeartbeatSeconds {seconds}, as deployed; --heartbeat {HEARTBEAT_SECONDS_DEFAULT} sets the default")
+}
+
+/// The lines of a change in a plan: the resource, and in what it differs.
+fn change_lines(change: &DeploymentChange) -> Vec<String> {
+    let DeploymentChange { action, kind, name, differences } = change;
+    let line = format!("  {:<11}{name}   {}", action.word(), kind.word());
+    let differences = differences.iter().map(|difference| format!("  {:<11}{difference}", ""));
+    std::iter::once(line).chain(differences).collect()
+}
+
+/// In what a resource differs, for a JSON line.
+fn differences_json(change: &DeploymentChange) -> Vec<Value> {
+    let line = |difference: &Difference| {
+        let mut line = json!({ "action": difference.action.word(), "field": difference.field });
+        if let Some((before, after)) = &difference.values {
+            (line["before"], line["after"]) = (json!(before), json!(after));
+        }
+        line
+    };
+    change.differences.iter().map(line).collect()
 }
 
 /// The line of an activity that is not deleted.
@@ -435,16 +472,17 @@ fn is_quiet(global: &Global) -> bool {
 }
 
 fn print(global: &Global, kind: &str, change: &DeploymentChange) {
-    let DeploymentChange { action, kind: resource, name } = change;
+    let DeploymentChange { action, kind: resource, name, .. } = change;
     match global.output {
         Output::Json => {
             let message = format!("{} {name} ({})", action.word(), resource.word());
             let (action, resource) = (action.word(), resource.word());
-            json::print(json!({ "type": kind, "action": action, "kind": resource, "name": name, "message": message }));
+            json::print(json!({ "type": kind, "action": action, "kind": resource, "name": name, "message": message,
+                "differences": differences_json(change) }));
         }
         Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
         Output::Human if global.quiet && *action == Action::Unchanged => {}
-        Output::Human => say!("{}", change_line(change)),
+        Output::Human => change_lines(change).iter().for_each(|line| say!("{line}")),
     }
 }
 

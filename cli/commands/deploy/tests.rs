@@ -18,11 +18,11 @@ fn wanted(role_arn: Option<&str>) -> Wanted {
 }
 
 fn change(action: Action, kind: ResourceKind, name: &str) -> DeploymentChange {
-    DeploymentChange { action, kind, name: name.to_owned() }
+    DeploymentChange::new(action, kind, name)
 }
 
 fn shown(heading: Vec<String>, changes: &[DeploymentChange]) -> String {
-    heading.into_iter().chain(changes.iter().map(change_line)).collect::<Vec<_>>().join("\n")
+    heading.into_iter().chain(changes.iter().flat_map(change_lines)).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -48,4 +48,19 @@ fn the_changes_of_a_deployment_and_of_a_removal() {
         format!("{}\n{kept}", shown(heading(&first, &caller, true), &deleted)),
     ];
     snapshot!("deploy", sections.join("\n\n"));
+}
+
+#[test]
+fn a_plan_shows_the_fields_of_what_is_updated_and_the_heartbeat_that_is_kept() {
+    let mut change = change(Action::Updated, ResourceKind::StateMachine, "job");
+    change.differences = vec![plan::Difference {
+        action: Action::Updated,
+        field: "roleArn".to_owned(),
+        values: Some(("arn:a".to_owned(), "arn:b".to_owned())),
+    }];
+    let lines = change_lines(&change);
+    assert_eq!(lines[1..], ["             roleArn: arn:a → arn:b"]);
+    let line = json!(differences_json(&change));
+    assert_eq!(line[0], json!({ "action": "update", "field": "roleArn", "before": "arn:a", "after": "arn:b" }));
+    assert!(heartbeat_line(300).contains("HeartbeatSeconds 300, as deployed"));
 }
