@@ -21,6 +21,8 @@ use steps::{
     step_functions::{NamedArn, StepFunctions},
 };
 
+pub use self::apply::RemovalError;
+
 /// The services that a deployment calls.
 pub struct Cloud {
     /// Step Functions.

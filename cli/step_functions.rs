@@ -20,7 +20,7 @@ use std::{
 };
 
 use api::{Fault, Operation, StreamOperation, flow, view::View};
-use deploy::plan::ALIAS;
+use deploy::plan::{ALIAS, DEPLOYMENT_TAG};
 use engine::{
     journal::ErrorAndCause,
     machine::{ExecutionHeader, ExecutionStatus},
@@ -35,7 +35,7 @@ pub use self::machine_reference::{MachineReference, is_arn};
 use self::{history::History, pace::Pace};
 use crate::{
     exit::{CliError, Exit, then_repeat},
-    proposed::STATE_MACHINE,
+    proposed::{OPTIONS, STATE_MACHINE},
 };
 
 /// The most state machines that are searched for an execution or listed.
@@ -232,7 +232,10 @@ impl Executions {
             false => match self.api.alias(&qualified).await.map_err(refused)? {
                 Some(versions) => (qualified, versions),
                 None if wanted.qualifier.is_some() => return Ok(None),
-                None => (machine.clone(), vec![machine]),
+                None => {
+                    self.refuse_incomplete(&machine, &wanted.name).await?;
+                    (machine.clone(), vec![machine])
+                }
             },
         };
         let mut definitions = Vec::new();
@@ -247,6 +250,18 @@ impl Executions {
         let activities = self.api.activities().await.map_err(refused)?.into_iter();
         let activities = activities.map(|NamedArn { name, arn }| (name, arn)).collect();
         Ok(Some(Deployed { target, definitions, activities }))
+    }
+
+    /// Refuses a state machine of a deployment without its alias: a removal has deleted the alias first, so that nothing starts while it
+    /// deletes the rest, or a deployment has not made it yet.
+    async fn refuse_incomplete(&self, machine: &str, name: &str) -> Result<(), CliError> {
+        // Who may not read the tags may start what others have made.
+        let tags = self.api.tags(machine).await.unwrap_or_default();
+        if !tags.contains_key(DEPLOYMENT_TAG) {
+            return Ok(());
+        }
+        let message = format!("{name} has no alias {ALIAS}: it is being deployed or removed; nothing was started");
+        Err(CliError::refused(message).hint(format!("flow deploy FILE{OPTIONS}   completes its deployment")))
     }
 
     /// Starts an execution of a deployed workflow. The same name, definition and input find the existing execution; returns its

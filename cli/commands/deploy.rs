@@ -1,6 +1,8 @@
 //! `flow deploy`.
 
+mod concurrent;
 mod removal;
+mod shown;
 pub(super) mod size;
 #[cfg(test)]
 mod tests;
@@ -10,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use clap::{Args, ValueEnum};
 use deploy::{
     CompileOptions, Compiled,
-    plan::{self, ALIAS, Action, DeploymentChange, Difference, LogLevel, Wanted},
+    plan::{self, Action, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{
     asl::{self, Diagnostic},
@@ -22,19 +24,16 @@ use steps::{
     step_functions::{DefinitionProblem, Endpoint, StepFunctions},
 };
 
-use self::{
-    removal::{EXECUTIONS_ARE_LOST, loses_executions},
-    size::{map_words, size_fields, size_words},
-};
+use self::shown::{finish, is_quiet, print, show};
 use super::check;
 use crate::{
     checks,
     deployment::{Cloud, DeploymentSource, needs_environment},
     environments,
     exit::{CliError, Exit, then_repeat},
-    global::{Global, Output, WHERE},
+    global::{Global, WHERE},
     person::question::{self, Asked},
-    proposed::{self, OPTIONS},
+    proposed,
     shell::quote_word,
     step_functions,
     target::{self, endpoint},
@@ -351,10 +350,11 @@ async fn deploy(
     let worker = proposed::worker_command().filter(|_| !wanted.compiled.activities.is_empty());
     let mut made = |change: &DeploymentChange| print(global, "changed", change);
     if arguments.remove {
-        cloud.remove(&wanted, &found, &changes, &mut made).await.map_err(cut_short)?;
+        let removed = cloud.remove(&wanted, &found, &changes, &mut made).await;
+        removed.map_err(|error| removal::stopped(arguments, &name, error))?;
         return Ok(finish(global, None, "removed", &name, None));
     }
-    let arn = cloud.apply(source, wanted, found, &changes, &mut made).await.map_err(cut_short)?;
+    let arn = concurrent::apply(arguments, &cloud, source, wanted, found, &changes, &mut made).await?;
     Ok(finish(global, Some(arn), "deployed", &name, worker))
 }
 
@@ -372,7 +372,7 @@ fn kept_heartbeat(arguments: &DeployArguments, definition: &Value, found: &plan:
     if arguments.heartbeat.is_some() || arguments.remove {
         return None;
     }
-    let deployed = serde_json::from_str(&found.machine.as_ref()?.definition).ok()?;
+    let deployed: Value = serde_json::from_str(&found.machine.as_ref()?.definition).ok()?;
     let seconds = deploy::deployed_heartbeat(&deployed, definition, HEARTBEAT_SECONDS_DEFAULT);
     (seconds != HEARTBEAT_SECONDS_DEFAULT).then_some(seconds)
 }
@@ -381,129 +381,4 @@ fn kept_heartbeat(arguments: &DeployArguments, definition: &Value, found: &plan:
 fn unneeded(wanted: &Wanted, found: &plan::ExistingResources) -> BTreeMap<String, String> {
     let why = "this definition does not need it; executions of earlier versions may, and --remove deletes it";
     plan::unneeded(wanted, found).into_iter().map(|name| (name.to_owned(), why.to_owned())).collect()
-}
-
-/// Shows the target, the price of a run, and the changes.
-fn show(
-    global: &Global,
-    wanted: &Wanted,
-    caller: &Value,
-    changes: &[DeploymentChange],
-    kept: &BTreeMap<String, String>,
-    kept_heartbeat: Option<u64>,
-    removes: bool,
-) {
-    let size = &wanted.compiled.size;
-    let loses_executions = loses_executions(changes);
-    if global.output == Output::Json {
-        let message = if loses_executions { EXECUTIONS_ARE_LOST.to_owned() } else { size_words(size) };
-        let line = json!({ "type": "deployment", "name": wanted.name, "caller": caller, "roleArn": wanted.role_arn,
-            "definitionBytes": wanted.compiled.definition.to_string().len(), "keptHeartbeatSeconds": kept_heartbeat,
-            "message": message });
-        json::print(json::with(line, size_fields(size)));
-    } else if !global.quiet {
-        heading(wanted, caller, removes).iter().for_each(|line| say!("{line}"));
-        kept_heartbeat.into_iter().for_each(|seconds| say!("  {}", heartbeat_line(seconds)));
-    }
-    changes.iter().for_each(|change| print(global, "change", change));
-    if global.output == Output::Human && !global.quiet {
-        kept.iter().for_each(|(name, why)| say!("{}", keep_line(name, why)));
-    }
-    if global.output == Output::Human && loses_executions {
-        say!("{EXECUTIONS_ARE_LOST}");
-    }
-}
-
-/// The lines above the changes: the target, the role, and the price of a run.
-fn heading(wanted: &Wanted, caller: &Value, removes: bool) -> Vec<String> {
-    let mut lines = vec![match caller["account"].as_str() {
-        Some(account) => {
-            let text = |field: &str| caller[field].as_str().unwrap_or_default();
-            format!("{}   account {account}   region {}   as {}", wanted.name, text("region"), text("arn"))
-        }
-        None => wanted.name.clone(),
-    }];
-    if removes {
-        return lines;
-    }
-    lines.extend(wanted.role_arn.as_deref().map(|role_arn| match role_arn {
-        ROLE_OF_SERVER => format!("  role {ROLE_OF_SERVER}: a name that a flow serve stores and does not use"),
-        role_arn => format!("  role {role_arn}"),
-    }));
-    let size = &wanted.compiled.size;
-    lines.push(format!("  {}", size_words(size)));
-    lines.extend(size.maps.iter().map(|map| format!("  {}", map_words(map))));
-    lines
-}
-
-/// The line of HeartbeatSeconds that are kept.
-fn heartbeat_line(seconds: u64) -> String {
-    format!("HeartbeatSeconds {seconds}, as deployed; --heartbeat {HEARTBEAT_SECONDS_DEFAULT} sets the default")
-}
-
-/// The lines of a change in a plan: the resource, and in what it differs.
-fn change_lines(change: &DeploymentChange) -> Vec<String> {
-    let DeploymentChange { action, kind, name, differences } = change;
-    let line = format!("  {:<11}{name}   {}", action.word(), kind.word());
-    let differences = differences.iter().map(|difference| format!("  {:<11}{difference}", ""));
-    std::iter::once(line).chain(differences).collect()
-}
-
-/// In what a resource differs, for a JSON line.
-fn differences_json(change: &DeploymentChange) -> Vec<Value> {
-    let line = |difference: &Difference| {
-        let mut line = json!({ "action": difference.action.word(), "field": difference.field });
-        if let Some((before, after)) = &difference.values {
-            (line["before"], line["after"]) = (json!(before), json!(after));
-        }
-        line
-    };
-    change.differences.iter().map(line).collect()
-}
-
-/// The line of an activity that is not deleted.
-fn keep_line(name: &str, why: &str) -> String {
-    format!("  {:<11}{name}   {why}", "keep")
-}
-
-/// Whether a person sees only what is changed. A program reads every line.
-fn is_quiet(global: &Global) -> bool {
-    global.quiet && global.output == Output::Human
-}
-
-fn print(global: &Global, kind: &str, change: &DeploymentChange) {
-    let DeploymentChange { action, kind: resource, name, .. } = change;
-    match global.output {
-        Output::Json => {
-            let message = format!("{} {name} ({})", action.word(), resource.word());
-            let (action, resource) = (action.word(), resource.word());
-            json::print(json!({ "type": kind, "action": action, "kind": resource, "name": name, "message": message,
-                "differences": differences_json(change) }));
-        }
-        Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
-        Output::Human if global.quiet && *action == Action::Unchanged => {}
-        Output::Human => change_lines(change).iter().for_each(|line| say!("{line}")),
-    }
-}
-
-/// Shows the outcome of the deployment `name`, and the command that starts the worker that it needs.
-fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str, worker: Option<String>) -> Exit {
-    let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
-    match (global.output, outcome, alias) {
-        (Output::Json, ..) => {
-            json::print(json!({ "type": "end", "outcome": outcome, "stateMachineArn": arn, "message": outcome }));
-        }
-        _ if global.quiet => {}
-        (_, "plan", _) => say!("Nothing was changed."),
-        (_, "kept", None) => say!("No changes."),
-        (_, "kept", Some(alias)) => say!("No changes. {alias} is up to date."),
-        (_, _, Some(alias)) => {
-            say!("{alias} is deployed. Start it with   flow run {}{OPTIONS}", quote_word(name));
-            if let Some(worker) = worker {
-                say!("A worker runs its steps. If none does yet:   {worker}");
-            }
-        }
-        _ => {}
-    }
-    Exit::Success
 }

@@ -6,10 +6,10 @@ use deploy::plan::{self, ALIAS, Action, DeploymentChange, ResourceKind, Wanted};
 use serde_json::{Value, json};
 use steps::step_functions::RunningExecution;
 
-use super::{DeployArguments, refused};
+use super::{DeployArguments, concurrent, cut_short, refused};
 use crate::{
-    deployment::Cloud,
-    exit::CliError,
+    deployment::{Cloud, RemovalError},
+    exit::{CliError, Exit},
     proposed::{self, OPTIONS},
     shell::quote_name,
     step_functions::{MachineReference, is_arn},
@@ -71,10 +71,7 @@ pub(super) async fn changes(
             return Err(CliError::refused(format!(
                 "{arn} is running, and other executions may be running too: nothing was changed"
             ))
-            .hint(format!(
-                "wait until they have ended, or stop them:   flow cancel {}{OPTIONS}   , and   flow status{OPTIONS}   lists the others",
-                quote_name(&proposed::with_machine(arn.rsplit(':').next().unwrap_or_default(), Some(&wanted.name)))
-            )));
+            .hint(wait_or_cancel(arn, &wanted.name)));
         }
         found.activities.extend(cloud.former_activities(machine, &found.others).await.map_err(refused)?);
     }
@@ -86,6 +83,33 @@ pub(super) async fn changes(
         return Err(CliError::not_found(message));
     }
     Ok((changes, kept))
+}
+
+/// How the executions of a state machine end.
+fn wait_or_cancel(execution_arn: &str, machine: &str) -> String {
+    let name = execution_arn.rsplit(':').next().unwrap_or_default();
+    format!(
+        "wait until they have ended, or stop them:   flow cancel {}{OPTIONS}   , and   flow status{OPTIONS}   lists the others",
+        quote_name(&proposed::with_machine(name, Some(machine)))
+    )
+}
+
+/// The error of a removal that has begun. `name` is that of the state machine.
+pub(super) fn stopped(arguments: &DeployArguments, name: &str, error: RemovalError) -> CliError {
+    let (execution, is_restored) = match error {
+        RemovalError::Call(error) => return cut_short(error),
+        RemovalError::Started { execution, is_restored } => (execution, is_restored),
+    };
+    let again = format!("{}   , then   {} --remove", wait_or_cancel(&execution, name), concurrent::command(arguments));
+    match is_restored {
+        true => CliError::refused(format!("{execution} was started meanwhile: nothing was removed")).hint(again),
+        false => {
+            let message = format!(
+                "{execution} was started meanwhile: the state machine is kept, and its alias {ALIAS} is removed"
+            );
+            CliError::new(Exit::Failed, message).hint(format!("{again}; without --remove it makes the alias again"))
+        }
+    }
 }
 
 /// Whether the changes delete a state machine, and its executions with it.
