@@ -83,6 +83,14 @@ fn an_activity_that_another_deployment_names_outlives_a_removal() {
     deployed(&home, &server, &file, &["--yes", "--name", "one", "--remove"]);
     assert_eq!(server.call("ListActivities", &json!({}))["activities"].as_array().unwrap().len(), 1);
     assert_eq!(outcome(&deployed(&home, &server, &file, &["--yes", "--name", "two"])), "kept");
+    let planned = deployed(&home, &server, &file, &["--yes", "--name", "two", "--heartbeat", "7"]);
+    let is_change = |line: &&Value| line["type"] == "change" && line["kind"] == "AWS::StepFunctions::StateMachine";
+    let heartbeat = json!({ "action": "update", "field": "state Run, HeartbeatSeconds", "before": "60", "after": "7" });
+    let differences = planned.iter().find(is_change).unwrap()["differences"].as_array().unwrap();
+    assert!(differences.contains(&heartbeat), "{differences:?}");
+    // Without the option, a deployment keeps what is deployed.
+    let again = deployed(&home, &server, &file, &["--yes", "--name", "two"]);
+    assert_eq!((outcome(&again), again.iter().any(|line| line["keptHeartbeatSeconds"] == 7)), ("kept", true));
 }
 
 #[test]

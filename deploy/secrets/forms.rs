@@ -281,7 +281,7 @@ fn has_assignment(text: &str) -> bool {
     })
 }
 
-/// Whether a text contains the header `NAME: VALUE`, or is in a line of this form, with a secret's name and a value in clear text. A value of
+/// Whether a text contains the header `NAME: VALUE`, or a line of this form, with a secret's name and a value in clear text. A value of
 /// letters only is taken for a word of a sentence.
 fn has_header(text: &str) -> bool {
     text.match_indices(':').any(|(at, _)| {
