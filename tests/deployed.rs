@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     serve::Server,
-    support::{Home, World, text},
+    support::{Home, World, run_python, text, words_of},
 };
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
@@ -149,6 +149,31 @@ fn a_state_machine_of_another_origin_and_a_running_execution_are_left_alone() {
         printed.contains("is running") && printed.contains("flow cancel other:") && printed.contains("--engine sfn"),
         "{printed}"
     );
+}
+
+#[test]
+fn a_removal_makes_the_alias_again_if_an_execution_was_started_meanwhile() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = definition(&home, "/bin/true");
+    let lines = deployed(&home, &server, &file, &["--yes"]);
+    let arn = lines.last().unwrap()["stateMachineArn"].as_str().unwrap();
+    let words = |command: &[&str]| {
+        let options = ["--engine", "sfn", "--endpoint", &server.endpoint, "--region", "us-east-1"];
+        json!(words_of(&home.command(&[command, &options].concat()))).to_string()
+    };
+    let removal = words(&["deploy", &file, "--remove"]);
+    let start = words(&["run", "job:deployed", "--yes", "--id", "meanwhile", "--no-wait=0"]);
+    let printed = run_python(include_str!("started_meanwhile.py"), &[&removal, &start]);
+    let ended: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&ended[0], &ended[1]), (&json!(3), &json!(75)), "{ended}");
+    let shown = ended[2].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in ["was started meanwhile: nothing was removed", "flow cancel job:meanwhile", " --remove"] {
+        assert!(shown.contains(words), "{words:?} is not in: {shown}");
+    }
+    let alias = server.call("DescribeStateMachineAlias", &json!({ "stateMachineAliasArn": format!("{arn}:deployed") }));
+    assert_eq!(alias["routingConfiguration"][0]["stateMachineVersionArn"], format!("{arn}:1"), "{alias}");
+    assert_eq!(server.call("ListActivities", &json!({}))["activities"].as_array().unwrap().len(), 1);
 }
 
 #[test]
