@@ -105,7 +105,7 @@ fn outside_their_rooms(path: &Path, file: &syn::File) -> Vec<String> {
     let used: BTreeSet<String> = paths_outside_tests(file).into_iter().filter_map(|path| path.into_iter().next()).collect();
     let walls = WALLS.iter().filter(|wall| is_in(path, wall.within) && !wall.rooms.iter().any(|room| is_in(path, room)));
     let refused = walls.flat_map(|wall| {
-        let names = used.iter().filter(|name| wall.names.iter().any(|pattern| is_named(pattern, name)));
+        let names = used.iter().filter(move |name| wall.names.iter().any(|pattern| is_named(pattern, name)));
         names.map(move |name| format!("{name}: within {}, only {} may use it: {}", wall.within, wall.rooms.join(", "), wall.why))
     });
     refused.collect()
@@ -221,6 +221,6 @@ fn a_crate_under_another_name_is_found_and_a_renamed_module_or_type_is_not() {
         "enum Kind { A } use Kind::*; use Kind as K; use std::fmt as f; use std::io::{self as i};",
         "#[cfg(test)] mod tests { use rand::*; }",
     ] {
-        assert_eq!(renamed(text), [], "{text}");
+        assert!(renamed(text).is_empty(), "{text}");
     }
 }
