@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    modules::{CRATES, Modules, paths_outside_tests},
+    modules::{Modules, paths_outside_tests},
     report, sources,
     syntax::{is_in, parsed_outside_tests},
 };
@@ -75,12 +75,7 @@ const WALLS: &[Wall] = &[
         rooms: &["cli/commands/man.rs"],
         why: "only the manual pages need it",
     },
-    Wall {
-        names: &["mimalloc"],
-        within: "cli",
-        rooms: &["cli/main.rs"],
-        why: "a program has one allocator",
-    },
+    Wall { names: &["mimalloc"], within: "cli", rooms: &["cli/main.rs"], why: "a program has one allocator" },
 ];
 
 /// The rooms that start processes, with what each starts.
@@ -102,11 +97,15 @@ fn is_named(pattern: &str, name: &str) -> bool {
 
 /// The crates of others that a file of a crate must not use, with the rooms that may.
 fn outside_their_rooms(path: &Path, file: &syn::File) -> Vec<String> {
-    let used: BTreeSet<String> = paths_outside_tests(file).into_iter().filter_map(|path| path.into_iter().next()).collect();
-    let walls = WALLS.iter().filter(|wall| is_in(path, wall.within) && !wall.rooms.iter().any(|room| is_in(path, room)));
+    let used: BTreeSet<String> =
+        paths_outside_tests(file).into_iter().filter_map(|path| path.into_iter().next()).collect();
+    let walls =
+        WALLS.iter().filter(|wall| is_in(path, wall.within) && !wall.rooms.iter().any(|room| is_in(path, room)));
     let refused = walls.flat_map(|wall| {
         let names = used.iter().filter(move |name| wall.names.iter().any(|pattern| is_named(pattern, name)));
-        names.map(move |name| format!("{name}: within {}, only {} may use it: {}", wall.within, wall.rooms.join(", "), wall.why))
+        names.map(move |name| {
+            format!("{name}: within {}, only {} may use it: {}", wall.within, wall.rooms.join(", "), wall.why)
+        })
     });
     refused.collect()
 }
@@ -143,17 +142,6 @@ fn only_listed_rooms_start_processes() {
     let unused = STARTERS.iter().filter(|(room, _)| !starting.iter().any(|path| is_in(path, room)));
     let unused = unused.map(|(room, what)| format!("tests/tidy/foreign.rs: {room} starts no process ({what})"));
     report(&unlisted.chain(unused).collect::<Vec<_>>());
-}
-
-/// The walls read the first name of a path.
-#[test]
-fn every_crate_is_named_by_its_own_name() {
-    let sources = sources();
-    let renamed = CRATES.iter().flat_map(|folder| Modules::read(&sources, folder).renamed_crates);
-    let problems = renamed.map(|(path, name)| {
-        format!("{}: this gives {name} another name, or imports all of it: name it in each path", path.display())
-    });
-    report(&problems.collect::<Vec<_>>());
 }
 
 #[test]

@@ -155,7 +155,9 @@ fn refusal(of: &str, entry: &Dependency) -> Option<String> {
     }
     let is_named = |pattern: &&str| pattern.strip_suffix('*').map_or(*pattern == name, |begin| name.starts_with(begin));
     let Some(wall) = WALLS.iter().find(|wall| wall.names.iter().any(is_named)) else {
-        return Some(format!("{name}: say in tests/tidy/manifests.rs whether it only computes, and else who may use it"));
+        return Some(format!(
+            "{name}: say in tests/tidy/manifests.rs whether it only computes, and else who may use it"
+        ));
     };
     let is_allowed = wall.crates.contains(&of) || entry.is_for_tests && wall.tests.contains(&of);
     let rooms = wall.crates.join(", ");
