@@ -98,7 +98,7 @@ impl<'ast> Visit<'ast> for Names {
 #[test]
 fn only_listed_files_have_state_outside_of_values() {
     let sources = sources();
-    let files = parsed_outside_tests(&sources, &["static"]);
+    let files = parsed_outside_tests(&sources, |_, text| text.replace("'static", "").contains("static"));
     let found: Vec<&Path> = files.iter().filter(|(_, file)| has_state(file)).map(|(path, _)| *path).collect();
     let is_listed = |path: &&&Path| STATES.iter().any(|(listed, _)| **path == Path::new(listed));
     let unlisted = found.iter().filter(|path| !is_listed(path)).map(|path| {

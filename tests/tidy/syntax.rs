@@ -81,10 +81,13 @@ fn add_names_of_crates(tree: &UseTree, first: Option<&syn::Ident>, found: &mut V
     }
 }
 
-/// The files outside the tests that contain one of these words. Only they are parsed: to parse all takes seconds.
-pub fn parsed_outside_tests<'s>(sources: &'s [(PathBuf, String)], words: &[&str]) -> Vec<(&'s Path, syn::File)> {
+/// The wanted files that are not for tests. To parse all takes seconds: a file that does not contain what is searched for is not wanted.
+pub fn parsed_outside_tests(
+    sources: &[(PathBuf, String)],
+    is_wanted: impl Fn(&Path, &str) -> bool,
+) -> Vec<(&Path, syn::File)> {
     let mut declarations = Declarations { sources, by_file: HashMap::new() };
-    let named = sources.iter().filter(|(_, text)| words.iter().any(|word| text.contains(word)));
+    let named = sources.iter().filter(|(path, text)| is_wanted(path, text));
     let named = named.filter(|(path, _)| !declarations.is_for_tests(path));
     named.map(|(path, text)| (path.as_path(), parsed(path, text))).collect()
 }
@@ -146,6 +149,7 @@ fn files_for_tests_are_known_by_their_declaration_and_not_by_their_name() {
         file("tests/a.rs", ""),
         (PathBuf::from("engine/a/e.rs"), String::new()),
     ];
-    let found: Vec<&Path> = parsed_outside_tests(&sources, &["word"]).into_iter().map(|(path, _)| path).collect();
+    let found: Vec<&Path> =
+        parsed_outside_tests(&sources, |_, text| text.contains("word")).into_iter().map(|(path, _)| path).collect();
     assert_eq!(found, ["engine/lib.rs", "engine/a.rs", "engine/a/recordings.rs", "engine/tests.rs"].map(Path::new));
 }
