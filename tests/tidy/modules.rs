@@ -343,7 +343,10 @@ impl<'ast> Visit<'ast> for Paths {
     }
 
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
-        self.visit_path(&call.path);
+        // A single name is a macro of this file, of the language, or one that a `use` names.
+        if call.path.segments.len() > 1 {
+            self.visit_path(&call.path);
+        }
         self.add_tokens(call.tokens.clone());
     }
 }
