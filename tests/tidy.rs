@@ -1,10 +1,10 @@
 //! Files and functions stay short, and each room uses only the rooms that it may. Every message says what to do.
 
-mod documents;
 mod foreign;
 mod includes;
 mod manifests;
 mod modules;
+mod named;
 mod promises;
 mod purity;
 mod statics;
