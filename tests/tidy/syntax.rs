@@ -26,12 +26,13 @@ pub fn flat(tokens: TokenStream) -> Vec<TokenTree> {
 
 /// The strings among tokens.
 pub fn strings(tokens: &[TokenTree]) -> Vec<String> {
-    let strings = tokens.iter().filter_map(|token| match token {
-        TokenTree::Literal(literal) => match syn::Lit::new(literal.clone()) {
+    let strings = tokens.iter().filter_map(|token| {
+        let TokenTree::Literal(literal) = token else { return None };
+        let is_string = literal.to_string().starts_with(['"', 'r']);
+        match is_string.then(|| syn::Lit::new(literal.clone()))? {
             syn::Lit::Str(string) => Some(string.value()),
             _ => None,
-        },
-        _ => None,
+        }
     });
     strings.collect()
 }
