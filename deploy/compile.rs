@@ -12,7 +12,7 @@ use engine::{
 use serde_json::{Map, Value};
 
 use crate::{
-    activity_name,
+    CompileOptions, activity_name,
     added_state::added_state_name,
     run_size::{self, RunSize, run_size},
     secrets,
@@ -27,15 +27,6 @@ const VISIT_BYTES_ADDED_MAX: usize = 280;
 const ACTING_ON_WORKER: [&str; 4] = ["flow:file:", "flow:process:", "flow:wait:file", "flow:wait:program"];
 /// The beginning of the resources that ask a person.
 const APPROVALS: &str = "flow:approval:";
-
-/// The author's options.
-#[derive(Debug, Clone)]
-pub struct CompileOptions {
-    /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
-    pub heartbeat_seconds: u64,
-    /// Whether the target is a `flow serve`, which asks people itself: Tasks of `flow:approval:request` stay as they are.
-    pub server_asks: bool,
-}
 
 /// An activity that the compiled definition needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

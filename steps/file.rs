@@ -26,7 +26,7 @@ use self::{
 };
 use crate::{
     READ_BYTES_MAX,
-    local::{FILES, LocalSettings},
+    local_settings::{FILES, LocalSettings},
     regular_file::not_regular,
 };
 

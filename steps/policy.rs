@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{SERVICES, plan::is_read, tags::DEPLOYMENT};
+use crate::{SERVICES, planned::is_read, tags::DEPLOYMENT};
 
 /// What a policy is restricted to.
 #[derive(Debug, Clone)]

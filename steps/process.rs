@@ -30,7 +30,7 @@ use self::{
     protocol::Request,
     turn::ProgramTurn,
 };
-use crate::local::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
+use crate::local_settings::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
 
 /// How much of a failed program's output the cause quotes, in characters.
 const TAIL_CHARACTERS: usize = 2_000;

@@ -33,7 +33,7 @@ use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::Timeo
 use engine::step::{ErrorClass, StepError};
 
 pub use self::{
-    executions::{RemoteEvent, RemoteExecution},
+    executions::{RemoteEvent, RemoteExecution, event_types},
     machines::{DefinitionProblem, RemoteStateMachine, RunningExecution, StateMachineSettings},
 };
 use crate::{

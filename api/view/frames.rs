@@ -28,6 +28,14 @@ impl View {
                     // Each heartbeat moves the end of HeartbeatSeconds.
                     StateStatus::Waiting(Wait::at_worker(*first_poll_ms, row.times_out_ms(deadline_ms)))
                 }
+                FrameState::Task { parked: Some(_), waiting: Some(waiting), .. } => StateStatus::Waiting(Wait {
+                    reason: waiting.reason.clone(),
+                    polled_ms: waiting.polled_ms,
+                    // Nothing polls it.
+                    next_poll_ms: 0,
+                    deadline_ms: row.answerable_until_ms(deadline_ms),
+                    instructions: waiting.instructions.clone(),
+                }),
                 FrameState::Task { parked: Some(_), .. } => {
                     StateStatus::Parked { deadline_ms: row.answerable_until_ms(deadline_ms) }
                 }

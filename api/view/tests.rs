@@ -8,7 +8,7 @@ use engine::{
 use serde_json::json;
 
 use super::*;
-use crate::{RUNBOOK_NOT_COMPLETED, flow::rejected_by};
+use crate::{RUNBOOK_NOT_COMPLETED, rejection::rejected_by};
 
 fn view(definition: &Value) -> View {
     let machine = asl::parse(definition).unwrap();

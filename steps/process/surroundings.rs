@@ -7,7 +7,7 @@ use engine::step::{ErrorClass, StepError};
 use serde_json::Value;
 
 use super::{INPUT_BYTES_MAX, Run, protocol::Request};
-use crate::local::{FILES, LocalSettings, PROGRAM_VARIABLES};
+use crate::local_settings::{FILES, LocalSettings, PROGRAM_VARIABLES};
 
 /// The beginnings of the variables that no setting allows: those of the dynamic linker load code into every program, and those of flow are
 /// its own.

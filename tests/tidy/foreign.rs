@@ -40,10 +40,16 @@ const WALLS: &[Wall] = &[
         why: "the runner waits, the machine and the store do not; a step learns of its abandonment",
     },
     Wall {
-        names: &["rand", "rustix"],
+        names: &["rand"],
         within: "engine",
         rooms: &["engine/runner", "engine/store"],
-        why: "the machine receives randomness, and calls no operating system",
+        why: "the machine receives randomness",
+    },
+    Wall {
+        names: &["rustix"],
+        within: "engine",
+        rooms: &["engine/priority", "engine/runner", "engine/store"],
+        why: "the machine calls no operating system",
     },
     Wall {
         names: &["jsonata_core"],

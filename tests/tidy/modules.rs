@@ -51,6 +51,10 @@ impl Modules {
                 declared.map(|item| [module.as_slice(), &[item.ident.to_string()]].concat())
             })
             .collect();
+        let mut root = Paths::default();
+        if let Some((_, _, file)) = parsed.iter().find(|(_, module, _)| module.is_empty()) {
+            root.visit_file(file);
+        }
         let known: BTreeSet<ModulePath> = parsed.iter().map(|(_, module, _)| module.clone()).collect();
         let roots = parsed.iter().filter(|(_, module, _)| module.is_empty());
         let in_root: BTreeSet<String> = roots.flat_map(|(_, _, file)| modules_outside_tests(file)).collect();
@@ -80,7 +84,8 @@ impl Modules {
                 modules.globs_of_parent.push((*path).clone());
             }
             modules.other_rooms.extend(paths.other_rooms(&known));
-            let used = paths.resolved(&known).into_iter().map(|named| longest_known(&named, &known));
+            let used = paths.resolved(&known).into_iter();
+            let used = used.map(|named| longest_known(&root.definition_of(named, &known), &known));
             modules.uses.insert(module.clone(), used.filter(|used| used != module).collect());
         }
         modules
@@ -202,6 +207,17 @@ impl Paths {
             !is_type && self.resolve(base, std::slice::from_ref(name), known, true).is_none()
         };
         self.renamed.iter().filter(is_crate).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The path at which an item is defined that this file, the root of the crate, re-exports; any other path as it is.
+    fn definition_of(&self, named: ModulePath, known: &BTreeSet<ModulePath>) -> ModulePath {
+        let of_root = named.split_first().filter(|(name, _)| !known.contains(std::slice::from_ref(*name)));
+        let definition = of_root.and_then(|(name, rest)| {
+            let (base, path) = self.imported.get(name)?;
+            let path = self.resolve(base, path, known, false)?;
+            Some([path.as_slice(), rest].concat())
+        });
+        definition.unwrap_or(named)
     }
 
     fn resolve(
