@@ -6,6 +6,7 @@ mod approval;
 mod before_driving;
 mod cancel;
 mod describe;
+mod end_polls;
 mod entries;
 mod export;
 mod find;
@@ -40,6 +41,7 @@ pub use approval::{
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
+pub use end_polls::{EndPolls, EndPollsRequest};
 pub use entries::{EntriesRequest, EntriesResponse, FollowExecution, GetEntries};
 pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
 pub use find::{FindExecutions, FindRequest, FindResponse, LATEST};
@@ -107,6 +109,7 @@ operations! {
         CancelExecution: AnyTransport, Short;
         DescribeExecution: AnyTransport, Short;
         DescribeOwner: AnyTransport, Short;
+        EndPolls: AnyTransport, Short;
         EstimateTimeLeft: AnyTransport, LongRead;
         FindExecutions: AnyTransport, LongRead;
         FindMissingActivities: AnyTransport, Short;

@@ -3,8 +3,8 @@
 /// The author's options.
 #[derive(Debug, Clone)]
 pub struct CompileOptions {
-    /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
+    /// HeartbeatSeconds of Tasks without that field: the time without a heartbeat after which another worker gets the task.
     pub heartbeat_seconds: u64,
-    /// Whether the target is a `flow serve`, which asks people itself: Tasks of `flow:approval:request` stay as they are.
+    /// Whether the target is a `flow serve`. It asks people itself, so Tasks of `flow:approval:request` are not changed.
     pub server_asks: bool,
 }

@@ -82,8 +82,8 @@ pub use failure::REHEARSAL_PREFIX;
 pub use local::{needs_account, register_local};
 pub use local_settings::LocalSettings;
 pub use process::{
-    ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended, refused_variable,
-    supervise,
+    CANNOT_START, ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended,
+    refused_variable, supervise,
 };
 pub use wait::refused_body_pattern;
 

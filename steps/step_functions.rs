@@ -48,6 +48,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long GetActivityTask may take. It answers after 60 s at the latest (API Reference), and AWS asks clients to wait for 65.
 const POLL_TIMEOUT: Duration = Duration::from_secs(75);
 
+/// The operation of a `flow serve` that ends the open polls of a worker.
+pub const END_POLLS: &str = "Flow.EndPolls";
+
 /// A resource in a list of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedArn {
@@ -202,6 +205,19 @@ impl StepFunctions {
             .filter(|token| !token.is_empty())
             .map(|token| ActivityTask { token, input: answer.input.unwrap_or_default() });
         Ok(task)
+    }
+
+    /// Makes a `flow serve` answer the open polls of a worker at once. No other service has this operation.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn end_polls(&self, arn: &str, worker: &str) -> Result<(), StepError> {
+        // Its request and its response are those of GetActivityTask.
+        let call = self.client.get_activity_task().activity_arn(arn).worker_name(worker).customize();
+        let call = call.mutate_request(|request| {
+            request.headers_mut().insert("x-amz-target", END_POLLS);
+        });
+        call.send().await.map(drop).map_err(|error| self.failed(END_POLLS, error))
     }
 
     /// Answers a task with its output as JSON text.

@@ -1,4 +1,4 @@
-//! What a resource of a plan costs. Each service states it for its own resources.
+//! The price of a resource in a plan. Each service has the prices of its resources.
 
 use crate::{
     SERVICES,

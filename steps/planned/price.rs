@@ -13,7 +13,7 @@ pub enum Price {
     Billed(Bill),
 }
 
-/// What a resource costs a month, as far as the table has prices.
+/// The monthly cost of a resource, as far as the table has prices.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Bill {
     /// In US dollars.

@@ -126,10 +126,10 @@ macro_rules! found {
             pub(crate) total: usize,
             /// What is not deleted, each with the reason.
             pub(crate) stays: Vec<String>,
-            /// What Elastic Load Balancing found for Route 53.
+            /// Elastic Load Balancing's findings for Route 53.
             #[serde(skip)]
             pub(crate) balancers: Vec<Balancer>,
-            /// What Certificate Manager found for Route 53.
+            /// Certificate Manager's findings for Route 53.
             #[serde(skip)]
             pub(crate) certificate_names: CertificateNames,
         }

@@ -7,7 +7,7 @@ pub(crate) enum NameHolder {
     Nobody,
     /// A resource with these tags, which may be empty.
     Tagged(FoundTags),
-    /// A resource that holds the name for a reason of its own.
+    /// A resource that holds the name for another reason.
     Kept(String),
 }
 
@@ -32,7 +32,7 @@ impl Holders {
     }
 }
 
-/// What the services find in the input.
+/// The findings of the services about the input.
 #[derive(Debug, Default)]
 pub(crate) struct Objections {
     /// Changes that are not supported, each in a sentence.
@@ -41,7 +41,7 @@ pub(crate) struct Objections {
     pub(crate) notes: Vec<String>,
 }
 
-/// What the services find in the deletions.
+/// The findings of the services about the deletions.
 #[derive(Debug, Default)]
 pub(crate) struct DeletionFindings {
     /// What prevents the deletions, each in a sentence.

@@ -1,5 +1,5 @@
 //! No rooms use each other in a circle: what two rooms use is in a room below both. A module of a crate is a room, with all modules inside
-//! it. The root of a crate is none: what it re-exports belongs to the room that defines it.
+//! it. The root of a crate is not a room: what it re-exports belongs to the room that defines it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -188,6 +188,17 @@ impl Paths {
         self.found.iter().filter_map(|(base, path)| self.resolve(base, path, known, true)).collect()
     }
 
+    /// The path at which an item is defined that this file, the root of the crate, re-exports; any other path as it is.
+    fn definition_of(&self, named: ModulePath, known: &BTreeSet<ModulePath>) -> ModulePath {
+        let of_root = named.split_first().filter(|(name, _)| !known.contains(std::slice::from_ref(*name)));
+        let definition = of_root.and_then(|(name, rest)| {
+            let (base, path) = self.imported.get(name)?;
+            let path = self.resolve(base, path, known, false)?;
+            Some([path.as_slice(), rest].concat())
+        });
+        definition.unwrap_or(named)
+    }
+
     /// The first two names of the paths into other crates of the project, joined by a slash.
     fn other_rooms(&self, known: &BTreeSet<ModulePath>) -> BTreeSet<String> {
         let room = |(base, path): &(ModulePath, Vec<String>)| {
@@ -207,17 +218,6 @@ impl Paths {
             !is_type && self.resolve(base, std::slice::from_ref(name), known, true).is_none()
         };
         self.renamed.iter().filter(is_crate).map(|(_, name)| name.clone()).collect()
-    }
-
-    /// The path at which an item is defined that this file, the root of the crate, re-exports; any other path as it is.
-    fn definition_of(&self, named: ModulePath, known: &BTreeSet<ModulePath>) -> ModulePath {
-        let of_root = named.split_first().filter(|(name, _)| !known.contains(std::slice::from_ref(*name)));
-        let definition = of_root.and_then(|(name, rest)| {
-            let (base, path) = self.imported.get(name)?;
-            let path = self.resolve(base, path, known, false)?;
-            Some([path.as_slice(), rest].concat())
-        });
-        definition.unwrap_or(named)
     }
 
     fn resolve(
