@@ -172,6 +172,7 @@ fn a_crate_of_others_is_found_however_it_is_named() {
         "fn f() { ::sled::open(\"x\"); }",
         "fn f() { r#sled::open(\"x\"); }",
         "use sled as s;",
+        "extern crate sled as s;",
         "use sled;",
         "use sled::{self as s};",
         "use sled::*;",
@@ -221,7 +222,14 @@ fn a_crate_under_another_name_is_found_and_a_renamed_module_or_type_is_not() {
         let files = files.map(|(path, text)| (PathBuf::from(path), text.to_owned()));
         Modules::read(&files, "cli").renamed_crates
     };
-    for text in ["use std as s;", "use rand::*;", "use tokio::{self as t};", "use {sled as s};", "use ::clap as c;"] {
+    for text in [
+        "use std as s;",
+        "use rand::*;",
+        "use tokio::{self as t};",
+        "use {sled as s};",
+        "use ::clap as c;",
+        "extern crate sled as s;",
+    ] {
         assert_eq!(renamed(text).len(), 1, "{text}");
     }
     for text in [

@@ -342,6 +342,14 @@ impl<'ast> Visit<'ast> for Paths {
         }
     }
 
+    fn visit_item_extern_crate(&mut self, item: &'ast syn::ItemExternCrate) {
+        let name = item.ident.unraw().to_string();
+        if item.rename.is_some() {
+            self.renamed.push((self.base.clone(), name.clone()));
+        }
+        self.found.push((self.base.clone(), vec![name]));
+    }
+
     /// `pub(crate)` and `pub(super)` use nothing.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 
