@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{EarlySignal, Frame, FrameId, FrameRow, FrameState, Frames, Part, frame::AT_ONCE_MS};
+use super::{EarlySignal, Frame, FrameId, FrameRow, FrameState, Frames, MapRun, Part, frame::AT_ONCE_MS};
 use crate::{asl::StateMachine, journal::ErrorAndCause};
 
 /// The status of an execution, in Step Functions' words.
@@ -47,6 +47,26 @@ impl Identity {
     /// Whether it is an EXPRESS execution, which cannot be redriven.
     pub(super) fn is_express(&self) -> bool {
         self.execution_id.split(':').nth(5) == Some("express")
+    }
+
+    /// The identity of a child execution of this one: another execution, of the state machine that the Map's processor is.
+    pub(super) fn of_child(&self, run: &MapRun, index: u64) -> Self {
+        let (kind, name) = (if run.express { "express" } else { "execution" }, run.child_name(index));
+        let in_machine = |machine: &str| format!("{machine}/{}", run.label);
+        let machine_name = in_machine(&self.state_machine_name);
+        // arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME
+        let prefix: Vec<&str> = self.execution_id.splitn(6, ':').take(5).collect();
+        let execution_id = match prefix[..] {
+            ["arn", ..] if prefix.len() == 5 => format!("{}:{kind}:{machine_name}:{name}", prefix.join(":")),
+            _ => format!("{}/{}:{name}", self.execution_id, run.label),
+        };
+        Identity {
+            execution_id,
+            execution_name: name,
+            role_arn: self.role_arn.clone(),
+            state_machine_id: in_machine(&self.state_machine_id),
+            state_machine_name: machine_name,
+        }
     }
 
     /// The identity of an execution that no API started.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{FrameId, limits, map::context_of_item, turn::Turn};
+use super::{FrameId, Identity, limits, map::context_of_item, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, ScopeReferences, StateKind, Template, TemplateData, evaluate_within},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
@@ -197,12 +197,18 @@ impl Turn<'_> {
         let of_state = of_state.unwrap_or(id);
         let row = &self.frame(of_state).row;
         let identity = header.identity.as_deref().cloned();
-        let identity = identity.unwrap_or_else(|| super::Identity::local(&header.id, &header.workflow));
+        let identity = identity.unwrap_or_else(|| Identity::local(&header.id, &header.workflow));
+        let child = self.child_in_run(of_state);
+        let (started_ms, redrive_count) = match child {
+            Some((child, _)) => (child.started_ms, child.redrive_count),
+            None => (header.started_ms, header.redrive_count),
+        };
+        let identity = child.map_or_else(|| identity.clone(), |(child, run)| identity.of_child(run, child.id.index));
         let mut context = json!({
             "Execution": {
                 "Id": identity.execution_id,
                 "Input": if with_input { (*header.input).clone() } else { Value::Null },
-                "StartTime": timestamp(header.started_ms),
+                "StartTime": timestamp(started_ms),
                 "Name": identity.execution_name,
                 "RoleArn": if identity.role_arn.is_empty() { Value::Null } else { json!(identity.role_arn) },
             },
@@ -210,7 +216,7 @@ impl Turn<'_> {
             "State": { "Name": row.state, "EnteredTime": timestamp(row.entered_ms) },
         });
         if !identity.is_express() {
-            context["Execution"]["RedriveCount"] = header.redrive_count.into();
+            context["Execution"]["RedriveCount"] = redrive_count.into();
         }
         match self.state_of(of_state).map(|state| &state.kind) {
             Some(StateKind::Task(task)) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Child, ChildId, ChildStatus, MapRunStatus};
+use super::{Child, ChildId, ChildStatus, MapRun, MapRunStatus};
 use crate::{
     journal::{EntryContent, ErrorAndCause, HistoryEvent, HistoryEventDetails, JournalEntry, StepFailure},
     machine::{
@@ -29,6 +29,12 @@ impl Turn<'_> {
             next = row.parent;
         }
         None
+    }
+
+    /// The child execution that a frame belongs to, and its map run.
+    pub(in crate::machine) fn child_in_run(&self, id: FrameId) -> Option<(&Child, &MapRun)> {
+        let row = &self.frame(self.child_of(id)?).row;
+        Some((row.child.as_deref()?, self.frame(row.parent?).row.map_run.as_deref()?))
     }
 
     /// Fails the child executions whose histories have no room for an event of this turn. No `Retry` or `Catch` inside them matches this
