@@ -167,7 +167,7 @@ fn only_the_checked_writer_writes_standard_output() {
 
 /// The display of a hint adds how to continue: by a resume, by the same command again, or not at all, because nothing has begun.
 #[test]
-fn a_steps_hint_names_the_repair_and_leaves_the_resume_to_who_shows_it() {
+fn a_steps_hint_names_the_repair_and_leaves_the_resume_to_the_display() {
     let mut problems = Vec::new();
     for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("steps") && !path.ends_with("tests.rs")) {
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
