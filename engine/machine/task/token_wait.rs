@@ -36,8 +36,8 @@ impl Execution {
         self.is_current_task(id, visit, attempt) && self.frames.get(id).and_then(timed_out_ms).is_none()
     }
 
-    /// Whether a frame's Task takes an answer from outside at a time. `by` is the person who answers; `None` for a holder of the task
-    /// token, who does not answer an approval: AnswerApproval checks who answers, and what.
+    /// Whether a frame's Task accepts an answer from outside at a time. `by` is the person who answers, `None` for a holder of the task
+    /// token. Such a holder cannot answer an approval: only AnswerApproval checks the person and the answer.
     pub(super) fn takes_answer(
         &self,
         id: FrameId,
@@ -149,7 +149,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Handles a heartbeat from the holder of the task. One that comes too late changes nothing: the task has timed out.
+    /// Handles a heartbeat from the holder of the task. A late heartbeat changes nothing: the task has timed out.
     pub fn heartbeat(&mut self, id: FrameId, visit: u64, attempt: u32) {
         let now = self.now_ms();
         if !self.execution.is_answerable(id, visit, Some(attempt), now) {

@@ -10,7 +10,7 @@ use super::{
 
 const SEQUENCE_BYTES: usize = 8;
 pub(in crate::store) const HEAD_BYTES: usize = 4 + 4 + SEQUENCE_BYTES;
-/// How many bytes are compared with zero at once.
+/// The number of bytes that are compared with zero at once.
 const ZEROS_AT_ONCE: usize = 64;
 
 /// The error of damage to a log: the commit log or the mirror.
@@ -67,7 +67,7 @@ pub(in crate::store) fn decode(header: &Header, bytes: &[u8], at: usize) -> Opti
     (checksum(header, sequence, payload) == stored).then_some((sequence, range))
 }
 
-/// The frames of a file, the offset of the next one, and the damage if one of them is missing.
+/// The frames of a file, the offset after the last one, and the damage if a frame is missing.
 pub(in crate::store) struct FoundFrames {
     pub places: Vec<FrameAt>,
     pub end_bytes: u64,
