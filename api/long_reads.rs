@@ -1,5 +1,5 @@
-//! The operations whose work grows with what is stored or with a client's document. A transport answers
-//! them apart from the others, which they would delay.
+//! The operations whose work grows with the stored data or with a client's document. A transport answers them apart from the other
+//! operations, because they would delay these.
 
 use crate::{Operation, StreamOperation, flow, step_functions as aws};
 

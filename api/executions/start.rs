@@ -40,8 +40,8 @@ pub(crate) struct PreparedStart {
     kind: StateMachineType,
 }
 
-/// A new UUID, the form of the names that AWS generates. It begins with the time, so that the records of executions that start
-/// together are neighbours in the index: with random names each record changes another node of it.
+/// A new UUID, the form of the names that AWS generates. It begins with the time: the records of executions that start together are
+/// neighbours in the index. With random names each record would change another node of the index.
 pub(crate) fn new_uuid() -> String {
     uuid_at(UNIX_EPOCH.elapsed().unwrap_or_default().as_millis(), rand::random())
 }

@@ -25,7 +25,7 @@ pub struct SignalTaskRequest {
     pub state: String,
     /// The answer.
     pub outcome: TaskOutcome,
-    /// Who answers; recorded in the history.
+    /// The person who answers; recorded in the history.
     pub by: Signaller,
     /// Store the answer if the state does not wait yet.
     #[serde(default)]
@@ -36,11 +36,11 @@ pub struct SignalTaskRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SignalTaskResponse {
-    /// Whether the answer is stored until the state waits for it.
+    /// Whether the answer is stored until the state waits for an answer.
     pub is_kept: bool,
 }
 
-/// How a task ended.
+/// The outcome of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TaskOutcome {
@@ -57,7 +57,7 @@ pub enum TaskOutcome {
     Withdraw,
 }
 
-/// Steps that end with their own output: a service, and the beginning of the action.
+/// Steps that always end with an output of their own, never with an answer: each is a service and the beginning of the action.
 const WITHOUT_ANSWER: [(&str, &str); 4] = [("process", "run"), ("ssh", "run"), ("file", ""), ("preflight", "")];
 
 /// Whether a Task may wait for an answer from here: with a task token, for the end of a job, or what the polls of a step find.
@@ -72,8 +72,8 @@ fn may_wait(resource: &str) -> bool {
     }
 }
 
-/// The fault of a signal to a Task that others answer, also in advance: an approval restricts who may answer it, and the output of an
-/// activity's task is what its worker did. `waits`: whether the Task waits.
+/// The fault of a signal to a Task that a signal may not answer, not even in advance: an approval restricts its answers to some persons,
+/// and the output of an activity's task is its worker's result. `waits`: whether the Task waits.
 fn refused(id: &str, path: &str, resources: &[String], waits: bool) -> Option<Fault> {
     if resources.iter().any(|resource| resource == APPROVAL) {
         return Some(match waits {

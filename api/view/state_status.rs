@@ -38,7 +38,7 @@ pub enum StateStatus {
         /// When it exited, in milliseconds since the Unix epoch.
         stopped_ms: u64,
     },
-    /// Failed, and its own `Catch` or that of an enclosing state handled the failure.
+    /// Failed; a `Catch` of this state or of an enclosing one handled the failure.
     Caught {
         /// When it exited; for a state inside the one with the `Catch`, when it failed. In milliseconds since the Unix epoch.
         stopped_ms: u64,
@@ -104,8 +104,8 @@ impl StateStatus {
     }
 }
 
-/// The reason of a task that no worker has taken yet. This reason and the next one also say that a worker must answer: such a wait reaches
-/// the views of other processes and versions as a poll (`RunnerEvent::Polled`), which has no other field for it.
+/// The reason of a task that no worker has taken yet. This reason and the next one also mark waits for a worker: other processes and
+/// versions receive such a wait as a poll (`RunnerEvent::Polled`), which has no other field for it.
 const WAITS_FOR_WORKER: &str = "waits for a worker";
 /// Why a task of an activity waits that a worker has fetched.
 const RUNS_AT_WORKER: &str = "a worker runs it";
@@ -118,11 +118,11 @@ pub struct Wait {
     pub reason: String,
     /// When the poll was made, in milliseconds since the Unix epoch.
     pub polled_ms: u64,
-    /// When the next one is due.
+    /// When the next poll is due.
     pub next_poll_ms: u64,
     /// The deadline of the wait.
     pub deadline_ms: Option<u64>,
-    /// What a person must do.
+    /// The instructions for a person.
     pub instructions: Option<Instructions>,
 }
 
@@ -143,7 +143,7 @@ impl Wait {
         Wait { reason: RUNS_AT_WORKER.to_owned(), deadline_ms, ..Wait::for_worker(since_ms) }
     }
 
-    /// Whether a worker must answer: one that is awaited, or the one that runs the task.
+    /// Whether a worker must answer the task: one is awaited, or one runs the task.
     pub fn is_of_worker(&self) -> bool {
         self.next_poll_ms == 0 && [WAITS_FOR_WORKER, RUNS_AT_WORKER].contains(&self.reason.as_str())
     }
