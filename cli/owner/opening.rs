@@ -91,7 +91,7 @@ pub async fn salvage(home: &Home) -> Result<(Arc<Store>, Vec<StoreError>, OwnerL
     Ok((Arc::new(store), problems, lock))
 }
 
-/// The store itself, for work while no process drives it. `None` if another process owns it.
+/// The open store, for work while no process drives executions. `None` if another process owns the store.
 ///
 /// # Errors
 /// It cannot be opened.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::{sync::watch, time::Instant};
 
-/// How long polls continue after a task was given back. They return what is queued already, which may be what this worker may run.
+/// The time for which polls continue after a task was given back. They return tasks that are queued already, which this worker may be able
+/// to run.
 const BEGINS_AFTER: Duration = Duration::from_millis(200);
 
 /// The pauses of the polls of one activity.

@@ -103,7 +103,7 @@ impl Activity for StepActivity {
     }
 }
 
-/// What the pollers of a worker share.
+/// The state that the pollers of a worker share.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     /// The slots of concurrent steps.
@@ -116,7 +116,7 @@ pub(super) struct Limits {
     pub counts: Arc<TaskCounts>,
 }
 
-/// Polls one activity: with one poll while no task arrives, with up to [`POLLS_MAX`] while tasks do.
+/// Polls one activity: with one poll while no task arrives, with up to [`POLLS_MAX`] while tasks arrive.
 pub(super) struct Poller<A> {
     activity: A,
     limits: Limits,
