@@ -5,7 +5,7 @@
 pub(crate) struct Literal {
     /// The text, with its escapes as they are written.
     pub text: String,
-    /// The name of the field of an object whose value it is, or begins; `None` if it is no such value.
+    /// The name of the field of an object whose value is, or begins with, this literal; `None` if it is no such value.
     pub field: Option<String>,
     /// Whether the expression consists of this text.
     pub is_complete: bool,

@@ -49,7 +49,7 @@ const FIRST_WORDS_WITHOUT_VALUE: [&str; 11] =
 /// The fewest bytes of the value of an assignment in a text.
 const ASSIGNED_BYTES_MIN: usize = 6;
 
-/// Whether the name of a field, an option or a variable says that its value is a secret.
+/// Whether the name of a field, an option or a variable is one of a secret value.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     NAMES.iter().any(|end| letters.ends_with(end))

@@ -1,5 +1,5 @@
-//! JSONata, evaluated by the crate `jsonata-core`, with Step Functions' additions and without what it forbids.
-//! Source: Step Functions Developer Guide, "Transforming data with JSONata".
+//! JSONata, evaluated by the crate `jsonata-core`, with the functions that Step Functions adds and without those that it forbids. Source:
+//! Step Functions Developer Guide, "Transforming data with JSONata".
 //!
 //! JSONata can compute anything, so one line of it can use all time and memory. An expression whose cost is small for its scope
 //! (`growth`) is evaluated in this process. Every other one is evaluated in the sandbox of the [`Evaluator`](super::Evaluator).
@@ -48,7 +48,7 @@ pub struct Expression {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ParseError {
-    /// What is wrong.
+    /// The problem.
     pub message: String,
 }
 
