@@ -166,7 +166,7 @@ fn instructions(input: Request) -> Instructions {
     Instructions { sentence: prompt, values, answer: None, approval: Some(Box::new(approval)) }
 }
 
-/// What a field is, which values are allowed, and its default.
+/// The meaning of a field, the allowed values, and its default.
 fn about(schema: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let what = schema["description"].as_str().or(schema["type"].as_str());

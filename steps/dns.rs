@@ -69,7 +69,7 @@ fn instructions(input: &WaitForRecord) -> Instructions {
     }
 }
 
-/// What the name resolves to if it leads to the target; otherwise the reason why it does not.
+/// The target of the name if the name leads to it; otherwise the reason why it does not.
 async fn probe(resolver: &TokioResolver, name: &str, target: &str) -> Result<Vec<String>, String> {
     let found = addresses(resolver, name).await;
     if let Ok(found) = &found

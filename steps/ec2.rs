@@ -41,7 +41,7 @@ use crate::{
     teardown::{CheckDeletions, DeletionFindings},
 };
 
-/// How long a VPC or a subnet usually takes until it is available.
+/// The usual time until a VPC or a subnet is available.
 const TYPICAL_CREATION: Duration = Duration::from_secs(2);
 
 /// EC2: instances, key pairs and networks.

@@ -28,7 +28,7 @@ pub(crate) const OUTPUT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 /// The longest run time of a program in a state without TimeoutSeconds.
 pub(crate) const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
 
-/// How long the program of a step may still run.
+/// The time that the program of a step may still run.
 pub(crate) fn run_time_left(context: &StepContext) -> Duration {
     context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)))
 }
@@ -39,7 +39,7 @@ pub(crate) fn waited_too_long(cause: impl Into<String>) -> StepError {
         .hint_of_new_execution("Set TimeoutSeconds in the state to wait longer, then start a new execution.")
 }
 
-/// What the operator of this machine allows to the local steps. The default allows nothing.
+/// The permissions of the local steps, from the operator of this machine. The default allows nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LocalSettings {

@@ -96,7 +96,7 @@ pub struct ResourceCost {
     /// Before the run; `None` as above, or if it does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monthly_usd_now: Option<f64>,
-    /// What of it is billed and has no price in the table, before or after the run.
+    /// The parts of it that are billed and have no price in the table, before or after the run.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub no_price_for: BTreeSet<String>,
 }
@@ -109,7 +109,7 @@ pub struct PlannedChange {
     pub action: PlannedAction,
     /// The type of resource as in CloudFormation, such as `AWS::EC2::VPC`.
     pub resource_type: String,
-    /// Its name, if people use one for it.
+    /// Its name, if the resource has a name for people.
     pub name: Option<String>,
     /// Its id or ARN; [`KNOWN_AFTER_APPLY`] if it does not exist.
     pub id: String,
@@ -117,7 +117,7 @@ pub struct PlannedChange {
     pub fields: Vec<Difference>,
     /// The path of the state that changes it.
     pub state: String,
-    /// What it costs.
+    /// Its cost.
     #[serde(flatten)]
     pub cost: ResourceCost,
     /// The input of the step, from which its price is computed.
@@ -131,7 +131,7 @@ pub struct PlannedChange {
 pub struct PlannedWait {
     /// The path of the state that waits.
     pub state: String,
-    /// What it waits for now; `None` if the resource does not exist yet.
+    /// The current reason for the wait; `None` if the resource does not exist yet.
     pub reason: Option<String>,
     /// The usual duration in seconds: the shortest and the longest.
     pub usual_seconds: Option<(u32, u32)>,
@@ -155,7 +155,7 @@ pub struct Planned {
     pub waits: Vec<PlannedWait>,
     /// Every action that the steps need, as IAM actions.
     pub actions: BTreeSet<String>,
-    /// What the input asks for and does not get, and what could not be checked, each in a sentence.
+    /// The parts of the input that have no effect, and the facts that could not be checked, each in a sentence.
     pub notes: Vec<String>,
     /// What is not deleted, each with the reason.
     pub stays: Vec<String>,
@@ -211,7 +211,7 @@ impl PlannedStep {
         self.description.actions.iter().all(|action| is_read(action))
     }
 
-    /// Ends the step without an answer of its own: its output is generated from its schema.
+    /// Ends the step without a result: its output is generated from its schema.
     fn end_with_wait(&self, context: &StepContext, input: &Value, reason: Option<String>) -> StepResult<Value> {
         let name = &self.description.name;
         let usual_seconds = waits::usual_seconds(name);

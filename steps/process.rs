@@ -32,12 +32,12 @@ use self::{
 };
 use crate::local::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
 
-/// How much of a failed program's output the cause quotes, in characters.
+/// The number of characters of a failed program's output in the cause.
 const TAIL_CHARACTERS: usize = 2_000;
-/// How much of a line a wait shows, in characters.
+/// The number of characters of a line that a wait shows.
 const LINE_CHARACTERS: usize = 200;
-/// The longest standard input that is given as a text, in bytes. A Task's arguments together are limited to as much (Step Functions quotas:
-/// the input of a Task), so the text itself is shorter.
+/// The longest standard input that is given as a text, in bytes. All arguments of a Task together have the same limit (Step Functions
+/// quotas: the input of a Task), so the text is shorter.
 const INPUT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 /// The environment variables that a program inherits.
 const INHERITED_VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];

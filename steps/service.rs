@@ -23,8 +23,8 @@ use crate::{
     teardown::{CheckDeletions, DeletionFindings},
 };
 
-/// An AWS service whose resources belong to deployments. Each service implements it in its own module. What stays outside that module:
-/// its fields in [`CheckNames`], [`CheckChanges`] and [`Found`].
+/// An AWS service whose resources belong to deployments. Each service implements it in its module. Only its fields in [`CheckNames`],
+/// [`CheckChanges`] and [`Found`] are outside of that module.
 #[async_trait]
 pub(crate) trait Service: Sync {
     /// The service in the names of its steps, such as `sns` in `flow:sns:createTopic`.
@@ -87,7 +87,7 @@ pub(crate) trait Service: Sync {
         &[]
     }
 
-    /// Adds what prevents the deletion of the deployment's resources, and what is lost with them, to `findings`.
+    /// Adds the obstacles to the deletion of the deployment's resources, and the data that is lost with them, to `findings`.
     ///
     /// # Errors
     /// A read failed.
@@ -131,7 +131,7 @@ pub(crate) trait Service: Sync {
     }
 }
 
-/// How long a step waits.
+/// The time that a step waits.
 pub(crate) struct UsualWait {
     /// The step's name, such as `ec2:waitForVpc`.
     pub(crate) step: &'static str,
@@ -173,10 +173,10 @@ macro_rules! found {
             pub(crate) total: usize,
             /// What is not deleted, each with the reason.
             pub(crate) stays: Vec<String>,
-            /// What Elastic Load Balancing found for Route 53.
+            /// Elastic Load Balancing's findings for Route 53.
             #[serde(skip)]
             pub(crate) balancers: Vec<Balancer>,
-            /// What Certificate Manager found for Route 53.
+            /// Certificate Manager's findings for Route 53.
             #[serde(skip)]
             pub(crate) certificate_names: CertificateNames,
         }
@@ -216,7 +216,7 @@ found! {
     certificate_arns: String,
 }
 
-/// The IAM actions of a step that asks every service: those that `of` selects of each.
+/// The IAM actions of a step that calls every service: the actions that `of` selects from each.
 pub(crate) fn actions_of(of: impl Fn(&dyn Service) -> &'static [&'static str]) -> Vec<&'static str> {
     SERVICES.iter().flat_map(|service| of(*service)).copied().collect()
 }

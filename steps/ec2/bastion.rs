@@ -61,7 +61,7 @@ struct FoundBastion {
 #[serde(rename_all = "camelCase")]
 struct GroupToClose {
     group_id: String,
-    /// Its own rules.
+    /// The rules of the group.
     rule_ids: Vec<String>,
     /// The rules of the database's group that let it in.
     database_rule_ids: Vec<String>,

@@ -184,7 +184,7 @@ pub(crate) async fn describe(
     }
 }
 
-/// Whether the task definition does not exist: ECS has no error code of its own for it.
+/// Whether the task definition does not exist: ECS has no special error code for that.
 fn is_unknown(failure: &StepError) -> bool {
     failure.class == ErrorClass::NotFound
         || (failure.code.as_deref() == Some("ClientException")

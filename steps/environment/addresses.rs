@@ -14,7 +14,7 @@ use hickory_resolver::{
 };
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// How long one HTTPS check may take.
+/// The time that one HTTPS check may take.
 const HTTPS_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The addresses of a rehearsal's servers. All must be loopback addresses.

@@ -1,4 +1,4 @@
-//! The prices of the resources in a plan. Each service states what its own resources cost.
+//! The prices of the resources in a plan. Each service has the prices of its resources.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ pub enum Price {
     Billed(Bill),
 }
 
-/// What a resource costs a month, as far as the table has prices.
+/// The monthly cost of a resource, as far as the table has prices.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Bill {
     /// In US dollars.

@@ -23,7 +23,7 @@ struct Recorded {
     calls: Vec<String>,
     /// The differences that the current step found.
     differences: Vec<Difference>,
-    /// What is known of existing resources, by id.
+    /// The known fields of existing resources, by id.
     known: BTreeMap<String, Known>,
     /// The service whose steps change the resources of a type, such as `ecs`.
     services: BTreeMap<String, String>,

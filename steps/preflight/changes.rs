@@ -85,7 +85,7 @@ struct CheckedChanges {
     notes: Vec<String>,
 }
 
-/// What the services find in the input.
+/// The findings of the services about the input.
 #[derive(Debug, Default)]
 pub(crate) struct Objections {
     /// Changes that are not supported, each in a sentence.

@@ -37,7 +37,7 @@ pub(crate) enum NameHolder {
     Nobody,
     /// A resource with these tags, which may be empty.
     Tagged(FoundTags),
-    /// A resource that holds the name for a reason of its own.
+    /// A resource that holds the name for another reason.
     Kept(String),
 }
 
@@ -74,7 +74,7 @@ async fn check_names(
     sorted_out(&input.deployment, holders.checked).map(Answer::done)
 }
 
-/// Sorts names into free and own ones, or reports all taken ones in one error.
+/// Sorts names into free names and names of the deployment, or reports all taken names in one error.
 fn sorted_out(deployment: &str, checked: Vec<(String, NameHolder)>) -> Result<CheckedNames, StepError> {
     let mut names = CheckedNames::default();
     let mut taken = Vec::new();

@@ -42,7 +42,7 @@ struct CheckedDeletions {
     stays: Vec<String>,
 }
 
-/// What the services find in the deletions.
+/// The findings of the services about the deletions.
 #[derive(Debug, Default)]
 pub(crate) struct DeletionFindings {
     /// What prevents the deletions, each in a sentence.
