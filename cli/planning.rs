@@ -26,7 +26,7 @@ pub use permissions::Permissions;
 pub use price::Cost;
 pub use saved::SavedPlan;
 
-/// How long a plan may take: it makes some hundred reads, one after the other.
+/// The time that a plan may take: it makes some hundred reads, one after the other.
 const TIME_MAX: Duration = Duration::from_secs(600);
 
 /// The run to plan.

@@ -427,7 +427,7 @@ fn keep_line(name: &str, why: &str) -> String {
     format!("  {:<11}{name}   {why}", "keep")
 }
 
-/// Whether a person sees only what is changed. A program reads every line.
+/// Whether a person sees only the changes. A program reads every line.
 fn is_quiet(global: &Global) -> bool {
     global.quiet && global.output == Output::Human
 }

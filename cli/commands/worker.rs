@@ -25,7 +25,7 @@ use crate::{
 
 /// The interval between JSON lines with the counters.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
-/// How long calls of steps may take to end after a signal, by default.
+/// The time that calls of steps may take to end after a signal, by default.
 const DRAIN_SECONDS_DEFAULT: u64 = 300;
 /// The message of a second signal.
 const STOPPED_AT_ONCE: &str =
@@ -121,7 +121,8 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     Ok(exit)
 }
 
-/// Reports what the worker polls, and what it does not poll because a variable is not set. A quiet worker reports only the latter.
+/// Reports the activities that the worker polls, and those that it does not poll because a variable is not set. A quiet worker reports only
+/// the latter.
 fn begin(global: &Global, worker: &Worker, endpoint: &str, unset: &[String]) {
     if global.output == Output::Json {
         unset.iter().for_each(|line| json::print(json!({ "type": "warning", "message": line })));

@@ -14,7 +14,7 @@ use crate::{
     shell::quote_name,
 };
 
-/// What a removal says of a state machine's executions.
+/// The sentence of a removal about a state machine's executions.
 pub(super) const EXECUTIONS_ARE_LOST: &str =
     "Its executions go with the state machine: they are no longer shown, and cannot be resumed.";
 

@@ -1,5 +1,5 @@
-//! Decides when `flow resume --all --quiet` reports what an execution needs of a person, and why it is not resumed: when that is new, then
-//! once a day.
+//! Decides when `flow resume --all --quiet` reports the need of an execution for a person, and the reason why an execution is not resumed:
+//! when it is new, then once a day.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -38,8 +38,8 @@ impl Reminders {
     }
 
     /// Whether a line is due about an execution that is not resumed, for a reason of this kind. `is_said`: a line is printed in any case.
-    /// A reason stays known while other commands can resume the execution: it is new once the execution has proceeded, which changes the
-    /// number of its last event.
+    /// Another command can resume the execution: when the execution has proceeded, the number of its last event has changed, and the same
+    /// reason is new again.
     pub fn is_refusal_due(&mut self, (id, last_event): (&str, u64), kind: &str, is_said: bool) -> bool {
         let at = format!("{id} at");
         if self.said_ms.get(&at) != Some(&last_event) {
