@@ -34,7 +34,7 @@ pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
 struct Request {
     /// The question, in one sentence.
     prompt: String,
-    /// What the person must know or do before the answer; lines of a runbook.
+    /// The text to read before the answer; lines of a runbook.
     #[serde(default)]
     text: Option<String>,
     /// Commands to paste, in their order.
@@ -89,7 +89,7 @@ struct Approved {
     choice: String,
     /// The fields that were filled in.
     fields: Map<String, Value>,
-    /// Who answered.
+    /// The person who answered.
     user: String,
     /// The machine on which they answered.
     host: String,

@@ -37,7 +37,7 @@ struct WaitForRecord {
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct FoundRecord {
-    /// What DNS answered for the name: names and addresses.
+    /// The answer of DNS for the name: names and addresses.
     answers: Vec<String>,
 }
 

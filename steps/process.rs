@@ -62,10 +62,10 @@ pub(crate) struct Run {
     /// Its arguments.
     #[serde(default)]
     pub(crate) arguments: Vec<String>,
-    /// What it reads on its standard input, as JSON.
+    /// The standard input of the program, as JSON.
     #[serde(default)]
     pub(crate) input: Value,
-    /// What it reads on its standard input instead of Input: a text. All arguments together have at most 256 KiB as JSON.
+    /// The standard input of the program in place of Input: a text. All arguments together have at most 256 KiB as JSON.
     #[serde(default)]
     #[schemars(length(max = INPUT_BYTES_MAX))]
     pub(crate) stdin: Option<String>,
@@ -112,7 +112,7 @@ pub(crate) struct ProgramExit {
     pub code: Option<i32>,
     /// The status in words.
     pub status: String,
-    /// What it printed: JSON, else a text.
+    /// The output of the program: JSON, else a text.
     pub output: Value,
     /// The last line of its standard error, else of its standard output.
     pub last_line: String,

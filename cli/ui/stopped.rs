@@ -16,7 +16,7 @@ const NAMED_MAX: usize = 5;
 /// The message of a process that has stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopMessage {
-    /// The stopped processes, in sentences.
+    /// The outcome of the stop, in sentences.
     pub words: String,
     /// The command that continues it; `None` if nothing was stopped.
     pub command: Option<String>,

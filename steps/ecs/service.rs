@@ -63,7 +63,7 @@ struct CreateService {
     target_group_arn: String,
     container_name: String,
     container_port: i32,
-    /// How many tasks run.
+    /// The number of tasks.
     desired_count: i32,
 }
 

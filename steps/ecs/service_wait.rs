@@ -45,7 +45,7 @@ pub(super) struct WaitForService {
     /// The revision that the service is to run.
     pub(super) task_definition_arn: String,
     pub(super) target_group_arn: String,
-    /// Where the tasks write their logs.
+    /// The log group of the tasks.
     pub(super) log_group: String,
 }
 

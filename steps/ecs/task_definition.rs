@@ -59,7 +59,7 @@ struct RegisterTaskDefinition {
     container_name: String,
     container_memory_mib: i32,
     image: String,
-    /// Where the container listens.
+    /// The port on which the container listens.
     port: i32,
     /// Variables that anybody may read.
     environment: BTreeMap<String, String>,

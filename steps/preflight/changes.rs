@@ -51,7 +51,7 @@ pub(crate) struct CheckChanges {
     pub(crate) database_allocated_storage_gib: i32,
     #[serde(default)]
     pub(crate) domain: Option<String>,
-    /// How the certificate is validated: `DNS`, `EMAIL` or `EXISTING`.
+    /// The validation of the certificate: `DNS`, `EMAIL` or `EXISTING`.
     #[serde(default)]
     pub(crate) certificate_validation: Option<String>,
     /// The name of the alarms' topic; null without alarms.

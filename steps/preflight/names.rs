@@ -28,7 +28,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 struct CheckedNames {
     /// Such as `load balancer demo`.
     free: Vec<String>,
-    /// What this deployment has made already.
+    /// The names that this deployment has created already.
     ours: Vec<String>,
 }
 

@@ -64,7 +64,7 @@ struct WaitForLogin {
 #[serde(rename_all = "camelCase")]
 struct LoggedIn {
     host: String,
-    /// What the server calls itself, such as `SSH-2.0-OpenSSH_9.6p1`.
+    /// The version string of the server, such as `SSH-2.0-OpenSSH_9.6p1`.
     server_banner: String,
     /// Whether the user was let in; not when there is no key to try.
     logged_in: bool,

@@ -56,7 +56,7 @@ struct Run {
     /// Its arguments. They reach the program as they are: the host's shell does not expand them.
     #[serde(default)]
     arguments: Vec<String>,
-    /// What it reads.
+    /// The standard input of the program.
     #[serde(default)]
     input: Value,
 }
