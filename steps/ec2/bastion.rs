@@ -52,7 +52,7 @@ struct FoundBastion {
     group_ids: Vec<String>,
     /// Security groups of the bastion, including those that stay.
     groups_to_close: Vec<GroupToClose>,
-    /// What is not deleted, each with the reason.
+    /// The resources that are not deleted, each with the reason.
     stays: Vec<String>,
 }
 

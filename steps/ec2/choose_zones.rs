@@ -32,7 +32,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ChooseZones {
-    /// How many are needed.
+    /// The number of zones that are needed.
     count: usize,
     /// The zones to use; without them, the first that offer everything.
     #[serde(default)]

@@ -23,7 +23,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DescribeAvailabilityZones {
-    /// How many are needed.
+    /// The number of zones that are needed.
     count: usize,
 }
 

@@ -81,7 +81,7 @@ pub(crate) struct CheckedGroup {
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CheckedChanges {
-    /// What the input asks for and does not get, each in a sentence.
+    /// The parts of the input that have no effect, each in a sentence.
     notes: Vec<String>,
 }
 
@@ -90,7 +90,7 @@ struct CheckedChanges {
 pub(crate) struct Objections {
     /// Changes that are not supported, each in a sentence.
     pub(crate) problems: Vec<String>,
-    /// What the input asks for and does not get, each in a sentence.
+    /// The parts of the input that have no effect, each in a sentence.
     pub(crate) notes: Vec<String>,
 }
 

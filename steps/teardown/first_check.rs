@@ -36,20 +36,20 @@ pub(crate) struct CheckDeletions {
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CheckedDeletions {
-    /// What is lost, each in a sentence.
+    /// The data that is lost, each in a sentence.
     notes: Vec<String>,
-    /// What the deletions leave, as far as a plan can find it; a run names it at its end.
+    /// The resources that the deletions leave, as far as a plan can find them; a run names them at its end.
     stays: Vec<String>,
 }
 
 /// The findings of the services about the deletions.
 #[derive(Debug, Default)]
 pub(crate) struct DeletionFindings {
-    /// What prevents the deletions, each in a sentence.
+    /// The obstacles to the deletions, each in a sentence.
     pub(crate) problems: Vec<String>,
-    /// What is lost, each in a sentence.
+    /// The data that is lost, each in a sentence.
     pub(crate) notes: Vec<String>,
-    /// What the deletions leave, as far as a plan can find it.
+    /// The resources that the deletions leave, as far as a plan can find them.
     pub(crate) stays: Vec<String>,
 }
 

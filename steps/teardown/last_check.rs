@@ -36,7 +36,7 @@ struct WaitForNothingLeft {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct NothingLeft {
-    /// What is not deleted, each with the reason.
+    /// The resources that are not deleted, each with the reason.
     stays: Vec<String>,
 }
 
