@@ -109,7 +109,7 @@ pub(crate) enum EarlySignalRefusal {
         state: String,
     },
     /// The execution stores another answer for that state.
-    #[error("another answer for '{state}' is kept with {id} already")]
+    #[error("another answer for '{state}' is stored for {id} already")]
     AnotherIsKept {
         /// The execution.
         id: String,
