@@ -198,7 +198,7 @@ impl Color {
 /// The progress display, and the JUnit report beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// What is shown.
+    /// The display.
     pub display: ProgressDisplay,
     /// The file of the JUnit report.
     pub junit: Option<PathBuf>,

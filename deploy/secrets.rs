@@ -34,7 +34,7 @@ const STANDARD_INPUT: &str = "Stdin";
 
 const IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
-/// What a value in a state is.
+/// The kind of a value in a state.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     /// The name of the field that has it.

@@ -1,4 +1,4 @@
-//! What is shown is true, and programs can parse it.
+//! The screens are true, and programs can parse them.
 
 use std::process::Stdio;
 

@@ -28,9 +28,9 @@ const LISTERS: usize = 8;
 const READERS: usize = 8;
 /// One of this many starts of a client starts an execution with a task.
 const STARTS_PER_TASK: u64 = 16;
-/// How long a client repeats a request without an answer.
+/// The time for which a client repeats a request without an answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
-/// How long a worker waits for a task before it polls again.
+/// The time for which a worker waits for a task before it polls again.
 const POLL: Duration = Duration::from_secs(2);
 
 /// The state that all clients share: the server's address, and what it acknowledged.

@@ -18,7 +18,7 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 /// The characters of a line. rustfmt does not wrap comments, long literals and the arguments of macros.
 const LINE_CHARACTERS_MAX: usize = 140;
-/// How many wider lines are left from before this rule. Lower it when you wrap one; no new one is added.
+/// The number of wider lines that are older than this rule. Lower it when you wrap one. No new one is added.
 const WIDE_LINES_MAX: usize = 86;
 /// A file and the files inside it may use each other.
 const CIRCLE_FILES_MAX: usize = 7;

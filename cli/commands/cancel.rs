@@ -23,7 +23,7 @@ use crate::{
     ui::json,
 };
 
-/// How long calls in flight may take to answer before the execution ends without their answers.
+/// The time that calls in flight may take to answer before the execution ends without their answers.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Arguments of `flow cancel`.

@@ -285,7 +285,7 @@ impl Executions {
     /// The schema of the fields of the question to answer; `None` if it has none.
     ///
     /// # Errors
-    /// Those of answering the question.
+    /// The errors of answering the question.
     pub async fn schema_of_question(&self, id: &str, state: Option<&str>) -> Result<Option<Value>, CliError> {
         let known = self.of(id).await?;
         let mut known = known.lock().await;

@@ -148,7 +148,7 @@ impl Expression {
     /// Evaluates the expression in this thread, whatever it costs.
     ///
     /// # Errors
-    /// Those of `evaluate`. An expression that exhausts the memory ends the process.
+    /// The errors of `evaluate`. An expression that exhausts the memory ends the process.
     pub fn evaluate_here(&self, scope: &Scope<'_>, moment: &Moment) -> Result<Option<Value>, EvaluationError> {
         let mut context = Context::new();
         for (name, value) in self.scope_values(scope) {

@@ -126,7 +126,7 @@ impl RunnerHandle {
     /// call stays and is returned.
     ///
     /// # Errors
-    /// Those of [`Self::resume`].
+    /// The errors of [`Self::resume`].
     pub async fn resume_unfinished(
         &self,
         id: &str,
@@ -142,7 +142,7 @@ impl RunnerHandle {
     /// Continues an execution that did not succeed at a state that it entered earlier; see [`Self::resume`].
     ///
     /// # Errors
-    /// Those of [`Self::resume`]; the execution has not ended, or its definition cannot be entered at that state.
+    /// The errors of [`Self::resume`]; the execution has not ended, or its definition cannot be entered at that state.
     pub async fn resume_from(
         &self,
         id: &str,

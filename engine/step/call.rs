@@ -8,7 +8,7 @@ use super::{ErrorClass, Registries, Resource, StepContext, StepError, StepResult
 /// Calls the step for `context.resource` in an environment.
 ///
 /// # Errors
-/// Those of the step and of [`Registries::step`]; [`ErrorClass::Unknown`] if the step panics, because its effect is not known.
+/// The errors of the step and of [`Registries::step`]; [`ErrorClass::Unknown`] if the step panics, because its effect is not known.
 pub async fn call(
     registries: &dyn Registries,
     environment: &Value,

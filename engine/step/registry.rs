@@ -117,7 +117,7 @@ pub trait Registries: Send + Sync + 'static {
     /// The step for a `Resource`; `None` if none is registered.
     ///
     /// # Errors
-    /// Those of [`Registries::registry`].
+    /// The errors of [`Registries::registry`].
     async fn step(&self, environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
         Ok(self.registry(environment).await?.find(resource))
     }

@@ -62,7 +62,7 @@ static BANNED_IN: [BannedIn; 3] = [
     (&["engine/store", "engine/journal", "engine/machine", "api"], &[("whole", "complete, all")]),
 ];
 
-/// What people write in the runbooks of the tests, English that is no technical term, and fields that earlier versions wrote.
+/// Phrases that are allowed: texts of the tests' runbooks, English that is no technical term, and fields that earlier versions wrote.
 const ALLOWED: [&str; 14] = [
     "tell the team",
     "tell the users",
