@@ -204,7 +204,7 @@ pub struct Progress {
     pub junit: Option<PathBuf>,
 }
 
-/// What is shown while an execution runs.
+/// The display of a running execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProgressDisplay {
     /// A tree on a terminal, lines elsewhere.

@@ -64,7 +64,7 @@ struct Request {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Token {
-    /// Who holds it; the history names the author of the answer so.
+    /// The holder's name; the history names the author of the answer so.
     #[schemars(length(min = 1, max = 80))]
     label: String,
     /// The token's SHA-256 in lower-case hexadecimal digits, never the token.

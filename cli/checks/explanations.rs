@@ -7,7 +7,7 @@ pub struct Explanation {
     pub code: &'static str,
     /// The meaning, in a sentence.
     pub meaning: &'static str,
-    /// What to do about it.
+    /// The repair.
     pub remedy: &'static str,
 }
 

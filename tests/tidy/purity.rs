@@ -1,5 +1,5 @@
-//! What a pure room may use: data and functions that depend on their arguments alone. What is not listed here is refused, so that a clock,
-//! a file, a thread or a random number has no name by which a pure room could reach it.
+//! The names that a pure room may use: data and functions that depend on their arguments alone. Every other name is refused, so that a
+//! clock, a file, a thread or a random number has no name by which a pure room could reach it.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ const STANDARD: [&str; 18] = [
     "string",
     "vec",
 ];
-/// What is used of further modules.
+/// The parts of further modules that are used.
 const STANDARD_NAMES: [[&str; 2]; 2] = [["sync", "Arc"], ["time", "Duration"]];
 /// The crates that are used.
 const CRATES: [&str; 12] = [
@@ -48,7 +48,7 @@ const CRATES: [&str; 12] = [
     "sha2",
     "thiserror",
 ];
-/// What is used of jiff. Its time zones read this machine's settings and files.
+/// The parts of jiff that are used. Its time zones read this machine's settings and files.
 const JIFF: [&str; 2] = ["SignedDuration", "Timestamp"];
 /// Functions and types of these names read a clock or draw random numbers, whatever has them.
 const READERS: [&str; 2] = ["now", "RandomState"];
@@ -72,7 +72,7 @@ pub fn dependencies(manifest: &str) -> Vec<String> {
     names.map(|name| name.replace('-', "_")).collect()
 }
 
-/// What a file of a pure room must not use. `crates` are those that its crate depends on.
+/// The names that a file of a pure room must not use. `crates` are those that its crate depends on.
 pub fn impurities(text: &str, crates: &[String]) -> Vec<String> {
     let file = syn::parse_file(text).unwrap();
     let mut items = Items::default();

@@ -198,6 +198,39 @@ fn no_text_uses_a_word_for_which_there_is_a_plain_one() {
     super::report(&texts.flat_map(|(path, text)| problems(path, text)).collect::<Vec<_>>());
 }
 
+/// The beginnings of doc comments that describe around a thing, and the help texts that may have them.
+const AROUND: [&str; 4] = ["What ", "Who ", "Whose ", "Whoever "];
+const HELP_TEXTS: [&str; 2] = ["What to measure.", "What Step Functions logs;"];
+
+/// Whether a line is the first one of a doc comment that describes around the thing. `previous` is the line above it.
+fn describes_around(previous: &str, line: &str) -> bool {
+    let text = |line: &str| {
+        let line = line.trim();
+        line.strip_prefix("///").or(line.strip_prefix("//!")).map(|text| text.trim_start().to_owned())
+    };
+    let begins = |text: &str, beginnings: &[&str]| beginnings.iter().any(|beginning| text.starts_with(beginning));
+    let continues = text(previous).is_some_and(|previous| !previous.is_empty());
+    !continues && text(line).is_some_and(|text| begins(&text, &AROUND) && !begins(&text, &HELP_TEXTS))
+}
+
+#[test]
+fn a_doc_comment_names_the_thing_and_does_not_describe_around_it() {
+    let mut problems = Vec::new();
+    for (path, text) in super::sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            if describes_around(number.checked_sub(1).map_or("", |above| lines[above]), line) {
+                let (path, line) = (path.display(), line.trim());
+                problems.push(format!("{path}:{}: {line}: begin with the thing: \"The changes of …\"", number + 1));
+            }
+        }
+    }
+    super::report(&problems);
+    assert!(describes_around("", "    /// What it changes."));
+    assert!(!describes_around("/// A list of", "/// What it changes."));
+    assert!(!describes_around("", "/// What to measure. More text."));
+}
+
 #[test]
 fn banned_words_are_found_in_names_and_sentences_and_allowed_ones_are_not() {
     let found =

@@ -1,4 +1,4 @@
-//! What a block has drawn, and where it is after the terminal's size has changed.
+//! The lines that a block has drawn, and their position after the terminal's size has changed.
 //!
 //! Everything that the block must overwrite is in consecutive rows that end above the cursor: this is so at every size. What follows from
 //! the size is how many rows the lines occupy, and how many of those rows the terminal has moved into its history, where nothing can be
