@@ -193,7 +193,7 @@ fn read_frames(
     next_sequence: u64,
 ) -> Result<(FoundFile, u64, Option<StoreError>), StoreError> {
     let bytes = file.read_all().map_err(read_error)?;
-    let frame::FoundFrames { places: mut frames, end_bytes, damage } = frame::find_all(header, &bytes);
+    let frame::FoundFrames { mut frames, end_bytes, damage } = frame::find_all(header, &bytes);
     frames.retain(|(sequence, _)| *sequence >= next_sequence);
     let missing = frames.first().filter(|(first, _)| *first > next_sequence).map(|(first, _)| {
         frame::damaged(NAME, format!("the commits from {next_sequence} to {} are missing", first - 1))

@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_replaces_a_file_at_once_and_is_written_to_what_is_none() {
+    fn a_report_replaces_a_file_at_once_and_is_written_to_a_device() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("report.xml"), folder.path().join("link.xml"));
         fs::write(&file, "an earlier and longer report").unwrap();
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn two_names_of_one_file_are_one_file_and_a_device_is_none() {
+    fn two_names_of_one_file_are_one_file_and_a_device_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
         fs::write(&file, "").unwrap();
