@@ -31,6 +31,8 @@ pub const ALREADY_ANSWERED: &str = "TaskAlreadyAnswered";
 pub const TASK_TIMED_OUT: &str = "TaskTimedOut";
 /// The kind of the fault of an answer to a state whose call is running, and which waits for none.
 pub const CALL_RUNS: &str = "TaskCallRuns";
+/// Why an EXPRESS execution cannot be redriven.
+pub(crate) const EXPRESS_NOT_REDRIVABLE: &str = "Express executions cannot be redriven";
 /// The error name of an execution whose workflow refused its input or its environment, such as in a preflight.
 pub const REFUSED: &str = "Flow.Refused";
 /// The error name with which a workflow of `flow new --from` ends after the steps for a rejection.
@@ -120,6 +122,11 @@ impl Fault {
     pub fn is_unavailable(&self) -> bool {
         self.kind == UNAVAILABLE
     }
+}
+
+/// Why an execution with this status cannot be redriven.
+pub(crate) fn not_redrivable(status: &str) -> String {
+    format!("Execution is {status} and cannot be redriven")
 }
 
 impl From<StoreError> for Fault {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use crate::{Fault, flow::ProgramLine};
+use crate::Fault;
 
 /// The host of an API: the process that contains it.
 #[async_trait]
@@ -39,6 +39,22 @@ pub trait Host: Send + Sync + 'static {
 
     /// The description of this process for messages of other processes.
     fn owner(&self) -> OwnerDescription;
+}
+
+/// A line that a running program printed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProgramLine {
+    /// The execution's id.
+    pub execution: String,
+    /// The path of the Task.
+    pub state_path: String,
+    /// The attempt within the visit, from 1.
+    pub attempt: u32,
+    /// Whether it was printed on standard error.
+    pub is_error: bool,
+    /// The line without its end.
+    pub text: String,
 }
 
 /// The process that owns a store.

@@ -16,7 +16,6 @@ mod history;
 mod host;
 mod integrations;
 mod locks;
-mod long_reads;
 mod machine_cache;
 mod machine_deletion;
 mod malformed;
@@ -24,6 +23,7 @@ mod map_runs;
 mod operation;
 mod paging;
 mod records;
+mod rejection;
 mod request;
 mod state_machines;
 mod step_functions;
@@ -32,6 +32,7 @@ mod tasks;
 mod test_state;
 #[cfg(test)]
 mod tests;
+mod uuid;
 mod variables;
 mod versions;
 pub mod view;
@@ -49,11 +50,11 @@ pub use fault::{
     RUNBOOK_NOT_COMPLETED, STATE_DOES_NOT_EXIST, SUBJECT_BUSY, TASK_TIMED_OUT, UNAVAILABLE,
 };
 pub use flow::{NAME_CHARACTERS_MAX, id_problem, state_machine_name};
-pub use host::{Host, OwnerDescription, OwnerKind};
+pub use host::{Host, OwnerDescription, OwnerKind, ProgramLine};
 pub use integrations::INTEGRATIONS;
-pub use long_reads::is_long_read;
-pub use operation::{Operation, StreamOperation};
+pub use operation::{Access, Cost, Operation, OperationInfo, StreamOperation};
 pub use records::documents_of;
+pub use rejection::REJECTED;
 
 /// The prefix of Step Functions' targets (`X-Amz-Target`).
 pub const TARGET_PREFIX: &str = "AWSStepFunctions.";
@@ -82,6 +83,12 @@ pub struct Api {
 }
 
 type Answer = Result<Value, Fault>;
+
+/// The operation of a target, which may be one of Step Functions or of flow.
+pub fn operation_info(target: &str) -> Option<&'static OperationInfo> {
+    let mut operations = step_functions::OPERATIONS.iter().chain(flow::OPERATIONS);
+    operations.find(|operation| operation.target == target)
+}
 
 impl Api {
     /// Creates the API over a runner and its store; over a store that is only read with [`RunnerHandle::without_runner`].

@@ -186,6 +186,16 @@ pub(crate) fn input_key(id: &str) -> String {
     format!("input/{id}")
 }
 
+/// The document `shown/ID`: a sequence.
+pub(crate) fn shown_key(id: &str) -> String {
+    format!("shown/{id}")
+}
+
+/// The document `received/ID` of a nested execution: the sequence of the end that its parent received.
+pub(crate) fn received_key(id: &str) -> String {
+    format!("received/{id}")
+}
+
 pub(crate) fn activity_key(name: &str) -> String {
     format!("activity/{name}")
 }
@@ -245,5 +255,5 @@ pub(crate) fn set<T: Into<Value>>(answer: &mut Value, field: &str, value: Option
 
 /// The names of the documents of an execution. They are deleted when it is pruned.
 pub fn documents_of(id: &str) -> [String; 4] {
-    [execution_key(id), input_key(id), crate::flow::shown_key(id), crate::flow::received_key(id)]
+    [execution_key(id), input_key(id), shown_key(id), received_key(id)]
 }

@@ -28,7 +28,7 @@ pub use failure::Remedy;
 pub use map_progress::MapProgress;
 pub use paths::{is_inside, is_or_is_inside, outer_paths};
 pub use sections::{Section, sections};
-pub use state_status::{StateStatus, Wait};
+pub use state_status::{AwaitedHeartbeat, StateStatus, Wait};
 pub use stopped_periods::StoppedPeriod;
 pub use time_left::{Durations, TimeLeft, Typical, TypicalItem, TypicalState};
 

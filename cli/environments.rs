@@ -126,15 +126,7 @@ impl Environments {
                 .hint_of_new_execution("Run again in a new rehearsal.")
         };
         let world = World::read(self.home.folder()).ok().flatten().filter(|world| world.id == id).ok_or_else(gone)?;
-        Ok(RehearsalAddresses {
-            aws_endpoint: world.aws_endpoint,
-            region: world.region,
-            dns_server: world.dns_server,
-            ssh_server: world.ssh_server,
-            https_server: world.https_server,
-            https_root_certificate_pem: world.https_root_certificate_pem,
-            speed: world.speed,
-        })
+        Ok(crate::world::addresses(world))
     }
 
     /// The identity of a location's credentials. STS is asked once for each set of credentials.

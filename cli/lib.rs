@@ -82,6 +82,8 @@ use clap::Parser;
 
 use crate::exit::{CliError, Exit};
 
+pub use world::addresses as rehearsal_addresses;
+
 /// The file handles that a command needs in addition to its standard streams.
 const FILE_HANDLES_MIN: usize = 24;
 

@@ -151,12 +151,13 @@ fn problem(text: &str, pointer: &str, place: Place<'_>) -> Option<Diagnostic> {
     let name = place.name;
     let has_name = is_secret_name(name);
     let is_expression = name.ends_with(".$") || is_expression(text);
+    let is_variable = place.is_variable && clear_text(text).is_some_and(|value| is_secret_variable(name, &value));
     let is_secret = match is_expression {
-        true => has_token(text) || has_secret_literal(text, has_name),
+        true => is_variable || has_token(text) || has_secret_literal(text, has_name),
         false => {
-            is_secret_text(text)
+            is_variable
+                || is_secret_text(text)
                 || (has_name && is_value(text))
-                || (place.is_variable && is_secret_variable(name, text))
                 || (name == STANDARD_INPUT && has_secret_line(text))
         }
     };
@@ -189,7 +190,15 @@ fn has_secret_literal(expression: &str, has_name: bool) -> bool {
         }
         list.push(Some(literal.text.as_str()));
     }
-    all.iter().any(|literal| is_secret_literal(literal, has_name)) || !arguments::positions(None, &list).is_empty()
+    // A list whose items are joined, such as `['--password=', 'hunter2']`.
+    let is_joined = |pair: &[Literal]| {
+        let [first, second] = pair else { return false };
+        second.follows && first.text.ends_with('=') && is_secret_text(&format!("{}{}", first.text, second.text))
+    };
+    all.iter().any(|literal| is_secret_literal(literal, has_name))
+        || all.windows(2).any(is_joined)
+        || literals::formatted(expression).iter().any(|text| is_secret_text(text))
+        || !arguments::positions(None, &list).is_empty()
 }
 
 /// Whether a text in an expression is a secret: by its form, or as the value of a field with a secret's name. If the text is

@@ -14,15 +14,12 @@ use engine::step::{ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use inventory::CertificateNames;
-
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already},
     policy::{REQUEST_TAGGED, Restriction, Scope, request_tag, resource_tag},
-    preflight::{CheckChanges, Objections},
-    service::{Found, Service, UsualWait},
+    service::{CheckChanges, Found, Objections, Service, UsualWait},
     tags::Tags,
 };
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::local::{LocalSettings, waited_too_long};
+use crate::local_settings::{LocalSettings, waited_too_long};
 
 /// The longest wait of a state without `TimeoutSeconds`.
 const WAIT_TIME_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
@@ -131,6 +131,18 @@ pub fn question_in(object: &Value) -> Option<Instructions> {
     request_in(object)?.ok().map(instructions)
 }
 
+/// The question beside a task token: that of the object, anywhere in a call's arguments, with the token as the value of a field; `None` if
+/// it asks none.
+pub(crate) fn question_beside(arguments: &Value, token: &str) -> Option<Instructions> {
+    let beside = match arguments {
+        Value::Object(fields) if fields.values().any(|value| value == token) => return question_in(arguments),
+        Value::Object(fields) => fields.values().find_map(|value| question_beside(value, token)),
+        Value::Array(items) => items.iter().find_map(|item| question_beside(item, token)),
+        _ => None,
+    };
+    beside
+}
+
 /// Why the question of an object cannot be read: a field beside its `Prompt` is malformed. `None` if it can be read, or the object has no
 /// `Prompt` that is text.
 pub fn problem_of_question_in(object: &Value) -> Option<String> {
@@ -194,6 +206,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_question_is_beside_the_token() {
+        let asks = json!({ "token": "T", "Prompt": "Go?" });
+        let sentence = |arguments: Value| question_beside(&arguments, "T").map(|asked| asked.sentence);
+        assert_eq!(sentence(json!({ "FunctionName": "f", "Payload": asks })).as_deref(), Some("Go?"));
+        assert_eq!(sentence(json!({ "Payload": { "list": [1, asks] } })).as_deref(), Some("Go?"));
+        for other in [json!({ "Prompt": "Go?", "Payload": { "token": "T" } }), json!({ "token": "U", "Prompt": "Go?" })]
+        {
+            assert_eq!(sentence(other), None);
+        }
+    }
 
     #[test]
     fn every_field_of_a_request_is_read_from_an_object_with_other_fields() {

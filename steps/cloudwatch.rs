@@ -13,10 +13,9 @@ use crate::{
     failure::{failure, is_missing, name_taken},
     found_tags,
     outcome::may_have_deleted,
-    plan::{Bill, PlannedChange, Price, Prices},
+    planned::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found, Service},
+    service::{CheckNames, Found, Holders, NameHolder, Service},
     tags::{FoundTags, Tags},
 };
 
@@ -358,5 +357,5 @@ async fn delete_alarms(environment: Arc<Environment>, context: StepContext, inpu
 fn deleted(names: Vec<String>) -> Answer<Nothing> {
     let changes = names.into_iter().map(|name| ResourceChange::new(ChangeAction::Deleted, ALARM, &name).named(name));
     let changes = changes.collect();
-    Answer::Done(Done { output: Nothing {}, changes })
+    Answer::Done(Done::new(Nothing {}, changes))
 }

@@ -24,7 +24,7 @@ use connection::Connection;
 pub(crate) use connection::declarations;
 use request::Call;
 
-use crate::local::LocalSettings;
+use crate::local_settings::LocalSettings;
 
 /// The longest duration of a request, as on AWS.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
@@ -47,7 +47,7 @@ async fn invoke(settings: Arc<LocalSettings>, context: StepContext, input: HttpC
     let connection = Connection::find(settings.connections.as_deref(), call.connection.as_deref())?;
     let time_left = context.deadline_ms.map(|due| Duration::from_millis(due.saturating_sub(context.now_ms)));
     Ok(match perform(&call, &connection, time_left.unwrap_or(REQUEST_TIME_MAX)).await? {
-        Answer::Done(Done { output, changes }) => Answer::Done(Done { output: HttpAnswer(output), changes }),
+        Answer::Done(Done { output, changes, .. }) => Answer::Done(Done::new(HttpAnswer(output), changes)),
         Answer::Pending(pending) => Answer::Pending(pending),
     })
 }

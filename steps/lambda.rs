@@ -12,11 +12,13 @@ use aws_sdk_lambda::{
     primitives::Blob,
     types::{InvocationType, LogType},
 };
-use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult, error_names};
+use engine::step::{
+    Answer, Done, ErrorClass, Pattern, Registry, Resource, StepContext, StepError, StepResult, error_names,
+};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
-use crate::{Environment, failure::of_refused_credentials};
+use crate::{Environment, approval::question_beside, failure::of_refused_credentials};
 use metadata::Metadata;
 
 impl Environment {
@@ -52,7 +54,7 @@ async fn call_function(environment: Arc<Environment>, context: StepContext, inpu
     payload(&answer).map(Answer::done)
 }
 
-async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Value) -> StepResult<Value> {
+async fn invoke(environment: Arc<Environment>, context: StepContext, input: Value) -> StepResult<Value> {
     let text = |name: &str| input[name].as_str().map(str::to_owned);
     let name = text("FunctionName").ok_or_else(|| {
         StepError::named(error_names::RUNTIME, "The field 'FunctionName' is required but was missing")
@@ -79,7 +81,13 @@ async fn invoke(environment: Arc<Environment>, _context: StepContext, input: Val
     result.extend(metadata.fields());
     result.insert("SdkResponseMetadata".to_owned(), json!({ "RequestId": answer.request_id() }));
     result.insert("StatusCode".to_owned(), answer.status_code().into());
-    Ok(Answer::done(Value::Object(result)))
+    let question = match Resource::parse(&context.resource) {
+        Resource::Integration { pattern: Pattern::WaitForTaskToken, .. } => {
+            question_beside(&input, &context.task_token())
+        }
+        _ => None,
+    };
+    Ok(Answer::Done(Done { question, ..Done::new(Value::Object(result), Vec::new()) }))
 }
 
 /// The payload for a function: a text that is JSON is sent as it is, not as a JSON string (recorded).

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{SERVICES, plan::is_read, tags::DEPLOYMENT};
+use crate::{SERVICES, planned::is_read, tags::DEPLOYMENT};
 
 /// The restriction of a policy.
 #[derive(Debug, Clone)]

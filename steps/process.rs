@@ -30,9 +30,11 @@ use self::{
     protocol::Request,
     turn::ProgramTurn,
 };
-use crate::local::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
+use crate::local_settings::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
 
-/// The number of characters of a failed program's output in the cause.
+/// The error name of a program that cannot be started, or whose working folder cannot be used: this machine lacks something.
+pub const CANNOT_START: &str = "Process.CannotStart";
+/// How much of a failed program's output the cause quotes, in characters.
 const TAIL_CHARACTERS: usize = 2_000;
 /// The number of characters of a line that a wait shows.
 const LINE_CHARACTERS: usize = 200;
@@ -160,7 +162,7 @@ fn json_or_text(text: &str) -> Value {
 
 fn failed(name: &str, failure: ProgramFailure) -> StepError {
     match failure {
-        ProgramFailure::CannotStart(cause) => StepError::named("Process.CannotStart", format!("{name}: {cause}")),
+        ProgramFailure::CannotStart(cause) => StepError::named(CANNOT_START, format!("{name}: {cause}")),
         ProgramFailure::TooMuchOutput => StepError::named(
             error_names::DATA_LIMIT_EXCEEDED,
             format!("{name} printed more than {OUTPUT_BYTES_MAX} bytes and was ended"),

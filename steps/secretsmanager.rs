@@ -22,10 +22,9 @@ use crate::{
     failure::{already_exists, code_of, failure, is_missing, name_taken},
     found_tags,
     outcome::{deleted, gone_already},
-    plan::{Bill, PlannedChange, Price, Prices},
+    planned::{Bill, PlannedChange, Price, Prices},
     policy::{READS, Scope, none},
-    preflight::Holders,
-    service::{CheckNames, Found, Service},
+    service::{CheckNames, Found, Holders, Service},
     tags::{FoundTags, Tags},
 };
 

@@ -1,30 +1,28 @@
 //! The trait of AWS services, and the types that it passes between a service and the steps for complete deployments: the
 //! names to check, the resources found. [`SERVICES`](crate::SERVICES) lists the services.
 
+mod fields;
+mod findings;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use engine::step::{Registry, StepError};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment, SERVICES,
-    acm::CertificateNames,
-    ec2::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup},
-    ecs::FoundService,
-    elbv2::Balancer,
-    iam::FoundRole,
-    plan::{PlannedChange, Price, Prices},
+    planned::{PlannedChange, Price, Prices},
     policy::{READS, Scope},
-    preflight::{CheckChanges, Holders, Objections},
-    rds::FoundDatabase,
-    route53::FoundRecord,
-    teardown::{CheckDeletions, DeletionFindings},
 };
 
-/// An AWS service whose resources belong to deployments. Each service implements it in its module. Only its fields in [`CheckNames`],
-/// [`CheckChanges`] and [`Found`] are outside of that module.
+pub(crate) use fields::{
+    Balancer, CheckChanges, CheckDeletions, CheckNames, CheckedGroup, FinalSnapshot, Found, FoundDatabase,
+    FoundInternetGateway, FoundRecord, FoundRole, FoundRouteTable, FoundSecurityGroup, FoundService,
+};
+pub(crate) use findings::{DeletionFindings, Holders, NameHolder, Objections};
+
+/// An AWS service whose resources belong to deployments. Each service implements it in its own module. What stays outside that module:
+/// its fields in the input and output of the steps over all services (`service/fields.rs`).
 #[async_trait]
 pub(crate) trait Service: Sync {
     /// The service in the names of its steps, such as `sns` in `flow:sns:createTopic`.
@@ -141,82 +139,7 @@ pub(crate) struct UsualWait {
     pub(crate) takes: Option<&'static str>,
 }
 
-// The input of preflight:checkNames. Doc comments of input and output are part of a step's schema.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct CheckNames {
-    pub(crate) deployment: String,
-    pub(crate) load_balancer_name: String,
-    pub(crate) target_group_name: String,
-    pub(crate) database_identifier: String,
-    pub(crate) database_subnet_group_name: String,
-    pub(crate) cluster_name: String,
-    pub(crate) role_name: String,
-    pub(crate) secret_names: Vec<String>,
-    pub(crate) log_group_name: String,
-    #[serde(default)]
-    pub(crate) topic_name: Option<String>,
-    #[serde(default)]
-    pub(crate) key_pair_name: Option<String>,
-    pub(crate) alarm_names: Vec<String>,
-}
-
-/// Declares [`Found`] with one list for each kind of resource, all of which are counted.
-macro_rules! found {
-    ($($(#[$attribute:meta])* $kind:ident: $resource:ty,)+) => {
-        /// Everything of a deployment, in the order in which it can be deleted.
-        #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
-        #[serde(rename_all = "camelCase")]
-        pub(crate) struct Found {
-            $($(#[$attribute])* pub(crate) $kind: Vec<$resource>,)+
-            /// The number of all these resources.
-            pub(crate) total: usize,
-            /// The resources that are not deleted, each with the reason.
-            pub(crate) stays: Vec<String>,
-            /// Elastic Load Balancing's findings for Route 53.
-            #[serde(skip)]
-            pub(crate) balancers: Vec<Balancer>,
-            /// Certificate Manager's findings for Route 53.
-            #[serde(skip)]
-            pub(crate) certificate_names: CertificateNames,
-        }
-
-        impl Found {
-            /// The number of all resources.
-            pub(crate) fn count(&self) -> usize {
-                [$(self.$kind.len()),+].into_iter().sum()
-            }
-        }
-    };
-}
-
-found! {
-    alarm_names: String,
-    topic_arns: String,
-    services: FoundService,
-    records: FoundRecord,
-    listener_arns: String,
-    load_balancer_arns: String,
-    target_group_arns: String,
-    task_definition_arns: String,
-    cluster_arns: String,
-    log_group_names: String,
-    roles: FoundRole,
-    secret_arns: String,
-    databases: FoundDatabase,
-    database_subnet_group_names: String,
-    instance_ids: String,
-    key_pair_ids: String,
-    /// Groups whose rules refer to others come first.
-    security_groups: FoundSecurityGroup,
-    route_tables: FoundRouteTable,
-    internet_gateways: FoundInternetGateway,
-    subnet_ids: String,
-    vpc_ids: String,
-    certificate_arns: String,
-}
-
-/// The IAM actions of a step that calls every service: the actions that `of` selects from each.
+/// The IAM actions of a step that asks every service: those that `of` selects of each.
 pub(crate) fn actions_of(of: impl Fn(&dyn Service) -> &'static [&'static str]) -> Vec<&'static str> {
     SERVICES.iter().flat_map(|service| of(*service)).copied().collect()
 }
@@ -225,7 +148,7 @@ pub(crate) fn actions_of(of: impl Fn(&dyn Service) -> &'static [&'static str]) -
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::plan::is_read;
+    use crate::planned::is_read;
 
     #[test]
     fn a_service_registers_its_steps_under_its_name() {
@@ -238,13 +161,6 @@ mod tests {
             let prefix = format!("{}:", service.name());
             assert!(!names.is_empty() && names.iter().all(|name| name.starts_with(&prefix)), "{prefix} {names:?}");
         }
-    }
-
-    #[test]
-    fn everything_found_is_counted_but_not_what_stays() {
-        let texts = |count: usize| vec![String::new(); count];
-        let found = Found { alarm_names: texts(1), certificate_arns: texts(2), stays: texts(4), ..Found::default() };
-        assert_eq!(found.count(), 3);
     }
 
     #[test]

@@ -12,10 +12,9 @@ use crate::{
     failure::{failure, failure_for, is_missing, name_taken},
     found_tags,
     outcome::{change_of_part, deleted, gone_already, incomplete_answer},
-    plan::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
+    planned::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
     policy::{Scope, none},
-    preflight::{CheckChanges, Holders, NameHolder, Objections},
-    service::{CheckNames, Found, Service},
+    service::{CheckChanges, CheckNames, Found, Holders, NameHolder, Objections, Service},
     tags::{FoundTags, Tags},
 };
 

@@ -33,7 +33,7 @@ use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::Timeo
 use engine::step::{ErrorClass, StepError};
 
 pub use self::{
-    executions::{RemoteEvent, RemoteExecution},
+    executions::{RemoteEvent, RemoteExecution, event_types},
     machines::{DefinitionProblem, RemoteStateMachine, RunningExecution, StateMachineSettings},
 };
 use crate::{
@@ -47,6 +47,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time that GetActivityTask may take. It answers after 60 s at the latest (API Reference), and AWS asks clients to wait for 65.
 const POLL_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// The operation of a `flow serve` that ends the open polls of a worker.
+pub const END_POLLS: &str = "Flow.EndPolls";
 
 /// A resource in a list of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,6 +205,19 @@ impl StepFunctions {
             .filter(|token| !token.is_empty())
             .map(|token| ActivityTask { token, input: answer.input.unwrap_or_default() });
         Ok(task)
+    }
+
+    /// Makes a `flow serve` answer the open polls of a worker at once. No other service has this operation.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn end_polls(&self, arn: &str, worker: &str) -> Result<(), StepError> {
+        // Its request and its response are those of GetActivityTask.
+        let call = self.client.get_activity_task().activity_arn(arn).worker_name(worker).customize();
+        let call = call.mutate_request(|request| {
+            request.headers_mut().insert("x-amz-target", END_POLLS);
+        });
+        call.send().await.map(drop).map_err(|error| self.failed(END_POLLS, error))
     }
 
     /// Answers a task with its output as JSON text.

@@ -31,6 +31,27 @@ fn output(home: &Home, id: &str) -> Value {
     line.unwrap()["view"]["output"].clone()
 }
 
+/// A Task that asks `Which day?` beside its task token (choices `today` and `tomorrow`, a field `ticket`), in the home of the server that
+/// runs it.
+pub fn a_question_beside_a_token_is_an_approval_in_the_home_of_its_server(serving: &Home, id: &str) {
+    for command in [&["approvals"][..], &["status", id]] {
+        let shown = serving.succeed(command);
+        assert!(shown.contains("Which day?") && shown.contains(&format!("flow approve {id} Ask")), "{shown}");
+        assert!(!shown.contains("flow signal"), "{shown}");
+    }
+    for (refused, words) in [
+        (&["signal", id, "Ask", "--success", "{}"][..], "flow approve"),
+        (&["approve", id, "Ask", "--choice", "never", "--set", "ticket=1"], "choose one of today, tomorrow"),
+        (&["approve", id, "Ask", "--choice", "today"], "ticket: is missing"),
+    ] {
+        let printed = serving.exits(refused, 3);
+        assert!(printed.contains(words), "{words:?} is not in: {printed}");
+    }
+    serving.succeed(&["approve", id, "Ask", "--choice", "today", "--set", "ticket=5"]);
+    until(20, "the end", || serving.succeed(&["status", id]).contains("SUCCEEDED"));
+    assert_eq!(output(serving, id)["Choice"], "today");
+}
+
 #[test]
 fn an_approval_with_fields_by_a_second_user_is_checked_and_attributed() {
     let home = Home::plain();

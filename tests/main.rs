@@ -27,6 +27,7 @@ mod flags;
 mod hostile;
 mod interrupted;
 mod kill;
+mod lambda_stub;
 mod local;
 mod lost_answers;
 mod nested;

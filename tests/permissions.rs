@@ -21,8 +21,9 @@ const EXECUTIONS: [&str; 4] = [
     "cli/step_functions/following.rs",
 ];
 const WORKER: [&str; 3] = ["cli/worker.rs", "cli/worker/poller.rs", "cli/worker/task.rs"];
-const DEPLOYMENT: [&str; 6] = [
+const DEPLOYMENT: [&str; 7] = [
     "cli/commands/deploy.rs",
+    "cli/commands/deploy/concurrent.rs",
     "cli/commands/deploy/removal.rs",
     "cli/commands/deploy/size.rs",
     "cli/deployment.rs",

@@ -2,13 +2,14 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use serde_json::{Value, json};
 
 use crate::{
     campaign::{deploy, worker},
+    lambda_stub::LambdaStub,
     serve::Server,
     support::{Home, post, send, text, until},
 };
@@ -187,21 +188,14 @@ fn a_watch_ends_while_a_worker_is_busy(there: &Elsewhere, file: &str) {
 
 #[test]
 fn a_task_is_answered_and_an_execution_is_cancelled() {
-    let stub = Command::new("python3").args(["-c", include_str!("lambda_stub.py")]).stdout(Stdio::piped()).spawn();
-    let mut stub = stub.unwrap();
-    let mut port = String::new();
-    BufReader::new(stub.stdout.take().unwrap()).read_line(&mut port).unwrap();
-    let functions = format!("http://127.0.0.1:{}", port.trim());
-    let there = Elsewhere::start_with(
-        "echo 1",
-        &[("AWS_ENDPOINT_URL_LAMBDA", &functions), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")],
-    );
+    let functions = LambdaStub::start();
+    let there = Elsewhere::start_with("echo 1", &functions.variables());
     let ask = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": true,
         "TimeoutSeconds": 86_400, "Parameters": { "FunctionName": "echo", "Payload": { "token.$": "$$.Task.Token", "Prompt": "Which day?",
             "Choices": ["today", "tomorrow"], "Fields": { "required": ["ticket"], "properties": { "ticket": { "type": "string" } } } } } });
     let file = there.person.definition("asking", &json!({ "StartAt": "Ask", "States": { "Ask": ask } }));
     deploy(&there.serving, &there.server.endpoint, &file, 20);
-    for id in ["asking-1", "asking-2", "asking-3", "asking-4"] {
+    for id in ["asking-1", "asking-2", "asking-3", "asking-4", "asking-5"] {
         let printed = there.at_server(&["run", &file, "--yes", "--id", id, "--no-wait"], 75);
         shows_the_question(&there, id, &printed);
     }
@@ -213,6 +207,10 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
     refuses_a_signal(&there);
     answers_as_a_person(&there);
     answers_without_a_question(&there);
+    crate::approvals::a_question_beside_a_token_is_an_approval_in_the_home_of_its_server(
+        &there.serving,
+        "asking:asking-5",
+    );
     there.at_server(&["cancel", "asking-2"], 0);
     there.at_server(&["cancel", "asking-2"], 1);
     let output = there
@@ -224,8 +222,6 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("ABORTED"));
     there.person.exits(&["status", "asking-2", "--endpoint", &there.server.endpoint], 3);
-    stub.kill().unwrap();
-    stub.wait().unwrap();
 }
 
 /// The output about an execution has the question with the commands that answer it, and one line about how the execution continues.

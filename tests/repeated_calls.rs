@@ -18,7 +18,7 @@ use engine::{
     step::{Answer, ErrorClass, Registry, Step, StepContext, StepError},
 };
 use serde_json::{Value, json};
-use steps::{Environment, LocalSettings, RehearsalAddresses};
+use steps::{Environment, LocalSettings};
 
 use crate::{
     campaign::{deploy, ended},
@@ -57,15 +57,7 @@ fn steps_of(home: &Home) -> (Registry, ScaledClock) {
     let folder = home.path().join("rehearsal");
     let world = rehearsal::World::read(&folder).unwrap().unwrap();
     let clock = ScaledClock::new(world.started_at_ms, world.speed);
-    let environment = Environment::for_rehearsal(RehearsalAddresses {
-        aws_endpoint: world.aws_endpoint,
-        region: world.region,
-        dns_server: world.dns_server,
-        ssh_server: world.ssh_server,
-        https_server: world.https_server,
-        https_root_certificate_pem: world.https_root_certificate_pem,
-        speed: world.speed,
-    });
+    let environment = Environment::for_rehearsal(cli::rehearsal_addresses(world));
     let environment = environment.unwrap().with_keys_directory(folder.join("keys"));
     let mut registry = steps::registry(Arc::new(environment));
     steps::register_local(&mut registry, &LocalSettings::default());

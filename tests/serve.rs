@@ -10,7 +10,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Home, post, run_python, text, until};
+use crate::{
+    lambda_stub::LambdaStub,
+    support::{Home, post, run_python, text, until},
+};
 
 /// A server that begins for longer is reported, again after each such time.
 const BEGINNING_REPORTED_AFTER: Duration = Duration::from_secs(5);
@@ -209,17 +212,8 @@ fn executions_start_executions_and_wait_for_them() {
 #[test]
 fn functions_answer_fail_by_name_and_bring_tokens_back() {
     let home = Home::plain();
-    let stub = Command::new("python3").args(["-c", include_str!("lambda_stub.py")]).stdout(Stdio::piped()).spawn();
-    let mut stub = stub.unwrap();
-    let mut port = String::new();
-    BufReader::new(stub.stdout.take().unwrap()).read_line(&mut port).unwrap();
-    let endpoint = format!("http://127.0.0.1:{}", port.trim());
-    let variables =
-        [("AWS_ENDPOINT_URL_LAMBDA", &*endpoint), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")];
-    let server = Server::start_with(&home, &variables);
-    server.client("functions", &[]);
-    stub.kill().unwrap();
-    stub.wait().unwrap();
+    let functions = LambdaStub::start();
+    Server::start_with(&home, &functions.variables()).client("functions", &[]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn,
+    fault::{EXPRESS_NOT_REDRIVABLE, not_redrivable},
     records::{Redrive, execution_key, seconds},
 };
 
@@ -118,14 +119,6 @@ impl Api {
         self.put(&execution_key(&header.id), &started)?;
         Ok(now)
     }
-}
-
-/// Why an EXPRESS execution cannot be redriven.
-pub(crate) const EXPRESS_NOT_REDRIVABLE: &str = "Express executions cannot be redriven";
-
-/// Why an execution with this status cannot be redriven.
-pub(crate) fn not_redrivable(status: &str) -> String {
-    format!("Execution is {status} and cannot be redriven")
 }
 
 /// Why an execution cannot be redriven, or `None` (API Reference, DescribeExecution, `redriveStatusReason`).

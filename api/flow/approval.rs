@@ -9,10 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::unanswerable::is_named;
-use crate::{Api, Fault, Operation, executions::input::BYTES_MAX as OUTPUT_BYTES_MAX};
-
-/// The error name of a rejected approval; `Catch` can match it.
-pub const REJECTED: &str = "Approval.Rejected";
+use crate::{
+    Api, Fault, Operation, REJECTED, executions::input::BYTES_MAX as OUTPUT_BYTES_MAX, rejection::rejected_by,
+};
 
 /// The kind of the fault of an answer by a user who may not give it.
 pub const NOT_ALLOWED: &str = "ApprovalNotAllowed";
@@ -269,11 +268,6 @@ pub fn outcome_of(
         return Err(invalid(format!("the answer has {bytes} bytes, and a task's output at most {OUTPUT_BYTES_MAX}")));
     }
     Ok(Ok(output))
-}
-
-/// The beginning of the cause of a rejection. The host and the comment follow after a space.
-pub fn rejected_by(state_path: &str, user: &str) -> String {
-    format!("\"{state_path}\" was rejected by {user}")
 }
 
 /// The error with which a rejected approval fails.

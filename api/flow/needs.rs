@@ -1,7 +1,7 @@
 //! The needs of an execution: the answers from outside that it waits for, read from its frames.
 
 use engine::{
-    machine::{FrameRow, FrameState, Parked},
+    machine::{FrameRow, FrameState},
     step::Approval,
 };
 use serde::{Deserialize, Serialize};
@@ -89,8 +89,10 @@ fn answerer_of(row: &FrameRow) -> Option<Answerer> {
     match &row.frame_state {
         _ if row.waits_for_worker() => Some(Answerer::Worker),
         _ if row.runs_at_worker() => None,
-        FrameState::Task { parked: Some(Parked::Token), .. } => Some(Answerer::TokenHolder),
-        _ => approval_of(row).map(|approval| Answerer::Person(Box::new(approval.clone()))),
+        _ => match approval_of(row) {
+            Some(approval) => Some(Answerer::Person(Box::new(approval.clone()))),
+            None => row.waits_for_token().then_some(Answerer::TokenHolder),
+        },
     }
 }
 
@@ -120,8 +122,10 @@ fn due(row: &FrameRow) -> Option<NextDue> {
         FrameState::Backoff { due_ms, .. } => Some(at(DueWork::Attempt)(due_ms)),
         FrameState::Task { next_poll_ms, deadline_ms, .. } => {
             let is_approval = approval_of(row).is_some();
+            // The holder of a task token sends heartbeats; a worker sends them as long as it runs.
+            let is_awaited = row.waits_for_token() || !is_approval && !row.runs_at_worker();
             let check = next_poll_ms.as_ref().filter(|_| !is_approval).map(at(DueWork::Check));
-            let heartbeat_ms = row.heartbeat_due_ms().filter(|_| !is_approval && !row.runs_at_worker());
+            let heartbeat_ms = row.heartbeat_due_ms().filter(|_| is_awaited);
             let ends = deadline_ms.iter().chain(&heartbeat_ms).map(at(DueWork::TimeOut));
             check.into_iter().chain(ends).min_by_key(|due| due.due_ms)
         }

@@ -7,10 +7,10 @@ use engine::{
     journal::{self, Entered, Recorded},
     machine::{Reentry, reentry_path},
     spelling::{did_you_mean, nearest},
+    store::RECORD_ENTRIES_MAX,
 };
 use serde::{Deserialize, Serialize};
 
-use super::entries::ENTRIES_AT_ONCE;
 use crate::{Api, Fault, Operation, STATE_DOES_NOT_EXIST, view::StepChange};
 
 /// The most paths that a fault proposes.
@@ -76,7 +76,7 @@ impl Operation for PlanReentry {
         })?;
         let (mut recorded, mut next) = (Recorded::default(), 1);
         while next <= last {
-            let entries = store.entries(&id, next, ENTRIES_AT_ONCE)?;
+            let entries = store.entries(&id, next, RECORD_ENTRIES_MAX)?;
             let Some(read) = entries.last() else { break };
             next = read.sequence + 1;
             entries.iter().for_each(|entry| recorded.fold(entry));

@@ -5,7 +5,10 @@ use engine::machine::ExecutionStatus;
 use serde::{Deserialize, Serialize};
 
 use super::Empty;
-use crate::{Api, Fault, Operation};
+use crate::{
+    Api, Fault, Operation,
+    records::{received_key, shown_key},
+};
 
 /// Records what was shown.
 pub struct MarkShown;
@@ -21,16 +24,6 @@ pub struct MarkShownRequest {
     /// Whether the display continues: then only this is recorded, so that a resume after a crash prints no line again.
     #[serde(default)]
     pub continues: bool,
-}
-
-/// The document `shown/ID`: a sequence.
-pub(crate) fn shown_key(id: &str) -> String {
-    format!("shown/{id}")
-}
-
-/// The document `received/ID` of a nested execution: the sequence of the end that its parent received.
-pub(crate) fn received_key(id: &str) -> String {
-    format!("received/{id}")
 }
 
 impl Api {

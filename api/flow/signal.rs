@@ -9,7 +9,11 @@ use engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ahead::can_execute, approval::APPROVAL, unanswerable::is_named};
+use super::{
+    ahead::can_execute,
+    approval::{APPROVAL, approval_of},
+    unanswerable::is_named,
+};
 use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, IS_OF_ACTIVITY, Operation, executions::input};
 
 /// Answers the task of a waiting state, as SendTaskSuccess and SendTaskFailure do, but by the state's name.
@@ -72,10 +76,11 @@ fn may_wait(resource: &str) -> bool {
     }
 }
 
-/// The fault of a signal to a Task that a signal may not answer, not even in advance: an approval restricts its answers to some persons,
-/// and the output of an activity's task is its worker's result. `waits`: whether the Task waits.
-fn refused(id: &str, path: &str, resources: &[String], waits: bool) -> Option<Fault> {
-    if resources.iter().any(|resource| resource == APPROVAL) {
+/// The fault of a signal to a Task that others answer, also in advance: an approval restricts who may answer it, and the output of an
+/// activity's task is what its worker did. `waits`: whether the Task waits; `asks_person`: whether it asks a person a question beside its
+/// task token.
+fn refused(id: &str, path: &str, resources: &[String], waits: bool, asks_person: bool) -> Option<Fault> {
+    if asks_person || resources.iter().any(|resource| resource == APPROVAL) {
         return Some(match waits {
             true => {
                 Fault::new(IS_APPROVAL, format!("\"{path}\" of {id} is an approval, which a signal does not answer"))
@@ -126,7 +131,8 @@ impl Operation for SignalTask {
         }
         let path = found.as_ref().map_or_else(|| state.clone(), FrameRow::state_path);
         let resources = api.resources_of(&id, &path)?;
-        if let Some(refused) = refused(&id, &path, &resources, found.is_some()) {
+        let asks_person = found.as_ref().is_some_and(|row| approval_of(row).is_some());
+        if let Some(refused) = refused(&id, &path, &resources, found.is_some(), asks_person) {
             return Err(refused);
         }
         // If several states have that name, the output must match the schema of each step.
@@ -255,13 +261,16 @@ mod tests {
 
     #[test]
     fn a_signal_answers_neither_an_approval_nor_a_task_of_an_activity() {
-        let kind = |resource: &str, waits| refused("r-1", "A", &[resource.to_owned()], waits).map(|fault| fault.kind);
+        let kind =
+            |resource: &str, waits| refused("r-1", "A", &[resource.to_owned()], waits, false).map(|fault| fault.kind);
         let activity = "arn:aws:states:us-east-1:111111111111:activity:work";
         for waits in [true, false] {
             assert_eq!(kind(activity, waits), Some(crate::IS_OF_ACTIVITY));
             assert_eq!(kind("arn:aws:states:::sqs:sendMessage.waitForTaskToken", waits), None);
             assert_eq!(kind("flow:wait:tcp", waits), None);
         }
+        let sent = ["arn:aws:states:::lambda:invoke.waitForTaskToken".to_owned()];
+        assert_eq!(refused("r-1", "A", &sent, true, true).map(|fault| fault.kind), Some(crate::IS_APPROVAL));
         assert_eq!(kind("flow:approval:request", true), Some(crate::IS_APPROVAL));
         assert_eq!(kind("flow:approval:request", false), Some(crate::APPROVAL_DOES_NOT_WAIT));
     }

@@ -13,9 +13,10 @@ use tokio::sync::MutexGuard;
 
 use crate::{
     Api, CheckedDefinition, Fault, Operation,
-    executions::{PreparedStart, input::refuse_deep, new_uuid},
+    executions::{PreparedStart, input::refuse_deep},
     records::{Creation, StateMachineRecord, StateMachineType, machine_key},
     state_machines::{Resolved, settings},
+    uuid::new_uuid,
 };
 
 /// The longest name of a state machine or an execution (API Reference, CreateStateMachine and StartExecution, `name`).

@@ -12,7 +12,7 @@ use super::FoundMapRun;
 use crate::{
     Answer, Api, Fault,
     arn::MapRunName,
-    executions::{EXPRESS_NOT_REDRIVABLE, not_redrivable},
+    fault::{EXPRESS_NOT_REDRIVABLE, not_redrivable},
     paging,
     records::{StartedExecution, execution_key, seconds, set},
     request::Page,

@@ -18,7 +18,7 @@ use super::{
     STATE_NAME,
     mock::{Mock, without_metadata},
 };
-use crate::{Api, Fault, definition, records::set};
+use crate::{Api, Fault, definition, records::set, uuid::new_uuid};
 
 /// The data of a test run.
 pub(super) struct TestedState {
@@ -182,7 +182,7 @@ impl TestedState {
         }
         let definition = self.definition(&bare, &mut Targets(Vec::new()));
         parsed(&definition)?;
-        let id = format!("test-state:{}", crate::executions::new_uuid());
+        let id = format!("test-state:{}", new_uuid());
         let new = NewExecution {
             identity: Some(self.identity.clone()),
             environment: api.options.host.environment(true).await,

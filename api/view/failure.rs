@@ -7,10 +7,7 @@ use engine::{
 };
 
 use super::{StateStatus, StateView, View, is_inside, is_or_is_inside, paths::PathRange};
-use crate::{
-    REFUSED, RUNBOOK_NOT_COMPLETED,
-    flow::{REJECTED, rejected_by},
-};
+use crate::{REFUSED, REJECTED, RUNBOOK_NOT_COMPLETED, rejection::rejected_by};
 
 /// The remedy for an execution that did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

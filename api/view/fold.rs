@@ -21,7 +21,7 @@ impl View {
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
             Details::TaskStarted { name, .. } => self.started(&path(name), at_ms),
             Details::TaskStartFailed { name, .. } => self.not_called(&path(name)),
-            Details::TaskSubmitted { name, .. } => self.set(&path(name), StateStatus::Parked { deadline_ms: None }),
+            Details::TaskSubmitted { name, .. } => self.set(&path(name), StateStatus::Parked { deadline_ms: None, heartbeat: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
             Details::ParallelStateStarted { name } => self.abandon_inner_states(&path(name), at_ms),
             Details::MapStateStarted { name, length } => {

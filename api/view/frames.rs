@@ -5,7 +5,7 @@ use engine::{
     machine::{FrameRow, FrameState},
 };
 
-use super::{StateStatus, View, Wait};
+use super::{AwaitedHeartbeat, StateStatus, View, Wait};
 
 /// The most states of distributed Maps' iterations that a view takes from frames. There may be ten thousand.
 const ITERATION_STATES_MAX: usize = 100;
@@ -28,8 +28,17 @@ impl View {
                     // Each heartbeat moves the end of HeartbeatSeconds.
                     StateStatus::Waiting(Wait::at_worker(*first_poll_ms, row.times_out_ms(deadline_ms)))
                 }
+                FrameState::Task { parked: Some(_), waiting: Some(waiting), .. } => StateStatus::Waiting(Wait {
+                    reason: waiting.reason.clone(),
+                    polled_ms: waiting.polled_ms,
+                    // Nothing polls it.
+                    next_poll_ms: 0,
+                    deadline_ms: row.answerable_until_ms(deadline_ms),
+                    instructions: waiting.instructions.clone(),
+                }),
                 FrameState::Task { parked: Some(_), .. } => {
-                    StateStatus::Parked { deadline_ms: row.answerable_until_ms(deadline_ms) }
+                    let heartbeat = row.heartbeat_due_ms().map(AwaitedHeartbeat::DueMs);
+                    StateStatus::Parked { deadline_ms: row.times_out_ms(deadline_ms), heartbeat }
                 }
                 FrameState::Task { next_poll_ms: Some(next), waiting: Some(waiting), .. } => {
                     StateStatus::Waiting(Wait {

@@ -48,7 +48,8 @@ use plan::{Caller, Plan};
 #[command(after_help = rehearsal::FAULTS)]
 pub struct RunArguments {
     /// A workflow's name (`flow workflows`), a definition file, or `-` for standard input. With --engine sfn also the name
-    /// of a deployed state machine: a name without `/` and `.` means it, also where a file has the same name.
+    /// of a deployed state machine: a name without `/` and `.` means it, also where a file has the same name. `NAME:ALIAS`,
+    /// `NAME:VERSION` and an ARN are names too.
     #[arg(default_value = "", hide_default_value = true, required_unless_present_any = ["again", "plan_file"])]
     pub workflow: String,
     /// Use the input of an earlier execution: its id, a unique prefix, its ARN, or @latest. Without a workflow, also
@@ -102,7 +103,7 @@ pub struct RunArguments {
     /// what it created stays.
     #[arg(long, requires = "rehearse", help_heading = REHEARSAL)]
     pub teardown: bool,
-    /// With --engine sfn: the state machine's name.
+    /// With --engine sfn: the state machine's name or ARN, also with a version or an alias.
     #[arg(long, help_heading = WHERE)]
     pub name: Option<String>,
     /// The engine.

@@ -173,7 +173,10 @@ mod tests {
         let sleeping = |due_ms| StateStatus::Sleeping { due_ms };
         assert_eq!(sleeps_until(&view(vec![("A", sleeping(7_000)), ("B", sleeping(5_000))]), 0), Some(5_000));
         assert_eq!(sleeps_until(&view(vec![("A", sleeping(5_000))]), 6_000), Some(7_000), "it ends late");
-        assert_eq!(sleeps_until(&view(vec![("A", StateStatus::Parked { deadline_ms: None })]), 0), None);
+        assert_eq!(
+            sleeps_until(&view(vec![("A", StateStatus::Parked { deadline_ms: None, heartbeat: None })]), 0),
+            None
+        );
         let mut computed = view(vec![("A", StateStatus::Running)]);
         assert_eq!(sleeps_until(&computed, 0), None, "a Task");
         computed.states.get_mut("A").into_iter().for_each(|state| state.state_type = StateType::Wait);
@@ -191,8 +194,10 @@ mod tests {
         let (reason, deadline_ms) = ("waits for an answer".to_owned(), Some(9));
         let asked = StateStatus::Waiting(Wait { reason, polled_ms: 1, next_poll_ms: 0, deadline_ms, instructions });
         let offered = StateStatus::Waiting(Wait::for_worker(3));
-        let marked = view(vec![("A", asked), ("B", StateStatus::Parked { deadline_ms: None }), ("C", offered)]);
-        let mut watched = view(vec![("A", StateStatus::Parked { deadline_ms: None }), ("C", StateStatus::Running)]);
+        let marked =
+            view(vec![("A", asked), ("B", StateStatus::Parked { deadline_ms: None, heartbeat: None }), ("C", offered)]);
+        let mut watched =
+            view(vec![("A", StateStatus::Parked { deadline_ms: None, heartbeat: None }), ("C", StateStatus::Running)]);
         let events = waiting(&marked);
         assert_eq!(events.len(), 2, "{events:?}");
         events.iter().for_each(|event| watched.apply_event(event));

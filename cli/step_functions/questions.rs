@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use api::{
     Fault, flow,
-    view::{StateStatus, View, Wait, is_or_is_inside},
+    view::{AwaitedHeartbeat, StateStatus, View, Wait, is_or_is_inside},
 };
 use engine::{
     journal::{EntryContent, HistoryEventDetails as Details, state_path},
@@ -43,6 +43,7 @@ struct Scheduled {
     since_ms: u64,
     /// The end of its `TimeoutSeconds`. A heartbeat of its receiver is in no history, so the end of `HeartbeatSeconds` is not known.
     deadline_ms: Option<u64>,
+    heartbeat_seconds: Option<u64>,
 }
 
 impl Scheduled {
@@ -53,7 +54,12 @@ impl Scheduled {
 
     /// The question in the object with the task token; `None` if the Task asks none.
     fn question(&self, definition: &Value) -> Option<Instructions> {
-        self.token(definition).and_then(|(_, beside)| steps::question_in(beside))
+        let mut question = self.token(definition).and_then(|(_, beside)| steps::question_in(beside))?;
+        if let Some(seconds) = self.heartbeat_seconds {
+            let words = format!("{seconds}: without a heartbeat in this time it fails, also before it times out");
+            question.values.push(("HeartbeatSeconds".to_owned(), words));
+        }
+        Some(question)
     }
 }
 
@@ -71,13 +77,14 @@ fn scheduled(known: &CachedExecution) -> Vec<Scheduled> {
     for entry in known.history.entries() {
         let EntryContent::Event(event) = &entry.content else { continue };
         match &event.details {
-            Details::TaskScheduled { name, parameters, timeout_seconds, .. } => {
+            Details::TaskScheduled { name, parameters, timeout_seconds, heartbeat_seconds, .. } => {
                 let path = state_path(&event.frame, name);
                 all.retain(|task| task.path != path);
                 let (name, parameters, since_ms) = (name.clone(), parameters.clone(), entry.timestamp_ms);
                 let end_ms = |seconds: u64| since_ms.saturating_add(seconds.saturating_mul(1_000));
                 let deadline_ms = timeout_seconds.map(end_ms);
-                all.push(Scheduled { path, name, parameters, since_ms, deadline_ms });
+                let heartbeat_seconds = *heartbeat_seconds;
+                all.push(Scheduled { path, name, parameters, since_ms, deadline_ms, heartbeat_seconds });
             }
             Details::StateExited { name, .. }
             | Details::StateAborted { name, .. }
@@ -213,7 +220,10 @@ pub(super) fn mark(known: &CachedExecution, view: &mut View) {
                     instructions: Some(question).filter(|question| !is_for_tokens_only(question)),
                 })
             }
-            None => StateStatus::Parked { deadline_ms },
+            None => {
+                let heartbeat = task.heartbeat_seconds.map(AwaitedHeartbeat::EverySeconds);
+                StateStatus::Parked { deadline_ms, heartbeat }
+            }
         };
     }
 }

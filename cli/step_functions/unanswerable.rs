@@ -132,7 +132,7 @@ fn last_answer(entries: &[JournalEntry], state: Option<&str>) -> Option<Ended> {
                 continue;
             }
             Details::TaskSucceeded { name, output, .. } => (path(name), How::Answered { by: author(output) }),
-            Details::TaskFailed { name, failure, .. } if failure.error == api::flow::REJECTED => {
+            Details::TaskFailed { name, failure, .. } if failure.error == api::REJECTED => {
                 (path(name), How::Rejected { cause: failure.cause.clone() })
             }
             Details::TaskFailed { name, .. } => (path(name), How::Answered { by: None }),

@@ -141,6 +141,7 @@ fn visible(assigned: &[(&str, &Map<String, Value>)], frame: &str) -> Map<String,
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use api::view::AwaitedHeartbeat;
     use serde_json::json;
     use steps::step_functions::{RemoteEvent, RemoteExecution};
 
@@ -230,13 +231,17 @@ mod tests {
             parameters["Payload"]["token.$"] = json!("$$.Task.Token");
             let mut scheduled = event(2, "TaskScheduled");
             (scheduled.data, scheduled.timeout_seconds) = (Some(payload(prompt).to_string()), Some(60));
+            scheduled.heartbeat_seconds = Some(20);
             let task = json!({ "Type": "Task", "Parameters": parameters });
             let events = [event(1, "TaskStateEntered"), scheduled, event(3, "TaskSubmitted")];
             marked(&task, &events).states["A"].status.clone()
         };
         let StateStatus::Waiting(wait) = asked(&json!("Go?")) else { panic!("no question") };
-        assert_eq!((wait.deadline_ms, wait.instructions.unwrap().sentence), (Some(62_000), "Go?".to_owned()));
-        assert_eq!(asked(&Value::Null), StateStatus::Parked { deadline_ms: Some(62_000) });
+        let instructions = wait.instructions.unwrap();
+        assert_eq!((wait.deadline_ms, instructions.sentence), (Some(62_000), "Go?".to_owned()));
+        assert_eq!(instructions.values.last().unwrap().0, "HeartbeatSeconds", "no history has the heartbeats");
+        let heartbeat = Some(AwaitedHeartbeat::EverySeconds(20));
+        assert_eq!(asked(&Value::Null), StateStatus::Parked { deadline_ms: Some(62_000), heartbeat });
     }
 
     #[test]

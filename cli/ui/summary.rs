@@ -4,7 +4,7 @@
 mod tests;
 
 use api::{
-    flow::REJECTED,
+    REJECTED,
     view::{Remedy, StateStatus, StateView, View, Wait},
 };
 use engine::{

@@ -1,6 +1,6 @@
 //! Decides which requests over TCP are allowed: those with the operator's token or signed with the operator's key.
-//! Without both, programs of this machine may call Step Functions' own operations. `server.rs` refuses flow's operations in
-//! [`api::flow::SOCKET_ONLY`] over TCP in any case.
+//! Without both, programs of this machine may call Step Functions' own operations. `server.rs` refuses flow's operations with
+//! [`api::Access::SocketOnly`] over TCP in any case.
 
 use std::{net::IpAddr, time::SystemTime};
 

@@ -3,6 +3,7 @@
 
 use std::{future::Future, sync::OnceLock};
 
+use engine::priority;
 use futures::{
     FutureExt, StreamExt,
     stream::{BoxStream, unfold},
@@ -50,9 +51,7 @@ impl Readers {
 
     fn runtime(&self) -> Option<&Runtime> {
         let start = || {
-            let lower = || {
-                let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
-            };
+            let lower = || priority::lower(NICE);
             let mut threads = Builder::new_multi_thread();
             threads.worker_threads(THREADS).thread_name("reader").on_thread_start(lower).enable_all().build().ok()
         };
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     fn nice() -> i32 {
-        rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap()
+        priority::nice().unwrap()
     }
 
     #[tokio::test]

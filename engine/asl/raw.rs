@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use super::pointer::{below, item};
 use crate::journal::state_path;
 
+/// The field with the states of a machine.
+const STATES: &str = "States";
 /// The field with the branches of a Parallel.
 const BRANCHES: &str = "Branches";
 /// The fields with the processor of a Map. `Iterator` is the earlier name.
@@ -87,7 +89,12 @@ pub fn own_fields(state: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 /// The states of a machine by their names, in the order of the definition.
 pub fn states_of(machine: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    machine.get("States").and_then(Value::as_object).into_iter().flatten()
+    machine.get(STATES).and_then(Value::as_object).into_iter().flatten()
+}
+
+/// The states of a machine by their names, for changes.
+pub fn states_of_mut(machine: &mut Value) -> Option<&mut Map<String, Value>> {
+    machine.get_mut(STATES)?.as_object_mut()
 }
 
 /// Whether child executions run the items of a Map.
@@ -143,7 +150,7 @@ impl<'d> RawMachine<'d> {
 
     /// The state of a name.
     pub fn state(&self, name: &str) -> Option<RawState<'d>> {
-        let (name, json) = self.json.get("States")?.as_object()?.get_key_value(name)?;
+        let (name, json) = self.json.get(STATES)?.as_object()?.get_key_value(name)?;
         Some(self.raw_state(name, json))
     }
 
@@ -151,7 +158,7 @@ impl<'d> RawMachine<'d> {
         RawState {
             name,
             json,
-            pointer: below(&below(&self.pointer, "States"), name),
+            pointer: below(&below(&self.pointer, STATES), name),
             frame: self.frame.clone(),
             language: language_of(json, self.language),
             inherited_language: self.language,

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     asl::{State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, Note, StateType, StepFailure},
-    step::StepError,
+    step::{StepError, error_names},
 };
 
 impl Turn<'_> {
@@ -112,7 +112,7 @@ impl Turn<'_> {
         }
         self.continue_from(parent, child);
         // An error that no rule can match fails the execution at once. AWS writes no event in between.
-        if failure.error == "States.Runtime" {
+        if failure.error == error_names::RUNTIME {
             self.stop_children(parent);
             return self.fail_frame(parent, failure);
         }

@@ -19,7 +19,7 @@ use super::{Child, MapRun};
 use crate::{
     asl::{State, StateMachine},
     journal::{ErrorAndCause, StepFailure, state_path},
-    step::Instructions,
+    step::{Instructions, error_names},
 };
 
 /// The longest a call may take that began after its state's deadline: ten minutes.
@@ -140,7 +140,12 @@ impl FrameRow {
         matches!(self.frame_state, FrameState::Task { parked: Some(Parked::Token), submitted: false, .. })
     }
 
-    /// The instructions for the person on whom its Task waits; `None` if it does not wait for a person.
+    /// Whether its Task waits for its task token, which a call has passed on.
+    pub fn waits_for_token(&self) -> bool {
+        matches!(self.frame_state, FrameState::Task { parked: Some(Parked::Token), submitted: true, .. })
+    }
+
+    /// What a person must do before its Task ends; `None` if it does not wait for a person.
     pub fn instructions(&self) -> Option<&Instructions> {
         match &self.frame_state {
             FrameState::Task { waiting: Some(waiting), .. } => waiting.instructions.as_ref(),
@@ -404,7 +409,7 @@ impl Tolerated {
     /// The failure of a Map of which more iterations failed than are tolerated.
     pub fn exceeded() -> ErrorAndCause {
         ErrorAndCause {
-            error: "States.ExceedToleratedFailureThreshold".to_owned(),
+            error: error_names::EXCEED_TOLERATED_FAILURE_THRESHOLD.to_owned(),
             cause: "The specified tolerated failure threshold was exceeded".to_owned(),
         }
     }

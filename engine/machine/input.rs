@@ -84,6 +84,8 @@ impl Input {
 pub enum StepAnswer {
     /// The step has finished.
     Done { output: Value, changes: Vec<ResourceChange> },
+    /// The call with a task token has asked a person this question; the answer ends the Task.
+    Asked { output: Value, changes: Vec<ResourceChange>, question: Box<Instructions> },
     /// Poll again at `next_poll_ms` (milliseconds since the Unix epoch). `submitted`: the output of a call that has begun, recorded in the
     /// history once. `execution`: the id of the execution whose end is awaited.
     Pending {

@@ -24,6 +24,7 @@ use super::{FrameId, FrameRow, FrameState, Tolerated, limits, scope::Extra, turn
 use crate::{
     asl::{Map, State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
+    step::error_names,
 };
 
 /// The most iterations of an inline Map that run at once. Source: Step Functions Developer Guide, "Map state processing modes".
@@ -43,7 +44,7 @@ impl Turn<'_> {
         let begun = self.try_begin_map(id, map);
         // AWS writes no MapStateFailed event for a `States.Runtime` failure.
         if let Err(failure) = &begun
-            && failure.error != "States.Runtime"
+            && failure.error != error_names::RUNTIME
         {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
             let name = self.frame(id).row.state.clone();

@@ -10,7 +10,7 @@ use crate::{
     asl::{EvaluationFailure, ScopeReferences, StateKind, Template, TemplateData, evaluate_within},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
     query::Budget,
-    step::{StepError, TaskToken},
+    step::{StepError, TaskToken, error_names},
 };
 
 /// The beginning of a cause, before the state's name. This text and the next two are AWS's.
@@ -106,7 +106,7 @@ impl Turn<'_> {
         let cause = format!("{IN_STATE}{state}{ENTERED_AT}{entered}{AFTER_EVENT}{}", failure.cause);
         let StepFailure { error, cause, .. } =
             StepFailure { error: failure.error.to_owned(), cause, details: None }.shortened();
-        if error == "States.QueryEvaluationError" {
+        if error == error_names::QUERY_EVALUATION_ERROR {
             let location = failure.location.unwrap_or_default();
             let (error, cause) = (error.clone(), cause.clone());
             let details = EvaluationFailedEventDetails { state: state.to_string(), location, error, cause };
@@ -129,7 +129,10 @@ impl Turn<'_> {
 
     /// A `States.Runtime` failure of a state.
     pub fn runtime_failure(&mut self, id: FrameId, cause: impl Into<String>) -> StepFailure {
-        self.evaluation_failed(id, EvaluationFailure { location: None, error: "States.Runtime", cause: cause.into() })
+        self.evaluation_failed(
+            id,
+            EvaluationFailure { location: None, error: error_names::RUNTIME, cause: cause.into() },
+        )
     }
 
     /// The failure of a Task whose activity does not exist. Its details have a code: a resume continues once the activity is created.

@@ -13,6 +13,7 @@ use super::{ExecutionStatus, FrameId, FrameState, limits, scope::Extra, turn::Tu
 use crate::{
     asl::{Selection, State, StateKind, Template},
     journal::{HistoryEventDetails, StepFailure},
+    step::error_names,
 };
 
 impl Turn<'_> {
@@ -58,7 +59,7 @@ impl Turn<'_> {
         let Some(state) = self.state_of(id).cloned() else {
             let name = self.frame(id).row.state.clone();
             let cause = format!("The definition has no state named '{name}'.");
-            return self.fail_execution(StepFailure { error: "States.Runtime".to_owned(), cause, details: None });
+            return self.fail_execution(StepFailure { error: error_names::RUNTIME.to_owned(), cause, details: None });
         };
         let done = match &state.kind {
             StateKind::Pass { result, parameters } => self.pass(id, &state, result.as_ref(), parameters.as_ref()),

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     asl::{State, StateKind, Task, Template},
     journal::{ErrorAndCause, HistoryEventDetails, NOT_CALLED, Note, Signaller, StepFailure},
-    step::{ChangeAction, ErrorClass, Resource, ResourceChange, StepError, idempotency_token},
+    step::{ChangeAction, ErrorClass, Resource, ResourceChange, StepError, error_names, idempotency_token},
 };
 
 /// The time limits of an attempt, in seconds; `None` without a limit.
@@ -215,7 +215,7 @@ impl Turn<'_> {
         self.abandon(id);
         let row = &self.frame(id).row;
         let last_poll = match &row.frame_state {
-            FrameState::Task { waiting: Some(waiting), .. } => Some(waiting.reason.as_str()),
+            FrameState::Task { waiting: Some(waiting), parked: None, .. } => Some(waiting.reason.as_str()),
             _ => None,
         };
         // AWS gives no cause here. Our steps have a reason to report.
@@ -223,7 +223,7 @@ impl Turn<'_> {
             None if !self.is_step(id) => String::new(),
             last_poll => cause_of_time_out(&row.state, last_poll),
         };
-        let failure = StepFailure { error: "States.Timeout".to_owned(), cause, details: None };
+        let failure = StepFailure { error: error_names::TIMEOUT.to_owned(), cause, details: None };
         if let Some((name, resource)) = self.name_and_resource(id) {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
             self.event(Some(id), HistoryEventDetails::TaskTimedOut { name, resource, failure });
@@ -260,7 +260,11 @@ impl Turn<'_> {
             return self.run();
         }
         match answer {
-            StepAnswer::Done { output, changes } if self.waits_for_token(id) => self.park(id, output, changes),
+            StepAnswer::Done { output, changes } if self.waits_for_token(id) => self.park(id, output, changes, None),
+            StepAnswer::Asked { output, changes, question } if self.waits_for_token(id) => {
+                self.park(id, output, changes, Some(*question));
+            }
+            StepAnswer::Asked { output, changes, .. } => self.task_done(id, output, changes),
             StepAnswer::Done { output, changes } => self.task_done(id, output, changes),
             StepAnswer::Pending { reason, next_poll_ms, instructions, submitted, execution } => {
                 if let Some(output) = submitted {
@@ -279,7 +283,7 @@ impl Turn<'_> {
     fn refuse_unfinished(&self, id: FrameId, answer: &StepAnswer) -> Result<(), StepFailure> {
         let Some(state) = self.state_of(id) else { return Ok(()) };
         match answer {
-            StepAnswer::Done { output, .. } if self.waits_for_token(id) => {
+            StepAnswer::Done { output, .. } | StepAnswer::Asked { output, .. } if self.waits_for_token(id) => {
                 limits::refuse_result(name_of_called(state), output)
             }
             StepAnswer::Pending { submitted: Some(output), .. } => limits::refuse_result(name_of_called(state), output),
@@ -314,7 +318,7 @@ impl Turn<'_> {
             Ok(output) => self.task_done(id, output, Vec::new()),
             Err(ErrorAndCause { error, cause }) => {
                 // The failure of a call: `States.ALL` matches it, also if the result of the call was too large.
-                let is_limit = error == "States.DataLimitExceeded";
+                let is_limit = error == error_names::DATA_LIMIT_EXCEEDED;
                 let details = is_limit.then(|| StepError::named(error.clone(), cause.clone()));
                 self.task_failed_as(id, StepFailure { error, cause, details });
             }

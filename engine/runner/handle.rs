@@ -220,8 +220,9 @@ impl RunnerHandle {
         Ok(())
     }
 
-    /// Fetches the oldest task that waits for a worker of an activity, and records the fetch. Without such a task, waits for one for at
-    /// most the given time.
+    /// Fetches the oldest task that waits for a worker of an activity, and records that. If there is none, waits for one for at most the
+    /// given time. A task goes to another worker than that of its last attempt, if another one polls; a worker that missed a heartbeat
+    /// receives none at its open polls.
     ///
     /// # Errors
     /// The store fails.
@@ -234,19 +235,30 @@ impl RunnerHandle {
         let deadline = tokio::time::Instant::now() + wait_max;
         loop {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-            let Some(offer) = self.offers.take(activity, left).await else { return Ok(None) };
+            let Some(offer) = self.offers.take(activity, worker.as_deref(), left).await else { return Ok(None) };
             // Its visit may have ended in the meantime.
             if self.is_waiting(&offer.token)? {
                 let TaskToken { execution: id, frame, visit, attempt } = offer.token.clone();
                 let input = Input::Fetched { frame, visit, attempt, worker: worker.clone() };
                 let delivery = Delivery::new(&self.offers, activity, offer);
                 match self.ask(|reply| Message::Input { id, input, reply }).await {
-                    Ok(()) => return Ok(delivery.end()),
+                    Ok(()) => {
+                        let offer = delivery.end();
+                        if let (Some(offer), Some(worker)) = (&offer, &worker) {
+                            self.offers.fetched(&offer.token, worker);
+                        }
+                        return Ok(offer);
+                    }
                     Err(RunnerError::NotWaiting { .. }) => drop(delivery.end()),
                     Err(error) => return Err(error),
                 }
             }
         }
+    }
+
+    /// Ends the open polls of an activity by a worker, without a task.
+    pub fn end_polls(&self, activity: &str, worker: &str) {
+        self.offers.end_polls(activity, worker);
     }
 
     /// Whether the attempt that a task token identifies still waits.
@@ -271,6 +283,7 @@ impl RunnerHandle {
         answer: Result<Value, ErrorAndCause>,
         by: Option<Signaller>,
     ) -> Result<bool, RunnerError> {
+        self.offers.reported(token, true);
         let TaskToken { execution, frame, visit, attempt } = token.clone();
         self.input_for_task(token, execution, Input::Signalled { frame, visit, attempt: Some(attempt), answer, by })
             .await
@@ -281,6 +294,7 @@ impl RunnerHandle {
     /// # Errors
     /// The store fails.
     pub async fn heartbeat(&self, token: &TaskToken) -> Result<bool, RunnerError> {
+        self.offers.reported(token, false);
         let TaskToken { execution, frame, visit, attempt } = token.clone();
         self.input_for_task(token, execution, Input::Heartbeat { frame, visit, attempt }).await
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     machine::{FrameId, Input, StepAnswer, StepCall},
-    step::{self, Abandonment, Answer, Registries, StepContext, StepResult},
+    step::{self, Abandonment, Answer, Done, Registries, StepContext, StepResult},
 };
 
 /// The most calls of steps that run at a time.
@@ -117,7 +117,10 @@ impl StepCalls {
 
 fn answer(result: StepResult<Value>, clock: &dyn Clock) -> StepAnswer {
     match result {
-        Ok(Answer::Done(done)) => StepAnswer::Done { output: done.output, changes: done.changes },
+        Ok(Answer::Done(Done { output, changes, question: None })) => StepAnswer::Done { output, changes },
+        Ok(Answer::Done(Done { output, changes, question: Some(question) })) => {
+            StepAnswer::Asked { output, changes, question: Box::new(question) }
+        }
         Ok(Answer::Pending(pending)) => StepAnswer::Pending {
             reason: pending.reason,
             next_poll_ms: clock.now_ms().saturating_add(pending.check_again_after.as_millis() as u64),

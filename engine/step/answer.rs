@@ -22,17 +22,26 @@ pub struct Done<T> {
     pub output: T,
     /// The changes that the step made to resources, in order.
     pub changes: Vec<ResourceChange>,
+    /// What a call asked a person with a task token: the person's answer ends the Task.
+    pub question: Option<Instructions>,
+}
+
+impl<T> Done<T> {
+    /// A result with the changes to resources that the step made, in order.
+    pub fn new(output: T, changes: Vec<ResourceChange>) -> Self {
+        Done { output, changes, question: None }
+    }
 }
 
 impl<T> Answer<T> {
     /// A finished step without resource changes.
     pub fn done(output: T) -> Self {
-        Answer::Done(Done { output, changes: Vec::new() })
+        Answer::Done(Done::new(output, Vec::new()))
     }
 
     /// A finished step with one resource change.
     pub fn with_change(output: T, change: ResourceChange) -> Self {
-        Answer::Done(Done { output, changes: vec![change] })
+        Answer::Done(Done::new(output, vec![change]))
     }
 
     /// A step that waits: poll again after `check_again_after`.

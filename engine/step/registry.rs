@@ -171,11 +171,11 @@ where
             .map_err(|e| StepError::new(ErrorClass::Invalid, format!("flow:{name} cannot read its Arguments: {e}")))?;
         match (self.function)(context, input).await? {
             Answer::Pending(pending) => Ok(Answer::Pending(pending)),
-            Answer::Done(Done { output, changes }) => {
+            Answer::Done(Done { output, changes, question }) => {
                 let output = serde_json::to_value(output).map_err(|e| {
                     StepError::new(ErrorClass::Invalid, format!("flow:{name} cannot write its output: {e}"))
                 })?;
-                Ok(Answer::Done(Done { output, changes }))
+                Ok(Answer::Done(Done { output, changes, question }))
             }
         }
     }

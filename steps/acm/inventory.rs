@@ -13,15 +13,6 @@ use crate::{
     tags::FoundTags,
 };
 
-/// The DNS names in the deployment's certificates.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct CertificateNames {
-    /// The names of validation records that this deployment created and that no other certificate uses.
-    pub(crate) records: Vec<String>,
-    /// The domains of the certificates.
-    pub(crate) domains: Vec<String>,
-}
-
 /// A validation record of a certificate of this deployment.
 struct Validation {
     record: String,

@@ -9,7 +9,7 @@ use crate::{
     elbv2::{tags_of, target_group_named},
     failure::{failure, is_missing},
     found_tags,
-    preflight::{CheckChanges, Objections},
+    service::{CheckChanges, Objections},
     tags::{DEPLOYMENT, sanitised},
 };
 

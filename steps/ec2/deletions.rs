@@ -11,7 +11,7 @@ use crate::{
     Environment,
     failure::failure,
     found_tags,
-    teardown::{CheckDeletions, DeletionFindings},
+    service::{CheckDeletions, DeletionFindings},
 };
 
 /// The group that EC2 creates with each VPC and deletes with it.

@@ -17,7 +17,7 @@ use crate::{
     failure::{failure, failure_for},
     found_tags,
     outcome::earlier_call_may_be_listed,
-    plan::{Bill, Prices},
+    planned::{Bill, Prices},
     tags::{RELEASE, Tags, only_one, sanitised},
 };
 

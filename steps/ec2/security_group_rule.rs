@@ -12,7 +12,7 @@ use crate::{
     Environment, Nothing,
     failure::{already_exists, failure, failure_for, is_missing},
     outcome::may_have_deleted,
-    plan::is_unknown,
+    planned::is_unknown,
 };
 
 const RESOURCE_TYPE: &str = "AWS::EC2::SecurityGroupIngress";
@@ -297,7 +297,7 @@ async fn revoke(
             Err(error) => return Err(failure("ec2:RevokeSecurityGroupIngress", error)),
         }
     }
-    Ok(Answer::Done(engine::step::Done { output: Nothing {}, changes }))
+    Ok(Answer::Done(engine::step::Done::new(Nothing {}, changes)))
 }
 
 /// The deletions of rules whose answer was lost.

@@ -17,7 +17,7 @@ use crate::{
     failure::{failure_for, name_taken},
     found_tags,
     outcome::{cannot_change, incomplete_answer, same_set},
-    plan::{Bill, Prices},
+    planned::{Bill, Prices},
     tags::{Tags, short_token},
 };
 

@@ -59,7 +59,7 @@ struct StableService {
 
 /// The progress of the service.
 #[derive(Debug, PartialEq)]
-enum Progress {
+enum DeploymentProgress {
     Stable(StableService),
     /// In progress, in a few words.
     OnTheWay(String),
@@ -95,22 +95,24 @@ async fn wait_for_service(
     };
     let interval = context.poll_towards(TYPICAL_ROLLOUT);
     match progress(&context, &input, &service, &targets) {
-        Progress::Stable(stable) => Ok(Answer::done(stable)),
+        DeploymentProgress::Stable(stable) => Ok(Answer::done(stable)),
         // The update starts another deployment.
-        Progress::Failed(reason)
+        DeploymentProgress::Failed(reason)
             if environment.plans_update_of(&service_arn(&input.cluster_arn, &input.service_name)) =>
         {
             Ok(Answer::pending(reason, interval))
         }
-        Progress::Failed(reason) => {
+        DeploymentProgress::Failed(reason) => {
             let cause = format!("service {} failed: {reason}", input.service_name);
             Err(evidence::explain(&environment, &context, &input, cause, &service, &targets).await)
         }
-        Progress::OnTheWay(reason) if is_last_poll(&context, interval) => {
+        DeploymentProgress::OnTheWay(reason) if is_last_poll(&context, interval) => {
             let cause = format!("service {} is not stable in time: {reason}", input.service_name);
             Err(evidence::explain(&environment, &context, &input, cause, &service, &targets).await)
         }
-        Progress::OnTheWay(reason) => Ok(Answer::pending(with_last_event(reason, &context, &service), interval)),
+        DeploymentProgress::OnTheWay(reason) => {
+            Ok(Answer::pending(with_last_event(reason, &context, &service), interval))
+        }
     }
 }
 
@@ -135,9 +137,9 @@ fn progress(
     input: &WaitForService,
     service: &Service,
     targets: &[TargetHealthDescription],
-) -> Progress {
+) -> DeploymentProgress {
     if let Some(status) = service.status().filter(|status| *status != ACTIVE) {
-        return Progress::Failed(format!("it is {status}"));
+        return DeploymentProgress::Failed(format!("it is {status}"));
     }
     let deployments = service.deployments();
     let primary = deployments.iter().find(|deployment| deployment.status() == Some(PRIMARY));
@@ -149,7 +151,7 @@ fn progress(
     let state = primary.and_then(Deployment::rollout_state);
     if state == Some(&DeploymentRolloutState::Failed) {
         let reason = primary.and_then(Deployment::rollout_state_reason).unwrap_or("AWS gives no reason");
-        return Progress::Failed(format!("its deployment is FAILED: {reason}"));
+        return DeploymentProgress::Failed(format!("its deployment is FAILED: {reason}"));
     }
     let healthy = targets.iter().filter(|target| health(target) == Some(&TargetHealthStateEnum::Healthy)).count();
     let (running, desired) = (service.running_count(), service.desired_count());
@@ -157,7 +159,7 @@ fn progress(
     let completed = primary.is_some() && state.is_none_or(|state| *state == DeploymentRolloutState::Completed);
     let enough_are_healthy = usize::try_from(desired).is_ok_and(|desired| healthy >= desired);
     if completed && others_are_over(deployments) && running == desired && enough_are_healthy {
-        return Progress::Stable(StableService {
+        return DeploymentProgress::Stable(StableService {
             running_count: running,
             desired_count: desired,
             healthy_targets: healthy,
@@ -166,7 +168,7 @@ fn progress(
     let word = state.map_or("IN_PROGRESS", DeploymentRolloutState::as_str);
     let stopped = primary.map_or(0, Deployment::failed_tasks);
     let stopped = if stopped > 0 { format!(", {stopped} failed") } else { String::new() };
-    Progress::OnTheWay(format!("{word} {running}/{desired} running, {healthy} healthy{stopped}"))
+    DeploymentProgress::OnTheWay(format!("{word} {running}/{desired} running, {healthy} healthy{stopped}"))
 }
 
 /// Whether all deployments other than the PRIMARY have failed and run no tasks.
@@ -184,15 +186,15 @@ fn other_revision(
     input: &WaitForService,
     running: &str,
     deployments: &[Deployment],
-) -> Progress {
+) -> DeploymentProgress {
     let wanted = &input.task_definition_arn;
     let of_wanted = deployments.iter().find(|deployment| deployment.task_definition() == Some(wanted.as_str()));
     let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
     if of_wanted.is_none() && waited < UPDATE_LISTED_WITHIN {
-        return Progress::OnTheWay("the new deployment is not listed yet".to_owned());
+        return DeploymentProgress::OnTheWay("the new deployment is not listed yet".to_owned());
     }
     let reason = of_wanted.and_then(Deployment::rollout_state_reason).unwrap_or("it did not become stable");
-    Progress::Failed(format!("ECS runs {running} and not {wanted}, because it rolled back: {reason}"))
+    DeploymentProgress::Failed(format!("ECS runs {running} and not {wanted}, because it rolled back: {reason}"))
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ async fn register_task_definition(
 fn answered(definition: &TaskDefinition, family: &str, change: ChangeAction) -> Answer<Revision> {
     let arn = definition.task_definition_arn().unwrap_or_default().to_owned();
     let revision = definition.revision();
-    let name = if crate::plan::is_unknown(&arn) { family.to_owned() } else { format!("{family}:{revision}") };
+    let name = if crate::planned::is_unknown(&arn) { family.to_owned() } else { format!("{family}:{revision}") };
     let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &arn).named(name);
     Answer::with_change(Revision { task_definition_arn: arn, revision }, resource_change)
 }

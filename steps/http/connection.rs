@@ -17,7 +17,7 @@ use reqwest::Client;
 use serde_json::{Map, Value, json};
 
 use super::{declaration, form, request::pairs};
-use crate::{local::CONNECTIONS, regular_file::refuse_other_than_file};
+use crate::{local_settings::CONNECTIONS, regular_file::refuse_other_than_file};
 
 /// The time before its expiry at which a token is replaced.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     Environment, SERVICES,
-    service::{CheckNames, actions_of},
+    service::{CheckNames, Holders, NameHolder, actions_of},
     tags::FoundTags,
 };
 
@@ -30,36 +30,6 @@ struct CheckedNames {
     free: Vec<String>,
     /// The names that this deployment has created already.
     ours: Vec<String>,
-}
-
-/// The holder of a name.
-pub(crate) enum NameHolder {
-    Nobody,
-    /// A resource with these tags, which may be empty.
-    Tagged(FoundTags),
-    /// A resource that holds the name for another reason.
-    Kept(String),
-}
-
-impl NameHolder {
-    /// The holder with the tags of the resource with a name; `None` if no resource has it.
-    pub(crate) fn of(tags: Option<FoundTags>) -> Self {
-        tags.map_or(NameHolder::Nobody, NameHolder::Tagged)
-    }
-}
-
-/// The holders of the names that are checked so far, in the order of the checks.
-#[derive(Default)]
-pub(crate) struct Holders {
-    /// Kind and name, such as `load balancer demo`, and the holder.
-    checked: Vec<(String, NameHolder)>,
-}
-
-impl Holders {
-    /// Adds the holder of the name of a `kind` of resource, such as `load balancer`.
-    pub(crate) fn add(&mut self, kind: &str, name: &str, holder: NameHolder) {
-        self.checked.push((format!("{kind} {name}"), holder));
-    }
 }
 
 async fn check_names(

@@ -8,15 +8,14 @@ use engine::step::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    DatabaseIdentifier, FinalSnapshot, RESOURCE_TYPE, SNAPSHOT, database_ending, final_snapshot, find_database, status,
-};
+use super::{DatabaseIdentifier, RESOURCE_TYPE, SNAPSHOT, database_ending, final_snapshot, find_database, status};
 use crate::{
     Environment, Nothing,
     failure::{failure, is_missing},
     found_tags,
     outcome::{may_have_deleted, nothing_to_do},
-    plan::KNOWN_AFTER_APPLY,
+    planned::KNOWN_AFTER_APPLY,
+    service::FinalSnapshot,
     tags::short_token,
 };
 
@@ -133,7 +132,7 @@ fn deleted(environment: &Environment, identifier: &str, id: &str, snapshot: Opti
         };
         changes.push(ResourceChange::new(ChangeAction::Created, SNAPSHOT, id).named(name).billed());
     }
-    Answer::Done(Done { output: DeletedDatabase { final_snapshot_identifier: snapshot }, changes })
+    Answer::Done(Done::new(DeletedDatabase { final_snapshot_identifier: snapshot }, changes))
 }
 
 /// The snapshot's name. It is the same for every attempt of a visit, so that a lost answer does not lead to two

@@ -5,24 +5,13 @@ use std::collections::BTreeSet;
 
 use aws_sdk_route53::types::{HostedZone, ResourceRecordSet, RrType};
 use engine::step::StepError;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::described;
 use crate::{
     Environment,
     failure::{failure, is_missing},
-    service::Found,
+    service::{Found, FoundRecord},
 };
-
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FoundRecord {
-    hosted_zone_id: String,
-    name: String,
-    #[serde(rename = "type")]
-    kind: String,
-}
 
 /// The suffix of the values that validate certificates.
 const VALIDATION: &str = ".acm-validations.aws";

@@ -14,7 +14,7 @@ use crate::{
     Environment, Nothing,
     failure::failure_for,
     outcome::{change_without_tags, deleted, gone_already, nothing_to_do},
-    plan::is_unknown,
+    planned::is_unknown,
 };
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {

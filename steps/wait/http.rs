@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{not_yet, within};
-use crate::{http, local::LocalSettings};
+use crate::{http, local_settings::LocalSettings};
 
 /// The number of bytes of a body that are read.
 const BODY_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;

@@ -212,8 +212,8 @@ fn doing(frame_state: &FrameState, driven: bool, now_ms: u64) -> String {
             let what = match (parked, waiting, next_poll_ms) {
                 (Some(Parked::Offered), ..) => "waits for a worker".to_owned(),
                 (Some(Parked::Token), ..) if !*submitted => "a worker runs it".to_owned(),
-                (Some(Parked::Token), ..) => "waits for an answer with its task token".to_owned(),
-                (None, Some(waiting), _) => format!("waits: {}", waiting.reason.trim_end_matches('.')),
+                (Some(Parked::Token), None, _) => "waits for an answer with its task token".to_owned(),
+                (_, Some(waiting), _) => format!("waits: {}", waiting.reason.trim_end_matches('.')),
                 (None, None, Some(next)) => format!("is polled next {}", at(*next)),
                 (None, None, None) if driven => "its call is running".to_owned(),
                 (None, None, None) => "no answer to its call is recorded yet".to_owned(),

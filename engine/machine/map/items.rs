@@ -13,6 +13,7 @@ use crate::{
         scope::{Extra, shown, timestamp},
         turn::Turn,
     },
+    step::error_names,
 };
 
 /// The items of a Map.
@@ -71,7 +72,7 @@ impl Turn<'_> {
             }
             _ => {
                 let cause = format!("Map state input must be an array but was: {items}");
-                let failure = EvaluationFailure { location: None, error: "States.QueryEvaluationError", cause };
+                let failure = EvaluationFailure { location: None, error: error_names::QUERY_EVALUATION_ERROR, cause };
                 Err(self.evaluation_failed(id, failure))
             }
         }

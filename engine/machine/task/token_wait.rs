@@ -6,10 +6,17 @@ use serde_json::Value;
 
 use crate::{
     asl::StateKind,
-    journal::{HistoryEventDetails, Signaller},
-    machine::{Command, Execution, Frame, FrameId, FrameState, Heartbeat, Input, OfferedTask, Parked, turn::Turn},
-    step::{Resource, ResourceChange, TaskToken},
+    journal::{HistoryEventDetails, Note, Signaller},
+    machine::{
+        Command, Execution, Frame, FrameId, FrameState, Heartbeat, Input, OfferedTask, Parked, Waiting, turn::Turn,
+    },
+    step::{Instructions, Resource, ResourceChange, TaskToken},
 };
+
+/// The reason of the wait for the answer to a question.
+const WAITS_FOR_ANSWER: &str = "waits for an answer";
+/// The time of the next poll of a Task that nothing polls.
+const NEVER_POLLED_MS: u64 = 0;
 
 impl Execution {
     /// Whether at a time the task that an input addresses still waits, or the stored answer still exists; true for an input that addresses
@@ -36,8 +43,8 @@ impl Execution {
         self.is_current_task(id, visit, attempt) && self.frames.get(id).and_then(timed_out_ms).is_none()
     }
 
-    /// Whether a frame's Task accepts an answer from outside at a time. `by` is the person who answers, `None` for a holder of the task
-    /// token. Such a holder cannot answer an approval: only AnswerApproval checks the person and the answer.
+    /// Whether a frame's Task takes an answer from outside at a time. `by` is the person who answers; `None` for a holder of the task
+    /// token. The token of an approval's step was given to nobody, and AnswerApproval checks who answers, and what.
     pub(super) fn takes_answer(
         &self,
         id: FrameId,
@@ -46,9 +53,12 @@ impl Execution {
         by: Option<&Signaller>,
         now_ms: u64,
     ) -> bool {
-        let instructions = self.frames.get(id).and_then(|frame| frame.row.instructions());
-        let is_approval = instructions.is_some_and(|instructions| instructions.approval.is_some());
-        self.is_answerable(id, visit, attempt, now_ms) && (by.is_some() || !is_approval)
+        let is_for_person = |frame: &Frame| {
+            let asks = frame.row.instructions().is_some_and(|instructions| instructions.approval.is_some());
+            asks && !frame.row.waits_for_token()
+        };
+        let is_for_person = self.frames.get(id).is_some_and(is_for_person);
+        self.is_answerable(id, visit, attempt, now_ms) && (by.is_some() || !is_for_person)
     }
 
     /// Whether a frame is in an attempt of a Task; `None` for any attempt of the visit.
@@ -127,15 +137,39 @@ impl Turn<'_> {
         }
     }
 
-    /// Waits for the task token after the call that carries it has been made.
-    pub(super) fn park(&mut self, id: FrameId, output: Value, changes: Vec<ResourceChange>) {
+    /// Waits for the task token after the call that carries it has been made. A question is for a person, whose answer is checked, so that no
+    /// early signal answers it.
+    pub(super) fn park(
+        &mut self,
+        id: FrameId,
+        output: Value,
+        changes: Vec<ResourceChange>,
+        question: Option<Instructions>,
+    ) {
         self.note_changes(id, changes);
         self.submitted(id, output);
         let now = self.now_ms();
         let FrameState::Task { parked, heartbeat, .. } = &mut self.row_mut(id).frame_state else { return };
         *parked = Some(Parked::Token);
         beat(heartbeat, now);
-        self.apply_early_signal(id);
+        match question {
+            Some(question) => self.ask(id, question),
+            None => {
+                self.apply_early_signal(id);
+            }
+        }
+    }
+
+    /// Records the question that a Task with a task token asks a person.
+    fn ask(&mut self, id: FrameId, question: Instructions) {
+        let (polled_ms, reason) = (self.now_ms(), WAITS_FOR_ANSWER.to_owned());
+        let row = self.row_mut(id);
+        let state_path = row.state_path();
+        let FrameState::Task { waiting, poll, deadline_ms, .. } = &mut row.frame_state else { return };
+        let (poll, deadline_ms, instructions) = (*poll, *deadline_ms, Some(question));
+        let asked = Waiting { reason: reason.clone(), polled_ms, instructions: instructions.clone(), execution: None };
+        *waiting = Some(Box::new(asked));
+        self.note(Note::Waiting { state_path, reason, poll, next_poll_ms: NEVER_POLLED_MS, deadline_ms, instructions });
     }
 
     /// Writes once, as TaskSubmitted, that the call has begun.

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::journal::{ErrorAndCause, Signaller};
+use crate::step::Instructions;
 
 const TOKEN_TASK: &str = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
 const ACTIVITY: &str = "arn:aws:states:us-east-1:111111111111:activity:work";
@@ -80,6 +81,26 @@ fn a_kept_answer_is_given_when_the_token_is_awaited_and_to_no_worker() {
     trial.done("A", json!(1));
     assert_eq!(trial.output(), json!(8));
     assert!(!trial.commands.iter().any(|command| matches!(command, Command::Offer(_))), "the task is not offered");
+}
+
+#[test]
+fn a_question_beside_a_token_is_answered_by_a_person_or_the_holder_of_the_token_and_by_no_kept_answer() {
+    let question =
+        Instructions { sentence: "Go?".to_owned(), values: Vec::new(), answer: None, approval: Some(Box::default()) };
+    for person in [by(), None] {
+        let mut trial = two(TOKEN_TASK);
+        keep(&mut trial, "B", output(json!(7)));
+        trial.done("A", json!(1));
+        let (asked, changes) = (Box::new(question.clone()), Vec::new());
+        trial.answer("B", StepAnswer::Asked { output: json!("sent"), changes, question: asked });
+        assert_eq!((trial.status(), kinds(&trial)), (ExecutionStatus::Running, vec!["kept"]));
+        assert_eq!(trial.execution.frames[1].row.instructions(), Some(&question));
+        let asks = |note: &Note| matches!(note, Note::Waiting { instructions: Some(_), .. });
+        assert_eq!(trial.notes().into_iter().filter(|note| asks(note)).count(), 1);
+        let visit = trial.execution.frames[1].row.visit;
+        trial.give(Input::Signalled { frame: 1, visit, attempt: Some(1), answer: Ok(json!("yes")), by: person });
+        assert_eq!(trial.output(), json!("yes"));
+    }
 }
 
 #[test]

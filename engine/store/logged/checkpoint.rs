@@ -21,7 +21,10 @@ use std::{
 };
 
 use super::memtable::Memtable;
-use crate::store::{Batch, Records, StoreError, mirror::MirroredIndex};
+use crate::{
+    priority,
+    store::{Batch, Records, StoreError, mirror::MirroredIndex},
+};
 
 /// The key of the last sequence that the index has completely.
 pub(in crate::store) const CHECKPOINT: &[u8] = b"m/checkpoint";
@@ -58,14 +61,14 @@ pub(super) fn repeat(index: &MirroredIndex) -> Result<(), StoreError> {
 pub(super) struct Shared {
     pub index: MirroredIndex,
     memtable: RwLock<Memtable>,
-    progress: Mutex<Progress>,
+    progress: Mutex<CheckpointProgress>,
     changed: Condvar,
     /// Whether the store is open: the checkpointer then has a low priority.
     is_open: AtomicBool,
 }
 
 #[derive(Default)]
-struct Progress {
+struct CheckpointProgress {
     busy: bool,
     /// The number of threads that wait for the checkpoint without a limit.
     waiting: usize,
@@ -132,7 +135,7 @@ impl Shared {
         self.memtable.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
+    fn progress(&self) -> MutexGuard<'_, CheckpointProgress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -300,8 +303,7 @@ impl Checkpointer {
             while let Ok(sequence) = received.recv() {
                 // Not before: the opening waits for its checkpoint.
                 if !has_low_priority && shared.is_open.load(Ordering::Relaxed) {
-                    // If the system refuses the priority, the thread works without it.
-                    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+                    priority::lower(NICE);
                     has_low_priority = true;
                 }
                 shared.checkpoint_unless_awaited(sequence);

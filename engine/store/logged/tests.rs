@@ -162,7 +162,7 @@ impl Index for Observed {
 }
 
 fn nice() -> i32 {
-    rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap()
+    crate::priority::nice().unwrap()
 }
 
 fn put_values(records: &LoggedRecords, round: u8) {

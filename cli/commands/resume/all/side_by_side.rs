@@ -9,7 +9,7 @@ use engine::machine::{ExecutionHeader, ExecutionStatus};
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use serde_json::Value;
 
-use super::{Outcome, Report, elsewhere, ended_meanwhile, not_resumed, one, say_that_all_stop, show_begun};
+use super::{ResumeOutcome, ResumeReport, elsewhere, ended_meanwhile, not_resumed, one, say_that_all_stop, show_begun};
 use crate::{
     commands::{
         resume::{GivenEnvironment, pinned, resume},
@@ -76,19 +76,19 @@ pub(super) fn add<'h>(
 }
 
 /// The result of one of the futures that run side by side.
-enum Progress<'h> {
+enum WorkResult<'h> {
     /// The credentials that a group needs were compared.
     Compared(Group<'h>, Result<(), CliError>),
     /// An execution was resumed, has ended meanwhile, or was refused. The group has the executions that remain.
     Resumed(Group<'h>, &'h ExecutionHeader, Result<Option<ExecutionStatus>, CliError>),
     /// The watch of an execution has ended.
-    Ended(Outcome),
+    Ended(ResumeOutcome),
 }
 
 /// Compares the credentials that a group needs.
-async fn compared<'h>(context: Context<'h>, mut group: Group<'h>) -> Progress<'h> {
+async fn compared<'h>(context: Context<'h>, mut group: Group<'h>) -> WorkResult<'h> {
     let compared = compare(context, &mut group).await;
-    Progress::Compared(group, compared)
+    WorkResult::Compared(group, compared)
 }
 
 async fn compare(context: Context<'_>, group: &mut Group<'_>) -> Result<(), CliError> {
@@ -105,25 +105,25 @@ async fn compare(context: Context<'_>, group: &mut Group<'_>) -> Result<(), CliE
 }
 
 /// Resumes an execution.
-async fn resumed<'h>(context: Context<'h>, group: Group<'h>, header: &'h ExecutionHeader) -> Progress<'h> {
+async fn resumed<'h>(context: Context<'h>, group: Group<'h>, header: &'h ExecutionHeader) -> WorkResult<'h> {
     let given = context.given(header);
     let given = if group.keeps_profile { given.without_profile() } else { given };
     let resumed = resume(context.handle, header, given, Vec::new()).await;
-    Progress::Resumed(group, header, resumed)
+    WorkResult::Resumed(group, header, resumed)
 }
 
 /// Watches an execution.
-async fn watched<'h>(context: Context<'h>, header: &'h ExecutionHeader) -> Progress<'h> {
-    Progress::Ended(one(context.handle, header, context.watching).await)
+async fn watched<'h>(context: Context<'h>, header: &'h ExecutionHeader) -> WorkResult<'h> {
+    WorkResult::Ended(one(context.handle, header, context.watching).await)
 }
 
 /// The executions of a `flow resume --all` that are in progress.
 pub(super) struct SideBySide<'h, 'c, 'r> {
     context: Context<'h>,
-    report: &'c mut Report<'r>,
+    report: &'c mut ResumeReport<'r>,
     /// The executions that no other process drives.
     ours: &'h [ExecutionHeader],
-    work: FuturesUnordered<LocalBoxFuture<'h, Progress<'h>>>,
+    work: FuturesUnordered<LocalBoxFuture<'h, WorkResult<'h>>>,
     /// The number of groups that are not resumed completely.
     pending: usize,
     /// The number of executions that are watched.
@@ -136,7 +136,7 @@ pub(super) struct SideBySide<'h, 'c, 'r> {
 }
 
 impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
-    pub fn new(context: Context<'h>, report: &'c mut Report<'r>, ours: &'h [ExecutionHeader]) -> Self {
+    pub fn new(context: Context<'h>, report: &'c mut ResumeReport<'r>, ours: &'h [ExecutionHeader]) -> Self {
         SideBySide {
             context,
             report,
@@ -185,9 +185,9 @@ impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
                 () = tokio::time::sleep(STORED_AFTER), if stores => continue,
             };
             match progress {
-                Progress::Compared(group, compared) => self.after_comparison(group, compared).await?,
-                Progress::Resumed(group, header, resumed) => self.after_resume(group, header, resumed).await?,
-                Progress::Ended(outcome) => {
+                WorkResult::Compared(group, compared) => self.after_comparison(group, compared).await?,
+                WorkResult::Resumed(group, header, resumed) => self.after_resume(group, header, resumed).await?,
+                WorkResult::Ended(outcome) => {
                     self.watched -= 1;
                     self.report.show(&outcome);
                 }
