@@ -198,13 +198,13 @@ impl Color {
 /// The progress display, and the JUnit report beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgressOption {
-    /// What is shown.
+    /// The display.
     pub display: ProgressDisplay,
     /// The file of the JUnit report.
     pub junit: Option<PathBuf>,
 }
 
-/// What is shown while an execution runs.
+/// The display of a running execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressDisplay {
     /// A tree on a terminal, lines elsewhere.

@@ -32,8 +32,8 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         error_names::ACTIVITY_MUST_EXIST,
-        "A Task names an activity that does not exist in the home or at the service of a deployment, or the home has no store that says which exist. The execution fails with States.Runtime if it enters the state without it.",
-        "Create it with CreateActivity at the endpoint that runs the workflow, such as that of flow serve, before the execution starts.",
+        "A Task names an activity that does not exist in the home or at the service of a deployment, or the existing activities are unknown because the home has no store. The execution fails with States.Runtime if it enters the state before the activity exists.",
+        "Before the execution starts, create it with CreateActivity at the endpoint that runs the workflow, such as flow serve.",
     ),
     page(
         "ACTS_ON_WORKER",

@@ -115,7 +115,7 @@ impl StepActivity {
     }
 }
 
-/// What the pollers of a worker share.
+/// The state that the pollers of a worker share.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     /// The slots of concurrent steps.

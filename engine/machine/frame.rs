@@ -145,7 +145,7 @@ impl FrameRow {
         matches!(self.frame_state, FrameState::Task { parked: Some(Parked::Token), submitted: true, .. })
     }
 
-    /// What a person must do before its Task ends; `None` if it does not wait for a person.
+    /// The instructions for the person on whom its Task waits; `None` if it does not wait for a person.
     pub fn instructions(&self) -> Option<&Instructions> {
         match &self.frame_state {
             FrameState::Task { waiting: Some(waiting), .. } => waiting.instructions.as_ref(),

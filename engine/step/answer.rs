@@ -22,7 +22,7 @@ pub struct Done<T> {
     pub output: T,
     /// The changes that the step made to resources, in order.
     pub changes: Vec<ResourceChange>,
-    /// What a call asked a person with a task token: the person's answer ends the Task.
+    /// The question of a call to a person, with a task token: the person's answer ends the Task.
     pub question: Option<Instructions>,
 }
 

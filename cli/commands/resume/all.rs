@@ -162,7 +162,7 @@ async fn not_resumed(
     Ok(())
 }
 
-/// What a `flow resume --all` has reported.
+/// The lines that a `flow resume --all` has printed.
 struct ResumeReport<'r> {
     global: &'r Global,
     /// The worst exit code.

@@ -84,7 +84,7 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
     pieces
 }
 
-/// What becomes of a state without a heartbeat of the holder of its token. A heartbeat moves that time, so it is no time-out yet.
+/// The time-out of a state without a heartbeat of the holder of its token. A heartbeat moves that time, so it is no time-out yet.
 fn heartbeat_words(heartbeat: AwaitedHeartbeat, now_ms: u64) -> String {
     match heartbeat {
         AwaitedHeartbeat::DueMs(due_ms) if due_ms <= now_ms => format!("no heartbeat until {}", moment(due_ms, now_ms)),
