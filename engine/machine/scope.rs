@@ -13,14 +13,14 @@ use crate::{
     step::{StepError, TaskToken, error_names},
 };
 
-/// What a cause begins with, before the state's name. This and the next two are AWS's words.
+/// The beginning of a cause, before the state's name. This text and the next two are AWS's.
 const IN_STATE: &str = "An error occurred while executing the state '";
-/// What follows the state's name, before the id of the event that entered it.
+/// The text between the state's name and the id of the event that entered it.
 const ENTERED_AT: &str = "' (entered at the event id #";
-/// What follows the id.
+/// The text after the id.
 const AFTER_EVENT: &str = "). ";
 
-/// The cause of a failed evaluation without the state and the event that the machine names in it.
+/// The cause of a failed evaluation. The machine adds the state and the event.
 pub fn cause_without_state(cause: &str) -> &str {
     let named = cause.strip_prefix(IN_STATE).and_then(|rest| rest.split_once(ENTERED_AT));
     named.and_then(|(_, rest)| rest.split_once(AFTER_EVENT)).map_or(cause, |(_, alone)| alone)
@@ -171,7 +171,7 @@ impl Turn<'_> {
         states
     }
 
-    /// The context object: the execution's own or the given one, and the item of the iteration.
+    /// The context object: the given one or the execution's, with the item of the iteration.
     fn context(&self, id: FrameId, with_input: bool) -> Value {
         let mut context = match &self.execution.context {
             Some(context) => (**context).clone(),
