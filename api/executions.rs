@@ -15,13 +15,14 @@ use crate::{
     Answer, Api, Fault, arn,
     map_runs::{ChildExecution, processor},
     records::{StartedExecution, StateMachineRecord, execution_key, input_key, seconds, set},
+    request::IncludedData,
     state_machines::settings,
     variables,
 };
 
 pub(crate) use list::ListExecutionsRequest;
-pub(crate) use redrive::{EXPRESS_NOT_REDRIVABLE, RedriveRequest, not_redrivable};
-pub(crate) use start::{PreparedStart, StartRequest, new_uuid};
+pub(crate) use redrive::RedriveRequest;
+pub(crate) use start::{PreparedStart, StartRequest};
 
 /// A request that names an execution.
 #[derive(Debug, Deserialize)]
@@ -30,14 +31,6 @@ pub(crate) struct ExecutionRequest {
     execution_arn: String,
     #[serde(default)]
     included_data: IncludedData,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum IncludedData {
-    #[default]
-    AllData,
-    MetadataOnly,
 }
 
 /// A request of StopExecution.

@@ -31,6 +31,8 @@ pub const ALREADY_ANSWERED: &str = "TaskAlreadyAnswered";
 pub const TASK_TIMED_OUT: &str = "TaskTimedOut";
 /// The kind of the fault of an answer to a state whose call is running, and which waits for none.
 pub const CALL_RUNS: &str = "TaskCallRuns";
+/// Why an EXPRESS execution cannot be redriven.
+pub(crate) const EXPRESS_NOT_REDRIVABLE: &str = "Express executions cannot be redriven";
 /// The error name of an execution whose workflow refused its input or its environment, such as in a preflight.
 pub const REFUSED: &str = "Flow.Refused";
 /// The error name with which a workflow of `flow new --from` ends after the steps for a rejection.
@@ -49,12 +51,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault of a kind of the service model or of flow's own operations.
+    /// A fault of a kind of the service model or of flow's operations.
     pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
         Fault { kind, message: message.into(), execution: None }
     }
 
-    /// The fault of a start whose id an execution of flow's own operations has.
+    /// The fault of a start with the id of an execution that one of flow's operations started.
     pub fn execution_exists(id: &str, message: String) -> Self {
         Fault { execution: Some(id.to_owned()), ..Fault::new("ExecutionAlreadyExists", message) }
     }
@@ -120,6 +122,11 @@ impl Fault {
     pub fn is_unavailable(&self) -> bool {
         self.kind == UNAVAILABLE
     }
+}
+
+/// Why an execution with this status cannot be redriven.
+pub(crate) fn not_redrivable(status: &str) -> String {
+    format!("Execution is {status} and cannot be redriven")
 }
 
 impl From<StoreError> for Fault {

@@ -1,11 +1,11 @@
-//! Flow's own operations: what Step Functions' API does not offer, for the command line and for other clients of an
-//! owner.
+//! Flow's own operations: they are not part of Step Functions' API. The command line and other clients of an owner call them.
 
 mod ahead;
 mod approval;
 mod before_driving;
 mod cancel;
 mod describe;
+mod end_polls;
 mod entries;
 mod export;
 mod find;
@@ -20,7 +20,6 @@ mod reentry;
 mod resume;
 mod shown;
 mod signal;
-mod socket_only;
 mod start;
 mod time_left;
 mod track;
@@ -32,15 +31,16 @@ mod waiting_tasks;
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use crate::{Api, Fault, Operation, StreamOperation};
+use crate::{Access, Api, Cost, Fault, Operation, OperationInfo, StreamOperation};
 
 pub use ahead::can_execute;
 pub use approval::{
     APPROVAL, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest,
-    ApprovalAnswer, Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, REJECTED, approval_of, outcome_of, rejected_by,
+    ApprovalAnswer, Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, approval_of, outcome_of,
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};
+pub use end_polls::{EndPolls, EndPollsRequest};
 pub use entries::{EntriesRequest, EntriesResponse, FollowExecution, GetEntries};
 pub use export::{ExportExecutions, ExportItem, ExportRequest, export_lines};
 pub use find::{FindExecutions, FindRequest, FindResponse, LATEST};
@@ -49,21 +49,18 @@ pub use missing_activities::{FindMissingActivities, MissingActivitiesRequest, Mi
 pub use needs::{Answerer, DueWork, Needs, NextDue};
 pub use owner::{DescribeOwner, DescribeOwnerRequest};
 pub use people::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, PersonTask};
-pub use program_lines::{FollowProgramLines, ProgramLine};
+pub use program_lines::FollowProgramLines;
 pub use prune::{PruneExecutions, PruneRequest, PruneResponse};
 pub use reentry::{PlanReentry, PlanReentryRequest, PlanReentryResponse, RepeatedCall};
 pub use resume::{ExecutionIdRequest, RecoverExecution, ResumeExecution, ResumeRequest, ResumeResponse};
 pub use shown::{MarkShown, MarkShownRequest};
 pub use signal::{SignalTask, SignalTaskRequest, TaskOutcome};
-pub use socket_only::SOCKET_ONLY;
 pub use start::{NAME_CHARACTERS_MAX, StartExecution, StartExecutionRequest, id_problem, state_machine_name};
 pub use time_left::{EstimateTimeLeft, EstimateTimeLeftResponse};
 pub use track::{TrackUnfinished, TrackUnfinishedRequest, TrackUnfinishedResponse};
 pub use unanswerable::{has_timed_out, moment, was_answered};
 pub use verify_environment::{VerifyEnvironment, VerifyEnvironmentRequest};
 pub use verify_store::{StoreFindings, VerifyStore, VerifyStoreRequest};
-
-pub(crate) use shown::{received_key, shown_key};
 
 /// The answer of an operation, as JSON.
 pub enum Reply {
@@ -78,7 +75,20 @@ pub enum Reply {
 pub struct Empty {}
 
 macro_rules! operations {
-    (one: $($one:ident),* $(,)?; many: $($many:ident),* $(,)?;) => {
+    (
+        one { $($one:ident: $one_access:ident, $one_cost:ident;)* }
+        many { $($many:ident: $many_access:ident, $many_cost:ident;)* }
+    ) => {
+        /// All operations of flow.
+        pub const OPERATIONS: &[OperationInfo] = &[
+            $(OperationInfo { target: <$one as Operation>::NAME, access: Access::$one_access, cost: Cost::$one_cost },)*
+            $(OperationInfo {
+                target: <$many as StreamOperation>::NAME,
+                access: Access::$many_access,
+                cost: Cost::$many_cost,
+            },)*
+        ];
+
         /// Answers the operation of a target; `None` if no operation has that name.
         pub async fn answer(api: &Api, target: &str, body: &[u8]) -> Option<Reply> {
             match target {
@@ -90,11 +100,37 @@ macro_rules! operations {
     };
 }
 
+// Each operation with its `Access` and its `Cost`: those of `one` answer once, those of `many` stream items.
 operations! {
-    one: AnswerApproval, AnswerWithToken, CancelExecution, DescribeExecution, DescribeOwner, EstimateTimeLeft, FindExecutions,
-         FindMissingActivities, GetEntries, ListExecutions,
-         ListPersonTasks, MarkShown, PlanReentry, RecoverExecution, ResumeExecution, SignalTask, StartExecution, TrackUnfinished;
-    many: ExportExecutions, FollowExecution, FollowProgramLines, PruneExecutions, VerifyEnvironment, VerifyStore;
+    one {
+        AnswerApproval: SocketOnly, Short;
+        AnswerWithToken: AnyTransport, Short;
+        CancelExecution: AnyTransport, Short;
+        DescribeExecution: AnyTransport, Short;
+        DescribeOwner: AnyTransport, Short;
+        EndPolls: AnyTransport, Short;
+        EstimateTimeLeft: AnyTransport, LongRead;
+        FindExecutions: AnyTransport, LongRead;
+        FindMissingActivities: AnyTransport, Short;
+        GetEntries: AnyTransport, LongRead;
+        ListExecutions: AnyTransport, LongRead;
+        ListPersonTasks: AnyTransport, LongRead;
+        MarkShown: SocketOnly, Short;
+        PlanReentry: AnyTransport, LongRead;
+        RecoverExecution: AnyTransport, Short;
+        ResumeExecution: SocketOnly, Short;
+        SignalTask: SocketOnly, Short;
+        StartExecution: SocketOnly, Short;
+        TrackUnfinished: SocketOnly, Short;
+    }
+    many {
+        ExportExecutions: AnyTransport, LongRead;
+        FollowExecution: AnyTransport, Short;
+        FollowProgramLines: AnyTransport, Short;
+        PruneExecutions: SocketOnly, Short;
+        VerifyEnvironment: SocketOnly, Short;
+        VerifyStore: AnyTransport, Short;
+    }
 }
 
 async fn one<O: Operation>(api: &Api, body: &[u8]) -> Result<Value, Fault> {

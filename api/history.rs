@@ -5,6 +5,7 @@ mod details;
 use engine::{
     journal::{EntryContent, JournalEntry},
     machine::ChildId,
+    store::RECORD_ENTRIES_MAX,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,8 +20,6 @@ use crate::{
 
 /// The fewest entries that are read for a page: notes among them are not shown.
 const ENTRIES_READ_MIN: usize = 32;
-/// The most entries that are read at once: each may have an input or output of 256 KiB.
-const ENTRIES_READ_MAX: usize = 128;
 /// The length of the texts of a page, in bytes, from which on it has no more events, if it has one: a thousand events with the longest
 /// inputs are 250 MB.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -91,9 +90,9 @@ impl EventPage {
         }
     }
 
-    /// How many entries to read next.
+    /// The number of entries to read next.
     fn entries_wanted(&self) -> usize {
-        (self.size + 1).saturating_sub(self.events.len()).clamp(ENTRIES_READ_MIN, ENTRIES_READ_MAX)
+        (self.size + 1).saturating_sub(self.events.len()).clamp(ENTRIES_READ_MIN, RECORD_ENTRIES_MAX)
     }
 }
 

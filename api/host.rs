@@ -1,10 +1,10 @@
-//! What the API needs from the process that contains it: environments of executions, and steps.
+//! The interface that the API needs from its process: environments of executions, and steps.
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use crate::{Fault, flow::ProgramLine};
+use crate::Fault;
 
 /// The host of an API: the process that contains it.
 #[async_trait]
@@ -41,6 +41,22 @@ pub trait Host: Send + Sync + 'static {
     fn owner(&self) -> OwnerDescription;
 }
 
+/// A line that a running program printed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProgramLine {
+    /// The execution's id.
+    pub execution: String,
+    /// The path of the Task.
+    pub state_path: String,
+    /// The attempt within the visit, from 1.
+    pub attempt: u32,
+    /// Whether it was printed on standard error.
+    pub is_error: bool,
+    /// The line without its end.
+    pub text: String,
+}
+
 /// The process that owns a store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -55,19 +71,19 @@ pub struct OwnerDescription {
     pub profile: Option<String>,
     /// Whether it only reads, and drives nothing.
     pub only_reads: bool,
-    /// What it does; `None` from an owner of an earlier version: [`OwnerDescription::kind`] derives it.
+    /// The kind of the owner; `None` from an owner of an earlier version: [`OwnerDescription::kind`] derives it.
     pub kind: Option<OwnerKind>,
 }
 
-/// What the command of an owner does with the executions of the store.
+/// The relation of an owner's command to the executions of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OwnerKind {
     /// Drives executions until a signal ends it.
     Server,
-    /// Drives executions, and ends after its own.
+    /// Drives executions, and ends after its own execution has ended.
     Driver,
-    /// Drives no executions of its own, and ends soon. Also a kind that a later version adds.
+    /// Drives no executions of its own, and ends soon. A kind that a later version adds is read as this one.
     #[serde(other)]
     Other,
 }
@@ -84,7 +100,7 @@ impl OwnerKind {
 }
 
 impl OwnerDescription {
-    /// What it does.
+    /// The kind of the owner.
     pub fn kind(&self) -> OwnerKind {
         self.kind.unwrap_or_else(|| OwnerKind::of_command(&self.command))
     }

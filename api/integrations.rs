@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     Api, Fault, arn,
     step_functions::{self, DescribeExecution, StartExecution},
+    uuid::new_uuid,
 };
 
 /// The service integrations that the API itself answers, as a Task's `Resource` names them after `arn:aws:states:::`.
@@ -141,7 +142,7 @@ fn failed(fault: Fault) -> StepError {
         "{} (Service: AWSStepFunctions; Status Code: 400; Error Code: {}; Request ID: {}; Proxy: null)",
         fault.message,
         fault.kind,
-        crate::executions::new_uuid()
+        new_uuid()
     );
     StepError::named(format!("StepFunctions.{}{suffix}", fault.kind), cause)
 }

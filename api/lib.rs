@@ -1,7 +1,6 @@
-//! The AWS Step Functions API over the engine, and flow's own operations (`flow`). Every operation is typed once
-//! ([`Operation`]) and answered by one function, for a caller in this process and for one over the wire. The caller
-//! provides transport, credentials and addresses. Source of the shapes: Step Functions API Reference, version
-//! 2016-11-23.
+//! The AWS Step Functions API over the engine, and flow's own operations (`flow`). Every operation is typed once ([`Operation`]). One
+//! function answers it, for callers in this process and over the wire. The caller provides transport, credentials and addresses. Source of
+//! the shapes: Step Functions API Reference, version 2016-11-23.
 
 mod activities;
 mod adoption;
@@ -17,7 +16,6 @@ mod history;
 mod host;
 mod integrations;
 mod locks;
-mod long_reads;
 mod machine_cache;
 mod machine_deletion;
 mod malformed;
@@ -25,6 +23,7 @@ mod map_runs;
 mod operation;
 mod paging;
 mod records;
+mod rejection;
 mod request;
 mod state_machines;
 mod step_functions;
@@ -33,6 +32,7 @@ mod tasks;
 mod test_state;
 #[cfg(test)]
 mod tests;
+mod uuid;
 mod variables;
 mod versions;
 pub mod view;
@@ -50,11 +50,11 @@ pub use fault::{
     RUNBOOK_NOT_COMPLETED, STATE_DOES_NOT_EXIST, SUBJECT_BUSY, TASK_TIMED_OUT, UNAVAILABLE,
 };
 pub use flow::{NAME_CHARACTERS_MAX, id_problem, state_machine_name};
-pub use host::{Host, OwnerDescription, OwnerKind};
+pub use host::{Host, OwnerDescription, OwnerKind, ProgramLine};
 pub use integrations::INTEGRATIONS;
-pub use long_reads::is_long_read;
-pub use operation::{Operation, StreamOperation};
+pub use operation::{Access, Cost, Operation, OperationInfo, StreamOperation};
 pub use records::documents_of;
+pub use rejection::REJECTED;
 
 /// The prefix of Step Functions' targets (`X-Amz-Target`).
 pub const TARGET_PREFIX: &str = "AWSStepFunctions.";
@@ -83,6 +83,12 @@ pub struct Api {
 }
 
 type Answer = Result<Value, Fault>;
+
+/// The operation of a target, which may be one of Step Functions or of flow.
+pub fn operation_info(target: &str) -> Option<&'static OperationInfo> {
+    let mut operations = step_functions::OPERATIONS.iter().chain(flow::OPERATIONS);
+    operations.find(|operation| operation.target == target)
+}
 
 impl Api {
     /// Creates the API over a runner and its store; over a store that is only read with [`RunnerHandle::without_runner`].

@@ -1,4 +1,5 @@
-//! The traits of an operation: a name, a request, a response, and the function that answers it.
+//! The traits of an operation: a name, a request, a response, and the function that answers it; and what the lists of operations
+//! declare about each one to the transports.
 
 use std::future::Future;
 
@@ -34,4 +35,35 @@ pub trait StreamOperation: Send + Sync + 'static {
 
     /// Answers a request. A fault ends the stream as its last item.
     fn answer(api: &Api, request: Self::Request) -> BoxStream<'static, Result<Self::Item, Fault>>;
+}
+
+/// An operation in the list of its API (`flow.rs`, `step_functions.rs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationInfo {
+    /// The target on the wire.
+    pub target: &'static str,
+    /// The transports that answer it.
+    pub access: Access,
+    /// How long it occupies a thread.
+    pub cost: Cost,
+}
+
+/// The transports that answer an operation. `cli/wire/guard.rs` decides who may call over TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The store's socket, and TCP.
+    AnyTransport,
+    /// The store's socket, for processes of the user of this machine. The operation acts for that user: a client of the network must
+    /// not decide where an execution acts, who answered, or what the user has been shown.
+    SocketOnly,
+}
+
+/// How long an operation occupies a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    /// Its work has a small limit, or it waits for the runner.
+    Short,
+    /// It changes nothing, and its work grows with what is stored or with a client's document: it may take milliseconds of a processor.
+    /// A transport answers it apart from the others, which it would delay.
+    LongRead,
 }

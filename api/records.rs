@@ -84,7 +84,7 @@ pub(crate) struct Alias {
     pub updated_ms: u64,
 }
 
-/// The share of an alias's executions that a version gets.
+/// The share of an alias's executions that one version receives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Route {
@@ -103,7 +103,7 @@ pub(crate) struct StartedExecution {
     /// The version or the alias that the start named.
     pub version: Option<u64>,
     pub alias: Option<String>,
-    /// The input exactly as it was sent. It is stored in `input/ID`, so that lists need not read it.
+    /// The input exactly as the client sent it. It is stored in `input/ID`, so that lists need not read it.
     #[serde(skip)]
     pub input: String,
     pub trace_header: Option<String>,
@@ -186,6 +186,16 @@ pub(crate) fn input_key(id: &str) -> String {
     format!("input/{id}")
 }
 
+/// The document `shown/ID`: a sequence.
+pub(crate) fn shown_key(id: &str) -> String {
+    format!("shown/{id}")
+}
+
+/// The document `received/ID` of a nested execution: the sequence of the end that its parent received.
+pub(crate) fn received_key(id: &str) -> String {
+    format!("received/{id}")
+}
+
 pub(crate) fn activity_key(name: &str) -> String {
     format!("activity/{name}")
 }
@@ -245,5 +255,5 @@ pub(crate) fn set<T: Into<Value>>(answer: &mut Value, field: &str, value: Option
 
 /// The names of the documents of an execution. They are deleted when it is pruned.
 pub fn documents_of(id: &str) -> [String; 4] {
-    [execution_key(id), input_key(id), crate::flow::shown_key(id), crate::flow::received_key(id)]
+    [execution_key(id), input_key(id), shown_key(id), received_key(id)]
 }

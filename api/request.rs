@@ -53,6 +53,15 @@ pub(crate) struct Page {
     pub next_token: Option<String>,
 }
 
+/// Whether an answer contains definitions, inputs and outputs: `includedData`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum IncludedData {
+    #[default]
+    AllData,
+    MetadataOnly,
+}
+
 /// Validates the name of a state machine, an execution or an activity. AWS counts in UTF-16 and refuses characters that
 /// need a surrogate pair (API Reference, StartExecution, `name`), as well as the two noncharacters U+FFFE and U+FFFF.
 pub(crate) fn checked_name(name: &str) -> Result<(), Fault> {

@@ -9,12 +9,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Answer, Api, Fault, arn, definition,
-    executions::IncludedData,
-    paging,
+    Answer, Api, Fault, arn, definition, paging,
     records::{self, Creation, StateMachineRecord, StateMachineType, Version, machine_key, seconds, set},
-    request::{Page, checked_name, checked_role},
+    request::{IncludedData, Page, checked_name, checked_role},
     tags::{self, Tag},
+    uuid::new_uuid,
     variables,
 };
 
@@ -152,7 +151,7 @@ impl Api {
                 self.has_room_for_version(&machine)?;
             }
             machine.updated_ms = now;
-            machine.revision_id = Some(crate::executions::new_uuid());
+            machine.revision_id = Some(new_uuid());
             self.put(&machine_key(&name), &machine)?;
         }
         let mut answer = json!({ "updateDate": seconds(now) });

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Answer, Api, Fault,
     records::{StateMachineType, set},
+    uuid::new_uuid,
 };
 use trial::{Outcome, TestedState};
 
@@ -92,9 +93,9 @@ impl Api {
     }
 
     fn identity_of_test(&self, role_arn: Option<&str>) -> engine::machine::Identity {
-        let (machine, name) = (crate::executions::new_uuid(), crate::executions::new_uuid());
+        let (machine, name) = (new_uuid(), new_uuid());
         engine::machine::Identity {
-            execution_id: self.execution_arn(&format!("{machine}:{name}:{}", crate::executions::new_uuid())),
+            execution_id: self.execution_arn(&format!("{machine}:{name}:{}", new_uuid())),
             execution_name: name,
             role_arn: role_arn.unwrap_or_default().to_owned(),
             state_machine_id: self.state_machine_arn(&machine),

@@ -10,6 +10,7 @@ mod history;
 mod lists;
 mod map_runs;
 mod model;
+mod operations;
 mod page_costs;
 mod requests;
 mod resuming;

@@ -28,7 +28,7 @@ pub use failure::Remedy;
 pub use map_progress::MapProgress;
 pub use paths::{is_inside, is_or_is_inside, outer_paths};
 pub use sections::{Section, sections};
-pub use state_status::{StateStatus, Wait};
+pub use state_status::{AwaitedHeartbeat, StateStatus, Wait};
 pub use stopped_periods::StoppedPeriod;
 pub use time_left::{Durations, TimeLeft, Typical, TypicalItem, TypicalState};
 
@@ -229,7 +229,7 @@ impl View {
         self.sections.iter().enumerate().find(|(_, section)| within(section))
     }
 
-    /// How many sections have exited without a failure.
+    /// The number of sections that have exited without a failure.
     pub fn sections_done(&self) -> usize {
         let done = |section: &&Section| {
             self.states.get(&section.path).is_some_and(|s| matches!(s.status, StateStatus::Exited { .. }))

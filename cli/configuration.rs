@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     exit::CliError,
-    global::{self, Defaults},
+    global::{self, Color, Defaults, ProgressDisplay},
 };
 
 /// The largest configuration file, in bytes.
@@ -64,13 +64,13 @@ fn parse(text: &str) -> Result<Defaults, CliError> {
             }
             "progress" => {
                 let progress = written.and_then(|text| global::progress(text).ok()).filter(|read| read.junit.is_none());
-                let expected = "progress is \"auto\", \"tree\", \"lines\" or \"none\"";
-                defaults.progress = Some(progress.ok_or_else(|| wrong(expected))?);
+                let expected = || wrong(&allowed_values::<ProgressDisplay>("progress"));
+                defaults.progress = Some(progress.ok_or_else(expected)?);
             }
             "color" => {
                 let color = written.and_then(|text| clap::ValueEnum::from_str(text, false).ok());
-                let expected = "color is \"auto\", \"always\" or \"never\"";
-                defaults.color = Some(color.ok_or_else(|| wrong(expected))?);
+                let expected = || wrong(&allowed_values::<Color>("color"));
+                defaults.color = Some(color.ok_or_else(expected)?);
             }
             "profile" | "region" => {
                 return Err(CliError::refused(format!("sets {key}, which is not read from it")).hint(AWS_HINT));
@@ -81,6 +81,16 @@ fn parse(text: &str) -> Result<Defaults, CliError> {
     Ok(defaults)
 }
 
+/// The values that a key may have, such as `color is "auto", "always" or "never"`.
+fn allowed_values<T: clap::ValueEnum>(key: &str) -> String {
+    let names: Vec<String> = global::value_names::<T>().into_iter().map(|name| format!("\"{name}\"")).collect();
+    match names.split_last() {
+        Some((last, [])) => format!("{key} is {last}"),
+        Some((last, first)) => format!("{key} is {} or {last}", first.join(", ")),
+        None => format!("{key} has no values"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -88,12 +98,12 @@ mod tests {
     use std::path::PathBuf;
 
     use super::parse;
-    use crate::global::{Color, Defaults, Progress, ProgressDisplay};
+    use crate::global::{Color, Defaults, ProgressDisplay, ProgressOption};
 
     #[test]
     fn every_key_is_read() {
         let read = parse("home = '/srv/flow' # shared\nprogress = 'lines'\ncolor = 'never'\n").unwrap();
-        let progress = Some(Progress { display: ProgressDisplay::Lines, junit: None });
+        let progress = Some(ProgressOption { display: ProgressDisplay::Lines, junit: None });
         let home = Some(PathBuf::from("/srv/flow"));
         assert_eq!(read, Defaults { home, progress, color: Some(Color::Never) });
         assert_eq!(parse("").unwrap(), Defaults::default());
@@ -104,7 +114,7 @@ mod tests {
         for (text, expected) in [
             ("home = 'relative'", "absolute path"),
             ("home = 3", "absolute path"),
-            ("progress = 'bars'", "\"lines\""),
+            ("progress = 'bars'", "progress is \"auto\", \"tree\", \"lines\" or \"none\""),
             ("progress = 'junit=report.xml'", "\"lines\""),
             ("color = 'blue'", "\"never\""),
             ("colour = 'never'", "the keys are"),

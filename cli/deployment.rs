@@ -1,4 +1,4 @@
-//! Deployments to AWS Step Functions: reads what exists, compares it with what is wanted, and changes it.
+//! Deployments to AWS Step Functions: reads the existing resources, compares them with the wanted ones, and changes them.
 
 mod apply;
 mod needed;
@@ -21,6 +21,8 @@ use steps::{
     step_functions::{NamedArn, StepFunctions},
 };
 
+pub use self::apply::RemovalError;
+
 /// The services that a deployment calls.
 pub struct Cloud {
     /// Step Functions.
@@ -39,7 +41,14 @@ pub struct DeploymentSource<'a> {
     pub options: CompileOptions,
 }
 
-impl DeploymentSource<'_> {
+impl<'a> DeploymentSource<'a> {
+    /// The same, with these HeartbeatSeconds for Tasks without that field, if they are given.
+    pub fn with_heartbeat(&self, seconds: Option<u64>) -> DeploymentSource<'a> {
+        let mut options = self.options.clone();
+        options.heartbeat_seconds = seconds.unwrap_or(options.heartbeat_seconds);
+        DeploymentSource { definition: self.definition, steps: self.steps, options }
+    }
+
     /// Compiles the definition for the activities that exist. The others get a placeholder as ARN.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ pub struct Global {
     pub output: Output,
     /// Of a command that watches; see [`WatchOptions`].
     #[arg(skip)]
-    progress: Option<Progress>,
+    progress: Option<ProgressOption>,
     /// Of a command that watches; see [`WatchOptions`].
     #[arg(skip)]
     pub events_file: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub struct Global {
     /// The AWS region; default AWS_REGION, then AWS_DEFAULT_REGION, then the profile's.
     #[arg(long, global = true, value_name = "REGION", help_heading = WHERE)]
     pub region: Option<String>,
-    /// Where the values are from.
+    /// The sources of the values.
     #[arg(skip)]
     pub sources: Sources,
     /// Log more on standard error.
@@ -53,7 +53,7 @@ pub struct WatchOptions {
     /// Progress display: auto (a tree on a terminal, lines elsewhere; the default), tree, lines or none; for CI also
     /// junit=FILE, a JUnit report beside the display, as in lines,junit=FILE or junit=FILE,lines.
     #[arg(long, value_name = "DISPLAY", value_parser = progress, help_heading = OUTPUT)]
-    progress: Option<Progress>,
+    progress: Option<ProgressOption>,
     /// Also add what is watched as JSON lines to the end of this file, beside the display; - is standard output.
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     events_file: Option<PathBuf>,
@@ -86,11 +86,11 @@ impl Global {
     }
 
     /// The progress display, and the report beside it.
-    pub fn progress(&self) -> Progress {
-        self.progress.clone().unwrap_or(Progress { display: ProgressDisplay::Auto, junit: None })
+    pub fn progress(&self) -> ProgressOption {
+        self.progress.clone().unwrap_or(ProgressOption { display: ProgressDisplay::Auto, junit: None })
     }
 
-    /// The option that names a file for what is watched, if one is given.
+    /// The option that names a file for a record of the watch, if one is given.
     pub fn recording_option(&self) -> Option<&'static str> {
         let events = self.events_file.as_ref().map(|_| "--events-file");
         let report = self.progress.as_ref().and_then(|progress| progress.junit.as_ref());
@@ -117,12 +117,12 @@ pub struct Defaults {
     /// `home`: the folder that stores executions, absolute.
     pub home: Option<PathBuf>,
     /// `progress`: the display, as for `--progress`.
-    pub progress: Option<Progress>,
+    pub progress: Option<ProgressOption>,
     /// `color`: as for `--color`.
     pub color: Option<Color>,
 }
 
-/// Where the values of options are from.
+/// The sources of the values of options.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sources {
     /// Of the home.
@@ -137,7 +137,7 @@ pub struct Sources {
     pub region: Source,
 }
 
-/// Where the value of an option is from.
+/// The source of the value of an option.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Source {
     /// An option of the command line.
@@ -183,8 +183,8 @@ pub enum Color {
 }
 
 impl Color {
-    /// What the environment decides of `auto`, and the variable that decides it: never with NO_COLOR (<https://no-color.org>), else always
-    /// with CLICOLOR_FORCE; otherwise `None`. `variable` returns only values that are not empty.
+    /// The decision of the environment for `auto`, and the variable that decides it: never with NO_COLOR (<https://no-color.org>), else
+    /// always with CLICOLOR_FORCE; otherwise `None`. `variable` returns only values that are not empty.
     pub fn decided(variable: impl Fn(&str) -> Option<String>) -> Option<(Self, &'static str)> {
         const NEVER: &str = "NO_COLOR";
         const ALWAYS: &str = "CLICOLOR_FORCE";
@@ -197,15 +197,15 @@ impl Color {
 
 /// The progress display, and the JUnit report beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// What is shown.
+pub struct ProgressOption {
+    /// The display.
     pub display: ProgressDisplay,
     /// The file of the JUnit report.
     pub junit: Option<PathBuf>,
 }
 
-/// What is shown while an execution runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The display of a running execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressDisplay {
     /// A tree on a terminal, lines elsewhere.
     Auto,
@@ -218,25 +218,33 @@ pub enum ProgressDisplay {
 }
 
 impl ProgressDisplay {
+    /// The name in `--progress` and in the configuration file.
+    pub fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
     fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "auto" => ProgressDisplay::Auto,
-            "tree" => ProgressDisplay::Tree,
-            "lines" => ProgressDisplay::Lines,
-            "none" => ProgressDisplay::None,
-            _ => return None,
-        })
+        <Self as ValueEnum>::from_str(name, false).ok()
     }
 }
 
-/// Parses a progress display: `auto`, `tree`, `lines`, `none`, `junit=FILE`, or a display and a report in either order with a comma. Only a
+/// The names of an option's values, in their order.
+pub fn value_names<T: ValueEnum>() -> Vec<String> {
+    let values = T::value_variants().iter().filter_map(T::to_possible_value);
+    values.map(|value| value.get_name().to_owned()).collect()
+}
+
+/// Parses a progress display: the name of a display, `junit=FILE`, or a display and a report in either order with a comma. Only a
 /// file that is named last may have a comma in its name.
 ///
 /// # Errors
 /// The text names no display, or it is not clear which part of it is the file's name.
-pub fn progress(text: &str) -> Result<Progress, String> {
+pub fn progress(text: &str) -> Result<ProgressOption, String> {
     const JUNIT: &str = "junit=";
-    const FORMS: &str = "it is auto, tree, lines, none, junit=FILE, or both as in lines,junit=FILE";
+    let forms = || {
+        let displays = value_names::<ProgressDisplay>().join(", ");
+        format!("it is {displays}, junit=FILE, or both as in lines,junit=FILE")
+    };
     let (display, file) = match text.strip_prefix(JUNIT) {
         Some(report) => match report.split_once(',') {
             Some((file, display)) => {
@@ -249,8 +257,8 @@ pub fn progress(text: &str) -> Result<Progress, String> {
         },
         None => {
             let (display, report) = text.split_once(',').map_or((text, None), |(first, rest)| (first, Some(rest)));
-            let display = ProgressDisplay::named(display).ok_or(FORMS)?;
-            (display, report.map(|report| report.strip_prefix(JUNIT).ok_or(FORMS)).transpose()?)
+            let display = ProgressDisplay::named(display).ok_or_else(forms)?;
+            (display, report.map(|report| report.strip_prefix(JUNIT).ok_or_else(forms)).transpose()?)
         }
     };
     if file == Some("") {
@@ -261,7 +269,7 @@ pub fn progress(text: &str) -> Result<Progress, String> {
         let file = file.unwrap_or_default();
         return Err(format!("give one display and one report: '{file}' seems to name more than a file"));
     }
-    Ok(Progress { display, junit: file.map(PathBuf::from) })
+    Ok(ProgressOption { display, junit: file.map(PathBuf::from) })
 }
 
 /// Parses a duration: `10s`, `5m`, `1h30m`, or whole seconds.
@@ -280,7 +288,21 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{ProgressDisplay, duration, progress};
+    use clap::Args;
+
+    use super::{ProgressDisplay, WatchOptions, duration, progress, value_names};
+
+    #[test]
+    fn the_help_of_progress_names_every_display() {
+        let command = WatchOptions::augment_args(clap::Command::new("flow"));
+        let option = command.get_arguments().find(|option| option.get_id() == "progress");
+        let help = option.and_then(|option| option.get_help()).map(ToString::to_string).unwrap_or_default();
+        let words: Vec<&str> = help.split(|letter: char| !letter.is_alphanumeric()).collect();
+        for name in value_names::<ProgressDisplay>() {
+            assert!(words.contains(&name.as_str()), "{name}: {help}");
+            assert_eq!(ProgressDisplay::named(&name).map(ProgressDisplay::name), Some(name));
+        }
+    }
 
     #[test]
     fn a_report_goes_with_every_display() {

@@ -7,6 +7,7 @@
 mod finding;
 mod following;
 mod history;
+mod machine_reference;
 mod pace;
 mod questions;
 mod token;
@@ -19,7 +20,7 @@ use std::{
 };
 
 use api::{Fault, Operation, StreamOperation, flow, view::View};
-use deploy::plan::ALIAS;
+use deploy::plan::{ALIAS, DEPLOYMENT_TAG};
 use engine::{
     journal::ErrorAndCause,
     machine::{ExecutionHeader, ExecutionStatus},
@@ -30,10 +31,11 @@ use serde_json::{Value, json};
 use steps::step_functions::{Endpoint, NamedArn, RemoteExecution, StepFunctions};
 use tokio::sync::Mutex;
 
+pub use self::machine_reference::{MachineReference, is_arn};
 use self::{history::History, pace::Pace};
 use crate::{
     exit::{CliError, Exit, then_repeat},
-    proposed::STATE_MACHINE,
+    proposed::{OPTIONS, STATE_MACHINE},
 };
 
 /// The most state machines that are searched for an execution or listed.
@@ -74,7 +76,8 @@ struct CachedExecution {
 
 /// A deployed workflow.
 pub struct Deployed {
-    /// The ARN that executions are started with: the alias, or without one the state machine.
+    /// The ARN that executions are started with: the version or the alias that was named; else the alias of deployments, or without
+    /// one the state machine.
     pub target: String,
     /// The definitions that executions run: of each version to which the alias routes.
     pub definitions: Vec<Value>,
@@ -140,7 +143,7 @@ fn take_times(execution: &ExecutionHeader, view: &mut View) {
     view.stopped_ms = view.stopped_ms.map(|stopped_ms| execution.stopped_ms.unwrap_or(stopped_ms));
 }
 
-/// The ARN of an execution of a state machine, which is given by its own ARN or that of its alias.
+/// The ARN of an execution of a state machine. The machine is given by its ARN or by the ARN of its alias.
 fn execution_arn(machine: &str, name: &str) -> String {
     let parts: Vec<&str> = machine.split(':').take(7).collect();
     format!("{}:{name}", parts.join(":").replacen(":stateMachine:", ":execution:", 1))
@@ -216,26 +219,49 @@ impl Executions {
         pace.call(!self.api.answered_as_flow_serve(), make).await.map_err(refused)
     }
 
-    /// What is deployed under a workflow's name; `None` if nothing is.
+    /// The deployed state machine that is named; `None` if it, its version or its alias does not exist.
     ///
     /// # Errors
     /// Step Functions' error.
-    pub async fn deployed(&self, workflow: &str) -> Result<Option<Deployed>, CliError> {
-        let name = flow::state_machine_name(workflow);
-        let Some(machine) = self.api.state_machine_arn(&name).await.map_err(refused)? else { return Ok(None) };
-        let alias = format!("{machine}:{ALIAS}");
-        let (target, versions) = match self.api.alias(&alias).await.map_err(refused)? {
-            Some(versions) => (alias, versions),
-            None => (machine.clone(), vec![machine]),
+    pub async fn deployed(&self, wanted: &MachineReference) -> Result<Option<Deployed>, CliError> {
+        let machine = self.api.state_machine_arn(&wanted.name).await.map_err(refused)?;
+        let Some(machine) = machine.filter(|machine| wanted.is_arn_of(machine)) else { return Ok(None) };
+        let qualified = format!("{machine}:{}", wanted.qualifier.as_deref().unwrap_or(ALIAS));
+        let (target, versions) = match wanted.has_version() {
+            true => (qualified.clone(), vec![qualified]),
+            false => match self.api.alias(&qualified).await.map_err(refused)? {
+                Some(versions) => (qualified, versions),
+                None if wanted.qualifier.is_some() => return Ok(None),
+                None => {
+                    self.refuse_incomplete(&machine, &wanted.name).await?;
+                    (machine.clone(), vec![machine])
+                }
+            },
         };
         let mut definitions = Vec::new();
         for version in versions {
-            let text = self.api.state_machine(&version).await.map_err(refused)?.definition;
+            let text = match self.api.state_machine(&version).await {
+                Ok(found) => found.definition,
+                Err(error) if error.class == ErrorClass::NotFound && wanted.has_version() => return Ok(None),
+                Err(error) => return Err(refused(error)),
+            };
             definitions.push(serde_json::from_str(&text).map_err(internal)?);
         }
         let activities = self.api.activities().await.map_err(refused)?.into_iter();
         let activities = activities.map(|NamedArn { name, arn }| (name, arn)).collect();
         Ok(Some(Deployed { target, definitions, activities }))
+    }
+
+    /// Refuses a state machine of a deployment without its alias: a removal has deleted the alias first, so that nothing starts while it
+    /// deletes the rest, or a deployment has not made it yet.
+    async fn refuse_incomplete(&self, machine: &str, name: &str) -> Result<(), CliError> {
+        // Who may not read the tags may start what others have made.
+        let tags = self.api.tags(machine).await.unwrap_or_default();
+        if !tags.contains_key(DEPLOYMENT_TAG) {
+            return Ok(());
+        }
+        let message = format!("{name} has no alias {ALIAS}: it is being deployed or removed; nothing was started");
+        Err(CliError::refused(message).hint(format!("flow deploy FILE{OPTIONS}   completes its deployment")))
     }
 
     /// Starts an execution of a deployed workflow. The same name, definition and input find the existing execution; returns its

@@ -78,16 +78,22 @@ fn endpoint_text(given: Option<&str>) -> String {
 /// Parses the endpoint of an option.
 ///
 /// # Errors
-/// It is neither `aws` nor a URL that can be called, or a key is incomplete.
+/// It is neither `aws` nor a URL that can be called, it has user information, a key is incomplete, or no request can have the token.
 pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
     if text == "aws" {
         return Ok(Endpoint::Aws { profile: global.profile.clone(), region: global.region.clone() });
+    }
+    if has_user_information(text) {
+        // The text is not shown: it has a password.
+        return Err(CliError::usage("the endpoint has user information, such as a password, before its host")
+            .hint("give the URL without it; a flow serve gets the token in FLOW_TOKEN"));
     }
     if let Some(problem) = url_problem(text) {
         return Err(CliError::usage(format!("the endpoint '{text}' cannot be called: {problem}"))
             .hint("--endpoint is aws, or a URL such as http://127.0.0.1:8083"));
     }
-    let key = match (token_file::of_variable("FLOW_ACCESS_KEY_ID"), token_file::of_variable("FLOW_SECRET_ACCESS_KEY")) {
+    let secret = token_file::of_variable;
+    let key = match (secret("FLOW_ACCESS_KEY_ID")?, secret("FLOW_SECRET_ACCESS_KEY")?) {
         (Some(id), Some(secret)) => Some((id, secret)),
         (None, None) => None,
         _ => {
@@ -97,7 +103,13 @@ pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError>
         }
     };
     let region = global.region.clone().unwrap_or_else(|| REGION_DEFAULT.to_owned());
-    Ok(Endpoint::Url { url: text.to_owned(), region, key, token: token_file::of_variable("FLOW_TOKEN") })
+    Ok(Endpoint::Url { url: text.to_owned(), region, key, token: secret("FLOW_TOKEN")? })
+}
+
+/// Whether a URL has a user's name or password. Other users of the machine see a command line, and a log has the URL.
+fn has_user_information(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
 /// Why a URL cannot be that of a service; `None` if it can.
@@ -109,11 +121,10 @@ fn url_problem(url: &str) -> Option<&'static str> {
         return Some("it has a space");
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host_and_port = authority.rsplit('@').next().unwrap_or_default();
     // An IPv6 address has colons of its own, within brackets.
-    let (host, port) = match host_and_port.rsplit_once(':') {
+    let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (host_and_port, None),
+        _ => (authority, None),
     };
     let is_number =
         |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
@@ -126,7 +137,17 @@ fn url_problem(url: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::url_problem;
+    use super::{has_user_information, url_problem};
+
+    #[test]
+    fn a_password_in_a_url_is_found_before_any_text_shows_it() {
+        for url in ["http://user:pw@host", "https://token@host:1/a", "user:pw@host", "ftp://u@h", "http://a b@h"] {
+            assert!(has_user_information(url), "{url}");
+        }
+        for url in ["aws", "http://host", "http://host/a@b", "http://host?a@b", "http://[::1]:8083"] {
+            assert!(!has_user_information(url), "{url}");
+        }
+    }
 
     #[test]
     fn a_url_that_nothing_can_answer_is_a_mistake_on_the_command_line() {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod counts;
+mod elsewhere;
 mod pauses;
 mod poller;
 mod slots;
@@ -10,6 +11,7 @@ mod task;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -29,6 +31,7 @@ use self::{
 };
 pub use self::{
     counts::TaskCounts,
+    elsewhere::folder_problem,
     slots::Slots,
     stop::{Stop, StopRequest},
 };
@@ -61,6 +64,8 @@ pub struct Worker {
     pub environment: Value,
     /// The clock of the steps.
     pub clock: Arc<dyn Clock>,
+    /// The folder in FLOW_FILES.
+    pub files: Option<PathBuf>,
     /// Its name in history events.
     pub name: String,
     /// The command that starts it, without variables, for messages.
@@ -69,7 +74,7 @@ pub struct Worker {
     pub slots: Slots,
     /// Whether each activity is polled only once.
     pub once: bool,
-    /// How long calls of steps may take to end when the worker stops.
+    /// The time that calls of steps may take to end when the worker stops.
     pub drain_max: Duration,
     /// Its counters.
     pub counts: Arc<TaskCounts>,

@@ -8,12 +8,13 @@ use std::{
 };
 
 use rehearsal::World;
+use steps::RehearsalAddresses;
 
 use crate::{exit::CliError, home::Home};
 
 /// The default speed of a rehearsal: ten minutes take ten seconds.
 pub const SPEED_DEFAULT: f64 = 60.0;
-/// The command that serves a world, the first word after the program's name.
+/// The command that serves a world: the first word after the program's name.
 pub const ARGUMENT: &str = "rehearsal-world";
 /// The first start creates a Python environment, which takes a while.
 const START_WAIT_MAX: Duration = Duration::from_secs(600);
@@ -21,6 +22,19 @@ const START_WAIT_STEP: Duration = Duration::from_millis(100);
 
 /// Why an execution whose world has ended cannot continue.
 pub const ENDED: &str = "the world of this rehearsal has ended, and what was made in it is gone with it";
+
+/// The addresses of a world, for the steps. `rehearsal` and `steps` do not use each other, so each has a type of its own.
+pub fn addresses(world: World) -> RehearsalAddresses {
+    RehearsalAddresses {
+        aws_endpoint: world.aws_endpoint,
+        region: world.region,
+        dns_server: world.dns_server,
+        ssh_server: world.ssh_server,
+        https_server: world.https_server,
+        https_root_certificate_pem: world.https_root_certificate_pem,
+        speed: world.speed,
+    }
+}
 
 /// The running world of a home, or a new one in its own process.
 ///

@@ -6,6 +6,8 @@
 mod activity;
 mod added_state;
 mod compile;
+mod compile_options;
+mod heartbeat;
 mod literals;
 mod permissions;
 pub mod plan;
@@ -17,7 +19,9 @@ mod wrap;
 
 pub use activity::{activity_name, is_of_step};
 pub use added_state::is_added_state;
-pub use compile::{Activity, CompileOptions, Compiled, compile};
+pub use compile::{Activity, Compiled, compile};
+pub use compile_options::CompileOptions;
+pub use heartbeat::deployed_heartbeat;
 pub use permissions::role_statements;
 pub use run_size::{EVENTS_MAX, MapSize, RunSize, Size};
 pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};

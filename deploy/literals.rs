@@ -1,11 +1,14 @@
 //! The texts between quotation marks in an expression. The expression is not parsed: one that is malformed has texts too.
 
+/// The text in place of a computed part of a text. It is no secret.
+const COMPUTED: &str = "$";
+
 /// A text between quotation marks.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Literal {
     /// The text, with its escapes as they are written.
     pub text: String,
-    /// The name of the field of an object whose value it is, or begins; `None` if it is no such value.
+    /// The name of the field of an object, or of the variable, whose value it is, or begins; `None` if it is no such value.
     pub field: Option<String>,
     /// Whether the expression consists of this text.
     pub is_complete: bool,
@@ -13,25 +16,87 @@ pub(crate) struct Literal {
     pub follows: bool,
 }
 
-/// The texts of a JSONata expression in a definition, or of an intrinsic call.
+/// The texts of a JSONata expression in a definition, or of an intrinsic call. Texts that `&` connects are one.
 pub(crate) fn of(expression: &str) -> Vec<Literal> {
-    let trimmed = expression.trim();
-    let inside = trimmed.strip_prefix("{%").map_or(trimmed, |rest| rest.strip_suffix("%}").unwrap_or(rest)).trim();
+    let inside = inside(expression);
     let mut found: Vec<Literal> = Vec::new();
     let mut rest = inside;
-    // Whether the last text may name a field.
-    let mut is_name = false;
+    // Whether the last text may name a field, and whether the expression begins with it.
+    let (mut is_name, mut begins) = (false, false);
     while let Some(at) = rest.find(['\'', '"']) {
         let (between, quoted) = rest.split_at(at);
         let Some((text, after)) = closed(quoted) else { break };
-        let field = found.last().filter(|_| is_name && between.trim() == ":").map(|name| name.text.clone());
+        rest = after;
+        if let Some(last) = found.last_mut().filter(|_| between.trim() == "&") {
+            last.text.push_str(text);
+            last.is_complete = begins && after.is_empty();
+            continue;
+        }
+        let of_object = found.last().filter(|_| is_name && between.trim() == ":").map(|name| name.text.clone());
+        let field = of_object.or_else(|| assigned_variable(between).map(str::to_owned));
         is_name = between.trim_end().ends_with(['{', ',']);
-        let is_complete = text.len() + 2 == inside.len();
+        begins = found.is_empty() && between.is_empty();
+        let is_complete = begins && after.is_empty();
         let follows = !found.is_empty() && between.trim() == ",";
         found.push(Literal { text: text.to_owned(), field, is_complete, follows });
-        rest = after;
     }
     found
+}
+
+/// The texts that calls of `States.Format` make, with `$` in place of what is computed.
+pub(crate) fn formatted(expression: &str) -> Vec<String> {
+    let calls = inside(expression).split("States.Format(").skip(1);
+    let quoted = |argument: &str| match closed(argument.trim()) {
+        Some((text, "")) if argument.trim().starts_with(['\'', '"']) => text.to_owned(),
+        _ => COMPUTED.to_owned(),
+    };
+    calls
+        .map(|call| {
+            let mut arguments = arguments_of(call).into_iter().map(quoted);
+            let template = arguments.next().unwrap_or_default();
+            let mut parts = template.split("{}");
+            let first = parts.next().unwrap_or_default().to_owned();
+            parts.fold(first, |text, part| text + &arguments.next().unwrap_or_else(|| COMPUTED.to_owned()) + part)
+        })
+        .collect()
+}
+
+/// The expression without `{%` and `%}`.
+fn inside(expression: &str) -> &str {
+    let trimmed = expression.trim();
+    trimmed.strip_prefix("{%").map_or(trimmed, |rest| rest.strip_suffix("%}").unwrap_or(rest)).trim()
+}
+
+/// The variable to which the value after a part of an expression is assigned: `$name :=`.
+fn assigned_variable(part: &str) -> Option<&str> {
+    let before = part.trim_end().strip_suffix(":=")?.trim_end();
+    let name = before.rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+    before.strip_suffix(name).is_some_and(|rest| rest.ends_with('$')).then_some(name)
+}
+
+/// The arguments of a call, of which the text begins after `(`.
+fn arguments_of(call: &str) -> Vec<&str> {
+    let (mut all, mut start, mut depth, mut at) = (Vec::new(), 0, 0_u32, 0);
+    while let Some(c) = call[at..].chars().next() {
+        match c {
+            '\'' | '"' => {
+                let Some((_, after)) = closed(&call[at..]) else { break };
+                at = call.len() - after.len();
+                continue;
+            }
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth == 0 => break,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                all.push(&call[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+        at += c.len_utf8();
+    }
+    all.push(&call[start..at]);
+    all
 }
 
 /// Splits a text that begins with a quotation mark into the quoted text and the text after it; `None` if the closing mark is missing.
@@ -75,7 +140,21 @@ mod tests {
         let alternatives = [literal("password", None, false), literal("b", None, false)];
         assert_eq!(texts("{% $a ? 'password' : 'b' %}"), alternatives, "of a condition");
         assert_eq!(texts("{% 'without an end %}"), []);
+        assert_eq!(texts("{% 'a' & \"b\" %}"), [literal("ab", None, true)], "texts that are connected are one");
+        assert_eq!(texts("{% 'a' & $b & 'c' %}"), [literal("a", None, false), literal("c", None, false)]);
+        assert_eq!(
+            texts("{% ($name := 'a'; $b = 'c') %}"),
+            [literal("a", Some("name"), false), literal("c", None, false)]
+        );
         let follows = |expression: &str| of(expression).iter().map(|literal| literal.follows).collect::<Vec<_>>();
         assert_eq!(follows("{% ['a', 'b', $c, 'd'] %}"), [false, true, false]);
+    }
+    #[test]
+    fn a_formatted_text_has_a_placeholder_for_what_is_computed() {
+        assert_eq!(formatted("States.Format('--password={} of {}', 'a,b', $.user)"), ["--password=a,b of $"]);
+        assert_eq!(formatted("States.Format('{}{}', States.Hash($.x, 'MD5'), 'b')"), ["$b"]);
+        assert_eq!(formatted("States.Array(States.Format('{}', 'a'), States.Format('b'))"), ["a", "b"]);
+        assert_eq!(formatted("States.Format($.template, 'a"), ["$"], "malformed");
+        assert_eq!(formatted("$.x"), [""; 0]);
     }
 }

@@ -1,9 +1,12 @@
-//! The changes of a deployment: compares what is wanted with what exists.
+//! The changes of a deployment: compares the wanted resources with the existing ones.
+
+mod differences;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+pub use self::differences::Difference;
 use crate::{Compiled, activity::ACTIVITY_PREFIX, role_statements};
 
 /// The tag with the name of a resource's deployment.
@@ -17,7 +20,7 @@ pub const STANDARD: &str = "STANDARD";
 /// The retention of the log group, in days.
 pub const LOG_RETENTION_DAYS: i32 = 90;
 
-/// What happens to a resource.
+/// The action on a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// It does not exist yet.
@@ -85,6 +88,15 @@ pub struct DeploymentChange {
     pub kind: ResourceKind,
     /// Its name.
     pub name: String,
+    /// In what it differs from the wanted one, if it is updated.
+    pub differences: Vec<Difference>,
+}
+
+impl DeploymentChange {
+    /// A change without differences.
+    pub fn new(action: Action, kind: ResourceKind, name: impl Into<String>) -> Self {
+        DeploymentChange { action, kind, name: name.into(), differences: Vec::new() }
+    }
 }
 
 /// The log level of Step Functions in CloudWatch Logs.
@@ -270,14 +282,14 @@ impl std::fmt::Display for Conflict {
 
 impl std::error::Error for Conflict {}
 
-/// The changes that turn what exists into what is wanted, in order.
+/// The changes that turn the existing resources into the wanted ones, in order.
 ///
 /// # Errors
-/// A name belongs to another deployment or client, or what exists cannot be changed as wanted.
+/// A name belongs to another deployment or client, or an existing resource cannot be changed as wanted.
 pub fn changes(wanted: &Wanted, found: &ExistingResources) -> Result<Vec<DeploymentChange>, Conflict> {
     refuse_others(wanted, found)?;
     let mut all = Vec::new();
-    let mut add = |action, kind, name: &str| all.push(DeploymentChange { action, kind, name: name.to_owned() });
+    let mut add = |action, kind, name: &str| all.push(DeploymentChange::new(action, kind, name));
     for activity in &wanted.compiled.activities {
         let exists = found.activities.contains_key(&activity.name);
         add(if exists { Action::Unchanged } else { Action::Created }, ResourceKind::Activity, &activity.name);
@@ -305,6 +317,9 @@ pub fn changes(wanted: &Wanted, found: &ExistingResources) -> Result<Vec<Deploym
     add(differs(alias), ResourceKind::Alias, &format!("{}:{ALIAS}", wanted.name));
     if wanted.log_level == LogLevel::Off && group.is_some() {
         add(Action::Deleted, ResourceKind::LogGroup, &wanted.log_group());
+    }
+    for change in all.iter_mut().filter(|change| change.action == Action::Updated) {
+        change.differences = differences::of(change.kind, wanted, found);
     }
     Ok(all)
 }
@@ -361,7 +376,8 @@ pub fn unneeded<'a>(wanted: &Wanted, found: &'a ExistingResources) -> Vec<&'a st
     unneeded.map(|(name, _)| name.as_str()).collect()
 }
 
-/// The changes that remove a deployment, in order, with each activity that was found. `needed` are the activities that others need.
+/// The changes that remove a deployment, in order, with each activity that was found. `needed` are the activities that other state machines
+/// need.
 ///
 /// # Errors
 /// A name belongs to another deployment or client.
@@ -372,7 +388,7 @@ pub fn removal(
 ) -> Result<Vec<DeploymentChange>, Conflict> {
     refuse_others(wanted, found)?;
     let mut all = Vec::new();
-    let mut add = |kind, name: String| all.push(DeploymentChange { action: Action::Deleted, kind, name });
+    let mut add = |kind, name: String| all.push(DeploymentChange::new(Action::Deleted, kind, name));
     if let Some(machine) = &found.machine {
         if machine.has_alias {
             add(ResourceKind::Alias, format!("{}:{ALIAS}", wanted.name));

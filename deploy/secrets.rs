@@ -17,7 +17,8 @@ const READERS: [&str; 2] = ["aws-sdk:secretsmanager:getSecretValue", "aws-sdk:se
 /// Integrations whose output has the value of a secret if `WithDecryption` is set.
 const DECRYPTING_READERS: [&str; 3] =
     ["aws-sdk:ssm:getParameter", "aws-sdk:ssm:getParameters", "aws-sdk:ssm:getParametersByPath"];
-/// Fields of AWS's requests of which one has a name and the other its value, such as an environment variable of a container.
+/// Pairs of fields of AWS's requests: one field has a name, the other the value of that name, such as an environment variable of a
+/// container.
 const PAIRS: [(&str, &str); 6] = [
     ("Name", "Value"),
     ("name", "value"),
@@ -33,7 +34,7 @@ const STANDARD_INPUT: &str = "Stdin";
 
 const IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
-/// What a value in a state is.
+/// The kind of a value in a state.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     /// The name of the field that has it.
@@ -150,12 +151,13 @@ fn problem(text: &str, pointer: &str, place: Place<'_>) -> Option<Diagnostic> {
     let name = place.name;
     let has_name = is_secret_name(name);
     let is_expression = name.ends_with(".$") || is_expression(text);
+    let is_variable = place.is_variable && clear_text(text).is_some_and(|value| is_secret_variable(name, &value));
     let is_secret = match is_expression {
-        true => has_token(text) || has_secret_literal(text, has_name),
+        true => is_variable || has_token(text) || has_secret_literal(text, has_name),
         false => {
-            is_secret_text(text)
+            is_variable
+                || is_secret_text(text)
                 || (has_name && is_value(text))
-                || (place.is_variable && is_secret_variable(name, text))
                 || (name == STANDARD_INPUT && has_secret_line(text))
         }
     };
@@ -176,7 +178,7 @@ fn problem(text: &str, pointer: &str, place: Place<'_>) -> Option<Diagnostic> {
         .then(|| Diagnostic::warning("SECRET_IN_HISTORY", pointer, message()))
 }
 
-/// Whether a text between quotation marks in an expression is a secret, which is in clear text as a field's value is. `has_name` says
+/// Whether a text between quotation marks in an expression is a secret. It is in clear text, as the value of a field is. `has_name` says
 /// whether the definition's field has a secret's name.
 fn has_secret_literal(expression: &str, has_name: bool) -> bool {
     let all = literals::of(expression);
@@ -188,7 +190,15 @@ fn has_secret_literal(expression: &str, has_name: bool) -> bool {
         }
         list.push(Some(literal.text.as_str()));
     }
-    all.iter().any(|literal| is_secret_literal(literal, has_name)) || !arguments::positions(None, &list).is_empty()
+    // A list whose items are joined, such as `['--password=', 'hunter2']`.
+    let is_joined = |pair: &[Literal]| {
+        let [first, second] = pair else { return false };
+        second.follows && first.text.ends_with('=') && is_secret_text(&format!("{}{}", first.text, second.text))
+    };
+    all.iter().any(|literal| is_secret_literal(literal, has_name))
+        || all.windows(2).any(is_joined)
+        || literals::formatted(expression).iter().any(|text| is_secret_text(text))
+        || !arguments::positions(None, &list).is_empty()
 }
 
 /// Whether a text in an expression is a secret: by its form, or as the value of a field with a secret's name. If the text is

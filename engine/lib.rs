@@ -5,6 +5,7 @@
 pub mod asl;
 pub mod journal;
 pub mod machine;
+pub mod priority;
 pub mod query;
 pub mod runner;
 pub mod spelling;

@@ -61,7 +61,7 @@ pub(crate) use mirror::MirrorFiles;
 pub use records::{Batch, Change, ChangeRef, Index, Record, Records};
 pub use sled_records::SledRecords;
 pub use transfer::{EXPORT_VERSION, ExportLine, Exported, FIRST_VERSION_WITH_AN_END};
-pub use write::{Definition, StartData, Write};
+pub use write::{Definition, RECORD_ENTRIES_MAX, StartData, Write};
 
 /// The index of a store on disk. Another one is a file that implements [`Index`] and has a function `open`, and is named here.
 type DiskIndex = SledRecords;

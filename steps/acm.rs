@@ -14,15 +14,12 @@ use engine::step::{ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use inventory::CertificateNames;
-
 use crate::{
     Environment, Nothing,
     failure::{failure, failure_for, is_missing},
     outcome::{gone, gone_already},
     policy::{REQUEST_TAGGED, Restriction, Scope, request_tag, resource_tag},
-    preflight::{CheckChanges, Objections},
-    service::{Found, Service, UsualWait},
+    service::{CheckChanges, Found, Objections, Service, UsualWait},
     tags::Tags,
 };
 
@@ -154,7 +151,7 @@ struct ValidationRecord {
 struct IssuedCertificate {
     certificate_arn: String,
     status: String,
-    /// When it ends, such as `2027-01-31T23:59:59Z`.
+    /// The end of its validity, such as `2027-01-31T23:59:59Z`.
     not_after: Option<String>,
 }
 

@@ -13,10 +13,9 @@ use crate::{
     failure::{failure, is_missing, name_taken},
     found_tags,
     outcome::may_have_deleted,
-    plan::{Bill, PlannedChange, Price, Prices},
+    planned::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found, Service},
+    service::{CheckNames, Found, Holders, NameHolder, Service},
     tags::{FoundTags, Tags},
 };
 
@@ -150,7 +149,7 @@ struct PutAlarm {
     period_seconds: i32,
     evaluation_periods: i32,
     datapoints_to_alarm: i32,
-    /// In the metric's own unit: per cent, a count, bytes.
+    /// In the unit of the metric: per cent, a count, bytes.
     threshold: f64,
     /// Such as `GreaterThanThreshold`.
     comparison_operator: String,

@@ -37,7 +37,7 @@ struct WaitForRecord {
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct FoundRecord {
-    /// What DNS answered for the name: names and addresses.
+    /// The answer of DNS for the name: names and addresses.
     answers: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ fn instructions(input: &WaitForRecord) -> Instructions {
     }
 }
 
-/// What the name resolves to if it leads to the target; otherwise the reason why it does not.
+/// The target of the name if the name leads to it; otherwise the reason why it does not.
 async fn probe(resolver: &TokioResolver, name: &str, target: &str) -> Result<Vec<String>, String> {
     let found = addresses(resolver, name).await;
     if let Ok(found) = &found
@@ -94,18 +94,18 @@ async fn probe(resolver: &TokioResolver, name: &str, target: &str) -> Result<Vec
 }
 
 #[derive(Debug, Default)]
-struct Found {
+struct DnsAnswer {
     names: BTreeSet<String>,
     addresses: BTreeSet<String>,
 }
 
-impl Found {
+impl DnsAnswer {
     fn all(&self) -> Vec<String> {
         self.names.iter().chain(&self.addresses).cloned().collect()
     }
 }
 
-async fn addresses(resolver: &TokioResolver, name: &str) -> Result<Found, String> {
+async fn addresses(resolver: &TokioResolver, name: &str) -> Result<DnsAnswer, String> {
     match lookup(resolver, name, RecordType::A).await {
         Ok(found) if !found.addresses.is_empty() => Ok(found),
         first => match lookup(resolver, name, RecordType::AAAA).await {
@@ -115,11 +115,11 @@ async fn addresses(resolver: &TokioResolver, name: &str) -> Result<Found, String
     }
 }
 
-async fn lookup(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<Found, String> {
+async fn lookup(resolver: &TokioResolver, name: &str, kind: RecordType) -> Result<DnsAnswer, String> {
     // The final dot prevents the use of the machine's search domains.
     let full_name = format!("{}.", name.trim_end_matches('.'));
     let answer = resolver.lookup(full_name, kind).await.map_err(reason)?;
-    let mut found = Found::default();
+    let mut found = DnsAnswer::default();
     for record in answer.answers() {
         match &record.data {
             RData::CNAME(name) => found.names.insert(normal(&name.to_string())),

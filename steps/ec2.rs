@@ -28,20 +28,18 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use engine::step::{Registry, StepContext, StepError};
 
-pub(crate) use inventory::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup};
-
 use crate::{
     Environment,
     outcome::{change_of_part, deleted, gone, gone_already},
-    plan::{PlannedChange, Price, Prices},
+    planned::{PlannedChange, Price, Prices},
     policy::Scope,
-    preflight::{CheckChanges, Holders, Objections},
-    service::{CheckNames, Found, Service, UsualWait},
+    service::{
+        CheckChanges, CheckDeletions, CheckNames, DeletionFindings, Found, Holders, Objections, Service, UsualWait,
+    },
     tags::{DEPLOYMENT, Tags, sanitised},
-    teardown::{CheckDeletions, DeletionFindings},
 };
 
-/// How long a VPC or a subnet usually takes until it is available.
+/// The usual time until a VPC or a subnet is available.
 const TYPICAL_CREATION: Duration = Duration::from_secs(2);
 
 /// EC2: instances, key pairs and networks.

@@ -17,15 +17,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub(crate) use inventory::FoundService;
-
 use crate::{
     Environment,
     failure::{failure_for, is_missing},
-    plan::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, is_unknown},
+    planned::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, is_unknown},
     policy::{REQUEST_TAGGED, Scope, all, none},
-    preflight::Holders,
-    service::{CheckNames, Found, UsualWait},
+    service::{CheckNames, Found, Holders, UsualWait},
     tags::Tags,
 };
 

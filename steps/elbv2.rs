@@ -12,17 +12,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use engine::step::{Registry, StepError};
 
-pub(crate) use inventory::{Balancer, load_balancer_named, target_group_named};
+pub(crate) use inventory::{balancer_named, load_balancer_named, target_group_named};
 pub(crate) use target_group::target_health;
 
 use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    plan::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, query_answer},
+    planned::{KNOWN_AFTER_APPLY, PlannedChange, Price, Prices, query_answer},
     policy::{Scope, none},
-    preflight::Holders,
-    service::{CheckNames, Found, Service, UsualWait},
+    service::{CheckNames, Found, Holders, Service, UsualWait},
     tags::{FoundTags, Tags},
 };
 

@@ -24,11 +24,11 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use engine::step::{ErrorClass, StepError};
 use hickory_resolver::TokioResolver;
 
-use crate::plan::{Difference, Known, NoConnection, PlanRecord};
+use crate::planned::{AnswerOfService, Difference, Known, NoConnection, PlanRecord};
 
 pub use account::{Account, is_not_compared};
 pub use addresses::RehearsalAddresses;
-pub(crate) use addresses::{chain, resolver_at, system_resolver};
+pub(crate) use addresses::{resolver_at, system_resolver};
 use clients::Clients;
 pub use identity::CallerIdentity;
 use identity::Identities;
@@ -159,10 +159,10 @@ impl Environment {
     }
 
     /// The environment of a plan: reads reach AWS, the clients for changes have no connection, and `record` receives
-    /// their calls.
-    pub(crate) fn for_plan(&self, record: Arc<PlanRecord>) -> Environment {
+    /// their calls. `answer` is the answer to such a call, of the service whose steps require fields in it.
+    pub(crate) fn for_plan(&self, record: Arc<PlanRecord>, answer: AnswerOfService) -> Environment {
         let reads = self.clients.config();
-        let changes = reads.to_builder().http_client(NoConnection::new(record.clone())).build();
+        let changes = reads.to_builder().http_client(NoConnection::new(record.clone(), answer)).build();
         self.with_clients(reads, &changes, Some(record))
     }
 
@@ -242,8 +242,7 @@ impl Environment {
         &self.https
     }
 
-    /// The address to connect to for SSH: a rehearsal's own server for any host; otherwise `None`, and the host's name
-    /// is resolved.
+    /// The address to connect to for SSH: in a rehearsal its SSH server, for any host. Otherwise `None`: the host's name is resolved.
     pub fn ssh_server(&self) -> Option<SocketAddr> {
         self.rehearsal.as_ref().map(|addresses| addresses.ssh_server)
     }

@@ -13,7 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 use engine::step::{Answer, ErrorClass, StepContext, StepError, StepRemedy, StepResult};
 
-use crate::{environment::chain, plan::is_read};
+use crate::planned::is_read;
 pub use codes::{is_existing_code, is_missing_code};
 
 /// The prefix of the ids of rehearsals.
@@ -23,6 +23,20 @@ pub const HEADER_OF_SERVER: &str = "x-flow-wire";
 /// The hint for credentials that a `flow serve` refuses.
 const HINT_OF_SERVER: &str =
     "Set FLOW_TOKEN to the server's token, or FLOW_ACCESS_KEY_ID and FLOW_SECRET_ACCESS_KEY to its key.";
+
+/// An error and all its sources, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        source = error.source();
+    }
+    text
+}
 
 /// The service's error code, if it answered with one.
 pub fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
@@ -47,8 +61,8 @@ where
     described(action, &error)
 }
 
-/// The failure of a call whose credentials are missing or that the service refuses for its credentials. Its class pauses
-/// the execution. Integrations whose other errors have AWS's names call it first.
+/// The failure of a call whose credentials are missing or that the service refuses for its credentials. Its class pauses the execution.
+/// Integrations whose other errors have AWS's names call this function first.
 pub(crate) fn of_refused_credentials<E>(action: &str, error: &SdkError<E, HttpResponse>) -> Option<StepError>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,

@@ -26,7 +26,7 @@ use self::{
 };
 use crate::{
     READ_BYTES_MAX,
-    local::{FILES, LocalSettings},
+    local_settings::{FILES, LocalSettings},
     regular_file::not_regular,
 };
 
@@ -51,7 +51,7 @@ struct Write {
     results: Value,
 }
 
-/// What was written.
+/// The written file.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct Written {
@@ -91,7 +91,7 @@ pub(crate) async fn length(
 ) -> std::result::Result<Option<u64>, StepError> {
     let (folder, relative) = allowed(settings, execution, path)?;
     let shown = folder.clone();
-    let length = on_a_thread(move || match Folder::open(&folder)?.open_regular(&relative) {
+    let length = on_a_thread(move || match open(&folder)?.open_regular(&relative) {
         Ok(file) => Ok(Some(file.metadata()?.len())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -99,8 +99,16 @@ pub(crate) async fn length(
     length.await.map_err(|error| failed("File.CannotRead", path, &shown, &error))
 }
 
+/// Opens the operator's folder. The error names it: the path of a step is relative to it.
+fn open(folder: &Path) -> Result<Folder> {
+    let named = |error: Error| {
+        Error::new(error.kind(), format!("the folder in {FILES}, {}, cannot be used: {error}", folder.display()))
+    };
+    Folder::open(folder).map_err(named)
+}
+
 fn read_text(folder: &Path, relative: &Path) -> Result<String> {
-    let file = Folder::open(folder)?.open_regular(relative)?;
+    let file = open(folder)?.open_regular(relative)?;
     let too_large = || Error::other(format!("it has more than {READ_BYTES_MAX} bytes"));
     // Checked first, because the length determines the allocation.
     let length = file.metadata()?.len();
@@ -118,7 +126,7 @@ fn read_text(folder: &Path, relative: &Path) -> Result<String> {
 
 /// Replaces the file atomically and durably: a reader reads the old content or the new one, also after a crash.
 fn replace(folder: &Path, relative: &Path, results: &Value) -> Result<ChangeAction> {
-    let folder = Folder::open(folder)?;
+    let folder = open(folder)?;
     let name = relative.file_name().ok_or(ErrorKind::InvalidInput)?;
     let parent = folder.make_parent(relative)?;
     let change = match folder.existing(relative)? {

@@ -24,7 +24,7 @@ use connection::Connection;
 pub(crate) use connection::declarations;
 use request::Call;
 
-use crate::local::LocalSettings;
+use crate::local_settings::LocalSettings;
 
 /// The longest duration of a request, as on AWS.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);

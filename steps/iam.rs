@@ -12,14 +12,11 @@ use async_trait::async_trait;
 use engine::step::{Registry, StepError};
 use serde_json::Value;
 
-pub(crate) use inventory::FoundRole;
-
 use crate::{
     Environment,
-    plan::{KNOWN_AFTER_APPLY, query_answer},
+    planned::{KNOWN_AFTER_APPLY, query_answer},
     policy::Scope,
-    preflight::Holders,
-    service::{CheckNames, Found, Service},
+    service::{CheckNames, Found, Holders, Service},
     tags::Tags,
 };
 

@@ -25,8 +25,10 @@ pub mod deployment;
 pub mod environment;
 pub mod failure;
 mod local;
+mod local_settings;
 mod outcome;
 pub mod plan;
+mod planned;
 pub mod policy;
 mod regular_file;
 mod service;
@@ -77,15 +79,16 @@ pub(crate) const READ_BYTES_MAX: u64 = 128 << 20;
 pub use approval::{problem_of_question_in, question_in};
 pub use environment::{Account, CallerIdentity, Environment, NO_REGION, RehearsalAddresses, is_not_compared};
 pub use failure::REHEARSAL_PREFIX;
-pub use local::{LocalSettings, needs_account, register_local};
+pub use local::{needs_account, register_local};
+pub use local_settings::LocalSettings;
 pub use process::{
-    ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended, refused_variable,
-    supervise,
+    CANNOT_START, ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended,
+    refused_variable, supervise,
 };
 pub use wait::refused_body_pattern;
 
-/// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this
-/// order, and a policy has their statements in it. Route 53 comes last: what it finds depends on the load balancers and certificates found.
+/// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this order, and a policy
+/// has their statements in it. Route 53 is last: its findings depend on the load balancers and certificates.
 static SERVICES: &[&dyn Service] = &[
     &elbv2::LoadBalancing,
     &rds::Rds,

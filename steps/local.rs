@@ -1,77 +1,12 @@
-//! The steps that act on this machine only, and their settings.
+//! The steps that act on this machine only.
 
-use std::{
-    ffi::OsStr,
-    path::{Path, PathBuf, absolute},
-    sync::Arc,
-    time::Duration,
-};
+use std::sync::Arc;
 
-use engine::step::{PAYLOAD_BYTES_MAX, Registry, Resource, StepContext, StepError, error_names};
-use serde::{Deserialize, Serialize};
+use engine::step::{Registry, Resource, StepError};
 
-use crate::{approval, file, http, process, ssh, wait};
-
-/// The environment variable with the programs that `flow:process:run` may run, separated as in PATH.
-pub(crate) const PROGRAMS: &str = "FLOW_PROGRAMS";
-/// The environment variable with the names of the variables that `Environment` of `flow:process:run` may set, separated by colons.
-pub(crate) const PROGRAM_VARIABLES: &str = "FLOW_PROGRAM_VARIABLES";
-/// The environment variable with the folder that `flow:file:read` and `flow:file:write` may use.
-pub(crate) const FILES: &str = "FLOW_FILES";
-/// The environment variable with the file of servers that `flow:ssh:run` may log in to.
-pub(crate) const SSH_HOSTS: &str = "FLOW_SSH_HOSTS";
-/// The environment variable with the file of connections for HTTP tasks.
-pub(crate) const CONNECTIONS: &str = "FLOW_CONNECTIONS";
-
-/// The largest output of a program, in bytes (Step Functions quotas: the result of a Task).
-pub(crate) const OUTPUT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
-/// The longest run time of a program in a state without TimeoutSeconds.
-pub(crate) const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
-
-/// How long the program of a step may still run.
-pub(crate) fn run_time_left(context: &StepContext) -> Duration {
-    context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)))
-}
-
-/// The failure of a wait that a state without TimeoutSeconds ends.
-pub(crate) fn waited_too_long(cause: impl Into<String>) -> StepError {
-    StepError::named(error_names::TIMEOUT, cause)
-        .hint_of_new_execution("Set TimeoutSeconds in the state to wait longer, then start a new execution.")
-}
-
-/// What the operator of this machine allows to the local steps. The default allows nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct LocalSettings {
-    /// The programs that `flow:process:run` may run: absolute paths (`FLOW_PROGRAMS`).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub programs: Vec<PathBuf>,
-    /// The variables that a definition may set for a program (`FLOW_PROGRAM_VARIABLES`).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub program_variables: Vec<String>,
-    /// The folder that `flow:file:read` and `flow:file:write` may use: an absolute path (`FLOW_FILES`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub files: Option<PathBuf>,
-    /// The file that declares the connections of HTTP tasks: an absolute path (`FLOW_CONNECTIONS`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub connections: Option<PathBuf>,
-    /// The file that declares the servers that `flow:ssh:run` may log in to: an absolute path (`FLOW_SSH_HOSTS`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ssh_hosts: Option<PathBuf>,
-    /// The working folder of a program without one in its definition: the folder in which the person ran the command. It is the same in
-    /// every process that drives the execution. An absolute path.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub working_folder: Option<PathBuf>,
-}
+use crate::{LocalSettings, approval, file, http, process, ssh, wait};
 
 impl LocalSettings {
-    /// The settings in this process's environment variables, and its current folder. A relative path is resolved against that. An empty
-    /// variable counts as unset.
-    pub fn from_environment() -> Self {
-        let working_folder = std::env::current_dir().ok();
-        LocalSettings { working_folder, ..Self::from_variables(|name| std::env::var_os(name)) }
-    }
-
     /// Checks the files that these `Resource`s read, so that a mistake is found at the start of a run.
     ///
     /// # Errors
@@ -88,54 +23,6 @@ impl LocalSettings {
         }
         Ok(())
     }
-
-    /// Whether a program may run. Compares the spelling: `/bin/../bin/sh` is not `/bin/sh`, although it is the same file.
-    pub fn allows_program(&self, program: &str) -> bool {
-        self.programs.iter().any(|path| path.as_os_str() == program && path.is_absolute())
-    }
-
-    /// The variable that allows more programs than these settings do, as it precedes a command: `FLOW_PROGRAMS=/bin/sh:/bin/date`.
-    pub fn allowing_programs<'p>(&self, more: impl IntoIterator<Item = &'p str>) -> String {
-        let mut all: Vec<String> = self.programs.iter().map(|path| path.display().to_string()).collect();
-        all.extend(more.into_iter().map(str::to_owned));
-        let value = all.join(":");
-        let is_plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.:_-+@".contains(&byte));
-        let value = if is_plain { value } else { crate::shell::single_quoted(&value) };
-        format!("{PROGRAMS}={value}")
-    }
-
-    /// Whether a definition may set a variable of a program.
-    pub fn allows_variable(&self, name: &str) -> bool {
-        self.program_variables.iter().any(|allowed| allowed == name)
-    }
-
-    /// The variable that allows more variables than these settings do, as it precedes a command: `FLOW_PROGRAM_VARIABLES=LEVEL:REGION`.
-    pub fn allowing_variables<'v>(&'v self, more: impl IntoIterator<Item = &'v str>) -> String {
-        let all: Vec<&str> = self.program_variables.iter().map(String::as_str).chain(more).collect();
-        format!("{PROGRAM_VARIABLES}={}", all.join(":"))
-    }
-
-    fn from_variables<V: AsRef<OsStr>>(variable: impl Fn(&str) -> Option<V>) -> Self {
-        let path = |name| variable(name).and_then(|value| usable(Path::new(value.as_ref())));
-        let programs = variable(PROGRAMS).map(|value| {
-            std::env::split_paths(value.as_ref()).filter_map(|program| usable(&program)).collect::<Vec<_>>()
-        });
-        let names = variable(PROGRAM_VARIABLES).and_then(|value| value.as_ref().to_str().map(str::to_owned));
-        let names = names.unwrap_or_default();
-        LocalSettings {
-            programs: programs.unwrap_or_default(),
-            program_variables: names.split(':').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-            files: path(FILES),
-            connections: path(CONNECTIONS),
-            ssh_hosts: path(SSH_HOSTS),
-            working_folder: None,
-        }
-    }
-}
-
-/// The absolute path; `None` if it is empty, or relative without a current folder.
-fn usable(path: &Path) -> Option<PathBuf> {
-    absolute(path).ok()
 }
 
 /// Registers the steps that act on this machine only. They need no AWS account and no [`crate::Environment`].
@@ -168,44 +55,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-
-    #[test]
-    fn relative_paths_become_absolute_and_empty_ones_are_left_out() {
-        let settings = LocalSettings::from_variables(|name| match name {
-            PROGRAMS => Some("/bin/true::tools/deploy"),
-            PROGRAM_VARIABLES => Some("LEVEL::REGION"),
-            FILES => Some("files"),
-            _ => Some(""),
-        });
-        let here = std::env::current_dir().unwrap();
-        let programs = vec![PathBuf::from("/bin/true"), here.join("tools/deploy")];
-        let program_variables = vec!["LEVEL".to_owned(), "REGION".to_owned()];
-        let expected =
-            LocalSettings { programs, program_variables, files: Some(here.join("files")), ..LocalSettings::default() };
-        assert_eq!(settings, expected);
-        assert_eq!(LocalSettings::from_variables(|_| None::<&str>), LocalSettings::default());
-    }
-
-    #[test]
-    fn settings_survive_json_and_empty_ones_take_no_space() {
-        assert_eq!(serde_json::to_value(LocalSettings::default()).unwrap(), serde_json::json!({}));
-        let settings = LocalSettings {
-            programs: vec!["/bin/true".into()],
-            program_variables: vec!["LEVEL".to_owned()],
-            files: Some("/srv/files".into()),
-            connections: Some("/etc/flow/connections.json".into()),
-            ssh_hosts: Some("/etc/flow/hosts.json".into()),
-            working_folder: Some("/srv/report".into()),
-        };
-        let json = serde_json::json!({
-            "programs": ["/bin/true"], "programVariables": ["LEVEL"], "files": "/srv/files", "connections": "/etc/flow/connections.json",
-            "sshHosts": "/etc/flow/hosts.json",
-            "workingFolder": "/srv/report",
-        });
-        assert_eq!(serde_json::to_value(&settings).unwrap(), json);
-        assert_eq!(serde_json::from_value::<LocalSettings>(json).unwrap(), settings);
-        assert_eq!(serde_json::from_str::<LocalSettings>("{}").unwrap(), LocalSettings::default());
-    }
 
     /// Only steps of the local registry need no account, so a run asks for AWS credentials exactly if it calls AWS.
     #[test]

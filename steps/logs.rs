@@ -13,8 +13,7 @@ use crate::{
     failure::{already_exists, failure, failure_for, is_missing, name_taken},
     outcome::{deleted, nothing_to_do, setting_changed},
     policy::{Scope, none},
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found, Service},
+    service::{CheckNames, Found, Holders, NameHolder, Service},
     tags::{FoundTags, Tags},
 };
 

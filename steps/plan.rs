@@ -1,37 +1,33 @@
 //! Plans: the steps report what they would change, and change nothing.
 //!
-//! The same functions run as in an execution. Reads reach AWS. Every call for a change goes through [`NoConnection`],
+//! The same functions run as in an execution. Reads reach AWS. Every call for a change goes through `NoConnection`,
 //! which records it and answers it empty. Fields that the service would have returned, such as the id of a VPC, are
 //! [`KNOWN_AFTER_APPLY`] in all later inputs.
 
-mod no_connection;
 mod output;
 mod permissions;
 mod price;
-mod record;
 mod waits;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use engine::step::{
     Answer, ChangeAction, Done, ErrorClass, Registries, Registry, Resource, ResourceChange, Step, StepContext,
     StepDescription, StepError, StepResult,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Environment, SERVICES};
-pub(crate) use no_connection::{NoConnection, query_answer};
+pub use crate::planned::{
+    Bill, Difference, KNOWN_AFTER_APPLY, Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, Price,
+    Prices, ResourceCost,
+};
+use crate::{
+    Environment, SERVICES,
+    planned::{PlanRecord, is_read},
+};
 pub use permissions::{PermissionQuestion, denied_actions};
-pub use price::{Bill, Price, Prices};
-pub(crate) use record::{Known, PlanRecord};
 pub use waits::usual_wait;
-
-/// The text in a plan for an id, an ARN or an address that the service chooses.
-pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
-/// The prefixes of calls that change nothing.
-const READS: [&str; 6] = ["Describe", "Get", "List", "Lookup", "Simulate", "Validate"];
 
 /// A part of the name of every step that only waits.
 const WAITS: &str = ":waitFor";
@@ -41,17 +37,6 @@ pub const NO_ANSWER: &str = "Flow.NoAnswer";
 /// changes. The steps of every service do.
 const PLANNABLE: [&str; 6] = ["dns", "https", "preflight", "ssh", "sts", "teardown"];
 
-/// Whether a value names a resource that does not exist yet.
-pub(crate) fn is_unknown(value: &str) -> bool {
-    value.contains(KNOWN_AFTER_APPLY)
-}
-
-/// Whether a call, given as an IAM action such as `ec2:DescribeVpcs`, changes nothing.
-pub fn is_read(action: &str) -> bool {
-    let call = action.split_once(':').map_or(action, |(_, call)| call);
-    READS.iter().any(|read| call.starts_with(read))
-}
-
 /// Whether the step of a `Resource` can report what it would change: it calls AWS only through the clients of an
 /// [`Environment`].
 pub fn is_plannable(resource: &str) -> bool {
@@ -59,108 +44,9 @@ pub fn is_plannable(resource: &str) -> bool {
     PLANNABLE.contains(&service) || SERVICES.iter().any(|known| known.name() == service)
 }
 
-/// The planned change of a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PlannedAction {
-    /// It does not exist; or it cannot be changed in place, and a new revision is created.
-    Create,
-    /// It exists and belongs to the deployment; another execution created it and the answer was lost.
-    Adopt,
-    /// It exists and differs.
-    Update,
-    /// It exists and does not differ.
-    Unchanged,
-    /// It is deleted.
-    Delete,
-}
-
-/// A setting that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
-    /// The field of the step's input.
-    pub field: String,
-    /// Its value now.
-    pub from: String,
-    /// Its value after the run.
-    pub to: String,
-}
-
-/// The cost of a resource a month in US dollars, by a table of prices.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ResourceCost {
-    /// After the run; `None` if the resource is not billed, is deleted, or a part has no price.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub monthly_usd: Option<f64>,
-    /// Before the run; `None` as above, or if it does not exist.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub monthly_usd_now: Option<f64>,
-    /// What of it is billed and has no price in the table, before or after the run.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub no_price_for: BTreeSet<String>,
-}
-
-/// The planned change of one resource.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlannedChange {
-    /// The change.
-    pub action: PlannedAction,
-    /// The type of resource as in CloudFormation, such as `AWS::EC2::VPC`.
-    pub resource_type: String,
-    /// Its name, if people use one for it.
-    pub name: Option<String>,
-    /// Its id or ARN; [`KNOWN_AFTER_APPLY`] if it does not exist.
-    pub id: String,
-    /// The fields that differ, if it is updated or has a new revision.
-    pub fields: Vec<Difference>,
-    /// The path of the state that changes it.
-    pub state: String,
-    /// What it costs.
-    #[serde(flatten)]
-    pub cost: ResourceCost,
-    /// The input of the step, from which its price is computed.
-    #[serde(skip)]
-    pub settings: Value,
-}
-
-/// A wait of the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlannedWait {
-    /// The path of the state that waits.
-    pub state: String,
-    /// What it waits for now; `None` if the resource does not exist yet.
-    pub reason: Option<String>,
-    /// The usual duration in seconds: the shortest and the longest.
-    pub usual_seconds: Option<(u32, u32)>,
-}
-
-/// The failure of a wait that no change of the plan prevents.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedFailure {
-    /// The error's name, such as `Flow.Failed`.
-    pub error: String,
-    /// The cause, and what a person can do about it.
-    pub cause: String,
-}
-
-/// The reports of all steps of an execution.
-#[derive(Debug, Clone, Default)]
-pub struct Planned {
-    /// Every resource, in the order in which the steps reach it.
-    pub changes: Vec<PlannedChange>,
-    /// Every wait.
-    pub waits: Vec<PlannedWait>,
-    /// Every action that the steps need, as IAM actions.
-    pub actions: BTreeSet<String>,
-    /// What the input asks for and does not get, and what could not be checked, each in a sentence.
-    pub notes: Vec<String>,
-    /// What is not deleted, each with the reason.
-    pub stays: Vec<String>,
-    /// Why the run would fail in a wait. The plan has the later steps too.
-    pub failure: Option<PlannedFailure>,
+/// The answer to a call for a change by the service whose steps require fields in it.
+fn answer_of_service(operation: &str) -> Option<String> {
+    SERVICES.iter().find_map(|service| service.answer_in_plan(operation))
 }
 
 /// The steps of an environment for one execution that makes a plan.
@@ -173,7 +59,7 @@ impl PlannedSteps {
     /// Steps that read in `environment` and change nothing.
     pub fn new(environment: &Environment) -> Self {
         let record = Arc::new(PlanRecord::default());
-        let registry = crate::registry(Arc::new(environment.for_plan(record.clone())));
+        let registry = crate::registry(Arc::new(environment.for_plan(record.clone(), answer_of_service)));
         PlannedSteps { registry, record }
     }
 
@@ -211,7 +97,7 @@ impl PlannedStep {
         self.description.actions.iter().all(|action| is_read(action))
     }
 
-    /// Ends the step without an answer of its own: its output is generated from its schema.
+    /// Ends the step without a result: its output is generated from its schema.
     fn end_with_wait(&self, context: &StepContext, input: &Value, reason: Option<String>) -> StepResult<Value> {
         let name = &self.description.name;
         let usual_seconds = waits::usual_seconds(name);

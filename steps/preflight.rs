@@ -10,8 +10,6 @@ use std::sync::Arc;
 use engine::step::Registry;
 
 use crate::Environment;
-pub(crate) use changes::{CheckChanges, CheckedGroup, Objections};
-pub(crate) use names::{Holders, NameHolder};
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     changes::register(registry, environment);

@@ -30,14 +30,16 @@ use self::{
     protocol::Request,
     turn::ProgramTurn,
 };
-use crate::local::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
+use crate::local_settings::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
 
+/// The error name of a program that cannot be started, or whose working folder cannot be used: this machine lacks something.
+pub const CANNOT_START: &str = "Process.CannotStart";
 /// How much of a failed program's output the cause quotes, in characters.
 const TAIL_CHARACTERS: usize = 2_000;
-/// How much of a line a wait shows, in characters.
+/// The number of characters of a line that a wait shows.
 const LINE_CHARACTERS: usize = 200;
-/// The longest standard input that is given as a text, in bytes. A Task's arguments together are limited to as much (Step Functions quotas:
-/// the input of a Task), so the text itself is shorter.
+/// The longest standard input that is given as a text, in bytes. All arguments of a Task together have the same limit (Step Functions
+/// quotas: the input of a Task), so the text is shorter.
 const INPUT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 /// The environment variables that a program inherits.
 const INHERITED_VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
@@ -62,10 +64,10 @@ pub(crate) struct Run {
     /// Its arguments.
     #[serde(default)]
     pub(crate) arguments: Vec<String>,
-    /// What it reads on its standard input, as JSON.
+    /// The standard input of the program, as JSON.
     #[serde(default)]
     pub(crate) input: Value,
-    /// What it reads on its standard input instead of Input: a text. All arguments together have at most 256 KiB as JSON.
+    /// The standard input of the program in place of Input: a text. All arguments together have at most 256 KiB as JSON.
     #[serde(default)]
     #[schemars(length(max = INPUT_BYTES_MAX))]
     pub(crate) stdin: Option<String>,
@@ -112,7 +114,7 @@ pub(crate) struct ProgramExit {
     pub code: Option<i32>,
     /// The status in words.
     pub status: String,
-    /// What it printed: JSON, else a text.
+    /// The output of the program: JSON, else a text.
     pub output: Value,
     /// The last line of its standard error, else of its standard output.
     pub last_line: String,
@@ -160,7 +162,7 @@ fn json_or_text(text: &str) -> Value {
 
 fn failed(name: &str, failure: ProgramFailure) -> StepError {
     match failure {
-        ProgramFailure::CannotStart(cause) => StepError::named("Process.CannotStart", format!("{name}: {cause}")),
+        ProgramFailure::CannotStart(cause) => StepError::named(CANNOT_START, format!("{name}: {cause}")),
         ProgramFailure::TooMuchOutput => StepError::named(
             error_names::DATA_LIMIT_EXCEEDED,
             format!("{name} printed more than {OUTPUT_BYTES_MAX} bytes and was ended"),

@@ -17,19 +17,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub(crate) use final_snapshot::FinalSnapshot;
-pub(crate) use inventory::FoundDatabase;
-
 use crate::{
     Environment,
     failure::{failure_for, is_missing},
     outcome::made_id,
-    plan::{Bill, PlannedChange, Price, Prices},
+    planned::{Bill, PlannedChange, Price, Prices},
     policy::{Scope, none},
-    preflight::{CheckChanges, Holders, Objections},
-    service::{CheckNames, Found, Service, UsualWait},
+    service::{
+        CheckChanges, CheckDeletions, CheckNames, DeletionFindings, Found, Holders, Objections, Service, UsualWait,
+    },
     tags::Tags,
-    teardown::{CheckDeletions, DeletionFindings},
 };
 
 const RESOURCE_TYPE: &str = "AWS::RDS::DBInstance";

@@ -12,13 +12,12 @@ use async_trait::async_trait;
 use engine::step::{Registry, StepError};
 
 pub(crate) use alias::{described, leads_to, points_elsewhere};
-pub(crate) use inventory::FoundRecord;
 pub(crate) use record::records_at;
 pub(crate) use zone::{zone_ids_of, zone_servers};
 
 use crate::{
     Environment,
-    plan::KNOWN_AFTER_APPLY,
+    planned::KNOWN_AFTER_APPLY,
     policy::{Scope, none},
     service::{Found, Service, UsualWait},
 };

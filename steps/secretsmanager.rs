@@ -22,10 +22,9 @@ use crate::{
     failure::{already_exists, code_of, failure, is_missing, name_taken},
     found_tags,
     outcome::{deleted, gone_already},
-    plan::{Bill, PlannedChange, Price, Prices},
+    planned::{Bill, PlannedChange, Price, Prices},
     policy::{READS, Scope, none},
-    preflight::Holders,
-    service::{CheckNames, Found, Service},
+    service::{CheckNames, Found, Holders, Service},
     tags::{FoundTags, Tags},
 };
 
@@ -176,7 +175,7 @@ fn waits_for_deletion(secret: &DescribeSecretOutput, name: &str) -> StepError {
     StepError::new(ErrorClass::NameTaken, format!("secret {name} {}", scheduled(secret, name)))
 }
 
-/// What is true of a secret that is scheduled for deletion: its date as Secrets Manager gives it, and how to end that.
+/// The message about a secret that is scheduled for deletion: the date of the deletion, and the command that cancels it.
 fn scheduled(secret: &DescribeSecretOutput, name: &str) -> String {
     let date = secret.deleted_date().and_then(|date| date.fmt(Format::DateTime).ok());
     let date = date.map_or_else(String::new, |date| format!(" (DeletedDate {date})"));

@@ -1,30 +1,28 @@
 //! The trait of AWS services, and the types that it passes between a service and the steps for complete deployments: the
 //! names to check, the resources found. [`SERVICES`](crate::SERVICES) lists the services.
 
+mod fields;
+mod findings;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use engine::step::{Registry, StepError};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment, SERVICES,
-    acm::CertificateNames,
-    ec2::{FoundInternetGateway, FoundRouteTable, FoundSecurityGroup},
-    ecs::FoundService,
-    elbv2::Balancer,
-    iam::FoundRole,
-    plan::{PlannedChange, Price, Prices},
+    planned::{PlannedChange, Price, Prices},
     policy::{READS, Scope},
-    preflight::{CheckChanges, Holders, Objections},
-    rds::FoundDatabase,
-    route53::FoundRecord,
-    teardown::{CheckDeletions, DeletionFindings},
 };
 
+pub(crate) use fields::{
+    Balancer, CheckChanges, CheckDeletions, CheckNames, CheckedGroup, FinalSnapshot, Found, FoundDatabase,
+    FoundInternetGateway, FoundRecord, FoundRole, FoundRouteTable, FoundSecurityGroup, FoundService,
+};
+pub(crate) use findings::{DeletionFindings, Holders, NameHolder, Objections};
+
 /// An AWS service whose resources belong to deployments. Each service implements it in its own module. What stays outside that module:
-/// its fields in [`CheckNames`], [`CheckChanges`] and [`Found`].
+/// its fields in the input and output of the steps over all services (`service/fields.rs`).
 #[async_trait]
 pub(crate) trait Service: Sync {
     /// The service in the names of its steps, such as `sns` in `flow:sns:createTopic`.
@@ -87,7 +85,7 @@ pub(crate) trait Service: Sync {
         &[]
     }
 
-    /// Adds what prevents the deletion of the deployment's resources, and what is lost with them, to `findings`.
+    /// Adds the obstacles to the deletion of the deployment's resources, and the data that is lost with them, to `findings`.
     ///
     /// # Errors
     /// A read failed.
@@ -131,7 +129,7 @@ pub(crate) trait Service: Sync {
     }
 }
 
-/// How long a step waits.
+/// The time that a step waits.
 pub(crate) struct UsualWait {
     /// The step's name, such as `ec2:waitForVpc`.
     pub(crate) step: &'static str,
@@ -139,81 +137,6 @@ pub(crate) struct UsualWait {
     pub(crate) usual_seconds: (u32, u32),
     /// The usual duration in words, for the manual; `None` if the step answers in a few calls.
     pub(crate) takes: Option<&'static str>,
-}
-
-// The input of preflight:checkNames. Doc comments of input and output are part of a step's schema.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct CheckNames {
-    pub(crate) deployment: String,
-    pub(crate) load_balancer_name: String,
-    pub(crate) target_group_name: String,
-    pub(crate) database_identifier: String,
-    pub(crate) database_subnet_group_name: String,
-    pub(crate) cluster_name: String,
-    pub(crate) role_name: String,
-    pub(crate) secret_names: Vec<String>,
-    pub(crate) log_group_name: String,
-    #[serde(default)]
-    pub(crate) topic_name: Option<String>,
-    #[serde(default)]
-    pub(crate) key_pair_name: Option<String>,
-    pub(crate) alarm_names: Vec<String>,
-}
-
-/// Declares [`Found`] with one list for each kind of resource, all of which are counted.
-macro_rules! found {
-    ($($(#[$attribute:meta])* $kind:ident: $resource:ty,)+) => {
-        /// Everything of a deployment, in the order in which it can be deleted.
-        #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
-        #[serde(rename_all = "camelCase")]
-        pub(crate) struct Found {
-            $($(#[$attribute])* pub(crate) $kind: Vec<$resource>,)+
-            /// How many there are of all these together.
-            pub(crate) total: usize,
-            /// What is not deleted, each with the reason.
-            pub(crate) stays: Vec<String>,
-            /// What Elastic Load Balancing found for Route 53.
-            #[serde(skip)]
-            pub(crate) balancers: Vec<Balancer>,
-            /// What Certificate Manager found for Route 53.
-            #[serde(skip)]
-            pub(crate) certificate_names: CertificateNames,
-        }
-
-        impl Found {
-            /// The number of all resources.
-            pub(crate) fn count(&self) -> usize {
-                [$(self.$kind.len()),+].into_iter().sum()
-            }
-        }
-    };
-}
-
-found! {
-    alarm_names: String,
-    topic_arns: String,
-    services: FoundService,
-    records: FoundRecord,
-    listener_arns: String,
-    load_balancer_arns: String,
-    target_group_arns: String,
-    task_definition_arns: String,
-    cluster_arns: String,
-    log_group_names: String,
-    roles: FoundRole,
-    secret_arns: String,
-    databases: FoundDatabase,
-    database_subnet_group_names: String,
-    instance_ids: String,
-    key_pair_ids: String,
-    /// Those whose rules refer to others come first.
-    security_groups: FoundSecurityGroup,
-    route_tables: FoundRouteTable,
-    internet_gateways: FoundInternetGateway,
-    subnet_ids: String,
-    vpc_ids: String,
-    certificate_arns: String,
 }
 
 /// The IAM actions of a step that asks every service: those that `of` selects of each.
@@ -225,7 +148,7 @@ pub(crate) fn actions_of(of: impl Fn(&dyn Service) -> &'static [&'static str]) -
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::plan::is_read;
+    use crate::planned::is_read;
 
     #[test]
     fn a_service_registers_its_steps_under_its_name() {
@@ -238,13 +161,6 @@ mod tests {
             let prefix = format!("{}:", service.name());
             assert!(!names.is_empty() && names.iter().all(|name| name.starts_with(&prefix)), "{prefix} {names:?}");
         }
-    }
-
-    #[test]
-    fn everything_found_is_counted_but_not_what_stays() {
-        let texts = |count: usize| vec![String::new(); count];
-        let found = Found { alarm_names: texts(1), certificate_arns: texts(2), stays: texts(4), ..Found::default() };
-        assert_eq!(found.count(), 3);
     }
 
     #[test]

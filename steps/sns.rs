@@ -12,10 +12,9 @@ use crate::{
     failure::{failure, failure_for, is_missing, name_taken},
     found_tags,
     outcome::{change_of_part, deleted, gone_already, incomplete_answer},
-    plan::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
+    planned::{KNOWN_AFTER_APPLY, is_unknown, query_answer},
     policy::{Scope, none},
-    preflight::{CheckChanges, Holders, NameHolder, Objections},
-    service::{CheckNames, Found, Service},
+    service::{CheckChanges, CheckNames, Found, Holders, NameHolder, Objections, Service},
     tags::{FoundTags, Tags},
 };
 
@@ -297,8 +296,8 @@ async fn find_subscriptions(
     Ok((subscribed, other_emails))
 }
 
-/// The e-mail addresses of a topic other than the wanted one. Nobody can say whether an earlier input or a person added
-/// them, so they are named and stay subscribed.
+/// The e-mail addresses of a topic other than the wanted one. An earlier input or a person may have added them, so they are named and
+/// remain subscribed.
 async fn other_emails(
     environment: &Environment,
     topic_arn: &str,

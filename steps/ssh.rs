@@ -12,7 +12,7 @@ use std::{path::Path, sync::Arc};
 
 use engine::step::{Registry, StepError};
 
-use crate::{Environment, local::LocalSettings};
+use crate::{Environment, local_settings::LocalSettings};
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     key::register(registry, environment);

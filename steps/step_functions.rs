@@ -33,7 +33,7 @@ use aws_smithy_types::{config_bag::ConfigBag, retry::RetryConfig, timeout::Timeo
 use engine::step::{ErrorClass, StepError};
 
 pub use self::{
-    executions::{RemoteEvent, RemoteExecution},
+    executions::{RemoteEvent, RemoteExecution, event_types},
     machines::{DefinitionProblem, RemoteStateMachine, RunningExecution, StateMachineSettings},
 };
 use crate::{
@@ -41,12 +41,15 @@ use crate::{
     failure::{HEADER_OF_SERVER, failure},
 };
 
-/// How long a connection may take to open.
+/// The time that a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a call may take: a person must not wait for longer without a reason on the screen.
+/// The time that a call may take: a person must not wait for longer without a reason on the screen.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long GetActivityTask may take. It answers after 60 s at the latest (API Reference), and AWS asks clients to wait for 65.
+/// The time that GetActivityTask may take. It answers after 60 s at the latest (API Reference), and AWS asks clients to wait for 65.
 const POLL_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// The operation of a `flow serve` that ends the open polls of a worker.
+pub const END_POLLS: &str = "Flow.EndPolls";
 
 /// A resource in a list of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +88,7 @@ pub enum Endpoint {
 pub struct StepFunctions {
     client: Client,
     header: HeaderOfServer,
-    /// The URL of the endpoint, for messages; `None` for AWS's own.
+    /// The URL of the endpoint, for messages; `None` for AWS.
     url: Option<String>,
 }
 
@@ -150,8 +153,8 @@ impl StepFunctions {
         failure
     }
 
-    /// Asks whether the service is a `flow serve`: each of its responses has a header that no other service has. Only an answer in the
-    /// form of the API decides: one of a proxy says nothing about the service to which it forwards.
+    /// Asks whether the service is a `flow serve`: each of its responses has a header that no other service has. Only an answer in the form
+    /// of the API counts: the answer of a proxy does not show to which service it forwards.
     ///
     /// # Errors
     /// The service does not answer, or not in the form of the API.
@@ -202,6 +205,19 @@ impl StepFunctions {
             .filter(|token| !token.is_empty())
             .map(|token| ActivityTask { token, input: answer.input.unwrap_or_default() });
         Ok(task)
+    }
+
+    /// Makes a `flow serve` answer the open polls of a worker at once. No other service has this operation.
+    ///
+    /// # Errors
+    /// The API's.
+    pub async fn end_polls(&self, arn: &str, worker: &str) -> Result<(), StepError> {
+        // Its request and its response are those of GetActivityTask.
+        let call = self.client.get_activity_task().activity_arn(arn).worker_name(worker).customize();
+        let call = call.mutate_request(|request| {
+            request.headers_mut().insert("x-amz-target", END_POLLS);
+        });
+        call.send().await.map(drop).map_err(|error| self.failed(END_POLLS, error))
     }
 
     /// Answers a task with its output as JSON text.

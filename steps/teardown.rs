@@ -14,7 +14,6 @@ use crate::{
     Environment, SERVICES,
     service::{Found, actions_of},
 };
-pub(crate) use first_check::{CheckDeletions, DeletionFindings};
 
 pub(crate) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     first_check::register(registry, environment);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     serve::Server,
-    support::{Home, World, text},
+    support::{Home, World, run_python, text, words_of},
 };
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/flow";
@@ -83,6 +83,14 @@ fn an_activity_that_another_deployment_names_outlives_a_removal() {
     deployed(&home, &server, &file, &["--yes", "--name", "one", "--remove"]);
     assert_eq!(server.call("ListActivities", &json!({}))["activities"].as_array().unwrap().len(), 1);
     assert_eq!(outcome(&deployed(&home, &server, &file, &["--yes", "--name", "two"])), "kept");
+    let planned = deployed(&home, &server, &file, &["--yes", "--name", "two", "--heartbeat", "7"]);
+    let is_change = |line: &&Value| line["type"] == "change" && line["kind"] == "AWS::StepFunctions::StateMachine";
+    let heartbeat = json!({ "action": "update", "field": "state Run, HeartbeatSeconds", "before": "60", "after": "7" });
+    let differences = planned.iter().find(is_change).unwrap()["differences"].as_array().unwrap();
+    assert!(differences.contains(&heartbeat), "{differences:?}");
+    // Without the option, a deployment keeps what is deployed.
+    let again = deployed(&home, &server, &file, &["--yes", "--name", "two"]);
+    assert_eq!((outcome(&again), again.iter().any(|line| line["keptHeartbeatSeconds"] == 7)), ("kept", true));
 }
 
 #[test]
@@ -141,6 +149,31 @@ fn a_state_machine_of_another_origin_and_a_running_execution_are_left_alone() {
         printed.contains("is running") && printed.contains("flow cancel other:") && printed.contains("--engine sfn"),
         "{printed}"
     );
+}
+
+#[test]
+fn a_removal_makes_the_alias_again_if_an_execution_was_started_meanwhile() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = definition(&home, "/bin/true");
+    let lines = deployed(&home, &server, &file, &["--yes"]);
+    let arn = lines.last().unwrap()["stateMachineArn"].as_str().unwrap();
+    let words = |command: &[&str]| {
+        let options = ["--engine", "sfn", "--endpoint", &server.endpoint, "--region", "us-east-1"];
+        json!(words_of(&home.command(&[command, &options].concat()))).to_string()
+    };
+    let removal = words(&["deploy", &file, "--remove"]);
+    let start = words(&["run", "job:deployed", "--yes", "--id", "meanwhile", "--no-wait=0"]);
+    let printed = run_python(include_str!("started_meanwhile.py"), &[&removal, &start]);
+    let ended: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&ended[0], &ended[1]), (&json!(3), &json!(75)), "{ended}");
+    let shown = ended[2].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in ["was started meanwhile: nothing was removed", "flow cancel job:meanwhile", " --remove"] {
+        assert!(shown.contains(words), "{words:?} is not in: {shown}");
+    }
+    let alias = server.call("DescribeStateMachineAlias", &json!({ "stateMachineAliasArn": format!("{arn}:deployed") }));
+    assert_eq!(alias["routingConfiguration"][0]["stateMachineVersionArn"], format!("{arn}:1"), "{alias}");
+    assert_eq!(server.call("ListActivities", &json!({}))["activities"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -224,6 +257,37 @@ fn what_a_flow_serve_cannot_run_is_refused_before_anything_is_made() {
     let run = ["run", "made", "--engine", "sfn", "--endpoint", &server.endpoint, "--region", "us-east-1"];
     let printed = home.succeed(&[&run[..], &["--plan"]].concat());
     assert!(printed.contains("starts arn:") && printed.contains("stateMachine:made"), "{printed}");
+}
+
+#[test]
+fn a_run_takes_what_a_deployment_prints() {
+    let home = Home::plain();
+    let server = Server::start(&home);
+    let file = home.definition("two", &json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "End": true } } }));
+    let arn =
+        deployed(&home, &server, &file, &["--yes"]).last().unwrap()["stateMachineArn"].as_str().unwrap().to_owned();
+    let options = ["--engine", "sfn", "--endpoint", &server.endpoint, "--region", "us-east-1"];
+    let plan = |machine: &str, exit| home.exits(&[&["run", machine, "--plan"][..], &options].concat(), exit);
+    for (machine, target) in [
+        ("two:deployed".to_owned(), format!("{arn}:deployed")),
+        ("two:1".to_owned(), format!("{arn}:1")),
+        (arn.clone(), format!("{arn}:deployed")),
+        (format!("{arn}:deployed"), format!("{arn}:deployed")),
+        (format!("{arn}:1"), format!("{arn}:1")),
+    ] {
+        let printed = plan(&machine, 0);
+        assert!(printed.contains(&format!("starts {target},")), "{machine}: {printed}");
+    }
+    for machine in ["two:9", "two:none", &arn.replace("us-east-1", "eu-west-1")] {
+        let printed = plan(machine, 4);
+        assert!(printed.contains("neither a state machine"), "{machine}: {printed}");
+    }
+    let remove =
+        |machine: &str, exit| home.exits(&[&["deploy", machine, "--remove", "--yes"][..], &options].concat(), exit);
+    let printed = remove("two:1", 3);
+    assert!(printed.contains("flow deploy two --remove"), "{printed}");
+    remove(&arn.replace("us-east-1", "eu-west-1"), 4);
+    remove(&format!("{arn}:deployed"), 0);
 }
 
 #[test]

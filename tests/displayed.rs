@@ -1,10 +1,10 @@
-//! What is displayed while an execution runs: JSON lines beside the display, JUnit reports, colours, the time left.
+//! The displays of a running execution: JSON lines beside the display, JUnit reports, colours, the time left.
 
 use std::{io::Read, os::unix::fs::OpenOptionsExt, process::Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Home, run_python, text, valid};
+use crate::support::{Home, run_python, text, valid, words_of};
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
@@ -134,7 +134,7 @@ fn events_and_a_report_are_written_beside_the_display() {
     assert!(said.matches("<testsuites ").count() == 1 && said.contains("tests=\"4\" failures=\"1\""), "{said}");
 }
 
-/// The command may have hours to go: who watches it learns at once that its record is not complete.
+/// The command may run for hours more: it reports at once that its record is not complete.
 #[test]
 fn a_failure_to_record_is_reported_when_it_happens() {
     let home = Home::plain();
@@ -307,16 +307,8 @@ fn colours_are_shown_where_they_are_wanted() {
 #[test]
 fn a_terminal_on_which_a_tree_is_drawn_stays_usable() {
     let home = Home::plain();
-    let plain = home.command(&["run", &home.waits("long", 3600), "--yes", "--id", "one"]);
-    let mut words = vec!["env".to_owned(), "--default-signal=QUIT,TSTP".to_owned(), "TERM=xterm-256color".to_owned()];
-    let word = |text: &std::ffi::OsStr| text.to_str().unwrap().to_owned();
-    for (name, value) in plain.get_envs() {
-        match value {
-            Some(value) => words.push(format!("{}={}", word(name), word(value))),
-            None => words.splice(1..1, ["-u".to_owned(), word(name)]).for_each(drop),
-        }
-    }
-    words.push(word(plain.get_program()));
-    words.extend(plain.get_args().map(word));
+    let mut drawing = home.command(&["run", &home.waits("long", 3600), "--yes", "--id", "one"]);
+    let mut words = words_of(drawing.env("TERM", "xterm-256color"));
+    words.insert(1, "--default-signal=QUIT,TSTP".to_owned());
     run_python(include_str!("terminal.py"), &words.iter().map(String::as_str).collect::<Vec<_>>());
 }

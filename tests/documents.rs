@@ -111,7 +111,7 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// What `{{#include FILE}}` of a page names.
+/// The file that `{{#include FILE}}` of a page names.
 fn included(page: &Path, text: &str) -> Vec<PathBuf> {
     let folder = page.parent().unwrap();
     let names = text.split("{{#include ").skip(1).filter_map(|rest| rest.split_once("}}"));
@@ -252,7 +252,7 @@ fn the_changelog_has_this_version_and_the_licences_exist() {
 /// The types of JSON lines that no literal names: the file and the variable that has the type, and the values of the variable.
 const VARIABLE_TYPES: [(&str, &str, &[&str]); 3] = [
     ("cli/commands/approve.rs", "word", &["approved", "rejected"]),
-    ("cli/commands/deploy.rs", "kind", &["change", "changed"]),
+    ("cli/commands/deploy/shown.rs", "kind", &["change", "changed"]),
     ("cli/commands/status/state.rs", "line", &["state"]),
 ];
 /// The files that write JSON schemas, whose types are not those of lines.

@@ -21,15 +21,16 @@ const EXECUTIONS: [&str; 4] = [
     "cli/step_functions/following.rs",
 ];
 const WORKER: [&str; 3] = ["cli/worker.rs", "cli/worker/poller.rs", "cli/worker/task.rs"];
-const DEPLOYMENT: [&str; 6] = [
+const DEPLOYMENT: [&str; 7] = [
     "cli/commands/deploy.rs",
+    "cli/commands/deploy/concurrent.rs",
     "cli/commands/deploy/removal.rs",
     "cli/commands/deploy/size.rs",
     "cli/deployment.rs",
     "cli/deployment/apply.rs",
     "cli/deployment/needed.rs",
 ];
-/// What AWS also asks for where a call sets tags or a role (Service Authorization Reference).
+/// The permissions that AWS also requires for a call that sets tags or a role (Service Authorization Reference).
 const WITH_TAGS_AND_ROLE: [&str; 4] = ["states:TagResource", "iam:TagRole", "iam:PassRole", "logs:TagResource"];
 
 /// Read at run time: a shared target folder may have been built by another clone.

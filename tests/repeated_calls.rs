@@ -18,7 +18,7 @@ use engine::{
     step::{Answer, ErrorClass, Registry, Step, StepContext, StepError},
 };
 use serde_json::{Value, json};
-use steps::{Environment, LocalSettings, RehearsalAddresses};
+use steps::{Environment, LocalSettings};
 
 use crate::{
     campaign::{deploy, ended},
@@ -30,11 +30,11 @@ use crate::{
 const SECONDS_MAX: u64 = 300;
 /// The most polls of a step.
 const POLLS_MAX: u32 = 2_000;
-/// How long the world's clock runs between two attempts.
+/// The time for which the world's clock runs between two attempts.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// HeartbeatSeconds: the test's worker sends no heartbeats, and does not die.
 const HEARTBEAT_SECONDS: u64 = 3_600;
-/// How long the worker waits after a call that failed.
+/// The time that the worker waits after a call that failed.
 const AFTER_FAILED_CALL: Duration = Duration::from_millis(100);
 
 /// The calls, and the outputs of steps whose two calls differ.
@@ -57,15 +57,7 @@ fn steps_of(home: &Home) -> (Registry, ScaledClock) {
     let folder = home.path().join("rehearsal");
     let world = rehearsal::World::read(&folder).unwrap().unwrap();
     let clock = ScaledClock::new(world.started_at_ms, world.speed);
-    let environment = Environment::for_rehearsal(RehearsalAddresses {
-        aws_endpoint: world.aws_endpoint,
-        region: world.region,
-        dns_server: world.dns_server,
-        ssh_server: world.ssh_server,
-        https_server: world.https_server,
-        https_root_certificate_pem: world.https_root_certificate_pem,
-        speed: world.speed,
-    });
+    let environment = Environment::for_rehearsal(cli::rehearsal_addresses(world));
     let environment = environment.unwrap().with_keys_directory(folder.join("keys"));
     let mut registry = steps::registry(Arc::new(environment));
     steps::register_local(&mut registry, &LocalSettings::default());
@@ -166,9 +158,9 @@ fn ids(arguments: &Value) -> Box<dyn Iterator<Item = String> + '_> {
     }
 }
 
-/// What both calls of a step return. Not the id of Route 53's change, because a call that finds the record as wanted makes no change, and
-/// not whether RDS modifies the database: a second call cannot know whether the first one, whose answer was lost, changed it, and lets the
-/// wait assume so.
+/// The values that both calls of a step return. Not the id of Route 53's change, because a call that finds the record as wanted makes no
+/// change, and not whether RDS modifies the database: a second call cannot know whether the first one, whose answer was lost, changed it,
+/// and lets the wait assume so.
 fn repeatable(answer: &Value) -> Value {
     let mut answer = answer.clone();
     if let Some(fields) = answer.as_object_mut() {

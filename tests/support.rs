@@ -19,6 +19,20 @@ pub use http::post;
 pub use json_lines::{rules, valid};
 pub use python::{python, run as run_python};
 
+/// The words of a command with its environment, for a script that runs it. Options of `env` may be inserted after the first word.
+pub fn words_of(command: &Command) -> Vec<String> {
+    let word = |text: &std::ffi::OsStr| text.to_str().unwrap().to_owned();
+    let (mut removed, mut set) = (Vec::new(), Vec::new());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => set.push(format!("{}={}", word(name), word(value))),
+            None => removed.extend(["-u".to_owned(), word(name)]),
+        }
+    }
+    let program = std::iter::once(command.get_program()).chain(command.get_args()).map(word);
+    std::iter::once("env".to_owned()).chain(removed).chain(set).chain(program).collect()
+}
+
 /// As fast as the slowest call allows: 12 minutes of waits take seconds.
 pub const SPEED: &str = "400";
 

@@ -181,6 +181,26 @@ fn a_task_that_one_worker_may_not_run_is_done_by_another() {
 }
 
 #[test]
+fn a_worker_whose_settings_are_wrong_is_refused_before_its_first_call() {
+    let home = Home::plain();
+    let folder = home.path().join("nowhere");
+    let folder = folder.to_str().unwrap();
+    let refused = |endpoint: &str, variable: (&str, &str), exit: i32, words: &str| {
+        let said = home.exits_with(&["worker", "--endpoint", endpoint, "--once"], &[variable], exit);
+        assert!(said.contains(words) && !said.contains("hunter2"), "{said}");
+    };
+    // Nothing listens there: a call would end with 5.
+    let endpoint = "http://127.0.0.1:1";
+    refused(endpoint, ("FLOW_FILES", folder), 3, &format!("FLOW_FILES: {folder} cannot be used"));
+    refused(endpoint, ("FLOW_PROGRAMS", "bin/x"), 3, "FLOW_PROGRAMS: 'bin/x' is not an absolute path");
+    refused(endpoint, ("FLOW_TOKEN", "hunter2\nb"), 3, "FLOW_TOKEN has a line break within it");
+    refused("http://user:hunter2@127.0.0.1:1", ("FLOW_TOKEN", ""), 2, "has user information");
+    let status = ["status", "--engine", "sfn", "--endpoint", "http://user:hunter2@127.0.0.1:1"];
+    assert!(!home.exits(&status, 2).contains("hunter2"));
+    home.exits_with(&["serve", "--listen", "127.0.0.1:0"], &[("FLOW_TOKEN", "hunter2\nb")], 3);
+}
+
+#[test]
 fn a_quiet_run_without_a_worker_prints_the_command_that_starts_one() {
     let home = Home::plain();
     let server = Server::start(&home);
@@ -266,11 +286,13 @@ fn a_worker_that_is_asked_to_end_polls_no_more_and_gives_back_what_takes_too_lon
     let elapsed = asked.elapsed();
     assert!(elapsed >= Duration::from_secs(1) && elapsed < Duration::from_secs(30), "{elapsed:?}");
     let last: Value = serde_json::from_str(text(&output.stdout).lines().last().unwrap()).unwrap();
-    assert_eq!((&last["received"], &last["givenBack"]), (&json!(1), &json!(1)), "{last}");
-    // The first task ends before HeartbeatSeconds have passed. The second may have been sent to a poll that was closed.
+    // The second task may have been sent to a poll that was open: it is given back too.
+    assert!(last["received"].as_u64().is_some_and(|received| received >= 1), "{last}");
+    assert_eq!(last["received"], last["givenBack"], "{last}");
+    // Both end before HeartbeatSeconds have passed.
     let second = worker(&elsewhere, &server, &program);
-    for (execution, seconds) in [(one, 8), (two, 30)] {
-        until(seconds, "the execution", || status(&server, &execution)["status"] != "RUNNING");
+    for execution in [one, two] {
+        until(8, "the execution", || status(&server, &execution)["status"] != "RUNNING");
         assert_eq!(status(&server, &execution)["output"], "2");
     }
     assert_eq!(counters(second)["succeeded"], 2);

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::{
     Answer, Api, Fault, arn,
+    fault::{EXPRESS_NOT_REDRIVABLE, not_redrivable},
     records::{Redrive, execution_key, seconds},
 };
 
-/// How many client tokens are remembered for each execution, and for how long (API Reference, RedriveExecution,
-/// `clientToken`).
+/// The number of client tokens that are stored for each execution, and for how long (API Reference, RedriveExecution, `clientToken`).
 const TOKENS_KEPT: usize = 10;
 const TOKEN_KEPT_MS: u64 = 15 * 60 * 1_000;
 
@@ -30,10 +30,9 @@ pub(crate) struct RedriveRequest {
 }
 
 impl Api {
-    /// Continues an execution after a crash, a pause or a failure. `environment`, if given, replaces the pinned
-    /// environment. `from`, if not empty, names the state at which the execution continues. `known_redrives` is how often it had
-    /// been redriven when the caller read it: of two callers that resume it at once, the second does not redrive it again. Returns how it
-    /// has ended, if it stays as it is.
+    /// Continues an execution after a crash, a pause or a failure. `environment`, if given, replaces the pinned environment. `from`, if not
+    /// empty, names the state at which the execution continues. `known_redrives` is its number of redrives when the caller read it: of two
+    /// callers that resume it at once, the second does not redrive it again. Returns the end of an execution that is not changed.
     ///
     /// # Errors
     /// The execution does not exist, it has succeeded and `from` is given, or the store fails.
@@ -77,7 +76,7 @@ impl Api {
         }
     }
 
-    /// How an execution has ended; `None` if it has not, or does not exist.
+    /// The end of an execution; `None` if it has not ended or does not exist.
     pub(crate) fn end_status(&self, id: &str) -> Result<Option<ExecutionStatus>, Fault> {
         let status = self.runner.store().summary(id)?.map(|header| header.status);
         Ok(status.filter(|status| *status != ExecutionStatus::Running))
@@ -120,14 +119,6 @@ impl Api {
         self.put(&execution_key(&header.id), &started)?;
         Ok(now)
     }
-}
-
-/// Why an EXPRESS execution cannot be redriven.
-pub(crate) const EXPRESS_NOT_REDRIVABLE: &str = "Express executions cannot be redriven";
-
-/// Why an execution with this status cannot be redriven.
-pub(crate) fn not_redrivable(status: &str) -> String {
-    format!("Execution is {status} and cannot be redriven")
 }
 
 /// Why an execution cannot be redriven, or `None` (API Reference, DescribeExecution, `redriveStatusReason`).

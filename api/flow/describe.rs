@@ -2,12 +2,11 @@
 
 use engine::{
     machine::{ExecutionHeader, FrameRow},
-    store::StoredExecution,
+    store::{RECORD_ENTRIES_MAX, StoredExecution},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::entries::ENTRIES_AT_ONCE;
 use crate::{Api, Fault, Operation, view::View};
 
 /// The most map runs that are read for a view: the latest. Distributed Maps inside others may have thousands.
@@ -74,7 +73,7 @@ impl Operation for DescribeExecution {
 /// Folds the journal up to a sequence into a view, page by page: a history has up to 25,000 events.
 fn fold(api: &Api, view: &mut View, last: u64) -> Result<(), Fault> {
     while view.last_sequence < last {
-        let entries = api.runner.store().entries(&view.id, view.last_sequence + 1, ENTRIES_AT_ONCE)?;
+        let entries = api.runner.store().entries(&view.id, view.last_sequence + 1, RECORD_ENTRIES_MAX)?;
         if entries.is_empty() {
             break;
         }

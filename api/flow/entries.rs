@@ -3,6 +3,7 @@
 use engine::{
     journal::JournalEntry,
     runner::{Follow, RunnerEvent},
+    store::RECORD_ENTRIES_MAX,
 };
 use futures::{StreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
@@ -11,9 +12,6 @@ use crate::{Api, Fault, Operation, StreamOperation};
 
 /// The most entries of one response.
 const ENTRIES_MAX: usize = 4_096;
-
-/// The most entries of a journal that are read at once: each may have an input or output of 256 KiB.
-pub(super) const ENTRIES_AT_ONCE: usize = 128;
 /// The length of a response, in bytes, from which on it has no more entries: thousands with the longest inputs are a gigabyte.
 const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -46,7 +44,7 @@ impl Operation for GetEntries {
     async fn answer(api: &Api, EntriesRequest { id, from_sequence }: EntriesRequest) -> Result<EntriesResponse, Fault> {
         let (mut entries, mut bytes, mut from): (Vec<JournalEntry>, _, _) = (Vec::new(), 0, from_sequence);
         while entries.len() < ENTRIES_MAX && bytes < RESPONSE_BYTES_MAX {
-            let read = api.runner.store().entries(&id, from, ENTRIES_AT_ONCE)?;
+            let read = api.runner.store().entries(&id, from, RECORD_ENTRIES_MAX)?;
             let Some(last) = read.last() else { break };
             from = last.sequence + 1;
             bytes += json_bytes(&read)?;

@@ -1,11 +1,14 @@
-//! Records the last journal entry of an execution that was shown to a person, so that the next display prints only
-//! newer entries. Also tracks executions whose end was not shown.
+//! Records the last journal entry of an execution that a person has seen, so that the next display prints only newer entries. Also tracks
+//! executions whose end nobody has seen.
 
 use engine::machine::ExecutionStatus;
 use serde::{Deserialize, Serialize};
 
 use super::Empty;
-use crate::{Api, Fault, Operation};
+use crate::{
+    Api, Fault, Operation,
+    records::{received_key, shown_key},
+};
 
 /// Records what was shown.
 pub struct MarkShown;
@@ -21,16 +24,6 @@ pub struct MarkShownRequest {
     /// Whether the display continues: then only this is recorded, so that a resume after a crash prints no line again.
     #[serde(default)]
     pub continues: bool,
-}
-
-/// The document `shown/ID`: a sequence.
-pub(crate) fn shown_key(id: &str) -> String {
-    format!("shown/{id}")
-}
-
-/// The document `received/ID` of a nested execution: the sequence of the end that its parent received.
-pub(crate) fn received_key(id: &str) -> String {
-    format!("received/{id}")
 }
 
 impl Api {

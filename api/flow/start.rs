@@ -13,9 +13,10 @@ use tokio::sync::MutexGuard;
 
 use crate::{
     Api, CheckedDefinition, Fault, Operation,
-    executions::{PreparedStart, input::refuse_deep, new_uuid},
+    executions::{PreparedStart, input::refuse_deep},
     records::{Creation, StateMachineRecord, StateMachineType, machine_key},
     state_machines::{Resolved, settings},
+    uuid::new_uuid,
 };
 
 /// The longest name of a state machine or an execution (API Reference, CreateStateMachine and StartExecution, `name`).
@@ -33,7 +34,7 @@ pub struct StartExecutionRequest {
     pub id: String,
     /// The workflow's name; its state machine is named after it, see [`state_machine_name`].
     pub workflow: String,
-    /// What the execution works on. Only one running execution may have a subject.
+    /// The subject that the execution works on. Only one running execution may have a subject.
     pub subject: Option<String>,
     /// The environment in which it acts; see [`engine::step::Registries`].
     pub environment: Value,
@@ -134,8 +135,7 @@ impl Api {
         self.begin_new(prepared).await
     }
 
-    /// The state machine with this definition, and the documents to write for it. The lock is returned only if there
-    /// are any.
+    /// The state machine with this definition, and the documents to write for it. The lock is returned only if there are documents.
     async fn deployed(
         &self,
         name: &str,

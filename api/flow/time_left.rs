@@ -2,11 +2,11 @@
 
 use engine::{
     machine::ExecutionStatus,
-    store::{ListFilter, Store, StoreError},
+    store::{ListFilter, RECORD_ENTRIES_MAX, Store, StoreError},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{DescribeExecution, DescribeExecutionRequest, ExecutionIdRequest, entries::ENTRIES_AT_ONCE};
+use super::{DescribeExecution, DescribeExecutionRequest, ExecutionIdRequest};
 use crate::{
     Api, Fault, Operation,
     view::{Durations, TimeLeft, Typical},
@@ -27,7 +27,7 @@ pub struct EstimateTimeLeft;
 pub struct EstimateTimeLeftResponse {
     /// The time left now; `None` if the execution has ended or is paused, or the workflow has not succeeded yet.
     pub time_left: Option<TimeLeft>,
-    /// How long the states took in earlier executions.
+    /// The times that the states took in earlier executions.
     pub typical: Typical,
 }
 
@@ -62,7 +62,7 @@ fn typical(store: &Store, workflow: &str, id: &str) -> Result<Typical, StoreErro
 fn durations(store: &Store, id: &str, left: &mut usize) -> Result<Option<Durations>, StoreError> {
     let (mut durations, mut next) = (Durations::default(), 1);
     loop {
-        let entries = store.entries(id, next, ENTRIES_AT_ONCE)?;
+        let entries = store.entries(id, next, RECORD_ENTRIES_MAX)?;
         let Some(last) = entries.last() else { return Ok(Some(durations)) };
         next = last.sequence + 1;
         let Some(rest) = left.checked_sub(entries.len()) else { return Ok(None) };

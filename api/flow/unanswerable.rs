@@ -3,10 +3,10 @@
 use engine::{
     journal::{EntryContent, HistoryEvent, HistoryEventDetails, Note, Signaller, state_path},
     machine::{ExecutionHeader, ExecutionStatus, FrameRow, FrameState},
+    store::RECORD_ENTRIES_MAX,
 };
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::entries::ENTRIES_AT_ONCE;
 use crate::{ALREADY_ANSWERED, Api, CALL_RUNS, Fault, HAS_ENDED, TASK_TIMED_OUT};
 
 /// An answer from outside that a journal records.
@@ -86,7 +86,7 @@ impl Api {
     fn last_answer(&self, id: &str, state: Option<&str>) -> Result<Option<Answered>, Fault> {
         let (mut last, mut from_sequence): (Option<Answered>, u64) = (None, 1);
         loop {
-            let entries = self.runner.store().entries(id, from_sequence, ENTRIES_AT_ONCE)?;
+            let entries = self.runner.store().entries(id, from_sequence, RECORD_ENTRIES_MAX)?;
             let Some(newest) = entries.last() else { return Ok(last) };
             from_sequence = newest.sequence + 1;
             for entry in entries {

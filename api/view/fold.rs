@@ -21,7 +21,7 @@ impl View {
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
             Details::TaskStarted { name, .. } => self.started(&path(name), at_ms),
             Details::TaskStartFailed { name, .. } => self.not_called(&path(name)),
-            Details::TaskSubmitted { name, .. } => self.set(&path(name), StateStatus::Parked { deadline_ms: None }),
+            Details::TaskSubmitted { name, .. } => self.set(&path(name), StateStatus::Parked { deadline_ms: None, heartbeat: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
             Details::ParallelStateStarted { name } => self.abandon_inner_states(&path(name), at_ms),
             Details::MapStateStarted { name, length } => {
@@ -104,7 +104,7 @@ impl View {
         }
     }
 
-    /// A call is scheduled, for the first attempt, a repeated one, or the one after a redrive.
+    /// Records that a call is scheduled: for the first attempt, for a repeated one, or for the one after a redrive.
     fn scheduled(&mut self, path: &str, at_ms: u64) {
         if let Some(state) = self.states.get_mut(path) {
             (state.called, state.called_ms, state.answered) = (true, Some(at_ms), false);

@@ -1,11 +1,11 @@
-//! What only frames record, and no journal entry.
+//! Adds to a view what only frames record: the journal has no entry of it.
 
 use engine::{
     journal::StateType,
     machine::{FrameRow, FrameState},
 };
 
-use super::{StateStatus, View, Wait};
+use super::{AwaitedHeartbeat, StateStatus, View, Wait};
 
 /// The most states of distributed Maps' iterations that a view takes from frames. There may be ten thousand.
 const ITERATION_STATES_MAX: usize = 100;
@@ -37,7 +37,8 @@ impl View {
                     instructions: waiting.instructions.clone(),
                 }),
                 FrameState::Task { parked: Some(_), .. } => {
-                    StateStatus::Parked { deadline_ms: row.answerable_until_ms(deadline_ms) }
+                    let heartbeat = row.heartbeat_due_ms().map(AwaitedHeartbeat::DueMs);
+                    StateStatus::Parked { deadline_ms: row.times_out_ms(deadline_ms), heartbeat }
                 }
                 FrameState::Task { next_poll_ms: Some(next), waiting: Some(waiting), .. } => {
                     StateStatus::Waiting(Wait {
@@ -58,7 +59,7 @@ impl View {
         }
     }
 
-    /// A first call that is scheduled but due: the process that scheduled it stopped before it made the call. The journals of earlier
+    /// Marks a first call that is scheduled but due: the process that scheduled the call stopped before it made it. The journals of earlier
     /// versions do not record that.
     fn apply_withheld_call(&mut self, row: &FrameRow) {
         let FrameState::Task { next_poll_ms: Some(_), waiting: None, parked: None, .. } = row.frame_state else {
@@ -90,7 +91,7 @@ impl View {
         }
     }
 
-    /// Whether a state is a Map that runs and whose iterations have histories of their own.
+    /// Whether a state is a running Map whose iterations have histories of their own.
     pub(super) fn is_distributed(&self, path: &str) -> bool {
         let runs = self.states.get(path).is_some_and(|state| state.status == StateStatus::Running);
         runs && self.distributed.contains(path)

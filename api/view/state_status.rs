@@ -18,8 +18,11 @@ pub enum StateStatus {
     },
     /// Waits for an answer with its task token, which a call has passed on.
     Parked {
-        /// When it times out: the earliest end of its `TimeoutSeconds`, its `HeartbeatSeconds` and its execution.
+        /// When it times out: the earlier end of its `TimeoutSeconds` and its execution.
         deadline_ms: Option<u64>,
+        /// The heartbeat that the holder of its token must send; `None` if it has no `HeartbeatSeconds`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        heartbeat: Option<AwaitedHeartbeat>,
     },
     /// A failed attempt will be repeated.
     Retrying {
@@ -38,7 +41,7 @@ pub enum StateStatus {
         /// When it exited, in milliseconds since the Unix epoch.
         stopped_ms: u64,
     },
-    /// Failed, and its own `Catch` or that of an enclosing state handled the failure.
+    /// Failed; a `Catch` of this state or of an enclosing one handled the failure.
     Caught {
         /// When it exited; for a state inside the one with the `Catch`, when it failed. In milliseconds since the Unix epoch.
         stopped_ms: u64,
@@ -82,7 +85,11 @@ impl StateStatus {
     pub fn timed_out_ms(&self, now_ms: u64) -> Option<u64> {
         match self {
             StateStatus::Waiting(wait) => wait.timed_out_ms(now_ms),
-            StateStatus::Parked { deadline_ms } => deadline_ms.filter(|due_ms| *due_ms <= now_ms),
+            StateStatus::Parked { deadline_ms, heartbeat } => {
+                let beat_ms = heartbeat.and_then(AwaitedHeartbeat::due_ms);
+                let first_ms = deadline_ms.iter().copied().chain(beat_ms).min();
+                first_ms.filter(|due_ms| *due_ms <= now_ms)
+            }
             _ => None,
         }
     }
@@ -104,6 +111,26 @@ impl StateStatus {
     }
 }
 
+/// The heartbeat that the holder of a task token must send. Each one moves the end of `HeartbeatSeconds`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AwaitedHeartbeat {
+    /// When the next one is due, in milliseconds since the Unix epoch.
+    DueMs(u64),
+    /// The `HeartbeatSeconds`, where it is not known when the last one arrived: no history has it.
+    EverySeconds(u64),
+}
+
+impl AwaitedHeartbeat {
+    /// When the next one is due; `None` if that is not known.
+    fn due_ms(self) -> Option<u64> {
+        match self {
+            AwaitedHeartbeat::DueMs(due_ms) => Some(due_ms),
+            AwaitedHeartbeat::EverySeconds(_) => None,
+        }
+    }
+}
+
 /// The reason of a task that no worker has taken yet. This reason and the next one also say that a worker must answer: such a wait reaches
 /// the views of other processes and versions as a poll (`RunnerEvent::Polled`), which has no other field for it.
 const WAITS_FOR_WORKER: &str = "waits for a worker";
@@ -118,11 +145,11 @@ pub struct Wait {
     pub reason: String,
     /// When the poll was made, in milliseconds since the Unix epoch.
     pub polled_ms: u64,
-    /// When the next one is due.
+    /// When the next poll is due.
     pub next_poll_ms: u64,
     /// The deadline of the wait.
     pub deadline_ms: Option<u64>,
-    /// What a person must do.
+    /// The instructions for a person.
     pub instructions: Option<Instructions>,
 }
 
@@ -143,7 +170,7 @@ impl Wait {
         Wait { reason: RUNS_AT_WORKER.to_owned(), deadline_ms, ..Wait::for_worker(since_ms) }
     }
 
-    /// Whether a worker must answer: one that is awaited, or the one that runs the task.
+    /// Whether a worker must answer the task: one is awaited, or one runs the task.
     pub fn is_of_worker(&self) -> bool {
         self.next_poll_ms == 0 && [WAITS_FOR_WORKER, RUNS_AT_WORKER].contains(&self.reason.as_str())
     }

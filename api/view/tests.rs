@@ -8,7 +8,7 @@ use engine::{
 use serde_json::json;
 
 use super::*;
-use crate::{RUNBOOK_NOT_COMPLETED, flow::rejected_by};
+use crate::{RUNBOOK_NOT_COMPLETED, rejection::rejected_by};
 
 fn view(definition: &Value) -> View {
     let machine = asl::parse(definition).unwrap();
@@ -257,17 +257,24 @@ fn a_failure_that_a_map_tolerates_is_not_that_of_the_execution() {
 }
 
 #[test]
-fn the_next_heartbeat_of_a_worker_is_not_shown_as_the_end_of_its_task() {
-    let task = json!({ "doing": "task", "arguments": {}, "firstLookMs": 1, "deadlineMs": 90_000, "look": 0, "lookStartedMs": 1,
-                       "nextLookMs": null, "waiting": null, "parked": "token", "submitted": false,
-                       "heartbeat": { "seconds": 5, "dueMs": 6_000 } });
-    let row = json!({ "id": 1, "parent": null, "index": 0, "path": "", "state": "A", "visit": 1, "input": {}, "variables": {},
-                      "activity": task, "retries": [], "attempt": 1, "enteredMs": 1, "lastEventId": 1 });
-    let mut view = any();
-    view.fold(&entered(1, StateType::Task, "A"));
-    view.apply_frames(&[serde_json::from_value(row).unwrap()], None);
-    let StateStatus::Waiting(wait) = &view.states["A"].status else { panic!("{:?}", view.states["A"]) };
+fn the_next_heartbeat_of_a_worker_or_of_the_holder_of_a_token_is_not_shown_as_the_end_of_its_task() {
+    let status = |submitted: bool| {
+        let task = json!({ "doing": "task", "arguments": {}, "firstLookMs": 1, "deadlineMs": 90_000, "look": 0, "lookStartedMs": 1,
+                           "nextLookMs": null, "waiting": null, "parked": "token", "submitted": submitted,
+                           "heartbeat": { "seconds": 5, "dueMs": 6_000 } });
+        let row = json!({ "id": 1, "parent": null, "index": 0, "path": "", "state": "A", "visit": 1, "input": {}, "variables": {},
+                          "activity": task, "retries": [], "attempt": 1, "enteredMs": 1, "lastEventId": 1 });
+        let mut view = any();
+        view.fold(&entered(1, StateType::Task, "A"));
+        view.apply_frames(&[serde_json::from_value(row).unwrap()], None);
+        view.states["A"].status.clone()
+    };
+    let StateStatus::Waiting(wait) = status(false) else { panic!("{:?}", status(false)) };
     assert_eq!((wait.is_of_worker(), wait.deadline_ms), (true, Some(90_000)));
+    let parked = status(true);
+    let heartbeat = Some(AwaitedHeartbeat::DueMs(6_000));
+    assert_eq!(parked, StateStatus::Parked { deadline_ms: Some(90_000), heartbeat });
+    assert_eq!((parked.timed_out_ms(5_999), parked.timed_out_ms(6_000)), (None, Some(6_000)));
 }
 
 #[test]

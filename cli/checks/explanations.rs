@@ -1,13 +1,15 @@
 //! The pages of `flow explain`: what each code of `flow check` and each error name means, its cause, and what to do
 //! about it.
 
+use engine::step::error_names;
+
 /// A page of `flow explain`.
 pub struct Explanation {
     /// The code or the error name.
     pub code: &'static str,
     /// The meaning, in a sentence.
     pub meaning: &'static str,
-    /// What to do about it.
+    /// The repair.
     pub remedy: &'static str,
 }
 
@@ -29,9 +31,9 @@ pub const ALL: &[Explanation] = &[
         "Set ExecutionType STANDARD in the Map's ProcessorConfig.",
     ),
     page(
-        "ACTIVITY_MUST_EXIST",
-        "A Task names an activity that does not exist in the home or at the service of a deployment, or the home has no store that says which exist. The execution fails with States.Runtime if it enters the state without it.",
-        "Create it with CreateActivity at the endpoint that runs the workflow, such as that of flow serve, before the execution starts.",
+        error_names::ACTIVITY_MUST_EXIST,
+        "A Task names an activity that does not exist in the home or at the service of a deployment, or the existing activities are unknown because the home has no store. The execution fails with States.Runtime if it enters the state before the activity exists.",
+        "Before the execution starts, create it with CreateActivity at the endpoint that runs the workflow, such as flow serve.",
     ),
     page(
         "ACTS_ON_WORKER",
@@ -72,7 +74,7 @@ pub const ALL: &[Explanation] = &[
         "Remove the name, or move the rule to the state that fails with it. States.HeartbeatTimeout needs HeartbeatSeconds.",
     ),
     page(
-        "INTEGRATION_WITHOUT_STEP",
+        error_names::INTEGRATION_WITHOUT_STEP,
         "The Resource is a service integration of Step Functions for which flow has no step.",
         "Use one of the integrations that the message lists, call the service's HTTPS API with http:invoke, or run its \
          command line with flow:process:run. AWS Step Functions calls all integrations:   flow deploy FILE",
@@ -335,82 +337,82 @@ pub const ALL: &[Explanation] = &[
         "Log in to the server and find out. To start the program again:   flow resume ID",
     ),
     page(
-        "States.BranchFailed",
+        error_names::BRANCH_FAILED,
         "A branch of a Parallel failed.",
-        "The cause is that of the branch. Repair it; then   flow resume ID   runs only what has not succeeded.",
+        "The cause is the branch's. Repair it; then   flow resume ID   runs only what has not succeeded.",
     ),
     page(
-        "States.DataLimitExceeded",
+        error_names::DATA_LIMIT_EXCEEDED,
         "A state's input, output or variable is larger than 256 KiB.",
         "Write the value to a file or a bucket, and pass its name. The change is in the definition:   flow run FILE --again \
          ID",
     ),
     page(
-        "States.ExceedToleratedFailureThreshold",
+        error_names::EXCEED_TOLERATED_FAILURE_THRESHOLD,
         "More items of a Map failed than ToleratedFailurePercentage or ToleratedFailureCount allow.",
         "Repair what the failed items have in common; then   flow resume ID   . Or raise the threshold in the definition, \
          and start again:   flow run FILE --again ID",
     ),
     page(
-        "States.HeartbeatTimeout",
+        error_names::HEARTBEAT_TIMEOUT,
         "A worker sent no heartbeat for HeartbeatSeconds.",
         "Check that the worker runs and reaches the endpoint; then   flow resume ID",
     ),
     page(
-        "States.IntrinsicFailure",
+        error_names::INTRINSIC_FAILURE,
         "An intrinsic function such as States.Format failed.",
         "The cause names the function and the argument. Correct the file, and enter the state again:   flow run FILE --again \
          ID --from STATE",
     ),
     page(
-        "States.ItemReaderFailed",
+        error_names::ITEM_READER_FAILED,
         "The items of a Map cannot be read.",
         "The cause names the file or object. Check that it exists, may be read, and has the format that ReaderConfig names; \
          then   flow resume ID",
     ),
     page(
-        "States.NoChoiceMatched",
+        error_names::NO_CHOICE_MATCHED,
         "No rule of a Choice matched, and it has no Default.",
         "Add a Default, or a rule for this input:   flow status ID --state STATE   shows it. Correct the file, and enter the \
          state again:   flow run FILE --again ID --from STATE",
     ),
     page(
-        "States.ParameterPathFailure",
+        error_names::PARAMETER_PATH_FAILURE,
         "A path in Parameters, or in another field that ends in .$, finds nothing in the input.",
         "Compare the path with the state's input:   flow status ID --state STATE   . Correct the file, and enter the state \
          again:   flow run FILE --again ID --from STATE",
     ),
     page(
-        "States.QueryEvaluationError",
+        error_names::QUERY_EVALUATION_ERROR,
         "A JSONata expression failed, or its result is undefined.",
         "The cause has the expression and its location; the state's input:   flow status ID --state STATE   . Correct the \
          file, and enter the state again:   flow run FILE --again ID --from STATE",
     ),
     page(
-        "States.ResultPathMatchFailure",
+        error_names::RESULT_PATH_MATCH_FAILURE,
         "ResultPath cannot be applied to the state's input, because the input has no object at that path.",
         "Compare ResultPath with the state's input:   flow status ID --state STATE   . Correct the file, and enter the state \
          again:   flow run FILE --again ID --from STATE",
     ),
     page(
-        "States.ResultWriterFailed",
+        error_names::RESULT_WRITER_FAILED,
         "The results of a Map cannot be written.",
         "The cause names the file or bucket. Check that it exists and may be written, and that the disk has space; \
          then   flow resume ID",
     ),
     page(
-        "States.Runtime",
+        error_names::RUNTIME,
         "The execution cannot continue with its definition. Retry and Catch do not apply to this error.",
         "The cause names the field. An execution keeps the definition that it started with. Correct the file, and enter the \
          state again:   flow run FILE --again ID --from STATE",
     ),
     page(
-        "States.TaskFailed",
+        error_names::TASK_FAILED,
         "A Task failed with an error other than a time-out. In Retry and Catch, the name matches each such error.",
         "The cause says what failed. Repair it; then   flow resume ID",
     ),
     page(
-        "States.Timeout",
+        error_names::TIMEOUT,
         "A state or the execution has run for longer than its TimeoutSeconds.",
         "Repair what took so long; then   flow resume ID   . If the time is too short, raise TimeoutSeconds in the \
          definition, and start again:   flow run FILE --again ID",

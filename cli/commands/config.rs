@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     configuration,
     exit::{CliError, Exit},
-    global::{Color, Global, Output, ProgressDisplay, Source},
+    global::{Color, Global, Output, Source},
     home::Home,
     ui::json,
 };
@@ -54,17 +54,11 @@ pub fn run(global: &Global) -> Result<Exit, CliError> {
 fn settings(global: &Global) -> Result<Vec<Setting>, CliError> {
     let home = Home::real(global)?.folder().display().to_string();
     let setting = |name, value, source| Setting { name, value, source };
-    let progress = match global.progress().display {
-        ProgressDisplay::Auto => "auto",
-        ProgressDisplay::Tree => "tree",
-        ProgressDisplay::Lines => "lines",
-        ProgressDisplay::None => "none",
-    };
     let (color, color_source) =
         color(global.color(), global.sources.color, |name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     let mut settings = vec![
         setting("home", Some(home), global.sources.home),
-        setting("progress", Some(progress.to_owned()), global.sources.progress),
+        setting("progress", Some(global.progress().display.name()), global.sources.progress),
         setting("color", Some(color.to_owned()), color_source),
         setting("profile", global.profile.clone(), global.sources.profile),
         setting("region", global.region.clone(), global.sources.region),
@@ -95,10 +89,10 @@ fn variable(name: &'static str, is_secret: bool, value: Option<OsString>) -> Set
     Setting { name, value: value.map(shown), source }
 }
 
-/// What is shown of a secret.
+/// The text that is shown in place of a secret.
 const SECRET: &str = "(set; not shown)";
 
-/// The colours in use, and what decides about them: the environment decides of `auto`.
+/// The colours in use, and the setting that decides about them: for `auto` the environment decides.
 fn color(chosen: Color, source: Source, variable: impl Fn(&str) -> Option<String>) -> (&'static str, Source) {
     let decided = Some(chosen).filter(|chosen| *chosen == Color::Auto).and_then(|_| Color::decided(variable));
     let (chosen, source) = decided.map_or((chosen, source), |(color, name)| (color, Source::Variable(name)));

@@ -1,6 +1,8 @@
 //! `flow deploy`.
 
+mod concurrent;
 mod removal;
+mod shown;
 pub(super) mod size;
 #[cfg(test)]
 mod tests;
@@ -10,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use clap::{Args, ValueEnum};
 use deploy::{
     CompileOptions, Compiled,
-    plan::{self, ALIAS, Action, DeploymentChange, LogLevel, Wanted},
+    plan::{self, Action, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{
     asl::{self, Diagnostic},
@@ -22,19 +24,16 @@ use steps::{
     step_functions::{DefinitionProblem, Endpoint, StepFunctions},
 };
 
-use self::{
-    removal::{EXECUTIONS_ARE_LOST, loses_executions},
-    size::{map_words, size_fields, size_words},
-};
+use self::shown::{finish, is_quiet, print, show};
 use super::check;
 use crate::{
     checks,
     deployment::{Cloud, DeploymentSource, needs_environment},
     environments,
     exit::{CliError, Exit, then_repeat},
-    global::{Global, Output, WHERE},
+    global::{Global, WHERE},
     person::question::{self, Asked},
-    proposed::{self, OPTIONS},
+    proposed,
     shell::quote_word,
     step_functions,
     target::{self, endpoint},
@@ -53,7 +52,8 @@ const HEARTBEAT_SECONDS_MAX: u64 = 99_999_999;
 /// Arguments of `flow deploy`.
 #[derive(Debug, Args)]
 pub struct DeployArguments {
-    /// A workflow's name, a definition file (JSON or YAML), or `-` for standard input. With --remove also the state machine's name.
+    /// A workflow's name, a definition file (JSON or YAML), or `-` for standard input. With --remove also the state machine's name or
+    /// ARN.
     workflow: String,
     /// Replace a placeholder `${NAME}` in the text; or a file of names with values.
     #[arg(long, value_name = "NAME=VALUE|FILE")]
@@ -74,10 +74,10 @@ pub struct DeployArguments {
     /// What Step Functions logs; default `error` with a role that is created, and `off` with a given one.
     #[arg(long, value_enum)]
     log_level: Option<LogLevelArgument>,
-    /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task.
-    #[arg(long, value_name = "SECONDS", default_value_t = HEARTBEAT_SECONDS_DEFAULT,
-          value_parser = clap::value_parser!(u64).range(1..=HEARTBEAT_SECONDS_MAX))]
-    heartbeat: u64,
+    /// HeartbeatSeconds of Tasks without that field: how long a worker may be silent before another one gets its task. Default: what
+    /// is deployed, and 60 for a first deployment.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=HEARTBEAT_SECONDS_MAX))]
+    heartbeat: Option<u64>,
     /// Show what would change, and change nothing.
     #[arg(long, conflicts_with = "yes")]
     plan: bool,
@@ -142,7 +142,10 @@ pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, Cl
     };
     let name = name(&arguments)?;
     let is_server = arguments.template.is_none() && is_server(global, &arguments).await?;
-    let options = CompileOptions { heartbeat_seconds: arguments.heartbeat, server_asks: is_server };
+    let options = CompileOptions {
+        heartbeat_seconds: arguments.heartbeat.unwrap_or(HEARTBEAT_SECONDS_DEFAULT),
+        server_asks: is_server,
+    };
     let source = DeploymentSource { definition: &definition, steps, options };
     let compiled = match compile(&source) {
         Ok(compiled) => compiled,
@@ -217,11 +220,12 @@ fn cut_short(error: StepError) -> CliError {
 }
 
 fn name(arguments: &DeployArguments) -> Result<String, CliError> {
+    let removed = removal::is_by_name(arguments).then(|| removal::reference(arguments)).transpose()?;
     let file = std::path::Path::new(&arguments.workflow).file_name().and_then(|name| name.to_str());
     let of_file = file.unwrap_or_default().split('.').next().unwrap_or_default();
     // `flow run` searches the state machine of a file under the same name.
     let of_file = || if of_file.is_empty() { String::new() } else { api::flow::state_machine_name(of_file) };
-    let name = arguments.name.clone().unwrap_or_else(of_file);
+    let name = arguments.name.clone().or(removed.map(|machine| machine.name)).unwrap_or_else(of_file);
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if !name.is_empty() && name.len() <= NAME_CHARACTERS_MAX && name.chars().all(is_allowed) && !name.starts_with('-') {
         return Ok(name);
@@ -303,6 +307,8 @@ async fn deploy(
 ) -> Result<Exit, CliError> {
     let (cloud, caller) = connect(global, arguments, &wanted).await?;
     let mut found = cloud.find(&wanted).await.map_err(refused)?;
+    let kept_heartbeat = kept_heartbeat(arguments, source.definition, &found);
+    let source = &source.with_heartbeat(kept_heartbeat);
     if let Ok(compiled) = source.compile(&found.activities) {
         wanted.compiled = compiled;
     }
@@ -323,7 +329,7 @@ async fn deploy(
     }
     // A person who is asked must see the plan.
     if !is_quiet(global) || arguments.plan || !arguments.yes {
-        show(global, &wanted, &caller, &changes, &kept, arguments.remove);
+        show(global, &wanted, &caller, &changes, &kept, kept_heartbeat, arguments.remove);
     }
     let changed = changes.iter().filter(|change| change.action != Action::Unchanged).count();
     if arguments.plan || changed == 0 {
@@ -344,10 +350,11 @@ async fn deploy(
     let worker = proposed::worker_command().filter(|_| !wanted.compiled.activities.is_empty());
     let mut made = |change: &DeploymentChange| print(global, "changed", change);
     if arguments.remove {
-        cloud.remove(&wanted, &found, &changes, &mut made).await.map_err(cut_short)?;
+        let removed = cloud.remove(&wanted, &found, &changes, &mut made).await;
+        removed.map_err(|error| removal::stopped(arguments, &name, error))?;
         return Ok(finish(global, None, "removed", &name, None));
     }
-    let arn = cloud.apply(source, wanted, found, &changes, &mut made).await.map_err(cut_short)?;
+    let arn = concurrent::apply(arguments, &cloud, source, wanted, found, &changes, &mut made).await?;
     Ok(finish(global, Some(arn), "deployed", &name, worker))
 }
 
@@ -360,110 +367,18 @@ fn another_name(arguments: &DeployArguments) -> String {
     )
 }
 
+/// HeartbeatSeconds that were given to an earlier deployment, if they are not the default: without the option they are kept.
+fn kept_heartbeat(arguments: &DeployArguments, definition: &Value, found: &plan::ExistingResources) -> Option<u64> {
+    if arguments.heartbeat.is_some() || arguments.remove {
+        return None;
+    }
+    let deployed: Value = serde_json::from_str(&found.machine.as_ref()?.definition).ok()?;
+    let seconds = deploy::deployed_heartbeat(&deployed, definition, HEARTBEAT_SECONDS_DEFAULT);
+    (seconds != HEARTBEAT_SECONDS_DEFAULT).then_some(seconds)
+}
+
 /// The activities that a deployment does not need any more and keeps, with the reason.
 fn unneeded(wanted: &Wanted, found: &plan::ExistingResources) -> BTreeMap<String, String> {
     let why = "this definition does not need it; executions of earlier versions may, and --remove deletes it";
     plan::unneeded(wanted, found).into_iter().map(|name| (name.to_owned(), why.to_owned())).collect()
-}
-
-/// Shows the target, the price of a run, and the changes.
-fn show(
-    global: &Global,
-    wanted: &Wanted,
-    caller: &Value,
-    changes: &[DeploymentChange],
-    kept: &BTreeMap<String, String>,
-    removes: bool,
-) {
-    let size = &wanted.compiled.size;
-    let loses_executions = loses_executions(changes);
-    if global.output == Output::Json {
-        let message = if loses_executions { EXECUTIONS_ARE_LOST.to_owned() } else { size_words(size) };
-        let line = json!({ "type": "deployment", "name": wanted.name, "caller": caller, "roleArn": wanted.role_arn,
-            "definitionBytes": wanted.compiled.definition.to_string().len(), "message": message });
-        json::print(json::with(line, size_fields(size)));
-    } else if !global.quiet {
-        heading(wanted, caller, removes).iter().for_each(|line| say!("{line}"));
-    }
-    changes.iter().for_each(|change| print(global, "change", change));
-    if global.output == Output::Human && !global.quiet {
-        kept.iter().for_each(|(name, why)| say!("{}", keep_line(name, why)));
-    }
-    if global.output == Output::Human && loses_executions {
-        say!("{EXECUTIONS_ARE_LOST}");
-    }
-}
-
-/// The lines above the changes: the target, the role, and the price of a run.
-fn heading(wanted: &Wanted, caller: &Value, removes: bool) -> Vec<String> {
-    let mut lines = vec![match caller["account"].as_str() {
-        Some(account) => {
-            let text = |field: &str| caller[field].as_str().unwrap_or_default();
-            format!("{}   account {account}   region {}   as {}", wanted.name, text("region"), text("arn"))
-        }
-        None => wanted.name.clone(),
-    }];
-    if removes {
-        return lines;
-    }
-    lines.extend(wanted.role_arn.as_deref().map(|role_arn| match role_arn {
-        ROLE_OF_SERVER => format!("  role {ROLE_OF_SERVER}: a name that a flow serve stores and does not use"),
-        role_arn => format!("  role {role_arn}"),
-    }));
-    let size = &wanted.compiled.size;
-    lines.push(format!("  {}", size_words(size)));
-    lines.extend(size.maps.iter().map(|map| format!("  {}", map_words(map))));
-    lines
-}
-
-/// The line of a change in a plan.
-fn change_line(change: &DeploymentChange) -> String {
-    let DeploymentChange { action, kind, name } = change;
-    format!("  {:<11}{name}   {}", action.word(), kind.word())
-}
-
-/// The line of an activity that is not deleted.
-fn keep_line(name: &str, why: &str) -> String {
-    format!("  {:<11}{name}   {why}", "keep")
-}
-
-/// Whether a person sees only what is changed. A program reads every line.
-fn is_quiet(global: &Global) -> bool {
-    global.quiet && global.output == Output::Human
-}
-
-fn print(global: &Global, kind: &str, change: &DeploymentChange) {
-    let DeploymentChange { action, kind: resource, name } = change;
-    match global.output {
-        Output::Json => {
-            let message = format!("{} {name} ({})", action.word(), resource.word());
-            let (action, resource) = (action.word(), resource.word());
-            json::print(json!({ "type": kind, "action": action, "kind": resource, "name": name, "message": message }));
-        }
-        Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
-        Output::Human if global.quiet && *action == Action::Unchanged => {}
-        Output::Human => say!("{}", change_line(change)),
-    }
-}
-
-/// Shows the outcome of the deployment `name`, and the command that starts the worker that it needs.
-fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str, worker: Option<String>) -> Exit {
-    let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
-    match (global.output, outcome, alias) {
-        (Output::Json, ..) => {
-            json::print(json!({ "type": "end", "outcome": outcome, "stateMachineArn": arn, "message": outcome }));
-        }
-        _ if global.quiet => {}
-        (_, "plan", _) => say!("Nothing was changed."),
-        (_, "kept", None) => say!("No changes."),
-        (_, "kept", Some(alias)) => say!("No changes. {alias} is up to date."),
-        (_, _, Some(alias)) => {
-            say!("{alias} is deployed. Start it with   flow run {}{OPTIONS}", quote_word(name));
-            if let Some(worker) = worker {
-                say!("A worker runs its steps. If none does yet:   {worker}");
-            }
-        }
-        _ => {}
-    }
-    Exit::Success
 }

@@ -23,7 +23,7 @@ use crate::{
 
 /// Fewer fdatasync calls per second than this make every step slow.
 const FDATASYNCS_SLOW: f64 = 200.0;
-/// How long the disk is measured.
+/// The time for which the disk is measured.
 const PROBE: Duration = Duration::from_millis(300);
 
 /// Arguments of `flow doctor`.
@@ -45,7 +45,7 @@ enum Verdict {
     Bad,
 }
 
-/// One check: what is checked, and what was found.
+/// One check: its subject and its finding.
 struct Check {
     what: &'static str,
     verdict: Verdict,
@@ -73,12 +73,12 @@ impl Check {
     }
 }
 
-struct Report {
+struct DoctorReport {
     json: bool,
     bad: bool,
 }
 
-impl Report {
+impl DoctorReport {
     fn add(&mut self, what: &'static str, verdict: Verdict, found: &str) {
         self.show(&Check::new(what, verdict, found));
     }
@@ -98,7 +98,7 @@ impl Report {
 
 /// Checks the store and this machine. The exit code is 1 if something is wrong.
 pub async fn run(global: &Global, arguments: DoctorArguments) -> Result<Exit, CliError> {
-    let mut report = Report { json: global.output == Output::Json, bad: false };
+    let mut report = DoctorReport { json: global.output == Output::Json, bad: false };
     for home in [Home::real(global)?, Home::rehearsals(global)?] {
         if !home.folder().exists() {
             report.add("home", Verdict::Note, &format!("{}: nothing yet", home.folder().display()));
@@ -121,7 +121,7 @@ pub async fn run(global: &Global, arguments: DoctorArguments) -> Result<Exit, Cl
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 /// Checks who may use the home and what is in it. Returns whether other commands use the home.
-fn permissions(report: &mut Report, home: &Home) -> bool {
+fn permissions(report: &mut DoctorReport, home: &Home) -> bool {
     if let Err(error) = home.refuse_shared() {
         report.add("home", Verdict::Bad, &error.message);
         return false;
@@ -159,7 +159,7 @@ fn writable_by_others(store: &Path) -> Vec<PathBuf> {
     [store.to_owned()].into_iter().chain(entries).filter(is_writable).collect()
 }
 
-fn disk(report: &mut Report, home: &Path) {
+fn disk(report: &mut DoctorReport, home: &Path) {
     let rate = bench::probe_disk(home, PROBE);
     if let Err(error) = check_free_space(home) {
         return report.add("disk", Verdict::Bad, &error.to_string());
@@ -179,7 +179,7 @@ fn disk_check(rate: f64) -> Check {
 }
 
 /// Reads every record, through the owner of the store if it has one.
-async fn store(report: &mut Report, home: &Home) -> Result<(), CliError> {
+async fn store(report: &mut DoctorReport, home: &Home) -> Result<(), CliError> {
     if !home.has_store()? {
         report.add("store", Verdict::Note, "none yet");
         return Ok(());
@@ -206,14 +206,14 @@ async fn store(report: &mut Report, home: &Home) -> Result<(), CliError> {
 }
 
 /// Adds why a store cannot be opened, and what helps.
-fn add_error(report: &mut Report, error: &CliError) {
+fn add_error(report: &mut DoctorReport, error: &CliError) {
     report.add("store", Verdict::Bad, &error.message);
     if let Some(hint) = &error.hint {
         report.add("store", Verdict::Note, hint);
     }
 }
 
-fn add_clock(report: &mut Report, home: &Home, latest_start_ms: Option<u64>) {
+fn add_clock(report: &mut DoctorReport, home: &Home, latest_start_ms: Option<u64>) {
     match clock::behind(home, latest_start_ms) {
         Some(words) => report.add("clock", Verdict::Bad, &words),
         None => report.add("clock", Verdict::Good, "not earlier than the latest start"),
@@ -226,7 +226,7 @@ fn is_of_store(error: &CliError) -> bool {
 }
 
 /// Rebuilds a damaged index from its mirror.
-async fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
+async fn repair(report: &mut DoctorReport, home: &Home) -> Result<(), CliError> {
     if !home.has_store()? {
         return Ok(());
     }
@@ -249,7 +249,7 @@ async fn repair(report: &mut Report, home: &Home) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The checks of a store that was read: one for its records, or one for each problem and one for what helps.
+/// The checks of a store that was read: one for its records, or one for each problem and one for the repair.
 fn store_checks(findings: &StoreFindings, owner: Option<&str>) -> Vec<Check> {
     let by = owner.map_or_else(String::new, |owner| format!("; read by its owner, {owner}"));
     let counts = format!(
@@ -271,7 +271,7 @@ fn store_checks(findings: &StoreFindings, owner: Option<&str>) -> Vec<Check> {
     problems.chain([Check::new("store", Verdict::Note, format!("{counts}; {cure}"))]).collect()
 }
 
-async fn credentials(report: &mut Report, global: &Global, ask: bool) -> Result<(), CliError> {
+async fn credentials(report: &mut DoctorReport, global: &Global, ask: bool) -> Result<(), CliError> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let source = match &global.profile {
         Some(profile) => format!("profile {profile}"),
@@ -303,7 +303,7 @@ mod tests {
 
     use super::*;
 
-    /// What doctor prints about a store.
+    /// The output of doctor about a store.
     fn shown(findings: &StoreFindings, owner: Option<&str>, fdatasyncs_per_second: f64) -> String {
         let home = Check::new("home", Verdict::Good, "/home/ann/.local/state/flow, mode 700");
         let checks = [home, disk_check(fdatasyncs_per_second)].into_iter().chain(store_checks(findings, owner));

@@ -1,7 +1,8 @@
 //! `flow events`.
 
 use api::{
-    flow::{EntriesRequest, ExecutionIdRequest, FollowExecution, FollowProgramLines, GetEntries, ProgramLine},
+    ProgramLine,
+    flow::{EntriesRequest, ExecutionIdRequest, FollowExecution, FollowProgramLines, GetEntries},
     view::View,
 };
 use clap::Args;

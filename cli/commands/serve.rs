@@ -138,8 +138,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(WAITING_CLIENTS_MAX)
 }
 
-/// Continues the executions that this process released for lack of credentials, once its profile has them. Loads the credentials
-/// again after [`CREDENTIALS_RETRY_MIN`], then less and less often.
+/// Continues the executions that this process released for lack of credentials, once its profile has these credentials. Loads the
+/// credentials again after [`CREDENTIALS_RETRY_MIN`], then less and less often.
 async fn continue_left(environments: &Environments, runner: &RunnerHandle) -> Infallible {
     let (mut delay, mut is_due) = (CREDENTIALS_RETRY_MIN, false);
     loop {
@@ -243,13 +243,13 @@ fn permitted(listen: SocketAddr, guard: &Guard) -> Result<(), CliError> {
 
 /// The token of the operator. An empty variable, or one of white space, counts as unset.
 fn token(file: Option<&Path>) -> Result<Option<String>, CliError> {
-    let Some(file) = file else { return Ok(token_file::of_variable(TOKEN)) };
-    token_file::read(file).map(Some)
+    let Some(file) = file else { return token_file::of_variable(TOKEN) };
+    token_file::for_header(&format!("--token-file {}", file.display()), token_file::read(file)?).map(Some)
 }
 
 /// The key of the operator, for requests that are signed for a region.
 fn key(region: &str) -> Result<Option<Key>, CliError> {
-    match (token_file::of_variable(ACCESS_KEY_ID), token_file::of_variable(SECRET_ACCESS_KEY)) {
+    match (token_file::of_variable(ACCESS_KEY_ID)?, token_file::of_variable(SECRET_ACCESS_KEY)?) {
         (None, None) => Ok(None),
         (Some(id), Some(secret)) => Ok(Some(Key::new(&id, &secret, region))),
         (id, _) => {

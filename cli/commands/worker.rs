@@ -1,6 +1,13 @@
 //! `flow worker`.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Args;
 use engine::step::Registry;
@@ -19,13 +26,13 @@ use crate::{
     step_functions::refused,
     target::{self, parse_endpoint},
     ui::{json, stopped::StopMessage, text::counted},
-    worker::{Slots, Stop, StopRequest, TaskCounts, Worker},
+    worker::{Slots, Stop, StopRequest, TaskCounts, Worker, folder_problem},
     world,
 };
 
 /// The interval between JSON lines with the counters.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
-/// How long calls of steps may take to end after a signal, by default.
+/// The time that calls of steps may take to end after a signal, by default.
 const DRAIN_SECONDS_DEFAULT: u64 = 300;
 /// The message of a second signal.
 const STOPPED_AT_ONCE: &str =
@@ -88,11 +95,16 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     };
     let environments = Environments::new(home.clone());
     let settings = environments.settings().clone();
-    let unset = without_settings(&mut resources, &settings);
+    check_settings(&settings, std::env::var_os("FLOW_PROGRAMS").as_deref())?;
+    let mut warnings = without_settings(&mut resources, &settings);
     if resources.is_empty() {
-        let message = format!("every step to work for needs a variable that is not set: {}", unset.join("; "));
+        let message = format!("every step to work for needs a variable that is not set: {}", warnings.join("; "));
         return Err(CliError::refused(message).hint("begin the command with it, such as   FLOW_PROGRAMS=/bin/date"));
     }
+    if resources.values().any(|resource| RUN_PROGRAMS.contains(&resource.as_str())) {
+        warnings.extend(settings.programs.iter().filter_map(|program| program_problem(program)));
+    }
+    let files = settings.files.clone();
     let pinned = Pinned { location, account: None, settings, has_own_settings: true, definition_file: None };
     let endpoint = parse_endpoint(global, &arguments.endpoint)?;
     let (request, stop) = Stop::new();
@@ -103,6 +115,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         registries: environments,
         environment: serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?,
         clock: clock::of(&home),
+        files,
         name: name(),
         command: command(&arguments),
         slots: Slots::new(arguments.concurrency),
@@ -111,7 +124,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         counts: counts.clone(),
         stop,
     };
-    begin(global, &worker, &arguments.endpoint, &unset);
+    begin(global, &worker, &arguments.endpoint, &warnings);
     let exit = work(global, worker, &request, &counts).await?;
     match global.output {
         Output::Json => json::print(counts.line()),
@@ -121,16 +134,46 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     Ok(exit)
 }
 
-/// Reports what the worker polls, and what it does not poll because a variable is not set. A quiet worker reports only the latter.
-fn begin(global: &Global, worker: &Worker, endpoint: &str, unset: &[String]) {
+/// Reports what the worker polls, and what it does not poll or cannot do because of its settings. A quiet worker reports only the latter.
+fn begin(global: &Global, worker: &Worker, endpoint: &str, warnings: &[String]) {
     if global.output == Output::Json {
-        unset.iter().for_each(|line| json::print(json!({ "type": "warning", "message": line })));
+        warnings.iter().for_each(|line| json::print(json!({ "type": "warning", "message": line })));
         return;
     }
     if !global.quiet {
         say!("Worker {} for {}, polling {endpoint}", worker.name, counted(worker.resources.len(), "step"));
     }
-    unset.iter().for_each(|line| report!("flow: {line}"));
+    warnings.iter().for_each(|line| report!("flow: {line}"));
+}
+
+/// Refuses settings with which the worker could do none of the tasks that need them. `programs` is the text of FLOW_PROGRAMS.
+///
+/// # Errors
+/// FLOW_FILES names no folder, or FLOW_PROGRAMS has a relative path, which no definition can name.
+fn check_settings(settings: &LocalSettings, programs: Option<&OsStr>) -> Result<(), CliError> {
+    if let Some(problem) = settings.files.as_deref().and_then(folder_problem) {
+        return Err(CliError::refused(problem).hint("mount or create the folder, or name another one in FLOW_FILES"));
+    }
+    let is_relative = |program: &PathBuf| !program.as_os_str().is_empty() && program.is_relative();
+    match programs.and_then(|programs| std::env::split_paths(programs).find(is_relative)) {
+        None => Ok(()),
+        Some(program) => {
+            let message = format!("FLOW_PROGRAMS: '{}' is not an absolute path", program.display());
+            Err(CliError::refused(message).hint("write the complete path, as the definitions name the program"))
+        }
+    }
+}
+
+/// Why a program that FLOW_PROGRAMS names cannot run on this machine now; `None` if nothing is known against it.
+fn program_problem(program: &Path) -> Option<String> {
+    let problem = match std::fs::metadata(program) {
+        Ok(found) if !found.is_file() => "is not a file".to_owned(),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => "is not executable".to_owned(),
+        Ok(_) => return None,
+        Err(error) => format!("cannot be used: {error}"),
+    };
+    let program = program.display();
+    Some(format!("FLOW_PROGRAMS: {program} {problem}. This worker gives its tasks back for another worker"))
 }
 
 /// Removes the steps that would fail every task with these settings, so that their tasks go to other workers. Returns a line for each
@@ -231,6 +274,27 @@ mod tests {
         let (rest, lines) = without(&programs);
         assert!(rest.values().any(|resource| resource == "flow:process:run") && !lines.contains("FLOW_PROGRAMS"));
         assert!(lines.contains("FLOW_FILES is not set: this worker does not poll flow:file:read"), "{lines}");
+    }
+
+    #[test]
+    fn settings_that_can_do_no_task_are_refused_and_a_missing_program_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (missing, file) = (folder.path().join("share"), folder.path().join("file"));
+        std::fs::write(&file, "").unwrap();
+        let with = |files: &Path| LocalSettings { files: Some(files.to_owned()), ..LocalSettings::default() };
+        let refused = |files: &Path| check_settings(&with(files), None).unwrap_err().message;
+        assert!(refused(&missing).starts_with(&format!("FLOW_FILES: {} cannot be used: No such", missing.display())));
+        assert_eq!(refused(&file), format!("FLOW_FILES: {} is not a folder", file.display()));
+        let checked = |programs: &str| check_settings(&with(folder.path()), Some(OsStr::new(programs)));
+        assert!(checked("").is_ok() && checked("/bin/true:/bin/false:").is_ok());
+        let relative = checked("/bin/true:bin/x").unwrap_err().message;
+        assert_eq!(relative, "FLOW_PROGRAMS: 'bin/x' is not an absolute path");
+        assert_eq!(program_problem(Path::new("/bin/sh")), None);
+        for (program, problem) in [(&missing, "cannot be used: No such file"), (&file, "is not executable")] {
+            let named = program_problem(program).unwrap();
+            assert!(named.contains(&format!("{} {problem}", program.display())), "{named}");
+        }
+        assert!(program_problem(folder.path()).unwrap().contains("is not a file"));
     }
 
     #[test]

@@ -8,7 +8,10 @@ use deploy::plan::{
     STEP_TAG, Wanted,
 };
 use engine::step::{ErrorClass, StepError};
-use steps::{Environment, deployment, step_functions::StateMachineSettings};
+use steps::{
+    Environment, deployment,
+    step_functions::{RunningExecution, StateMachineSettings},
+};
 
 use super::{Cloud, DeploymentSource};
 
@@ -16,6 +19,26 @@ use super::{Cloud, DeploymentSource};
 /// between attempts.
 const ROLE_TRIES: u32 = 12;
 const ROLE_PAUSE: Duration = Duration::from_secs(5);
+
+/// Why a removal stopped.
+#[derive(Debug)]
+pub enum RemovalError {
+    /// A service returned an error. Earlier changes remain.
+    Call(StepError),
+    /// An execution was started after the removal began. The state machine is kept.
+    Started {
+        /// Its ARN.
+        execution: String,
+        /// Whether the alias is as before, so nothing was removed.
+        is_restored: bool,
+    },
+}
+
+impl From<StepError> for RemovalError {
+    fn from(error: StepError) -> Self {
+        RemovalError::Call(error)
+    }
+}
 
 impl Cloud {
     /// Makes the changes, and calls `made` after each.
@@ -145,14 +168,14 @@ impl Cloud {
     /// Makes the changes of a removal, and calls `made` after each.
     ///
     /// # Errors
-    /// The error of a service. Repeating the removal continues.
+    /// The error of a service, which the next removal continues after; or an execution was started meanwhile.
     pub async fn remove(
         &self,
         wanted: &Wanted,
         found: &ExistingResources,
         changes: &[DeploymentChange],
         made: &mut dyn FnMut(&DeploymentChange),
-    ) -> Result<(), StepError> {
+    ) -> Result<(), RemovalError> {
         let machine = found.machine.as_ref().map(|machine| machine.arn.as_str()).unwrap_or_default();
         for change in changes {
             match change.kind {
@@ -163,7 +186,11 @@ impl Cloud {
                 }
                 ResourceKind::Alias => self.states.delete_alias(&format!("{machine}:{ALIAS}")).await?,
                 ResourceKind::StateMachine => {
-                    self.refuse_running(machine).await?;
+                    // Without the alias, no run of flow starts another one.
+                    let running = self.states.running_executions(machine, 1).await?;
+                    if let Some(RunningExecution { arn: execution, .. }) = running.into_iter().next() {
+                        return Err(RemovalError::Started { execution, is_restored: self.restore_alias(found).await });
+                    }
                     self.states.delete_state_machine(machine).await?;
                 }
                 ResourceKind::Version => {}
@@ -176,20 +203,22 @@ impl Cloud {
         Ok(())
     }
 
-    /// Refuses to delete a state machine of which an execution was started after the removal began.
-    async fn refuse_running(&self, machine: &str) -> Result<(), StepError> {
-        let running = self.states.running_executions(machine, 1).await?;
-        running.first().map_or(Ok(()), |running| {
-            let cause = format!("{} was started meanwhile: the state machine is kept", running.arn);
-            let error = StepError::new(ErrorClass::Invalid, cause);
-            Err(error.hint("Wait until it has ended, or stop it, and repeat the command."))
-        })
+    /// Makes the alias again that a removal has deleted. Returns whether it is as before.
+    async fn restore_alias(&self, found: &ExistingResources) -> bool {
+        match found.machine.as_ref().filter(|machine| machine.has_alias) {
+            None => true,
+            Some(machine) => match &machine.alias_target {
+                Some(version) => self.states.route(&machine.arn, ALIAS, version, false).await.is_ok(),
+                // It routed to several versions.
+                None => false,
+            },
+        }
     }
 }
 
-/// Whether Step Functions failed because IAM has not propagated a new role yet: the role cannot be assumed, or may not
-/// write its log. Only the message says the latter: the code, AccessDeniedException or InvalidLoggingConfiguration, has other causes too
-/// (Step Functions API Reference, "CreateStateMachine").
+/// Whether Step Functions failed because IAM has not propagated a new role yet: the role cannot be assumed, or may not write its log. Only
+/// the message shows the latter: the code, AccessDeniedException or InvalidLoggingConfiguration, has other causes too (Step Functions API
+/// Reference, "CreateStateMachine").
 fn waits_for_role(error: &StepError) -> bool {
     error.class == ErrorClass::Permission || error.cause.contains("is not authorized to")
 }

@@ -1,14 +1,16 @@
 //! Reads the input of an execution from a file, text or standard input, and fits it to the schema beside its
 //! definition.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use workflows::{InputError, InputFormat, InputProblem};
 
 use crate::exit::CliError;
 
-/// Reads an input: JSON text, a file (JSON, YAML or TOML), or `-` for standard input.
+/// Reads an input: JSON text, a file (JSON, YAML or TOML), or `-` for standard input. A text that is no object is JSON if no file has that
+/// name.
 ///
 /// # Errors
 /// The input cannot be read or parsed.
@@ -22,9 +24,14 @@ pub fn read(given: &str) -> Result<Value, CliError> {
         let text = text.map_err(|error| CliError::refused(format!("standard input cannot be read: {error}")))?;
         return workflows::parse_input(&text, None).map_err(refused);
     }
-    let text = workflows::read_text_file(given)
-        .map_err(|error| CliError::refused(format!("the input file {given} cannot be read: {error}")))?;
-    workflows::parse_input(&text, InputFormat::of_file(given)).map_err(refused)
+    match workflows::read_text_file(given) {
+        Ok(text) => workflows::parse_input(&text, InputFormat::of_file(given)).map_err(refused),
+        // JSON of another type: the error names the type that an input has.
+        Err(error) if error.kind() == ErrorKind::NotFound && serde_json::from_str::<IgnoredAny>(given).is_ok() => {
+            workflows::parse_input(given, Some(InputFormat::Json)).map_err(refused)
+        }
+        Err(error) => Err(CliError::refused(format!("the input file {given} cannot be read: {error}"))),
+    }
 }
 
 /// The schema `NAME.input.schema.json` beside a definition file, as `flow new` writes it; `None` without one.
@@ -68,4 +75,23 @@ pub fn fitted_or_hint(definition_file: &str, input: Value) -> Result<Value, CliE
 pub fn wrong(problems: &[InputProblem]) -> CliError {
     let lines: Vec<_> = problems.iter().map(|problem| format!("  {problem}")).collect();
     CliError::refused(format!("the input is not right; nothing was changed\n{}", lines.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn json_of_every_type_is_an_input_unless_a_file_has_that_name() {
+        for given in ["\"x\"", "[1]", "12", "true"] {
+            let refused = read(given).unwrap_err().message;
+            assert!(refused.contains("object") && !refused.contains("file"), "{given}: {refused}");
+        }
+        assert_eq!(read("null").unwrap(), serde_json::json!({}));
+        assert!(read("nowhere.json").unwrap_err().message.starts_with("the input file nowhere.json cannot be read"));
+        let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+        std::fs::write(file.path(), r#"{"a": 1}"#).unwrap();
+        assert_eq!(read(file.path().to_str().unwrap()).unwrap(), serde_json::json!({ "a": 1 }));
+    }
 }

@@ -40,12 +40,33 @@ pub fn read(file: &Path) -> Result<String, CliError> {
 
 /// The secret in an environment variable. White space around it is no part of it, as in a file. A variable without more counts as
 /// unset.
-pub fn of_variable(name: &str) -> Option<String> {
-    of_text(&std::env::var(name).ok()?)
+///
+/// # Errors
+/// No header of a request can have it.
+pub fn of_variable(name: &str) -> Result<Option<String>, CliError> {
+    let Some(value) = std::env::var_os(name) else { return Ok(None) };
+    let secret = value.to_str().map(of_text);
+    let secret =
+        secret.ok_or_else(|| CliError::refused(format!("{name} is not UTF-8")).hint(format!("set {name} again")))?;
+    secret.map(|secret| for_header(name, secret)).transpose()
 }
 
 fn of_text(text: &str) -> Option<String> {
     Some(text.trim()).filter(|secret| !secret.is_empty()).map(str::to_owned)
+}
+
+/// A secret that the header of a request can have. `source` is where it was read.
+///
+/// # Errors
+/// It has a line break or another control character.
+pub fn for_header(source: &str, secret: String) -> Result<String, CliError> {
+    let problem = match secret.chars().find(|c| c.is_control() && *c != '\t') {
+        None => return Ok(secret),
+        Some('\n' | '\r') => "a line break",
+        Some(_) => "a control character",
+    };
+    let message = format!("{source} has {problem} within it, which no request can send");
+    Err(CliError::refused(message).hint("it must be one line of text"))
 }
 
 /// Writes a new random token to a file that does not exist, and returns the token.
@@ -77,6 +98,18 @@ mod tests {
     fn a_secret_of_white_space_counts_as_unset() {
         assert_eq!((of_text(""), of_text(" \n\t")), (None, None));
         assert_eq!(of_text(" secret\n").as_deref(), Some("secret"));
+    }
+
+    #[test]
+    fn a_secret_that_no_header_can_have_is_refused_and_not_shown() {
+        for (secret, problem) in [("a\nb", "a line break"), ("a\rb", "a line break"), ("a\x1bb", "a control character")]
+        {
+            let refused = for_header("FLOW_TOKEN", secret.to_owned()).unwrap_err();
+            assert_eq!(refused.message, format!("FLOW_TOKEN has {problem} within it, which no request can send"));
+        }
+        for secret in ["two words", "a\tb", "gr\u{fc}n"] {
+            assert_eq!(for_header("FLOW_TOKEN", secret.to_owned()).unwrap(), secret);
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::exit::CliError;
 /// The shortest and the longest pause between two polls. The pause grows while nothing happens.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(3);
-/// The assumed time until a worker takes a task, or until a Wait ends whose end is not known, in milliseconds. More than zero, so that
+/// The assumed time until a worker takes a task, or until a Wait with an unknown end ends, in milliseconds. More than zero, so that
 /// --no-wait=0s stops.
 const NEWS_EXPECTED_MS: u64 = 1_000;
 
@@ -107,8 +107,8 @@ impl Following {
     }
 }
 
-/// When the first Wait state ends; `None` without one. One whose end is not in the definition, or that should have ended already, may end
-/// at any time.
+/// When the first Wait state ends; `None` without one. A Wait whose end is not in the definition, and one that should have ended already,
+/// may end at any time.
 fn sleeps_until(view: &View, now_ms: u64) -> Option<u64> {
     let soon_ms = now_ms + NEWS_EXPECTED_MS;
     let ends = view.active().filter_map(|state| match state.status {
@@ -119,8 +119,7 @@ fn sleeps_until(view: &View, now_ms: u64) -> Option<u64> {
     ends.min()
 }
 
-/// The questions and the missing workers of a view, as the events that add them to the view of a watch: the history has no entries for
-/// them.
+/// The events that add the questions and the missing workers of a view to the view of a watch: the history has no entries for them.
 fn waiting(view: &View) -> Vec<RunnerEvent> {
     let waiting = |state: &StateView| {
         let StateStatus::Waiting(Wait { reason, polled_ms, next_poll_ms, deadline_ms, instructions }) = &state.status
@@ -174,7 +173,10 @@ mod tests {
         let sleeping = |due_ms| StateStatus::Sleeping { due_ms };
         assert_eq!(sleeps_until(&view(vec![("A", sleeping(7_000)), ("B", sleeping(5_000))]), 0), Some(5_000));
         assert_eq!(sleeps_until(&view(vec![("A", sleeping(5_000))]), 6_000), Some(7_000), "it ends late");
-        assert_eq!(sleeps_until(&view(vec![("A", StateStatus::Parked { deadline_ms: None })]), 0), None);
+        assert_eq!(
+            sleeps_until(&view(vec![("A", StateStatus::Parked { deadline_ms: None, heartbeat: None })]), 0),
+            None
+        );
         let mut computed = view(vec![("A", StateStatus::Running)]);
         assert_eq!(sleeps_until(&computed, 0), None, "a Task");
         computed.states.get_mut("A").into_iter().for_each(|state| state.state_type = StateType::Wait);
@@ -192,8 +194,10 @@ mod tests {
         let (reason, deadline_ms) = ("waits for an answer".to_owned(), Some(9));
         let asked = StateStatus::Waiting(Wait { reason, polled_ms: 1, next_poll_ms: 0, deadline_ms, instructions });
         let offered = StateStatus::Waiting(Wait::for_worker(3));
-        let marked = view(vec![("A", asked), ("B", StateStatus::Parked { deadline_ms: None }), ("C", offered)]);
-        let mut watched = view(vec![("A", StateStatus::Parked { deadline_ms: None }), ("C", StateStatus::Running)]);
+        let marked =
+            view(vec![("A", asked), ("B", StateStatus::Parked { deadline_ms: None, heartbeat: None }), ("C", offered)]);
+        let mut watched =
+            view(vec![("A", StateStatus::Parked { deadline_ms: None, heartbeat: None }), ("C", StateStatus::Running)]);
         let events = waiting(&marked);
         assert_eq!(events.len(), 2, "{events:?}");
         events.iter().for_each(|event| watched.apply_event(event));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use api::{
     Fault, flow,
-    view::{StateStatus, View, Wait, is_or_is_inside},
+    view::{AwaitedHeartbeat, StateStatus, View, Wait, is_or_is_inside},
 };
 use engine::{
     journal::{EntryContent, HistoryEventDetails as Details, state_path},
@@ -29,9 +29,9 @@ use crate::{
 const READ_MAX: usize = 100;
 /// The question of a Task that has none.
 const NO_PROMPT: &str = "The task waits for an answer with its token.";
-/// Why a state that asks a person waits.
+/// The reason why a state that asks a person waits.
 const WAITS_FOR_ANSWER: &str = "waits for an answer";
-/// Why no command answers a question whose answerers are holders of tokens: Step Functions cannot check who answers.
+/// The reason why no command answers a question that only holders of tokens may answer: Step Functions cannot check who answers.
 const ONLY_WITH_TOKENS: &str = "only holders of Tokens may answer it, and Step Functions cannot check a token: \
      name Users or Groups in the definition";
 
@@ -43,6 +43,7 @@ struct Scheduled {
     since_ms: u64,
     /// The end of its `TimeoutSeconds`. A heartbeat of its receiver is in no history, so the end of `HeartbeatSeconds` is not known.
     deadline_ms: Option<u64>,
+    heartbeat_seconds: Option<u64>,
 }
 
 impl Scheduled {
@@ -53,7 +54,12 @@ impl Scheduled {
 
     /// The question in the object with the task token; `None` if the Task asks none.
     fn question(&self, definition: &Value) -> Option<Instructions> {
-        self.token(definition).and_then(|(_, beside)| steps::question_in(beside))
+        let mut question = self.token(definition).and_then(|(_, beside)| steps::question_in(beside))?;
+        if let Some(seconds) = self.heartbeat_seconds {
+            let words = format!("{seconds}: without a heartbeat in this time it fails, also before it times out");
+            question.values.push(("HeartbeatSeconds".to_owned(), words));
+        }
+        Some(question)
     }
 }
 
@@ -71,13 +77,14 @@ fn scheduled(known: &CachedExecution) -> Vec<Scheduled> {
     for entry in known.history.entries() {
         let EntryContent::Event(event) = &entry.content else { continue };
         match &event.details {
-            Details::TaskScheduled { name, parameters, timeout_seconds, .. } => {
+            Details::TaskScheduled { name, parameters, timeout_seconds, heartbeat_seconds, .. } => {
                 let path = state_path(&event.frame, name);
                 all.retain(|task| task.path != path);
                 let (name, parameters, since_ms) = (name.clone(), parameters.clone(), entry.timestamp_ms);
                 let end_ms = |seconds: u64| since_ms.saturating_add(seconds.saturating_mul(1_000));
                 let deadline_ms = timeout_seconds.map(end_ms);
-                all.push(Scheduled { path, name, parameters, since_ms, deadline_ms });
+                let heartbeat_seconds = *heartbeat_seconds;
+                all.push(Scheduled { path, name, parameters, since_ms, deadline_ms, heartbeat_seconds });
             }
             Details::StateExited { name, .. }
             | Details::StateAborted { name, .. }
@@ -98,7 +105,7 @@ fn scheduled(known: &CachedExecution) -> Vec<Scheduled> {
     all
 }
 
-/// The Task to answer, by its state's name or path; without one, the only Task whose token is known.
+/// The Task to answer, by its state's name or path. Without a name, the only Task whose token is known.
 ///
 /// # Errors
 /// None or several match, only its server's home answers it, or its question is malformed.
@@ -140,7 +147,8 @@ fn the_task(known: &CachedExecution, state: Option<&str>) -> Result<Asking, CliE
     Ok(Asking { path: task.path, token, beside })
 }
 
-/// Where and how an approval of a `flow serve` is answered. In the server's home, an execution's id differs from its name.
+/// The place and the command for the answer to an approval of a `flow serve`. In the server's home, an execution's id differs from its
+/// name.
 fn in_home(arn: &str, task: &Scheduled) -> String {
     let asked = steps::question_in(&task.parameters).and_then(|asked| asked.approval).unwrap_or_default();
     format!("in the home of the server:   {}", next::approve_elsewhere(arn, &task.path, &asked))
@@ -156,7 +164,7 @@ fn question(beside_token: &Value) -> Instructions {
     })
 }
 
-/// What a Task asks of a person; `None` if it waits for a worker or a service.
+/// The question of a Task to a person; `None` if it waits for a worker or a service.
 fn asks(known: &CachedExecution, task: &Scheduled) -> Option<Instructions> {
     if known.history.is_approval(&task.path) {
         let asked = steps::question_in(&task.parameters).unwrap_or_else(|| question(&Value::Null));
@@ -212,7 +220,10 @@ pub(super) fn mark(known: &CachedExecution, view: &mut View) {
                     instructions: Some(question).filter(|question| !is_for_tokens_only(question)),
                 })
             }
-            None => StateStatus::Parked { deadline_ms },
+            None => {
+                let heartbeat = task.heartbeat_seconds.map(AwaitedHeartbeat::EverySeconds);
+                StateStatus::Parked { deadline_ms, heartbeat }
+            }
         };
     }
 }
@@ -284,7 +295,7 @@ impl Executions {
     /// The schema of the fields of the question to answer; `None` if it has none.
     ///
     /// # Errors
-    /// Those of answering the question.
+    /// The errors of answering the question.
     pub async fn schema_of_question(&self, id: &str, state: Option<&str>) -> Result<Option<Value>, CliError> {
         let known = self.of(id).await?;
         let mut known = known.lock().await;

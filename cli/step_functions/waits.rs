@@ -1,4 +1,4 @@
-//! Marks in a view what the events of Step Functions do not contain: what a state waits for, and until when.
+//! Adds to a view what the events of Step Functions do not contain: the subject and the end of each wait.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{CachedExecution, questions};
 
 /// The fields of a Wait that decide when it ends.
 const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
-/// What an expression may read that the history does not have: another evaluation has another value.
+/// The values that an expression may read but the history does not have: another evaluation has another value.
 const RANDOM: [&str; 2] = ["$random", "$uuid"];
 
 /// Marks the states of a complete view that wait. Returns whether any waits for a worker.
@@ -47,8 +47,8 @@ fn timestamp_ms(text: &str) -> Option<u64> {
     u64::try_from(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()).ok()
 }
 
-/// The end of a Wait state whose definition has it as a path or an expression, from the state's input and the variables in the history;
-/// `None` if it reads something else, or may take long to evaluate.
+/// The end of a Wait state that is defined by a path or an expression, evaluated with the state's input and the variables in the history.
+/// `None` if the expression reads other values or may take long to evaluate.
 fn computed_due_ms(known: &CachedExecution, state: &StateView) -> Option<u64> {
     let definition = find_state(&known.definition, &state.name)?;
     let texts: Vec<&str> = END_FIELDS.iter().filter_map(|field| definition.get(field)?.as_str()).collect();
@@ -141,6 +141,7 @@ fn visible(assigned: &[(&str, &Map<String, Value>)], frame: &str) -> Map<String,
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use api::view::AwaitedHeartbeat;
     use serde_json::json;
     use steps::step_functions::{RemoteEvent, RemoteExecution};
 
@@ -230,13 +231,17 @@ mod tests {
             parameters["Payload"]["token.$"] = json!("$$.Task.Token");
             let mut scheduled = event(2, "TaskScheduled");
             (scheduled.data, scheduled.timeout_seconds) = (Some(payload(prompt).to_string()), Some(60));
+            scheduled.heartbeat_seconds = Some(20);
             let task = json!({ "Type": "Task", "Parameters": parameters });
             let events = [event(1, "TaskStateEntered"), scheduled, event(3, "TaskSubmitted")];
             marked(&task, &events).states["A"].status.clone()
         };
         let StateStatus::Waiting(wait) = asked(&json!("Go?")) else { panic!("no question") };
-        assert_eq!((wait.deadline_ms, wait.instructions.unwrap().sentence), (Some(62_000), "Go?".to_owned()));
-        assert_eq!(asked(&Value::Null), StateStatus::Parked { deadline_ms: Some(62_000) });
+        let instructions = wait.instructions.unwrap();
+        assert_eq!((wait.deadline_ms, instructions.sentence), (Some(62_000), "Go?".to_owned()));
+        assert_eq!(instructions.values.last().unwrap().0, "HeartbeatSeconds", "no history has the heartbeats");
+        let heartbeat = Some(AwaitedHeartbeat::EverySeconds(20));
+        assert_eq!(asked(&Value::Null), StateStatus::Parked { deadline_ms: Some(62_000), heartbeat });
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! The threads that answer long reads. They have a lower priority than those that answer everything else: clients that read lists all
-//! the time use the processors that starts, tasks and answers leave free.
+//! The threads that answer long reads. They have a lower priority than the threads that answer other requests: clients that read lists all
+//! the time use only the processors that starts, tasks and answers leave free.
 
 use std::{future::Future, sync::OnceLock};
 
+use engine::priority;
 use futures::{
     FutureExt, StreamExt,
     stream::{BoxStream, unfold},
@@ -50,9 +51,7 @@ impl Readers {
 
     fn runtime(&self) -> Option<&Runtime> {
         let start = || {
-            let lower = || {
-                let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
-            };
+            let lower = || priority::lower(NICE);
             let mut threads = Builder::new_multi_thread();
             threads.worker_threads(THREADS).thread_name("reader").on_thread_start(lower).enable_all().build().ok()
         };
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     fn nice() -> i32 {
-        rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap()
+        priority::nice().unwrap()
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api::{Api, Fault, flow::Reply};
+use api::{Access, Api, Cost, Fault, flow::Reply};
 use axum::{
     body::Body,
     extract::Request,
@@ -30,7 +30,7 @@ use super::{
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
 /// If the engine takes longer to answer, no such line is sent.
 const ENGINE_ANSWERS_WITHIN: Duration = Duration::from_secs(4);
-/// How long open requests may take to end when a listener is closed.
+/// The time that open requests may take to end when a listener is closed.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The transport of a request.
@@ -46,7 +46,7 @@ pub enum Transport {
 pub struct Served {
     api: Arc<Api>,
     transport: Transport,
-    /// Each listener has its own: who reads over the socket does not wait for clients of the network.
+    /// Each listener has its own: reads over the socket do not wait for clients of the network.
     readers: Readers,
     closing: watch::Receiver<bool>,
 }
@@ -157,7 +157,9 @@ async fn respond(served: &Served, headers: &HeaderMap, body: Body) -> Response {
     if let Some(refused) = refusal(served, headers, &target) {
         return fault_response(&refused);
     }
-    let (api, is_long_read) = (served.api.clone(), api::is_long_read(&target));
+    let operation = api::operation_info(&target);
+    let is_long_read = operation.is_some_and(|operation| operation.cost == Cost::LongRead);
+    let api = served.api.clone();
     // The future owns what it needs, to be answered by another thread.
     let answer = async move {
         match target.strip_prefix(api::TARGET_PREFIX) {
@@ -189,7 +191,8 @@ fn refusal(served: &Served, headers: &HeaderMap, target: &str) -> Option<Fault> 
         let message = format!("this owner speaks wire {}, the request wire {theirs}", version::CURRENT);
         return Some(Fault::new("IncompatibleVersion", message));
     }
-    let is_refused = served.transport == Transport::Network && api::flow::SOCKET_ONLY.contains(&target);
+    let is_socket_only = api::operation_info(target).is_some_and(|operation| operation.access == Access::SocketOnly);
+    let is_refused = served.transport == Transport::Network && is_socket_only;
     is_refused.then(|| {
         let message =
             format!("{target} is answered over the store's socket only: it acts for the user of this machine");

@@ -25,8 +25,12 @@ use crate::backoff::Backoff;
 
 /// The most open polls of one activity while tasks arrive.
 const POLLS_MAX: usize = 8;
-/// The longest time in which AWS may give a task to a poll whose connection is closed. A `flow serve` gives it none.
+/// The longest time in which AWS may give a task to a poll whose connection is closed. A `flow serve` ends polls when it is asked.
 const POLL_END_MAX: Duration = Duration::from_secs(65);
+/// How long a `flow serve` may take to answer that request, and then the polls, and how often it is asked. A poll that began just before
+/// the stop may arrive after the first request.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
+const END_REQUESTS_MAX: usize = 3;
 
 /// An activity, and the work on its tasks.
 pub(super) trait Activity: Send + Sync + 'static {
@@ -36,7 +40,8 @@ pub(super) trait Activity: Send + Sync + 'static {
     /// Its ARN.
     fn arn(&self) -> &str;
 
-    /// Waits while the worker makes no polls of this activity.
+    /// Waits while the worker begins no polls of this activity. Open polls stay open: the service may have sent a task already, which
+    /// nobody would have until its heartbeat is overdue.
     fn pause_ended(&self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
@@ -73,15 +78,9 @@ impl Activity for StepActivity {
         let Worker { api, name, stop, .. } = &*self.worker;
         let stopped = async {
             stop.requested().await;
-            if !api.answered_as_flow_serve() {
-                tokio::time::sleep(POLL_END_MAX).await;
-            }
-        };
-        let paused = async {
-            self.pauses.begun().await;
-            // Elsewhere a task may be given to a poll whose connection is closed.
-            if !api.answered_as_flow_serve() {
-                std::future::pending::<()>().await;
+            match api.answered_as_flow_serve() {
+                true => self.end_polls().await,
+                false => tokio::time::sleep(POLL_END_MAX).await,
             }
         };
         tokio::select! {
@@ -89,7 +88,6 @@ impl Activity for StepActivity {
             biased;
             task = api.activity_task(&self.arn, name) => Some(task),
             () = stopped => None,
-            () = paused => Some(Ok(None)),
         }
     }
 
@@ -103,7 +101,21 @@ impl Activity for StepActivity {
     }
 }
 
-/// What the pollers of a worker share.
+impl StepActivity {
+    /// Asks a `flow serve` to answer the open polls. Returns when they had the time to end, or if the server does not answer.
+    async fn end_polls(&self) {
+        let Worker { api, name, .. } = &*self.worker;
+        for _ in 0..END_REQUESTS_MAX {
+            let asked = tokio::time::timeout(ENDS_WITHIN, api.end_polls(&self.arn, name)).await;
+            if !matches!(asked, Ok(Ok(()))) {
+                return;
+            }
+            tokio::time::sleep(ENDS_WITHIN).await;
+        }
+    }
+}
+
+/// The state that the pollers of a worker share.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     /// The slots of concurrent steps.
@@ -116,7 +128,7 @@ pub(super) struct Limits {
     pub counts: Arc<TaskCounts>,
 }
 
-/// Polls one activity: with one poll while no task arrives, with up to [`POLLS_MAX`] while tasks do.
+/// Polls one activity: with one poll while no task arrives, with up to [`POLLS_MAX`] while tasks arrive.
 pub(super) struct Poller<A> {
     activity: A,
     limits: Limits,

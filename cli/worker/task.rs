@@ -6,7 +6,7 @@ use deploy::{TaskInput, Visit, WORKER_STOPPED, retried_after};
 use engine::{
     machine::{cause_of_time_out, refuse_result},
     runner::{Clock, SystemClock},
-    step::{self, Answer, ErrorClass, Pending, StepContext, StepError, StepRemedy, error_names},
+    step::{self, Answer, ErrorClass, Pending, StepContext, StepError, error_names},
 };
 use serde_json::Value;
 use steps::step_functions::{ActivityTask, Receipt};
@@ -15,6 +15,7 @@ use super::{
     Worker,
     answer::{AnswerLimits, Outcome, SendAnswer, answer},
     counts::{CallKind, Ending},
+    elsewhere::{may_succeed_elsewhere, not_done_here, reason_words, without_folder},
     pauses::Pauses,
     slots::Slot,
 };
@@ -22,13 +23,10 @@ use crate::ui::text::one_line;
 
 /// The number of heartbeats within HeartbeatSeconds, so that some may be lost.
 const HEARTBEATS_WITHIN_LIMIT: u32 = 3;
-/// How long a task waits for its first slot before it is given back for another worker, and how often in its visit. The retries that are
-/// left are for workers that end.
+/// The time that a task waits for its first slot before it is given back for another worker, and the number of times that it is given back
+/// in its visit. The other retries are left for workers that end.
 const FIRST_SLOT_MAX: Duration = Duration::from_secs(10);
 const FIRST_SLOT_RETRIES_MAX: u32 = 3;
-/// How often, in its visit, a task that a worker's settings do not allow is given back for another worker. A retry is left for a worker
-/// that ends.
-const REFUSED_RETRIES_MAX: u32 = 5;
 /// The most by which a pause of this worker's polls exceeds the time until the retry. It is random: if two workers gave back each other's
 /// tasks, the first one that polls again receives both tasks, and the other one is polling when it gives one of them back.
 const PAUSE_ADDED_MAX: Duration = Duration::from_millis(1_500);
@@ -88,8 +86,13 @@ impl TaskJob {
             };
             context.poll += 1;
             context.now_ms = self.worker.clock.now_ms();
-            let Worker { registries, environment, .. } = &*self.worker;
-            let call = step::call(registries.as_ref(), environment, context.clone(), input.input.clone());
+            let Worker { registries, environment, files, .. } = &*self.worker;
+            let call = async {
+                match without_folder(files.as_deref(), &self.resource).await {
+                    Some(error) => Err(error),
+                    None => step::call(registries.as_ref(), environment, context.clone(), input.input.clone()).await,
+                }
+            };
             let answer = tokio::select! {
                 biased;
                 answer = call => answer,
@@ -124,15 +127,16 @@ impl TaskJob {
         }
     }
 
-    /// The answer for a step that failed. A task that this machine's settings do not allow is given back for another worker. This worker
-    /// then does not poll the activity for a while, so that it does not receive the same task again.
+    /// The answer for a step that failed. A task that this machine's settings do not allow, or for which it lacks a program or a folder,
+    /// is given back for another worker. This worker then begins no polls of the activity for a while, so that it does not receive the same
+    /// task again.
     fn failure(&self, error: &StepError, context: &StepContext, retry_count: u32) -> Outcome {
         let Worker { name, command, .. } = &*self.worker;
-        if !may_be_allowed_elsewhere(error) {
+        if !may_succeed_elsewhere(error) {
             return failed(error);
         }
-        tracing::warn!("{}", refusal_words(error, context, command));
-        let outcome = refused_here(error, name, retry_count);
+        tracing::warn!("{}", reason_words(error, context, command));
+        let outcome = not_done_here(error, name, retry_count);
         if matches!(outcome, Outcome::GivenBack(_)) {
             let jitter = PAUSE_ADDED_MAX.mul_f64(rand::random_range(0.3..1.0));
             self.pauses.add(retried_after(retry_count) + jitter);
@@ -203,7 +207,7 @@ impl SendAnswer for TaskJob {
     }
 }
 
-/// How long a task waits for a slot; `None` without a limit. A step that was polled keeps its task.
+/// The time that a task waits for a slot; `None` without a limit. A step that was polled keeps its task.
 fn slot_wait_max(poll: u32, retry_count: u32) -> Option<Duration> {
     (poll == 0 && retry_count < FIRST_SLOT_RETRIES_MAX).then_some(FIRST_SLOT_MAX)
 }
@@ -221,7 +225,7 @@ fn deadline_ms(visit: &Visit, now_ms: u64, clock: &dyn Clock) -> Option<u64> {
 }
 
 /// The deadline of a wait that earlier workers began and did not end, on the steps' clock: it counts from the entry of the state. `None` if
-/// the attempt does not continue one. The times are the current one on the steps' clock and on that of this machine.
+/// the attempt continues no such wait. The parameters are the current times on the steps' clock and on this machine's clock.
 fn kept_deadline_ms(visit: &Visit, (now_ms, real_now_ms): (u64, u64), clock: &dyn Clock) -> Option<u64> {
     let limit_ms = visit.timeout_seconds.filter(|_| visit.continues())?.saturating_mul(1_000);
     let waited_ms = real_now_ms.saturating_sub(visit.entered_ms());
@@ -241,8 +245,8 @@ fn timed_out(state: &str, pending: &Pending) -> Outcome {
     Outcome::failure(error_names::TIMEOUT, cause_of_time_out(state, Some(&pending.reason)))
 }
 
-/// Logs why a step waits, unless that was logged last. Only the worker knows it: Step Functions has no record of a poll. What a person must
-/// do is a warning, which is shown without `--verbose`.
+/// Logs why a step waits, unless that was logged last. Only the worker's log has it: Step Functions has no record of a poll. Instructions
+/// for a person are a warning, which is shown without `--verbose`.
 fn log_wait(context: &StepContext, pending: &Pending, logged: &mut String) {
     let words = wait_words(context, pending);
     if *logged == words {
@@ -270,31 +274,6 @@ fn output(state: &str, value: &Value) -> Outcome {
         Ok(()) => Outcome::Output(value.to_string()),
         Err(failure) => Outcome::failure(&failure.error, failure.cause),
     }
-}
-
-/// Whether the settings of this machine are the reason, and those of another machine may be others.
-fn may_be_allowed_elsewhere(error: &StepError) -> bool {
-    error.is_refused_here() && error.remedy != Some(StepRemedy::NewExecution)
-}
-
-/// The answer for a task that the settings of the worker `name` do not allow: it is given back, until a number of retries has found no
-/// worker that allows it.
-fn refused_here(error: &StepError, name: &str, retry_count: u32) -> Outcome {
-    let cause = format!("{error} (worker {name})");
-    match retry_count < REFUSED_RETRIES_MAX {
-        true => Outcome::given_back(cause),
-        false => Outcome::failure(error.error_name(), cause),
-    }
-}
-
-/// What is logged about such a task: its cause, and the command of a worker that allows it.
-fn refusal_words(error: &StepError, context: &StepContext, command: &str) -> String {
-    let StepContext { execution, state_path, .. } = context;
-    let mut words = format!("{execution} needs another worker in {state_path}: {error}");
-    if let Some(hint) = &error.hint {
-        words.push_str(&format!(". {}", hint.replace(&format!("flow resume {execution}"), command)));
-    }
-    one_line(&words)
 }
 
 fn failed(error: &StepError) -> Outcome {
@@ -356,34 +335,6 @@ mod tests {
         assert_eq!(slot_wait_max(0, 0), Some(FIRST_SLOT_MAX));
         assert_eq!(slot_wait_max(0, FIRST_SLOT_RETRIES_MAX), None, "retries are left for workers that end");
         assert_eq!(slot_wait_max(1, 0), None, "its step was called and waits");
-    }
-
-    #[test]
-    fn a_task_that_this_machine_does_not_allow_is_given_back_and_fails_if_no_worker_allows_it() {
-        let settings = steps::LocalSettings { programs: vec!["/bin/a".into()], ..steps::LocalSettings::default() };
-        let hint = format!("To allow it:   {} flow resume test-0000", settings.allowing_programs(["/bin/b"]));
-        let error = StepError::new(ErrorClass::Permission, "'/bin/b' is not allowed").hint(hint);
-        assert!(may_be_allowed_elsewhere(&error));
-        let cause = "'/bin/b' is not allowed (worker w-1)";
-        for retry_count in 0..REFUSED_RETRIES_MAX {
-            assert_eq!(refused_here(&error, "w-1", retry_count), Outcome::GivenBack(cause.to_owned()));
-        }
-        let failure = Outcome::Failure { error: "Flow.Permission".to_owned(), cause: cause.to_owned() };
-        assert_eq!(refused_here(&error, "w-1", REFUSED_RETRIES_MAX), failure);
-        let words = refusal_words(&error, &StepContext::for_test("Run"), "flow worker --endpoint http://h");
-        let expected = "test-0000 needs another worker in Run: '/bin/b' is not allowed. To allow it:   FLOW_PROGRAMS=/bin/a:/bin/b flow \
-                        worker --endpoint http://h";
-        assert_eq!(words, expected);
-    }
-
-    #[test]
-    fn what_no_worker_allows_or_a_service_refuses_fails_at_once() {
-        let error = || StepError::new(ErrorClass::Permission, "no");
-        assert!(!may_be_allowed_elsewhere(&error().during("ec2:CreateVpc")), "a service refused a call");
-        let relative =
-            error().hint_of_new_execution("Write the program's absolute path in the definition, then run again.");
-        assert!(!may_be_allowed_elsewhere(&relative), "the definition is wrong");
-        assert!(!may_be_allowed_elsewhere(&StepError::named("Process.Failed", "exit code 1")));
     }
 
     #[test]

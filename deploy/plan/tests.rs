@@ -65,6 +65,28 @@ fn a_changed_definition_makes_one_version_and_moves_the_alias() {
 }
 
 #[test]
+fn a_plan_says_in_what_each_updated_resource_differs() {
+    let mut found = deployed(&wanted(json!({ "StartAt": "A" })));
+    found.log_group.as_mut().unwrap().retention_days = None;
+    found.role.as_mut().unwrap().trusts = false;
+    let wanted = Wanted { log_level: LogLevel::All, ..wanted(json!({ "StartAt": "A", "TimeoutSeconds": 9 })) };
+    let all = changes(&wanted, &found).unwrap();
+    let shown = |kind: ResourceKind| -> Vec<String> {
+        let change = all.iter().find(|change| change.kind == kind).unwrap();
+        change.differences.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(shown(ResourceKind::StateMachine), ["log level: ERROR → ALL", "definition, TimeoutSeconds is added"]);
+    assert_eq!(shown(ResourceKind::Alias), ["version of deployed: arn:m:1 → the new version"]);
+    assert_eq!(shown(ResourceKind::LogGroup), ["retentionInDays: unlimited → 90"]);
+    assert_eq!(shown(ResourceKind::Role), ["AssumeRolePolicyDocument is changed"]);
+    assert_eq!(shown(ResourceKind::Activity), [""; 0], "unchanged");
+    let given = Wanted { role_arn: Some("arn:other".to_owned()), ..wanted };
+    let all = changes(&given, &found).unwrap();
+    let machine = all.iter().find(|change| change.kind == ResourceKind::StateMachine).unwrap();
+    assert_eq!(machine.differences[0].to_string(), "roleArn: arn:role → arn:other");
+}
+
+#[test]
 fn a_deployment_that_was_cut_short_is_completed() {
     let wanted = wanted(json!({ "StartAt": "A" }));
     let mut found = deployed(&wanted);

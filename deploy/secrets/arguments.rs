@@ -1,6 +1,6 @@
 //! Secrets in the arguments of a program.
 
-use super::forms::{is_literal, is_secret_option};
+use super::forms::{has_password, is_literal, is_secret_option};
 
 /// An option that has a token as its value, and the fewest bytes of one.
 const TOKEN: (&str, usize) = ("token", 8);
@@ -67,11 +67,6 @@ fn of_letter(program: &str, is_login: bool, argument: &str, next: Option<&str>) 
         true => (!ATTACHED.contains(&program) && next.is_some_and(is_literal)).then_some(1),
         false => is_literal(attached).then_some(0),
     }
-}
-
-/// Whether a value is `USER:PASSWORD`.
-fn has_password(value: &str) -> bool {
-    is_literal(value) && value.split_once(':').is_some_and(|(_, password)| is_literal(password))
 }
 
 #[cfg(test)]

@@ -174,17 +174,117 @@ fn a_token_an_assignment_and_an_option_in_a_text_are_secrets() {
     }
 }
 
+/// The state in which a secret of the table is written.
+fn with_text(text: &str) -> Value {
+    json!({ "Type": "Pass", "Result": { "text": text } })
+}
+
+fn with_arguments(arguments: Value) -> Value {
+    json!({ "Type": "Task", "Parameters": { "Program": "/usr/bin/curl", "Arguments": arguments } })
+}
+
+fn with_variable(name: &str, value: &str) -> Value {
+    json!({ "Type": "Task", "Parameters": { "Program": "/bin/tool", "Environment": { name: value } } })
+}
+
+fn with_expression(expression: &str) -> Value {
+    json!({ "Type": "Task", "Arguments": { "Value": expression } })
+}
+
+#[test]
+fn every_form_of_a_secret_is_found() {
+    let slack = format!("https://hooks.slack.com/services/{}/{}/{}", "T0AB12CDE", "B0AB12CDE", "a1B2c3D4e5".repeat(2));
+    let discord = format!("curl https://discord.com/api/webhooks/112233445566778899/{} -d @f", "x9_Y8-z7w6".repeat(6));
+    let pgp = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQ";
+    for state in [
+        with_text("[default]\naws_session_token = IQoJb3JpZ2luX2Vj0123\n"),
+        with_text("[client]\npassword = \"correcthorse\"\n"),
+        with_text("client_secret = x8dj2k9qpl"),
+        with_text("spring.datasource.password: hunter2hunter2"),
+        with_text("user: app\npassword : hunter2hunter2"),
+        with_text("DB_PASS=hunter2x MYSQL_PWD=hunter2 run"),
+        with_text("curl -H \"X-Auth-Token: 0123456789abcdef0123\" https://host"),
+        with_text("curl -H 'x-api-key:0123456789abcdef0123' https://host"),
+        with_text("curl -H 'Authorization: Token 0123456789abcdef' https://host"),
+        with_text("Authorization: Basic YW5uOmh1bnRlcg=="),
+        with_text("machine api.example.com login ann password hunter"),
+        with_text("machine a login b password hunter2\nmachine c\n  login d\n  password hunter3"),
+        with_text(&slack),
+        with_text(&discord),
+        with_text(pgp),
+        with_text("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blb"),
+        with_arguments(json!(["-H", "X-Api-Key: 0123456789abcdef0123"])),
+        with_arguments(json!(["-H", "Private-Token: abcdefghij0123456789"])),
+        with_arguments(json!(["--header=Api-Key: abcdefghij0123456789"])),
+        with_arguments(json!(["-H", "Authorization: Basic dXNlcjpodW50ZXIy"])),
+        with_variable("MYSQL_PWD", "hunter2"),
+        with_variable("PGPASSWORD", "hunter2"),
+        with_variable("DB_PASS", "hunter2"),
+        with_variable("REDISCLI_AUTH", "hunter2"),
+        with_variable("SMTP_PASSWD", "hunter2"),
+        with_variable("SSH_PASSPHRASE", "hunter2"),
+        with_variable("DB_PASS", "{% 'hunter' & '2' %}"),
+        with_expression("{% ($password := 'hunter2'; $post($password)) %}"),
+        with_expression("{% '--password=' & 'hunter2' %}"),
+        with_expression("{% $join(['--password=', 'hunter2']) %}"),
+        with_expression("{% ['--password', 'hun' & 'ter2'] %}"),
+        with_expression("{% 'X-Api-Key: ' & '0123456789abcdef' %}"),
+        json!({ "Type": "Task", "Parameters": { "Value.$": "States.Format('--password={}','hunter2')" } }),
+        json!({ "Type": "Task", "Parameters": { "Value.$": "States.Format('pg://{}:{}@db', $.user, 'hunter2')" } }),
+        json!({ "Type": "Task", "Parameters": { "Stdin": "password:hunter2hunter2" } }),
+    ] {
+        assert!(is_refused(&state), "{state}");
+    }
+}
+
+#[test]
+fn a_reference_and_a_word_are_no_secret() {
+    let placeholder = format!("https://hooks.slack.com/services/T00000000/B00000000/{}", "X".repeat(24));
+    for state in [
+        with_variable("PASSWORD", "env:DB_PASSWORD"),
+        with_variable("DB_PASSWORD", "ssm:/orders/password"),
+        with_variable("DB_PASSWORD", "/orders/database/password"),
+        with_variable("DB_PASSWORD", "arn:aws:secretsmanager:eu-west-1:111111111111:secret:orders"),
+        with_variable("PASSWORD", "{% $states.input.password %}"),
+        with_variable("PASSWORD", "$.password"),
+        with_variable("MYSQL_PWD", "/run/secrets/mysql"),
+        with_variable("OLD_PWD", "/home/ann"),
+        with_variable("NODE_AUTH", "oauth2"),
+        with_variable("FIRST_PASS", "second"),
+        with_text(&placeholder),
+        with_text("https://hooks.slack.com/services/$SLACK_PATH"),
+        with_text("curl -H \"X-Api-Key: $API_KEY\" -H 'X-Auth-Token: {}' -H 'Private-Token: <token1>'"),
+        with_text("Authorization: see RFC6750, Basic authentication or Basic auth1234"),
+        with_text("docker run registry/refresh-token:v1.2.3 -p db-password:5432"),
+        with_text("The machine needs login before password entry1"),
+        with_text("machine host login ann password $PASSWORD"),
+        with_text("the password: see page12 of the book"),
+        with_text("-----BEGIN CERTIFICATE-----\nPRIVATE KEY"),
+        with_arguments(json!(["-H", "X-Request-Id: 0123456789abcdef0123", "-H", "Authorization: Bearer {}"])),
+        with_expression("{% '--password=' & $states.input.password %}"),
+        with_expression("{% ($password := $states.input.password; $user := 'hunter2'; $password) %}"),
+        with_expression("{% $join(['--user=', 'hunter2']) %}"),
+        json!({ "Type": "Task", "Parameters": { "Value.$": "States.Format('--password={}', $.password)" } }),
+        json!({ "Type": "Task", "Parameters": { "Value.$": "States.Format('{}:{}@db', $.password, 'hunter2')" } }),
+    ] {
+        assert!(!is_refused(&state), "{state}");
+    }
+}
+
 /// A reference to a secret: an expression, a path, an ARN or a placeholder.
 fn reference() -> impl Strategy<Value = String> {
     let part = prop_oneof![Just("password".to_owned()), Just("apiKey".to_owned()), "[a-z][a-zA-Z0-9]{0,12}"];
     let path = prop::collection::vec(part, 1..4).prop_map(|parts| parts.join("."));
-    (path, 0..7_u8).prop_map(|(path, kind)| match kind {
+    (path, 0..10_u8).prop_map(|(path, kind)| match kind {
         0 => format!("{{% $states.input.{path} %}}"),
         1 => format!("$.{path}"),
         2 => format!("$$.Execution.Input.{path}"),
         3 => format!("arn:aws:secretsmanager:eu-west-1:111111111111:secret:{path}"),
         4 => format!("${{{path}}}"),
         5 => format!("{{{{resolve:secretsmanager:{path}}}}}"),
+        6 => format!("env:{path}"),
+        7 => format!("ssm:/{path}"),
+        8 => format!("secretsmanager:{path}"),
         _ => format!("{{% $lookup($states.input, '{path}') %}}"),
     })
 }
@@ -202,6 +302,8 @@ proptest! {
             "Stdin": format!("password={reference}\npassword: {reference}\n"),
             "Body": json!({ "password": reference, "command": command }).to_string(),
             "Header": format!("Bearer {reference}"),
+            "Headers": [format!("X-Api-Key: {reference}"), format!("Authorization: Token {reference}")],
+            "Machine": format!("machine host login ann password {reference}"),
         } });
         prop_assert!(!is_refused(&state), "{:?}", found(&state));
     }

@@ -3,7 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::Template;
-use crate::query::{Budget, EvaluationError, InThisThread, Moment, Path, QueryError, Roots, Scope};
+use crate::{
+    query::{Budget, EvaluationError, InThisThread, Moment, Path, QueryError, Roots, Scope},
+    step::error_names,
+};
 
 /// The data that a template reads: the scope of a JSONata expression, the roots of a JSONPath query.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +41,7 @@ pub struct EvaluationFailure {
 
 impl EvaluationFailure {
     fn runtime(cause: String) -> Self {
-        EvaluationFailure { location: None, error: "States.Runtime", cause }
+        EvaluationFailure { location: None, error: error_names::RUNTIME, cause }
     }
 }
 
@@ -70,7 +73,7 @@ pub(crate) fn evaluate_within(
             let source = expression.source();
             let failure = |what: String| EvaluationFailure {
                 location: Some(field.to_owned()),
-                error: "States.QueryEvaluationError",
+                error: error_names::QUERY_EVALUATION_ERROR,
                 cause: format!("The JSONata expression '{source}' specified for the field '{field}' {what}"),
             };
             let scope = Scope { states: view.states, variables: view.variables };
@@ -103,7 +106,7 @@ pub(crate) fn evaluate_within(
     }
 }
 
-/// Whether AWS has a message of its own for a path in this field that has no value.
+/// Whether AWS has a special message for a path in this field that has no value.
 fn names_an_input(field: &str) -> bool {
     matches!(field, "SecondsPath" | "TimestampPath" | "TimeoutSecondsPath" | "HeartbeatSecondsPath")
 }

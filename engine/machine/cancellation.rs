@@ -2,7 +2,10 @@
 //! its state machine was deleted.
 
 use super::{ExecutionStatus, FrameId, FrameState, turn::Turn};
-use crate::journal::{ErrorAndCause, HistoryEventDetails, StepFailure};
+use crate::{
+    journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
+    step::error_names,
+};
 
 impl Turn<'_> {
     /// Ends the execution as ABORTED without waiting for the answers of calls in flight.
@@ -42,7 +45,7 @@ impl Turn<'_> {
         self.set_timer_again();
     }
 
-    /// When the first call in flight reaches its deadline, in milliseconds since the Unix epoch.
+    /// The earliest deadline of a call in flight, in milliseconds since the Unix epoch.
     pub(super) fn call_due_ms(&self) -> Option<u64> {
         self.calls_in_flight().into_iter().filter_map(|id| self.frame(id).due_ms()).min()
     }
@@ -63,7 +66,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn end_timed_out(&mut self) {
-        let failure = ErrorAndCause { error: "States.Timeout".to_owned(), cause: String::new() };
+        let failure = ErrorAndCause { error: error_names::TIMEOUT.to_owned(), cause: String::new() };
         self.drop_all_early_signals();
         self.event_after(0, HistoryEventDetails::ExecutionTimedOut(failure.clone()));
         self.end(ExecutionStatus::TimedOut, Some(failure));

@@ -4,7 +4,10 @@ use serde_json::{Map, Value};
 
 use super::frame::fits;
 pub use crate::step::PAYLOAD_BYTES_MAX;
-use crate::{journal::StepFailure, step::StepError};
+use crate::{
+    journal::StepFailure,
+    step::{StepError, error_names},
+};
 
 /// The most that all variables of a scope may take together, in bytes of JSON.
 const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
@@ -93,5 +96,5 @@ pub(super) fn refuse_variables(
 }
 
 fn exceeded(cause: String) -> StepFailure {
-    StepFailure { error: "States.DataLimitExceeded".to_owned(), cause, details: None }
+    StepFailure { error: error_names::DATA_LIMIT_EXCEEDED.to_owned(), cause, details: None }
 }

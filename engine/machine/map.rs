@@ -24,6 +24,7 @@ use super::{FrameId, FrameRow, FrameState, Tolerated, limits, scope::Extra, turn
 use crate::{
     asl::{Map, State, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
+    step::error_names,
 };
 
 /// The most iterations of an inline Map that run at once. Source: Step Functions Developer Guide, "Map state processing modes".
@@ -31,7 +32,7 @@ const INLINE_CONCURRENCY_MAX: u64 = 40;
 /// The most child executions of a distributed Map that run at once, from the same page.
 const DISTRIBUTED_CONCURRENCY_MAX: u64 = 10_000;
 
-/// How many iterations may run at a time for a `MaxConcurrency`; 0 means the service's limit.
+/// The number of iterations that may run at a time for a `MaxConcurrency`; 0 means the service's limit.
 pub(super) fn concurrency(map: &Map, limit: u64) -> u64 {
     let most = if map.distributed { DISTRIBUTED_CONCURRENCY_MAX } else { INLINE_CONCURRENCY_MAX };
     if limit == 0 { most } else { limit.min(most) }
@@ -43,7 +44,7 @@ impl Turn<'_> {
         let begun = self.try_begin_map(id, map);
         // AWS writes no MapStateFailed event for a `States.Runtime` failure.
         if let Err(failure) = &begun
-            && failure.error != "States.Runtime"
+            && failure.error != error_names::RUNTIME
         {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
             let name = self.frame(id).row.state.clone();
@@ -149,7 +150,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Removes an iteration whose input could not be made, so that a redrive begins it again.
+    /// Removes an iteration whose input could not be created. A redrive begins the iteration again.
     fn iteration_not_begun(&mut self, id: FrameId, child: FrameId) {
         self.delete(child);
         if let FrameState::Map { next, running, .. } = &mut self.row_mut(id).frame_state {
@@ -165,7 +166,7 @@ impl Turn<'_> {
         self.new_frame(Some(id), index, path.into(), Some(item))
     }
 
-    /// The input of an iteration. The selector reads the Map's own input and variables, and the item in the context object.
+    /// The input of an iteration. The selector reads the Map's input and variables, and the item in the context object.
     fn selected_item(
         &mut self,
         id: FrameId,

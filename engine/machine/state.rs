@@ -13,6 +13,7 @@ use super::{ExecutionStatus, FrameId, FrameState, limits, scope::Extra, turn::Tu
 use crate::{
     asl::{Selection, State, StateKind, Template},
     journal::{HistoryEventDetails, StepFailure},
+    step::error_names,
 };
 
 impl Turn<'_> {
@@ -58,7 +59,7 @@ impl Turn<'_> {
         let Some(state) = self.state_of(id).cloned() else {
             let name = self.frame(id).row.state.clone();
             let cause = format!("The definition has no state named '{name}'.");
-            return self.fail_execution(StepFailure { error: "States.Runtime".to_owned(), cause, details: None });
+            return self.fail_execution(StepFailure { error: error_names::RUNTIME.to_owned(), cause, details: None });
         };
         let done = match &state.kind {
             StateKind::Pass { result, parameters } => self.pass(id, &state, result.as_ref(), parameters.as_ref()),
@@ -164,7 +165,7 @@ impl Turn<'_> {
     }
 }
 
-/// How a state is left: result, next state and the fields that apply.
+/// The exit of a state: result, next state and the fields that apply.
 #[derive(Clone)]
 pub(super) struct Leaving<'s> {
     /// The output, unless `output` sets another one.
@@ -176,7 +177,7 @@ pub(super) struct Leaving<'s> {
     pub result_name: ResultName,
     /// Whether `ResultPath` inserts the result into the input (JSONPath).
     pub uses_result_path: bool,
-    /// `ResultPath` of the `Catch` rule that matched, which replaces the state's own.
+    /// `ResultPath` of the `Catch` rule that matched, in place of the state's `ResultPath`.
     pub catch_result_path: Option<&'s Selection>,
 }
 
@@ -189,7 +190,7 @@ pub(super) enum ResultName {
 }
 
 impl<'s> Leaving<'s> {
-    /// Leaves by the state's own `Next`, `Assign` and `Output`, without a result.
+    /// Leaves by `Next`, `Assign` and `Output` of the state, without a result.
     pub fn plain(state: &'s State, result: Arc<Value>) -> Self {
         let common = &state.common;
         Leaving {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     asl::{State, StateKind, Task, Template},
     journal::{ErrorAndCause, HistoryEventDetails, NOT_CALLED, Note, Signaller, StepFailure},
-    step::{ChangeAction, ErrorClass, Resource, ResourceChange, StepError, idempotency_token},
+    step::{ChangeAction, ErrorClass, Resource, ResourceChange, StepError, error_names, idempotency_token},
 };
 
 /// The time limits of an attempt, in seconds; `None` without a limit.
@@ -152,8 +152,8 @@ impl Turn<'_> {
         self.command(Command::CallStep(Box::new(call)));
     }
 
-    /// Records that the requested poll was not made: it is due at once, so that the next process makes it as if it were requested then.
-    /// Only the first poll has an event in the history.
+    /// Records that the requested poll was not made. The poll is due at once: the next process makes it as if it were requested then. Only
+    /// the first poll has an event in the history.
     pub fn withheld(&mut self, id: FrameId, visit: u64, attempt: u32, reason: &str) {
         if !self.execution.can_withhold(id, visit, attempt) {
             return;
@@ -199,7 +199,7 @@ impl Turn<'_> {
         self.name_and_resource(id).map(|(_, resource)| resource.to_string())
     }
 
-    /// Handles the next poll or the deadline of a Task. If both are due, the poll comes first: the machine was off in the meantime.
+    /// Handles the next poll or the deadline of a Task. If both are due, the machine was off in the meantime: it polls first.
     pub fn task_is_due(&mut self, id: FrameId) {
         let now = self.now_ms();
         match &self.frame(id).row.frame_state {
@@ -223,7 +223,7 @@ impl Turn<'_> {
             None if !self.is_step(id) => String::new(),
             last_poll => cause_of_time_out(&row.state, last_poll),
         };
-        let failure = StepFailure { error: "States.Timeout".to_owned(), cause, details: None };
+        let failure = StepFailure { error: error_names::TIMEOUT.to_owned(), cause, details: None };
         if let Some((name, resource)) = self.name_and_resource(id) {
             let failure = ErrorAndCause { error: failure.error.clone(), cause: failure.cause.clone() };
             self.event(Some(id), HistoryEventDetails::TaskTimedOut { name, resource, failure });
@@ -291,7 +291,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Handles an answer from outside. One that comes after the deadline changes nothing, as at AWS: the task has timed out.
+    /// Handles an answer from outside. An answer after the deadline changes nothing, as on AWS: the task has timed out.
     pub fn signalled(
         &mut self,
         id: FrameId,
@@ -318,7 +318,7 @@ impl Turn<'_> {
             Ok(output) => self.task_done(id, output, Vec::new()),
             Err(ErrorAndCause { error, cause }) => {
                 // The failure of a call: `States.ALL` matches it, also if the result of the call was too large.
-                let is_limit = error == "States.DataLimitExceeded";
+                let is_limit = error == error_names::DATA_LIMIT_EXCEEDED;
                 let details = is_limit.then(|| StepError::named(error.clone(), cause.clone()));
                 self.task_failed_as(id, StepFailure { error, cause, details });
             }

@@ -17,6 +17,7 @@ use crate::{
     asl::StateKind,
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
     query::{Evaluator, Moment},
+    step::error_names,
 };
 
 pub(super) struct Turn<'a> {
@@ -40,7 +41,7 @@ pub(super) struct Turn<'a> {
 
 pub(super) fn too_many_events() -> StepFailure {
     let cause = format!("The execution reached the maximum number of history events ({}).", limits::HISTORY_EVENTS_MAX);
-    StepFailure { error: "States.Runtime".to_owned(), cause, details: None }
+    StepFailure { error: error_names::RUNTIME.to_owned(), cause, details: None }
 }
 
 impl<'a> Turn<'a> {

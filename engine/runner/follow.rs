@@ -9,10 +9,11 @@ use super::{
     event::{Asleep, Broadcast},
     message::{Message, Messages},
 };
-use crate::{journal::JournalEntry, machine::ExecutionHeader, store::Store};
-
-/// The most entries that are read at once: each may have an input or output of 256 KiB.
-const ENTRIES_AT_ONCE: usize = 128;
+use crate::{
+    journal::JournalEntry,
+    machine::ExecutionHeader,
+    store::{RECORD_ENTRIES_MAX, Store},
+};
 
 /// The events of one execution from a sequence on: first the stored entries and whether the execution has ended, is paused or is asleep,
 /// then live events.
@@ -24,7 +25,7 @@ pub struct Follow {
     next_sequence: u64,
     stored: VecDeque<JournalEntry>,
     read_store: bool,
-    /// Events were missed (those before the subscription, or by lagging), and the end or pause may be among them.
+    /// Events were missed: they preceded the subscription, or the watcher lagged. The end or pause may be among them.
     may_be_settled: bool,
     /// Events were missed, and `Asleep` may be among them.
     may_be_asleep: bool,
@@ -144,8 +145,8 @@ impl Follow {
     }
 
     fn read_entries(&mut self) -> Result<(), RunnerError> {
-        self.stored = self.store.entries(&self.execution, self.next_sequence, ENTRIES_AT_ONCE)?.into();
-        self.read_store = self.stored.len() == ENTRIES_AT_ONCE;
+        self.stored = self.store.entries(&self.execution, self.next_sequence, RECORD_ENTRIES_MAX)?.into();
+        self.read_store = self.stored.len() == RECORD_ENTRIES_MAX;
         Ok(())
     }
 

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     machine::{Execution, Input, Transition, advance},
+    priority,
     query::{Evaluator, Moment, SandboxAnswer, SandboxRequest},
     store::StoreError,
 };
@@ -112,8 +113,7 @@ impl Drop for Lanes {
 
 /// One lane: runs turns until the lanes are closed.
 fn serve(shared: &Shared) {
-    // If the system refuses, the lane keeps its normal priority.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    priority::lower(NICE);
     let mut queue = shared.queue();
     while !queue.is_closed() {
         let Some((machine, job)) = queue.pop() else {

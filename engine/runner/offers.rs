@@ -1,14 +1,20 @@
 //! Offers: tasks that wait for a worker, per activity, oldest first. The store has them too: a new process offers them again.
 
+mod holders;
+
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
+use self::holders::Holders;
 use crate::{machine::Input, step::TaskToken};
 
 /// A task that is offered to the workers of an activity.
@@ -23,21 +29,59 @@ pub struct Offer {
 /// Returns whether an activity's ARN exists.
 pub(super) type ActivityCheck = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
+/// How long a task is kept for another worker than the one that had its last attempt, if another one polls too.
+const AVOIDED_MAX: Duration = Duration::from_secs(2);
+/// A worker whose last poll of an activity ended within this time is expected to poll it again.
+const POLLS_AGAIN_WITHIN: Duration = Duration::from_secs(60);
+/// The most tasks of a queue that are compared with the open polls at once.
+const COMPARED_MAX: usize = 100;
+
 #[derive(Default)]
 pub(super) struct Offers {
     /// If unset, every activity exists.
     pub known: OnceLock<ActivityCheck>,
-    queues: Mutex<HashMap<String, Queue>>,
+    state: Mutex<State>,
 }
 
-/// The tasks of one activity that no worker has fetched, oldest first, and the notification of its pollers.
+/// The queues of the activities, and which workers have their tasks. None of it is stored: a new process begins without.
+#[derive(Default)]
+struct State {
+    queues: HashMap<String, Queue>,
+    holders: Holders,
+    /// The number of open polls that are silent.
+    silent_polls: usize,
+    /// The number of the next poll.
+    next_poll: u64,
+}
+
+/// The tasks of one activity that no worker has fetched, and the polls that wait for one, both oldest first.
 #[derive(Default)]
 struct Queue {
-    tasks: VecDeque<Offer>,
+    tasks: VecDeque<QueuedTask>,
     /// The tokens of `tasks`. A task is offered again after each recovery of its execution, but must be in the queue once.
     tokens: HashSet<TaskToken>,
-    /// Wakes one poller for each task. Shared with the pollers, so that its reference count shows whether any exist.
-    task_added: Arc<Notify>,
+    polls: BTreeMap<u64, OpenPoll>,
+    /// The last two workers whose polls ended, newest first, and when.
+    left: Vec<(Option<Arc<str>>, Instant)>,
+}
+
+/// A task that no poll has received.
+struct QueuedTask {
+    offer: Offer,
+    /// The worker of its last attempt, which did not succeed there.
+    avoided: Option<Arc<str>>,
+    /// Until when it is kept for another worker.
+    avoided_until: Instant,
+}
+
+/// A poll that waits for a task.
+struct OpenPoll {
+    worker: Option<Arc<str>>,
+    /// Whether its worker missed a heartbeat, and made no request since. It receives no task: a worker that hangs would not work on it.
+    is_silent: bool,
+    task: oneshot::Sender<Offer>,
+    /// Notified when a task that avoids its worker was kept for another one.
+    kept_for_another: Arc<Notify>,
 }
 
 impl Offers {
@@ -46,52 +90,164 @@ impl Offers {
         self.known.get().is_none_or(|known| known(activity))
     }
 
-    fn queues(&self) -> MutexGuard<'_, HashMap<String, Queue>> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes all tasks that no worker has fetched.
     pub fn withdraw(&self, activity: &str) -> Vec<Offer> {
-        let mut queues = self.queues();
-        let Some(queue) = queues.get_mut(activity) else { return Vec::new() };
+        let mut state = self.state();
+        let Some(queue) = state.queues.get_mut(activity) else { return Vec::new() };
         queue.tokens.clear();
-        std::mem::take(&mut queue.tasks).into()
+        std::mem::take(&mut queue.tasks).into_iter().map(|task| task.offer).collect()
     }
 
+    /// Offers a task: to a poll that waits, else in the queue. A worker that did not answer the task's last attempt missed its heartbeat:
+    /// its open polls receive no tasks until it makes a request.
     pub fn put(&self, activity: &str, offer: Offer) {
-        let mut queues = self.queues();
-        let queue = match queues.get_mut(activity) {
+        let mut state = self.state();
+        let last = state.holders.of_last_attempt(&offer.token);
+        if let Some((worker, false)) = &last {
+            state.silence(worker);
+        }
+        let queue = match state.queues.get_mut(activity) {
             Some(queue) => queue,
-            None => queues.entry(activity.to_owned()).or_default(),
+            None => state.queues.entry(activity.to_owned()).or_default(),
         };
         if queue.tokens.insert(offer.token.clone()) {
-            queue.tasks.push_back(offer);
-            queue.task_added.notify_one();
+            let avoided = last.map(|(worker, _)| worker);
+            queue.tasks.push_back(QueuedTask { offer, avoided, avoided_until: Instant::now() + AVOIDED_MAX });
+            queue.hand_out();
         }
     }
 
-    fn pop(&self, activity: &str) -> Option<Offer> {
-        let mut queues = self.queues();
-        let queue = queues.get_mut(activity)?;
-        let offer = queue.tasks.pop_front()?;
-        queue.tokens.remove(&offer.token);
-        Some(offer)
-    }
-
-    /// Takes the oldest task. Waits for one at most `wait_max`.
-    pub async fn take(&self, activity: &str, wait_max: Duration) -> Option<Offer> {
-        let deadline = tokio::time::Instant::now() + wait_max;
-        let poller = Poller::of(self, activity);
+    /// Takes the oldest task for a worker. Waits for one at most `wait_max`.
+    pub async fn take(&self, activity: &str, worker: Option<&str>, wait_max: Duration) -> Option<Offer> {
+        let deadline = Instant::now() + wait_max;
+        let mut poll = Poll::open(self, activity, worker);
         loop {
-            let added = poller.task_added.notified();
-            tokio::pin!(added);
-            // Registered before the queue is read, so that a task that is added in between wakes this poller.
-            added.as_mut().enable();
-            if let Some(offer) = self.pop(activity) {
-                return Some(offer);
+            tokio::select! {
+                biased;
+                task = &mut poll.task => return task.ok(),
+                () = poll.kept_for_another.notified() => {}
+                () = tokio::time::sleep_until(deadline) => return None,
             }
-            tokio::time::timeout_at(deadline, added).await.ok()?;
+            let until = deadline.min(Instant::now() + AVOIDED_MAX);
+            if let Ok(task) = tokio::time::timeout_at(until, &mut poll.task).await {
+                return task.ok();
+            }
+            self.hand_out(activity);
         }
+    }
+
+    /// Hands out the tasks that were kept for another worker long enough.
+    fn hand_out(&self, activity: &str) {
+        if let Some(queue) = self.state().queues.get_mut(activity) {
+            queue.hand_out();
+        }
+    }
+
+    /// Ends the open polls of a worker, without a task.
+    pub fn end_polls(&self, activity: &str, worker: &str) {
+        let mut state = self.state();
+        let State { queues, silent_polls, .. } = &mut *state;
+        let Some(queue) = queues.get_mut(activity) else { return };
+        queue.polls.retain(|_, poll| {
+            let is_ended = poll.worker.as_deref() == Some(worker);
+            *silent_polls -= usize::from(is_ended && poll.is_silent);
+            !is_ended
+        });
+    }
+
+    /// Records that a worker has fetched a task.
+    pub fn fetched(&self, token: &TaskToken, worker: &str) {
+        self.state().holders.insert(token.clone(), worker);
+    }
+
+    /// Records a heartbeat or an answer of the worker that has a task.
+    pub fn reported(&self, token: &TaskToken, is_answer: bool) {
+        let mut state = self.state();
+        if let Some(worker) = state.holders.reported(token, is_answer) {
+            state.made_request(&worker);
+        }
+    }
+}
+
+impl State {
+    /// The open polls of a worker receive no tasks until it makes a request.
+    fn silence(&mut self, worker: &str) {
+        let polls = self.queues.values_mut().flat_map(|queue| queue.polls.values_mut());
+        for poll in polls.filter(|poll| !poll.is_silent && poll.worker.as_deref() == Some(worker)) {
+            poll.is_silent = true;
+            self.silent_polls += 1;
+        }
+    }
+
+    /// A worker made a request: its open polls may receive tasks.
+    fn made_request(&mut self, worker: &str) {
+        if self.silent_polls == 0 {
+            return;
+        }
+        for queue in self.queues.values_mut() {
+            let polls = queue.polls.values_mut();
+            for poll in polls.filter(|poll| poll.is_silent && poll.worker.as_deref() == Some(worker)) {
+                poll.is_silent = false;
+                self.silent_polls -= 1;
+            }
+            queue.hand_out();
+        }
+    }
+}
+
+impl Queue {
+    /// Hands the oldest tasks to the oldest polls.
+    fn hand_out(&mut self) {
+        let (mut at, now) = (0, Instant::now());
+        while at < self.tasks.len().min(COMPARED_MAX) && !self.polls.is_empty() {
+            let Some(number) = self.tasks.get(at).and_then(|task| self.poll_for(task, now)) else {
+                at += 1;
+                continue;
+            };
+            let (Some(poll), Some(task)) = (self.polls.remove(&number), self.tasks.remove(at)) else { return };
+            self.poll_ended(poll.worker, now);
+            let QueuedTask { offer, avoided, avoided_until } = task;
+            let token = offer.token.clone();
+            match poll.task.send(offer) {
+                Ok(()) => {
+                    self.tokens.remove(&token);
+                }
+                // The poll has ended.
+                Err(offer) => self.tasks.insert(at, QueuedTask { offer, avoided, avoided_until }),
+            }
+        }
+    }
+
+    /// The poll that receives a task: the oldest one of another worker than that of its last attempt. If no other worker polls, or after a
+    /// while, also one of that worker.
+    fn poll_for(&self, task: &QueuedTask, now: Instant) -> Option<u64> {
+        let is_avoided = |poll: &OpenPoll| poll.worker.is_some() && poll.worker == task.avoided;
+        let mut polls = self.polls.iter().filter(|(_, poll)| !poll.is_silent);
+        let first = polls.next()?;
+        let other = std::iter::once(first).chain(polls).find(|(_, poll)| !is_avoided(poll));
+        if let Some((number, _)) = other {
+            return Some(*number);
+        }
+        let polls_again = |(worker, at): &(Option<Arc<str>>, Instant)| {
+            *worker != task.avoided && now.duration_since(*at) < POLLS_AGAIN_WITHIN
+        };
+        let (number, poll) = first;
+        if now < task.avoided_until && self.left.iter().any(polls_again) {
+            poll.kept_for_another.notify_one();
+            return None;
+        }
+        Some(*number)
+    }
+
+    /// Records that a poll of a worker ended.
+    fn poll_ended(&mut self, worker: Option<Arc<str>>, now: Instant) {
+        self.left.retain(|(of, _)| *of != worker);
+        self.left.insert(0, (worker, now));
+        self.left.truncate(2);
     }
 }
 
@@ -122,26 +278,51 @@ impl Drop for Delivery<'_> {
     }
 }
 
-/// A poller of an activity. The last one to be dropped removes an empty queue, even if its request was cancelled.
-struct Poller<'o> {
+/// A poll of an activity. The last one to be dropped removes an empty queue, even if its request was cancelled.
+struct Poll<'o> {
     offers: &'o Offers,
     activity: &'o str,
-    task_added: Arc<Notify>,
+    number: u64,
+    task: oneshot::Receiver<Offer>,
+    kept_for_another: Arc<Notify>,
 }
 
-impl<'o> Poller<'o> {
-    fn of(offers: &'o Offers, activity: &'o str) -> Self {
-        let task_added = offers.queues().entry(activity.to_owned()).or_default().task_added.clone();
-        Poller { offers, activity, task_added }
+impl<'o> Poll<'o> {
+    fn open(offers: &'o Offers, activity: &'o str, worker: Option<&str>) -> Self {
+        let (sender, task) = oneshot::channel();
+        let kept_for_another = Arc::new(Notify::new());
+        let mut state = offers.state();
+        if let Some(worker) = worker {
+            state.made_request(worker);
+        }
+        let number = state.next_poll;
+        state.next_poll += 1;
+        let queue = state.queues.entry(activity.to_owned()).or_default();
+        let worker = worker.map(Arc::from);
+        let open = OpenPoll { worker, is_silent: false, task: sender, kept_for_another: kept_for_another.clone() };
+        queue.polls.insert(number, open);
+        queue.hand_out();
+        Poll { offers, activity, number, task, kept_for_another }
     }
 }
 
-impl Drop for Poller<'_> {
+impl Drop for Poll<'_> {
     fn drop(&mut self) {
-        let mut queues = self.offers.queues();
-        // One reference is the queue's, one this poller's.
-        let is_unused = |queue: &Queue| queue.tasks.is_empty() && Arc::strong_count(&queue.task_added) <= 2;
-        if queues.get(self.activity).is_some_and(is_unused) {
+        self.task.close();
+        // A task that was handed to this poll after it was polled last is offered again.
+        if let Ok(offer) = self.task.try_recv() {
+            self.offers.put(self.activity, offer);
+        }
+        let mut state = self.offers.state();
+        let State { queues, silent_polls, .. } = &mut *state;
+        let Some(queue) = queues.get_mut(self.activity) else { return };
+        if let Some(poll) = queue.polls.remove(&self.number) {
+            *silent_polls -= usize::from(poll.is_silent);
+            queue.poll_ended(poll.worker, Instant::now());
+        }
+        // A task that this poll would have received after a while has another one.
+        queue.hand_out();
+        if queue.tasks.is_empty() && queue.polls.is_empty() {
             queues.remove(self.activity);
         }
     }
@@ -154,92 +335,4 @@ pub(super) fn not_offered(token: TaskToken) -> Input {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::{
-        pin::Pin,
-        sync::atomic::{AtomicBool, Ordering},
-        task::{Context, Poll, Wake},
-    };
-
-    use super::*;
-
-    /// A poller that is polled only by the test.
-    struct Polled<'o> {
-        future: Pin<Box<dyn Future<Output = Option<Offer>> + 'o>>,
-        woken: Arc<Woken>,
-    }
-
-    #[derive(Default)]
-    struct Woken(AtomicBool);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-
-    impl<'o> Polled<'o> {
-        fn new(offers: &'o Offers, activity: &'o str) -> Self {
-            Polled { future: Box::pin(offers.take(activity, Duration::from_secs(60))), woken: Arc::default() }
-        }
-
-        fn poll(&mut self) -> Poll<Option<Offer>> {
-            self.future.as_mut().poll(&mut Context::from_waker(&self.woken.clone().into()))
-        }
-
-        fn is_woken(&self) -> bool {
-            self.woken.0.load(Ordering::Relaxed)
-        }
-    }
-
-    fn offer(n: u64) -> Offer {
-        let token = TaskToken { execution: format!("e-{n}"), frame: 1, visit: 1, attempt: 1 };
-        Offer { token, input: Arc::default() }
-    }
-
-    #[tokio::test]
-    async fn a_task_that_is_offered_twice_is_fetched_once_and_in_order() {
-        let offers = Offers::default();
-        for n in [1, 2, 1, 3] {
-            offers.put("a", offer(n));
-        }
-        for n in [1, 2, 3] {
-            assert_eq!(offers.take("a", Duration::ZERO).await, Some(offer(n)));
-        }
-        assert_eq!(offers.take("a", Duration::ZERO).await, None);
-        assert!(offers.queues().is_empty(), "an empty queue without pollers is dropped");
-        offers.put("a", offer(1));
-        assert_eq!(offers.withdraw("a"), [offer(1)]);
-        offers.put("a", offer(1));
-        assert_eq!(offers.take("a", Duration::ZERO).await, Some(offer(1)), "it may be offered again");
-    }
-
-    #[tokio::test]
-    async fn a_task_whose_poller_has_gone_is_offered_again() {
-        let offers = Offers::default();
-        drop(Delivery::new(&offers, "a", offer(1)));
-        let taken = offers.take("a", Duration::ZERO).await.unwrap();
-        assert_eq!(Delivery::new(&offers, "a", taken).end(), Some(offer(1)));
-        assert_eq!(offers.take("a", Duration::ZERO).await, None);
-    }
-
-    #[tokio::test]
-    async fn a_task_wakes_one_poller_of_its_activity_and_no_other() {
-        let offers = Offers::default();
-        let mut pollers: Vec<_> = (0..100).map(|_| Polled::new(&offers, "a")).collect();
-        let mut others: Vec<_> = (0..100).map(|_| Polled::new(&offers, "b")).collect();
-        for poller in pollers.iter_mut().chain(&mut others) {
-            assert!(poller.poll().is_pending());
-        }
-        offers.put("a", offer(1));
-        assert_eq!(pollers.iter().filter(|poller| poller.is_woken()).count(), 1);
-        assert!(!others.iter().any(|poller| poller.is_woken()));
-        // The woken poller is dropped before it fetches the task: another one is woken.
-        let woken = pollers.iter().position(|poller| poller.is_woken()).unwrap();
-        drop(pollers.remove(woken));
-        let woken = pollers.iter().position(|poller| poller.is_woken()).unwrap();
-        assert_eq!(pollers[woken].poll(), Poll::Ready(Some(offer(1))));
-    }
-}
+mod tests;

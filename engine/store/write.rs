@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// The maximum number of entries in one record of a journal: a page of a history decodes little more than it shows, even for a turn
-/// with thousands of entries.
-pub(super) const RECORD_ENTRIES_MAX: usize = 128;
+/// with thousands of entries. Readers of a journal read no more at once: each entry may have an input or output of 256 KiB.
+pub const RECORD_ENTRIES_MAX: usize = 128;
 
 /// The changes of one execution in a batch.
 #[derive(Debug, Default)]

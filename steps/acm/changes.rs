@@ -7,7 +7,7 @@ use super::{inventory, status};
 use crate::{
     Environment,
     failure::{failure, is_missing},
-    preflight::{CheckChanges, Objections},
+    service::{CheckChanges, Objections},
 };
 
 const EXISTING: &str = "EXISTING";

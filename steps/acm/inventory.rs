@@ -13,15 +13,6 @@ use crate::{
     tags::FoundTags,
 };
 
-/// The DNS names in the deployment's certificates.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct CertificateNames {
-    /// The names of validation records that this deployment created and that no other certificate uses.
-    pub(crate) records: Vec<String>,
-    /// The domains of the certificates.
-    pub(crate) domains: Vec<String>,
-}
-
 /// A validation record of a certificate of this deployment.
 struct Validation {
     record: String,
@@ -73,8 +64,8 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     Ok(())
 }
 
-/// The validations whose record no other certificate of this deployment created: all certificates of a domain have the
-/// same record, also the one that follows a certificate that failed.
+/// The validations whose record no other certificate of this deployment created. All certificates of a domain have the same record, so
+/// another certificate may still need it.
 fn without_own(mut not_created: Vec<Validation>, created: &[Validation]) -> Vec<Validation> {
     not_created.retain(|validation| !created.iter().any(|created| base(&created.record) == base(&validation.record)));
     not_created

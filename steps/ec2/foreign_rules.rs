@@ -5,7 +5,7 @@ use aws_sdk_ec2::types::{SecurityGroup, SecurityGroupRule};
 use engine::step::StepError;
 
 use super::{filter, of_deployment, security_group_rule::source_group};
-use crate::{Environment, failure::failure, preflight::CheckedGroup};
+use crate::{Environment, failure::failure, service::CheckedGroup};
 
 /// A sentence for each rule that the deployment did not make. A run does not remove these rules.
 pub(super) async fn notes(

@@ -13,7 +13,7 @@ use crate::{
     failure::{code_of, failure, failure_for, is_missing},
     found_tags,
     outcome::earlier_call_may_be_listed,
-    plan::is_unknown,
+    planned::is_unknown,
     tags::{Tags, only_one},
 };
 

@@ -3,8 +3,6 @@
 
 use aws_sdk_ec2::types::{RouteTable, SecurityGroup, Tag};
 use engine::step::StepError;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{filter, not_terminated, of_deployment, security_group_rule};
@@ -12,34 +10,8 @@ use crate::{
     Environment,
     failure::failure,
     found_tags,
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found},
+    service::{CheckNames, Found, FoundInternetGateway, FoundRouteTable, FoundSecurityGroup, Holders, NameHolder},
 };
-
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FoundSecurityGroup {
-    group_id: String,
-    name: String,
-    /// The rules for incoming traffic.
-    rule_ids: Vec<String>,
-}
-
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FoundRouteTable {
-    route_table_id: String,
-    association_ids: Vec<String>,
-    destination_cidrs: Vec<String>,
-}
-
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FoundInternetGateway {
-    internet_gateway_id: String,
-    /// The VPC that it is attached to, if any.
-    vpc_id: Option<String>,
-}
 
 /// The names of the groups in the order of deletion: a group precedes the groups that its rules refer to.
 const ORDER: [&str; 4] = ["DB", "WebApp", "Load Balancer HTTPS", "SSH from Internet"];

@@ -13,7 +13,7 @@ use crate::{
     failure::{failure, failure_for},
     found_tags,
     outcome::earlier_call_may_be_listed,
-    plan::is_unknown,
+    planned::is_unknown,
     tags::{Tags, only_one},
 };
 
@@ -82,7 +82,7 @@ struct RouteTableId {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CreateRoute {
     route_table_id: String,
-    /// Which addresses, such as `0.0.0.0/0`.
+    /// The addresses, such as `0.0.0.0/0`.
     destination_cidr: String,
     internet_gateway_id: String,
 }

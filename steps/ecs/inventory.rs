@@ -2,8 +2,6 @@
 
 use aws_sdk_ecs::types::{Cluster, ClusterField, ServiceField, TaskDefinitionStatus};
 use engine::step::StepError;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::json;
 
 use super::{INACTIVE, cluster, task_definition};
@@ -11,20 +9,12 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found},
+    service::{CheckNames, Found, FoundService, Holders, NameHolder},
 };
 
 /// ECS's limits on the number of items in one call.
 const CLUSTERS_MAX: usize = 100;
 const SERVICES_MAX: usize = 10;
-
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FoundService {
-    cluster_arn: String,
-    service_name: String,
-}
 
 pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     for arn in clusters(environment, deployment).await? {

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::{ACTIVE, evidence, find_service, service_arn};
 use crate::{Environment, elbv2::target_health, failure::poll_again_or, outcome::is_last_poll};
 
-/// How long a roll-out usually takes: two to six minutes.
+/// The usual time of a roll-out: two to six minutes.
 const TYPICAL_ROLLOUT: Duration = Duration::from_secs(180);
 
-/// How long ECS may list a service without its update (Amazon ECS API Reference, "Eventual consistency").
+/// The time for which ECS may list a service without its update (Amazon ECS API Reference, "Eventual consistency").
 const UPDATE_LISTED_WITHIN: Duration = Duration::from_secs(60);
 /// The status of the deployment that ECS currently rolls out.
 const PRIMARY: &str = "PRIMARY";
@@ -45,7 +45,7 @@ pub(super) struct WaitForService {
     /// The revision that the service is to run.
     pub(super) task_definition_arn: String,
     pub(super) target_group_arn: String,
-    /// Where the tasks write their logs.
+    /// The log group of the tasks.
     pub(super) log_group: String,
 }
 
@@ -59,7 +59,7 @@ struct StableService {
 
 /// The progress of the service.
 #[derive(Debug, PartialEq)]
-enum Progress {
+enum DeploymentProgress {
     Stable(StableService),
     /// In progress, in a few words.
     OnTheWay(String),
@@ -95,22 +95,24 @@ async fn wait_for_service(
     };
     let interval = context.poll_towards(TYPICAL_ROLLOUT);
     match progress(&context, &input, &service, &targets) {
-        Progress::Stable(stable) => Ok(Answer::done(stable)),
+        DeploymentProgress::Stable(stable) => Ok(Answer::done(stable)),
         // The update starts another deployment.
-        Progress::Failed(reason)
+        DeploymentProgress::Failed(reason)
             if environment.plans_update_of(&service_arn(&input.cluster_arn, &input.service_name)) =>
         {
             Ok(Answer::pending(reason, interval))
         }
-        Progress::Failed(reason) => {
+        DeploymentProgress::Failed(reason) => {
             let cause = format!("service {} failed: {reason}", input.service_name);
             Err(evidence::explain(&environment, &context, &input, cause, &service, &targets).await)
         }
-        Progress::OnTheWay(reason) if is_last_poll(&context, interval) => {
+        DeploymentProgress::OnTheWay(reason) if is_last_poll(&context, interval) => {
             let cause = format!("service {} is not stable in time: {reason}", input.service_name);
             Err(evidence::explain(&environment, &context, &input, cause, &service, &targets).await)
         }
-        Progress::OnTheWay(reason) => Ok(Answer::pending(with_last_event(reason, &context, &service), interval)),
+        DeploymentProgress::OnTheWay(reason) => {
+            Ok(Answer::pending(with_last_event(reason, &context, &service), interval))
+        }
     }
 }
 
@@ -128,16 +130,16 @@ pub(super) fn health(target: &TargetHealthDescription) -> Option<&TargetHealthSt
     target.target_health().and_then(|health| health.state())
 }
 
-/// Evaluates the PRIMARY deployment only (Amazon ECS API Reference, Deployment): an earlier one that failed does not
-/// matter, and one with another revision means that ECS rolled back.
+/// Evaluates the PRIMARY deployment only (Amazon ECS API Reference, Deployment): an earlier deployment that failed does not matter. If the
+/// PRIMARY deployment has another revision, ECS has rolled back.
 fn progress(
     context: &StepContext,
     input: &WaitForService,
     service: &Service,
     targets: &[TargetHealthDescription],
-) -> Progress {
+) -> DeploymentProgress {
     if let Some(status) = service.status().filter(|status| *status != ACTIVE) {
-        return Progress::Failed(format!("it is {status}"));
+        return DeploymentProgress::Failed(format!("it is {status}"));
     }
     let deployments = service.deployments();
     let primary = deployments.iter().find(|deployment| deployment.status() == Some(PRIMARY));
@@ -149,7 +151,7 @@ fn progress(
     let state = primary.and_then(Deployment::rollout_state);
     if state == Some(&DeploymentRolloutState::Failed) {
         let reason = primary.and_then(Deployment::rollout_state_reason).unwrap_or("AWS gives no reason");
-        return Progress::Failed(format!("its deployment is FAILED: {reason}"));
+        return DeploymentProgress::Failed(format!("its deployment is FAILED: {reason}"));
     }
     let healthy = targets.iter().filter(|target| health(target) == Some(&TargetHealthStateEnum::Healthy)).count();
     let (running, desired) = (service.running_count(), service.desired_count());
@@ -157,7 +159,7 @@ fn progress(
     let completed = primary.is_some() && state.is_none_or(|state| *state == DeploymentRolloutState::Completed);
     let enough_are_healthy = usize::try_from(desired).is_ok_and(|desired| healthy >= desired);
     if completed && others_are_over(deployments) && running == desired && enough_are_healthy {
-        return Progress::Stable(StableService {
+        return DeploymentProgress::Stable(StableService {
             running_count: running,
             desired_count: desired,
             healthy_targets: healthy,
@@ -166,7 +168,7 @@ fn progress(
     let word = state.map_or("IN_PROGRESS", DeploymentRolloutState::as_str);
     let stopped = primary.map_or(0, Deployment::failed_tasks);
     let stopped = if stopped > 0 { format!(", {stopped} failed") } else { String::new() };
-    Progress::OnTheWay(format!("{word} {running}/{desired} running, {healthy} healthy{stopped}"))
+    DeploymentProgress::OnTheWay(format!("{word} {running}/{desired} running, {healthy} healthy{stopped}"))
 }
 
 /// Whether all deployments other than the PRIMARY have failed and run no tasks.
@@ -184,15 +186,15 @@ fn other_revision(
     input: &WaitForService,
     running: &str,
     deployments: &[Deployment],
-) -> Progress {
+) -> DeploymentProgress {
     let wanted = &input.task_definition_arn;
     let of_wanted = deployments.iter().find(|deployment| deployment.task_definition() == Some(wanted.as_str()));
     let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
     if of_wanted.is_none() && waited < UPDATE_LISTED_WITHIN {
-        return Progress::OnTheWay("the new deployment is not listed yet".to_owned());
+        return DeploymentProgress::OnTheWay("the new deployment is not listed yet".to_owned());
     }
     let reason = of_wanted.and_then(Deployment::rollout_state_reason).unwrap_or("it did not become stable");
-    Progress::Failed(format!("ECS runs {running} and not {wanted}, because it rolled back: {reason}"))
+    DeploymentProgress::Failed(format!("ECS runs {running} and not {wanted}, because it rolled back: {reason}"))
 }
 
 #[cfg(test)]

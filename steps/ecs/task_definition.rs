@@ -59,7 +59,7 @@ struct RegisterTaskDefinition {
     container_name: String,
     container_memory_mib: i32,
     image: String,
-    /// Where the container listens.
+    /// The port on which the container listens.
     port: i32,
     /// Variables that anybody may read.
     environment: BTreeMap<String, String>,
@@ -130,7 +130,7 @@ async fn register_task_definition(
 fn answered(definition: &TaskDefinition, family: &str, change: ChangeAction) -> Answer<Revision> {
     let arn = definition.task_definition_arn().unwrap_or_default().to_owned();
     let revision = definition.revision();
-    let name = if crate::plan::is_unknown(&arn) { family.to_owned() } else { format!("{family}:{revision}") };
+    let name = if crate::planned::is_unknown(&arn) { family.to_owned() } else { format!("{family}:{revision}") };
     let resource_change = ResourceChange::new(change, RESOURCE_TYPE, &arn).named(name);
     Answer::with_change(Revision { task_definition_arn: arn, revision }, resource_change)
 }
@@ -184,7 +184,7 @@ pub(crate) async fn describe(
     }
 }
 
-/// Whether the task definition does not exist: ECS has no error code of its own for it.
+/// Whether the task definition does not exist: ECS has no special error code for that.
 fn is_unknown(failure: &StepError) -> bool {
     failure.class == ErrorClass::NotFound
         || (failure.code.as_deref() == Some("ClientException")

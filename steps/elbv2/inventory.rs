@@ -11,36 +11,25 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found},
+    service::{Balancer, CheckNames, Found, Holders, NameHolder},
     tags::FoundTags,
 };
 
 /// The most ARNs in one call.
 const ARNS_MAX: usize = 20;
 
-/// The DNS names of a load balancer of the deployment.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Balancer {
-    pub(crate) dns_name: String,
-    /// The domains that the deployment has pointed at it, by its tags.
-    pub(crate) domains: Vec<String>,
+fn balancer_with(dns_name: String, tags: &FoundTags) -> Balancer {
+    Balancer { dns_name, domains: tags.domains.values().cloned().collect() }
 }
 
-impl Balancer {
-    fn of(dns_name: String, tags: &FoundTags) -> Self {
-        Balancer { dns_name, domains: tags.domains.values().cloned().collect() }
-    }
-
-    /// The load balancer with this name; `None` if there is none.
-    ///
-    /// # Errors
-    /// A read failed.
-    pub(crate) async fn named(environment: &Environment, name: &str) -> Result<Option<Self>, StepError> {
-        let Some(found) = load_balancer_named(environment, name).await? else { return Ok(None) };
-        let tags = tags_of(environment, found.load_balancer_arn().unwrap_or_default()).await?.unwrap_or_default();
-        Ok(Some(Balancer::of(found.dns_name.unwrap_or_default(), &tags)))
-    }
+/// The load balancer with this name; `None` if there is none.
+///
+/// # Errors
+/// A read failed.
+pub(crate) async fn balancer_named(environment: &Environment, name: &str) -> Result<Option<Balancer>, StepError> {
+    let Some(found) = load_balancer_named(environment, name).await? else { return Ok(None) };
+    let tags = tags_of(environment, found.load_balancer_arn().unwrap_or_default()).await?.unwrap_or_default();
+    Ok(Some(balancer_with(found.dns_name.unwrap_or_default(), &tags)))
 }
 
 /// Finds load balancers, listeners and target groups.
@@ -69,7 +58,7 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     }
     let balancer = |balancer: LoadBalancer| {
         let tags = ours.get(balancer.load_balancer_arn()?)?;
-        Some(Balancer::of(balancer.dns_name?, tags))
+        Some(balancer_with(balancer.dns_name?, tags))
     };
     found.balancers = balancers.into_iter().filter_map(balancer).collect();
     found.load_balancer_arns = ours.into_keys().collect();

@@ -12,7 +12,7 @@ use crate::{
     Environment, Nothing,
     failure::{already_exists, failure, failure_for, is_missing, name_taken},
     outcome::{deleted, gone_already},
-    plan::is_unknown,
+    planned::is_unknown,
     tags::Tags,
 };
 

@@ -15,7 +15,7 @@ use crate::{
     Environment, Nothing,
     failure::{already_exists, failure, failure_for, is_missing, name_taken},
     outcome::{gone, gone_already, incomplete_answer, of_deletion, same_set},
-    plan::{Bill, Prices},
+    planned::{Bill, Prices},
     tags::{DOMAIN, FoundTags, Tags, only_one},
 };
 

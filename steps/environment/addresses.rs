@@ -14,6 +14,8 @@ use hickory_resolver::{
 };
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use crate::failure::chain;
+
 /// How long one HTTPS check may take.
 const HTTPS_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -105,20 +107,6 @@ pub(super) fn https_client(rehearsal: Option<&RehearsalAddresses>) -> Result<req
         builder = builder.no_proxy().tls_certs_only(roots).dns_resolver(Arc::new(OneServer(addresses.https_server)));
     }
     builder.build().map_err(unusable)
-}
-
-/// An error and all its sources, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        source = error.source();
-    }
-    text
 }
 
 /// Resolves every host to the same server.

@@ -9,7 +9,8 @@ use aws_sigv4::{
 };
 use serde_json::Value;
 
-use super::{Environment, chain, clients::READ_ATTEMPTS, identity::provided};
+use super::{Environment, clients::READ_ATTEMPTS, identity::provided};
+use crate::failure::chain;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 /// The longest answer, in bytes.

@@ -195,6 +195,20 @@ async fn a_missing_file_and_one_that_is_no_text_are_named() {
 }
 
 #[tokio::test]
+async fn a_folder_that_does_not_exist_is_named() {
+    let world = World::new();
+    fs::remove_dir(&world.files).unwrap();
+    let expected = format!(
+        "a.json: the folder in FLOW_FILES, {}, cannot be used: No such file or directory",
+        world.files.display()
+    );
+    for error in [world.read("a.json").await.unwrap_err(), world.write("a.json", json!(1)).await.unwrap_err()] {
+        assert!(error.cause.starts_with(&expected), "{error}");
+    }
+    assert_eq!(length(&world.settings(), "e-1", "a.json").await.unwrap(), None, "a wait polls it again");
+}
+
+#[tokio::test]
 async fn without_a_folder_nothing_is_read() {
     let input = Read { path: "a".to_owned() };
     let error = read(Arc::default(), StepContext::for_test(""), input).await.unwrap_err();

@@ -2,25 +2,14 @@
 
 use aws_sdk_iam::types::AttachedPolicy;
 use engine::step::StepError;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 use super::{permissions::SERVICE_LINKED, role};
 use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found},
+    service::{CheckNames, Found, FoundRole, Holders, NameHolder},
 };
-
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FoundRole {
-    name: String,
-    attached_policy_arns: Vec<String>,
-    inline_policy_names: Vec<String>,
-}
 
 pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     roles(environment, deployment, found).await?;

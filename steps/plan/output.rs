@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{KNOWN_AFTER_APPLY, is_unknown};
+use crate::planned::{KNOWN_AFTER_APPLY, is_unknown};
 
 /// The deepest nesting of a schema that is followed.
 const DEPTH_MAX: usize = 16;

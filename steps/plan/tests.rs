@@ -48,7 +48,7 @@ async fn what_does_not_exist_yet_is_not_polled() {
 #[tokio::test]
 async fn no_client_for_changes_has_a_connection() {
     let server = TestServer::start((200, "content-type: text/xml\r\n", "")).await;
-    let environment = environment(&server).for_plan(Arc::default());
+    let environment = environment(&server).for_plan(Arc::default(), answer_of_service);
     let _ = environment.iam().delete_role().role_name("demo").send().await;
     let _ = environment.ecs().create_cluster().cluster_name("demo").send().await;
     let _ = environment.rds().delete_db_instance().db_instance_identifier("demo").send().await;

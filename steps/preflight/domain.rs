@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Environment,
-    elbv2::Balancer,
+    elbv2::balancer_named,
     route53::{described, leads_to, points_elsewhere, records_at, zone_ids_of, zone_servers},
+    service::Balancer,
 };
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -69,7 +70,7 @@ async fn check_domain(
     context: StepContext,
     input: CheckDomain,
 ) -> StepResult<CheckedDomain> {
-    let balancer = Balancer::named(&environment, &input.load_balancer_name).await?;
+    let balancer = balancer_named(&environment, &input.load_balancer_name).await?;
     let notes = match &balancer {
         Some(balancer) => earlier_records(&environment, &context, &input, balancer).await?,
         None => Vec::new(),

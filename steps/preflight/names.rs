@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     Environment, SERVICES,
-    service::{CheckNames, actions_of},
+    service::{CheckNames, Holders, NameHolder, actions_of},
     tags::FoundTags,
 };
 
@@ -28,38 +28,8 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 struct CheckedNames {
     /// Such as `load balancer demo`.
     free: Vec<String>,
-    /// What this deployment has made already.
+    /// The names that this deployment has created already.
     ours: Vec<String>,
-}
-
-/// The holder of a name.
-pub(crate) enum NameHolder {
-    Nobody,
-    /// A resource with these tags, which may be empty.
-    Tagged(FoundTags),
-    /// A resource that holds the name for a reason of its own.
-    Kept(String),
-}
-
-impl NameHolder {
-    /// The holder with the tags of the resource with a name; `None` if no resource has it.
-    pub(crate) fn of(tags: Option<FoundTags>) -> Self {
-        tags.map_or(NameHolder::Nobody, NameHolder::Tagged)
-    }
-}
-
-/// The holders of the names that are checked so far, in the order of the checks.
-#[derive(Default)]
-pub(crate) struct Holders {
-    /// Kind and name, such as `load balancer demo`, and the holder.
-    checked: Vec<(String, NameHolder)>,
-}
-
-impl Holders {
-    /// Adds the holder of the name of a `kind` of resource, such as `load balancer`.
-    pub(crate) fn add(&mut self, kind: &str, name: &str, holder: NameHolder) {
-        self.checked.push((format!("{kind} {name}"), holder));
-    }
 }
 
 async fn check_names(
@@ -74,7 +44,7 @@ async fn check_names(
     sorted_out(&input.deployment, holders.checked).map(Answer::done)
 }
 
-/// Sorts names into free and own ones, or reports all taken ones in one error.
+/// Sorts names into free names and names of the deployment, or reports all taken names in one error.
 fn sorted_out(deployment: &str, checked: Vec<(String, NameHolder)>) -> Result<CheckedNames, StepError> {
     let mut names = CheckedNames::default();
     let mut taken = Vec::new();

@@ -1,16 +1,15 @@
-//! What a definition may choose about a program besides its arguments: environment variables, working folder and
-//! standard input.
+//! The settings of a program that a definition may choose besides its arguments: environment variables, working folder and standard input.
 
 use std::path::{Path, PathBuf};
 
 use engine::step::{ErrorClass, StepError};
 use serde_json::Value;
 
-use super::{INPUT_BYTES_MAX, Run, protocol::Request};
-use crate::local::{FILES, LocalSettings, PROGRAM_VARIABLES};
+use super::{CANNOT_START, INPUT_BYTES_MAX, Run, protocol::Request};
+use crate::local_settings::{FILES, LocalSettings, PROGRAM_VARIABLES};
 
-/// The beginnings of the variables that no setting allows: those of the dynamic linker load code into every program, and those of flow are
-/// its own.
+/// The beginnings of the variables that no setting allows: variables of the dynamic linker load code into every program, and variables of
+/// flow are reserved.
 const REFUSED_PREFIXES: [&str; 2] = ["FLOW_", "LD_"];
 
 /// The problem of arguments that give a program two standard inputs.
@@ -28,7 +27,7 @@ pub fn refused_variable(name: &str) -> Option<String> {
 }
 
 /// Refuses a variable that the operator of this machine does not allow. A list of harmful variables would never be complete: many programs
-/// have variables of their own that make them run other code.
+/// read variables that make them run other code.
 fn refuse_variable(settings: &LocalSettings, execution: &str, name: &str) -> Result<(), StepError> {
     let refused = |cause: String| StepError::new(ErrorClass::Permission, format!("Environment: {cause}"));
     if let Some(cause) = refused_variable(name) {
@@ -86,7 +85,7 @@ async fn working_folder(settings: &LocalSettings, execution: &str, folder: Strin
         Ok::<_, std::io::Error>((real_folder(Path::new(&folder))?, allowed))
     });
     let found = found.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    let cannot = |cause: String| StepError::named("Process.CannotStart", format!("Folder '{shown}': {cause}"));
+    let cannot = |cause: String| StepError::named(CANNOT_START, format!("Folder '{shown}': {cause}"));
     let (real, allowed) = found.map_err(|error| cannot(error.to_string()))?;
     if let Some(allowed) = allowed.filter(|allowed| !real.starts_with(allowed)) {
         let cause = format!("Folder '{shown}' is not below {}, the folder of {FILES}", allowed.display());
@@ -99,11 +98,8 @@ async fn working_folder(settings: &LocalSettings, execution: &str, folder: Strin
 /// The folder that the execution pins. The supervisor of a program may have been started in another one.
 async fn pinned_folder(folder: &Path) -> Result<String, StepError> {
     let cannot = |cause: String| {
-        StepError::named(
-            "Process.CannotStart",
-            format!("{}, where this execution was started: {cause}", folder.display()),
-        )
-        .hint("Create it again, or name a Folder in the definition.")
+        StepError::named(CANNOT_START, format!("{}, where this execution was started: {cause}", folder.display()))
+            .hint("Create it again, or name a Folder in the definition.")
     };
     match tokio::fs::metadata(folder).await.map(|found| found.is_dir()) {
         Ok(true) => folder.to_str().map(str::to_owned).ok_or_else(|| cannot("its path is not UTF-8".to_owned())),

@@ -8,7 +8,7 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{CheckChanges, Objections},
+    service::{CheckChanges, Objections},
 };
 
 pub(super) async fn check(

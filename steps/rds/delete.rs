@@ -8,15 +8,14 @@ use engine::step::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    DatabaseIdentifier, FinalSnapshot, RESOURCE_TYPE, SNAPSHOT, database_ending, final_snapshot, find_database, status,
-};
+use super::{DatabaseIdentifier, RESOURCE_TYPE, SNAPSHOT, database_ending, final_snapshot, find_database, status};
 use crate::{
     Environment, Nothing,
     failure::{failure, is_missing},
     found_tags,
     outcome::{may_have_deleted, nothing_to_do},
-    plan::KNOWN_AFTER_APPLY,
+    planned::KNOWN_AFTER_APPLY,
+    service::FinalSnapshot,
     tags::short_token,
 };
 
@@ -157,8 +156,8 @@ async fn existing_snapshot(environment: &Environment, identifier: Option<String>
     }
 }
 
-/// Recognizes that RDS does not have the removal of deletion protection yet, which takes some seconds. Only the message says so: the code
-/// is that of every combination of parameters that RDS refuses.
+/// Recognizes that RDS does not have the removal of deletion protection yet, which takes some seconds. Only the message shows it: the code
+/// is the same for every combination of parameters that RDS refuses.
 fn still_protected(mut failure: StepError) -> StepError {
     if failure.code.as_deref() == Some("InvalidParameterCombination") && failure.cause.contains("protect") {
         failure.class = ErrorClass::Busy;

@@ -1,31 +1,13 @@
 //! The final snapshot of a database: whether the input requests it, and whether RDS can make it.
 
 use engine::step::StepError;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 use super::status;
 use crate::{
     Environment,
     failure::{failure, is_missing},
-    teardown::{CheckDeletions, DeletionFindings},
+    service::{CheckDeletions, DeletionFindings, FinalSnapshot},
 };
-
-/// Whether a final snapshot is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum FinalSnapshot {
-    /// Always or never. With true, a database in a failure state is not deleted.
-    Decided(bool),
-    /// Made unless RDS cannot make one.
-    IfPossible(IfPossible),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-pub(crate) enum IfPossible {
-    #[serde(rename = "ifPossible")]
-    IfPossible,
-}
 
 /// Whether RDS can make a snapshot of a database in this state (Amazon RDS API Reference, DeleteDBInstance,
 /// SkipFinalSnapshot: a DB instance in a failure state, `failed`, `incompatible-restore` or `incompatible-network`, can
@@ -45,7 +27,7 @@ pub(super) fn refusal(environment: &Environment, deployment: &str, identifier: &
     )
 }
 
-/// What is lost with a database of which RDS can make no snapshot.
+/// The data that is lost with a database of which RDS can make no snapshot.
 fn loss(identifier: &str, status: &str) -> String {
     format!("database {identifier} is {status}: no final snapshot is possible, and its data is deleted")
 }
@@ -102,12 +84,5 @@ mod tests {
             assert!(loss("demo-db", status).ends_with("its data is deleted"));
         }
         assert!(is_possible("available") && is_possible("storage-optimization"));
-    }
-
-    #[test]
-    fn the_input_decides_or_leaves_it_to_rds() {
-        let parsed = |text: &str| serde_json::from_str::<FinalSnapshot>(text).unwrap();
-        assert_eq!(parsed("true"), FinalSnapshot::Decided(true));
-        assert_eq!(parsed("\"ifPossible\""), FinalSnapshot::IfPossible(IfPossible::IfPossible));
     }
 }

@@ -2,8 +2,6 @@
 
 use aws_sdk_rds::types::DbInstance;
 use engine::step::StepError;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::subnet_group;
@@ -11,18 +9,9 @@ use crate::{
     Environment,
     failure::{failure, is_missing},
     found_tags,
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found},
+    service::{CheckNames, Found, FoundDatabase, Holders, NameHolder},
     tags::FoundTags,
 };
-
-#[derive(Debug, PartialEq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FoundDatabase {
-    identifier: String,
-    arn: String,
-    deletion_protection: bool,
-}
 
 pub(super) async fn find(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let mut databases = environment.rds_reads().describe_db_instances().into_paginator().items().send();
@@ -43,8 +32,8 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     snapshots(environment, deployment, found).await
 }
 
-/// Names the final snapshots of earlier teardowns: they stay and are billed. A snapshot that a person copied or made has
-/// the deployment's tags if the database had them.
+/// Names the final snapshots of earlier teardowns: they remain and are billed. A snapshot that a person copied or made has the deployment's
+/// tags if the database had them.
 async fn snapshots(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let call = environment.rds_reads().describe_db_snapshots().snapshot_type("manual");
     let mut snapshots = call.into_paginator().items().send();

@@ -8,8 +8,7 @@ use crate::{
     Environment,
     failure::failure,
     found_tags,
-    preflight::{Holders, NameHolder},
-    service::{CheckNames, Found},
+    service::{CheckNames, Found, Holders, NameHolder},
     tags::DEPLOYMENT,
 };
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Environment,
     failure::failure_for,
-    plan::{KNOWN_AFTER_APPLY, is_unknown},
+    planned::{KNOWN_AFTER_APPLY, is_unknown},
 };
 
 /// A user name and a password. Neither `Debug` nor an error shows the password.

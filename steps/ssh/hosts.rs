@@ -11,7 +11,7 @@ use engine::step::{ErrorClass, StepError};
 use russh::keys::{PublicKey, known_hosts::check_known_hosts_path, parse_public_key_base64};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::{local::SSH_HOSTS, regular_file::refuse_other_than_file};
+use crate::{local_settings::SSH_HOSTS, regular_file::refuse_other_than_file};
 
 /// The largest file of hosts, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;

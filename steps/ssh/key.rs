@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::key_file::{read_key_file, read_private_key};
-use crate::{Environment, environment::default_keys_directory, plan::KNOWN_AFTER_APPLY};
+use crate::{Environment, environment::default_keys_directory, planned::KNOWN_AFTER_APPLY};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(

@@ -2,7 +2,7 @@
 
 use aws_sdk_sfn::{
     error::{ProvideErrorMetadata, SdkError},
-    types::{ExecutionListItem, HistoryEvent, StateMachineType},
+    types::{ExecutionListItem, HistoryEvent, HistoryEventType, StateMachineType},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use engine::step::{ErrorClass, StepError};
@@ -74,6 +74,11 @@ pub struct RemoteEvent {
     pub timeout_seconds: Option<u64>,
     /// `HeartbeatSeconds` of a call that is scheduled.
     pub heartbeat_seconds: Option<u64>,
+}
+
+/// The types of events that the service's model has.
+pub fn event_types() -> &'static [&'static str] {
+    HistoryEventType::values()
 }
 
 fn milliseconds(time: &aws_smithy_types::DateTime) -> u64 {

@@ -40,14 +40,14 @@ pub struct RemoteStateMachine {
 pub struct RunningExecution {
     /// Its ARN.
     pub arn: String,
-    /// The ARN of the version that it runs; `None` if it was not started with one, or the service does not say it.
+    /// The ARN of the version that it runs; `None` if it was not started with a version, or the service does not report it.
     pub version: Option<String>,
 }
 
 /// A problem of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DefinitionProblem {
-    /// Whether a state machine with it cannot be created.
+    /// Whether no state machine with this definition can be created.
     pub is_error: bool,
     /// Its code.
     pub code: String,
@@ -113,10 +113,15 @@ impl StepFunctions {
     /// A state machine, or one of its versions.
     ///
     /// # Errors
-    /// The API's.
+    /// The API's; class `NotFound` if it does not exist.
     pub async fn state_machine(&self, arn: &str) -> Result<RemoteStateMachine, StepError> {
         let described = self.client.describe_state_machine().state_machine_arn(arn).send().await;
-        let described = described.map_err(|error| self.failed("states:DescribeStateMachine", error))?;
+        let described = described.map_err(|error| match error.code() {
+            Some("StateMachineDoesNotExist") => {
+                StepError::new(ErrorClass::NotFound, format!("there is no state machine '{arn}'"))
+            }
+            _ => self.failed("states:DescribeStateMachine", error),
+        })?;
         let level = described.logging_configuration.and_then(|logging| logging.level);
         Ok(RemoteStateMachine {
             arn: described.state_machine_arn,

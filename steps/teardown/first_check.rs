@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use engine::step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Environment, SERVICES, rds::FinalSnapshot, service::actions_of};
+use crate::{
+    Environment, SERVICES,
+    service::{CheckDeletions, DeletionFindings, actions_of},
+};
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
     step!(
@@ -19,38 +22,13 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
     );
 }
 
-// Doc comments of input and output are part of a step's schema.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct CheckDeletions {
-    pub(crate) deployment: String,
-    /// Whether to keep a last snapshot of each database.
-    pub(crate) final_snapshot: FinalSnapshot,
-    pub(crate) database_identifiers: Vec<String>,
-    pub(crate) instance_ids: Vec<String>,
-    pub(crate) group_ids: Vec<String>,
-    pub(crate) subnet_ids: Vec<String>,
-    pub(crate) vpc_ids: Vec<String>,
-}
-
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CheckedDeletions {
-    /// What is lost, each in a sentence.
+    /// The data that is lost, each in a sentence.
     notes: Vec<String>,
-    /// What the deletions leave, as far as a plan can find it; a run names it at its end.
+    /// The resources that the deletions leave, as far as a plan can find them; a run names them at its end.
     stays: Vec<String>,
-}
-
-/// What the services find in the deletions.
-#[derive(Debug, Default)]
-pub(crate) struct DeletionFindings {
-    /// What prevents the deletions, each in a sentence.
-    pub(crate) problems: Vec<String>,
-    /// What is lost, each in a sentence.
-    pub(crate) notes: Vec<String>,
-    /// What the deletions leave, as far as a plan can find it.
-    pub(crate) stays: Vec<String>,
 }
 
 async fn check_deletions(
@@ -67,20 +45,4 @@ async fn check_deletions(
         return Ok(Answer::done(CheckedDeletions { notes, stays }));
     }
     Err(StepError::new(ErrorClass::Invalid, problems.join("; ")))
-}
-
-#[cfg(test)]
-impl CheckDeletions {
-    /// An input for tests.
-    pub(crate) fn example() -> Self {
-        CheckDeletions {
-            deployment: "demo".into(),
-            final_snapshot: FinalSnapshot::Decided(true),
-            database_identifiers: vec!["demo-db".into()],
-            instance_ids: Vec::new(),
-            group_ids: Vec::new(),
-            subnet_ids: Vec::new(),
-            vpc_ids: Vec::new(),
-        }
-    }
 }

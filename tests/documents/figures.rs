@@ -3,13 +3,13 @@
 use super::root;
 
 /// A file, the line with its constant, and what the document says of it.
-const FIGURES: [(&str, &str, &str); 22] = [
+const FIGURES: [(&str, &str, &str); 24] = [
     ("cli/worker/poller.rs", "const POLLS_MAX: usize = 8;", "up to 8 times at once while tasks do"),
     ("cli/worker.rs", "const TASKS_MAX: usize = 1_000;", "It holds up to 1,000 tasks"),
     ("cli/worker/task.rs", "const FIRST_SLOT_MAX: Duration = Duration::from_secs(10);", "After 10 s it is given back"),
     ("cli/worker/task.rs", "const FIRST_SLOT_RETRIES_MAX: u32 = 3;", "at most three times in a visit of its state"),
     (
-        "cli/worker/task.rs",
+        "cli/worker/elsewhere.rs",
         "const REFUSED_RETRIES_MAX: u32 = 5;",
         "Once a task has been retried five times in a visit of its state",
     ),
@@ -42,6 +42,12 @@ const FIGURES: [(&str, &str, &str); 22] = [
         "cli/commands/watch/follow.rs",
         "const QUIET_MIN: Duration = Duration::from_secs(1);",
         "or for 1 s if DURATION is shorter",
+    ),
+    ("engine/runner/offers.rs", "const AVOIDED_MAX: Duration = Duration::from_secs(2);", "keeps the task for 2 s"),
+    (
+        "engine/runner/offers.rs",
+        "const POLLS_AGAIN_WITHIN: Duration = Duration::from_secs(60);",
+        "polled the step within the last minute",
     ),
     ("deploy/wrap.rs", "const WORKER_ATTEMPTS: u64 = 6;", "is retried 6 times, or as often"),
     ("cli/step_functions/questions.rs", "const READ_MAX: usize = 100;", "each of up to 100 running executions"),

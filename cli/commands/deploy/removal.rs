@@ -2,19 +2,20 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use deploy::plan::{self, Action, DeploymentChange, ResourceKind, Wanted};
+use deploy::plan::{self, ALIAS, Action, DeploymentChange, ResourceKind, Wanted};
 use serde_json::{Value, json};
 use steps::step_functions::RunningExecution;
 
-use super::{DeployArguments, refused};
+use super::{DeployArguments, concurrent, cut_short, refused};
 use crate::{
-    deployment::Cloud,
-    exit::CliError,
+    deployment::{Cloud, RemovalError},
+    exit::{CliError, Exit},
     proposed::{self, OPTIONS},
     shell::quote_name,
+    step_functions::{MachineReference, is_arn},
 };
 
-/// What a removal says of a state machine's executions.
+/// The sentence of a removal about a state machine's executions.
 pub(super) const EXECUTIONS_ARE_LOST: &str =
     "Its executions go with the state machine: they are no longer shown, and cannot be resumed.";
 
@@ -22,8 +23,25 @@ pub(super) const EXECUTIONS_ARE_LOST: &str =
 pub(super) fn is_by_name(arguments: &DeployArguments) -> bool {
     let name = &arguments.workflow;
     // A mistyped path is no name.
-    let is_path = name.is_empty() || name == "-" || name.contains(['/', '.', '#']);
+    let is_path = !is_arn(name) && (name.is_empty() || name == "-" || name.contains(['/', '.', '#']));
     arguments.remove && !is_path && workflows::find(name).is_none() && !Path::new(name).exists()
+}
+
+/// The state machine of a removal that names only the state machine, as `flow deploy` prints it: also by its ARN, and with the alias.
+///
+/// # Errors
+/// It names a version or another alias: the complete state machine would be deleted.
+pub(super) fn reference(arguments: &DeployArguments) -> Result<MachineReference, CliError> {
+    let reference = MachineReference::read(&arguments.workflow);
+    match reference.qualifier.as_deref() {
+        None | Some(ALIAS) => Ok(reference),
+        Some(other) => {
+            let message =
+                format!("--remove deletes a state machine with all its versions, and '{other}' names one of them");
+            let name = &reference.name;
+            Err(CliError::refused(message).hint(format!("flow deploy {} --remove{OPTIONS}", quote_name(name))))
+        }
+    }
 }
 
 /// The definition of a removal that names only the state machine, whose versions name the activities.
@@ -38,6 +56,13 @@ pub(super) async fn changes(
     wanted: &Wanted,
     found: &mut plan::ExistingResources,
 ) -> Result<(Vec<DeploymentChange>, BTreeMap<String, String>), CliError> {
+    let is_other =
+        |machine: &plan::ExistingMachine| !reference(arguments).is_ok_and(|named| named.is_arn_of(&machine.arn));
+    if is_by_name(arguments) && found.machine.as_ref().is_some_and(is_other) {
+        let message =
+            format!("the state machine {} is not at this endpoint, in this account and region", arguments.workflow);
+        return Err(CliError::not_found(message));
+    }
     // What belongs to another deployment is refused before its versions are read.
     plan::removal(wanted, found, &[])?;
     if let Some(machine) = &found.machine {
@@ -46,10 +71,7 @@ pub(super) async fn changes(
             return Err(CliError::refused(format!(
                 "{arn} is running, and other executions may be running too: nothing was changed"
             ))
-            .hint(format!(
-                "wait until they have ended, or stop them:   flow cancel {}{OPTIONS}   , and   flow status{OPTIONS}   lists the others",
-                quote_name(&proposed::with_machine(arn.rsplit(':').next().unwrap_or_default(), Some(&wanted.name)))
-            )));
+            .hint(wait_or_cancel(arn, &wanted.name)));
         }
         found.activities.extend(cloud.former_activities(machine, &found.others).await.map_err(refused)?);
     }
@@ -61,6 +83,33 @@ pub(super) async fn changes(
         return Err(CliError::not_found(message));
     }
     Ok((changes, kept))
+}
+
+/// How the executions of a state machine end.
+fn wait_or_cancel(execution_arn: &str, machine: &str) -> String {
+    let name = execution_arn.rsplit(':').next().unwrap_or_default();
+    format!(
+        "wait until they have ended, or stop them:   flow cancel {}{OPTIONS}   , and   flow status{OPTIONS}   lists the others",
+        quote_name(&proposed::with_machine(name, Some(machine)))
+    )
+}
+
+/// The error of a removal that has begun. `name` is that of the state machine.
+pub(super) fn stopped(arguments: &DeployArguments, name: &str, error: RemovalError) -> CliError {
+    let (execution, is_restored) = match error {
+        RemovalError::Call(error) => return cut_short(error),
+        RemovalError::Started { execution, is_restored } => (execution, is_restored),
+    };
+    let again = format!("{}   , then   {} --remove", wait_or_cancel(&execution, name), concurrent::command(arguments));
+    match is_restored {
+        true => CliError::refused(format!("{execution} was started meanwhile: nothing was removed")).hint(again),
+        false => {
+            let message = format!(
+                "{execution} was started meanwhile: the state machine is kept, and its alias {ALIAS} is removed"
+            );
+            CliError::new(Exit::Failed, message).hint(format!("{again}; without --remove it makes the alias again"))
+        }
+    }
 }
 
 /// Whether the changes delete a state machine, and its executions with it.

@@ -1,9 +1,13 @@
 use deploy::{
     Activity, MapSize, RunSize, Size,
-    plan::{ExistingResources, ResourceKind},
+    plan::{Difference, ExistingResources, ResourceKind},
 };
 
-use super::*;
+use super::{
+    removal::loses_executions,
+    shown::{change_lines, differences_json, heading, heartbeat_line, keep_line},
+    *,
+};
 
 fn wanted(role_arn: Option<&str>) -> Wanted {
     let names = ["flow-ec2-createVpc", "flow-rds-createDBInstance"].map(str::to_owned);
@@ -18,11 +22,11 @@ fn wanted(role_arn: Option<&str>) -> Wanted {
 }
 
 fn change(action: Action, kind: ResourceKind, name: &str) -> DeploymentChange {
-    DeploymentChange { action, kind, name: name.to_owned() }
+    DeploymentChange::new(action, kind, name)
 }
 
 fn shown(heading: Vec<String>, changes: &[DeploymentChange]) -> String {
-    heading.into_iter().chain(changes.iter().map(change_line)).collect::<Vec<_>>().join("\n")
+    heading.into_iter().chain(changes.iter().flat_map(change_lines)).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -48,4 +52,21 @@ fn the_changes_of_a_deployment_and_of_a_removal() {
         format!("{}\n{kept}", shown(heading(&first, &caller, true), &deleted)),
     ];
     snapshot!("deploy", sections.join("\n\n"));
+}
+
+#[test]
+fn a_plan_shows_the_fields_of_what_is_updated_and_the_heartbeat_that_is_kept() {
+    let mut change = change(Action::Updated, ResourceKind::StateMachine, "job");
+    change.differences = vec![Difference {
+        action: Action::Updated,
+        field: "roleArn".to_owned(),
+        values: Some(("arn:a".to_owned(), "arn:b".to_owned())),
+    }];
+    let lines = change_lines(&change);
+    assert_eq!(lines[1..], ["             roleArn: arn:a → arn:b"]);
+    assert_eq!(
+        differences_json(&change)[0],
+        json!({ "action": "update", "field": "roleArn", "before": "arn:a", "after": "arn:b" })
+    );
+    assert!(heartbeat_line(300).contains("HeartbeatSeconds 300, as deployed"));
 }

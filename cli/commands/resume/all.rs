@@ -19,7 +19,7 @@ use self::side_by_side::{Context, SideBySide};
 use super::{
     credentials::{self, Opened, Refusals},
     pinned, programs, refuse_given_region,
-    reminders::Reminders,
+    reminders::{NotResumed, Reminders},
 };
 use crate::{
     clock,
@@ -35,19 +35,19 @@ use crate::{
 };
 
 /// The outcome of one execution.
-struct Outcome {
+struct ResumeOutcome {
     id: String,
     display_status: &'static str,
     message: String,
     exit: Exit,
-    /// Whether it gets a line with `--quiet`: changes, failures and new waits for people.
+    /// Whether it has a line with `--quiet`: changes, failures and new waits for people.
     is_news: bool,
     /// Whether it waits for a person, who is reminded.
     needs_person: bool,
 }
 
-/// Drives every unfinished execution. A failing one does not stop the others. Returns the exit code of the worst
-/// outcome. An execution that has not ended counts as waiting in this process and in another one: cron gets the same exit code from both.
+/// Drives every unfinished execution. A failing one does not stop the others. Returns the exit code of the worst outcome. An execution that
+/// has not ended counts as waiting, whichever process drives it: cron receives the same exit code from each.
 pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     if !home.has_store()? {
@@ -100,7 +100,7 @@ async fn all(
     watching: Watch,
 ) -> Result<Exit, CliError> {
     let ListResponse { executions, driven, .. } = listed;
-    let mut report = Report::new(global);
+    let mut report = ResumeReport::new(global);
     report_ended(&mut report, handle, &executions).await?;
     let elsewhere = handle.owner_elsewhere().await;
     let is_driven = |header: &ExecutionHeader| elsewhere.is_some() && !header.paused && driven.contains(&header.id);
@@ -147,7 +147,7 @@ async fn all(
 
 /// Reports that an execution is not resumed, or how it has ended: it may have been cancelled or pruned since it was listed.
 async fn not_resumed(
-    report: &mut Report<'_>,
+    report: &mut ResumeReport<'_>,
     handle: &Handle,
     header: &ExecutionHeader,
     error: CliError,
@@ -162,8 +162,8 @@ async fn not_resumed(
     Ok(())
 }
 
-/// What a `flow resume --all` has reported.
-struct Report<'r> {
+/// The lines that a `flow resume --all` has printed.
+struct ResumeReport<'r> {
     global: &'r Global,
     /// The worst exit code.
     worst: Exit,
@@ -171,19 +171,19 @@ struct Report<'r> {
     unfinished: Vec<String>,
     /// Whether an execution has not ended that another process drives.
     has_others: bool,
-    /// When the needs of executions were last reported.
+    /// The times at which the needs of executions were last reported.
     reminders: Reminders,
     /// The executions whose end was reported.
     reported: Vec<String>,
-    /// The executions that are not resumed, with the numbers of their last events, by the reason, which is reported once.
-    refusals: Vec<(CliError, Vec<(String, u64)>)>,
+    /// The executions that are not resumed, by the reason, which is reported once.
+    refusals: Vec<(CliError, Vec<NotResumed>)>,
     /// The reasons that were printed above the lines of their executions.
     said_reasons: Vec<String>,
 }
 
-impl<'r> Report<'r> {
+impl<'r> ResumeReport<'r> {
     fn new(global: &'r Global) -> Self {
-        Report {
+        ResumeReport {
             global,
             worst: Exit::Success,
             unfinished: Vec::new(),
@@ -195,7 +195,7 @@ impl<'r> Report<'r> {
         }
     }
 
-    fn show(&mut self, outcome: &Outcome) {
+    fn show(&mut self, outcome: &ResumeOutcome) {
         let is_said = outcome.is_news || !self.global.quiet;
         if !outcome.needs_person {
             self.reminders.remove(&outcome.id);
@@ -210,12 +210,12 @@ impl<'r> Report<'r> {
         }
     }
 
-    /// Stores what the next `flow resume --all` needs, and reports after a signal what was stopped. Returns the exit code.
+    /// Stores the data for the next `flow resume --all`. After a signal, reports what was stopped. Returns the exit code.
     ///
     /// # Errors
     /// No owner answers.
     async fn end(self, handle: &Handle, listed: Vec<String>, is_driven_elsewhere: bool) -> Result<Exit, CliError> {
-        let Report { worst, unfinished, has_others, mut reminders, reported, .. } = self;
+        let ResumeReport { worst, unfinished, has_others, mut reminders, reported, .. } = self;
         if interrupt::received().is_some() && !unfinished.is_empty() && !is_driven_elsewhere {
             report!("flow: {}", stopped::message_of_all(&unfinished));
         }
@@ -241,7 +241,7 @@ impl<'r> Report<'r> {
     }
 
     fn refuse(&mut self, header: &ExecutionHeader, error: CliError) {
-        let refused = (header.id.clone(), header.last_event_id);
+        let refused = NotResumed { id: header.id.clone(), last_event: header.last_event_id };
         match self.refusals.iter_mut().find(|(known, _)| known.message == error.message) {
             Some((_, executions)) => executions.push(refused),
             None => self.refusals.push((error, vec![refused])),
@@ -262,14 +262,14 @@ impl<'r> Report<'r> {
         handle.call::<TrackUnfinished>(request).await.map(drop)
     }
 
-    /// Reports the executions that are not resumed: a reason that several share, or that has several lines, once above their lines; with
-    /// `--quiet` when the reason is new, and once a day.
+    /// Reports the executions that are not resumed. A reason that several share, or that has several lines, is printed once above their
+    /// lines. With `--quiet` a reason is printed when it is new, and then once a day.
     fn show_refusals(&mut self) {
         for (error, mut refused) in std::mem::take(&mut self.refusals) {
             self.worst = self.worst.worse(error.exit);
             let kind = error.fault.as_deref().unwrap_or("refused");
             let is_said = !self.global.quiet;
-            refused.retain(|(id, event)| self.reminders.is_refusal_due((id.as_str(), *event), kind, is_said));
+            refused.retain(|execution| self.reminders.is_refusal_due(execution, kind, is_said));
             let was_said = self.said_reasons.contains(&error.message);
             let is_apart = was_said || refused.len() > 1 || error.message.contains('\n');
             let is_apart = is_apart && self.global.output == Output::Human;
@@ -282,10 +282,10 @@ impl<'r> Report<'r> {
                 true => "not resumed, for the reason above".to_owned(),
                 false => format!("not resumed: {}", error.message),
             };
-            for (id, _) in refused {
+            for NotResumed { id, .. } in refused {
                 let (message, exit) = (message.clone(), error.exit);
                 let refused =
-                    Outcome { id, display_status: "REFUSED", message, exit, is_news: true, needs_person: false };
+                    ResumeOutcome { id, display_status: "REFUSED", message, exit, is_news: true, needs_person: false };
                 show(self.global, &refused, true);
             }
             if let Some(hint) = error.hint.filter(|_| is_first) {
@@ -313,7 +313,7 @@ fn ids(headers: &[ExecutionHeader]) -> Vec<String> {
 /// Reports the executions that ended unwatched since the last `flow resume --all`: under a server, or while a process
 /// that was stopping let its calls end.
 async fn report_ended(
-    report: &mut Report<'_>,
+    report: &mut ResumeReport<'_>,
     handle: &Handle,
     unfinished: &[ExecutionHeader],
 ) -> Result<(), CliError> {
@@ -329,7 +329,7 @@ async fn report_ended(
 }
 
 /// The outcome of an execution that ended between the list and its resume. A cancellation in between is no failure.
-async fn ended_meanwhile(handle: &Handle, id: &str, status: ExecutionStatus) -> Result<Outcome, CliError> {
+async fn ended_meanwhile(handle: &Handle, id: &str, status: ExecutionStatus) -> Result<ResumeOutcome, CliError> {
     let exit = match status {
         ExecutionStatus::Failed | ExecutionStatus::TimedOut => Exit::Failed,
         ExecutionStatus::Running | ExecutionStatus::Succeeded | ExecutionStatus::Aborted => Exit::Success,
@@ -339,7 +339,7 @@ async fn ended_meanwhile(handle: &Handle, id: &str, status: ExecutionStatus) -> 
 
 /// The outcome of an execution that ended before this command watched it. It is recorded as shown, so that no later resume prints this
 /// end again.
-async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliError> {
+async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<ResumeOutcome, CliError> {
     let described = match handle.describe(id, false).await {
         Err(error) if error.exit == Exit::NotFound => return Ok(pruned_meanwhile(id)),
         described => described?,
@@ -353,14 +353,14 @@ async fn ended(handle: &Handle, id: &str, exit: Exit) -> Result<Outcome, CliErro
         Err(error) if error.exit == Exit::NotFound => return Ok(pruned_meanwhile(id)),
         marked => marked?,
     };
-    Ok(Outcome { id: id.to_owned(), display_status, message, exit, is_news: true, needs_person: false })
+    Ok(ResumeOutcome { id: id.to_owned(), display_status, message, exit, is_news: true, needs_person: false })
 }
 
 /// The outcome of an execution that ended and was pruned since this command listed it.
-fn pruned_meanwhile(id: &str) -> Outcome {
+fn pruned_meanwhile(id: &str) -> ResumeOutcome {
     let message = "had ended, and was pruned".to_owned();
     let (id, exit) = (id.to_owned(), Exit::Success);
-    Outcome { id, display_status: "PRUNED", message, exit, is_news: true, needs_person: false }
+    ResumeOutcome { id, display_status: "PRUNED", message, exit, is_news: true, needs_person: false }
 }
 
 /// After a signal, prints what happens next and how to stop immediately. `left`: the executions that have not ended.
@@ -374,7 +374,7 @@ fn say_that_all_stop(elsewhere: Option<&str>, left: Vec<String>) {
     }
 }
 
-async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outcome {
+async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> ResumeOutcome {
     let clock = clock::of(handle.home());
     let mut display = Display::none(clock.clone());
     match watch(handle, &header.id, watching, &mut display).await {
@@ -382,7 +382,7 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
             display.record_end(&watched.view, watched.display_status, clock.now_ms());
             outcome(&watched, clock.as_ref())
         }
-        Err(error) => Outcome {
+        Err(error) => ResumeOutcome {
             id: header.id.clone(),
             display_status: "UNKNOWN",
             message: error.message,
@@ -393,11 +393,18 @@ async fn one(handle: &Handle, header: &ExecutionHeader, watching: Watch) -> Outc
     }
 }
 
-fn outcome(watched: &Watched, clock: &dyn Clock) -> Outcome {
+fn outcome(watched: &Watched, clock: &dyn Clock) -> ResumeOutcome {
     let Watched { view, display_status, needs_are_news, exit, .. } = watched;
     let message = summary::display_line(view, display_status, clock.now_ms());
     let is_news = *needs_are_news || matches!(exit, Exit::Success | Exit::Failed);
-    Outcome { id: view.id.clone(), display_status, message, exit: *exit, is_news, needs_person: view.needs_person() }
+    ResumeOutcome {
+        id: view.id.clone(),
+        display_status,
+        message,
+        exit: *exit,
+        is_news,
+        needs_person: view.needs_person(),
+    }
 }
 
 /// Reports that an execution is resumed, if this command waits for its end, which may take long.
@@ -409,8 +416,8 @@ fn show_begun(global: &Global, header: &ExecutionHeader, watching: Watch) {
 }
 
 /// Prints a line about an execution; with `--quiet` only news.
-fn show(global: &Global, outcome: &Outcome, is_news: bool) {
-    let Outcome { id, display_status, message, .. } = outcome;
+fn show(global: &Global, outcome: &ResumeOutcome, is_news: bool) {
+    let ResumeOutcome { id, display_status, message, .. } = outcome;
     match global.output {
         _ if global.quiet && !is_news => {}
         Output::Json => json::print(line(id, display_status, message)),

@@ -1,10 +1,18 @@
-//! Decides when `flow resume --all --quiet` reports what an execution needs of a person, and why it is not resumed: when that is new, then
-//! once a day.
+//! Decides when `flow resume --all --quiet` reports the need of an execution for a person, and the reason why an execution is not resumed:
+//! when it is new, then once a day.
 
 use std::{collections::BTreeMap, time::Duration};
 
 /// The time between two lines about the same need.
 const REMINDER_INTERVAL: Duration = Duration::from_secs(24 * 3_600);
+
+/// An execution that is not resumed.
+pub(super) struct NotResumed {
+    /// Its id.
+    pub id: String,
+    /// The number of its last event.
+    pub last_event: u64,
+}
 
 /// The times at which the needs of executions, and the reasons why they are not resumed, were last reported.
 #[derive(Debug, Default)]
@@ -40,11 +48,12 @@ impl Reminders {
     /// Whether a line is due about an execution that is not resumed, for a reason of this kind. `is_said`: a line is printed in any case.
     /// A reason stays known while other commands can resume the execution: it is new once the execution has proceeded, which changes the
     /// number of its last event.
-    pub fn is_refusal_due(&mut self, (id, last_event): (&str, u64), kind: &str, is_said: bool) -> bool {
+    pub fn is_refusal_due(&mut self, execution: &NotResumed, kind: &str, is_said: bool) -> bool {
+        let NotResumed { id, last_event } = execution;
         let at = format!("{id} at");
-        if self.said_ms.get(&at) != Some(&last_event) {
+        if self.said_ms.get(&at) != Some(last_event) {
             self.said_ms.retain(|key, _| !is_refusal_of(key, id));
-            self.said_ms.insert(at, last_event);
+            self.said_ms.insert(at, *last_event);
             self.is_changed = true;
         }
         let key = format!("{id} {kind}");
@@ -85,6 +94,10 @@ mod tests {
 
     const DAY_MS: u64 = 24 * 3_600_000;
 
+    fn not_resumed(id: &str, last_event: u64) -> NotResumed {
+        NotResumed { id: id.to_owned(), last_event }
+    }
+
     /// Whether a line is due at a time, and the times that are stored then.
     fn at(now_ms: u64, said_ms: BTreeMap<String, u64>, is_said: bool) -> (bool, BTreeMap<String, u64>) {
         let mut reminders = Reminders::new(said_ms, &["one".to_owned()], now_ms);
@@ -119,17 +132,23 @@ mod tests {
         let unfinished = ["one".to_owned(), "one-2".to_owned()];
         let at = |now_ms, said_ms| Reminders::new(said_ms, &unfinished, now_ms);
         let mut first = at(1_000, BTreeMap::new());
-        assert!(first.is_refusal_due(("one", 7), "EnvironmentRefused", false), "it is new");
+        assert!(first.is_refusal_due(&not_resumed("one", 7), "EnvironmentRefused", false), "it is new");
         let mut later = at(DAY_MS, first.into_said_ms());
-        assert!(!later.is_refusal_due(("one", 7), "EnvironmentRefused", false), "a day has not passed");
-        assert!(later.is_refusal_due(("one", 7), "CredentialsUnusable", false), "another reason is new");
-        assert!(later.is_refusal_due(("one-2", 7), "EnvironmentRefused", false), "and that of another execution");
+        assert!(!later.is_refusal_due(&not_resumed("one", 7), "EnvironmentRefused", false), "a day has not passed");
+        assert!(later.is_refusal_due(&not_resumed("one", 7), "CredentialsUnusable", false), "another reason is new");
+        assert!(
+            later.is_refusal_due(&not_resumed("one-2", 7), "EnvironmentRefused", false),
+            "and that of another execution"
+        );
         let mut next = at(DAY_MS + 1_000, later.into_said_ms());
-        assert!(next.is_refusal_due(("one", 7), "EnvironmentRefused", false), "a day has passed");
-        assert!(!next.is_refusal_due(("one", 7), "EnvironmentRefused", false), "another command may have resumed it");
-        assert!(next.is_refusal_due(("one", 8), "EnvironmentRefused", false), "it has proceeded meanwhile");
-        assert!(next.is_refusal_due(("one", 8), "CredentialsUnusable", false), "for any reason");
-        assert!(!next.is_refusal_due(("one-2", 7), "EnvironmentRefused", false));
+        assert!(next.is_refusal_due(&not_resumed("one", 7), "EnvironmentRefused", false), "a day has passed");
+        assert!(
+            !next.is_refusal_due(&not_resumed("one", 7), "EnvironmentRefused", false),
+            "another command may have resumed it"
+        );
+        assert!(next.is_refusal_due(&not_resumed("one", 8), "EnvironmentRefused", false), "it has proceeded meanwhile");
+        assert!(next.is_refusal_due(&not_resumed("one", 8), "CredentialsUnusable", false), "for any reason");
+        assert!(!next.is_refusal_due(&not_resumed("one-2", 7), "EnvironmentRefused", false));
         assert!(Reminders::new(next.into_said_ms(), &[], DAY_MS).into_said_ms().is_empty(), "it has ended");
     }
 
@@ -137,9 +156,11 @@ mod tests {
     fn times_are_stored_once_after_each_change() {
         let mut reminders = Reminders::new(BTreeMap::new(), &["one".to_owned()], 1_000);
         assert_eq!((reminders.is_changed(), reminders.take_changed()), (false, None));
-        assert!(reminders.is_refusal_due(("one", 7), "EnvironmentRefused", false) && reminders.is_changed());
+        assert!(
+            reminders.is_refusal_due(&not_resumed("one", 7), "EnvironmentRefused", false) && reminders.is_changed()
+        );
         assert!(reminders.take_changed().is_some_and(|said_ms| said_ms.contains_key("one EnvironmentRefused")));
-        assert!(!reminders.is_refusal_due(("one", 7), "EnvironmentRefused", false));
+        assert!(!reminders.is_refusal_due(&not_resumed("one", 7), "EnvironmentRefused", false));
         assert_eq!(reminders.take_changed(), None, "it was said before");
         assert!(reminders.is_due("one", true) && reminders.take_changed().is_some());
         reminders.remove("one");

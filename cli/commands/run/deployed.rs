@@ -27,7 +27,7 @@ use crate::{
     owner::Handle,
     proposed::{self, OPTIONS, quote_id},
     shell::{option, quote_name, quote_word},
-    step_functions::{Deployed, Executions, refused},
+    step_functions::{Deployed, Executions, MachineReference, is_arn, refused},
     this_process,
     ui::json,
 };
@@ -72,8 +72,9 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
     proposed::remember_worker_variables(|| checks::worker_variables(plan.definition.value()));
     consent::ask(plan, arguments).await?;
     // `Executions` finds an execution fastest if its name begins with that of its state machine.
-    let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", name_of(arguments, plan)));
-    proposed::remember_machine(&id, &api::flow::state_machine_name(name_of(arguments, plan)));
+    let machine = machine_of(arguments, plan).name;
+    let id = arguments.id.clone().unwrap_or_else(|| ids::new_id("", &machine));
+    proposed::remember_machine(&id, &machine);
     let _orderly = interrupt::Orderly::begin();
     interrupt::check()?;
     let unconfirmed = |exit| {
@@ -104,7 +105,7 @@ fn size_of(plan: &Plan, deployed: &Deployed) -> Option<RunSize> {
     source.compile(&deployed.activities).ok().map(|compiled| compiled.size)
 }
 
-/// What a plan says of a deployed workflow: what is started, and the transitions of a run with their price.
+/// The plan of a deployed workflow: what is started, and the transitions of a run with their price.
 fn plan_lines(target: &str, size: Option<&RunSize>) -> Vec<String> {
     let mut lines = vec![format!("starts {target}, which is deployed from this definition")];
     if let Some(size) = size {
@@ -142,11 +143,12 @@ pub fn say_how_to_watch(global: &Global, executions: &Executions, id: &str, exit
 pub async fn named(handle: &Handle, arguments: &RunArguments) -> Result<Option<Earlier>, CliError> {
     let name = &arguments.workflow;
     // A mistyped path is no name, and needs no call to be refused.
-    let is_path = name.is_empty() || name == "-" || name.contains(['/', '.']);
+    let is_path = !is_arn(name) && (name.is_empty() || name == "-" || name.contains(['/', '.']));
     let is_file = || Path::new(name).exists();
     let is_local = is_path || workflows::find(name).is_some() || (arguments.name.is_some() && is_file());
     let Some(executions) = handle.at_step_functions().await.filter(|_| !is_local) else { return Ok(None) };
-    let Some(deployed) = executions.deployed(name).await? else {
+    let reference = MachineReference::read(name);
+    let Some(deployed) = executions.deployed(&reference).await? else {
         // A template with the name of a state machine in it.
         if is_file() || name.contains('#') {
             return Ok(None);
@@ -158,15 +160,18 @@ pub async fn named(handle: &Handle, arguments: &RunArguments) -> Result<Option<E
         return Err(CliError::not_found(message).hint(hint));
     };
     let definition = deployed.definitions.into_iter().next();
-    Ok(definition.map(|definition| Earlier { workflow: name.clone(), definition, definition_file: None }))
+    Ok(definition.map(|definition| Earlier { workflow: reference.name, definition, definition_file: None }))
 }
 
-/// The name of the state machine.
-fn name_of<'n>(arguments: &'n RunArguments, plan: &'n Plan) -> &'n str {
-    arguments.name.as_deref().unwrap_or(&plan.name)
+/// The state machine that the command names, or that of its workflow.
+fn machine_of(arguments: &RunArguments, plan: &Plan) -> MachineReference {
+    let named = MachineReference::read(arguments.name.as_ref().unwrap_or(&arguments.workflow));
+    // The workflow may be a file `a:b.asl.json`, or that of an earlier execution.
+    let is_named = arguments.name.is_some() || (named.is_exact() && named.name == plan.name);
+    if is_named { named } else { MachineReference::of_workflow(&plan.name) }
 }
 
-/// What `flow deploy` deploys in a proposed command: the file or the shipped workflow of the command line, if it names one.
+/// The argument of `flow deploy` in a proposed command: the file or the shipped workflow of the command line, if it names one.
 fn definition_of(arguments: &RunArguments) -> String {
     let name = &arguments.workflow;
     let is_known = workflows::find(name).is_some() || Path::new(name).is_file();
@@ -177,11 +182,13 @@ fn definition_of(arguments: &RunArguments) -> String {
 async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan) -> Result<Deployed, CliError> {
     let file = definition_of(arguments);
     let substitute: String = arguments.substitute.iter().map(|text| option("substitute", text)).collect();
-    let given = arguments.name.as_ref().map_or_else(String::new, |name| option("name", name));
+    let reference = machine_of(arguments, plan);
+    let name = reference.name.as_str();
+    let given = arguments.name.as_ref().map_or_else(String::new, |_| option("name", name));
     let deploy = format!("flow deploy {file}{substitute}{given}{OPTIONS}");
-    let name = name_of(arguments, plan);
-    let Some(deployed) = executions.deployed(name).await? else {
-        let message = format!("there is no state machine named {}", api::flow::state_machine_name(name));
+    let Some(deployed) = executions.deployed(&reference).await? else {
+        let qualifier = reference.qualifier.as_ref().map_or_else(String::new, |qualifier| format!(":{qualifier}"));
+        let message = format!("there is no state machine named {name}{qualifier}");
         let hint = format!("{deploy}   makes it; --name NAME, if flow deploy gave it another name");
         return Err(CliError::not_found(message).hint(hint));
     };
@@ -212,8 +219,8 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
     Err(CliError::refused(message).hint(format!("{deploy}   updates it; with --plan it shows what it would change")))
 }
 
-/// Whether a definition at Step Functions is compiled from this one. HeartbeatSeconds is an option of the deployment, so each value in
-/// the compiled definition may be the one that was given.
+/// Whether a definition at Step Functions is compiled from this one. HeartbeatSeconds is an option of the deployment, so the comparison
+/// tries each value in the compiled definition.
 fn is_compiled_from(found: &Value, definition: &Value, steps: &Registry, deployed: &Deployed) -> bool {
     let mut heartbeats = BTreeSet::from([HEARTBEAT_SECONDS_DEFAULT]);
     collect_heartbeats(found, &mut heartbeats);

@@ -1,6 +1,6 @@
-//! What a state waits for, and until when.
+//! The subject and the end of a state's wait.
 
-use api::view::{StateStatus, StateView, Wait};
+use api::view::{AwaitedHeartbeat, StateStatus, StateView, Wait};
 use engine::{journal::StateType, step::Instructions};
 
 use crate::ui::text::{attempt_of, cause_or_error, duration, moment, one_line};
@@ -8,14 +8,14 @@ use crate::ui::text::{attempt_of, cause_or_error, duration, moment, one_line};
 /// A check that is due may be in flight at the moment. So long after its time no process makes it: one minute.
 const CHECK_MS_MAX: u64 = 60_000;
 
-/// When the next check of a wait is due, or was due and no process makes it. `driven`: a process drives its execution.
+/// The time at which the next check of a wait is due, or was due if no process makes it. `driven`: a process drives its execution.
 pub fn next_check(next_poll_ms: u64, driven: bool, now_ms: u64) -> String {
     let may_be_in_flight_ms = if driven { CHECK_MS_MAX } else { 0 };
     let was_due = if next_poll_ms.saturating_add(may_be_in_flight_ms) <= now_ms { "was due " } else { "" };
     format!("next check {was_due}{}", moment(next_poll_ms, now_ms))
 }
 
-/// What a state waits for, and until when, in full. `driven`: a process drives its execution.
+/// The subject and the end of a state's wait, in full. `driven`: a process drives its execution.
 pub fn detail(state: &StateView, driven: bool, now_ms: u64) -> String {
     let pieces: Vec<String> = pieces(state, driven, now_ms).into_iter().map(|(_, piece)| piece).collect();
     one_line(&pieces.join(" · "))
@@ -59,10 +59,11 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
                 pieces.push((1, format!("in {}", duration(due_ms - now_ms))));
             }
         }
-        StateStatus::Parked { deadline_ms } => {
+        StateStatus::Parked { deadline_ms, heartbeat } => {
             let verb = if state.status.timed_out_ms(now_ms).is_some() { "waited" } else { "waits" };
             pieces.push((3, format!("{verb} for an answer")));
             pieces.extend(timeout(deadline_ms));
+            pieces.extend(heartbeat.map(|heartbeat| (2, heartbeat_words(heartbeat, now_ms))));
         }
         StateStatus::Retrying { attempt, attempts_max, next_attempt_ms, failure } => {
             pieces.push((3, attempt_of(*attempt, *attempts_max)));
@@ -83,6 +84,17 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
     pieces
 }
 
+/// The time-out of a state without a heartbeat of the holder of its token. A heartbeat moves that time, so it is no time-out yet.
+fn heartbeat_words(heartbeat: AwaitedHeartbeat, now_ms: u64) -> String {
+    match heartbeat {
+        AwaitedHeartbeat::DueMs(due_ms) if due_ms <= now_ms => format!("no heartbeat until {}", moment(due_ms, now_ms)),
+        AwaitedHeartbeat::DueMs(due_ms) => format!("next heartbeat due {}", moment(due_ms, now_ms)),
+        AwaitedHeartbeat::EverySeconds(seconds) => {
+            format!("fails {} after the last heartbeat", duration(seconds.saturating_mul(1_000)))
+        }
+    }
+}
+
 /// How far a state came that no process drives. A recorded call may not have been made if its process stopped in that moment.
 fn progress(state: &StateView) -> Option<&'static str> {
     match state.state_type {
@@ -95,6 +107,7 @@ fn progress(state: &StateView) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::ui::story::{Story, approval, sections};
 
@@ -121,6 +134,21 @@ mod tests {
             !detail(&asks.view.states["Poll"], true, Story::at(5.0)).contains("check"),
             "nothing checks an approval"
         );
+    }
+
+    #[test]
+    fn an_awaited_heartbeat_is_no_time_out() {
+        let mut story = waiting(None);
+        let mut shown = |deadline_ms: Option<u64>, heartbeat: AwaitedHeartbeat, seconds: f64| {
+            let state = story.view.states.get_mut("Poll").unwrap();
+            state.status = StateStatus::Parked { deadline_ms, heartbeat: Some(heartbeat) };
+            detail(state, true, Story::at(seconds))
+        };
+        let due = AwaitedHeartbeat::DueMs(Story::at(30.0));
+        assert_eq!(shown(None, due, 5.0), "waits for an answer · next heartbeat due 12:08:30");
+        assert_eq!(shown(None, due, 30.0), "waited for an answer · no heartbeat until 12:08:30");
+        let both = shown(Some(Story::at(50.0)), AwaitedHeartbeat::EverySeconds(600), 5.0);
+        assert_eq!(both, "waits for an answer · times out 12:08:50 · fails 10m00s after the last heartbeat");
     }
 
     #[test]

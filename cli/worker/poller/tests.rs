@@ -1,4 +1,4 @@
-//! Which worker receives a task, with a service and steps that the tests control.
+//! The worker that receives a task, tested with a service and steps that the tests control.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::{oneshot, watch};
 
 use super::*;
-use crate::worker::StopRequest;
+use crate::worker::{StopRequest, pauses::BEGINS_AFTER};
 
 /// The number of a task, unique within a test.
 type Task = usize;
@@ -28,11 +28,14 @@ struct Service {
     running: Mutex<Vec<(usize, Task)>>,
     /// The number of tasks that end: those with the lowest numbers.
     ended: watch::Sender<usize>,
+    /// The pauses of every worker.
+    pauses: Pauses,
 }
 
 impl Service {
     fn new() -> Arc<Self> {
-        Arc::new(Service { queues: Mutex::default(), running: Mutex::default(), ended: watch::Sender::new(0) })
+        let (ended, pauses) = (watch::Sender::new(0), Pauses::new());
+        Arc::new(Service { queues: Mutex::default(), running: Mutex::default(), ended, pauses })
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<String, Queue>> {
@@ -79,6 +82,10 @@ impl Activity for TestActivity {
 
     fn arn(&self) -> &str {
         &self.arn
+    }
+
+    async fn pause_ended(&self) {
+        self.service.pauses.ended().await;
     }
 
     async fn next_task(&self) -> Option<Result<Option<Task>, StepError>> {
@@ -187,6 +194,24 @@ async fn every_activity_is_polled_with_one_slot_and_a_full_worker_polls_no_more(
     assert_eq!(service.queued(&arns[1]), 1);
     service.ended.send_replace(100);
     until(|| service.queued(&arns[0]) + service.queued(&arns[1]) == 0).await;
+}
+
+#[tokio::test]
+async fn a_task_that_an_open_poll_receives_during_a_pause_begins() {
+    let service = Service::new();
+    let arn = "a".to_owned();
+    let _request = start(&service, (2, HOUR), std::slice::from_ref(&arn));
+    settle().await;
+    service.pauses.add(HOUR);
+    tokio::time::sleep(BEGINS_AFTER).await;
+    (0..WORKERS + 1).for_each(|task| service.offer(&arn, task));
+    settle().await;
+    assert_eq!((service.running(), service.queued(&arn)), (vec![1; WORKERS], 1), "no further poll begins");
+}
+
+#[test]
+fn the_request_that_ends_polls_is_an_operation_of_the_server() {
+    assert_eq!(steps::step_functions::END_POLLS, <api::flow::EndPolls as api::Operation>::NAME);
 }
 
 /// Waits until something is so.

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::{Diagnostic, below};
-use crate::{asl::each_state, step::Resource};
+use crate::{
+    asl::each_state,
+    step::{Resource, error_names},
+};
 
 /// A warning for each Task with such an integration: the Task fails with `States.Runtime` when it runs. `has_step` returns whether a
 /// `Resource` has a step.
@@ -18,7 +21,11 @@ pub fn without_step(definition: &Value, has_step: &dyn Fn(&str) -> bool) -> Vec<
         {
             let message =
                 format!("There is no step for {service}:{action_with_pattern}: this Task will fail when it runs.");
-            found.push(Diagnostic::warning("INTEGRATION_WITHOUT_STEP", &below(&state.pointer, "Resource"), message));
+            found.push(Diagnostic::warning(
+                error_names::INTEGRATION_WITHOUT_STEP,
+                &below(&state.pointer, "Resource"),
+                message,
+            ));
         }
     });
     found

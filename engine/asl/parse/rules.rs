@@ -6,6 +6,7 @@ use super::{
     super::{Catcher, Diagnostic, JitterStrategy, QueryLanguage, Retrier, check::item},
     fields::Fields,
 };
+use crate::step::error_names;
 
 /// The longest delay between two attempts: less than 31,622,400 s. Source: Developer Guide, "Handling errors in Step Functions workflows".
 const MAX_DELAY_SECONDS_MAX: u64 = 31_622_399;
@@ -80,7 +81,7 @@ fn error_equals(fields: &mut Fields<'_, '_>, last: bool) -> Vec<String> {
     if names.len() != items.len() {
         fields.wrong("ErrorEquals", "ErrorEquals must be an array of strings.");
     }
-    if names.iter().any(|name| name == "States.ALL") && (names.len() > 1 || !last) {
+    if names.iter().any(|name| name == error_names::ALL) && (names.len() > 1 || !last) {
         fields.wrong("ErrorEquals", "States.ALL must appear alone, in the last rule.");
     }
     names

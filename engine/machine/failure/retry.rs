@@ -8,13 +8,13 @@ use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
 use crate::{
     asl::{JitterStrategy, Retrier},
     journal::StepFailure,
-    step::{StepError, error_names::HEARTBEAT_TIMEOUT},
+    step::{StepError, error_names},
 };
 
-/// A time-out as that of a Task whose worker has sent no heartbeat in time, which rules for `States.HeartbeatTimeout` match. The failure
-/// itself is named `States.Timeout`, as AWS records it, and has this name in its details.
+/// The failure of a Task whose worker has sent no heartbeat in time, as `Retry` and `Catch` match it: also rules for
+/// `States.HeartbeatTimeout` match. The failure itself is named `States.Timeout`, as AWS records it, and has this name in its details.
 pub fn missed_heartbeat(failure: StepFailure) -> StepFailure {
-    StepFailure { details: Some(StepError::named(HEARTBEAT_TIMEOUT, failure.cause.clone())), ..failure }
+    StepFailure { details: Some(StepError::named(error_names::HEARTBEAT_TIMEOUT, failure.cause.clone())), ..failure }
 }
 
 /// Whether `ErrorEquals` matches the failure.
@@ -33,18 +33,23 @@ pub fn missed_heartbeat(failure: StepFailure) -> StepFailure {
 /// recording of AWS shows.
 pub fn matches(error_equals: &[String], failure: &StepFailure) -> bool {
     let error = failure.error.as_str();
-    if error == "States.Runtime" {
+    if error == error_names::RUNTIME {
         return false;
     }
     // Only the failure of a call has details.
-    let is_terminal = error == "States.DataLimitExceeded" && failure.details.is_none();
-    let is_missed_heartbeat = error == HEARTBEAT_TIMEOUT
-        || failure.details.as_ref().is_some_and(|details| details.name.as_deref() == Some(HEARTBEAT_TIMEOUT));
+    let is_terminal = error == error_names::DATA_LIMIT_EXCEEDED && failure.details.is_none();
+    let is_missed_heartbeat = error == error_names::HEARTBEAT_TIMEOUT
+        || failure
+            .details
+            .as_ref()
+            .is_some_and(|details| details.name.as_deref() == Some(error_names::HEARTBEAT_TIMEOUT));
     error_equals.iter().any(|name| match name.as_str() {
-        "States.ALL" => !is_terminal,
-        "States.TaskFailed" => !matches!(error, "States.Timeout" | HEARTBEAT_TIMEOUT | "States.DataLimitExceeded"),
-        "States.Timeout" => matches!(error, "States.Timeout" | HEARTBEAT_TIMEOUT),
-        HEARTBEAT_TIMEOUT => is_missed_heartbeat,
+        error_names::ALL => !is_terminal,
+        error_names::TASK_FAILED => {
+            !matches!(error, error_names::TIMEOUT | error_names::HEARTBEAT_TIMEOUT | error_names::DATA_LIMIT_EXCEEDED)
+        }
+        error_names::TIMEOUT => matches!(error, error_names::TIMEOUT | error_names::HEARTBEAT_TIMEOUT),
+        error_names::HEARTBEAT_TIMEOUT => is_missed_heartbeat,
         name => name == error,
     })
 }

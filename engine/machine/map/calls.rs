@@ -9,7 +9,7 @@ use crate::{
     asl::{ItemReader, Map, ResultWriter, StateKind},
     journal::{ErrorAndCause, HistoryEventDetails, StepFailure},
     machine::{FrameId, FrameState, scope::Extra, turn::Turn},
-    step::{ErrorClass, StepError},
+    step::{ErrorClass, StepError, error_names},
 };
 
 /// The source of the items, for the context object: the S3 URI of the object or of the bucket that is listed, or the path of a file.
@@ -98,7 +98,8 @@ impl Turn<'_> {
         if !is_refusal || self.calls_for_map(id).is_none() {
             return error;
         }
-        let name = if self.writes_results(id) { "States.ResultWriterFailed" } else { "States.ItemReaderFailed" };
+        let name =
+            if self.writes_results(id) { error_names::RESULT_WRITER_FAILED } else { error_names::ITEM_READER_FAILED };
         StepError { name: Some(name.to_owned()), ..error }
     }
 
@@ -139,7 +140,8 @@ impl Turn<'_> {
 
     fn items_read(&mut self, id: FrameId, map: &Map, output: &Value) -> Result<Items, StepFailure> {
         let Some(reader) = &map.item_reader else { return Ok(Items::default()) };
-        let refuse = |cause: String| StepFailure { error: "States.ItemReaderFailed".to_owned(), cause, details: None };
+        let refuse =
+            |cause: String| StepFailure { error: error_names::ITEM_READER_FAILED.to_owned(), cause, details: None };
         let mut items = reader_answer::items(reader, output).map_err(refuse)?;
         if let Some(template) = &reader.max_items {
             let value = self.evaluate(id, template, Extra::None)?;

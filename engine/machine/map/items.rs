@@ -13,6 +13,7 @@ use crate::{
         scope::{Extra, shown, timestamp},
         turn::Turn,
     },
+    step::error_names,
 };
 
 /// The items of a Map.
@@ -71,7 +72,7 @@ impl Turn<'_> {
             }
             _ => {
                 let cause = format!("Map state input must be an array but was: {items}");
-                let failure = EvaluationFailure { location: None, error: "States.QueryEvaluationError", cause };
+                let failure = EvaluationFailure { location: None, error: error_names::QUERY_EVALUATION_ERROR, cause };
                 Err(self.evaluation_failed(id, failure))
             }
         }
@@ -107,7 +108,7 @@ impl Turn<'_> {
         self.runtime_failure(id, cause)
     }
 
-    /// How many failures the Map tolerates.
+    /// The number of failures that the Map tolerates.
     pub(super) fn tolerated(&mut self, id: FrameId, map: &Map) -> Result<Tolerated, StepFailure> {
         let count = self.map_count(id, map.tolerated_failure_count.as_ref(), "ToleratedFailureCount")?;
         let percentage = match &map.tolerated_failure_percentage {

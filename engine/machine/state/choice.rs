@@ -8,6 +8,7 @@ use crate::{
     journal::StepFailure,
     machine::{FrameId, scope::Extra, turn::Turn},
     query::Budget,
+    step::error_names,
 };
 
 impl Turn<'_> {
@@ -33,7 +34,7 @@ impl Turn<'_> {
         }
         let Some(default) = default else {
             let cause = "Failed to transition out of the state. The state does not point to a next state.".to_owned();
-            let failure = EvaluationFailure { location: None, error: "States.NoChoiceMatched", cause };
+            let failure = EvaluationFailure { location: None, error: error_names::NO_CHOICE_MATCHED, cause };
             return Err(self.evaluation_failed(id, failure));
         };
         self.leave(id, state, Leaving { next: Some(default), ..Leaving::plain(state, input) })
@@ -91,7 +92,7 @@ impl Turn<'_> {
              Expected '{expected}', but was '{actual}' for value: {value}"
         );
         let location = Some(field.to_owned());
-        self.evaluation_failed(id, EvaluationFailure { location, error: "States.QueryEvaluationError", cause })
+        self.evaluation_failed(id, EvaluationFailure { location, error: error_names::QUERY_EVALUATION_ERROR, cause })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
         turn::Turn,
     },
     query::parse_timestamp,
+    step::error_names,
 };
 
 /// The longest Wait for a number of seconds. Source: states-language.net/spec.html, "Wait State".
@@ -78,7 +79,7 @@ impl Turn<'_> {
         }
         let cause = format!("The Timestamp field cannot be parsed as an {form}: {}", shown(value));
         let location = Some("Timestamp".to_owned());
-        let failure = EvaluationFailure { location, error: "States.QueryEvaluationError", cause };
+        let failure = EvaluationFailure { location, error: error_names::QUERY_EVALUATION_ERROR, cause };
         Err(self.evaluation_failed(id, failure))
     }
 

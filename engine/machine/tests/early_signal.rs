@@ -95,8 +95,8 @@ fn a_question_beside_a_token_is_answered_by_a_person_or_the_holder_of_the_token_
         trial.answer("B", StepAnswer::Asked { output: json!("sent"), changes, question: asked });
         assert_eq!((trial.status(), kinds(&trial)), (ExecutionStatus::Running, vec!["kept"]));
         assert_eq!(trial.execution.frames[1].row.instructions(), Some(&question));
-        let asks = |note: &&Note| matches!(note, Note::Waiting { instructions: Some(_), .. });
-        assert_eq!(trial.notes().iter().filter(asks).count(), 1);
+        let asks = |note: &Note| matches!(note, Note::Waiting { instructions: Some(_), .. });
+        assert_eq!(trial.notes().into_iter().filter(|note| asks(note)).count(), 1);
         let visit = trial.execution.frames[1].row.visit;
         trial.give(Input::Signalled { frame: 1, visit, attempt: Some(1), answer: Ok(json!("yes")), by: person });
         assert_eq!(trial.output(), json!("yes"));

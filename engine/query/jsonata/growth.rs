@@ -99,21 +99,21 @@ pub(super) fn add_units(mut units: u64, value: &Value, units_max: u64) -> u64 {
 
 /// The bounds of a node.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct NodeBounds {
     size: Bound,
     work: Bound,
     text: bool,
     scalar: bool,
 }
 
-impl Known {
+impl NodeBounds {
     /// A value of at most this size that already exists.
     fn of_size(size: Bound) -> Self {
-        Known { size, work: Bound::constant(STEP_UNITS), text: false, scalar: false }
+        NodeBounds { size, work: Bound::constant(STEP_UNITS), text: false, scalar: false }
     }
 
     fn scalar(work: Bound) -> Self {
-        Known {
+        NodeBounds {
             size: Bound::constant(VALUE_UNITS),
             work: work.plus(Bound::constant(STEP_UNITS)),
             text: false,
@@ -130,7 +130,7 @@ impl Known {
 struct Analysis<'t> {
     nodes_left: usize,
     /// Variables that the expression defines, innermost last.
-    scopes: Vec<(&'t str, Known)>,
+    scopes: Vec<(&'t str, NodeBounds)>,
     /// The size of the context item; it is undefined outside of lists.
     context: Bound,
     /// The largest size of an item of the innermost list.
@@ -144,21 +144,21 @@ impl<'t> Analysis<'t> {
     }
 
     /// The bounds of a node; `None` if it has none.
-    fn node(&mut self, node: &'t AstNode) -> Option<Known> {
+    fn node(&mut self, node: &'t AstNode) -> Option<NodeBounds> {
         self.nodes_left = self.nodes_left.checked_sub(1)?;
         match node {
             AstNode::String(text) => {
                 let size = Bound::constant(VALUE_UNITS + text.len() as f64);
-                Some(Known { text: true, ..Known::of_size(size) })
+                Some(NodeBounds { text: true, ..NodeBounds::of_size(size) })
             }
-            AstNode::Number(_) | AstNode::Boolean(_) => Some(Known::scalar(Bound::ZERO)),
-            AstNode::Null | AstNode::Undefined => Some(Known::of_size(Bound::constant(VALUE_UNITS))),
-            AstNode::Name(_) => Some(Known::of_size(self.context)),
-            AstNode::Variable(name) if name.is_empty() => Some(Known::of_size(self.context)),
+            AstNode::Number(_) | AstNode::Boolean(_) => Some(NodeBounds::scalar(Bound::ZERO)),
+            AstNode::Null | AstNode::Undefined => Some(NodeBounds::of_size(Bound::constant(VALUE_UNITS))),
+            AstNode::Name(_) => Some(NodeBounds::of_size(self.context)),
+            AstNode::Variable(name) if name.is_empty() => Some(NodeBounds::of_size(self.context)),
             AstNode::Variable(name) => Some(self.variable(name)),
             AstNode::Path { steps } => self.path(steps),
             AstNode::Binary { op, lhs, rhs } => self.binary(*op, lhs, rhs),
-            AstNode::Unary { operand, .. } => Some(Known::scalar(self.node(operand)?.work)),
+            AstNode::Unary { operand, .. } => Some(NodeBounds::scalar(self.node(operand)?.work)),
             AstNode::Function { name, args, is_builtin: true } => self.function(name, args),
             AstNode::Array(items) | AstNode::ArrayGroup(items) => self.all(items),
             AstNode::Object(fields) => self.all(fields.iter().flat_map(|(name, value)| [name, value])),
@@ -178,17 +178,17 @@ impl<'t> Analysis<'t> {
         }
     }
 
-    fn variable(&self, name: &str) -> Known {
+    fn variable(&self, name: &str) -> NodeBounds {
         let own = self.scopes.iter().rev().find(|(own, _)| *own == name);
         own.map_or_else(
-            || Known::of_size(Bound::scope_size()),
-            |(_, known)| Known { work: Bound::constant(STEP_UNITS), ..*known },
+            || NodeBounds::of_size(Bound::scope_size()),
+            |(_, known)| NodeBounds { work: Bound::constant(STEP_UNITS), ..*known },
         )
     }
 
     /// A new value composed of others.
-    fn all(&mut self, nodes: impl IntoIterator<Item = &'t AstNode>) -> Option<Known> {
-        let mut made = Known::of_size(Bound::constant(VALUE_UNITS));
+    fn all(&mut self, nodes: impl IntoIterator<Item = &'t AstNode>) -> Option<NodeBounds> {
+        let mut made = NodeBounds::of_size(Bound::constant(VALUE_UNITS));
         for node in nodes {
             let known = self.node(node)?;
             made.size = made.size.plus(known.size);
@@ -198,34 +198,34 @@ impl<'t> Analysis<'t> {
         Some(made)
     }
 
-    fn binary(&mut self, op: BinaryOp, lhs: &'t AstNode, rhs: &'t AstNode) -> Option<Known> {
+    fn binary(&mut self, op: BinaryOp, lhs: &'t AstNode, rhs: &'t AstNode) -> Option<NodeBounds> {
         use BinaryOp::*;
         let (left, right) = (self.node(lhs)?, self.node(rhs)?);
         let work = left.work.plus(right.work);
         match op {
             Equal | NotEqual | LessThan | LessThanOrEqual | GreaterThan | GreaterThanOrEqual => {
-                Some(Known::scalar(work.plus(left.size.shorter(right.size).scaled(2.0))))
+                Some(NodeBounds::scalar(work.plus(left.size.shorter(right.size).scaled(2.0))))
             }
-            And | Or => Some(Known::scalar(work.plus(truth(&left)).plus(truth(&right)))),
-            In => Some(Known::scalar(work.plus(left.size).plus(right.size.scaled(2.0)))),
-            Add | Subtract | Multiply | Divide | Modulo => Some(Known::scalar(work)),
+            And | Or => Some(NodeBounds::scalar(work.plus(truth(&left)).plus(truth(&right)))),
+            In => Some(NodeBounds::scalar(work.plus(left.size).plus(right.size.scaled(2.0)))),
+            Add | Subtract | Multiply | Divide | Modulo => Some(NodeBounds::scalar(work)),
             Concatenate => {
                 let size = left.text_size().plus(right.text_size());
                 let work = work.plus(size).plus(Bound::constant(STEP_UNITS));
-                Some(Known { size, work, text: true, scalar: false })
+                Some(NodeBounds { size, work, text: true, scalar: false })
             }
             Default | Coalesce => {
                 let known = either(left, right);
-                Some(Known { work: known.work.plus(truth(&left)), ..known })
+                Some(NodeBounds { work: known.work.plus(truth(&left)), ..known })
             }
             Range | ColonEqual | FocusBind | IndexBind | ChainPipe => None,
         }
     }
 
     /// Parts that are evaluated in sequence; `$name := value` is visible to the following parts.
-    fn block(&mut self, parts: &'t [AstNode]) -> Option<Known> {
+    fn block(&mut self, parts: &'t [AstNode]) -> Option<NodeBounds> {
         let outer = self.scopes.len();
-        let mut known = Known::of_size(Bound::constant(VALUE_UNITS));
+        let mut known = NodeBounds::of_size(Bound::constant(VALUE_UNITS));
         for part in parts {
             let work = known.work;
             known = match part {
@@ -243,7 +243,7 @@ impl<'t> Analysis<'t> {
         Some(known)
     }
 
-    fn function(&mut self, name: &'t str, arguments: &'t [AstNode]) -> Option<Known> {
+    fn function(&mut self, name: &'t str, arguments: &'t [AstNode]) -> Option<NodeBounds> {
         // A variable of the expression may hold a function of this name.
         if self.scopes.iter().any(|(own, _)| *own == name) {
             return None;
@@ -257,13 +257,13 @@ impl<'t> Analysis<'t> {
             known.push(self.node(argument)?);
         }
         if arguments.is_empty() {
-            known.push(Known::of_size(self.context));
+            known.push(NodeBounds::of_size(self.context));
         }
         self.called(&growth, &known)
     }
 
-    fn called(&self, growth: &Growth, arguments: &[Known]) -> Option<Known> {
-        let sum = |part: fn(&Known) -> Bound| arguments.iter().map(part).fold(Bound::ZERO, Bound::plus);
+    fn called(&self, growth: &Growth, arguments: &[NodeBounds]) -> Option<NodeBounds> {
+        let sum = |part: fn(&NodeBounds) -> Bound| arguments.iter().map(part).fold(Bound::ZERO, Bound::plus);
         let all = sum(|known| known.size);
         let size = match growth.size {
             Size::Constant => Bound::constant(128.0),
@@ -279,7 +279,7 @@ impl<'t> Analysis<'t> {
             Work::Result => size.scaled(4.0),
         };
         let work = sum(|known| known.work).plus(work).plus(Bound::constant(STEP_UNITS));
-        Some(Known { size, work, text: growth.text, scalar: growth.scalar })
+        Some(NodeBounds { size, work, text: growth.text, scalar: growth.scalar })
     }
 
     fn product(&self, bound: Bound, other: Bound) -> Option<Bound> {
@@ -294,8 +294,8 @@ impl<'t> Analysis<'t> {
     }
 }
 
-fn either(left: Known, right: Known) -> Known {
-    Known {
+fn either(left: NodeBounds, right: NodeBounds) -> NodeBounds {
+    NodeBounds {
         size: left.size.plus(right.size),
         work: left.work.plus(right.work),
         text: left.text && right.text,
@@ -304,7 +304,7 @@ fn either(left: Known, right: Known) -> Known {
 }
 
 /// The work of converting a value to a boolean: a list is searched.
-fn truth(known: &Known) -> Bound {
+fn truth(known: &NodeBounds) -> Bound {
     if known.scalar || known.text { Bound::ZERO } else { known.size }
 }
 

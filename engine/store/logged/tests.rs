@@ -34,7 +34,7 @@ fn open(index: &MemoryRecords, folder: &Path) -> LoggedRecords {
     LoggedRecords::over(index.clone(), [file("0"), file("1")], 2_000).unwrap()
 }
 
-/// An index of which a crash leaves only what was synchronized.
+/// An index that keeps only its synchronized changes after a crash.
 #[derive(Clone, Default)]
 struct Cached {
     live: MemoryRecords,
@@ -162,7 +162,7 @@ impl Index for Observed {
 }
 
 fn nice() -> i32 {
-    rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap()
+    crate::priority::nice().unwrap()
 }
 
 fn put_values(records: &LoggedRecords, round: u8) {

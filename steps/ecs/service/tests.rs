@@ -80,6 +80,6 @@ fn a_plan_names_a_rollback_only_where_ecs_says_that_it_made_one() {
     let rolled_back = service(DeploymentRolloutState::Completed).events(event).build();
     let (earlier, wanted) = ("arn:task-definition/demo:1", "arn:task-definition/demo:2");
     assert!(is_rolled_back(&rolled_back, earlier, wanted));
-    assert!(!is_rolled_back(&rolled_back, earlier, crate::plan::KNOWN_AFTER_APPLY), "the revision is new");
+    assert!(!is_rolled_back(&rolled_back, earlier, crate::planned::KNOWN_AFTER_APPLY), "the revision is new");
     assert!(!is_rolled_back(&service(DeploymentRolloutState::Completed).build(), earlier, wanted));
 }

@@ -39,12 +39,12 @@ fn target(state: TargetHealthStateEnum) -> TargetHealthDescription {
 #[test]
 fn a_running_service_without_healthy_targets_is_not_done() {
     let completed = service(1, DeploymentRolloutState::Completed).build();
-    let waiting = Progress::OnTheWay("COMPLETED 1/1 running, 0 healthy".into());
+    let waiting = DeploymentProgress::OnTheWay("COMPLETED 1/1 running, 0 healthy".into());
     assert_eq!(progress(&context(), &input(), &completed, &[]), waiting);
     assert_eq!(progress(&context(), &input(), &completed, &[target(TargetHealthStateEnum::Initial)]), waiting);
     let stable = StableService { running_count: 1, desired_count: 1, healthy_targets: 1 };
     let healthy = [target(TargetHealthStateEnum::Healthy), target(TargetHealthStateEnum::Draining)];
-    assert_eq!(progress(&context(), &input(), &completed, &healthy), Progress::Stable(stable));
+    assert_eq!(progress(&context(), &input(), &completed, &healthy), DeploymentProgress::Stable(stable));
 }
 
 #[test]
@@ -52,13 +52,13 @@ fn healthy_targets_of_the_old_revision_do_not_count_as_done() {
     let old = Deployment::builder().status("ACTIVE").rollout_state(DeploymentRolloutState::Completed).build();
     let replacing = service(1, DeploymentRolloutState::InProgress).deployments(old).build();
     let found = progress(&context(), &input(), &replacing, &[target(TargetHealthStateEnum::Healthy)]);
-    assert_eq!(found, Progress::OnTheWay("IN_PROGRESS 1/1 running, 1 healthy".into()));
+    assert_eq!(found, DeploymentProgress::OnTheWay("IN_PROGRESS 1/1 running, 1 healthy".into()));
 }
 
 #[test]
 fn a_failed_deployment_ends_the_wait_at_once() {
     let failed = service(0, DeploymentRolloutState::Failed).build();
-    let expected = Progress::Failed("its deployment is FAILED: tasks failed to start".into());
+    let expected = DeploymentProgress::Failed("its deployment is FAILED: tasks failed to start".into());
     assert_eq!(progress(&context(), &input(), &failed, &[]), expected);
 }
 
@@ -79,17 +79,17 @@ fn a_rollback_is_no_success_in_any_run_until_it_is_repaired() {
     let wanted = WaitForService { task_definition_arn: format!("{REVISION}:3"), ..input() };
     let healthy = [target(TargetHealthStateEnum::Healthy)];
     let mut later = context();
-    let waiting = Progress::OnTheWay("the new deployment is not listed yet".into());
+    let waiting = DeploymentProgress::OnTheWay("the new deployment is not listed yet".into());
     assert_eq!(progress(&later, &wanted, &rolled_back(), &healthy), waiting);
     // Revision 3 was registered by an earlier execution.
     later.now_ms = 61_000;
     let found = progress(&later, &wanted, &rolled_back(), &healthy);
-    assert!(matches!(&found, Progress::Failed(reason) if reason.contains("demo:2 and not")), "{found:?}");
+    assert!(matches!(&found, DeploymentProgress::Failed(reason) if reason.contains("demo:2 and not")), "{found:?}");
     let mut while_it_is_listed = rolled_back();
     let failed = deployment("ACTIVE", 3, DeploymentRolloutState::Failed);
     while_it_is_listed.deployments.as_mut().unwrap().push(failed);
     let found = progress(&context(), &wanted, &while_it_is_listed, &healthy);
-    assert!(matches!(&found, Progress::Failed(reason) if reason.contains("circuit breaker")), "{found:?}");
+    assert!(matches!(&found, DeploymentProgress::Failed(reason) if reason.contains("circuit breaker")), "{found:?}");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_failed_deployment_before_the_one_that_repairs_it_is_history() {
     let deployments = repaired.deployments.as_mut().unwrap();
     deployments.push(deployment("ACTIVE", 1, DeploymentRolloutState::Failed));
     let found = progress(&context(), &input(), &repaired, &[target(TargetHealthStateEnum::Healthy)]);
-    assert!(matches!(found, Progress::Stable(_)), "{found:?}");
+    assert!(matches!(found, DeploymentProgress::Stable(_)), "{found:?}");
 }
 
 #[test]

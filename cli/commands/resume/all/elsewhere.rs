@@ -1,4 +1,4 @@
-//! The executions that another process drives: `flow resume --all` does nothing for them, and says what they need.
+//! The executions that another process drives: `flow resume --all` does not resume them, but reports their needs.
 
 use api::flow::{
     DescribeExecution, DescribeExecutionRequest, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse,
@@ -6,7 +6,7 @@ use api::flow::{
 };
 use engine::machine::ExecutionHeader;
 
-use super::{Outcome, Report, line, say_listed};
+use super::{ResumeOutcome, ResumeReport, line, say_listed};
 use crate::{
     clock,
     commands::approvals::show_truncated,
@@ -21,7 +21,7 @@ const DRIVEN_SHOWN_MAX: usize = 20;
 
 /// Reports the executions that another process drives.
 pub(super) async fn show(
-    report: &mut Report<'_>,
+    report: &mut ResumeReport<'_>,
     handle: &Handle,
     theirs: &[&ExecutionHeader],
     owner: &str,
@@ -36,10 +36,10 @@ pub(super) async fn show(
     Ok(())
 }
 
-/// Reports what another process's executions need of a person; with `--quiet` when it is new, and once a day while they wait. Returns the
-/// executions of which it said that.
+/// Reports which answers the executions of another process need from a person; with `--quiet` when the need is new, and then once a day.
+/// Returns the reported executions.
 async fn show_needs(
-    report: &mut Report<'_>,
+    report: &mut ResumeReport<'_>,
     handle: &Handle,
     theirs: &[&ExecutionHeader],
 ) -> Result<Vec<String>, CliError> {
@@ -67,7 +67,8 @@ async fn show_needs(
         }
         let message = summary::display_line(&view, "RUNNING", clock::of(handle.home()).now_ms());
         let (id, exit) = (header.id.clone(), Exit::Success);
-        let outcome = Outcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news, needs_person: true };
+        let outcome =
+            ResumeOutcome { id: id.clone(), display_status: "RUNNING", message, exit, is_news, needs_person: true };
         super::show(global, &outcome, true);
         shown.push(id.clone());
         if is_news {

@@ -9,7 +9,7 @@ use engine::machine::{ExecutionHeader, ExecutionStatus};
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use serde_json::Value;
 
-use super::{Outcome, Report, elsewhere, ended_meanwhile, not_resumed, one, say_that_all_stop, show_begun};
+use super::{ResumeOutcome, ResumeReport, elsewhere, ended_meanwhile, not_resumed, one, say_that_all_stop, show_begun};
 use crate::{
     commands::{
         resume::{GivenEnvironment, pinned, resume},
@@ -23,11 +23,11 @@ use crate::{
     ui::text::counted,
 };
 
-/// How long a command with `--no-wait` watches before it says which process drives the executions.
+/// The time after which a command with `--no-wait` reports which process drives the executions.
 const UNEXPLAINED_MAX: Duration = Duration::from_secs(2);
-/// When it is stored what was printed: after kill -9, the next command prints at most that time again.
+/// The interval at which the printed entries are recorded: after kill -9, the next command repeats at most those of one interval.
 const STORED_AFTER: Duration = Duration::from_millis(500);
-/// What selects the credentials of an environment.
+/// The fields of an environment that select its credentials.
 const SELECTORS: [&str; 6] = ["kind", "profile", "region", "world", "accountId", "partition"];
 
 /// The command, and the owner of the store if it is another process.
@@ -48,7 +48,8 @@ impl Context<'_> {
 
 /// Executions that act with the same credentials.
 pub(super) struct Group<'h> {
-    /// What selects the credentials: where the executions are pinned, and where they act with a given profile. `None` without an account.
+    /// The locations that select the credentials: the pinned one of the executions, and the one in which they act with a given profile.
+    /// `None` without an account.
     selected: Option<(Vec<Value>, Vec<Value>)>,
     headers: VecDeque<&'h ExecutionHeader>,
     /// Whether another process drives them: they are only reported.
@@ -75,19 +76,19 @@ pub(super) fn add<'h>(
 }
 
 /// The result of one of the futures that run side by side.
-enum Progress<'h> {
+enum WorkResult<'h> {
     /// The credentials that a group needs were compared.
     Compared(Group<'h>, Result<(), CliError>),
     /// An execution was resumed, has ended meanwhile, or was refused. The group has the executions that remain.
     Resumed(Group<'h>, &'h ExecutionHeader, Result<Option<ExecutionStatus>, CliError>),
     /// The watch of an execution has ended.
-    Ended(Outcome),
+    Ended(ResumeOutcome),
 }
 
 /// Compares the credentials that a group needs.
-async fn compared<'h>(context: Context<'h>, mut group: Group<'h>) -> Progress<'h> {
+async fn compared<'h>(context: Context<'h>, mut group: Group<'h>) -> WorkResult<'h> {
     let compared = compare(context, &mut group).await;
-    Progress::Compared(group, compared)
+    WorkResult::Compared(group, compared)
 }
 
 async fn compare(context: Context<'_>, group: &mut Group<'_>) -> Result<(), CliError> {
@@ -104,25 +105,25 @@ async fn compare(context: Context<'_>, group: &mut Group<'_>) -> Result<(), CliE
 }
 
 /// Resumes an execution.
-async fn resumed<'h>(context: Context<'h>, group: Group<'h>, header: &'h ExecutionHeader) -> Progress<'h> {
+async fn resumed<'h>(context: Context<'h>, group: Group<'h>, header: &'h ExecutionHeader) -> WorkResult<'h> {
     let given = context.given(header);
     let given = if group.keeps_profile { given.without_profile() } else { given };
     let resumed = resume(context.handle, header, given, Vec::new()).await;
-    Progress::Resumed(group, header, resumed)
+    WorkResult::Resumed(group, header, resumed)
 }
 
 /// Watches an execution.
-async fn watched<'h>(context: Context<'h>, header: &'h ExecutionHeader) -> Progress<'h> {
-    Progress::Ended(one(context.handle, header, context.watching).await)
+async fn watched<'h>(context: Context<'h>, header: &'h ExecutionHeader) -> WorkResult<'h> {
+    WorkResult::Ended(one(context.handle, header, context.watching).await)
 }
 
 /// The executions of a `flow resume --all` that are in progress.
 pub(super) struct SideBySide<'h, 'c, 'r> {
     context: Context<'h>,
-    report: &'c mut Report<'r>,
+    report: &'c mut ResumeReport<'r>,
     /// The executions that no other process drives.
     ours: &'h [ExecutionHeader],
-    work: FuturesUnordered<LocalBoxFuture<'h, Progress<'h>>>,
+    work: FuturesUnordered<LocalBoxFuture<'h, WorkResult<'h>>>,
     /// The number of groups that are not resumed completely.
     pending: usize,
     /// The number of executions that are watched.
@@ -135,7 +136,7 @@ pub(super) struct SideBySide<'h, 'c, 'r> {
 }
 
 impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
-    pub fn new(context: Context<'h>, report: &'c mut Report<'r>, ours: &'h [ExecutionHeader]) -> Self {
+    pub fn new(context: Context<'h>, report: &'c mut ResumeReport<'r>, ours: &'h [ExecutionHeader]) -> Self {
         SideBySide {
             context,
             report,
@@ -150,9 +151,9 @@ impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
         }
     }
 
-    /// Resumes the executions of all groups, and reports each when its watch ends or it is refused. Those of a group are resumed one after
-    /// the other, and watched meanwhile: a long Wait of one does not delay another. The first signal prints what continues; then the calls
-    /// in flight end.
+    /// Resumes the executions of all groups, and reports each when its watch ends or it is refused. The executions of a group are resumed
+    /// one after the other and are watched meanwhile: a long Wait of one does not delay another. After the first signal, prints what
+    /// continues and waits for the calls in flight.
     ///
     /// # Errors
     /// No owner answers, or a signal arrived before an execution was resumed.
@@ -184,9 +185,9 @@ impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
                 () = tokio::time::sleep(STORED_AFTER), if stores => continue,
             };
             match progress {
-                Progress::Compared(group, compared) => self.after_comparison(group, compared).await?,
-                Progress::Resumed(group, header, resumed) => self.after_resume(group, header, resumed).await?,
-                Progress::Ended(outcome) => {
+                WorkResult::Compared(group, compared) => self.after_comparison(group, compared).await?,
+                WorkResult::Resumed(group, header, resumed) => self.after_resume(group, header, resumed).await?,
+                WorkResult::Ended(outcome) => {
                     self.watched -= 1;
                     self.report.show(&outcome);
                 }

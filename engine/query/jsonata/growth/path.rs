@@ -2,7 +2,7 @@
 
 use jsonata_core::ast::{AstNode, PathStep, Stage};
 
-use super::{Analysis, Bound, Known, STEP_UNITS, VALUE_UNITS};
+use super::{Analysis, Bound, NodeBounds, STEP_UNITS, VALUE_UNITS};
 
 /// Comparisons for each item of a sort: two times the logarithm of the longest list.
 const SORT_COMPARISONS: f64 = 40.0;
@@ -10,12 +10,12 @@ const SORT_COMPARISONS: f64 = 40.0;
 const CALL_STEPS: f64 = 10.0;
 
 impl<'t> Analysis<'t> {
-    pub(super) fn path(&mut self, steps: &'t [PathStep]) -> Option<Known> {
+    pub(super) fn path(&mut self, steps: &'t [PathStep]) -> Option<NodeBounds> {
         let (first, rest) = steps.split_first()?;
         let mut known = match &first.node {
             // The first step of a path may be a list, of which each item is read.
-            AstNode::Name(_) => Known::of_size(self.context),
-            AstNode::Wildcard => self.children(Known::of_size(self.context)),
+            AstNode::Name(_) => NodeBounds::of_size(self.context),
+            AstNode::Wildcard => self.children(NodeBounds::of_size(self.context)),
             node => self.node(node)?,
         };
         known = self.stages(first, known)?;
@@ -23,7 +23,7 @@ impl<'t> Analysis<'t> {
             self.nodes_left = self.nodes_left.checked_sub(1)?;
             let before = known;
             known = match &step.node {
-                AstNode::Name(_) | AstNode::String(_) => Known {
+                AstNode::Name(_) | AstNode::String(_) => NodeBounds {
                     // If the value is a list, every item is read. An item has at least the size of a value.
                     work: before.work.plus(before.size.scaled(STEP_UNITS / VALUE_UNITS)),
                     text: false,
@@ -39,12 +39,12 @@ impl<'t> Analysis<'t> {
     }
 
     /// The values of all fields.
-    fn children(&self, of: Known) -> Known {
+    fn children(&self, of: NodeBounds) -> NodeBounds {
         let work = of.work.plus(of.size.scaled(2.0 * STEP_UNITS / VALUE_UNITS)).plus(Bound::constant(STEP_UNITS));
-        Known { size: of.size.plus(Bound::constant(VALUE_UNITS)), work, text: false, scalar: false }
+        NodeBounds { size: of.size.plus(Bound::constant(VALUE_UNITS)), work, text: false, scalar: false }
     }
 
-    fn stages(&mut self, step: &'t PathStep, mut known: Known) -> Option<Known> {
+    fn stages(&mut self, step: &'t PathStep, mut known: NodeBounds) -> Option<NodeBounds> {
         if binds(step) {
             return None;
         }
@@ -52,7 +52,7 @@ impl<'t> Analysis<'t> {
             known = match stage {
                 Stage::KeepArray => known,
                 Stage::Filter(index) if is_index(index) => {
-                    Known { work: known.work.plus(known.size).plus(Bound::constant(STEP_UNITS)), ..known }
+                    NodeBounds { work: known.work.plus(known.size).plus(Bound::constant(STEP_UNITS)), ..known }
                 }
                 Stage::Filter(condition) => self.filtered(known, condition)?,
                 Stage::Index(_) => return None,
@@ -64,7 +64,7 @@ impl<'t> Analysis<'t> {
     }
 
     /// The items of a list for which a condition holds.
-    fn filtered(&mut self, list: Known, condition: &'t AstNode) -> Option<Known> {
+    fn filtered(&mut self, list: NodeBounds, condition: &'t AstNode) -> Option<NodeBounds> {
         let (body, condition_is_scalar) = self.body(list, &[], condition)?;
         let mut size = list.size;
         if !condition_is_scalar {
@@ -73,14 +73,19 @@ impl<'t> Analysis<'t> {
             size = self.product(list.size, times)?;
         }
         let work = list.work.plus(body.work).plus(list.size).plus(size);
-        Some(Known { size, work, text: false, scalar: false })
+        Some(NodeBounds { size, work, text: false, scalar: false })
     }
 
     /// A body that is evaluated for each item, and the list of its values. With parameters the body is a function's: item, index, list.
-    pub(super) fn for_each(&mut self, list: Known, parameters: &'t [String], body: &'t AstNode) -> Option<Known> {
+    pub(super) fn for_each(
+        &mut self,
+        list: NodeBounds,
+        parameters: &'t [String],
+        body: &'t AstNode,
+    ) -> Option<NodeBounds> {
         let (values, _) = self.body(list, parameters, body)?;
         let work = list.work.plus(values.work).plus(values.size);
-        Some(Known { size: values.size.plus(Bound::constant(VALUE_UNITS)), work, text: false, scalar: false })
+        Some(NodeBounds { size: values.size.plus(Bound::constant(VALUE_UNITS)), work, text: false, scalar: false })
     }
 
     /// `$map` and `$filter` with an inline function.
@@ -90,26 +95,26 @@ impl<'t> Analysis<'t> {
         list: &'t AstNode,
         parameters: &'t [String],
         body: &'t AstNode,
-    ) -> Option<Known> {
+    ) -> Option<NodeBounds> {
         let list = self.node(list)?;
         let known = self.for_each(list, parameters, body)?;
         // The selected items are part of the list.
-        Some(if maps { known } else { Known { size: list.size, work: known.work.plus(list.size), ..known } })
+        Some(if maps { known } else { NodeBounds { size: list.size, work: known.work.plus(list.size), ..known } })
     }
 
     /// `list^(term, …)`.
-    pub(super) fn sort(&mut self, input: &'t AstNode, terms: &'t [(AstNode, bool)]) -> Option<Known> {
+    pub(super) fn sort(&mut self, input: &'t AstNode, terms: &'t [(AstNode, bool)]) -> Option<NodeBounds> {
         let list = self.node(input)?;
         let mut work = list.work.plus(list.size);
         for (term, _) in terms {
             let (body, _) = self.body(list, &[], term)?;
             work = work.plus(body.work.plus(body.size).scaled(SORT_COMPARISONS));
         }
-        Some(Known { size: list.size, work, text: false, scalar: false })
+        Some(NodeBounds { size: list.size, work, text: false, scalar: false })
     }
 
     /// Size and work of a body over all items of a list, and whether each of its values is a number or a boolean.
-    fn body(&mut self, list: Known, parameters: &'t [String], body: &'t AstNode) -> Option<(Known, bool)> {
+    fn body(&mut self, list: NodeBounds, parameters: &'t [String], body: &'t AstNode) -> Option<(NodeBounds, bool)> {
         let (outer_max, outer_context, outer_scopes) = (self.item_max, self.context, self.scopes.clone());
         let list_max = list.size.without_item(outer_max);
         // Inside, the bounds of an outer item do not depend on the inner item.
@@ -119,7 +124,7 @@ impl<'t> Analysis<'t> {
         }
         let sizes = [Bound::item(), Bound::constant(VALUE_UNITS), Bound { item: 0.0, rest: list_max }];
         for (name, size) in parameters.iter().zip(sizes) {
-            self.scopes.push((name, Known::of_size(size)));
+            self.scopes.push((name, NodeBounds::of_size(size)));
         }
         // A function does not change the context item.
         self.context = if parameters.is_empty() { Bound::item() } else { outside(outer_context) };
@@ -131,7 +136,7 @@ impl<'t> Analysis<'t> {
         let steps = known.work.plus(Bound::constant(call * STEP_UNITS));
         let size = self.summed(list.size, known.size)?;
         let work = self.summed(list.size, steps)?;
-        Some((Known { size, work, text: false, scalar: false }, known.scalar))
+        Some((NodeBounds { size, work, text: false, scalar: false }, known.scalar))
     }
 
     /// The sum of a bound over all items of a list.

@@ -53,7 +53,7 @@ struct State {
     is_mirror_damaged: bool,
     map: Map,
     random: SimulatedRng,
-    /// How many more operations succeed.
+    /// The number of further operations that succeed.
     left: Option<usize>,
 }
 

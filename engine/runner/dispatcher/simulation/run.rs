@@ -21,9 +21,9 @@ use crate::{
 const EXECUTIONS: usize = 3;
 const CRASHES_MAX: usize = 6;
 const STEPS_MAX: usize = 20_000;
-/// After how many of a thousand crashes the index is lost.
+/// The number of crashes in a thousand after which the index is lost.
 const INDEX_LOSSES_IN_THOUSAND: usize = 200;
-/// How many events may pass until a failed disk ends the process.
+/// The number of events that may pass until a failed disk ends the process.
 const BROKEN_STEPS_MAX: usize = 50;
 
 /// The final state: status and output of each execution, and which tasks had their effect.

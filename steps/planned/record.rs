@@ -23,7 +23,7 @@ struct Recorded {
     calls: Vec<String>,
     /// The differences that the current step found.
     differences: Vec<Difference>,
-    /// What is known of existing resources, by id.
+    /// The known fields of existing resources, by id.
     known: BTreeMap<String, Known>,
     /// The service whose steps change the resources of a type, such as `ecs`.
     services: BTreeMap<String, String>,
@@ -57,7 +57,7 @@ impl PlanRecord {
     }
 
     /// Starts a step. No other step runs until the guard is dropped.
-    pub(super) async fn begin_step(&self, actions: &[String]) -> tokio::sync::MutexGuard<'_, ()> {
+    pub(crate) async fn begin_step(&self, actions: &[String]) -> tokio::sync::MutexGuard<'_, ()> {
         let turn = self.turn.lock().await;
         let mut recorded = self.recorded();
         recorded.calls.clear();
@@ -68,12 +68,12 @@ impl PlanRecord {
     }
 
     /// The calls that the step would have made, and the differences that it found.
-    pub(super) fn end_step(&self) -> (Vec<String>, Vec<Difference>) {
+    pub(crate) fn end_step(&self) -> (Vec<String>, Vec<Difference>) {
         let mut recorded = self.recorded();
         (std::mem::take(&mut recorded.calls), std::mem::take(&mut recorded.differences))
     }
 
-    pub(super) fn call(&self, operation: &str) {
+    pub(crate) fn call(&self, operation: &str) {
         self.recorded().calls.push(operation.to_owned());
     }
 
@@ -87,7 +87,7 @@ impl PlanRecord {
     }
 
     /// Records the lists `notes` and `stays` of a step's output, which the result of a run repeats.
-    pub(super) fn remarks(&self, output: &Value) {
+    pub(crate) fn remarks(&self, output: &Value) {
         let mut recorded = self.recorded();
         let planned = &mut recorded.planned;
         for (field, list) in [("notes", &mut planned.notes), ("stays", &mut planned.stays)] {
@@ -100,19 +100,19 @@ impl PlanRecord {
     }
 
     /// Records that steps of a service change the resources of a type.
-    pub(super) fn changed_by(&self, service: &str, resource_type: &str) {
+    pub(crate) fn changed_by(&self, service: &str, resource_type: &str) {
         self.recorded().services.insert(resource_type.to_owned(), service.to_owned());
     }
 
     /// Records the failure of a wait. Only the first one counts: the run ends with it.
-    pub(super) fn fails(&self, failure: PlannedFailure) {
+    pub(crate) fn fails(&self, failure: PlannedFailure) {
         self.recorded().planned.failure.get_or_insert(failure);
     }
 
     /// Records the change of a resource. A resource that several steps touch is recorded once: a deletion outweighs an
     /// update, and an update outweighs no change. Two names of one id are two resources: the rules of a group have its id until they
     /// exist.
-    pub(super) fn change(&self, mut change: PlannedChange) {
+    pub(crate) fn change(&self, mut change: PlannedChange) {
         let mut recorded = self.recorded();
         if let Some(known) = recorded.known.get(&change.id) {
             change.name = change.name.or_else(|| known.name.clone());
@@ -140,12 +140,12 @@ impl PlanRecord {
         }
     }
 
-    pub(super) fn wait(&self, wait: PlannedWait) {
+    pub(crate) fn wait(&self, wait: PlannedWait) {
         self.recorded().planned.waits.push(wait);
     }
 
     /// Whether one of the names belongs to a resource of a service that the plan creates.
-    pub(super) fn creates_in(&self, service: &str, names: &[&str]) -> bool {
+    pub(crate) fn creates_in(&self, service: &str, names: &[&str]) -> bool {
         let recorded = self.recorded();
         let mut named = recorded.named(service, names);
         named.any(|change| change.action == PlannedAction::Create)
@@ -153,7 +153,7 @@ impl PlanRecord {
 
     /// The settings of a service's resources with one of the names after the run, by the fields of the steps' inputs. The last
     /// resource of the plan determines a field that several have.
-    pub(super) fn settings_after(&self, service: &str, names: &[&str]) -> Map<String, Value> {
+    pub(crate) fn settings_after(&self, service: &str, names: &[&str]) -> Map<String, Value> {
         let recorded = self.recorded();
         let kept = recorded.named(service, names).filter(|change| change.action != PlannedAction::Delete);
         kept.filter_map(|change| change.settings.as_object())
@@ -163,7 +163,7 @@ impl PlanRecord {
     }
 
     /// As [`Self::settings_after`], but only the fields that the plan updates.
-    pub(super) fn updated_settings(&self, service: &str, names: &[&str]) -> Map<String, Value> {
+    pub(crate) fn updated_settings(&self, service: &str, names: &[&str]) -> Map<String, Value> {
         let recorded = self.recorded();
         let updated = recorded.named(service, names).filter(|change| change.action == PlannedAction::Update);
         let fields = updated.flat_map(|change| change.fields.iter().map(move |field| (&field.field, &change.settings)));
@@ -171,7 +171,7 @@ impl PlanRecord {
     }
 
     /// Whether one of the names belongs to a resource that the plan creates.
-    pub(super) fn creates_any_of(&self, names: &[&str]) -> bool {
+    pub(crate) fn creates_any_of(&self, names: &[&str]) -> bool {
         self.has_any_of(names, |action| action == PlannedAction::Create)
     }
 
@@ -186,7 +186,7 @@ impl PlanRecord {
         changes.any(|change| is_named(change, names))
     }
 
-    pub(super) fn planned(&self) -> Planned {
+    pub(crate) fn planned(&self) -> Planned {
         self.recorded().planned.clone()
     }
 }
@@ -194,7 +194,7 @@ impl PlanRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::ResourceCost;
+    use crate::planned::ResourceCost;
 
     fn change(action: PlannedAction, name: Option<&str>, fields: &[&str]) -> PlannedChange {
         let field = |field: &&str| Difference { field: (*field).to_owned(), from: "a".to_owned(), to: "b".to_owned() };

@@ -14,17 +14,20 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 
 use super::PlanRecord;
-use crate::SERVICES;
+
+/// The body of the answer to an operation, of the service whose steps require fields in it.
+pub(crate) type AnswerOfService = fn(&str) -> Option<String>;
 
 /// Records every call and answers it with a success that has the fewest fields that steps can parse.
 #[derive(Debug, Clone)]
 pub(crate) struct NoConnection {
     record: Arc<PlanRecord>,
+    answer: AnswerOfService,
 }
 
 impl NoConnection {
-    pub(crate) fn new(record: Arc<PlanRecord>) -> Self {
-        NoConnection { record }
+    pub(crate) fn new(record: Arc<PlanRecord>, answer: AnswerOfService) -> Self {
+        NoConnection { record, answer }
     }
 }
 
@@ -39,11 +42,12 @@ impl HttpConnector for NoConnection {
         let operation = operation(&request);
         self.record.call(&operation);
         let is_json = request.headers().get("x-amz-target").is_some();
-        let (content_type, body) = if is_json {
-            ("application/x-amz-json-1.1", json_answer(&operation))
+        let (content_type, fewest) = if is_json {
+            ("application/x-amz-json-1.1", "{}".to_owned())
         } else {
-            ("text/xml", xml_answer(&operation))
+            ("text/xml", query_answer(&operation, ""))
         };
+        let body = (self.answer)(&operation).unwrap_or(fewest);
         let answer = StatusCode::try_from(200).map(|status| {
             let mut response = HttpResponse::new(status, SdkBody::from(body));
             response.headers_mut().insert("content-type", content_type);
@@ -61,21 +65,6 @@ fn operation(request: &HttpRequest) -> String {
     let body = request.body().bytes().unwrap_or_default();
     let action = form_urlencoded::parse(body).find(|(name, _)| name == "Action");
     action.map_or_else(|| "ChangeResourceRecordSets".to_owned(), |(_, action)| action.into_owned())
-}
-
-/// The answer in the JSON protocol.
-fn json_answer(operation: &str) -> String {
-    of_service(operation).unwrap_or_else(|| "{}".to_owned())
-}
-
-/// The answer in an XML protocol.
-fn xml_answer(operation: &str) -> String {
-    of_service(operation).unwrap_or_else(|| query_answer(operation, ""))
-}
-
-/// The answer of the service whose steps require fields in it.
-fn of_service(operation: &str) -> Option<String> {
-    SERVICES.iter().find_map(|service| service.answer_in_plan(operation))
 }
 
 /// An answer in the Query protocol.

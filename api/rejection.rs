@@ -1,0 +1,9 @@
+//! The failure of a rejected approval: its error name, and how its cause begins.
+
+/// The error name of a rejected approval; `Catch` can match it.
+pub const REJECTED: &str = "Approval.Rejected";
+
+/// The beginning of the cause of a rejection. The host and the comment follow after a space.
+pub(crate) fn rejected_by(state_path: &str, user: &str) -> String {
+    format!("\"{state_path}\" was rejected by {user}")
+}

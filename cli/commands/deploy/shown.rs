@@ -1,0 +1,144 @@
+//! The output of `flow deploy`: the target, the price of a run, the changes and the outcome.
+
+use std::collections::BTreeMap;
+
+use deploy::plan::{ALIAS, Action, DeploymentChange, Difference, Wanted};
+use serde_json::{Value, json};
+
+use super::{
+    HEARTBEAT_SECONDS_DEFAULT, ROLE_OF_SERVER,
+    removal::{EXECUTIONS_ARE_LOST, loses_executions},
+    size::{map_words, size_fields, size_words},
+};
+use crate::{
+    exit::Exit,
+    global::{Global, Output},
+    proposed::OPTIONS,
+    shell::quote_word,
+    ui::json,
+};
+
+/// Shows the target, the price of a run, and the changes.
+pub(super) fn show(
+    global: &Global,
+    wanted: &Wanted,
+    caller: &Value,
+    changes: &[DeploymentChange],
+    kept: &BTreeMap<String, String>,
+    kept_heartbeat: Option<u64>,
+    removes: bool,
+) {
+    let size = &wanted.compiled.size;
+    let loses_executions = loses_executions(changes);
+    if global.output == Output::Json {
+        let message = if loses_executions { EXECUTIONS_ARE_LOST.to_owned() } else { size_words(size) };
+        let line = json!({ "type": "deployment", "name": wanted.name, "caller": caller, "roleArn": wanted.role_arn,
+            "definitionBytes": wanted.compiled.definition.to_string().len(), "keptHeartbeatSeconds": kept_heartbeat,
+            "message": message });
+        json::print(json::with(line, size_fields(size)));
+    } else if !global.quiet {
+        heading(wanted, caller, removes).iter().for_each(|line| say!("{line}"));
+        kept_heartbeat.into_iter().for_each(|seconds| say!("  {}", heartbeat_line(seconds)));
+    }
+    changes.iter().for_each(|change| print(global, "change", change));
+    if global.output == Output::Human && !global.quiet {
+        kept.iter().for_each(|(name, why)| say!("{}", keep_line(name, why)));
+    }
+    if global.output == Output::Human && loses_executions {
+        say!("{EXECUTIONS_ARE_LOST}");
+    }
+}
+
+/// The lines above the changes: the target, the role, and the price of a run.
+pub(super) fn heading(wanted: &Wanted, caller: &Value, removes: bool) -> Vec<String> {
+    let mut lines = vec![match caller["account"].as_str() {
+        Some(account) => {
+            let text = |field: &str| caller[field].as_str().unwrap_or_default();
+            format!("{}   account {account}   region {}   as {}", wanted.name, text("region"), text("arn"))
+        }
+        None => wanted.name.clone(),
+    }];
+    if removes {
+        return lines;
+    }
+    lines.extend(wanted.role_arn.as_deref().map(|role_arn| match role_arn {
+        ROLE_OF_SERVER => format!("  role {ROLE_OF_SERVER}: a name that a flow serve stores and does not use"),
+        role_arn => format!("  role {role_arn}"),
+    }));
+    let size = &wanted.compiled.size;
+    lines.push(format!("  {}", size_words(size)));
+    lines.extend(size.maps.iter().map(|map| format!("  {}", map_words(map))));
+    lines
+}
+
+/// The line of HeartbeatSeconds that are kept.
+pub(super) fn heartbeat_line(seconds: u64) -> String {
+    format!("HeartbeatSeconds {seconds}, as deployed; --heartbeat {HEARTBEAT_SECONDS_DEFAULT} sets the default")
+}
+
+/// The lines of a change in a plan: the resource, and in what it differs.
+pub(super) fn change_lines(change: &DeploymentChange) -> Vec<String> {
+    let DeploymentChange { action, kind, name, differences } = change;
+    let line = format!("  {:<11}{name}   {}", action.word(), kind.word());
+    let differences = differences.iter().map(|difference| format!("  {:<11}{difference}", ""));
+    std::iter::once(line).chain(differences).collect()
+}
+
+/// In what a resource differs, for a JSON line.
+pub(super) fn differences_json(change: &DeploymentChange) -> Vec<Value> {
+    let line = |difference: &Difference| {
+        let mut line = json!({ "action": difference.action.word(), "field": difference.field });
+        if let Some((before, after)) = &difference.values {
+            (line["before"], line["after"]) = (json!(before), json!(after));
+        }
+        line
+    };
+    change.differences.iter().map(line).collect()
+}
+
+/// The line of an activity that is not deleted.
+pub(super) fn keep_line(name: &str, why: &str) -> String {
+    format!("  {:<11}{name}   {why}", "keep")
+}
+
+/// Whether a person sees only what is changed. A program reads every line.
+pub(super) fn is_quiet(global: &Global) -> bool {
+    global.quiet && global.output == Output::Human
+}
+
+pub(super) fn print(global: &Global, kind: &str, change: &DeploymentChange) {
+    let DeploymentChange { action, kind: resource, name, .. } = change;
+    match global.output {
+        Output::Json => {
+            let message = format!("{} {name} ({})", action.word(), resource.word());
+            let (action, resource) = (action.word(), resource.word());
+            json::print(json!({ "type": kind, "action": action, "kind": resource, "name": name, "message": message,
+                "differences": differences_json(change) }));
+        }
+        Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
+        Output::Human if global.quiet && *action == Action::Unchanged => {}
+        Output::Human => change_lines(change).iter().for_each(|line| say!("{line}")),
+    }
+}
+
+/// Shows the outcome of the deployment `name`, and the command that starts the worker that it needs.
+pub(super) fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str, worker: Option<String>) -> Exit {
+    let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
+    match (global.output, outcome, alias) {
+        (Output::Json, ..) => {
+            json::print(json!({ "type": "end", "outcome": outcome, "stateMachineArn": arn, "message": outcome }));
+        }
+        _ if global.quiet => {}
+        (_, "plan", _) => say!("Nothing was changed."),
+        (_, "kept", None) => say!("No changes."),
+        (_, "kept", Some(alias)) => say!("No changes. {alias} is up to date."),
+        (_, _, Some(alias)) => {
+            say!("{alias} is deployed. Start it with   flow run {}{OPTIONS}", quote_word(name));
+            if let Some(worker) = worker {
+                say!("A worker runs its steps. If none does yet:   {worker}");
+            }
+        }
+        _ => {}
+    }
+    Exit::Success
+}
