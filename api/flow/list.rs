@@ -42,6 +42,21 @@ pub struct ListResponse {
     pub needs: Vec<Needs>,
     /// What is due next in listed executions, by their ids, if the request asks for needs.
     pub due: BTreeMap<String, NextDue>,
+    /// What the list lacks, if it is known to lack some: at Step Functions, where a list has bounds of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
+}
+
+/// The executions that a list lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// How many were read and are not listed. All of them started earlier than those that are listed.
+    pub executions: usize,
+    /// Whether further ones exist that were not read.
+    pub more: bool,
+    /// How many state machines were asked, if there are more than these.
+    pub of_machines: Option<usize>,
 }
 
 impl Operation for ListExecutions {
