@@ -152,7 +152,8 @@ fn a_client_lists_and_finds_more_than_a_hundred_executions() {
     let server = Server::start(&home);
     let machine = |name: &str, state: Value| {
         let definition = json!({ "StartAt": "S", "States": { "S": state } }).to_string();
-        let create = json!({ "name": name, "definition": definition, "roleArn": "arn:aws:iam::111111111111:role/flow" });
+        let create =
+            json!({ "name": name, "definition": definition, "roleArn": "arn:aws:iam::111111111111:role/flow" });
         server.call("CreateStateMachine", &create)["stateMachineArn"].clone()
     };
     let start = |machine: &Value, name: &str| {
