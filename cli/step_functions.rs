@@ -43,9 +43,8 @@ use crate::{
 /// The most matches of a prefix that are returned.
 const MATCHES_MAX: usize = 10;
 /// The calls that are made at once, and a second after those: half of the account's quotas, which all its clients share (Developer
-/// Guide, "Service quotas": buckets of 300, 400 and 200 calls, to which 15, 20 and 5 a second are added; of 200 calls for the definition of a
-/// state machine, to which 20 are added, and for that of an execution, to which one is added). Some regions have less: their refusals are
-/// repeated.
+/// Guide, "Service quotas": buckets of 300, 400 and 200 calls, to which 15, 20 and 5 a second are added; for the definitions of state
+/// machines and of executions 200 calls, to which 20 and 1 are added). Some regions have less: their refusals are repeated.
 const DESCRIBE: (u32, u32) = (150, 7);
 const HISTORY: (u32, u32) = (200, 10);
 const LIST: (u32, u32) = (100, 2);
