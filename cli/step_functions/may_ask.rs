@@ -7,7 +7,7 @@ use std::{
 };
 
 use api::flow::{APPROVAL, Searched};
-use engine::step::waits_for_token;
+use engine::{asl::each_state, step::waits_for_token};
 use futures::future::try_join_all;
 use serde_json::Value;
 use steps::step_functions::{NamedArn, RemoteExecution};
@@ -39,7 +39,6 @@ pub(super) struct Candidates {
 }
 
 /// The definition of a state machine or of one of its versions.
-#[derive(Clone)]
 struct Described {
     definition: Arc<Value>,
     /// Whether executions that have no version may have started with an earlier definition.
@@ -54,14 +53,12 @@ impl Described {
 
 /// Whether an execution of a definition may ask a person: a Task of it has a task token, or is an approval.
 pub(super) fn may_ask(definition: &Value) -> bool {
-    match definition {
-        Value::Object(fields) => fields.iter().any(|(name, value)| match value {
-            Value::String(resource) if name == "Resource" => waits_for_token(resource) || resource == APPROVAL,
-            value => may_ask(value),
-        }),
-        Value::Array(items) => items.iter().any(may_ask),
-        _ => false,
-    }
+    let mut found = false;
+    each_state(definition, &mut |state| {
+        let resource = state.json["Resource"].as_str();
+        found |= resource.is_some_and(|resource| waits_for_token(resource) || resource == APPROVAL);
+    });
+    found
 }
 
 impl Executions {
@@ -175,8 +172,8 @@ mod tests {
         ] {
             assert_eq!(may_ask(&inner(resource)), expected, "{resource}");
         }
-        let branches = json!({ "Branches": [inner("arn:aws:states:::sns:publish"), inner(APPROVAL)] });
-        assert!(may_ask(&branches));
+        let branches = [inner("arn:aws:states:::sns:publish"), inner(APPROVAL)];
+        assert!(may_ask(&json!({ "States": { "P": { "Type": "Parallel", "Branches": branches } } })));
     }
 
     #[test]
