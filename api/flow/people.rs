@@ -27,7 +27,7 @@ pub struct ListPersonTasksResponse {
     pub tasks: Vec<PersonTask>,
     /// Whether more executions exist than are searched.
     pub truncated: bool,
-    /// How many were searched, if not all.
+    /// The part of the running executions that was searched, if not all were.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub searched: Option<Searched>,
 }
@@ -36,9 +36,9 @@ pub struct ListPersonTasksResponse {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Searched {
-    /// How many were searched.
+    /// The number of executions that were searched.
     pub read: usize,
-    /// How many are known to run.
+    /// The number of executions that are known to run.
     pub running: usize,
     /// Whether more run than these.
     pub more: bool,
@@ -54,18 +54,18 @@ pub struct PersonTask {
     pub workflow: String,
     /// The path of the state.
     pub state: String,
-    /// When the wait began, in milliseconds since the Unix epoch: the first poll of the current attempt. After a redrive, that of the
-    /// new attempt.
+    /// When the wait began, in milliseconds since the Unix epoch: the first poll of the current attempt. After a redrive, the first poll of
+    /// the new attempt.
     pub since_ms: u64,
     /// The deadline of the wait, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
-    /// When it is polled next, in milliseconds since the Unix epoch; `None` for an approval, which nothing checks.
+    /// The time of the next poll, in milliseconds since the Unix epoch; `None` for an approval, which nothing checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_poll_ms: Option<u64>,
-    /// When it timed out, if no process has recorded that yet: it can no longer be answered.
+    /// The time at which it timed out, if no process has recorded that yet: it can no longer be answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timed_out_ms: Option<u64>,
-    /// What the person must do.
+    /// The instructions for the person.
     pub instructions: Instructions,
 }
 

@@ -79,7 +79,7 @@ pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit,
     Ok(end_of_list(global, any, truncated))
 }
 
-/// Makes a token whose holder may answer approvals. The label is the file's name without its ending, with a hyphen for each control
+/// Creates a token whose holder may answer approvals. The label is the file's name without its ending, with a hyphen for each control
 /// character: a definition with one in a label is refused.
 fn new_token(global: &Global, file: &Path) -> Result<Exit, CliError> {
     let sha256 = ApprovalToken::fingerprint(&token_file::write_new(file)?);
@@ -186,7 +186,7 @@ pub fn show_truncated(global: &Global, searched: Option<Searched>, any: bool) {
     }
 }
 
-/// How many running executions were searched. An owner of an earlier version does not report it.
+/// The number of running executions that were searched, in words. An owner of an earlier version does not report it.
 fn truncated_message(searched: Option<Searched>, any: bool) -> String {
     let part = match searched {
         Some(Searched { read, running, more }) => {
@@ -220,8 +220,8 @@ pub fn block(task: &PersonTask, now_ms: u64, screen: &Screen) -> Vec<String> {
     lines
 }
 
-/// The lines that say how a task is answered: its commands, and the fields that are not required. A task that has timed out can only be
-/// continued.
+/// The lines about the answer to a task: its commands, and the fields that are not required. A task that has timed out has only the command
+/// that continues.
 pub fn advice(task: &PersonTask) -> Vec<String> {
     match task.timed_out_ms {
         Some(_) => vec![next::after_timeout(&id_in_commands(task))],

@@ -45,7 +45,7 @@ impl Executions {
         Ok(flow::FindResponse { exact, matches: matches.iter().map(|remote| header(&remote.arn, remote)).collect() })
     }
 
-    /// The execution of a state machine with this name; without one, those whose names begin with it.
+    /// The execution of a state machine with this name. If none has it, the executions whose names begin with it.
     async fn find_in(&self, machine: &str, name: &str) -> Result<Vec<RemoteExecution>, CliError> {
         let Some(arn) = self.api.state_machine_arn(machine).await.map_err(refused)? else { return Ok(Vec::new()) };
         let machines = [NamedArn { name: machine.to_owned(), arn }];
@@ -56,7 +56,8 @@ impl Executions {
         self.beginning_with(&machines, true, name).await
     }
 
-    /// The executions of all state machines with this name; without one, those whose names begin with it. `@latest` is the newest one.
+    /// The executions of all state machines with this name. If none has it, the executions whose names begin with it. `@latest` is the
+    /// newest one.
     async fn find_in_all(&self, name: &str) -> Result<Vec<RemoteExecution>, CliError> {
         if name == flow::LATEST {
             return self.latest().await;
@@ -143,7 +144,7 @@ impl Executions {
     }
 }
 
-/// Keeps the executions with this name; without one, those whose names begin with it.
+/// Keeps the executions with this name. If none has it, keeps those whose names begin with it.
 fn retain_named(matches: &mut Vec<RemoteExecution>, name: &str) {
     let is_named = matches.iter().any(|remote| remote.name == name);
     matches.retain(|remote| if is_named { remote.name == name } else { remote.name.starts_with(name) });

@@ -10,7 +10,7 @@ use steps::step_functions::{NamedArn, RemoteExecution};
 use super::{Executions, header, refused};
 use crate::exit::CliError;
 
-/// How many calls are made at once.
+/// The number of calls that are made at once.
 pub(super) const CALLS_AT_ONCE: usize = 8;
 /// The most state machines that are asked for the execution of a name, for a complete list, or for what waits for a person.
 pub(super) const MACHINES_MAX: usize = 1_000;
@@ -18,9 +18,9 @@ pub(super) const MACHINES_MAX: usize = 1_000;
 pub(super) const MACHINES_SEARCHED_MAX: usize = 100;
 /// The most executions of one page (API Reference, ListExecutions).
 const PAGE_MAX: usize = 1_000;
-/// How many executions a complete list has before it is cut off.
+/// The number of executions after which a complete list is cut off.
 const LISTED_MAX: usize = 100_000;
-/// How many executions of all state machines are read for a list of the latest, so that it can say how many more there are.
+/// The number of executions of all state machines that are read for a list of the latest, so that it reports how many it lacks.
 const COUNTED_MAX: usize = 10_000;
 
 /// Which executions of a list are read.
@@ -30,7 +30,7 @@ pub(super) struct Reading {
     pub running: bool,
     /// The most of each state machine.
     pub each_max: usize,
-    /// After so many of all state machines, no further page is read.
+    /// The number of executions of all state machines after which no further page is read.
     pub all_max: usize,
 }
 
@@ -121,8 +121,8 @@ impl Executions {
     }
 }
 
-/// How many executions of each state machine are read for a list of the latest. One call reads a page of any size: further executions only
-/// take the time of their transfer.
+/// The number of executions of each state machine that are read for a list of the latest. One call reads a page of any size: further executions
+/// only take the time of their transfer.
 fn latest_of_each(limit: usize, machines: usize) -> usize {
     (COUNTED_MAX / machines.max(1)).min(PAGE_MAX).max(limit)
 }

@@ -34,7 +34,7 @@ pub(super) struct Candidate {
 pub(super) struct Candidates {
     /// Those to read.
     pub executions: Vec<Candidate>,
-    /// How many were searched after these are read, if not all.
+    /// The part of the running executions that is searched once these are read, if not all are.
     pub searched: Option<Searched>,
 }
 

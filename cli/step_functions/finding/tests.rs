@@ -184,7 +184,7 @@ async fn an_execution_is_found_without_a_call_for_every_state_machine() {
     assert_eq!(service.find("none:m03-a").await, (Vec::new(), vec!["ListStateMachines".to_owned()]));
 }
 
-/// How many of the calls are of an operation.
+/// The number of calls of an operation.
 fn count(calls: &[String], action: &str) -> usize {
     calls.iter().filter(|call| *call == action).count()
 }
