@@ -131,7 +131,7 @@ fn of_fault(kind: &str, message: String, existing: Option<String>) -> CliError {
     let existing = existing.map_or_else(|| "ID".to_owned(), |id| quote_id(&id));
     let error = match kind {
         api::STATE_DOES_NOT_EXIST => CliError::not_found(message),
-        "ExecutionDoesNotExist" => CliError::not_found(message).hint(format!("flow status{OPTIONS} lists all")),
+        "ExecutionDoesNotExist" => CliError::not_found(message).hint(format!("flow status --all{OPTIONS} lists all")),
         api::INTERNAL_FAILURE => store_failed(message),
         api::HAS_ENDED | api::ALREADY_ANSWERED | api::CALL_RUNS | api::TASK_TIMED_OUT => {
             CliError::new(Exit::Failed, message)

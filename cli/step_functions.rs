@@ -7,7 +7,9 @@
 mod finding;
 mod following;
 mod history;
+mod listing;
 mod machine_reference;
+mod may_ask;
 mod pace;
 mod questions;
 mod token;
@@ -38,18 +40,16 @@ use crate::{
     proposed::{OPTIONS, STATE_MACHINE},
 };
 
-/// The most state machines that are searched for an execution or listed.
-const MACHINES_MAX: usize = 100;
-/// The most executions of each state machine that are read for a prefix, a list or `@latest`.
-const EXECUTIONS_MAX: usize = 100;
 /// The most matches of a prefix that are returned.
 const MATCHES_MAX: usize = 10;
 /// The calls that are made at once, and a second after those: half of the account's quotas, which all its clients share (Developer
-/// Guide, "Service quotas": buckets of 300, 400 and 200 calls, to which 15, 20 and 5 a second are added). Some regions have less: their
-/// refusals are repeated.
+/// Guide, "Service quotas": buckets of 300, 400 and 200 calls, to which 15, 20 and 5 a second are added; for the definitions of state
+/// machines and of executions 200 calls, to which 20 and 1 are added). Some regions have less: their refusals are repeated.
 const DESCRIBE: (u32, u32) = (150, 7);
 const HISTORY: (u32, u32) = (200, 10);
 const LIST: (u32, u32) = (100, 2);
+const DEFINITION: (u32, u32) = (100, 10);
+const DEFINITION_OF: (u32, u32) = (100, 1);
 /// The error of StartExecution if the name belongs to an execution that has ended or has another input.
 const EXISTS: &str = "ExecutionAlreadyExists";
 
@@ -61,6 +61,8 @@ pub struct Executions {
     describe: Pace,
     history: Pace,
     list: Pace,
+    definition: Pace,
+    definition_of: Pace,
     /// The executions that were found, by name.
     known: Mutex<HashMap<String, Arc<Mutex<CachedExecution>>>>,
 }
@@ -72,6 +74,14 @@ struct CachedExecution {
     history: History,
     /// The sequence of the last entry that was shown. Earlier entries are not shown again.
     shown: u64,
+}
+
+impl CachedExecution {
+    /// An execution whose history was not read yet.
+    fn new(arn: &str, definition: Value) -> Self {
+        let history = History::new(&definition);
+        CachedExecution { arn: arn.to_owned(), definition, history, shown: 0 }
+    }
 }
 
 /// A deployed workflow.
@@ -162,6 +172,8 @@ impl Executions {
             describe: Pace::new(DESCRIBE.0, DESCRIBE.1),
             history: Pace::new(HISTORY.0, HISTORY.1),
             list: Pace::new(LIST.0, LIST.1),
+            definition: Pace::new(DEFINITION.0, DEFINITION.1),
+            definition_of: Pace::new(DEFINITION_OF.0, DEFINITION_OF.1),
             known: Mutex::default(),
         })
     }
@@ -314,10 +326,8 @@ impl Executions {
 
     /// The data of an execution before its history is read.
     async fn open(&self, arn: &str) -> Result<CachedExecution, CliError> {
-        let text = self.api.definition_of(arn).await.map_err(refused)?;
-        let definition: Value = serde_json::from_str(&text).map_err(internal)?;
-        let history = History::new(&definition);
-        Ok(CachedExecution { arn: arn.to_owned(), definition, history, shown: 0 })
+        let text = self.paced(&self.definition_of, || self.api.definition_of(arn)).await?;
+        Ok(CachedExecution::new(arn, serde_json::from_str(&text).map_err(internal)?))
     }
 
     async fn of(&self, id: &str) -> Result<Arc<Mutex<CachedExecution>>, CliError> {

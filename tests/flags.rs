@@ -147,6 +147,39 @@ fn the_json_list_has_every_execution() {
 }
 
 #[test]
+fn a_client_lists_and_finds_more_than_a_hundred_executions() {
+    let (home, person) = (Home::plain(), Home::plain());
+    let server = Server::start(&home);
+    let machine = |name: &str, state: Value| {
+        let definition = json!({ "StartAt": "S", "States": { "S": state } }).to_string();
+        let create =
+            json!({ "name": name, "definition": definition, "roleArn": "arn:aws:iam::111111111111:role/flow" });
+        server.call("CreateStateMachine", &create)["stateMachineArn"].clone()
+    };
+    let start = |machine: &Value, name: &str| {
+        server.call("StartExecution", &json!({ "stateMachineArn": machine, "name": name, "input": "{}" }));
+    };
+    let question = json!({ "Prompt": "Which day?" });
+    let ask = json!({ "Type": "Task", "Resource": "flow:approval:request", "Parameters": question, "End": true });
+    start(&machine("asks", ask), "late");
+    let quick = machine("quick", json!({ "Type": "Wait", "Seconds": 600, "End": true }));
+    (0..120).for_each(|number| start(&quick, &format!("q{number:03}")));
+    let options = ["--engine", "sfn", "--endpoint", &server.endpoint, "--region", "us-east-1"];
+    let at_server = |arguments: &[&str]| person.exits(&[arguments, &options].concat(), 0);
+    let latest = at_server(&["status"]);
+    assert!(latest.contains("21 earlier ones:   flow status --all --engine sfn"), "{latest}");
+    let all = at_server(&["status", "--all"]);
+    assert_eq!(all.lines().filter(|line| line.starts_with('q')).count(), 120, "{all}");
+    assert!(all.contains("late ") && !all.contains("earlier"), "{all}");
+    assert_eq!(at_server(&["status", "-o", "json"]).matches(r#""type":"execution""#).count(), 121);
+    // The first execution of its state machine, by a name that does not begin with the state machine's.
+    at_server(&["cancel", "q000"]);
+    assert!(at_server(&["status", "q000"]).contains("ABORTED"));
+    let asked = at_server(&["approvals"]);
+    assert!(asked.contains("Which day?") && !asked.contains("Nothing waits"), "{asked}");
+}
+
+#[test]
 fn events_begin_at_a_sequence_and_show_only_what_failed() {
     let home = Home::plain();
     let definition = json!({ "StartAt": "First", "States": { "First": { "Type": "Pass", "Next": "Last" },

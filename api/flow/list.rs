@@ -42,6 +42,21 @@ pub struct ListResponse {
     pub needs: Vec<Needs>,
     /// The next due event of listed executions, by their ids, if the request asks for needs.
     pub due: BTreeMap<String, NextDue>,
+    /// What the list lacks, if it is known to lack some: at Step Functions, where a list has bounds of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<LeftOut>,
+}
+
+/// The executions that a list lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// The number of executions that were read and are not listed. They started before those that are listed.
+    pub executions: usize,
+    /// Whether further executions exist that were not read.
+    pub more: bool,
+    /// The number of state machines that were asked, if more exist.
+    pub of_machines: Option<usize>,
 }
 
 impl Operation for ListExecutions {

@@ -27,6 +27,21 @@ pub struct ListPersonTasksResponse {
     pub tasks: Vec<PersonTask>,
     /// Whether more executions exist than are searched.
     pub truncated: bool,
+    /// The part of the running executions that was searched, if not all were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub searched: Option<Searched>,
+}
+
+/// The part of the running executions that was searched for tasks of people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Searched {
+    /// The number of executions that were searched.
+    pub read: usize,
+    /// The number of executions that are known to run.
+    pub running: usize,
+    /// Whether more run than these.
+    pub more: bool,
 }
 
 /// A task that waits for a person.
@@ -97,6 +112,7 @@ impl Operation for ListPersonTasks {
             }));
         }
         tasks.sort_by_key(|task| task.since_ms);
-        Ok(ListPersonTasksResponse { tasks, truncated })
+        let searched = truncated.then_some(Searched { read: SEARCHED_MAX, running: SEARCHED_MAX, more: true });
+        Ok(ListPersonTasksResponse { tasks, truncated, searched })
     }
 }

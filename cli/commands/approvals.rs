@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use api::flow::{
-    ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, PersonTask,
+    ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, PersonTask, Searched,
 };
 use clap::Args;
 use engine::{machine::ExecutionHeader, step::ApprovalToken};
@@ -20,7 +20,7 @@ use crate::{
     runbook::scalar,
     shell::{quote_name, quote_word},
     target::Target,
-    ui::{json, next, screen::Screen, status::Listed, summary, text, tree::next_check},
+    ui::{json, next, screen::Screen, status::Listed, summary, text, text::counted, tree::next_check},
 };
 
 /// The most unfinished executions of which it is known whether a person must continue them.
@@ -43,18 +43,19 @@ pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit,
     if let Some(file) = &arguments.new_token {
         return new_token(global, file);
     }
-    let mut any = false;
+    let (mut any, mut truncated) = (false, false);
     if let Some(handle) = arguments.target.handle(global).await? {
         let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
         show(global, &response, clock::of(handle.home()).now_ms());
         handle.leave();
-        return Ok(end_of_list(global, !response.tasks.is_empty()));
+        return Ok(end_of_list(global, !response.tasks.is_empty(), response.truncated));
     }
     for home in [Home::real(global)?, Home::rehearsals(global)?] {
         let handle = Handle::read(&home).await?;
         let response = handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
         let now_ms = clock::of(&home).now_ms();
         any |= !response.tasks.is_empty();
+        truncated |= response.truncated;
         show(global, &response, now_ms);
         // The environments for which a resume needs no other command first: the owner is asked once for each.
         let mut resumable = Vec::new();
@@ -75,7 +76,7 @@ pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit,
         }
         handle.leave();
     }
-    Ok(end_of_list(global, any))
+    Ok(end_of_list(global, any, truncated))
 }
 
 /// Creates a token whose holder may answer approvals. The label is the file's name without its ending, with a hyphen for each control
@@ -100,8 +101,9 @@ fn new_token(global: &Global, file: &Path) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-fn end_of_list(global: &Global, any: bool) -> Exit {
-    if !any && global.output == Output::Human {
+/// Ends the list. That nothing waits is only said if everything was searched.
+fn end_of_list(global: &Global, any: bool, truncated: bool) -> Exit {
+    if !any && !truncated && global.output == Output::Human {
         say!("Nothing waits for a person.");
     }
     Exit::Success
@@ -164,16 +166,38 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
         }
     }
     if response.truncated {
-        show_truncated(global);
+        show_truncated(global, response.searched, !response.tasks.is_empty());
     }
 }
 
-/// Reports that more executions exist than were searched for tasks of people.
-pub fn show_truncated(global: &Global) {
-    let message = "There are more executions than were searched.";
+/// Reports that not all running executions were searched for tasks of people. `any`: whether a task was found.
+pub fn show_truncated(global: &Global, searched: Option<Searched>, any: bool) {
+    let message = truncated_message(searched, any);
     match global.output {
-        Output::Human => say!("{message}"),
-        Output::Json => json::print(json!({ "type": "truncated", "message": message })),
+        Output::Human => {
+            say!("{message}");
+            say!("What another one waits for:   flow status ID{OPTIONS}");
+        }
+        Output::Json => {
+            let of = |number: fn(&Searched) -> usize| searched.as_ref().map(number);
+            json::print(json!({ "type": "truncated", "message": message, "searched": of(|part| part.read),
+                        "running": of(|part| part.running), "more": searched.is_none_or(|part| part.more) }));
+        }
+    }
+}
+
+/// The number of running executions that were searched, in words. An owner of an earlier version does not report it.
+fn truncated_message(searched: Option<Searched>, any: bool) -> String {
+    let part = match searched {
+        Some(Searched { read, running, more }) => {
+            let of = if more { "more than " } else { "" };
+            format!("{read} of {of}{} were searched", counted(running, "running execution"))
+        }
+        None => "Not all running executions were searched".to_owned(),
+    };
+    match any {
+        true => format!("{part}."),
+        false => format!("{part}: nothing in them waits for a person."),
     }
 }
 
@@ -234,6 +258,18 @@ mod tests {
         let since_ms = Story::at(0.0);
         let (deadline_ms, next_poll_ms, timed_out_ms) = (Some(Story::at(86_400.0)), None, None);
         PersonTask { execution, workflow, state, since_ms, deadline_ms, next_poll_ms, timed_out_ms, instructions }
+    }
+
+    #[test]
+    fn that_nothing_waits_is_said_of_those_that_were_searched() {
+        let part = |more| Some(Searched { read: 1000, running: 1400, more });
+        for (searched, any, expected) in [
+            (part(false), false, "1000 of 1400 running executions were searched: nothing in them waits for a person."),
+            (part(true), true, "1000 of more than 1400 running executions were searched."),
+            (None, false, "Not all running executions were searched: nothing in them waits for a person."),
+        ] {
+            assert_eq!(truncated_message(searched, any), expected);
+        }
     }
 
     #[test]

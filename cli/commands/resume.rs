@@ -75,7 +75,7 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
         if !arguments.all {
             let message =
                 "which execution? Give its id, a unique prefix or @latest; flow resume --all continues every one";
-            return Err(CliError::new(Exit::Usage, message).hint("flow status lists all"));
+            return Err(CliError::new(Exit::Usage, message).hint("flow status --all lists all"));
         }
         if arguments.target.engine != Engine::Local {
             return Err(CliError::refused(

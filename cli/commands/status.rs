@@ -1,5 +1,6 @@
 //! `flow status`.
 
+mod left_out;
 mod rows;
 mod state;
 mod watching;
@@ -18,7 +19,7 @@ use engine::{
 use serde_json::json;
 use steps::LocalSettings;
 
-use self::state::Visits;
+use self::{left_out::Incomplete, state::Visits};
 use super::{approvals, watch::typical};
 use crate::{
     checks::{lacking_when_resumed, worker_variables},
@@ -177,7 +178,10 @@ fn lines(
 const REHEARSALS: &str = "Rehearsals; their times are of the rehearsal's clock, which runs faster:";
 
 async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, CliError> {
-    let all = arguments.all;
+    let is_local = arguments.target.engine == Engine::Local;
+    let is_json = global.output == Output::Json;
+    // A program that reads the lines needs all of them.
+    let all = arguments.all || is_json;
     let request =
         ListRequest { limit: Some(LISTED_MAX + 1).filter(|_| !all), with_needs: true, ..ListRequest::default() };
     let handles = match arguments.target.handle(global).await? {
@@ -188,44 +192,51 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
             vec![real, rehearsals]
         }
     };
-    let (mut any, mut more) = (false, false);
-    let is_local = arguments.target.engine == Engine::Local;
+    let (mut any, mut left_out) = (false, None);
     // At Step Functions it takes one history for each execution: flow approvals reads them.
     for handle in handles.iter().filter(|_| is_local) {
         show_needs(global, handle).await?;
     }
     for handle in handles {
-        // A program that reads the lines needs all of them.
-        if global.output == Output::Json && is_local {
+        if is_json && is_local {
             rows::print_all(&handle).await?;
         } else {
             let found =
                 list_latest(global, &handle, request.clone(), if all { usize::MAX } else { LISTED_MAX }).await?;
-            any |= found > 0;
-            more |= !all && found > LISTED_MAX;
+            any |= found.any;
+            left_out = left_out.or(found.left_out);
         }
         handle.leave();
     }
-    match global.output {
-        Output::Human if more => say!("Earlier ones:   flow status --all{OPTIONS}"),
-        Output::Json if more => {
-            report!("flow: only the latest are listed; all of them:   flow status --all{OPTIONS}")
-        }
-        _ => {}
+    if let Some(left_out) = left_out {
+        left_out.show(global.output);
     }
-    if !any && global.output == Output::Human {
+    if !any && !is_json {
         match arguments.target.engine {
             Engine::Local => say!("No execution yet. Try   flow run endpoints-aws --rehearse{OPTIONS}"),
-            Engine::Sfn => say!("No execution yet."),
+            Engine::Sfn if left_out.is_none() => say!("No execution yet."),
+            Engine::Sfn => {}
         }
     }
     Ok(Exit::Success)
 }
 
-/// Lists the latest executions of a home or an engine, at most `limit`. Returns how many were found.
-async fn list_latest(global: &Global, handle: &Handle, request: ListRequest, limit: usize) -> Result<usize, CliError> {
+/// What a list of a home or an engine has.
+struct FoundExecutions {
+    /// Whether it has any execution.
+    any: bool,
+    left_out: Option<Incomplete>,
+}
+
+/// Lists the latest executions of a home or an engine, at most `limit`.
+async fn list_latest(
+    global: &Global,
+    handle: &Handle,
+    request: ListRequest,
+    limit: usize,
+) -> Result<FoundExecutions, CliError> {
     let response = handle.call::<ListExecutions>(request).await?;
-    let found = response.executions.len();
+    let (found, left_out) = (response.executions.len(), response.left_out);
     let now_ms = clock::of(handle.home()).now_ms();
     let listed: Vec<Listed> = Listed::rows(response).take(limit).collect();
     match global.output {
@@ -238,7 +249,8 @@ async fn list_latest(global: &Global, handle: &Handle, request: ListRequest, lim
             list(&listed, now_ms, &screen).iter().for_each(|line| say_raw!("{line}"));
         }
     }
-    Ok(found)
+    let is_limited = limit < usize::MAX;
+    Ok(FoundExecutions { any: found > 0, left_out: Incomplete::of(found, listed.len(), left_out, is_limited) })
 }
 
 /// Shows what waits for a person, with the command to paste.

@@ -267,7 +267,7 @@ pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHe
     let names: Vec<_> = found.iter().map(name).collect();
     match names.as_slice() {
         [] => CliError::not_found(format!("there is no execution named '{wanted}'"))
-            .hint(format!("flow status{OPTIONS} lists all")),
+            .hint(format!("flow status --all{OPTIONS} lists all")),
         [first, ..] => CliError::not_found(format!("'{wanted}' matches several executions: {}", names.join(", ")))
             .hint(match share_a_name {
                 true => format!("name the state machine too, as in {first}"),

@@ -1,17 +1,25 @@
-//! Finds and lists executions with as few calls as possible: a state machine is asked only if it may have the execution.
-
-use std::cmp::Reverse;
+//! Finds executions with as few calls as possible: a state machine is asked only if it may have the execution.
 
 use api::flow;
-use engine::machine::ExecutionStatus;
+use engine::store::is_name;
 use futures::future::try_join_all;
 use steps::step_functions::{NamedArn, RemoteExecution};
 
-use super::{EXECUTIONS_MAX, Executions, MACHINES_MAX, MATCHES_MAX, execution_arn, header, refused};
-use crate::exit::{CliError, Exit};
+use super::{
+    Executions, MATCHES_MAX, execution_arn, header,
+    listing::{CALLS_AT_ONCE, MACHINES_MAX, MACHINES_SEARCHED_MAX, Reading},
+    refused,
+};
+use crate::{
+    exit::{CliError, Exit},
+    proposed::OPTIONS,
+    ui::text::counted,
+};
 
-/// The number of calls that are made at once.
-pub(super) const CALLS_AT_ONCE: usize = 8;
+/// The executions whose names are compared with the beginning of one.
+const WITH_A_BEGINNING: Reading = Reading { running: false, each_max: usize::MAX, all_max: 10_000 };
+/// The executions of which the one that started last is `@latest`. A list is ordered by the last redrive.
+const LATEST_OF_EACH: Reading = Reading { running: false, each_max: 100, all_max: usize::MAX };
 
 impl Executions {
     pub(super) async fn find(&self, request: flow::FindRequest) -> Result<flow::FindResponse, CliError> {
@@ -41,36 +49,84 @@ impl Executions {
     async fn find_in(&self, machine: &str, name: &str) -> Result<Vec<RemoteExecution>, CliError> {
         let Some(arn) = self.api.state_machine_arn(machine).await.map_err(refused)? else { return Ok(Vec::new()) };
         let machines = [NamedArn { name: machine.to_owned(), arn }];
-        let found = if name.is_empty() { Vec::new() } else { self.named(&machines, name).await? };
+        let found = self.named(&machines, name).await?;
         if !found.is_empty() {
             return Ok(found);
         }
-        let mut matches = self.newest(&machines).await?;
-        matches.retain(|remote| remote.name.starts_with(name));
-        Ok(matches)
+        self.beginning_with(&machines, true, name).await
     }
 
     /// The executions of all state machines with this name. If none has it, the executions whose names begin with it. `@latest` is the
     /// newest one.
     async fn find_in_all(&self, name: &str) -> Result<Vec<RemoteExecution>, CliError> {
-        let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
-        // `flow run` names executions after their workflow, so one call finds most of them.
-        let near: Vec<NamedArn> = machines.iter().filter(|machine| name.starts_with(&machine.name)).cloned().collect();
-        let found = self.named(&near, name).await?;
-        if !found.is_empty() {
-            return Ok(found);
+        if name == flow::LATEST {
+            return self.latest().await;
         }
-        let mut matches = self.newest(&machines).await?;
-        match name {
-            flow::LATEST => matches.truncate(1),
-            name => retain_named(&mut matches, name),
+        let (machines, are_all) = self.machines(MACHINES_MAX).await?;
+        // `flow run` names executions after their workflow, so one call finds most of them. One call for each state machine finds any
+        // other: also an execution that a list has on a late page.
+        let (near, others): (Vec<NamedArn>, Vec<NamedArn>) =
+            machines.iter().cloned().partition(|machine| name.starts_with(&machine.name));
+        for some in [near, others] {
+            let found = self.named(&some, name).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
         }
-        Ok(matches)
+        self.beginning_with(&machines, are_all, name).await
+    }
+
+    /// The execution that started last.
+    async fn latest(&self) -> Result<Vec<RemoteExecution>, CliError> {
+        let (machines, are_all) = self.machines(MACHINES_SEARCHED_MAX).await?;
+        if !are_all {
+            let message = format!(
+                "the latest execution is not known: more than {MACHINES_SEARCHED_MAX} state machines exist; nothing was done"
+            );
+            return Err(CliError::refused(message).hint("name the execution, as in MACHINE:NAME"));
+        }
+        let mut latest = self.newest(&machines, LATEST_OF_EACH).await?.executions;
+        latest.truncate(1);
+        Ok(latest)
+    }
+
+    /// The executions of some state machines whose names begin with this one. None of them has it as its name. `are_all`: whether no other
+    /// state machines may have an execution of the name.
+    ///
+    /// # Errors
+    /// Also if none was found, and not all were searched.
+    async fn beginning_with(
+        &self,
+        machines: &[NamedArn],
+        are_all: bool,
+        name: &str,
+    ) -> Result<Vec<RemoteExecution>, CliError> {
+        let searched = &machines[..machines.len().min(MACHINES_SEARCHED_MAX)];
+        let found = self.newest(searched, WITH_A_BEGINNING).await?;
+        let (read, mut matches) = (found.executions.len(), found.executions);
+        retain_named(&mut matches, name);
+        let is_complete = found.is_complete && searched.len() == machines.len();
+        if !matches.is_empty() || (are_all && is_complete) {
+            return Ok(matches);
+        }
+        let message = match are_all {
+            true => format!(
+                "there is no execution named '{name}'; of those whose names begin with it, only the latest {read} of {} were searched",
+                counted(searched.len(), "state machine")
+            ),
+            false => {
+                format!("no execution named '{name}' was found in {} state machines, and more exist", machines.len())
+            }
+        };
+        Err(CliError::not_found(message)
+            .hint(format!("flow status MACHINE:NAME{OPTIONS}   finds any execution by its complete name")))
     }
 
     /// The executions with this name of some state machines.
     async fn named(&self, machines: &[NamedArn], name: &str) -> Result<Vec<RemoteExecution>, CliError> {
         let mut found = Vec::new();
+        // An ARN with any other name is refused.
+        let machines = if is_name(name) { machines } else { &[] };
         for some in machines.chunks(CALLS_AT_ONCE) {
             let calls: Vec<_> = some.iter().map(|machine| self.one(execution_arn(&machine.arn, name))).collect();
             found.extend(try_join_all(calls).await?.into_iter().flatten());
@@ -85,32 +141,6 @@ impl Executions {
             Err(error) if error.exit == Exit::NotFound => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// The newest executions of some state machines, newest first.
-    pub(super) async fn newest(&self, machines: &[NamedArn]) -> Result<Vec<RemoteExecution>, CliError> {
-        let mut all = Vec::new();
-        for some in machines.chunks(CALLS_AT_ONCE) {
-            let calls: Vec<_> = some.iter().map(|machine| self.newest_of(&machine.arn)).collect();
-            all.extend(try_join_all(calls).await?.into_iter().flatten());
-        }
-        all.sort_by_key(|execution| Reverse(execution.started_ms));
-        Ok(all)
-    }
-
-    async fn newest_of(&self, machine: &str) -> Result<Vec<RemoteExecution>, CliError> {
-        self.paced(&self.list, || self.api.executions(machine, EXECUTIONS_MAX)).await
-    }
-
-    pub(super) async fn list(&self, request: flow::ListRequest) -> Result<flow::ListResponse, CliError> {
-        let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
-        let mut all = self.newest(&machines).await?;
-        all.retain(|execution| !request.unfinished || execution.status == "RUNNING");
-        all.truncate(request.limit.unwrap_or(usize::MAX));
-        let executions: Vec<_> = all.iter().map(|remote| header(&remote.arn, remote)).collect();
-        let running = executions.iter().filter(|header| header.status == ExecutionStatus::Running);
-        let driven = running.map(|header| header.id.clone()).collect();
-        Ok(flow::ListResponse { executions, driven, ..flow::ListResponse::default() })
     }
 }
 

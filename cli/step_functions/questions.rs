@@ -19,14 +19,17 @@ use futures::future::try_join_all;
 use serde_json::Value;
 use steps::step_functions::{Receipt, RemoteExecution};
 
-use super::{CachedExecution, Executions, MACHINES_MAX, finding::CALLS_AT_ONCE, header, refused, token, unanswerable};
+use super::{
+    CachedExecution, Executions, header,
+    listing::CALLS_AT_ONCE,
+    may_ask::{Candidate, Candidates, may_ask},
+    refused, token, unanswerable,
+};
 use crate::{
     exit::{CliError, Exit},
     ui::next,
 };
 
-/// The most running executions whose histories are read for a list.
-const READ_MAX: usize = 100;
 /// The question of a Task that has none.
 const NO_PROMPT: &str = "The task waits for an answer with its token.";
 /// The reason why a state that asks a person waits.
@@ -249,33 +252,34 @@ impl Executions {
         &self,
         request: flow::ListPersonTasksRequest,
     ) -> Result<flow::ListPersonTasksResponse, CliError> {
-        let arns = match request.id {
+        let Candidates { executions, searched } = match request.id {
             Some(id) => {
                 let known = self.of(&id).await?;
                 let arn = known.lock().await.arn.clone();
-                vec![arn]
+                Candidates { executions: vec![Candidate { arn, definition: None }], searched: None }
             }
-            None => {
-                let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
-                let mut all = self.newest(&machines).await?;
-                all.retain(|execution| execution.status == "RUNNING");
-                all.into_iter().map(|execution| execution.arn).collect()
-            }
+            None => self.candidates().await?,
         };
-        let truncated = arns.len() > READ_MAX;
         let mut tasks = Vec::new();
-        for some in arns[..arns.len().min(READ_MAX)].chunks(CALLS_AT_ONCE) {
-            let reads: Vec<_> = some.iter().map(|arn| self.person_tasks_of(arn)).collect();
+        for some in executions.chunks(CALLS_AT_ONCE) {
+            let reads: Vec<_> = some.iter().map(|candidate| self.person_tasks_of(candidate)).collect();
             tasks.extend(try_join_all(reads).await?.into_iter().flatten());
         }
         tasks.sort_by_key(|task| task.since_ms);
-        Ok(flow::ListPersonTasksResponse { tasks, truncated })
+        Ok(flow::ListPersonTasksResponse { tasks, truncated: searched.is_some(), searched })
     }
 
     /// The Tasks of one execution that ask a person.
-    async fn person_tasks_of(&self, arn: &str) -> Result<Vec<flow::PersonTask>, CliError> {
+    async fn person_tasks_of(&self, candidate: &Candidate) -> Result<Vec<flow::PersonTask>, CliError> {
+        let arn = &candidate.arn;
         // Not from the cache, which has one execution of a name: two state machines may each have one.
-        let mut known = self.open(arn).await?;
+        let mut known = match &candidate.definition {
+            Some(definition) => CachedExecution::new(arn, (**definition).clone()),
+            None => self.open(arn).await?,
+        };
+        if !may_ask(&known.definition) {
+            return Ok(Vec::new());
+        }
         self.read(&mut known).await?;
         let header = header(arn, &RemoteExecution::default());
         let asking = scheduled(&known).into_iter().filter_map(|task| Some((asks(&known, &task)?, task)));

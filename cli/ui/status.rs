@@ -42,7 +42,7 @@ pub struct Listed {
 impl Listed {
     /// The rows of a list, in its order.
     pub fn rows(response: ListResponse) -> impl Iterator<Item = Self> {
-        let ListResponse { executions, driven, needs, mut due } = response;
+        let ListResponse { executions, driven, needs, mut due, .. } = response;
         let driven: HashSet<String> = driven.into_iter().collect();
         let mut needs: HashMap<String, Needs> =
             needs.into_iter().map(|needs| (needs.execution.clone(), needs)).collect();

@@ -2,7 +2,7 @@
 
 use aws_sdk_sfn::{
     error::{ProvideErrorMetadata, SdkError},
-    types::{ExecutionListItem, HistoryEvent, HistoryEventType, StateMachineType},
+    types::{ExecutionListItem, ExecutionStatus, HistoryEvent, HistoryEventType, StateMachineType},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use engine::step::{ErrorClass, StepError};
@@ -11,6 +11,8 @@ use super::{NamedArn, StepFunctions};
 
 /// The most events of one page (API Reference, GetExecutionHistory).
 const EVENTS_MAX: i32 = 1_000;
+/// The most executions of one page (API Reference, ListExecutions).
+const EXECUTIONS_MAX: i32 = 1_000;
 /// The seconds that a history may name for a Task without a time limit (Developer Guide, `TimeoutSeconds` of a Task: the default).
 const WITHOUT_LIMIT: u64 = 99_999_999;
 
@@ -23,6 +25,8 @@ pub struct RemoteExecution {
     pub name: String,
     /// The ARN of its state machine.
     pub state_machine_arn: String,
+    /// The ARN of the version that it runs; `None` if it was not started with one, or the service does not report it.
+    pub version: Option<String>,
     /// Step Functions' status, such as `TIMED_OUT`.
     pub status: String,
     /// When it started, in milliseconds since the Unix epoch.
@@ -97,6 +101,7 @@ impl StepFunctions {
             arn: described.execution_arn,
             name: described.name.unwrap_or_default(),
             state_machine_arn: described.state_machine_arn,
+            version: described.state_machine_version_arn,
             status: described.status.as_str().to_owned(),
             started_ms: milliseconds(&described.start_date),
             stopped_ms: described.stop_date.as_ref().map(milliseconds),
@@ -195,15 +200,23 @@ impl StepFunctions {
         Ok(found)
     }
 
-    /// The newest executions of a state machine without their data: up to `limit`, at most 1,000.
+    /// A page of the executions of a state machine without their data, newest first, and the token of the next page. It has up to
+    /// `limit` executions, at most 1,000. With `running`, it has only those that have not ended.
     ///
     /// # Errors
     /// The API's.
-    pub async fn executions(&self, machine: &str, limit: usize) -> Result<Vec<RemoteExecution>, StepError> {
-        let limit = i32::try_from(limit).unwrap_or(EVENTS_MAX).clamp(1, EVENTS_MAX);
+    pub async fn executions(
+        &self,
+        machine: &str,
+        running: bool,
+        limit: usize,
+        token: Option<String>,
+    ) -> Result<(Vec<RemoteExecution>, Option<String>), StepError> {
+        let limit = i32::try_from(limit).unwrap_or(EXECUTIONS_MAX).clamp(1, EXECUTIONS_MAX);
         let call = self.client.list_executions().state_machine_arn(machine).max_results(limit);
+        let call = call.set_status_filter(running.then_some(ExecutionStatus::Running)).set_next_token(token);
         let page = call.send().await.map_err(|error| self.failed("states:ListExecutions", error))?;
-        Ok(page.executions.into_iter().map(listed).collect())
+        Ok((page.executions.into_iter().map(listed).collect(), page.next_token))
     }
 }
 
@@ -212,6 +225,7 @@ fn listed(item: ExecutionListItem) -> RemoteExecution {
         arn: item.execution_arn,
         name: item.name,
         state_machine_arn: item.state_machine_arn,
+        version: item.state_machine_version_arn,
         status: item.status.as_str().to_owned(),
         started_ms: milliseconds(&item.start_date),
         stopped_ms: item.stop_date.as_ref().map(milliseconds),

@@ -45,10 +45,10 @@ async fn show_needs(
 ) -> Result<Vec<String>, CliError> {
     let mut shown = Vec::new();
     let global = report.global;
-    let ListPersonTasksResponse { tasks, truncated } =
+    let ListPersonTasksResponse { tasks, truncated, searched } =
         handle.call::<ListPersonTasks>(ListPersonTasksRequest::default()).await?;
     if truncated && (global.output == Output::Json || !global.quiet) {
-        show_truncated(global);
+        show_truncated(global, searched, !tasks.is_empty());
     }
     for header in theirs {
         if !tasks.iter().any(|task| task.execution == header.id) {
