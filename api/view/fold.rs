@@ -3,6 +3,7 @@
 use engine::{
     journal::{ErrorAndCause, HistoryEventDetails, Note, StateType, state_path},
     machine::ExecutionStatus,
+    step::waits_for_job,
 };
 
 use super::{StateStatus, StepChange, StoppedPeriod, View, Wait};
@@ -21,6 +22,8 @@ impl View {
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
             Details::TaskStarted { name, .. } => self.started(&path(name), at_ms),
             Details::TaskStartFailed { name, .. } => self.not_called(&path(name)),
+            // The service polls the job: nothing answers the Task.
+            Details::TaskSubmitted { resource, .. } if waits_for_job(resource) => {}
             Details::TaskSubmitted { name, .. } => self.set(&path(name), StateStatus::Parked { deadline_ms: None, heartbeat: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
             Details::ParallelStateStarted { name } => self.abandon_inner_states(&path(name), at_ms),

@@ -245,6 +245,20 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_waits_for_a_job_runs_and_asks_nobody() {
+        let status = |resource: &str| {
+            let of = |id: u64, kind: &str| RemoteEvent { resource: Some(resource.to_owned()), ..event(id, kind) };
+            let events = [event(1, "TaskStateEntered"), of(2, "TaskScheduled"), of(3, "TaskStarted"), of(4, "TaskSubmitted")];
+            marked(&json!({ "Type": "Task", "End": true }), &events).states["A"].status.clone()
+        };
+        for resource in ["startExecution.sync:2", "startExecution.sync", "runTask.sync"] {
+            assert_eq!(status(resource), StateStatus::Running, "{resource}");
+        }
+        let parked = StateStatus::Parked { deadline_ms: None, heartbeat: None };
+        assert_eq!(status("sendMessage.waitForTaskToken"), parked);
+    }
+
+    #[test]
     fn a_wait_with_literals_ends_at_a_known_time() {
         for (state, expected) in [
             (json!({ "Type": "Wait", "Seconds": 3 }), Some(4_000)),
