@@ -90,6 +90,7 @@ impl View {
         for state in self.states.values_mut() {
             if !state.abandoned && matches!(state.status, StateStatus::Stopped { .. } | StateStatus::Failed { .. }) {
                 (state.called, state.called_ms, state.answered) = (false, None, false);
+                (state.attempt, state.attempts_max) = (1, None);
                 state.status = StateStatus::Running;
             }
         }

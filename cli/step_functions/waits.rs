@@ -20,6 +20,7 @@ const RANDOM: [&str; 2] = ["$random", "$uuid"];
 /// Marks the states of a complete view that wait. Returns whether any waits for a worker.
 pub(super) fn mark(known: &CachedExecution, view: &mut View) -> bool {
     let waits_for_worker = known.history.mark_waits_for_workers(view);
+    known.history.mark_retries(view);
     questions::mark(known, view);
     for state in view.states.values_mut() {
         if state.state_type == StateType::Wait
@@ -248,7 +249,8 @@ mod tests {
     fn a_task_that_waits_for_a_job_runs_and_asks_nobody() {
         let status = |resource: &str| {
             let of = |id: u64, kind: &str| RemoteEvent { resource: Some(resource.to_owned()), ..event(id, kind) };
-            let events = [event(1, "TaskStateEntered"), of(2, "TaskScheduled"), of(3, "TaskStarted"), of(4, "TaskSubmitted")];
+            let events =
+                [event(1, "TaskStateEntered"), of(2, "TaskScheduled"), of(3, "TaskStarted"), of(4, "TaskSubmitted")];
             marked(&json!({ "Type": "Task", "End": true }), &events).states["A"].status.clone()
         };
         for resource in ["startExecution.sync:2", "startExecution.sync", "runTask.sync"] {
@@ -256,6 +258,36 @@ mod tests {
         }
         let parked = StateStatus::Parked { deadline_ms: None, heartbeat: None };
         assert_eq!(status("sendMessage.waitForTaskToken"), parked);
+    }
+
+    #[test]
+    fn a_failed_attempt_is_retried_at_the_time_that_its_rule_says() {
+        let retry = json!([{ "ErrorEquals": ["States.ALL"], "MaxAttempts": 2, "IntervalSeconds": 30 }]);
+        let failed = |id: u64| {
+            let error = Some("Lost".to_owned());
+            RemoteEvent { error, cause: Some(String::new()), ..event(id, "ActivityFailed") }
+        };
+        let mut events = vec![event(1, "TaskStateEntered"), event(2, "ActivityScheduled"), failed(3)];
+        let task = json!({ "Type": "Task", "Retry": retry, "End": true });
+        let next = |events: &[RemoteEvent]| match &marked(&task, events).states["A"].status {
+            StateStatus::Retrying { attempt, attempts_max, next_attempt_ms, .. } => {
+                Some((*attempt, *attempts_max, *next_attempt_ms))
+            }
+            _ => None,
+        };
+        assert_eq!(next(&events), Some((2, Some(3), 33_000)));
+        events.extend([event(4, "ActivityScheduled"), failed(5)]);
+        assert_eq!(next(&events), Some((3, Some(3), 65_000)));
+        events.push(event(6, "ActivityScheduled"));
+        assert_eq!(next(&events), None, "it has begun");
+        events.push(failed(7));
+        assert_eq!(next(&events), None, "no attempt is left");
+        // The count begins again.
+        events.extend([event(8, "ExecutionFailed"), event(9, "ExecutionRedriven"), event(10, "ActivityScheduled")]);
+        let running = marked(&task, &events).states["A"].clone();
+        assert_eq!((running.attempt, running.attempts_max), (1, None));
+        events.push(failed(11));
+        assert_eq!(next(&events), Some((2, Some(3), 41_000)));
     }
 
     #[test]
