@@ -8,6 +8,7 @@ mod finding;
 mod following;
 mod history;
 mod machine_reference;
+mod map_runs;
 mod pace;
 mod questions;
 mod token;
@@ -28,7 +29,7 @@ use engine::{
 };
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
-use steps::step_functions::{Endpoint, NamedArn, RemoteExecution, StepFunctions};
+use steps::step_functions::{Endpoint, NamedArn, RemoteEvent, RemoteExecution, StepFunctions};
 use tokio::sync::Mutex;
 
 pub use self::machine_reference::{MachineReference, is_arn};
@@ -66,6 +67,7 @@ pub struct Executions {
 }
 
 /// The cached data of one execution.
+#[derive(Debug)]
 struct CachedExecution {
     arn: String,
     definition: Value,
@@ -325,15 +327,23 @@ impl Executions {
         found.ok_or_else(|| CliError::not_found(format!("there is no execution named '{id}'")))
     }
 
-    /// Reads the events that follow the cached ones.
+    /// Reads the events that follow the cached ones, and the runs of distributed Maps that are in progress.
     async fn read(&self, known: &mut CachedExecution) -> Result<(), CliError> {
+        let events = self.new_events(&known.arn, known.history.last_id()).await?;
+        self.add_events(known, &events).await;
+        self.read_map_runs(known).await;
+        Ok(())
+    }
+
+    /// The events of an execution's history after the one with this id, oldest first. There may be earlier ones among them.
+    async fn new_events(&self, arn: &str, last_id: u64) -> Result<Vec<RemoteEvent>, CliError> {
         // Newest first: a poll of a long history then reads one page instead of all.
-        let newest_first = known.history.last_id() > 0;
+        let newest_first = last_id > 0;
         let (mut all, mut token) = (Vec::new(), None);
         loop {
-            let page = || self.api.history(&known.arn, newest_first, token.clone());
+            let page = || self.api.history(arn, newest_first, token.clone());
             let (events, next) = self.paced(&self.history, page).await?;
-            let reached = newest_first && events.iter().any(|event| event.id <= known.history.last_id());
+            let reached = newest_first && events.iter().any(|event| event.id <= last_id);
             all.extend(events);
             if reached || next.is_none() {
                 break;
@@ -341,8 +351,7 @@ impl Executions {
             token = next;
         }
         all.sort_by_key(|event| event.id);
-        known.history.add(&all);
-        Ok(())
+        Ok(all)
     }
 
     async fn describe(

@@ -55,6 +55,7 @@ impl View {
             | Details::MapRunRedriven { .. }
             | Details::MapRunSucceeded
             | Details::MapRunFailed(_)
+            | Details::MapRunAborted
             | Details::MapIterationStarted { .. }
             // It was stopped: it neither succeeded nor failed.
             | Details::MapIterationAborted { .. }

@@ -14,7 +14,7 @@ use engine::{
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use super::{Executions, header, internal, waits};
+use super::{Executions, header, internal, map_runs, waits};
 use crate::exit::CliError;
 
 /// The shortest and the longest pause between two polls. The pause grows while nothing happens.
@@ -101,7 +101,9 @@ impl Following {
                         | StateStatus::Retrying { .. }
                 )
             };
-            if view.active().all(|state| waits(&state.status) || state.state_type == StateType::Wait) {
+            if !map_runs::may_proceed_unseen(&known, &view)
+                && view.active().all(|state| waits(&state.status) || state.state_type == StateType::Wait)
+            {
                 // A worker may take the task at any time: a watch waits for it as long as --no-wait allows.
                 let now_ms = SystemClock::default().now_ms();
                 let of_worker = waits_for_worker.then_some(now_ms + NEWS_EXPECTED_MS);

@@ -7,6 +7,7 @@
 mod catches;
 mod details;
 mod entered;
+mod map_runs;
 mod retries;
 #[cfg(test)]
 mod tests;
@@ -25,10 +26,12 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
+pub use self::map_runs::{Child, FailedChild};
 use self::{
     catches::Catches,
     details::details,
     entered::Entered,
+    map_runs::MapRuns,
     retries::{NextAttempt, Retries},
     time_limits::TimeLimits,
 };
@@ -53,6 +56,7 @@ pub struct History {
     approvals: BTreeSet<String>,
     catches: Catches,
     retries: Retries,
+    map_runs: MapRuns,
     time_limits: TimeLimits,
     entered: Entered,
     /// The position of each event.
@@ -179,6 +183,9 @@ impl History {
         if let Some(other) = self.position_without_name(event, &position) {
             position = other;
         }
+        if let Some(of_run) = self.map_runs.position_of(event) {
+            position = of_run;
+        }
         if let Some(resource) = &event.resource {
             position.resource = resource.clone();
         }
@@ -190,10 +197,14 @@ impl History {
         let frame = self.frame(&position);
         let path = state_path(&frame, &position.state);
         self.follow(event, &position, &path);
+        self.map_runs.follow(event, &position, &path);
         let explained = self.time_limits.explain(event, &path);
         let event = explained.as_ref().unwrap_or(event);
         if event.error.is_some() {
             self.failures_of_events.insert(event.id, failure_of(event));
+        }
+        if let Some(note) = self.failure_of_child(event, &path) {
+            self.push(event.timestamp_ms, EntryContent::Note(Box::new(note)));
         }
         self.note_failure_without_event(event, &path);
         self.note(event, &path);

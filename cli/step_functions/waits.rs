@@ -10,18 +10,26 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CachedExecution, questions};
+use super::{CachedExecution, map_runs, questions};
 
 /// The fields of a Wait that decide when it ends.
 const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
 /// What an expression may read that the history does not have: another evaluation has another value.
 const RANDOM: [&str; 2] = ["$random", "$uuid"];
 
-/// Marks the states of a complete view that wait. Returns whether any waits for a worker.
+/// Marks the states of a complete view that wait, and adds those in which the child executions of distributed Maps are. Returns whether
+/// any waits for a worker.
 pub(super) fn mark(known: &CachedExecution, view: &mut View) -> bool {
+    let waits_for_worker = mark_without_questions(known, view);
+    let child_waits_for_worker = map_runs::show(known, view);
+    questions::mark(known, view);
+    waits_for_worker || child_waits_for_worker
+}
+
+/// Marks the states of an execution's own history that wait for a worker, an attempt or a time. Returns whether any waits for a worker.
+pub(super) fn mark_without_questions(known: &CachedExecution, view: &mut View) -> bool {
     let waits_for_worker = known.history.mark_waits_for_workers(view);
     known.history.mark_retries(view);
-    questions::mark(known, view);
     for state in view.states.values_mut() {
         if state.state_type == StateType::Wait
             && state.status == StateStatus::Running
