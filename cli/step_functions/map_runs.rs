@@ -230,3 +230,6 @@ pub(super) fn may_proceed_unseen(known: &CachedExecution, view: &View) -> bool {
         read == 0 || (read as u64) < run.running || run.children.iter().any(is_unseen)
     })
 }
+
+#[cfg(test)]
+mod tests;
