@@ -11,8 +11,9 @@ use crate::{
 
 /// A distributed Map whose items wait for some seconds, fail, or ask a person.
 fn definition() -> Value {
+    let payload = json!({ "token.$": "$$.Task.Token", "Prompt": "Proceed?" });
     let ask = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": true,
-        "TimeoutSeconds": 86_400, "Parameters": { "FunctionName": "echo", "Payload": { "token.$": "$$.Task.Token", "Prompt": "Go on?" } } });
+        "TimeoutSeconds": 86_400, "Parameters": { "FunctionName": "echo", "Payload": payload } });
     let kind = |name: &str, next: &str| json!({ "Variable": "$.kind", "StringEquals": name, "Next": next });
     let states = json!({
         "Kind": { "Type": "Choice", "Choices": [kind("fail", "Broken"), kind("ask", "Ask")], "Default": "Pause" },
@@ -55,9 +56,9 @@ fn the_items_of_a_distributed_map_are_shown_awaited_and_answered() {
     assert!(failures.contains("M[1]/Broken") && failures.contains("no such host"), "{failures}");
     // A question of an item.
     let asked = run("ask-1", json!([{ "kind": "ask" }]), 75);
-    assert!(asked.contains("Go on?") && asked.contains("'M[0]/Ask'"), "{asked}");
+    assert!(asked.contains("Proceed?") && asked.contains("'M[0]/Ask'"), "{asked}");
     let approvals = at_server(&["approvals"], 0);
-    assert!(approvals.contains("M[0]/Ask") && approvals.contains("Go on?"), "{approvals}");
+    assert!(approvals.contains("M[0]/Ask") && approvals.contains("Proceed?"), "{approvals}");
     at_server(&["approve", "ask-1", "M[0]/Ask"], 0);
     until(20, "the Map ends after the answer", || at_server(&["status", "ask-1"], 0).contains("SUCCEEDED"));
 }
