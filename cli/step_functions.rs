@@ -67,7 +67,6 @@ pub struct Executions {
 }
 
 /// The cached data of one execution.
-#[derive(Debug)]
 struct CachedExecution {
     arn: String,
     definition: Value,

@@ -83,7 +83,7 @@ impl Executions {
         let mut earlier = run.map(|run| std::mem::take(&mut run.children)).unwrap_or_default();
         let mut begun = Vec::new();
         for execution in running {
-            let at = earlier.iter().position(|child| child.execution.arn == execution.arn);
+            let at = earlier.iter().position(|child| child.arn == execution.arn);
             begun.push(match at {
                 Some(at) => earlier.swap_remove(at),
                 None => self.child(&known.definition, path, &execution),
@@ -101,12 +101,9 @@ impl Executions {
         let map = std::iter::once(path).chain(names).find_map(|name| find_state(definition, name));
         let processor = map.and_then(|map| machines_inside(map).into_iter().next());
         let processor = processor.map(|processor| processor.json.clone()).unwrap_or_default();
+        let frame = format!("{path}[{}]", self.label(&execution.name));
         let history = History::new(&processor);
-        let execution_arn = execution.arn.clone();
-        Child {
-            frame: format!("{path}[{}]", self.label(&execution.name)),
-            execution: CachedExecution { arn: execution_arn, definition: processor, history, shown: 0 },
-        }
+        Child { frame, arn: execution.arn.clone(), definition: processor, history }
     }
 
     /// The index of a child execution; its name at a service whose names do not contain it.
@@ -117,8 +114,8 @@ impl Executions {
 
     /// Reads the history of a child execution. A distributed Map inside it is not read.
     async fn read_child(&self, mut child: Child) -> Result<Child, CliError> {
-        let events = self.new_events(&child.execution.arn, child.execution.history.last_id()).await?;
-        child.execution.history.add(&events);
+        let events = self.new_events(&child.arn, child.history.last_id()).await?;
+        child.history.add(&events);
         Ok(child)
     }
 
@@ -165,7 +162,7 @@ fn failed(child: &Child, with_item: bool) -> Option<FailedChild> {
 
 /// The input of a child execution on one line, cut.
 fn input_of(child: &Child) -> Option<String> {
-    let input = child.execution.history.entries().iter().find_map(|entry| match &entry.content {
+    let input = child.history.entries().iter().find_map(|entry| match &entry.content {
         EntryContent::Event(event) => match &event.details {
             Details::ExecutionStarted { input } => Some(input.to_string()),
             _ => None,
@@ -178,9 +175,8 @@ fn input_of(child: &Child) -> Option<String> {
 }
 
 fn view_of(child: &Child) -> View {
-    let CachedExecution { arn, definition, history, .. } = &child.execution;
-    let mut view = View::new(&header(arn, &RemoteExecution::default()), definition);
-    history.entries().iter().for_each(|entry| view.fold(entry));
+    let mut view = View::new(&header(&child.arn, &RemoteExecution::default()), &child.definition);
+    child.history.entries().iter().for_each(|entry| view.fold(entry));
     view
 }
 
@@ -203,7 +199,7 @@ pub(super) fn show(known: &CachedExecution, view: &mut View) -> bool {
         }
         for child in &run.children {
             let mut inner = view_of(child);
-            waits_for_worker |= waits::mark_without_questions(&child.execution, &mut inner);
+            waits_for_worker |= waits::mark_without_questions(&child.definition, &child.history, &mut inner);
             let active: Vec<StateView> = inner.active().cloned().collect();
             for state in active {
                 view.add_state_of_child(StateView { path: format!("{}/{}", child.frame, state.path), ..state });

@@ -76,7 +76,7 @@ struct Asking {
 fn scheduled(known: &CachedExecution) -> Vec<Scheduled> {
     let mut all = scheduled_in(known.history.entries());
     for child in known.history.map_runs().children() {
-        let tasks = scheduled_in(child.execution.history.entries()).into_iter();
+        let tasks = scheduled_in(child.history.entries()).into_iter();
         all.extend(tasks.map(|task| Scheduled { path: format!("{}/{}", child.frame, task.path), ..task }));
     }
     all

@@ -10,7 +10,7 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CachedExecution, map_runs, questions};
+use super::{CachedExecution, history::History, map_runs, questions};
 
 /// The fields of a Wait that decide when it ends.
 const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
@@ -20,21 +20,21 @@ const RANDOM: [&str; 2] = ["$random", "$uuid"];
 /// Marks the states of a complete view that wait, and adds those in which the child executions of distributed Maps are. Returns whether
 /// any waits for a worker.
 pub(super) fn mark(known: &CachedExecution, view: &mut View) -> bool {
-    let waits_for_worker = mark_without_questions(known, view);
+    let waits_for_worker = mark_without_questions(&known.definition, &known.history, view);
     let child_waits_for_worker = map_runs::show(known, view);
     questions::mark(known, view);
     waits_for_worker || child_waits_for_worker
 }
 
-/// Marks the states of an execution's own history that wait for a worker, an attempt or a time. Returns whether any waits for a worker.
-pub(super) fn mark_without_questions(known: &CachedExecution, view: &mut View) -> bool {
-    let waits_for_worker = known.history.mark_waits_for_workers(view);
-    known.history.mark_retries(view);
+/// Marks the states of one history that wait for a worker, an attempt or a time. Returns whether any waits for a worker.
+pub(super) fn mark_without_questions(definition: &Value, history: &History, view: &mut View) -> bool {
+    let waits_for_worker = history.mark_waits_for_workers(view);
+    history.mark_retries(view);
     for state in view.states.values_mut() {
         if state.state_type == StateType::Wait
             && state.status == StateStatus::Running
-            && let Some(due_ms) =
-                due_ms(&known.definition, &state.name, state.entered_ms).or_else(|| computed_due_ms(known, state))
+            && let Some(due_ms) = due_ms(definition, &state.name, state.entered_ms)
+                .or_else(|| computed_due_ms(definition, history, state))
         {
             state.status = StateStatus::Sleeping { due_ms };
         }
@@ -58,18 +58,18 @@ fn timestamp_ms(text: &str) -> Option<u64> {
 
 /// The end of a Wait state whose definition has it as a path or an expression, from the state's input and the variables in the history;
 /// `None` if it reads something else, or may take long to evaluate.
-fn computed_due_ms(known: &CachedExecution, state: &StateView) -> Option<u64> {
-    let definition = find_state(&known.definition, &state.name)?;
-    let texts: Vec<&str> = END_FIELDS.iter().filter_map(|field| definition.get(field)?.as_str()).collect();
+fn computed_due_ms(definition: &Value, history: &History, state: &StateView) -> Option<u64> {
+    let wanted = find_state(definition, &state.name)?;
+    let texts: Vec<&str> = END_FIELDS.iter().filter_map(|field| wanted.get(field)?.as_str()).collect();
     let is_random = texts.iter().any(|text| RANDOM.iter().any(|word| text.contains(word)));
-    if is_random || definition.get("InputPath").is_some_and(|path| path != "$") {
+    if is_random || wanted.get("InputPath").is_some_and(|path| path != "$") {
         return None;
     }
-    let has_path = ["SecondsPath", "TimestampPath"].iter().any(|field| definition.get(field).is_some());
+    let has_path = ["SecondsPath", "TimestampPath"].iter().any(|field| wanted.get(field).is_some());
     let language = if has_path { "JSONPath" } else { "JSONata" };
     let mut alone = json!({ "Type": "Wait", "QueryLanguage": language, "End": true });
     for field in END_FIELDS {
-        if let Some(value) = definition.get(field) {
+        if let Some(value) = wanted.get(field) {
             alone[field] = value.clone();
         }
     }
@@ -80,8 +80,8 @@ fn computed_due_ms(known: &CachedExecution, state: &StateView) -> Option<u64> {
     if !machine.is_cheap || template.references().context {
         return None;
     }
-    let (input, variables) = scope_of(known, state)?;
-    if reads_other_variables(&known.definition, &texts, &variables) {
+    let (input, variables) = scope_of(history, state)?;
+    if reads_other_variables(definition, &texts, &variables) {
         return None;
     }
     let states = json!({ "input": *input });
@@ -113,10 +113,10 @@ fn assigned_names(state: &Value) -> Vec<&str> {
 }
 
 /// The input with which a state was entered last, and the variables that it can read: those of its frame and of the frames around it.
-fn scope_of(known: &CachedExecution, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
+fn scope_of(history: &History, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
     let mut found = None;
     let mut assigned: Vec<(&str, &Map<String, Value>)> = Vec::new();
-    for entry in known.history.entries() {
+    for entry in history.entries() {
         let EntryContent::Event(event) = &entry.content else { continue };
         match &event.details {
             Details::StateEntered { name, input, state_type, .. } => {
@@ -155,7 +155,7 @@ mod tests {
     use steps::step_functions::{RemoteEvent, RemoteExecution};
 
     use super::*;
-    use crate::step_functions::{header, history::History};
+    use crate::step_functions::header;
 
     /// The view of an execution whose only state waits, after these events.
     fn marked(state: &Value, events: &[RemoteEvent]) -> View {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use api::view::{MapProgress, StateView, is_or_is_inside};
 use engine::journal::{Note, StepFailure, state_path};
+use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
 use super::{EventPosition, History};
-use crate::step_functions::CachedExecution;
 
 /// The events that end a map run.
 const ENDS: [&str; 3] = ["MapRunSucceeded", "MapRunFailed", "MapRunAborted"];
@@ -38,8 +38,12 @@ pub struct MapRun {
 pub struct Child {
     /// The path of its frame, such as `Hosts[3]`.
     pub frame: String,
-    /// Its history, with the processor of the Map as its definition.
-    pub execution: CachedExecution,
+    /// Its ARN.
+    pub arn: String,
+    /// Its definition: the processor of the Map.
+    pub definition: Value,
+    /// Its history.
+    pub history: History,
 }
 
 /// A child execution that failed.

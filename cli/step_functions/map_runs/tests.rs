@@ -53,8 +53,7 @@ fn child(index: u64, kinds: &[&str]) -> Child {
     let mut history = History::new(&processor());
     history.add(&all);
     let arn = format!("arn:aws:states:us-east-1:111111111111:execution:job/M:{index}");
-    let execution = CachedExecution { arn, definition: processor(), history, shown: 0 };
-    Child { frame: format!("M[{index}]"), execution }
+    Child { frame: format!("M[{index}]"), arn, definition: processor(), history }
 }
 
 fn view(known: &CachedExecution) -> View {
