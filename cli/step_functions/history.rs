@@ -26,7 +26,7 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
-pub use self::map_runs::{Child, FailedChild};
+pub use self::map_runs::{Child, FailedChild, ends_map_run};
 use self::{
     catches::Catches,
     details::details,

@@ -13,7 +13,7 @@ use steps::step_functions::{RemoteEvent, RemoteExecution, RemoteMapRun};
 
 use super::{
     CachedExecution, Executions, header,
-    history::{Child, FailedChild, History},
+    history::{Child, FailedChild, History, ends_map_run},
     waits,
 };
 use crate::{exit::CliError, ui::text};
@@ -32,14 +32,19 @@ const ITEM_CHARACTERS_MAX: usize = 80;
 impl Executions {
     /// Adds the events that follow the last one of a history. The results of a map run are read before the event that ends it is added.
     pub(super) async fn add_events(&self, known: &mut CachedExecution, events: &[RemoteEvent]) {
-        let mut reads = 0;
+        let last_id = known.history.last_id();
+        let mut later = events.iter().filter(|event| event.id > last_id && ends_map_run(event)).count();
         for (at, event) in events.iter().enumerate() {
-            if event.id <= known.history.last_id() || !event.kind.starts_with("MapRun") || reads == MAP_RUNS_MAX {
+            if event.id <= last_id || !ends_map_run(event) {
+                continue;
+            }
+            later -= 1;
+            // Of many, the last ones are read: one of them may have failed the execution.
+            if later >= MAP_RUNS_MAX {
                 continue;
             }
             known.history.add(&events[..at]);
             let Some((path, arn)) = known.history.map_run_that_ends(event) else { continue };
-            reads += 1;
             // Without the results, such as without the permission to read them, the displays have what the history has.
             let Ok(counts) = self.paced(&self.list, || self.api.map_run(&arn)).await else { continue };
             let failed = match counts.failed + counts.timed_out {

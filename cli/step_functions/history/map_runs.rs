@@ -13,6 +13,11 @@ use super::{EventPosition, History};
 /// The events that end a map run.
 const ENDS: [&str; 3] = ["MapRunSucceeded", "MapRunFailed", "MapRunAborted"];
 
+/// Whether an event ends a map run.
+pub fn ends_map_run(event: &RemoteEvent) -> bool {
+    ENDS.contains(&event.kind.as_str())
+}
+
 /// The last run of a distributed Map.
 #[derive(Debug, Default)]
 pub struct MapRun {
@@ -101,7 +106,7 @@ impl MapRuns {
             let known = self.by_path.remove(path).map(|run| run.arn);
             let arn = event.map_run.clone().or(known).unwrap_or_default();
             self.by_path.insert(path.to_owned(), MapRun { arn, position: position.clone(), ..MapRun::default() });
-        } else if ENDS.contains(&kind) {
+        } else if ends_map_run(event) {
             self.end(|of_run| of_run == path);
         } else if ["StateFailed", "StateAborted", "StateExited"].iter().any(|end| kind.ends_with(end)) {
             self.end(|of_run| is_or_is_inside(of_run, path));
@@ -131,7 +136,7 @@ impl History {
 
     /// The path of the Map whose run ends with an event that was not added yet, and the ARN of the run.
     pub fn map_run_that_ends(&self, event: &RemoteEvent) -> Option<(String, String)> {
-        if !ENDS.contains(&event.kind.as_str()) {
+        if !ends_map_run(event) {
             return None;
         }
         let position = self.position_before(event);
@@ -142,8 +147,7 @@ impl History {
 
     /// The failure in the first child execution that failed, before the event that ends its run: the local engine notes each.
     pub(super) fn failure_of_child(&self, event: &RemoteEvent, path: &str) -> Option<Note> {
-        let failed =
-            self.map_runs.by_path.get(path).filter(|_| ENDS.contains(&event.kind.as_str()))?.failed.as_ref()?;
+        let failed = self.map_runs.by_path.get(path).filter(|_| ends_map_run(event))?.failed.as_ref()?;
         let FailedChild { path, attempt, failure, .. } = failed.clone();
         Some(Note::Failure { state_path: path, attempt, failure })
     }
