@@ -6,7 +6,10 @@ use std::{
     time::Instant,
 };
 
-use engine::store::{Definition, synchronizations};
+use engine::{
+    asl::states_of_mut,
+    store::{Definition, synchronizations},
+};
 use serde_json::json;
 
 use super::{BenchError, Report, disk, world};
@@ -60,7 +63,7 @@ pub async fn start(folder: &Path, finished: usize, flow: &dyn Fn(&[&str]) -> Com
 fn three_steps(folder: &Path) -> std::io::Result<String> {
     std::fs::write(folder.join("answer.json"), ANSWER)?;
     let mut definition = world::tasks(STEPS);
-    for state in definition["States"].as_object_mut().into_iter().flat_map(|states| states.values_mut()) {
+    for state in states_of_mut(&mut definition).into_iter().flat_map(|states| states.values_mut()) {
         state["Resource"] = "flow:file:read".into();
         state["Parameters"] = json!({ "Path": "answer.json" });
     }
@@ -102,8 +105,8 @@ fn median_ms(command: impl Fn() -> Command) -> Result<f64, BenchError> {
     Ok(times[RUNS / 2])
 }
 
-/// How often the disk is waited for from opening an existing store to closing it, with three Tasks in between. Measured in this process,
-/// because another one's waits cannot be counted.
+/// The number of waits for the disk from opening an existing store to closing it, with three Tasks in between. It is measured in this
+/// process, because the waits of another process cannot be counted.
 async fn waits_for_disk(folder: &Path) -> Result<u64, BenchError> {
     std::fs::create_dir_all(folder).map_err(disk::unusable(folder))?;
     let definition = Definition::from(&world::tasks(STEPS));

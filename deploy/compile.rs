@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::{
     asl::{
         self, Diagnostic, RawMachine, RawState, Severity, each_state, has_express_children, is_distributed,
-        machines_inside, states_of,
+        machines_inside, states_of, states_of_mut,
     },
     step::{PAYLOAD_BYTES_MAX, Registry, Resource},
 };
@@ -21,7 +21,8 @@ use crate::{
 
 /// The largest definition that Step Functions accepts, in bytes (Developer Guide, "Service quotas").
 const DEFINITION_BYTES_MAX: usize = 1 << 20;
-/// How much longer the visit in a task's input may be than its expressions in the definition: the ARN of the execution is the longest.
+/// The number of bytes by which the visit in a task's input may be longer than its expressions in the definition: the ARN of the
+/// execution is the longest part.
 const VISIT_BYTES_ADDED_MAX: usize = 280;
 /// The beginnings of the resources that use files or programs of the machine on which they run.
 const ACTING_ON_WORKER: [&str; 4] = ["flow:file:", "flow:process:", "flow:wait:file", "flow:wait:program"];
@@ -142,7 +143,7 @@ impl Pass<'_> {
     /// Compiles a machine: reads `source`, and changes `compiled`, which is a copy of it.
     fn machine(&mut self, source: &RawMachine<'_>, compiled: &mut Value, scope: &TaskScope, express: bool) {
         self.add(secrets::of_comment(source.json, &source.pointer));
-        let Some(states) = compiled.get_mut("States") else { return };
+        let Some(states) = states_of_mut(compiled) else { return };
         for state in source.states() {
             let Some(compiled) = states.get_mut(state.name) else { continue };
             let scope = TaskScope { jsonata: state.is_jsonata(), ..scope.clone() };
@@ -259,7 +260,7 @@ impl Pass<'_> {
 /// Adds the state that stores a Map's index for the Maps inside it.
 fn keep_index(machine: &mut Value, map: &str, scope: &TaskScope, names: &mut BTreeSet<String>) {
     let Some(start) = machine["StartAt"].as_str().map(str::to_owned) else { return };
-    let Some(states) = machine.get_mut("States").and_then(Value::as_object_mut) else { return };
+    let Some(states) = states_of_mut(machine) else { return };
     let name = added_state_name(map, names);
     let mut all = Map::new();
     all.insert(name.clone(), scope.index_state(&start));

@@ -16,7 +16,7 @@ pub(crate) use evaluate::{evaluate_within, insert_at_result_path, select};
 pub use parse::parse;
 pub use raw::{
     InnerKind, InnerMachine, RawMachine, RawState, each_machine, each_state, find_state, has_express_children,
-    is_distributed, machines_inside, next_states, own_fields, states_of,
+    is_distributed, machines_inside, next_states, own_fields, states_of, states_of_mut,
 };
 pub use references::ScopeReferences;
 pub(crate) use types::LABEL_CHARACTERS_MAX;

@@ -2,9 +2,16 @@
 
 mod circles;
 mod error_names;
+mod foreign;
+mod includes;
+mod manifests;
 mod modules;
+mod named;
 mod promises;
 mod purity;
+mod statics;
+mod syntax;
+mod walk;
 mod words;
 
 use std::{
@@ -20,7 +27,7 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 /// The characters of a line. rustfmt does not wrap comments, long literals and the arguments of macros.
 const LINE_CHARACTERS_MAX: usize = 140;
-/// How many wider lines are left from before this rule. Lower it when you wrap one; no new one is added.
+/// The number of wider lines that are older than this rule. Lower it when you wrap one. No new one is added.
 const WIDE_LINES_MAX: usize = 86;
 
 fn sources() -> Vec<(PathBuf, String)> {
@@ -119,33 +126,6 @@ fn no_function_outgrows_a_screen() {
     report(&problems);
 }
 
-/// The crates of others that only some rooms may use, with these rooms and the reason. Which room uses which is in ARCHITECTURE.md. The
-/// end-to-end tests may use all.
-const CRATES_OF_OTHERS: &[(&[&str], &[&str], &str)] = &[
-    (&["aws_sdk", "aws_config::"], &["steps"], "AWS is called by steps"),
-    (&["sled::"], &["engine/store"], "the store hides its index"),
-    (&["clap::"], &["cli"], "the other crates have no command line"),
-    (&["axum::"], &["cli/wire"], "only the wire serves HTTP"),
-    (&["tokio::"], &["api", "bench", "cli", "engine", "rehearsal", "steps"], "the compiler and the workflows are pure"),
-];
-
-#[test]
-fn the_crates_of_others_stay_in_their_rooms() {
-    let mut problems = Vec::new();
-    for (path, text) in sources().iter().filter(|(path, _)| !path.starts_with("tests")) {
-        let elsewhere = |rooms: &[&str]| !rooms.iter().any(|room| path.starts_with(room));
-        for (words, rooms, why) in CRATES_OF_OTHERS.iter().filter(|(_, rooms, _)| elsewhere(rooms)) {
-            for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
-                for word in words.iter().filter(|word| names(line, word)) {
-                    let (place, rooms) = (format!("{}:{}", path.display(), number + 1), rooms.join(", "));
-                    problems.push(format!("{place}: only {rooms} may use {word} ({why})"));
-                }
-            }
-        }
-    }
-    report(&problems);
-}
-
 /// A write elsewhere would ignore a full disk: the command would succeed without its output. Clippy's `print_stdout` refuses `println!`.
 #[test]
 fn only_the_checked_writer_writes_standard_output() {
@@ -167,7 +147,7 @@ fn only_the_checked_writer_writes_standard_output() {
 
 /// The display of a hint adds how to continue: by a resume, by the same command again, or not at all, because nothing has begun.
 #[test]
-fn a_steps_hint_names_the_repair_and_leaves_the_resume_to_who_shows_it() {
+fn a_steps_hint_names_the_repair_and_leaves_the_resume_to_the_display() {
     let mut problems = Vec::new();
     for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("steps") && !path.ends_with("tests.rs")) {
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -180,14 +160,6 @@ fn a_steps_hint_names_the_repair_and_leaves_the_resume_to_who_shows_it() {
         }
     }
     report(&problems);
-}
-
-/// Whether the line names the crate or type itself, not one whose name ends alike or that is inside another path.
-fn names(line: &str, word: &str) -> bool {
-    line.match_indices(word).any(|(at, _)| {
-        let before = line[..at].chars().next_back();
-        !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '"')
-    })
 }
 
 /// The arrows of the code map: which room may use which.
@@ -258,88 +230,20 @@ fn the_rooms_of_the_engine_use_each_other_as_drawn() {
     report(&problems);
 }
 
+/// A test that names the crate of a path reads the path's first name.
 #[test]
-fn only_tests_import_everything_from_their_parent() {
+fn imports_name_what_they_use() {
     let sources = sources();
-    let files = CRATES.iter().flat_map(|folder| Modules::read(&sources, folder).globs_of_parent);
-    report(&files.map(|file| format!("{}: use super::*: name what it uses", file.display())).collect::<Vec<_>>());
-}
-
-#[test]
-fn the_machine_and_the_query_languages_stay_pure() {
-    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
-    let crates = purity::dependencies(&std::fs::read_to_string(root.join("engine/Cargo.toml")).unwrap());
-    let sources = sources();
-    let pure: Vec<_> = sources.iter().filter(|(path, _)| purity::is_pure(path)).collect();
-    assert!(crates.len() > 20 && pure.len() > 60, "{crates:?}, {} files", pure.len());
-    let problems = pure.iter().flat_map(|(path, text)| {
-        purity::impurities(text, &crates).into_iter().map(move |problem| format!("{}: {problem}", path.display()))
-    });
-    report(&problems.collect::<Vec<_>>());
-}
-
-#[test]
-fn every_test_that_the_documents_name_exists() {
-    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
-    let security = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
-    let sources = sources();
-    let exists = |name: &str| sources.iter().any(|(_, text)| text.contains(&format!("fn {name}(")));
-    // Only test names contain several underscores and lower-case letters only.
-    let is_test = |code: &&str| {
-        code.matches('_').count() > 1 && code.chars().all(|c| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
-    let named: Vec<&str> = security.split('`').skip(1).step_by(2).filter(is_test).collect();
-    assert!(named.len() > 15, "{named:?}");
-    let missing = named.iter().filter(|name| !exists(name));
-    report(
-        &missing
-            .map(|name| format!("docs/security.md names {name}: name the test that holds the sentence"))
-            .collect::<Vec<_>>(),
-    );
-}
-
-/// The paths of a text in backticks: `engine/store/commit_log.rs`, `tests/{kill,crashed}.rs`.
-fn named_paths(text: &str) -> Vec<String> {
-    let rooms =
-        ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal", "tests", "docs", "packaging"];
-    let is_path = |code: &&str| {
-        let room = code.split('/').next().unwrap_or_default();
-        let plain = code.chars().all(|c| c.is_alphanumeric() || "/._-{},".contains(c));
-        plain && code.contains('/') && rooms.contains(&room)
-    };
-    let codes = text.split('`').skip(1).step_by(2).filter(is_path);
-    codes
-        .flat_map(|code| match code.split_once('{').zip(code.split_once('}')) {
-            Some(((before, _), (inside, after))) => {
-                inside[before.len() + 1..].split(',').map(|name| format!("{before}{name}{after}")).collect::<Vec<_>>()
-            }
-            None => vec![code.to_owned()],
-        })
-        .collect()
-}
-
-#[test]
-fn every_path_that_the_architecture_names_exists() {
-    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
-    let map = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
-    let named = named_paths(&map);
-    assert!(named.len() > 100, "{named:?}");
-    // A room may be one file.
-    let is_there = |name: &String| root.join(name).exists() || root.join(format!("{name}.rs")).exists();
-    let missing = named.iter().filter(|name| !is_there(name));
-    report(&missing.map(|name| format!("ARCHITECTURE.md names {name}: no such path")).collect::<Vec<_>>());
-}
-
-/// A question of the table has at least one path, so that it is answered by a path alone.
-#[test]
-fn every_question_of_the_architecture_is_answered_by_a_path() {
-    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
-    let map = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
-    let table = map.split("## Where is it?").nth(1).unwrap().split("**Files to touch.**").next().unwrap();
-    let answers: Vec<&str> = table.lines().filter(|line| line.starts_with("| ") && line.contains('?')).collect();
-    assert!(answers.len() >= 10, "{answers:?}");
-    let without = answers.iter().filter(|line| named_paths(line).is_empty());
-    report(&without.map(|line| format!("ARCHITECTURE.md: name the path: {line}")).collect::<Vec<_>>());
+    let mut problems = Vec::new();
+    for modules in CRATES.map(|folder| Modules::read(&sources, folder)) {
+        let globs = modules.globs_of_parent.iter();
+        problems.extend(globs.map(|file| format!("{}: use super::*: name what it uses", file.display())));
+        let renamed = modules.renamed_crates.iter();
+        problems.extend(renamed.map(|(file, name)| {
+            format!("{}: gives {name} another name or imports all of it: name it in each path", file.display())
+        }));
+    }
+    report(&problems);
 }
 
 /// A runner that gives each test its own process limits the rehearsals before they wait for a permit.

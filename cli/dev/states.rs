@@ -1,17 +1,16 @@
 //! Finds the states of a definition by the paths in a journal.
 
-use engine::asl::{InnerKind, machines_inside};
+use engine::asl::{InnerKind, machines_inside, states_of};
 use serde_json::Value;
 
 /// The state of a path such as `VPC and subnets/Create VPC` or `Each[3]/Send`, and its path in the definition, where
 /// all iterations of a Map share one: `Each[*]/Send`.
 pub fn state_at<'d>(machine: &'d Value, path: &str) -> Option<(String, &'d Value)> {
-    let states = machine["States"].as_object()?;
-    if let Some(state) = states.get(path) {
+    if let Some((_, state)) = states_of(machine).find(|(name, _)| *name == path) {
         return Some((path.to_owned(), state));
     }
     // A name may contain a slash, so every name that matches is tried.
-    states.iter().find_map(|(name, state)| {
+    states_of(machine).find_map(|(name, state)| {
         let rest = path.strip_prefix(name.as_str())?;
         let (within, inner, rest) = inside(state, rest)?;
         let (below, found) = state_at(inner, rest)?;

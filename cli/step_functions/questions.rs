@@ -29,9 +29,9 @@ use crate::{
 const READ_MAX: usize = 100;
 /// The question of a Task that has none.
 const NO_PROMPT: &str = "The task waits for an answer with its token.";
-/// Why a state that asks a person waits.
+/// The reason why a state that asks a person waits.
 const WAITS_FOR_ANSWER: &str = "waits for an answer";
-/// Why no command answers a question whose answerers are holders of tokens: Step Functions cannot check who answers.
+/// The reason why no command answers a question that only holders of tokens may answer: Step Functions cannot check who answers.
 const ONLY_WITH_TOKENS: &str = "only holders of Tokens may answer it, and Step Functions cannot check a token: \
      name Users or Groups in the definition";
 
@@ -116,7 +116,7 @@ fn scheduled_in(entries: &[JournalEntry]) -> Vec<Scheduled> {
     all
 }
 
-/// The Task to answer, by its state's name or path; without one, the only Task whose token is known.
+/// The Task to answer, by its state's name or path. Without a name, the only Task whose token is known.
 ///
 /// # Errors
 /// None or several match, only its server's home answers it, or its question is malformed.
@@ -158,7 +158,8 @@ fn the_task(known: &CachedExecution, state: Option<&str>) -> Result<Asking, CliE
     Ok(Asking { path: task.path, token, beside })
 }
 
-/// Where and how an approval of a `flow serve` is answered. In the server's home, an execution's id differs from its name.
+/// The place and the command for the answer to an approval of a `flow serve`. In the server's home, an execution's id differs from its
+/// name.
 fn in_home(arn: &str, task: &Scheduled) -> String {
     let asked = steps::question_in(&task.parameters).and_then(|asked| asked.approval).unwrap_or_default();
     format!("in the home of the server:   {}", next::approve_elsewhere(arn, &task.path, &asked))
@@ -174,7 +175,7 @@ fn question(beside_token: &Value) -> Instructions {
     })
 }
 
-/// What a Task asks of a person; `None` if it waits for a worker or a service.
+/// The question of a Task to a person; `None` if it waits for a worker or a service.
 fn asks(known: &CachedExecution, task: &Scheduled) -> Option<Instructions> {
     if known.history.is_approval(&task.path) {
         let asked = steps::question_in(&task.parameters).unwrap_or_else(|| question(&Value::Null));
@@ -305,7 +306,7 @@ impl Executions {
     /// The schema of the fields of the question to answer; `None` if it has none.
     ///
     /// # Errors
-    /// Those of answering the question.
+    /// The errors of answering the question.
     pub async fn schema_of_question(&self, id: &str, state: Option<&str>) -> Result<Option<Value>, CliError> {
         let known = self.of(id).await?;
         let mut known = known.lock().await;

@@ -8,12 +8,14 @@ use serde_json::{Map, Value};
 use super::pointer::{below, item};
 use crate::journal::state_path;
 
+/// The field with the states of a machine.
+const STATES: &str = "States";
 /// The field with the branches of a Parallel.
 const BRANCHES: &str = "Branches";
 /// The fields with the processor of a Map. `Iterator` is the earlier name.
 const PROCESSORS: [&str; 2] = ["ItemProcessor", "Iterator"];
 
-/// How a state contains a state machine.
+/// The way in which a state contains a state machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InnerKind {
     /// As a branch.
@@ -62,7 +64,7 @@ impl InnerKind {
 pub struct InnerMachine<'d> {
     /// Its JSON.
     pub json: &'d Value,
-    /// How the state contains it.
+    /// The way in which the state contains it.
     pub kind: InnerKind,
 }
 
@@ -87,7 +89,12 @@ pub fn own_fields(state: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 /// The states of a machine by their names, in the order of the definition.
 pub fn states_of(machine: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    machine.get("States").and_then(Value::as_object).into_iter().flatten()
+    machine.get(STATES).and_then(Value::as_object).into_iter().flatten()
+}
+
+/// The states of a machine by their names, for changes.
+pub fn states_of_mut(machine: &mut Value) -> Option<&mut Map<String, Value>> {
+    machine.get_mut(STATES)?.as_object_mut()
 }
 
 /// Whether child executions run the items of a Map.
@@ -121,7 +128,7 @@ pub struct RawMachine<'d> {
     pub json: &'d Value,
     /// The pointer to it, in AWS's notation.
     pub pointer: String,
-    /// How a state contains it; `None` for the definition itself.
+    /// The way in which a state contains it; `None` for the definition itself.
     pub kind: Option<InnerKind>,
     /// The path of its frame: `Both[1]`, `Section`, `Each[*]`; empty for the definition itself.
     pub frame: Arc<str>,
@@ -143,7 +150,7 @@ impl<'d> RawMachine<'d> {
 
     /// The state of a name.
     pub fn state(&self, name: &str) -> Option<RawState<'d>> {
-        let (name, json) = self.json.get("States")?.as_object()?.get_key_value(name)?;
+        let (name, json) = self.json.get(STATES)?.as_object()?.get_key_value(name)?;
         Some(self.raw_state(name, json))
     }
 
@@ -151,7 +158,7 @@ impl<'d> RawMachine<'d> {
         RawState {
             name,
             json,
-            pointer: below(&below(&self.pointer, "States"), name),
+            pointer: below(&below(&self.pointer, STATES), name),
             frame: self.frame.clone(),
             language: language_of(json, self.language),
             inherited_language: self.language,
@@ -175,7 +182,7 @@ pub struct RawState<'d> {
     pub pointer: String,
     /// The path of its frame, as [`RawMachine::frame`].
     pub frame: Arc<str>,
-    /// The query language in force: its own, else the definition's.
+    /// The query language in force: the state's, else the definition's.
     pub language: &'d str,
     inherited_language: &'d str,
 }
@@ -204,7 +211,7 @@ impl<'d> RawState<'d> {
         fields.into_iter().filter_map(Value::as_str)
     }
 
-    /// The machines inside it. Their states inherit the query language of the definition, not the state's own.
+    /// The machines inside it. Their states inherit the query language of the definition, not that of the state.
     pub fn machines(&self) -> Vec<RawMachine<'d>> {
         let machine = |inner: InnerMachine<'d>| RawMachine {
             json: inner.json,

@@ -1,18 +1,12 @@
 //! An error name of `engine/step/error_names.rs` is written once: other code uses its constant. Otherwise a wrong letter in a rule, a check
 //! or a failure is found by a user.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::Visit;
 
-use super::{
-    modules::{CRATES, is_test},
-    report, sources,
-};
+use super::{modules::is_test, report, sources, syntax::parsed_outside_tests};
 
 /// The file with the constants.
 const NAMES: &str = "engine/step/error_names.rs";
@@ -99,21 +93,10 @@ impl<'ast> Visit<'ast> for Literals<'_> {
     }
 }
 
-fn literals(text: &str, constants: &BTreeMap<String, String>) -> Vec<(usize, String)> {
+fn literals(file: &syn::File, constants: &BTreeMap<String, String>) -> Vec<(usize, String)> {
     let mut literals = Literals { constants, found: Vec::new() };
-    literals.visit_file(&syn::parse_file(text).unwrap());
+    literals.visit_file(file);
     literals.found
-}
-
-/// The modules that a file declares for tests only, as paths without an extension.
-fn test_modules(path: &Path, text: &str) -> Vec<PathBuf> {
-    let is_root = path.file_name().is_some_and(|name| name == "lib.rs");
-    let folder = if is_root { path.parent().unwrap().to_owned() } else { path.with_extension("") };
-    let declared = syn::parse_file(text).unwrap().items.into_iter().filter_map(|item| match item {
-        syn::Item::Mod(item) if item.content.is_none() && is_test(&item.attrs) => Some(item.ident.to_string()),
-        _ => None,
-    });
-    declared.map(|name| folder.join(name)).collect()
 }
 
 #[test]
@@ -122,18 +105,12 @@ fn an_error_name_is_written_once() {
     let (_, text) = sources.iter().find(|(path, _)| path == Path::new(NAMES)).unwrap();
     let constants = constants(text);
     assert!(constants.len() > 15 && constants["States.Runtime"] == "RUNTIME", "{constants:?}");
-    let for_tests: Vec<PathBuf> = sources.iter().flat_map(|(path, text)| test_modules(path, text)).collect();
-    let is_other_crate = |path: &Path| {
-        ["tests", "benches", "examples"].iter().any(|folder| path.iter().nth(1).is_some_and(|part| part == *folder))
-    };
-    let is_read = |path: &Path| {
-        let module = path.with_extension("");
-        let is_program = CRATES.iter().any(|folder| path.starts_with(folder)) && path != Path::new(NAMES);
-        is_program && !is_other_crate(path) && !for_tests.iter().any(|tests| module.starts_with(tests))
+    let is_wanted = |path: &Path, text: &str| {
+        path != Path::new(NAMES) && constants.keys().any(|constant| text.contains(constant.as_str()))
     };
     let mut problems = Vec::new();
-    for (path, text) in sources.iter().filter(|(path, _)| is_read(path)) {
-        let found = literals(text, &constants).into_iter();
+    for (path, file) in parsed_outside_tests(&sources, is_wanted) {
+        let found = literals(&file, &constants).into_iter();
         problems.extend(found.map(|(line, constant)| format!("{}:{line}: write {constant}", path.display())));
     }
     report(&problems);
@@ -142,13 +119,14 @@ fn an_error_name_is_written_once() {
 #[test]
 fn a_name_in_an_expression_a_pattern_or_a_macro_is_found_and_in_tests_and_json_it_is_not() {
     let constants = constants("pub const RUNTIME: &str = \"States.Runtime\";");
+    let literals = |text: &str| literals(&syn::parse_file(text).unwrap(), &constants);
     for written in [
         "fn f() -> &'static str { \"States.Runtime\" }",
         "fn f(e: &str) -> bool { match e { \"States.Runtime\" => true, _ => false } }",
         "fn f(e: &str) -> bool { matches!(e, \"States.Runtime\") }",
         "const ALL: [&str; 1] = [\"States.Runtime\"];",
     ] {
-        assert_eq!(literals(written, &constants), [(1, "error_names::RUNTIME".to_owned())], "{written}");
+        assert_eq!(literals(written), [(1, "error_names::RUNTIME".to_owned())], "{written}");
     }
     for allowed in [
         "/// Fails with \"States.Runtime\".\nfn f() {}",
@@ -158,6 +136,6 @@ fn a_name_in_an_expression_a_pattern_or_a_macro_is_found_and_in_tests_and_json_i
         "#[cfg(test)] mod tests { const ERROR: &str = \"States.Runtime\"; }",
         "#[test] fn f() { g(\"States.Runtime\"); }",
     ] {
-        assert!(literals(allowed, &constants).is_empty(), "{allowed}");
+        assert!(literals(allowed).is_empty(), "{allowed}");
     }
 }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{UseTree, visit::Visit};
+use syn::{UseTree, ext::IdentExt, visit::Visit};
+
+use super::syntax::{attribute_paths, names_of_crates};
 
 /// The crates of this project.
 pub const CRATES: [&str; 8] = ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal"];
@@ -19,6 +21,10 @@ pub struct Modules {
     uses: BTreeMap<ModulePath, BTreeSet<ModulePath>>,
     /// The modules that import everything from their parent.
     pub globs_of_parent: Vec<PathBuf>,
+    /// The files of the modules. Files for tests are left out.
+    pub files_outside_tests: BTreeSet<PathBuf>,
+    /// The crates that a module imports under another name, or from which it imports everything.
+    pub renamed_crates: Vec<(PathBuf, String)>,
     /// The rooms of other crates that the modules use, such as `engine/step`.
     pub other_rooms: BTreeSet<String>,
 }
@@ -28,7 +34,7 @@ impl Modules {
     pub fn read(sources: &[(PathBuf, String)], folder: &str) -> Self {
         let parsed: Vec<_> = sources
             .iter()
-            .filter(|(path, _)| path.starts_with(folder) && !path.ends_with("main.rs"))
+            .filter(|(path, _)| path.starts_with(folder) && *path != Path::new(folder).join("main.rs"))
             .map(|(path, text)| {
                 let module = module_path(path.strip_prefix(folder).unwrap());
                 let file = syn::parse_file(text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -50,17 +56,30 @@ impl Modules {
             root.visit_file(file);
         }
         let known: BTreeSet<ModulePath> = parsed.iter().map(|(_, module, _)| module.clone()).collect();
+        let roots = parsed.iter().filter(|(_, module, _)| module.is_empty());
+        let in_root: BTreeSet<String> = roots.flat_map(|(_, _, file)| modules_outside_tests(file)).collect();
         // Integration tests, benchmarks and examples are crates of their own.
-        let is_other_crate =
-            |module: &ModulePath| matches!(module.first().map(String::as_str), Some("tests" | "benches" | "examples"));
+        let is_other_crate = |module: &ModulePath| {
+            let first = module.first().filter(|first| !in_root.contains(*first));
+            matches!(first.map(String::as_str), Some("tests" | "benches" | "examples"))
+        };
         let is_for_tests = |module: &ModulePath| for_tests.iter().any(|test| module.starts_with(test));
 
-        let mut modules = Modules { uses: BTreeMap::new(), globs_of_parent: Vec::new(), other_rooms: BTreeSet::new() };
+        let mut modules = Modules {
+            uses: BTreeMap::new(),
+            globs_of_parent: Vec::new(),
+            files_outside_tests: BTreeSet::new(),
+            renamed_crates: Vec::new(),
+            other_rooms: BTreeSet::new(),
+        };
         for (path, module, file) in
             parsed.iter().filter(|(_, module, _)| !is_other_crate(module) && !is_for_tests(module))
         {
-            let mut paths = Paths { base: module.clone(), found: Vec::new(), imported: HashMap::new(), glob: false };
+            let mut paths = Paths { base: module.clone(), ..Paths::default() };
             paths.visit_file(file);
+            modules.files_outside_tests.insert((*path).clone());
+            let renamed = paths.renamed_crates(&known).into_iter();
+            modules.renamed_crates.extend(renamed.map(|name| ((*path).clone(), name)));
             if paths.glob {
                 modules.globs_of_parent.push((*path).clone());
             }
@@ -116,9 +135,18 @@ pub fn circles<N: Ord + Clone>(uses: &BTreeMap<N, BTreeSet<N>>) -> Vec<Vec<N>> {
 
 /// The paths that a file names outside its tests, as they are written: `std::time::Instant`.
 pub fn paths_outside_tests(file: &syn::File) -> Vec<Vec<String>> {
-    let mut paths = Paths { base: Vec::new(), found: Vec::new(), imported: HashMap::new(), glob: false };
+    let mut paths = Paths::default();
     paths.visit_file(file);
     paths.found.into_iter().map(|(_, path)| path).collect()
+}
+
+/// The modules that a file declares in other files and not for tests.
+fn modules_outside_tests(file: &syn::File) -> Vec<String> {
+    let declared = file.items.iter().filter_map(|item| match item {
+        syn::Item::Mod(item) if item.content.is_none() && !is_test(&item.attrs) => Some(item.ident.to_string()),
+        _ => None,
+    });
+    declared.collect()
 }
 
 fn module_path(file: &Path) -> ModulePath {
@@ -150,6 +178,8 @@ struct Paths {
     /// The names that `use` brings into the file, with their paths.
     imported: HashMap<String, (ModulePath, Vec<String>)>,
     glob: bool,
+    /// The first names of the paths that `use` brings in under another name, or with everything below them.
+    renamed: Vec<(ModulePath, String)>,
 }
 
 impl Paths {
@@ -179,6 +209,15 @@ impl Paths {
             is_crate.then(|| format!("{first}/{second}"))
         };
         self.found.iter().filter_map(room).collect()
+    }
+
+    /// Those of the renamed paths that are crates: neither modules nor types of this one.
+    fn renamed_crates(&self, known: &BTreeSet<ModulePath>) -> Vec<String> {
+        let is_crate = |(base, name): &&(ModulePath, String)| {
+            let is_type = name.starts_with(|first: char| first.is_uppercase());
+            !is_type && self.resolve(base, std::slice::from_ref(name), known, true).is_none()
+        };
+        self.renamed.iter().filter(is_crate).map(|(_, name)| name.clone()).collect()
     }
 
     fn resolve(
@@ -213,7 +252,7 @@ impl Paths {
     fn add_use(&mut self, tree: &UseTree, mut prefix: Vec<String>) {
         match tree {
             UseTree::Path(path) => {
-                prefix.push(path.ident.to_string());
+                prefix.push(path.ident.unraw().to_string());
                 self.add_use(&path.tree, prefix);
             }
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_use(tree, prefix.clone())),
@@ -226,14 +265,14 @@ impl Paths {
                 self.import(name, prefix);
             }
             UseTree::Name(name) => {
-                prefix.push(name.ident.to_string());
-                self.import(name.ident.to_string(), prefix);
+                prefix.push(name.ident.unraw().to_string());
+                self.import(name.ident.unraw().to_string(), prefix);
             }
             UseTree::Rename(rename) => {
                 if rename.ident != "self" {
-                    prefix.push(rename.ident.to_string());
+                    prefix.push(rename.ident.unraw().to_string());
                 }
-                self.import(rename.rename.to_string(), prefix);
+                self.import(rename.rename.unraw().to_string(), prefix);
             }
         }
     }
@@ -253,7 +292,7 @@ impl Paths {
                     if colons != 2 {
                         self.found.push((self.base.clone(), std::mem::take(&mut path)));
                     }
-                    path.push(name.to_string());
+                    path.push(name.unraw().to_string());
                     colons = 0;
                 }
                 TokenTree::Punct(mark) if mark.as_char() == ':' => colons += 1,
@@ -298,19 +337,40 @@ impl<'ast> Visit<'ast> for Paths {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         if !is_test(&item.attrs) {
             self.add_use(&item.tree, Vec::new());
+            let renamed = names_of_crates(&item.tree).into_iter();
+            self.renamed.extend(renamed.map(|name| (self.base.clone(), name)));
         }
+    }
+
+    fn visit_item_extern_crate(&mut self, item: &'ast syn::ItemExternCrate) {
+        let name = item.ident.unraw().to_string();
+        if item.rename.is_some() {
+            self.renamed.push((self.base.clone(), name.clone()));
+        }
+        self.found.push((self.base.clone(), vec![name]));
     }
 
     /// `pub(crate)` and `pub(super)` use nothing.
     fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let names = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let names = path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect();
         self.found.push((self.base.clone(), names));
         syn::visit::visit_path(self, path);
     }
 
+    /// The functions that a derive macro calls are named in the attribute's strings: `#[serde(default = "limits::most")]`.
+    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+        let named = attribute_paths(attribute).into_iter();
+        self.found.extend(named.map(|path| (self.base.clone(), path)));
+        syn::visit::visit_attribute(self, attribute);
+    }
+
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
+        // A single name is a macro of this file, of the language, or one that a `use` names.
+        if call.path.segments.len() > 1 {
+            self.visit_path(&call.path);
+        }
         self.add_tokens(call.tokens.clone());
     }
 }

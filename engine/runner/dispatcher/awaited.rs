@@ -1,12 +1,12 @@
-//! Which executions wait for which: when one ends or pauses, the Tasks that wait for it are polled at once.
+//! Tasks that wait for another execution: when that one ends or pauses, they are polled at once.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::Dispatcher;
 use crate::machine::{FrameState, Input, Transition};
 
-/// Which executions wait for which, recorded since this process began. A new process finds it by polling every such Task once
-/// ([`Input::Recover`]).
+/// The awaited executions, each with the executions that wait for it, recorded since this process began. A new process finds them again
+/// because it polls every such Task once ([`Input::Recover`]).
 #[derive(Debug, Default)]
 pub(super) struct Awaited(HashMap<String, Vec<Arc<str>>>);
 
