@@ -4,11 +4,13 @@
 //! is answered from DescribeExecution and GetExecutionHistory, folded into the same entries and the same view, or by
 //! RedriveExecution, StopExecution and SendTask*. Operations that Step Functions does not support are refused.
 
+mod children;
 mod finding;
 mod following;
 mod history;
 mod machine_reference;
 mod map_runs;
+mod marks;
 mod pace;
 mod questions;
 mod token;
@@ -369,7 +371,7 @@ impl Executions {
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
         take_times(&execution, &mut view);
         if !request.as_shown {
-            waits::mark(&known, &mut view);
+            marks::mark(&known, &mut view);
         }
         Ok(flow::DescribeExecutionResponse {
             // AWS drives it.

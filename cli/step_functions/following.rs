@@ -14,7 +14,7 @@ use engine::{
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use super::{Executions, header, internal, map_runs, waits};
+use super::{Executions, children, header, internal, marks};
 use crate::exit::CliError;
 
 /// The shortest and the longest pause between two polls. The pause grows while nothing happens.
@@ -89,7 +89,7 @@ impl Following {
         } else if !has_news {
             let mut view = View::new(&header, &known.definition);
             entries.iter().for_each(|entry| view.fold(entry));
-            let waits_for_worker = waits::mark(&known, &mut view);
+            let waits_for_worker = marks::mark(&known, &mut view);
             self.ready.extend(waiting(&view));
             // A called Task may end at any time. Only a token, a missing worker, a retry or a Wait is certain to take long.
             let waits = |status: &StateStatus| {
@@ -101,7 +101,7 @@ impl Following {
                         | StateStatus::Retrying { .. }
                 )
             };
-            if !map_runs::may_proceed_unseen(&known, &view)
+            if !children::may_proceed_unseen(&known.history, &view)
                 && view.active().all(|state| waits(&state.status) || state.state_type == StateType::Wait)
             {
                 // A worker may take the task at any time: a watch waits for it as long as --no-wait allows.

@@ -10,24 +10,15 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CachedExecution, history::History, map_runs, questions};
+use super::history::History;
 
 /// The fields of a Wait that decide when it ends.
 const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
 /// The values that an expression may read but the history does not have: another evaluation has another value.
 const RANDOM: [&str; 2] = ["$random", "$uuid"];
 
-/// Marks the states of a complete view that wait, and adds those in which the child executions of distributed Maps are. Returns whether
-/// any waits for a worker.
-pub(super) fn mark(known: &CachedExecution, view: &mut View) -> bool {
-    let waits_for_worker = mark_without_questions(&known.definition, &known.history, view);
-    let child_waits_for_worker = map_runs::show(known, view);
-    questions::mark(known, view);
-    waits_for_worker || child_waits_for_worker
-}
-
 /// Marks the states of one history that wait for a worker, an attempt or a time. Returns whether any waits for a worker.
-pub(super) fn mark_without_questions(definition: &Value, history: &History, view: &mut View) -> bool {
+pub(super) fn mark(definition: &Value, history: &History, view: &mut View) -> bool {
     let waits_for_worker = history.mark_waits_for_workers(view);
     history.mark_retries(view);
     for state in view.states.values_mut() {
@@ -155,7 +146,7 @@ mod tests {
     use steps::step_functions::{RemoteEvent, RemoteExecution};
 
     use super::*;
-    use crate::step_functions::header;
+    use crate::step_functions::{CachedExecution, header, marks};
 
     /// The view of an execution whose only state waits, after these events.
     fn marked(state: &Value, events: &[RemoteEvent]) -> View {
@@ -170,7 +161,7 @@ mod tests {
         let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
         let mut view = View::new(&header(&arn, &RemoteExecution::default()), &definition);
         history.entries().iter().for_each(|entry| view.fold(entry));
-        mark(&CachedExecution { arn, definition, history, shown: 0 }, &mut view);
+        marks::mark(&CachedExecution { arn, definition, history, shown: 0 }, &mut view);
         view
     }
 
