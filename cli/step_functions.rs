@@ -4,12 +4,15 @@
 //! is answered from DescribeExecution and GetExecutionHistory, folded into the same entries and the same view, or by
 //! RedriveExecution, StopExecution and SendTask*. Operations that Step Functions does not support are refused.
 
+mod children;
 mod finding;
 mod following;
 mod history;
 mod listing;
 mod machine_reference;
 mod may_ask;
+mod map_runs;
+mod marks;
 mod pace;
 mod questions;
 mod token;
@@ -30,7 +33,7 @@ use engine::{
 };
 use futures::stream::BoxStream;
 use serde_json::{Value, json};
-use steps::step_functions::{Endpoint, NamedArn, RemoteExecution, StepFunctions};
+use steps::step_functions::{Endpoint, NamedArn, RemoteEvent, RemoteExecution, StepFunctions};
 use tokio::sync::Mutex;
 
 pub use self::machine_reference::{MachineReference, is_arn};
@@ -335,15 +338,23 @@ impl Executions {
         found.ok_or_else(|| CliError::not_found(format!("there is no execution named '{id}'")))
     }
 
-    /// Reads the events that follow the cached ones.
+    /// Reads the events that follow the cached ones, and the runs of distributed Maps that are in progress.
     async fn read(&self, known: &mut CachedExecution) -> Result<(), CliError> {
+        let events = self.new_events(&known.arn, known.history.last_id()).await?;
+        self.add_events(known, &events).await;
+        self.read_map_runs(known).await;
+        Ok(())
+    }
+
+    /// The events of an execution's history after the one with this id, oldest first. There may be earlier ones among them.
+    async fn new_events(&self, arn: &str, last_id: u64) -> Result<Vec<RemoteEvent>, CliError> {
         // Newest first: a poll of a long history then reads one page instead of all.
-        let newest_first = known.history.last_id() > 0;
+        let newest_first = last_id > 0;
         let (mut all, mut token) = (Vec::new(), None);
         loop {
-            let page = || self.api.history(&known.arn, newest_first, token.clone());
+            let page = || self.api.history(arn, newest_first, token.clone());
             let (events, next) = self.paced(&self.history, page).await?;
-            let reached = newest_first && events.iter().any(|event| event.id <= known.history.last_id());
+            let reached = newest_first && events.iter().any(|event| event.id <= last_id);
             all.extend(events);
             if reached || next.is_none() {
                 break;
@@ -351,8 +362,7 @@ impl Executions {
             token = next;
         }
         all.sort_by_key(|event| event.id);
-        known.history.add(&all);
-        Ok(())
+        Ok(all)
     }
 
     async fn describe(
@@ -371,7 +381,7 @@ impl Executions {
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
         take_times(&execution, &mut view);
         if !request.as_shown {
-            waits::mark(&known, &mut view);
+            marks::mark(&known, &mut view);
         }
         Ok(flow::DescribeExecutionResponse {
             // AWS drives it.

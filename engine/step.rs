@@ -21,7 +21,7 @@ pub use call::call;
 pub use context::StepContext;
 pub use error::{ErrorClass, StepError, StepRemedy};
 pub use registry::{Registries, Registry, Step, StepDescription};
-pub use resource::{Pattern, Resource, optimized_integrations, waits_for_token};
+pub use resource::{Pattern, Resource, optimized_integrations, waits_for_job, waits_for_token};
 pub use token::{TaskToken, idempotency_token};
 
 /// The largest input, output or result of a state, in bytes of JSON; also the largest variable, and the most that one `Assign`

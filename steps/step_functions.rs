@@ -2,6 +2,7 @@
 
 mod executions;
 mod machines;
+mod map_runs;
 
 use std::{
     sync::{
@@ -35,6 +36,7 @@ use engine::step::{ErrorClass, StepError};
 pub use self::{
     executions::{RemoteEvent, RemoteExecution, event_types},
     machines::{DefinitionProblem, RemoteStateMachine, RunningExecution, StateMachineSettings},
+    map_runs::RemoteMapRun,
 };
 use crate::{
     environment::configuration,

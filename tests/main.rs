@@ -40,6 +40,7 @@ mod refused_runs;
 mod rehearsed;
 mod rehearsed_faults;
 mod remote;
+mod remote_maps;
 mod repeated_calls;
 mod repeated_runs;
 mod runbook_result;

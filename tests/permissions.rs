@@ -8,17 +8,19 @@ use std::{
 type Actions = BTreeSet<String>;
 
 /// The clients of the services.
-const CLIENTS: [&str; 4] = [
+const CLIENTS: [&str; 5] = [
     "steps/step_functions.rs",
     "steps/step_functions/executions.rs",
     "steps/step_functions/machines.rs",
+    "steps/step_functions/map_runs.rs",
     "steps/deployment.rs",
 ];
-const EXECUTIONS: [&str; 6] = [
+const EXECUTIONS: [&str; 7] = [
     "cli/step_functions.rs",
     "cli/step_functions/finding.rs",
     "cli/step_functions/listing.rs",
     "cli/step_functions/may_ask.rs",
+    "cli/step_functions/map_runs.rs",
     "cli/step_functions/questions.rs",
     "cli/step_functions/following.rs",
 ];

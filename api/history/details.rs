@@ -56,6 +56,7 @@ pub(super) fn event_fields(details: &Details, started: &StartedExecution, event:
         | Details::MapRunRedriven { .. }
         | Details::MapRunSucceeded
         | Details::MapRunFailed(_)
+        | Details::MapRunAborted
         | Details::MapStateStarted { .. }
         | Details::MapStateSucceeded { .. }
         | Details::MapStateFailed { .. }
@@ -169,6 +170,7 @@ fn composite(details: &Details, started: &StartedExecution) -> EventBody {
         }
         Details::MapRunSucceeded => bare("MapRunSucceeded"),
         Details::MapRunFailed(failure) => plain("MapRunFailed", failed(failure)),
+        Details::MapRunAborted => bare("MapRunAborted"),
         Details::MapStateStarted { length, .. } => plain("MapStateStarted", fields([("length", json!(length))])),
         Details::MapStateSucceeded { .. } => bare("MapStateSucceeded"),
         Details::MapStateFailed { .. } => bare("MapStateFailed"),

@@ -3,6 +3,7 @@
 use engine::{
     journal::{ErrorAndCause, HistoryEventDetails, Note, StateType, state_path},
     machine::ExecutionStatus,
+    step::waits_for_job,
 };
 
 use super::{StateStatus, StepChange, StoppedPeriod, View, Wait};
@@ -21,6 +22,8 @@ impl View {
             Details::TaskScheduled { name, .. } => self.scheduled(&path(name), at_ms),
             Details::TaskStarted { name, .. } => self.started(&path(name), at_ms),
             Details::TaskStartFailed { name, .. } => self.not_called(&path(name)),
+            // The service polls the job: nothing answers the Task.
+            Details::TaskSubmitted { resource, .. } if waits_for_job(resource) => {}
             Details::TaskSubmitted { name, .. } => self.set(&path(name), StateStatus::Parked { deadline_ms: None, heartbeat: None }),
             Details::TaskSucceeded { name, .. } => self.answered(&path(name)),
             Details::ParallelStateStarted { name } => self.abandon_inner_states(&path(name), at_ms),
@@ -52,6 +55,7 @@ impl View {
             | Details::MapRunRedriven { .. }
             | Details::MapRunSucceeded
             | Details::MapRunFailed(_)
+            | Details::MapRunAborted
             | Details::MapIterationStarted { .. }
             // It was stopped: it neither succeeded nor failed.
             | Details::MapIterationAborted { .. }
@@ -87,6 +91,7 @@ impl View {
         for state in self.states.values_mut() {
             if !state.abandoned && matches!(state.status, StateStatus::Stopped { .. } | StateStatus::Failed { .. }) {
                 (state.called, state.called_ms, state.answered) = (false, None, false);
+                (state.attempt, state.attempts_max) = (1, None);
                 state.status = StateStatus::Running;
             }
         }

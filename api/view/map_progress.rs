@@ -3,7 +3,7 @@
 use engine::machine::{FrameRow, FrameState, MapRun};
 use serde::{Deserialize, Serialize};
 
-use super::View;
+use super::{StateView, View, is_inside};
 
 /// The iterations of a Map, in its last visit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,48 @@ impl View {
             let failed = counts.failed + counts.timed_out + counts.aborted;
             self.maps.insert(path.clone(), MapProgress { total: counts.total, succeeded: counts.succeeded, failed });
         }
+    }
+
+    /// Folds in the progress of a distributed Map, as its map run counts it.
+    pub fn apply_map_run(&mut self, path: &str, progress: MapProgress) {
+        if self.distributed.contains(path) {
+            self.maps.insert(path.to_owned(), progress);
+        }
+    }
+
+    /// Adds a state of a child execution of a distributed Map: its events are in another history.
+    pub fn add_state_of_child(&mut self, state: StateView) {
+        let path = state.path.clone();
+        if self.states.insert(path.clone(), state).is_none() {
+            self.order.push(path);
+        }
+    }
+
+    /// Takes the progress of the distributed Maps that run, and the states of their child executions, from a later view. Returns whether
+    /// they differ.
+    pub fn apply_children_of(&mut self, later: &View) -> bool {
+        let running = self.distributed.iter().filter(|map| self.is_distributed(map) && later.is_distributed(map));
+        let running: Vec<String> = running.cloned().collect();
+        let mut differ = false;
+        for map in running {
+            let progress = later.maps.get(&map).copied();
+            let states = later.states_of_children(&map);
+            if self.maps.get(&map).copied() == progress && self.states_of_children(&map) == states {
+                continue;
+            }
+            differ = true;
+            let states: Vec<StateView> = states.into_iter().cloned().collect();
+            self.order.retain(|path| !is_inside(path, &map));
+            self.states.retain(|path, _| !is_inside(path, &map));
+            states.into_iter().for_each(|state| self.add_state_of_child(state));
+            self.maps.extend(progress.map(|progress| (map, progress)));
+        }
+        differ
+    }
+
+    /// The states inside a distributed Map.
+    fn states_of_children(&self, map: &str) -> Vec<&StateView> {
+        self.order.iter().filter(|path| is_inside(path, map)).filter_map(|path| self.states.get(path)).collect()
     }
 
     /// Folds in the progress of a Map from its frame. The iterations of a distributed Map have histories of their own, so only the frame

@@ -14,7 +14,7 @@ use engine::{
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use super::{Executions, header, internal, waits};
+use super::{Executions, children, header, internal, marks};
 use crate::exit::CliError;
 
 /// The shortest and the longest pause between two polls. The pause grows while nothing happens.
@@ -89,13 +89,21 @@ impl Following {
         } else if !has_news {
             let mut view = View::new(&header, &known.definition);
             entries.iter().for_each(|entry| view.fold(entry));
-            let waits_for_worker = waits::mark(&known, &mut view);
+            let waits_for_worker = marks::mark(&known, &mut view);
             self.ready.extend(waiting(&view));
-            // A called Task may end at any time. Only a token, a missing worker or a Wait is certain to take long.
+            // A called Task may end at any time. Only a token, a missing worker, a retry or a Wait is certain to take long.
             let waits = |status: &StateStatus| {
-                matches!(status, StateStatus::Parked { .. } | StateStatus::Sleeping { .. } | StateStatus::Waiting(_))
+                matches!(
+                    status,
+                    StateStatus::Parked { .. }
+                        | StateStatus::Sleeping { .. }
+                        | StateStatus::Waiting(_)
+                        | StateStatus::Retrying { .. }
+                )
             };
-            if view.active().all(|state| waits(&state.status) || state.state_type == StateType::Wait) {
+            if !children::may_proceed_unseen(&known.history, &view)
+                && view.active().all(|state| waits(&state.status) || state.state_type == StateType::Wait)
+            {
                 // A worker may take the task at any time: a watch waits for it as long as --no-wait allows.
                 let now_ms = SystemClock::default().now_ms();
                 let of_worker = waits_for_worker.then_some(now_ms + NEWS_EXPECTED_MS);
@@ -107,12 +115,13 @@ impl Following {
     }
 }
 
-/// When the first Wait state ends; `None` without one. A Wait whose end is not in the definition, and one that should have ended already,
-/// may end at any time.
+/// When the first Wait state ends or the first retry begins; `None` without one. A Wait whose end is not in the definition, and one that
+/// should have ended already, may end at any time.
 fn sleeps_until(view: &View, now_ms: u64) -> Option<u64> {
     let soon_ms = now_ms + NEWS_EXPECTED_MS;
     let ends = view.active().filter_map(|state| match state.status {
         StateStatus::Sleeping { due_ms } => Some(due_ms.max(soon_ms)),
+        StateStatus::Retrying { next_attempt_ms, .. } => Some(next_attempt_ms.max(soon_ms)),
         StateStatus::Running if state.state_type == StateType::Wait => Some(soon_ms),
         _ => None,
     });

@@ -7,6 +7,8 @@
 mod catches;
 mod details;
 mod entered;
+mod map_runs;
+mod retries;
 #[cfg(test)]
 mod tests;
 mod time_limits;
@@ -24,10 +26,15 @@ use engine::{
 use serde_json::Value;
 use steps::step_functions::RemoteEvent;
 
-use self::{catches::Catches, details::details, entered::Entered, time_limits::TimeLimits};
-
-/// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
-const MAX_ATTEMPTS_DEFAULT: u64 = 3;
+pub use self::map_runs::{Child, FailedChild, ends_map_run};
+use self::{
+    catches::Catches,
+    details::details,
+    entered::Entered,
+    map_runs::MapRuns,
+    retries::{NextAttempt, Retries},
+    time_limits::TimeLimits,
+};
 
 /// The path from the top of a definition to a state.
 type Way = Vec<Part>;
@@ -47,17 +54,15 @@ pub struct History {
     ways: HashMap<String, Way>,
     /// The names of the states that ask a person.
     approvals: BTreeSet<String>,
-    /// The number of the last attempt of each state that has exactly one `Retry` rule, by its name. AWS's events do not have it.
-    attempts_max: BTreeMap<String, u32>,
     catches: Catches,
+    retries: Retries,
+    map_runs: MapRuns,
     time_limits: TimeLimits,
     entered: Entered,
     /// The position of each event.
     positions: HashMap<u64, EventPosition>,
-    /// The number of calls in the current visit of each state, by its path.
-    attempts: HashMap<String, u32>,
     /// The failed attempts whose next event decides whether they are retried.
-    failures: HashMap<u64, (String, StepFailure)>,
+    failures: HashMap<u64, FailedAttempt>,
     /// The failures of Parallel and Map states. A failure is caught if the next event is the exit of the state.
     composite_failures: HashMap<u64, StepFailure>,
     /// The failures that events have, by the id of the event.
@@ -81,23 +86,27 @@ struct EventPosition {
     is_in_state: bool,
 }
 
+/// A failed attempt of a state.
+#[derive(Debug)]
+struct FailedAttempt {
+    path: String,
+    at_ms: u64,
+    failure: StepFailure,
+}
+
 impl History {
     /// An empty history of an execution with this definition.
     pub fn new(definition: &Value) -> Self {
         let mut ways = HashMap::new();
         find_ways(definition, &mut Vec::new(), &mut ways);
-        let (mut approvals, mut attempts_max) = (BTreeSet::new(), BTreeMap::new());
+        let mut approvals = BTreeSet::new();
         each_state(definition, &mut |state| {
             if state.json["Resource"] == APPROVAL {
                 approvals.insert(state.name.to_owned());
             }
-            if let Some([only]) = state.json["Retry"].as_array().map(Vec::as_slice) {
-                let retries = only["MaxAttempts"].as_u64().unwrap_or(MAX_ATTEMPTS_DEFAULT);
-                let last = u32::try_from(retries.saturating_add(1)).unwrap_or(u32::MAX);
-                attempts_max.insert(state.name.to_owned(), last);
-            }
         });
-        History { ways, approvals, attempts_max, catches: Catches::of(definition), ..History::default() }
+        let (catches, retries) = (Catches::of(definition), Retries::of(definition));
+        History { ways, approvals, catches, retries, ..History::default() }
     }
 
     /// The id of the last event.
@@ -126,6 +135,20 @@ impl History {
             }
         }
         any
+    }
+
+    /// Marks the states of a complete view that a `Retry` repeats: the history has a retry only when it begins.
+    pub fn mark_retries(&self, view: &mut View) {
+        for FailedAttempt { path, at_ms, failure } in self.failures.values() {
+            let Some(state) = view.states.get_mut(path).filter(|state| state.status == StateStatus::Running) else {
+                continue;
+            };
+            let next = self.retries.next(path, failure);
+            if let Some(NextAttempt { attempt, attempts_max, delay_ms: Some(delay_ms) }) = next {
+                let (next_attempt_ms, failure) = (at_ms.saturating_add(delay_ms), failure.clone());
+                state.status = StateStatus::Retrying { attempt, attempts_max, next_attempt_ms, failure };
+            }
+        }
     }
 
     /// Whether a state, given by name or path, asks a person.
@@ -160,6 +183,9 @@ impl History {
         if let Some(other) = self.position_without_name(event, &position) {
             position = other;
         }
+        if let Some(of_run) = self.map_runs.position_of(event) {
+            position = of_run;
+        }
         if let Some(resource) = &event.resource {
             position.resource = resource.clone();
         }
@@ -171,10 +197,14 @@ impl History {
         let frame = self.frame(&position);
         let path = state_path(&frame, &position.state);
         self.follow(event, &position, &path);
+        self.map_runs.follow(event, &position, &path);
         let explained = self.time_limits.explain(event, &path);
         let event = explained.as_ref().unwrap_or(event);
         if event.error.is_some() {
             self.failures_of_events.insert(event.id, failure_of(event));
+        }
+        if let Some(note) = self.failure_of_child(event, &path) {
+            self.push(event.timestamp_ms, EntryContent::Note(Box::new(note)));
         }
         self.note_failure_without_event(event, &path);
         self.note(event, &path);
@@ -228,21 +258,19 @@ impl History {
         } else if event.kind.starts_with("Activity") {
             self.without_worker.remove(path);
         }
-        if event.kind.ends_with("StateEntered") {
-            self.attempts.remove(path);
+        if event.kind == "ExecutionRedriven" {
+            self.retries.redrive();
+            self.failures.clear();
+        } else if event.kind.ends_with("StateEntered") {
+            self.retries.enter(path);
         } else if event.kind.ends_with("Scheduled") {
-            *self.attempts.entry(path.to_owned()).or_default() += 1;
+            self.retries.call(path);
         } else if is_failure_of_attempt(event) {
-            self.failures.insert(event.id, (path.to_owned(), failure_of(event)));
+            let (path, at_ms, failure) = (path.to_owned(), event.timestamp_ms, failure_of(event));
+            self.failures.insert(event.id, FailedAttempt { path, at_ms, failure });
         } else if ["ParallelStateFailed", "MapStateFailed"].contains(&event.kind.as_str()) {
             self.composite_failures.insert(event.id, failure_of(event));
         }
-    }
-
-    /// The number of the last attempt of a state. The state's name is the longest known name that ends the path.
-    fn attempts_max_of(&self, path: &str) -> Option<u32> {
-        let named = self.attempts_max.iter().filter(|(name, _)| is_state(path, name));
-        named.max_by_key(|(name, _)| name.len()).map(|(_, most)| *most)
     }
 
     /// Adds the note of a state whose failure ended the execution without an event about the state: a Fail state, or a state with an
@@ -252,7 +280,7 @@ impl History {
         if event.kind != "ExecutionFailed" || !was_in_state || self.failures.contains_key(&event.previous_id) {
             return;
         }
-        let attempt = self.attempts.get(path).copied().unwrap_or(1);
+        let attempt = self.retries.attempt(path);
         let note = Note::Failure { state_path: path.to_owned(), attempt, failure: failure_of(event) };
         self.push(event.timestamp_ms, EntryContent::Note(Box::new(note)));
     }
@@ -264,13 +292,12 @@ impl History {
         // The events of a composite's failure do not name it; its exit does.
         let of_composite = self.composite_failures.remove(&event.previous_id).filter(|_| is_exit);
         let of_composite = of_composite.map(|failure| (path.to_owned(), failure));
-        let failed = self.failures.remove(&event.previous_id).or(of_composite);
-        let Some((state_path, failure)) = failed else { return };
-        let attempt = self.attempts.get(&state_path).copied().unwrap_or(1);
+        let of_attempt = self.failures.remove(&event.previous_id).map(|failed| (failed.path, failed.failure));
+        let Some((state_path, failure)) = of_attempt.or(of_composite) else { return };
+        let attempt = self.retries.attempt(&state_path);
         let note = if event.kind.ends_with("Scheduled") && path == state_path {
             let next_attempt_ms = event.timestamp_ms;
-            let attempt = attempt + 1;
-            let attempts_max = self.attempts_max_of(&state_path).filter(|most| *most >= attempt);
+            let NextAttempt { attempt, attempts_max, .. } = self.retries.repeat(&state_path, &failure);
             Note::RetryScheduled { state_path, attempt, attempts_max, next_attempt_ms, failure }
         } else if is_exit {
             let next = self.catches.next_of(event.name.as_deref().unwrap_or_default(), &failure);

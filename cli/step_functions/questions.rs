@@ -11,7 +11,7 @@ use api::{
     view::{AwaitedHeartbeat, StateStatus, View, Wait, is_or_is_inside},
 };
 use engine::{
-    journal::{EntryContent, HistoryEventDetails as Details, state_path},
+    journal::{EntryContent, HistoryEventDetails as Details, JournalEntry, state_path},
     runner::{Clock, SystemClock},
     step::{Approval, Instructions},
 };
@@ -74,10 +74,21 @@ struct Asking {
     beside: Value,
 }
 
-/// The Tasks of an execution that were called and have not ended, in the order of their calls.
+/// The Tasks of an execution that were called and have not ended, in the order of their calls; then those of the child executions of
+/// distributed Maps that were read.
 fn scheduled(known: &CachedExecution) -> Vec<Scheduled> {
+    let mut all = scheduled_in(known.history.entries());
+    for child in known.history.map_runs().children() {
+        let tasks = scheduled_in(child.history.entries()).into_iter();
+        all.extend(tasks.map(|task| Scheduled { path: format!("{}/{}", child.frame, task.path), ..task }));
+    }
+    all
+}
+
+/// The Tasks in the entries of one history that were called and have not ended.
+fn scheduled_in(entries: &[JournalEntry]) -> Vec<Scheduled> {
     let mut all: Vec<Scheduled> = Vec::new();
-    for entry in known.history.entries() {
+    for entry in entries {
         let EntryContent::Event(event) = &entry.content else { continue };
         match &event.details {
             Details::TaskScheduled { name, parameters, timeout_seconds, heartbeat_seconds, .. } => {

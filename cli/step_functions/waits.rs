@@ -10,22 +10,22 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{CachedExecution, questions};
+use super::history::History;
 
 /// The fields of a Wait that decide when it ends.
 const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
 /// The values that an expression may read but the history does not have: another evaluation has another value.
 const RANDOM: [&str; 2] = ["$random", "$uuid"];
 
-/// Marks the states of a complete view that wait. Returns whether any waits for a worker.
-pub(super) fn mark(known: &CachedExecution, view: &mut View) -> bool {
-    let waits_for_worker = known.history.mark_waits_for_workers(view);
-    questions::mark(known, view);
+/// Marks the states of one history that wait for a worker, an attempt or a time. Returns whether any waits for a worker.
+pub(super) fn mark(definition: &Value, history: &History, view: &mut View) -> bool {
+    let waits_for_worker = history.mark_waits_for_workers(view);
+    history.mark_retries(view);
     for state in view.states.values_mut() {
         if state.state_type == StateType::Wait
             && state.status == StateStatus::Running
-            && let Some(due_ms) =
-                due_ms(&known.definition, &state.name, state.entered_ms).or_else(|| computed_due_ms(known, state))
+            && let Some(due_ms) = due_ms(definition, &state.name, state.entered_ms)
+                .or_else(|| computed_due_ms(definition, history, state))
         {
             state.status = StateStatus::Sleeping { due_ms };
         }
@@ -49,18 +49,18 @@ fn timestamp_ms(text: &str) -> Option<u64> {
 
 /// The end of a Wait state that is defined by a path or an expression, evaluated with the state's input and the variables in the history.
 /// `None` if the expression reads other values or may take long to evaluate.
-fn computed_due_ms(known: &CachedExecution, state: &StateView) -> Option<u64> {
-    let definition = find_state(&known.definition, &state.name)?;
-    let texts: Vec<&str> = END_FIELDS.iter().filter_map(|field| definition.get(field)?.as_str()).collect();
+fn computed_due_ms(definition: &Value, history: &History, state: &StateView) -> Option<u64> {
+    let wanted = find_state(definition, &state.name)?;
+    let texts: Vec<&str> = END_FIELDS.iter().filter_map(|field| wanted.get(field)?.as_str()).collect();
     let is_random = texts.iter().any(|text| RANDOM.iter().any(|word| text.contains(word)));
-    if is_random || definition.get("InputPath").is_some_and(|path| path != "$") {
+    if is_random || wanted.get("InputPath").is_some_and(|path| path != "$") {
         return None;
     }
-    let has_path = ["SecondsPath", "TimestampPath"].iter().any(|field| definition.get(field).is_some());
+    let has_path = ["SecondsPath", "TimestampPath"].iter().any(|field| wanted.get(field).is_some());
     let language = if has_path { "JSONPath" } else { "JSONata" };
     let mut alone = json!({ "Type": "Wait", "QueryLanguage": language, "End": true });
     for field in END_FIELDS {
-        if let Some(value) = definition.get(field) {
+        if let Some(value) = wanted.get(field) {
             alone[field] = value.clone();
         }
     }
@@ -71,8 +71,8 @@ fn computed_due_ms(known: &CachedExecution, state: &StateView) -> Option<u64> {
     if !machine.is_cheap || template.references().context {
         return None;
     }
-    let (input, variables) = scope_of(known, state)?;
-    if reads_other_variables(&known.definition, &texts, &variables) {
+    let (input, variables) = scope_of(history, state)?;
+    if reads_other_variables(definition, &texts, &variables) {
         return None;
     }
     let states = json!({ "input": *input });
@@ -104,10 +104,10 @@ fn assigned_names(state: &Value) -> Vec<&str> {
 }
 
 /// The input with which a state was entered last, and the variables that it can read: those of its frame and of the frames around it.
-fn scope_of(known: &CachedExecution, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
+fn scope_of(history: &History, state: &StateView) -> Option<(Arc<Value>, Map<String, Value>)> {
     let mut found = None;
     let mut assigned: Vec<(&str, &Map<String, Value>)> = Vec::new();
-    for entry in known.history.entries() {
+    for entry in history.entries() {
         let EntryContent::Event(event) = &entry.content else { continue };
         match &event.details {
             Details::StateEntered { name, input, state_type, .. } => {
@@ -146,7 +146,7 @@ mod tests {
     use steps::step_functions::{RemoteEvent, RemoteExecution};
 
     use super::*;
-    use crate::step_functions::{header, history::History};
+    use crate::step_functions::{CachedExecution, header, marks};
 
     /// The view of an execution whose only state waits, after these events.
     fn marked(state: &Value, events: &[RemoteEvent]) -> View {
@@ -161,7 +161,7 @@ mod tests {
         let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
         let mut view = View::new(&header(&arn, &RemoteExecution::default()), &definition);
         history.entries().iter().for_each(|entry| view.fold(entry));
-        mark(&CachedExecution { arn, definition, history, shown: 0 }, &mut view);
+        marks::mark(&CachedExecution { arn, definition, history, shown: 0 }, &mut view);
         view
     }
 
@@ -242,6 +242,51 @@ mod tests {
         assert_eq!(instructions.values.last().unwrap().0, "HeartbeatSeconds", "no history has the heartbeats");
         let heartbeat = Some(AwaitedHeartbeat::EverySeconds(20));
         assert_eq!(asked(&Value::Null), StateStatus::Parked { deadline_ms: Some(62_000), heartbeat });
+    }
+
+    #[test]
+    fn a_task_that_waits_for_a_job_runs_and_asks_nobody() {
+        let status = |resource: &str| {
+            let of = |id: u64, kind: &str| RemoteEvent { resource: Some(resource.to_owned()), ..event(id, kind) };
+            let events =
+                [event(1, "TaskStateEntered"), of(2, "TaskScheduled"), of(3, "TaskStarted"), of(4, "TaskSubmitted")];
+            marked(&json!({ "Type": "Task", "End": true }), &events).states["A"].status.clone()
+        };
+        for resource in ["startExecution.sync:2", "startExecution.sync", "runTask.sync"] {
+            assert_eq!(status(resource), StateStatus::Running, "{resource}");
+        }
+        let parked = StateStatus::Parked { deadline_ms: None, heartbeat: None };
+        assert_eq!(status("sendMessage.waitForTaskToken"), parked);
+    }
+
+    #[test]
+    fn a_failed_attempt_is_retried_at_the_time_that_its_rule_says() {
+        let retry = json!([{ "ErrorEquals": ["States.ALL"], "MaxAttempts": 2, "IntervalSeconds": 30 }]);
+        let failed = |id: u64| {
+            let error = Some("Lost".to_owned());
+            RemoteEvent { error, cause: Some(String::new()), ..event(id, "ActivityFailed") }
+        };
+        let mut events = vec![event(1, "TaskStateEntered"), event(2, "ActivityScheduled"), failed(3)];
+        let task = json!({ "Type": "Task", "Retry": retry, "End": true });
+        let next = |events: &[RemoteEvent]| match &marked(&task, events).states["A"].status {
+            StateStatus::Retrying { attempt, attempts_max, next_attempt_ms, .. } => {
+                Some((*attempt, *attempts_max, *next_attempt_ms))
+            }
+            _ => None,
+        };
+        assert_eq!(next(&events), Some((2, Some(3), 33_000)));
+        events.extend([event(4, "ActivityScheduled"), failed(5)]);
+        assert_eq!(next(&events), Some((3, Some(3), 65_000)));
+        events.push(event(6, "ActivityScheduled"));
+        assert_eq!(next(&events), None, "it has begun");
+        events.push(failed(7));
+        assert_eq!(next(&events), None, "no attempt is left");
+        // The count begins again.
+        events.extend([event(8, "ExecutionFailed"), event(9, "ExecutionRedriven"), event(10, "ActivityScheduled")]);
+        let running = marked(&task, &events).states["A"].clone();
+        assert_eq!((running.attempt, running.attempts_max), (1, None));
+        events.push(failed(11));
+        assert_eq!(next(&events), Some((2, Some(3), 41_000)));
     }
 
     #[test]

@@ -229,6 +229,9 @@ fn failure(view: &View, took: &str, now_ms: u64) -> Vec<String> {
                 lines.extend(format!("{code}{}", details.cause).lines().map(|line| format!("  {line}")));
                 lines.extend(details.hint.iter().map(|hint| format!("  {}", with_command_options(hint))));
             } else {
+                if let StateStatus::Failed { attempt: attempt @ 2.., .. } = state.status {
+                    lines.push(format!("  {}", attempt_of(attempt, state.attempts_max)));
+                }
                 lines.extend(cause.lines().map(|line| format!("  {line}")));
                 let rejections = rejections(view, cause).into_iter();
                 lines.extend(rejections.map(|rejection| format!("  {}", indented(rejection, 4))));

@@ -153,6 +153,8 @@ pub enum HistoryEventDetails {
     MapRunSucceeded,
     /// The run of a distributed Map failed.
     MapRunFailed(ErrorAndCause),
+    /// The run of a distributed Map was stopped. Step Functions writes it, this machine does not.
+    MapRunAborted,
     /// One iteration began.
     MapIterationStarted { name: Arc<str>, index: u64 },
     /// One iteration succeeded.

@@ -223,6 +223,15 @@ pub fn waits_for_token(resource: &str) -> bool {
     resource.ends_with(WITH_TOKEN)
 }
 
+/// The ends of a `Resource` whose Task waits for the end of a job.
+const OF_JOB: [&str; 2] = [".sync", ".sync:2"];
+
+/// Whether a Task with this `Resource` waits for the end of the job that its call began. The name may be that in a history, as for
+/// [`waits_for_token`].
+pub fn waits_for_job(resource: &str) -> bool {
+    OF_JOB.iter().any(|end| resource.ends_with(end))
+}
+
 fn integration(rest: &str) -> Resource<'_> {
     let (plain, pattern) = match rest {
         _ if rest.ends_with(".sync:2") => (&rest[..rest.len() - 7], Pattern::RunJob { version: 2 }),
@@ -267,6 +276,22 @@ mod tests {
         assert_eq!(located, Resource::parse("arn:aws:states:::lambda:invoke"));
         for nothing in ["", "arn:aws:s3:::bucket", "arn:aws:states:::x", "invalid"] {
             assert_eq!(Resource::parse(nothing), Resource::Unknown, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn only_a_task_with_a_token_waits_for_an_answer_and_only_one_with_a_job_for_its_end() {
+        for (pattern, expected) in [
+            ("", (false, false)),
+            (".sync", (false, true)),
+            (".sync:2", (false, true)),
+            (".waitForTaskToken", (true, false)),
+        ] {
+            // As in a definition, and as in a history.
+            for name in ["arn:aws:states:::states:startExecution", "startExecution"] {
+                let resource = format!("{name}{pattern}");
+                assert_eq!((waits_for_token(&resource), waits_for_job(&resource)), expected, "{resource}");
+            }
         }
     }
 

@@ -72,6 +72,8 @@ pub struct RemoteEvent {
     pub count: Option<u64>,
     /// The variables that the exit of a state assigned.
     pub assigned_variables: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The ARN of the run of a distributed Map that began or continued.
+    pub map_run: Option<String>,
     /// The name of an activity's worker.
     pub worker: Option<String>,
     /// `TimeoutSeconds` of a call that is scheduled.
@@ -220,7 +222,7 @@ impl StepFunctions {
     }
 }
 
-fn listed(item: ExecutionListItem) -> RemoteExecution {
+pub(super) fn listed(item: ExecutionListItem) -> RemoteExecution {
     RemoteExecution {
         arn: item.execution_arn,
         name: item.name,
@@ -328,10 +330,14 @@ fn of_executions(event: &HistoryEvent, found: &mut RemoteEvent) {
         execution_failed_event_details: error = error, cause = cause;
         execution_aborted_event_details: error = error, cause = cause;
         execution_timed_out_event_details: error = error, cause = cause;
+        map_run_started_event_details: map_run = map_run_arn;
+        map_run_redriven_event_details: map_run = map_run_arn;
         map_run_failed_event_details: error = error, cause = cause;
         evaluation_failed_event_details: error = error, cause = cause;
     );
-    if let Some(details) = &event.execution_redriven_event_details {
-        found.count = details.redrive_count.and_then(|count| u64::try_from(count).ok());
+    let of_execution = event.execution_redriven_event_details.as_ref().and_then(|details| details.redrive_count);
+    let of_map_run = event.map_run_redriven_event_details.as_ref().and_then(|details| details.redrive_count);
+    if let Some(count) = of_execution.or(of_map_run) {
+        found.count = u64::try_from(count).ok();
     }
 }

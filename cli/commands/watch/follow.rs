@@ -46,7 +46,8 @@ pub enum Stop {
 /// Follows an execution at one owner of the store.
 pub struct Follower<'c> {
     watch: Watch,
-    /// When the last entry arrived, or the watch started.
+    at_step_functions: bool,
+    /// When the last entry arrived or the child executions of a distributed Map proceeded, or the watch started.
     proceeded_ms: u64,
     /// The time for which the history may have nothing new; `None` without a limit.
     quiet_max: Option<Duration>,
@@ -71,6 +72,7 @@ impl<'c> Follower<'c> {
     ) -> Self {
         Follower {
             watch,
+            at_step_functions,
             proceeded_ms: clock.now_ms(),
             quiet_max: quiet_max(watch.no_wait, at_step_functions),
             known_sequence,
@@ -191,6 +193,10 @@ impl<'c> Follower<'c> {
         if let Ok(described) = handle.describe(&view.id, false).await {
             view.apply_due_times(&described.frames);
             view.apply_due_times_of(&described.view);
+            // On this machine's engine the frames have them, and a poll is no progress.
+            if self.at_step_functions && view.apply_children_of(&described.view) {
+                self.proceeded_ms = self.clock.now_ms();
+            }
         }
     }
 

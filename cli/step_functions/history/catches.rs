@@ -43,14 +43,18 @@ impl Catches {
         let matching = match rules {
             // It was caught, so by this one.
             [only] => Some(only),
-            several => {
-                // The history has the same error for a missed heartbeat and for the end of TimeoutSeconds.
-                let is_heartbeat = failure.cause.ends_with(HEARTBEAT_MARK);
-                let failure = if is_heartbeat { missed_heartbeat(failure.clone()) } else { failure.clone() };
-                several.iter().find(|rule| error_matches(&rule.error_equals, &failure))
-            }
+            several => several.iter().find(|rule| rule_matches(&rule.error_equals, failure)),
         };
         matching.map(|rule| rule.next.clone()).unwrap_or_default()
+    }
+}
+
+/// Whether a rule with this `ErrorEquals` matches a failure of the history, which has the same error for a missed heartbeat and for the end
+/// of TimeoutSeconds.
+pub(super) fn rule_matches(error_equals: &[String], failure: &StepFailure) -> bool {
+    match failure.cause.ends_with(HEARTBEAT_MARK) {
+        true => error_matches(error_equals, &missed_heartbeat(failure.clone())),
+        false => error_matches(error_equals, failure),
     }
 }
 

@@ -84,10 +84,22 @@ pub(super) fn details(event: &RemoteEvent, position: &EventPosition) -> Details 
         "MapIterationSucceeded" => Details::MapIterationSucceeded { name, index },
         "MapIterationFailed" => Details::MapIterationFailed { name, index, failure: failure() },
         "MapIterationAborted" => Details::MapIterationAborted { name, index },
+        "MapRunStarted" => Details::MapRunStarted { map_run: map_run(event) },
+        "MapRunRedriven" => {
+            let redrive_count = event.count.unwrap_or_default() as u32;
+            Details::MapRunRedriven { map_run: map_run(event), redrive_count }
+        }
         "MapRunSucceeded" => Details::MapRunSucceeded,
+        "MapRunAborted" => Details::MapRunAborted,
         "MapRunFailed" => Details::MapRunFailed(failure()),
         _ => Details::Unknown,
     }
+}
+
+/// The part of the ARN of an event's map run after the account.
+fn map_run(event: &RemoteEvent) -> String {
+    let arn = event.map_run.as_deref().unwrap_or_default();
+    arn.splitn(6, ':').nth(5).unwrap_or_default().to_owned()
 }
 
 /// Converts the details of a call's event. Step Functions distinguishes activities and functions from other calls; the
