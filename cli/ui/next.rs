@@ -174,6 +174,7 @@ pub fn after_timeout(id: &str) -> String {
 fn answer(needs: &Needs) -> Next {
     let Needs { execution: id, state, .. } = needs;
     let (advice, command) = match &needs.answerer {
+        Answerer::Person(approval) if approval.problem.is_some() => ("malformed question", cancel(id)),
         Answerer::Person(approval) => ("needs you", shortest_answer(id, state, approval)),
         Answerer::TokenHolder => ("needs an answer", signal(id, state)),
         Answerer::Worker => ("waits for a worker", worker_command().unwrap_or_default()),
@@ -189,6 +190,21 @@ fn needs_server() -> Next {
 /// The command that answers a Task which awaits its token.
 pub fn signal(id: &str, state_path: &str) -> String {
     format!("flow signal {} {} --success '{{}}'{OPTIONS}", quote_id(id), quote_name(state_path))
+}
+
+/// The command that ends an execution.
+fn cancel(id: &str) -> String {
+    format!("flow cancel {}{OPTIONS}", quote_id(id))
+}
+
+/// What is left to do about a malformed question, after its answer was refused.
+pub fn instead_of_answer(id: &str) -> String {
+    format!("{} ends the execution; the receiver of the task token can still answer", cancel(id))
+}
+
+/// Whether a person is asked a question that is malformed, so that no command answers it.
+pub fn is_malformed(instructions: &Instructions) -> bool {
+    instructions.approval.as_ref().is_some_and(|approval| approval.problem.is_some())
 }
 
 /// The first state whose task has waited for a worker for [`WORKER_EXPECTED_MS`].
@@ -289,13 +305,20 @@ fn answers(id: &str, state_path: &str, instructions: &Instructions, for_people: 
 
 /// The commands that answer a task that waits for a person and that work when pasted: those without a value that the person fills in.
 pub fn answer_commands(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
+    if is_malformed(instructions) {
+        return vec![cancel(id)];
+    }
     let commands = answers(id, state_path, instructions, false).into_iter().map(|(_, command)| command);
     commands.filter(|command| works_when_pasted(command)).collect()
 }
 
 /// The commands that answer a task, for people, then the fields that may be set as well. A command with optional parts would not work
-/// when pasted.
+/// when pasted. A malformed question has the command that ends its execution.
 pub fn answer_lines(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
+    if is_malformed(instructions) {
+        let who = "Only the receiver of its task token can answer.".to_owned();
+        return vec![who, format!("To cancel:    {}", cancel(id))];
+    }
     let answers = answers(id, state_path, instructions, true).into_iter();
     let mut lines: Vec<String> = answers.map(|(what, command)| format!("{what}{command}")).collect();
     let optional = instructions.approval.as_ref().map_or_else(String::new, |approval| assignments(&fields(approval).1));
@@ -343,6 +366,22 @@ mod tests {
         assert!(!shortest_answer("r-1", "", &with_default).contains("--set"), "a default needs no value");
         let choices = Approval { choices: vec!["now".to_owned()], ..Approval::default() };
         assert!(shortest_answer("r-1", "", &choices).starts_with("flow approve r-1 --choice now"));
+    }
+
+    #[test]
+    fn a_malformed_question_is_shown_with_what_works() {
+        let problem = Some("Choices: invalid type".to_owned());
+        let approval = Approval { problem, ..Approval::default() };
+        let needs = |answerer: Answerer| {
+            let (execution, state) = ("r-1".to_owned(), "Ask".to_owned());
+            answer(&Needs { execution, state, answerer, next_due_ms: None }).text()
+        };
+        assert_eq!(needs(Answerer::Person(Box::new(approval.clone()))), "malformed question: flow cancel r-1");
+        let (sentence, values, answer) = ("The question is malformed: …".to_owned(), Vec::new(), None);
+        let instructions = Instructions { sentence, values, answer, approval: Some(Box::new(approval)) };
+        let lines = answer_lines("r-1", "Ask", &instructions);
+        assert_eq!(lines, ["Only the receiver of its task token can answer.", "To cancel:    flow cancel r-1"]);
+        assert_eq!(answer_commands("r-1", "Ask", &instructions), ["flow cancel r-1"]);
     }
 
     #[test]
