@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::unanswerable::is_named;
 use crate::{
-    Api, Fault, MALFORMED_QUESTION, Operation, REJECTED, executions::input::BYTES_MAX as OUTPUT_BYTES_MAX, rejection::rejected_by,
+    Api, Fault, MALFORMED_QUESTION, Operation, REJECTED, executions::input::BYTES_MAX as OUTPUT_BYTES_MAX,
+    rejection::rejected_by,
 };
 
 /// The kind of the fault of an answer by a user who may not give it.

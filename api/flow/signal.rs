@@ -289,7 +289,10 @@ mod tests {
         }
         let sent = ["arn:aws:states:::lambda:invoke.waitForTaskToken".to_owned()];
         assert_eq!(refused("r-1", "A", &sent, true, true).map(|fault| fault.kind), Some(crate::IS_APPROVAL));
-        assert_eq!(refused("r-1", "A", &sent, false, true).map(|fault| fault.kind), Some(crate::APPROVAL_DOES_NOT_WAIT));
+        assert_eq!(
+            refused("r-1", "A", &sent, false, true).map(|fault| fault.kind),
+            Some(crate::APPROVAL_DOES_NOT_WAIT)
+        );
         assert_eq!(kind("flow:approval:request", true), Some(crate::IS_APPROVAL));
         assert_eq!(kind("flow:approval:request", false), Some(crate::APPROVAL_DOES_NOT_WAIT));
     }

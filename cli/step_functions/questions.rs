@@ -11,9 +11,10 @@ use api::{
     view::{AwaitedHeartbeat, StateStatus, View, Wait, is_or_is_inside},
 };
 use engine::{
+    asl::find_state,
     journal::{EntryContent, HistoryEventDetails as Details, state_path},
     runner::{Clock, SystemClock},
-    step::{Approval, Instructions},
+    step::{Approval, Instructions, Resource, waits_for_token},
 };
 use futures::future::try_join_all;
 use serde_json::Value;
@@ -31,6 +32,8 @@ const READ_MAX: usize = 100;
 const NO_PROMPT: &str = "The task waits for an answer with its token.";
 /// Why a state that asks a person waits.
 const WAITS_FOR_ANSWER: &str = "waits for an answer";
+/// Where an approval of a `flow serve` is answered.
+const IN_HOME: &str = "in the home of the server";
 /// Why no command answers a question whose answerers are holders of tokens: Step Functions cannot check who answers.
 const ONLY_WITH_TOKENS: &str = "only holders of Tokens may answer it, and Step Functions cannot check a token: \
      name Users or Groups in the definition";
@@ -128,29 +131,47 @@ fn the_task(known: &CachedExecution, state: Option<&str>) -> Result<Asking, CliE
     if is_approval(&task) {
         let message =
             format!("\"{}\" asks a person, and only its server's home answers it; nothing was answered", task.path);
-        return Err(CliError::refused(message).hint(format!("answer it {}", in_home(&known.arn, &task))));
+        let command = command_in_home(&known.arn, &task);
+        return Err(CliError::refused(message).hint(format!("answer it {IN_HOME}:   {command}")));
     }
-    let Some((token, beside)) = task.token(&known.definition) else {
-        let message = format!(
-            "the arguments of \"{}\" do not contain its task token, so this command does not have it; nothing was answered",
-            task.path
-        );
-        let hint = "whatever received the token answers with   aws stepfunctions send-task-success";
-        return Err(CliError::refused(message).hint(hint));
-    };
-    // Without its choices and fields, every answer would be accepted.
-    if let Some(problem) = steps::problem_of_question_in(beside) {
-        let message = format!("the question of \"{}\" is malformed: {problem}; nothing was answered", task.path);
-        return Err(CliError::refused(message).hint("correct the definition, then start a new execution"));
+    let Some((token, beside)) = task.token(&known.definition) else { return Err(without_token(known, &task)) };
+    if let Some(approval) = steps::question_in(beside).and_then(|question| question.approval) {
+        flow::refuse_malformed(&approval, &task.path)
+            .map_err(|fault| CliError::from(fault).hint(next::instead_of_answer(&id_of(known))))?;
     }
     let (token, beside) = (token.to_owned(), beside.clone());
     Ok(Asking { path: task.path, token, beside })
 }
 
-/// Where and how an approval of a `flow serve` is answered. In the server's home, an execution's id differs from its name.
-fn in_home(arn: &str, task: &Scheduled) -> String {
+/// The id of an execution, as commands take it.
+fn id_of(known: &CachedExecution) -> String {
+    header(&known.arn, &RemoteExecution::default()).id
+}
+
+/// The refusal of an answer to a Task whose parameters do not contain a task token: others answer it, or its service does.
+fn without_token(known: &CachedExecution, task: &Scheduled) -> CliError {
+    let path = &task.path;
+    let resource = find_state(&known.definition, &task.name).and_then(|state| state["Resource"].as_str());
+    let resource = resource.unwrap_or_default();
+    if Resource::parse(resource) == Resource::Activity {
+        let id = id_of(known);
+        let message = format!("\"{path}\" of {id} is a task of an activity, which only its worker answers");
+        return Fault::new(api::IS_OF_ACTIVITY, format!("{message}; nothing was answered")).into();
+    }
+    if !waits_for_token(resource) {
+        let message = format!("\"{path}\" waits for the answer of {resource}, not for one with a task token");
+        return CliError::refused(format!("{message}; nothing was answered"));
+    }
+    let message =
+        format!("the arguments of \"{path}\" do not contain its task token, so this command does not have it");
+    CliError::refused(format!("{message}; nothing was answered"))
+        .hint("whatever received the token answers with   aws stepfunctions send-task-success")
+}
+
+/// The command that answers an approval of a `flow serve`. In the server's home, an execution's id differs from its name.
+fn command_in_home(arn: &str, task: &Scheduled) -> String {
     let asked = steps::question_in(&task.parameters).and_then(|asked| asked.approval).unwrap_or_default();
-    format!("in the home of the server:   {}", next::approve_elsewhere(arn, &task.path, &asked))
+    next::approve_elsewhere(arn, &task.path, &asked)
 }
 
 /// The question of a Task with a token.
@@ -167,11 +188,16 @@ fn question(beside_token: &Value) -> Instructions {
 fn asks(known: &CachedExecution, task: &Scheduled) -> Option<Instructions> {
     if known.history.is_approval(&task.path) {
         let asked = steps::question_in(&task.parameters).unwrap_or_else(|| question(&Value::Null));
-        let values = vec![("to answer".to_owned(), in_home(&known.arn, task))];
+        let mut values = asked.values;
+        values.push(("to answer".to_owned(), format!("{IN_HOME}:\n{}", command_in_home(&known.arn, task))));
         // Without the approval: no command of this machine answers it.
         return Some(Instructions { values, answer: None, approval: None, sentence: asked.sentence });
     }
-    let asked = task.token(&known.definition).map(|(_, beside)| question(beside))?;
+    let (_, beside) = task.token(&known.definition)?;
+    let Some(asked) = steps::question_in(beside) else {
+        // `flow signal` answers it.
+        return Some(Instructions { approval: None, ..question(beside) });
+    };
     if !is_for_tokens_only(&asked) {
         return Some(asked);
     }
@@ -191,7 +217,7 @@ pub(super) fn mark(known: &CachedExecution, view: &mut View) {
         let Some(state) = view.states.get_mut(&task.path) else { continue };
         if known.history.is_approval(&task.path) && state.status == StateStatus::Running {
             state.status = StateStatus::Waiting(Wait {
-                reason: format!("waits for a person; {}", in_home(&known.arn, &task)),
+                reason: format!("waits for a person {IN_HOME}"),
                 polled_ms: task.since_ms,
                 // Nothing polls it.
                 next_poll_ms: 0,
@@ -279,6 +305,7 @@ impl Executions {
         let header = header(arn, &RemoteExecution::default());
         let asking = scheduled(&known).into_iter().filter_map(|task| Some((asks(&known, &task)?, task)));
         let tasks = asking.map(|(instructions, task)| flow::PersonTask {
+            takes_signal: !known.history.is_approval(&task.path) && task.question(&known.definition).is_none(),
             execution: header.id.clone(),
             workflow: header.workflow.clone(),
             state: task.path,
@@ -420,6 +447,35 @@ mod tests {
     }
 
     #[test]
+    fn a_task_without_a_question_is_not_asked_as_one_and_others_answer_a_task_without_a_token() {
+        let refusal = |resource: &str| {
+            let mut known = asking(json!({}));
+            known.definition["States"]["Ask"]["Resource"] = json!(resource);
+            known.definition["States"]["Ask"]["Parameters"] = json!({ "Payload": {} });
+            the_task(&known, Some("Ask")).err().map(|error| error.message).unwrap_or_default()
+        };
+        let activity = refusal("arn:aws:states:us-east-1:111111111111:activity:work");
+        assert!(activity.contains("a task of an activity, which only its worker answers"), "{activity}");
+        let child = refusal("arn:aws:states:::states:startExecution.sync:2");
+        assert!(child.contains("waits for the answer of arn:aws:states:::states:startExecution.sync:2"), "{child}");
+        let hidden = refusal("arn:aws:states:::lambda:invoke.waitForTaskToken");
+        assert!(hidden.contains("do not contain its task token"), "{hidden}");
+        let known = asking(json!({}));
+        let task = scheduled(&known).pop();
+        let asked = task.as_ref().and_then(|task| asks(&known, task));
+        assert!(asked.is_some_and(|asked| asked.approval.is_none() && asked.sentence == NO_PROMPT));
+    }
+
+    #[test]
+    fn a_malformed_question_proposes_no_answer() {
+        let known = asking(json!({ "Prompt": "Go?", "Choices": "now" }));
+        let task = scheduled(&known).pop();
+        let asked = task.as_ref().and_then(|task| asks(&known, task));
+        let lines = asked.map(|asked| next::answer_lines("job:r-1", "Ask", &asked).join("\n")).unwrap_or_default();
+        assert!(lines.contains("flow cancel job:r-1") && !lines.contains("flow approve"), "{lines}");
+    }
+
+    #[test]
     fn a_question_for_holders_of_tokens_proposes_no_command_that_is_refused() {
         let tokens = json!([{ "Label": "on call", "Sha256": "0".repeat(64) }]);
         for (more, expected) in [(json!([]), true), (json!(["ann"]), false)] {
@@ -447,7 +503,12 @@ mod tests {
         mark(&CachedExecution { arn: arn.clone(), definition, history, shown: 0 }, &mut view);
         assert!(view.needs_person(), "{:?}", view.states);
         let asked = crate::ui::summary::needs(&view, true, 0).join("\n");
-        let command = format!("in the home of the server:   flow approve {arn} Ask --choice … --set ticket=…");
-        assert!(asked.contains("Go?") && asked.contains(&command) && !asked.contains("check"), "{asked}");
+        let command = format!("flow approve {arn} Ask --choice … --set ticket=…");
+        for part in ["Go?", "choices", "now, tonight", "--set ticket=", "in the home of the server:", &command] {
+            assert!(asked.contains(part), "{part:?} is not in: {asked}");
+        }
+        assert!(!asked.contains("check"), "{asked}");
+        let longest = asked.lines().filter(|line| !line.contains(&command)).map(str::len).max();
+        assert!(longest.is_some_and(|bytes| bytes < 80), "{asked}");
     }
 }
