@@ -402,17 +402,16 @@ impl Executions {
 
     async fn cancel(&self, request: flow::CancelExecutionRequest) -> Result<flow::CancelExecutionResponse, CliError> {
         let known = self.of(&request.id).await?;
-        let arn = known.lock().await.arn.clone();
+        let mut known = known.lock().await;
+        let arn = known.arn.clone();
         let before = status(&self.remote(&arn).await?.status);
         if before != ExecutionStatus::Running {
-            return Ok(flow::CancelExecutionResponse {
-                ended_before: Some(before),
-                in_flight: Vec::new(),
-                waits: false,
-            });
+            return Ok(flow::CancelExecutionResponse::ended(before));
         }
+        // What it reports is no reason not to cancel.
+        let awaited = self.read(&mut known).await.map(|()| questions::awaited_executions(&known)).unwrap_or_default();
         self.api.stop(&arn, &request.error, &request.cause).await.map_err(refused)?;
-        Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false })
+        Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false, awaited })
     }
 }
 
