@@ -282,6 +282,7 @@ fn answers_without_a_question(there: &Elsewhere) {
     let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask, "Pause": pause } });
     let file = there.person.definition("plain", &definition);
     deploy(&there.serving, &there.server.endpoint, &file, 20);
+    there.at_server(&["run", &file, "--plan", "--detailed-exitcode"], 10);
     let printed = there.at_server(&["run", &file, "--yes", "--id", "plain-1", "--no-wait"], 75);
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
     let answer = format!("flow signal plain:plain-1 Ask --success '{{}}' {options}");

@@ -22,6 +22,9 @@ pub const FILL_IN: &str = "…";
 /// How long a task may wait for a worker before the command that starts one is proposed: an idle worker receives it at once.
 const WORKER_EXPECTED_MS: u64 = 3_000;
 
+/// The same when a command ends, which then sees no later state: long enough for an idle worker.
+const WORKER_EXPECTED_AT_END_MS: u64 = 1_000;
+
 /// What an execution needs, and the command that acts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Next {
@@ -209,9 +212,14 @@ pub fn is_malformed(instructions: &Instructions) -> bool {
 
 /// The first state whose task has waited for a worker for [`WORKER_EXPECTED_MS`].
 pub fn without_worker(view: &View, now_ms: u64) -> Option<&StateView> {
+    without_worker_for(view, WORKER_EXPECTED_MS, now_ms)
+}
+
+/// The first state whose task has waited for a worker for this time.
+fn without_worker_for(view: &View, waited_ms: u64, now_ms: u64) -> Option<&StateView> {
     view.active().find(|state| match &state.status {
         StateStatus::Waiting(wait) => {
-            wait.for_worker_since_ms().is_some_and(|since_ms| since_ms.saturating_add(WORKER_EXPECTED_MS) <= now_ms)
+            wait.for_worker_since_ms().is_some_and(|since_ms| since_ms.saturating_add(waited_ms) <= now_ms)
         }
         _ => false,
     })
@@ -220,7 +228,17 @@ pub fn without_worker(view: &View, now_ms: u64) -> Option<&StateView> {
 /// The line with `command`, which starts a worker, if a task needs one.
 pub fn worker_line(view: &View, now_ms: u64, command: Option<String>) -> Option<String> {
     without_worker(view, now_ms)?;
-    command.map(|command| format!("  To start a worker:   {command}"))
+    command.map(to_start_worker)
+}
+
+/// The same among the last lines of a command.
+pub fn worker_line_at_end(view: &View, now_ms: u64, command: Option<String>) -> Option<String> {
+    without_worker_for(view, WORKER_EXPECTED_AT_END_MS, now_ms)?;
+    command.map(to_start_worker)
+}
+
+fn to_start_worker(command: String) -> String {
+    format!("  To start a worker:   {command}")
 }
 
 /// The command that withdraws an answer that is kept for a state.
@@ -437,6 +455,8 @@ mod tests {
         let offered = StateStatus::Waiting(Wait::for_worker(Story::at(1.0)));
         story.view.states.get_mut("Act").into_iter().for_each(|state| state.status = offered.clone());
         assert_eq!(shown(&story, 3.9), None, "an idle worker may take it");
+        let at_end = |at: f64| worker_line_at_end(&story.view, Story::at(at), Some(command.to_owned()));
+        assert_eq!((at_end(1.9), at_end(2.0).is_some()), (None, true), "a command that ends shows it earlier");
         assert_eq!(shown(&story, 4.0), Some(format!("  To start a worker:   {command}")));
         assert_eq!(worker_line(&story.view, Story::at(4.0), None), None, "not at Step Functions");
         let line = lines::without_worker(&story.view, Story::at(4.0), command).unwrap_or_default();

@@ -151,7 +151,7 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     if others.len() > WAITS_SHOWN_MAX {
         lines.push(format!("… and {} more", others.len() - WAITS_SHOWN_MAX));
     }
-    lines.extend(next::worker_line(view, now_ms, worker_command()));
+    lines.extend(next::worker_line_at_end(view, now_ms, worker_command()));
     lines
 }
 
