@@ -26,6 +26,8 @@ use steps::step_functions::RemoteEvent;
 
 use self::{catches::Catches, details::details, entered::Entered, time_limits::TimeLimits};
 
+/// The event of a state whose expression failed. A Retry or a Catch may follow, as after the failure of a call.
+const EVALUATION_FAILED: &str = "EvaluationFailed";
 /// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
 const MAX_ATTEMPTS_DEFAULT: u64 = 3;
 
@@ -232,7 +234,7 @@ impl History {
             self.attempts.remove(path);
         } else if event.kind.ends_with("Scheduled") {
             *self.attempts.entry(path.to_owned()).or_default() += 1;
-        } else if is_failure_of_attempt(event) {
+        } else if is_failure_of_attempt(event) || event.kind == EVALUATION_FAILED {
             self.failures.insert(event.id, (path.to_owned(), failure_of(event)));
         } else if ["ParallelStateFailed", "MapStateFailed"].contains(&event.kind.as_str()) {
             self.composite_failures.insert(event.id, failure_of(event));
@@ -264,6 +266,10 @@ impl History {
         // The events of a composite's failure do not name it; its exit does.
         let of_composite = self.composite_failures.remove(&event.previous_id).filter(|_| is_exit);
         let of_composite = of_composite.map(|failure| (path.to_owned(), failure));
+        if event.kind == EVALUATION_FAILED {
+            // An expression of a rule failed: what follows says what becomes of both.
+            return;
+        }
         let failed = self.failures.remove(&event.previous_id).or(of_composite);
         let Some((state_path, failure)) = failed else { return };
         let attempt = self.attempts.get(&state_path).copied().unwrap_or(1);

@@ -317,6 +317,10 @@ fn of_executions(event: &HistoryEvent, found: &mut RemoteEvent) {
         map_run_failed_event_details: error = error, cause = cause;
         evaluation_failed_event_details: error = error, cause = cause;
     );
+    if let Some(details) = &event.evaluation_failed_event_details {
+        // Its previous event may be the one before its state was entered.
+        found.name = Some(details.state.clone());
+    }
     if let Some(details) = &event.execution_redriven_event_details {
         found.count = details.redrive_count.and_then(|count| u64::try_from(count).ok());
     }
