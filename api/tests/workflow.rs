@@ -214,7 +214,9 @@ async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_th
     let states = json!({
         "Rest": { "Type": "Wait", "Seconds": 3600, "Next": "Run" },
         "Run": { "Type": "Task", "Resource": "flow:process:run", "Next": "Work" },
-        "Work": { "Type": "Task", "Resource": activity, "Next": "Ask" },
+        "Work": { "Type": "Task", "Resource": activity, "Next": "Choose" },
+        "Choose": { "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "Next": "Ask", "Parameters": {
+            "FunctionName": "f", "Payload": { "token.$": "$$.Task.Token", "Prompt.$": "$.prompt" } } },
         "Ask": { "Type": "Task", "Resource": "flow:test:waits", "End": true }
     });
     let definition = json!({ "StartAt": "Rest", "States": states });
@@ -231,6 +233,7 @@ async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_th
         refused.message
     );
     assert_eq!(early("Work").await.unwrap_err().kind, crate::IS_OF_ACTIVITY);
+    assert_eq!(early("Choose").await.unwrap_err().kind, crate::APPROVAL_DOES_NOT_WAIT, "a person answers its question");
     assert!(early("Ask").await.unwrap().is_kept);
     let header = world.runner.store().header("w-1").unwrap().unwrap();
     assert_eq!(header.early_signals.len(), 1, "only the answer for the Task that may wait is kept");
