@@ -26,7 +26,8 @@ pub(super) fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> 
             return;
         }
         let question = beside_task_token(arguments).filter(|(_, fields)| waits_for_token(resource) && asks(fields));
-        let (Some((inner, fields)), Some(schema)) = (question, schemas.of(REQUEST)) else { return };
+        let Some((inner, fields)) = question else { return };
+        let Some(schema) = schemas.of(REQUEST) else { return };
         let pointer = format!("{pointer}{inner}");
         // The other fields are for the receiver of the token.
         let known = fields.iter().filter(|(name, _)| schema.has(name));
