@@ -9,7 +9,7 @@ use crate::{
     versions::ListVersionsRequest,
 };
 
-/// How many aliases a state machine may have (API Reference, CreateStateMachineAlias).
+/// The number of aliases that a state machine may have (API Reference, CreateStateMachineAlias).
 const ALIASES_MAX: usize = 100;
 
 /// A request of CreateStateMachineAlias.

@@ -2,7 +2,7 @@
 
 use crate::{Api, Fault, records::StartedExecution};
 
-/// What an ARN of Step Functions names.
+/// The kinds of ARNs of Step Functions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Resource {
     /// `stateMachine:NAME[:QUALIFIER]`; the qualifier is a version's number or an alias's name.

@@ -53,12 +53,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A fault of a kind of the service model or of flow's own operations.
+    /// A fault of a kind of the service model or of flow's operations.
     pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
         Fault { kind, message: message.into(), execution: None }
     }
 
-    /// The fault of a start whose id an execution of flow's own operations has.
+    /// The fault of a start with the id of an execution that one of flow's operations started.
     pub fn execution_exists(id: &str, message: String) -> Self {
         Fault { execution: Some(id.to_owned()), ..Fault::new("ExecutionAlreadyExists", message) }
     }

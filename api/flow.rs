@@ -1,5 +1,4 @@
-//! Flow's own operations: what Step Functions' API does not offer, for the command line and for other clients of an
-//! owner.
+//! Flow's own operations: they are not part of Step Functions' API. The command line and other clients of an owner call them.
 
 mod ahead;
 mod approval;

@@ -90,7 +90,7 @@ impl EventPage {
         }
     }
 
-    /// How many entries to read next.
+    /// The number of entries to read next.
     fn entries_wanted(&self) -> usize {
         (self.size + 1).saturating_sub(self.events.len()).clamp(ENTRIES_READ_MIN, RECORD_ENTRIES_MAX)
     }

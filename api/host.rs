@@ -1,4 +1,4 @@
-//! What the API needs from the process that contains it: environments of executions, and steps.
+//! The interface that the API needs from its process: environments of executions, and steps.
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
@@ -71,19 +71,19 @@ pub struct OwnerDescription {
     pub profile: Option<String>,
     /// Whether it only reads, and drives nothing.
     pub only_reads: bool,
-    /// What it does; `None` from an owner of an earlier version: [`OwnerDescription::kind`] derives it.
+    /// The kind of the owner; `None` from an owner of an earlier version: [`OwnerDescription::kind`] derives it.
     pub kind: Option<OwnerKind>,
 }
 
-/// What the command of an owner does with the executions of the store.
+/// The relation of an owner's command to the executions of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OwnerKind {
     /// Drives executions until a signal ends it.
     Server,
-    /// Drives executions, and ends after its own.
+    /// Drives executions, and ends after its own execution has ended.
     Driver,
-    /// Drives no executions of its own, and ends soon. Also a kind that a later version adds.
+    /// Drives no executions of its own, and ends soon. A kind that a later version adds is read as this one.
     #[serde(other)]
     Other,
 }
@@ -100,7 +100,7 @@ impl OwnerKind {
 }
 
 impl OwnerDescription {
-    /// What it does.
+    /// The kind of the owner.
     pub fn kind(&self) -> OwnerKind {
         self.kind.unwrap_or_else(|| OwnerKind::of_command(&self.command))
     }

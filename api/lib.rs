@@ -1,7 +1,6 @@
-//! The AWS Step Functions API over the engine, and flow's own operations (`flow`). Every operation is typed once
-//! ([`Operation`]) and answered by one function, for a caller in this process and for one over the wire. The caller
-//! provides transport, credentials and addresses. Source of the shapes: Step Functions API Reference, version
-//! 2016-11-23.
+//! The AWS Step Functions API over the engine, and flow's own operations (`flow`). Every operation is typed once ([`Operation`]). One
+//! function answers it, for callers in this process and over the wire. The caller provides transport, credentials and addresses. Source of
+//! the shapes: Step Functions API Reference, version 2016-11-23.
 
 mod activities;
 mod adoption;

@@ -20,7 +20,7 @@ use crate::{
 const RUNNING_AT_ONCE: usize = 1_000;
 
 impl Api {
-    /// Deletes the state machine with its versions and aliases: immediately if no execution of it runs.
+    /// Deletes the state machine with its versions and aliases: immediately if it has no running execution.
     pub(crate) async fn delete_state_machine(&self, request: StateMachineRequest) -> Answer {
         let name = arn::state_machine(request.arn())?;
         let _changing = self.changing.lock().await;

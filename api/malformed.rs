@@ -1,7 +1,7 @@
 //! Describes the error in a text that is not JSON.
 
-/// The error of a JSON text, in the words of AWS's parser (Jackson), as far as they are known. The error of serde_json has a position and a
-/// category that covers most mistakes; only its text says what was expected.
+/// The error of a malformed JSON text, in the words of AWS's parser (Jackson) as far as these are known. The error of serde_json has a
+/// position and a category that covers most mistakes; only its text says what was expected.
 pub(crate) fn complaint(text: &str, error: &serde_json::Error) -> String {
     let said = error.to_string();
     let (at, found) = found(text, error);

@@ -143,7 +143,7 @@ impl Api {
         found.ok_or_else(|| Fault::no_resource_with(arn))
     }
 
-    /// The map run with this name, or the one whose child execution has this name.
+    /// The map run with this name, or the map run with a child execution of this name.
     pub(crate) fn run_named(&self, name: &MapRunName) -> Result<Option<FoundMapRun>, Fault> {
         let found = self.runner.store().map_run(&name.id)?.map(|(execution, run)| FoundMapRun { execution, run });
         Ok(found.filter(|found| found.machine() == name.machine && found.run.label == name.label))

@@ -41,8 +41,8 @@ pub(crate) fn token(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{PREFIX}{key}"))
 }
 
-/// A page of the documents whose names start with `prefix`, in the order of names. Reads one document more than the
-/// page shows, and those that `show` skips.
+/// A page of the documents whose names start with `prefix`, in the order of names. Besides the documents of the page, reads one more
+/// document and those that `show` skips.
 pub(crate) fn documents<T: DeserializeOwned>(
     store: &Store,
     (list, prefix): (&str, &str),

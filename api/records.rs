@@ -84,7 +84,7 @@ pub(crate) struct Alias {
     pub updated_ms: u64,
 }
 
-/// The share of an alias's executions that a version gets.
+/// The share of an alias's executions that one version receives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Route {
@@ -103,7 +103,7 @@ pub(crate) struct StartedExecution {
     /// The version or the alias that the start named.
     pub version: Option<u64>,
     pub alias: Option<String>,
-    /// The input exactly as it was sent. It is stored in `input/ID`, so that lists need not read it.
+    /// The input exactly as the client sent it. It is stored in `input/ID`, so that lists need not read it.
     #[serde(skip)]
     pub input: String,
     pub trace_header: Option<String>,

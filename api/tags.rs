@@ -8,7 +8,7 @@ use crate::{
     records::{self, ResourceTags, tags_key},
 };
 
-/// How many tags a resource may have (API Reference, TagResource).
+/// The number of tags that a resource may have (API Reference, TagResource).
 const TAGS_MAX: usize = 50;
 
 /// A tag.

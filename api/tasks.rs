@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{Answer, Api, Fault, executions::input};
 
-/// How long a request for a task waits (API Reference, GetActivityTask).
+/// The time that a request for a task waits (API Reference, GetActivityTask).
 const LONG_POLL: Duration = Duration::from_secs(60);
 
 /// A request of GetActivityTask.

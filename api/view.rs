@@ -229,7 +229,7 @@ impl View {
         self.sections.iter().enumerate().find(|(_, section)| within(section))
     }
 
-    /// How many sections have exited without a failure.
+    /// The number of sections that have exited without a failure.
     pub fn sections_done(&self) -> usize {
         let done = |section: &&Section| {
             self.states.get(&section.path).is_some_and(|s| matches!(s.status, StateStatus::Exited { .. }))

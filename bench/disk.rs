@@ -16,7 +16,7 @@ pub(crate) fn unusable(folder: &Path) -> impl Fn(io::Error) -> BenchError + '_ {
     |error| BenchError::Folder { folder: folder.display().to_string(), error }
 }
 
-/// How often per second 256 bytes at the end of a file become durable, measured for the given time.
+/// The number of times per second that 256 bytes at the end of a file become durable, measured for the given time.
 ///
 /// # Errors
 /// The folder cannot be written.

@@ -13,9 +13,9 @@ pub struct Report {
     pub figure: f64,
     /// The unit of the figure, such as `steps/s`.
     pub unit: &'static str,
-    /// How often per second this disk makes 256 bytes durable (write at the end of a file, fdatasync), in the same run.
+    /// The number of times per second that this disk makes 256 bytes durable (write at the end of a file, fdatasync), in the same run.
     pub disk_fdatasyncs_per_second: f64,
-    /// The figure divided by the disk's own rate, if the figure is a rate.
+    /// The figure divided by the disk's rate, if the figure is a rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio_to_disk: Option<f64>,
     /// The number of waits for the disk for each step.

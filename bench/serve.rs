@@ -64,8 +64,8 @@ impl ServeWorkload {
     }
 }
 
-/// Runs a workload against the server at `address` (host and port), with `token` if the server requires one. Run starts before lists:
-/// they create the executions that the lists return.
+/// Runs a workload against the server at `address` (host and port), with `token` if the server requires one. Run starts before lists: the
+/// starts create the executions that the lists return.
 ///
 /// # Errors
 /// The server cannot be reached, refuses a request, or its answer is not one of the API.
@@ -95,7 +95,7 @@ struct Target {
 }
 
 impl Target {
-    /// Creates what a workload needs, or reuses what an earlier run created.
+    /// Creates the state machines of a workload, or reuses those of an earlier run.
     async fn prepare(client: &mut Client, workload: ServeWorkload) -> Result<Self, BenchError> {
         let name = workload.name();
         let activity = client.call("CreateActivity", &json!({ "name": name })).await?;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{BenchError, Report, disk, world};
 
-/// How many starts are in progress at a time, as by clients that wait for their answers.
+/// The number of starts that are in progress at a time, as by clients that wait for their answers.
 const STARTS_AT_ONCE: usize = 200;
 /// The most executions that fall due together.
 const TOGETHER_MAX: usize = 10_000;
@@ -132,8 +132,8 @@ fn end(child: &mut Child) -> Result<(), BenchError> {
     child.wait().map(drop).map_err(failed)
 }
 
-/// How late each of `count` executions left a Wait that ended for all at the same time, by its history, and how late that was
-/// durable and reported, both in milliseconds and sorted.
+/// Two delays of each of `count` executions whose Waits end at the same time, in milliseconds and sorted: until its history records that it
+/// left the Wait, and until that was durable and reported.
 async fn together(folder: &Path, count: usize) -> Result<(Vec<f64>, Vec<f64>), BenchError> {
     std::fs::create_dir_all(folder).map_err(disk::unusable(folder))?;
     let runner = world::runner(folder)?;

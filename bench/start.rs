@@ -105,8 +105,8 @@ fn median_ms(command: impl Fn() -> Command) -> Result<f64, BenchError> {
     Ok(times[RUNS / 2])
 }
 
-/// How often the disk is waited for from opening an existing store to closing it, with three Tasks in between. Measured in this process,
-/// because another one's waits cannot be counted.
+/// The number of waits for the disk from opening an existing store to closing it, with three Tasks in between. It is measured in this
+/// process, because the waits of another process cannot be counted.
 async fn waits_for_disk(folder: &Path) -> Result<u64, BenchError> {
     std::fs::create_dir_all(folder).map_err(disk::unusable(folder))?;
     let definition = Definition::from(&world::tasks(STEPS));

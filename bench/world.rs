@@ -16,10 +16,10 @@ use super::BenchError;
 /// The name of the step in a `Resource`.
 pub(crate) const STEP: &str = "flow:bench:step";
 
-/// How long calls in flight may take at the end of a workload. Its steps answer at once.
+/// The time that calls in flight may take at the end of a workload. Its steps answer at once.
 pub(crate) const DRAIN_MAX: Duration = Duration::from_secs(10);
 
-/// How many executions may end before the workload has received the first of them.
+/// The number of executions that may end before the workload has received the first of them.
 const SETTLED_KEPT: usize = 16_384;
 
 /// A runner over a store in a folder.

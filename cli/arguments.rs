@@ -14,7 +14,7 @@ use crate::{
     ui::{json, record},
 };
 
-/// Which commands take an option that names a file for what is watched.
+/// The reason why other commands refuse an option with the name of a file for a record of the watch.
 pub const RECORDS: &str = "is for the commands run, resume and status ID --watch";
 
 /// A durable workflow engine: runbooks as resumable Amazon States Language workflows.
@@ -125,7 +125,7 @@ impl Command {
         }
     }
 
-    /// What the command does as the owner of a store.
+    /// The command's relation to the store as its owner.
     pub fn owner_kind(&self) -> OwnerKind {
         match self {
             Command::Serve(_) => OwnerKind::Server,

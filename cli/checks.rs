@@ -1,5 +1,5 @@
-//! Finds every problem of a definition that is detectable without running it: what Step Functions reports, and what
-//! only the steps' schemas and this machine show.
+//! Finds every problem of a definition that is detectable without running it: the problems that Step Functions reports, and those that only
+//! the steps' schemas and this machine show.
 
 pub mod activities;
 mod approvals;
@@ -55,8 +55,8 @@ pub fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> {
     found
 }
 
-/// Whether Step Functions cannot run a definition with this problem. It makes the calls of integrations itself, so one without a step here
-/// is no problem there: what a deployment accepts, a run at Step Functions accepts.
+/// Whether Step Functions cannot run a definition with this problem. Step Functions makes the calls of integrations itself, so it needs no
+/// step of flow for them. If a deployment accepts a definition, so does a run at Step Functions.
 pub fn is_wrong_at_step_functions(problem: &Diagnostic) -> bool {
     problem.severity == Severity::Error && problem.code != INTEGRATION_WITHOUT_STEP
 }

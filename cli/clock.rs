@@ -7,7 +7,7 @@ use rehearsal::World;
 
 use crate::home::Home;
 
-/// How far the latest start may be ahead of the clock: clocks of two machines differ.
+/// The time by which the latest start may be ahead of the clock: clocks of two machines differ.
 const AHEAD_MAX: Duration = Duration::from_secs(60);
 
 /// The clock of a home. A rehearsal's clock runs faster and starts with its world.

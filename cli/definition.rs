@@ -1,4 +1,4 @@
-//! What is derived from a definition without running it: the positions in its text, its graph, its JSON schema and the permissions
+//! The data that is derived from a definition without running it: the positions in its text, its graph, its JSON schema and the permissions
 //! of its steps. `checks` finds its problems, `trial` runs it against mocks.
 
 pub mod asl_schema;

@@ -1,4 +1,4 @@
-//! Deployments to AWS Step Functions: reads what exists, compares it with what is wanted, and changes it.
+//! Deployments to AWS Step Functions: reads the existing resources, compares them with the wanted ones, and changes them.
 
 mod apply;
 mod needed;

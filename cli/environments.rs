@@ -35,13 +35,13 @@ pub use steps::Account;
 pub const REGION_DEFAULT: &str = "us-east-1";
 /// The most locations, or environments of executions, of which something is kept.
 const KEPT_MAX: usize = 64;
-/// How long unusable credentials are not tried again when a client starts an execution.
+/// The time for which unusable credentials are not tried again when a client starts an execution.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(30);
-/// How long a verification is remembered: long enough for the call that follows it. Every set of credentials is compared again before its
-/// first call.
+/// The time for which a verification is valid: long enough for the call that follows it. Every set of credentials is compared again before
+/// its first call.
 const VERIFIED_FOR: Duration = Duration::from_secs(10);
-/// How long the credentials of a location may take to be loaded and compared with an account. Longer than the limit for STS, and less than
-/// the ten seconds within which a command says why it does not begin.
+/// The time that loading the credentials of a location and comparing them with an account may take. It exceeds the limit for STS, and is
+/// less than the ten seconds within which a command reports why it does not begin.
 const COMPARISON_MAX: Duration = Duration::from_millis(9_500);
 
 /// The environments of this process's executions, each opened once.
@@ -49,16 +49,16 @@ pub struct Environments {
     home: Home,
     /// The environment of executions that clients of the API start.
     default_location: Location,
-    /// What this process's environment variables allow, for executions that pin nothing.
+    /// The permissions from this process's environment variables, for executions that pin nothing.
     settings: LocalSettings,
-    /// The AWS environments by profile and region. Each asks STS once. The lock is not held while one is opened: a profile that does not
-    /// answer must not stop the others.
+    /// The AWS environments by profile and region. Each asks STS once. The lock is not held while an environment is opened: a profile that
+    /// does not answer must not stop the others.
     open: Mutex<HashMap<Location, OpenedEnvironment>>,
     /// For which calls were withheld.
     refused_accounts: RefusedAccounts,
     /// Since when the credentials of a location are unusable.
     unusable_since: Mutex<HashMap<Location, Arc<Mutex<Option<Instant>>>>>,
-    /// When the credentials of a location were last found to be of an account.
+    /// The time at which the credentials of a location were last found to be of an account.
     verified: Mutex<HashMap<(Location, Account), Instant>>,
     registries: Mutex<HashMap<String, Registry>>,
     /// Steps that need no environment, because this process answers them.
@@ -96,7 +96,7 @@ impl Environments {
         self.default_location.region().unwrap_or(REGION_DEFAULT)
     }
 
-    /// What this process's environment variables allow to local steps.
+    /// The permissions of local steps from this process's environment variables.
     pub fn settings(&self) -> &LocalSettings {
         &self.settings
     }
@@ -186,8 +186,8 @@ impl Environments {
         Ok(Arc::new(environment.restricted_to(account.clone())))
     }
 
-    /// The environment that an execution pins, for this process. One that names no profile acts with the credentials of the process: those
-    /// of the profile that the process was started with, if there is one.
+    /// The environment that an execution pins, for this process. A pin without a profile uses the credentials of the process: those of the
+    /// profile that the process was started with, if it was.
     fn pinned(&self, environment: &Value) -> Result<Pinned, StepError> {
         read(environment).map(|pinned| pinned.with_default_profile(self.default_location.profile()))
     }
@@ -214,8 +214,8 @@ impl Environments {
         steps::plan::denied_actions(&environment, caller_arn, questions).await
     }
 
-    /// Why the credentials of a location are not of an account: they are unusable or belong to another one. The message does not say what
-    /// to do: the process that shows it may be another one.
+    /// The reason why the credentials of a location are not of an account: they are unusable or belong to another account. The message has
+    /// no hint, because another process may show it.
     async fn refusal(&self, location: &Location, account: &Account) -> Option<Fault> {
         let identity = tokio::time::timeout(COMPARISON_MAX, self.identity(location)).await.unwrap_or_else(|_| {
             let seconds = COMPARISON_MAX.as_secs();
@@ -239,7 +239,7 @@ impl Environments {
     }
 }
 
-/// The map, emptied where it is full: what it has is opened again when it is needed.
+/// The map, emptied if it is full: its values are opened again when they are needed.
 fn limited<K, V>(map: &mut HashMap<K, V>) -> &mut HashMap<K, V> {
     if map.len() >= KEPT_MAX {
         map.clear();
@@ -269,7 +269,7 @@ impl Registries for Environments {
     }
 
     /// Without credentials of the pinned account, or with credentials that cannot be compared with it, the execution is left to a process
-    /// that can act. Where this process has had them, the call is made: unusable credentials pause the execution then.
+    /// that can act. If this process has had them, the call is made: then unusable credentials pause the execution.
     async fn declines(&self, environment: &Value, resource: &str) -> Option<String> {
         if environment["accountId"].is_null() || !steps::needs_account(resource) || !self.is_known(resource) {
             return None;

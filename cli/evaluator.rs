@@ -22,7 +22,7 @@ pub(crate) use worker::{ARGUMENT, run};
 const PROCESSES_MAX: usize = 4;
 /// The most evaluations that wait for a process.
 const WAITING_MAX: usize = 64;
-/// How long an evaluation waits for a process to be free or to start.
+/// The time for which an evaluation waits for a process to be free or to start.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 /// The pause between two attempts to start a process.
 const START_AGAIN_AFTER: Duration = Duration::from_millis(250);

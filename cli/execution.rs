@@ -1,4 +1,4 @@
-//! Which execution a command is about: an id on the command line, its input, and the state at which it is entered again.
+//! The execution that a command is about: an id on the command line, its input, and the state that it enters again.
 
 pub mod input;
 pub mod locate;

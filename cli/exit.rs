@@ -72,7 +72,7 @@ pub struct CliError {
     pub exit: Exit,
     /// The message; one line for each problem.
     pub message: String,
-    /// What to do next.
+    /// The next action of the person.
     pub hint: Option<String>,
     /// The kind of the fault that caused it, if an operation failed.
     pub fault: Option<String>,
@@ -157,7 +157,7 @@ fn of_fault(kind: &str, message: String, existing: Option<String>) -> CliError {
     CliError { fault: Some(kind.to_owned()), ..error }
 }
 
-/// What helps where AWS STS does not answer.
+/// The hint for an AWS STS that does not answer.
 pub const REACH_STS: &str = "check that AWS STS can be reached from here (network, proxy, AWS_ENDPOINT_URL)";
 
 /// What follows a repair.

@@ -36,7 +36,7 @@ pub struct Global {
     /// The AWS region; default AWS_REGION, then AWS_DEFAULT_REGION, then the profile's.
     #[arg(long, global = true, value_name = "REGION", help_heading = WHERE)]
     pub region: Option<String>,
-    /// Where the values are from.
+    /// The sources of the values.
     #[arg(skip)]
     pub sources: Sources,
     /// Log more on standard error.
@@ -90,7 +90,7 @@ impl Global {
         self.progress.clone().unwrap_or(ProgressOption { display: ProgressDisplay::Auto, junit: None })
     }
 
-    /// The option that names a file for what is watched, if one is given.
+    /// The option that names a file for a record of the watch, if one is given.
     pub fn recording_option(&self) -> Option<&'static str> {
         let events = self.events_file.as_ref().map(|_| "--events-file");
         let report = self.progress.as_ref().and_then(|progress| progress.junit.as_ref());
@@ -122,7 +122,7 @@ pub struct Defaults {
     pub color: Option<Color>,
 }
 
-/// Where the values of options are from.
+/// The sources of the values of options.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sources {
     /// Of the home.
@@ -137,7 +137,7 @@ pub struct Sources {
     pub region: Source,
 }
 
-/// Where the value of an option is from.
+/// The source of the value of an option.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Source {
     /// An option of the command line.
@@ -183,8 +183,8 @@ pub enum Color {
 }
 
 impl Color {
-    /// What the environment decides of `auto`, and the variable that decides it: never with NO_COLOR (<https://no-color.org>), else always
-    /// with CLICOLOR_FORCE; otherwise `None`. `variable` returns only values that are not empty.
+    /// The decision of the environment for `auto`, and the variable that decides it: never with NO_COLOR (<https://no-color.org>), else
+    /// always with CLICOLOR_FORCE; otherwise `None`. `variable` returns only values that are not empty.
     pub fn decided(variable: impl Fn(&str) -> Option<String>) -> Option<(Self, &'static str)> {
         const NEVER: &str = "NO_COLOR";
         const ALWAYS: &str = "CLICOLOR_FORCE";
@@ -198,13 +198,13 @@ impl Color {
 /// The progress display, and the JUnit report beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgressOption {
-    /// What is shown.
+    /// The display.
     pub display: ProgressDisplay,
     /// The file of the JUnit report.
     pub junit: Option<PathBuf>,
 }
 
-/// What is shown while an execution runs.
+/// The display of a running execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressDisplay {
     /// A tree on a terminal, lines elsewhere.

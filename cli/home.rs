@@ -134,7 +134,7 @@ impl Home {
     /// Refuses an existing folder of another user, or one that others may write to, as the lock of the store does.
     ///
     /// # Errors
-    /// It is one. The message says what to do.
+    /// The folder is such a folder. The message has a hint.
     pub fn refuse_shared(&self) -> Result<(), CliError> {
         match refuse_shared(&self.folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
@@ -216,13 +216,13 @@ impl Home {
     }
 }
 
-/// The text of an error without the system's number, which says nothing to a person.
+/// The text of an error without the system's number, which does not help a person.
 fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-/// What a directory entry is, in words.
+/// The type of a directory entry, in words.
 fn described(file_type: &FileType) -> &'static str {
     if file_type.is_symlink() {
         "a symbolic link"

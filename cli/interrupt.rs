@@ -4,8 +4,8 @@
 //! nothing was begun. A process that ignores SIGHUP when it starts, as under nohup(1), continues to ignore it. SIGQUIT (Ctrl-\) ends the
 //! process as a second SIGINT does.
 //!
-//! Signals that end a process without a handler have one, so that the terminal shows again what is typed. SIGABRT has none: it asks for a
-//! core dump of the process as it is. Nothing can be done at SIGKILL.
+//! Signals that end a process without a handler have one here, so that the terminal shows typed characters again. SIGABRT has none: it
+//! requests a core dump of the process as it is. SIGKILL cannot be handled.
 
 use std::{
     io::IsTerminal,
@@ -37,7 +37,7 @@ const SIGXFSZ: i32 = 25;
 /// The signals that end the process without a message.
 const SILENT: [Signal; 6] = [Signal::USR1, Signal::USR2, Signal::ALARM, Signal::VTALARM, Signal::PROF, Signal::XCPU];
 
-/// What is added to the number of a signal that ends a process to get its exit code, as in shells.
+/// The number that is added to the number of a signal that ends a process to get its exit code, as in shells.
 const OF_SIGNAL: i32 = 128;
 
 /// The status of this process: its signals, among others. Systems other than Linux have no such file: the signals that [`unless_ignored`]
@@ -50,10 +50,10 @@ const NOTHING_BEGUN: &str = "stopped; nothing was begun";
 /// The message, for programs, of a command that the first signal ends.
 const STOPPED: &str = "stopped by a signal before the command ended";
 
-/// Within this time, two signals of one kind are one request. A person who presses Ctrl-C twice takes longer.
+/// The time within which two signals of one kind are one request. A person who presses Ctrl-C twice takes longer.
 const SAME_REQUEST_MAX: Duration = Duration::from_millis(300);
 
-/// How long the last line of a process that a signal ends may take to be printed.
+/// The time that printing the last line of a process that a signal ends may take.
 const PRINT_MAX: Duration = Duration::from_millis(500);
 
 /// The message of a command that a second signal ends, unless [`at_second_signal`] gives one, without the command that continues.
@@ -73,8 +73,8 @@ static RECEPTION: Mutex<Reception> = Mutex::new(Reception::NEW);
 /// The exit code of a received signal.
 static ASKED: OnceLock<watch::Sender<Option<Exit>>> = OnceLock::new();
 
-/// What decides whether a signal ends the process. The lock of [`RECEPTION`] is held while a signal is handled: otherwise a command that
-/// ends in order because of the signal would seem to have no [`Orderly`] value.
+/// The state that determines whether a signal ends the process. The lock of [`RECEPTION`] is held while a signal is handled: otherwise a
+/// command that ends in order because of the signal could drop its [`Orderly`] value in between.
 struct Reception {
     /// The number of [`Orderly`] values.
     orderly: usize,
@@ -99,8 +99,8 @@ impl Reception {
         repeats
     }
 
-    /// Records a signal with `record`, which returns whether it is a second one; SIGQUIT counts as a second one. Returns whether it is, if
-    /// the signal ends the process; `None` if the command ends in order, or has ended.
+    /// Records a signal with `record`, which returns whether it is a second signal; SIGQUIT counts as a second one. If the signal ends the
+    /// process, returns this value. Returns `None` if the command ends in order or has ended.
     fn signal(&self, exit: Exit, record: impl FnOnce() -> bool) -> Option<bool> {
         if self.is_ended {
             return None;

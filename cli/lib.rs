@@ -153,7 +153,7 @@ fn start_runtime() -> Result<tokio::runtime::Runtime, CliError> {
     Ok(runtime)
 }
 
-/// A panic may end the process while a tree is drawn: the terminal then shows again what a person types.
+/// A panic may end the process while a tree is drawn: the hook lets the terminal show typed characters again.
 fn restore_terminal_at_panics() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

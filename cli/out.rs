@@ -19,7 +19,7 @@ static FAILURE: Mutex<Option<String>> = Mutex::new(None);
 /// Whether the pipe is closed.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Prints text for people and a line feed, as [`printed`] says.
+/// Prints text for people and a line feed, like [`printed`].
 pub fn line(text: Arguments<'_>) {
     let text = printed(&text.to_string(), std::io::stdout().is_terminal());
     block::print(&text, || write(|out| writeln!(out, "{text}")));

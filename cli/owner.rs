@@ -1,5 +1,5 @@
-//! One store, many processes. The first process that needs the store owns it and calls its operations directly. The
-//! others call them over its socket; when it ends, one of them becomes the owner.
+//! One store, many processes. The first process that needs the store becomes its owner and calls the operations directly. The other
+//! processes call them over the owner's socket. When the owner ends, one of the others becomes the owner.
 
 mod attempts;
 mod backend;
@@ -61,14 +61,14 @@ pub struct Handle {
     backend: Mutex<Arc<Backend>>,
     /// The owner whose end this process waits for, once that was reported.
     awaited_owner: Mutex<Option<String>>,
-    /// Where this process drives executions: it becomes the owner only if it can act in one of these environments. Empty where it may
+    /// The environments in which this process drives executions: it becomes the owner only if it can act in one of them. Empty if it may
     /// become the owner in any case.
     acts_in: Vec<Value>,
     /// Whether another process owned the store when this handle was opened.
     began_beside_owner: bool,
     /// The execution that this process watches.
     watched: OnceLock<String>,
-    /// How long this process still waits for owners that are about to end, over all its calls.
+    /// The time that this process still waits for owners that are about to end, over all its calls.
     end_wait_left: Mutex<Duration>,
 }
 
@@ -93,9 +93,9 @@ impl Handle {
         Self::open(environments, Purpose::Drive, Vec::new()).await
     }
 
-    /// Like [`Handle::drive`], for a command that has begun nothing: another owner may end slowly, so a signal ends the wait. If
-    /// environments are given, this process becomes the owner only if it can act in one of them: as the owner it would refuse a
-    /// process that can.
+    /// Like [`Handle::drive`], for a command that has begun nothing: a signal ends the wait for another owner, which may end slowly. If
+    /// environments are given, this process becomes the owner only if it can act in one of them: as the owner it would refuse a process
+    /// that can act there.
     ///
     /// # Errors
     /// As [`Handle::drive`]; no process owns the store and this one can act in none of the environments; or a signal arrived.
@@ -114,7 +114,7 @@ impl Handle {
         Self::open(environments, Purpose::RecordAnswer, Vec::new()).await
     }
 
-    /// Opens the store for reading, through its owner if it has one. Without a store, an empty one in memory.
+    /// Opens the store for reading, through its owner if it has one. Without a store, opens an empty store in memory.
     ///
     /// # Errors
     /// As [`Handle::drive`].
@@ -172,7 +172,7 @@ impl Handle {
         &self.home
     }
 
-    /// What this process's environment variables allow to local steps.
+    /// The permissions of local steps from this process's environment variables.
     pub fn settings(&self) -> &steps::LocalSettings {
         self.environments.settings()
     }
@@ -182,7 +182,7 @@ impl Handle {
         matches!(**self.backend.lock().await, Backend::Remote(_) | Backend::StepFunctions(_))
     }
 
-    /// The process or service that drives what this handle starts, if it is not this process; for messages.
+    /// The name of the process or service that drives the executions of this handle, for messages; `None` if it is this process.
     pub async fn owner_elsewhere(&self) -> Option<String> {
         match &*self.backend().await {
             Backend::Remote(_) => Some(description::described(self.home.folder())),
@@ -207,7 +207,7 @@ impl Handle {
         }
     }
 
-    /// Notes that this process watches an execution, and no other one, and begins nothing more in it.
+    /// Notes that this process watches one execution, no other one, and begins nothing more in it.
     pub fn begin_watch(&self, id: &str) {
         let _ = self.watched.set(id.to_owned());
     }
@@ -240,7 +240,7 @@ impl Handle {
     /// repeated.
     ///
     /// # Errors
-    /// As [`Handle::call`]. The fault of a repeated call says that the first one may have been carried out.
+    /// As [`Handle::call`]. The fault of a repeated call adds that the first call may have been carried out.
     pub async fn call_once<O: Operation>(&self, request: O::Request) -> Result<CallResponse<O::Response>, CliError>
     where
         O::Request: Serialize,
@@ -368,8 +368,8 @@ impl Handle {
         Ok(())
     }
 
-    /// Follows an execution at the owner that drives it. Opens the stream, then requests that the same owner drives the execution: an
-    /// owner that started after the resume does not drive it yet. If the owner changes between the two calls, the stream ends. If the
+    /// Follows an execution at the owner that drives it. Opens the stream, then requests that the same owner drives the execution: an owner
+    /// that started after the resume does not drive the execution yet. If the owner changes between the two calls, the stream ends. If the
     /// owner ends, or cannot act for the execution, calls [`Handle::take_over`] with `wait_max`.
     ///
     /// # Errors
@@ -456,8 +456,8 @@ impl Handle {
         }
     }
 
-    /// The backend. Every call borrows the handle and drops its reference to the backend before it ends, so the handle has the
-    /// only one.
+    /// The backend. Every call borrows the handle and drops its reference to the backend before it ends, so the handle has the only
+    /// reference.
     fn into_backend(self) -> Option<Backend> {
         let backend = Arc::into_inner(self.backend.into_inner());
         debug_assert!(backend.is_some(), "a call has kept a reference to the backend");

@@ -12,7 +12,7 @@ use crate::{
     this_process,
 };
 
-/// The user of this process. With sudo it is the user who called sudo, which distinguishes people who share an account.
+/// The user of this process. With sudo it is the user who called sudo, so that people who share an account are distinguished.
 pub fn signaller(comment: Option<String>) -> Signaller {
     let LockOwner { user, host, .. } = LockOwner::this_process(this_process::command());
     let user = variable("SUDO_USER").unwrap_or(user);

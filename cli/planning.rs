@@ -26,7 +26,7 @@ pub use permissions::Permissions;
 pub use price::Cost;
 pub use saved::SavedPlan;
 
-/// How long a plan may take: it makes some hundred reads, one after the other.
+/// The time that a plan may take: it makes some hundred reads, one after the other.
 const TIME_MAX: Duration = Duration::from_secs(600);
 
 /// The run to plan.
@@ -75,9 +75,9 @@ pub struct WorkflowPlan {
     pub permissions: Permissions,
     /// Why it would fail, if it would.
     pub refusal: Option<Refusal>,
-    /// What the input asks for and does not get, each in a sentence.
+    /// The parts of the input that have no effect, each in a sentence.
     pub notes: Vec<String>,
-    /// What is not deleted, each with the reason.
+    /// The resources that are not deleted, each with the reason.
     pub stays: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! The options that every proposed command repeats, so that it works when pasted: the home, and the engine with its endpoint,
-//! region and profile, as they are given to this command.
+//! The options that every proposed command repeats, so that the pasted command works: the home, and the engine with its endpoint, region
+//! and profile, as given to this command.
 
 use std::{
     collections::BTreeMap,

@@ -48,7 +48,7 @@ pub fn quote_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Whether a character is not what a person copies from a screen: the screen shows another text for it, or nothing (Unicode's
+/// Whether a person cannot copy a character from a screen, because the screen shows another text for it, or nothing (Unicode's
 /// `Default_Ignorable_Code_Point`, without the variation selectors).
 fn is_lost_on_a_screen(c: char) -> bool {
     let is_invisible = matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')

@@ -143,7 +143,7 @@ fn take_times(execution: &ExecutionHeader, view: &mut View) {
     view.stopped_ms = view.stopped_ms.map(|stopped_ms| execution.stopped_ms.unwrap_or(stopped_ms));
 }
 
-/// The ARN of an execution of a state machine, which is given by its own ARN or that of its alias.
+/// The ARN of an execution of a state machine. The machine is given by its ARN or by the ARN of its alias.
 fn execution_arn(machine: &str, name: &str) -> String {
     let parts: Vec<&str> = machine.split(':').take(7).collect();
     format!("{}:{name}", parts.join(":").replacen(":stateMachine:", ":execution:", 1))

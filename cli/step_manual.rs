@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::runbook::scalar;
 
-/// How many `$ref`s of a schema are followed.
+/// The number of `$ref`s of a schema that are followed.
 const REFERENCES_MAX: usize = 4;
 
-/// What a repeated call of a step does: after a crash, a lost answer, a Retry, or in another visit of its state.
+/// The effect of a repeated call of a step: after a crash, a lost answer, a Retry, or in another visit of its state.
 const REPEATED: &[(&str, &str)] = &[
     ("approval:request", "Asks once for each visit: a repeated call shows the same question."),
     (
@@ -55,7 +55,7 @@ const TAKES: &[(&str, &str)] = &[
     ("aws:states:startExecution.sync", "as long as the other execution"),
 ];
 
-/// What a repeated call of a step does.
+/// The effect of a repeated call of a step.
 pub fn repeated(name: &str) -> &'static str {
     if let Some((_, text)) = REPEATED.iter().find(|(prefix, _)| name.starts_with(prefix)) {
         return text;
@@ -72,7 +72,7 @@ pub fn repeated(name: &str) -> &'static str {
     }
 }
 
-/// How long a step usually takes.
+/// The usual time of a step.
 pub fn takes(name: &str) -> &'static str {
     let local = || TAKES.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, text)| *text);
     steps::plan::usual_wait(name).or_else(local).unwrap_or("about a second: one call or a few")

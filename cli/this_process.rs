@@ -19,7 +19,7 @@ pub fn name(verb: &str, kind: OwnerKind) {
     let _ = KIND.set(kind);
 }
 
-/// What the command does as the owner of a store.
+/// The command's relation to the store as its owner.
 pub fn kind() -> OwnerKind {
     KIND.get().copied().unwrap_or(OwnerKind::Other)
 }

@@ -74,7 +74,7 @@ pub struct Worker {
     pub slots: Slots,
     /// Whether each activity is polled only once.
     pub once: bool,
-    /// How long calls of steps may take to end when the worker stops.
+    /// The time that calls of steps may take to end when the worker stops.
     pub drain_max: Duration,
     /// Its counters.
     pub counts: Arc<TaskCounts>,

@@ -14,7 +14,7 @@ use crate::{exit::CliError, home::Home};
 
 /// The default speed of a rehearsal: ten minutes take ten seconds.
 pub const SPEED_DEFAULT: f64 = 60.0;
-/// The command that serves a world, the first word after the program's name.
+/// The command that serves a world: the first word after the program's name.
 pub const ARGUMENT: &str = "rehearsal-world";
 /// The first start creates a Python environment, which takes a while.
 const START_WAIT_MAX: Duration = Duration::from_secs(600);

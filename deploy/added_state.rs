@@ -12,8 +12,8 @@ pub fn is_added_state(name: &str) -> bool {
     name.starts_with(NAME)
 }
 
-/// The name of the state that is added to a Map. `names` has all names of the definition, in which state names are unique; the new one is
-/// added to it.
+/// The name of a state that is added to a Map. State names are unique in a definition: `names` has all of them, and the new name is added
+/// to it.
 pub(crate) fn added_state_name(map: &str, names: &mut BTreeSet<String>) -> String {
     let full = format!("{NAME} {map}");
     let mut number = 1_u64;

@@ -21,7 +21,8 @@ use crate::{
 
 /// The largest definition that Step Functions accepts, in bytes (Developer Guide, "Service quotas").
 const DEFINITION_BYTES_MAX: usize = 1 << 20;
-/// How much longer the visit in a task's input may be than its expressions in the definition: the ARN of the execution is the longest.
+/// The number of bytes by which the visit in a task's input may be longer than its expressions in the definition: the ARN of the
+/// execution is the longest part.
 const VISIT_BYTES_ADDED_MAX: usize = 280;
 /// The beginnings of the resources that use files or programs of the machine on which they run.
 const ACTING_ON_WORKER: [&str; 4] = ["flow:file:", "flow:process:", "flow:wait:file", "flow:wait:program"];

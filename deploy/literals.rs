@@ -1,6 +1,6 @@
 //! The texts between quotation marks in an expression. The expression is not parsed: one that is malformed has texts too.
 
-/// What is written in place of a computed part of a text. It is no secret.
+/// The text in place of a computed part of a text. It is no secret.
 const COMPUTED: &str = "$";
 
 /// A text between quotation marks.

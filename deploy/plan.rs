@@ -1,4 +1,4 @@
-//! The changes of a deployment: compares what is wanted with what exists.
+//! The changes of a deployment: compares the wanted resources with the existing ones.
 
 mod differences;
 
@@ -20,7 +20,7 @@ pub const STANDARD: &str = "STANDARD";
 /// The retention of the log group, in days.
 pub const LOG_RETENTION_DAYS: i32 = 90;
 
-/// What happens to a resource.
+/// The action on a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// It does not exist yet.
@@ -282,10 +282,10 @@ impl std::fmt::Display for Conflict {
 
 impl std::error::Error for Conflict {}
 
-/// The changes that turn what exists into what is wanted, in order.
+/// The changes that turn the existing resources into the wanted ones, in order.
 ///
 /// # Errors
-/// A name belongs to another deployment or client, or what exists cannot be changed as wanted.
+/// A name belongs to another deployment or client, or an existing resource cannot be changed as wanted.
 pub fn changes(wanted: &Wanted, found: &ExistingResources) -> Result<Vec<DeploymentChange>, Conflict> {
     refuse_others(wanted, found)?;
     let mut all = Vec::new();
@@ -376,7 +376,8 @@ pub fn unneeded<'a>(wanted: &Wanted, found: &'a ExistingResources) -> Vec<&'a st
     unneeded.map(|(name, _)| name.as_str()).collect()
 }
 
-/// The changes that remove a deployment, in order, with each activity that was found. `needed` are the activities that others need.
+/// The changes that remove a deployment, in order, with each activity that was found. `needed` are the activities that other state machines
+/// need.
 ///
 /// # Errors
 /// A name belongs to another deployment or client.

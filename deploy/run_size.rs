@@ -29,7 +29,7 @@ const EVENTS_OF_FAILED_ROUND: u64 = 2;
 pub struct Size {
     /// State transitions.
     pub transitions: u64,
-    /// Events of the execution's own history.
+    /// Events in the history of the execution, without those of its child executions.
     pub events: u64,
 }
 
@@ -55,7 +55,7 @@ impl Size {
 pub struct MapSize {
     /// The name of its state.
     pub name: String,
-    /// What each item adds. A distributed Map adds no events: its child executions have histories of their own.
+    /// The events that each item adds. A distributed Map adds no events: its child executions have histories of their own.
     pub item: Size,
 }
 
@@ -79,7 +79,7 @@ pub struct RunSize {
     pub maps: Vec<MapSize>,
 }
 
-/// What is counted.
+/// The counted paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Counting {
     Fewest,
@@ -106,8 +106,8 @@ pub(crate) fn run_size(definition: &Value) -> RunSize {
     }
 }
 
-/// Refuses a definition of which no run fits into the history of an execution. Warns of what may exceed it: every state
-/// once, and loops.
+/// Refuses a definition of which no run fits into the history of an execution. Warns if a run that executes every state once may exceed it,
+/// and of loops.
 pub(crate) fn problems(definition: &Value) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     each_machine(definition, &mut |machine| {

@@ -17,7 +17,8 @@ const READERS: [&str; 2] = ["aws-sdk:secretsmanager:getSecretValue", "aws-sdk:se
 /// Integrations whose output has the value of a secret if `WithDecryption` is set.
 const DECRYPTING_READERS: [&str; 3] =
     ["aws-sdk:ssm:getParameter", "aws-sdk:ssm:getParameters", "aws-sdk:ssm:getParametersByPath"];
-/// Fields of AWS's requests of which one has a name and the other its value, such as an environment variable of a container.
+/// Pairs of fields of AWS's requests: one field has a name, the other the value of that name, such as an environment variable of a
+/// container.
 const PAIRS: [(&str, &str); 6] = [
     ("Name", "Value"),
     ("name", "value"),
@@ -33,7 +34,7 @@ const STANDARD_INPUT: &str = "Stdin";
 
 const IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
-/// What a value in a state is.
+/// The kind of a value in a state.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     /// The name of the field that has it.
@@ -177,7 +178,7 @@ fn problem(text: &str, pointer: &str, place: Place<'_>) -> Option<Diagnostic> {
         .then(|| Diagnostic::warning("SECRET_IN_HISTORY", pointer, message()))
 }
 
-/// Whether a text between quotation marks in an expression is a secret, which is in clear text as a field's value is. `has_name` says
+/// Whether a text between quotation marks in an expression is a secret. It is in clear text, as the value of a field is. `has_name` says
 /// whether the definition's field has a secret's name.
 fn has_secret_literal(expression: &str, has_name: bool) -> bool {
     let all = literals::of(expression);

@@ -91,8 +91,8 @@ impl Visit {
         idempotency_token(&self.execution, &self.indexed_path(), self.entered_ms())
     }
 
-    /// Whether every earlier attempt since the entry of the state ended with its worker, so that this one continues what the first one
-    /// began. Not known after a redrive, which counts the retries from 0 again and keeps the time of the entry.
+    /// Whether every earlier attempt since the entry of the state ended with its worker. If so, this attempt continues the first one. It is
+    /// not known after a redrive, which counts the retries from 0 again and keeps the time of the entry.
     pub fn continues(&self) -> bool {
         self.retry_count > 0 && self.redrive_count == Some(0)
     }

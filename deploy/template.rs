@@ -12,7 +12,7 @@ const POLICY: &str = "integrations";
 /// The percentage of executions that the alias routes to the newest version.
 const EVERY_EXECUTION: u8 = 100;
 
-/// The placeholder for the ARN of an activity that does not exist yet. A template replaces it by its own reference.
+/// The placeholder for the ARN of an activity that does not exist yet. The template replaces it by a reference to its resource.
 pub fn activity_placeholder(activity: &str) -> String {
     format!("arn:aws:states:us-east-1:000000000000:activity:{activity}")
 }
@@ -53,8 +53,8 @@ fn cloudformation_role(wanted: &Wanted) -> Value {
     json!({ "Type": "AWS::IAM::Role", "Properties": properties })
 }
 
-/// The version of the state machine and its alias. A new revision of the state machine replaces the version. The earlier one is kept, as
-/// by a deployment: executions of it may be running.
+/// The version of the state machine and its alias. A new revision of the state machine replaces the version. The earlier version is kept,
+/// as by a deployment, because executions of it may be running.
 fn cloudformation_version(resources: &mut Map<String, Value>) {
     let revision = json!({ "Fn::GetAtt": ["StateMachine", "StateMachineRevisionId"] });
     let properties = json!({ "StateMachineArn": { "Ref": "StateMachine" }, "StateMachineRevisionId": revision });

@@ -232,7 +232,7 @@ fn what_step_functions_cannot_do_is_refused_where_it_is() {
 }
 
 #[test]
-fn a_definition_that_is_none_is_refused_without_a_panic() {
+fn a_value_that_is_not_a_definition_is_refused_without_a_panic() {
     let wrong = [
         json!(5),
         json!({ "States": { "A": 5, "B": [], "C": { "Type": "Map", "ItemProcessor": [] } } }),

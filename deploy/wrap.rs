@@ -151,9 +151,9 @@ fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64, jsonata: bool) {
     state.insert("HeartbeatSeconds".to_owned(), seconds);
 }
 
-/// Adds a first rule for tasks that another worker must receive: those that a worker gives back, and those of a worker that sends no more
-/// heartbeats, unless a rule of the author names missed heartbeats. It leaves out `States.Timeout`, which means that the author's
-/// TimeoutSeconds or a limit of the step has passed: the state then ends as it does without workers. The rule allows at least as many
+/// Adds a first rule for tasks that another worker must receive. These are tasks that a worker gives back, and tasks of a worker that sends
+/// no more heartbeats, unless a rule of the author names missed heartbeats. The rule does not match `States.Timeout`: then the author's
+/// TimeoutSeconds or a limit of the step has passed, and the state ends as it does without workers. The rule allows at least as many
 /// attempts as the author allows for every error: an error never reaches a second rule.
 fn add_retry(state: &mut Map<String, Value>) {
     let own = state.get("Retry").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The runner drives executions: a dispatcher thread that owns them, a committer thread, timers, and calls of steps on the tokio runtime.
 //!
-//! An input is folded into its execution at once. Its commands are carried out and its entries shown only when they are durable.
+//! An input is folded into its execution at once. Its commands are carried out, and its entries are shown, only after the commit is
+//! durable.
 
 mod clock;
 mod committer;
@@ -45,7 +46,7 @@ pub struct RunnerOptions {
     pub crash_after_commit: Option<u64>,
     /// Records answers from outside and calls no steps: the next runner calls those that are due.
     pub makes_no_calls: bool,
-    /// How many executions may end or pause before a slow receiver of [`RunnerHandle::settled`] misses some.
+    /// The number of executions that may end or pause before a slow receiver of [`RunnerHandle::settled`] misses some.
     pub settled_kept: usize,
 }
 

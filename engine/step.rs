@@ -28,5 +28,5 @@ pub use token::{TaskToken, idempotency_token};
 /// sets. Source: Step Functions Developer Guide, "Service quotas".
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
-/// What a step function returns.
+/// The result of a step function.
 pub type StepResult<T> = Result<Answer<T>, StepError>;

@@ -39,8 +39,8 @@ struct Idle {
     idle_seconds: f64,
 }
 
-/// Creates a world and serves it until a signal, until it is idle for `idle_exit`, or until its description is gone or names another
-/// world, so that no client finds it. Calls `progress` at the start of slow operations.
+/// Creates a world and serves it until a signal, until it is idle for `idle_exit`, or until its description is gone or names another world:
+/// then no client can find it. Calls `progress` at the start of slow operations.
 ///
 /// # Errors
 /// A part of the world cannot be created.

@@ -151,7 +151,7 @@ struct ValidationRecord {
 struct IssuedCertificate {
     certificate_arn: String,
     status: String,
-    /// When it ends, such as `2027-01-31T23:59:59Z`.
+    /// The end of its validity, such as `2027-01-31T23:59:59Z`.
     not_after: Option<String>,
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
 struct Request {
     /// The question, in one sentence.
     prompt: String,
-    /// What the person must know or do before the answer; lines of a runbook.
+    /// The text to read before the answer; lines of a runbook.
     #[serde(default)]
     text: Option<String>,
     /// Commands to paste, in their order.
@@ -64,7 +64,7 @@ struct Request {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Token {
-    /// Who holds it; the history names the author of the answer so.
+    /// The holder's name; the history names the author of the answer so.
     #[schemars(length(min = 1, max = 80))]
     label: String,
     /// The token's SHA-256 in lower-case hexadecimal digits, never the token.
@@ -89,7 +89,7 @@ struct Approved {
     choice: String,
     /// The fields that were filled in.
     fields: Map<String, Value>,
-    /// Who answered.
+    /// The person who answered.
     user: String,
     /// The machine on which they answered.
     host: String,
@@ -204,7 +204,7 @@ fn instructions(input: Request) -> Instructions {
     Instructions { sentence: prompt, values, answer: None, approval: Some(Box::new(approval)) }
 }
 
-/// What a field is, which values are allowed, and its default.
+/// The meaning of a field, the allowed values, and its default.
 fn about(schema: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let what = schema["description"].as_str().or(schema["type"].as_str());

@@ -149,7 +149,7 @@ struct PutAlarm {
     period_seconds: i32,
     evaluation_periods: i32,
     datapoints_to_alarm: i32,
-    /// In the metric's own unit: per cent, a count, bytes.
+    /// In the unit of the metric: per cent, a count, bytes.
     threshold: f64,
     /// Such as `GreaterThanThreshold`.
     comparison_operator: String,

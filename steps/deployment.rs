@@ -151,7 +151,7 @@ pub async fn set_retention(environment: &Environment, name: &str, days: i32) -> 
 /// Deletes a log group with everything in it, if it exists.
 ///
 /// # Errors
-/// CloudWatch Logs'.
+/// The error of CloudWatch Logs.
 pub async fn delete_log_group(environment: &Environment, name: &str) -> Result<(), StepError> {
     match environment.logs().delete_log_group().log_group_name(name).send().await {
         Err(error) if !is_missing(&error) => Err(failure("logs:DeleteLogGroup", error)),

@@ -37,7 +37,7 @@ struct WaitForRecord {
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct FoundRecord {
-    /// What DNS answered for the name: names and addresses.
+    /// The answer of DNS for the name: names and addresses.
     answers: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ fn instructions(input: &WaitForRecord) -> Instructions {
     }
 }
 
-/// What the name resolves to if it leads to the target; otherwise the reason why it does not.
+/// The target of the name if the name leads to it; otherwise the reason why it does not.
 async fn probe(resolver: &TokioResolver, name: &str, target: &str) -> Result<Vec<String>, String> {
     let found = addresses(resolver, name).await;
     if let Ok(found) = &found

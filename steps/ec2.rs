@@ -39,7 +39,7 @@ use crate::{
     tags::{DEPLOYMENT, Tags, sanitised},
 };
 
-/// How long a VPC or a subnet usually takes until it is available.
+/// The usual time until a VPC or a subnet is available.
 const TYPICAL_CREATION: Duration = Duration::from_secs(2);
 
 /// EC2: instances, key pairs and networks.

@@ -242,8 +242,7 @@ impl Environment {
         &self.https
     }
 
-    /// The address to connect to for SSH: a rehearsal's own server for any host; otherwise `None`, and the host's name
-    /// is resolved.
+    /// The address to connect to for SSH: in a rehearsal its SSH server, for any host. Otherwise `None`: the host's name is resolved.
     pub fn ssh_server(&self) -> Option<SocketAddr> {
         self.rehearsal.as_ref().map(|addresses| addresses.ssh_server)
     }

@@ -61,8 +61,8 @@ where
     described(action, &error)
 }
 
-/// The failure of a call whose credentials are missing or that the service refuses for its credentials. Its class pauses
-/// the execution. Integrations whose other errors have AWS's names call it first.
+/// The failure of a call whose credentials are missing or that the service refuses for its credentials. Its class pauses the execution.
+/// Integrations whose other errors have AWS's names call this function first.
 pub(crate) fn of_refused_credentials<E>(action: &str, error: &SdkError<E, HttpResponse>) -> Option<StepError>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,

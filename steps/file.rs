@@ -51,7 +51,7 @@ struct Write {
     results: Value,
 }
 
-/// What was written.
+/// The written file.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct Written {

@@ -47,8 +47,8 @@ async fn wait_for_answer(
     Ok(Answer::pending(reason, context.poll_interval(Duration::from_secs(5), Duration::from_secs(60))))
 }
 
-/// The innermost cause in a few words, for people: the outer ones only repeat the address. Only its text says what it is: the libraries of
-/// TLS and DNS have errors of their own.
+/// The innermost cause in a few words, for people: the outer causes only repeat the address. It is recognized by its text, because the
+/// libraries of TLS and DNS have different error types.
 fn why(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

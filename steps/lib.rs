@@ -87,8 +87,8 @@ pub use process::{
 };
 pub use wait::refused_body_pattern;
 
-/// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this
-/// order, and a policy has their statements in it. Route 53 comes last: what it finds depends on the load balancers and certificates found.
+/// The AWS services whose resources belong to deployments. `preflight:checkNames` and `teardown:find` read them in this order, and a policy
+/// has their statements in it. Route 53 is last: its findings depend on the load balancers and certificates.
 static SERVICES: &[&dyn Service] = &[
     &elbv2::LoadBalancing,
     &rds::Rds,

@@ -11,7 +11,7 @@ use crate::{
     failure::{failure, is_missing},
 };
 
-/// How long a created resource may be missing in lists.
+/// The time for which a created resource may be missing in lists.
 const LISTED_WITHIN_MS: u64 = 20_000;
 const CHECK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -49,9 +49,9 @@ pub(crate) fn may_have_deleted(context: &StepContext) -> bool {
     called_before(context) || context.visit > 1
 }
 
-/// The context of a step that waits for a deletion. A missing resource is what it waits for, also one that this execution created:
-/// without this, its NotFound would count as eventual consistency, and the wait would not end. A worker counts every id in the
-/// arguments as created.
+/// The context of a step that waits for a deletion. The wait ends when the resource is missing, also one that this execution created: in
+/// another context its NotFound would count as eventual consistency, and the wait would not end. A worker counts every id in the arguments
+/// as created.
 pub(crate) fn of_deletion(context: StepContext) -> StepContext {
     StepContext { created: Default::default(), ..context }
 }
@@ -81,7 +81,7 @@ pub(crate) fn made_id<'a>(context: &'a StepContext, ending: &'a str) -> &'a str 
 }
 
 /// The change of a part without tags that exists as wanted. It is `Created` if this execution has not reported `part`, and has created
-/// `parent` or called the service earlier in this visit: the answer of that call was lost.
+/// `parent` or called the service earlier in this visit: then the answer of that call was lost.
 pub(crate) fn change_of_part(context: &StepContext, parent: &str, part: &str) -> ChangeAction {
     if context.created.contains_key(part) {
         return ChangeAction::Unchanged;
@@ -96,8 +96,8 @@ pub(crate) fn change_without_tags(context: &StepContext, id: &str) -> ChangeActi
     change_of_part(context, "", id)
 }
 
-/// Whether the deadline may pass before the next poll. The engine's time-out has only the reason of the last poll, so the step reports
-/// its finding one interval earlier: a poll takes some time itself.
+/// Whether the deadline may pass before the next poll. The engine's time-out has only the reason of the last poll, so the step reports its
+/// finding one interval earlier, because a poll takes some time.
 pub(crate) fn is_last_poll(context: &StepContext, interval: Duration) -> bool {
     let next_ms =
         context.now_ms.saturating_add(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).saturating_mul(2));

@@ -97,7 +97,7 @@ impl PlannedStep {
         self.description.actions.iter().all(|action| is_read(action))
     }
 
-    /// Ends the step without an answer of its own: its output is generated from its schema.
+    /// Ends the step without a result: its output is generated from its schema.
     fn end_with_wait(&self, context: &StepContext, input: &Value, reason: Option<String>) -> StepResult<Value> {
         let name = &self.description.name;
         let usual_seconds = waits::usual_seconds(name);

@@ -127,7 +127,7 @@ pub struct Planned {
     pub actions: BTreeSet<String>,
     /// The parts of the input that have no effect, and the facts that could not be checked, each in a sentence.
     pub notes: Vec<String>,
-    /// What is not deleted, each with the reason.
+    /// The resources that are not deleted, each with the reason.
     pub stays: Vec<String>,
     /// Why the run would fail in a wait. The plan has the later steps too.
     pub failure: Option<PlannedFailure>,

@@ -1,12 +1,12 @@
-//! The IAM policy that actions need, as narrow as AWS allows: by name if the steps choose the name, by tag if AWS
-//! chooses the id. Each service states the scope of its own actions. Source: Service Authorization Reference, "Actions,
-//! resources, and condition keys" of each service.
+//! The IAM policy that actions need, as narrow as AWS allows: by name if the steps choose the name, by tag if AWS chooses the id. Each
+//! service defines the scopes of its actions. Source: Service Authorization Reference, "Actions, resources, and condition keys" of each
+//! service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{SERVICES, planned::is_read, tags::DEPLOYMENT};
 
-/// What a policy is restricted to.
+/// The restriction of a policy.
 #[derive(Debug, Clone)]
 pub struct Restriction {
     /// `aws`, `aws-cn` or `aws-us-gov`.
@@ -61,7 +61,7 @@ pub(crate) const READS: Scope = Scope { id: "Reads", resources: all, condition: 
 pub(crate) const REQUEST_TAGGED: Scope =
     Scope { id: "RequestWithTheDeploymentsTag", resources: all, condition: request_tag };
 
-/// Actions without a scope of their own.
+/// Actions without a scope.
 const OTHERS: Scope = Scope { id: "Others", resources: all, condition: none };
 
 /// All resources.
@@ -93,7 +93,7 @@ pub(crate) fn one_of(key: &str, values: &[&str]) -> ConditionKeys {
     vec![(key.to_owned(), values.iter().map(|value| (*value).to_owned()).collect())]
 }
 
-/// The statements that allow the actions: reads first, then those of each service in the order of `SERVICES` and by name, last what
+/// The statements that allow the actions: reads first, then those of each service in the order of `SERVICES` and by name, last those that
 /// several services share. An action on a resource of the deployment and on another one, such as an image, is in two statements.
 pub fn statements(actions: &BTreeSet<String>, restriction: &Restriction) -> Vec<Statement> {
     let mut by_scope: BTreeMap<(usize, &str), (&Scope, Vec<String>)> = BTreeMap::new();

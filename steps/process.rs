@@ -36,10 +36,10 @@ use crate::local_settings::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_
 pub const CANNOT_START: &str = "Process.CannotStart";
 /// How much of a failed program's output the cause quotes, in characters.
 const TAIL_CHARACTERS: usize = 2_000;
-/// How much of a line a wait shows, in characters.
+/// The number of characters of a line that a wait shows.
 const LINE_CHARACTERS: usize = 200;
-/// The longest standard input that is given as a text, in bytes. A Task's arguments together are limited to as much (Step Functions quotas:
-/// the input of a Task), so the text itself is shorter.
+/// The longest standard input that is given as a text, in bytes. All arguments of a Task together have the same limit (Step Functions
+/// quotas: the input of a Task), so the text is shorter.
 const INPUT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 /// The environment variables that a program inherits.
 const INHERITED_VARIABLES: [&str; 3] = ["PATH", "HOME", "LANG"];
@@ -64,10 +64,10 @@ pub(crate) struct Run {
     /// Its arguments.
     #[serde(default)]
     pub(crate) arguments: Vec<String>,
-    /// What it reads on its standard input, as JSON.
+    /// The standard input of the program, as JSON.
     #[serde(default)]
     pub(crate) input: Value,
-    /// What it reads on its standard input instead of Input: a text. All arguments together have at most 256 KiB as JSON.
+    /// The standard input of the program in place of Input: a text. All arguments together have at most 256 KiB as JSON.
     #[serde(default)]
     #[schemars(length(max = INPUT_BYTES_MAX))]
     pub(crate) stdin: Option<String>,
@@ -114,7 +114,7 @@ pub(crate) struct ProgramExit {
     pub code: Option<i32>,
     /// The status in words.
     pub status: String,
-    /// What it printed: JSON, else a text.
+    /// The output of the program: JSON, else a text.
     pub output: Value,
     /// The last line of its standard error, else of its standard output.
     pub last_line: String,

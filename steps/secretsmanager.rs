@@ -175,7 +175,7 @@ fn waits_for_deletion(secret: &DescribeSecretOutput, name: &str) -> StepError {
     StepError::new(ErrorClass::NameTaken, format!("secret {name} {}", scheduled(secret, name)))
 }
 
-/// What is true of a secret that is scheduled for deletion: its date as Secrets Manager gives it, and how to end that.
+/// The message about a secret that is scheduled for deletion: the date of the deletion, and the command that cancels it.
 fn scheduled(secret: &DescribeSecretOutput, name: &str) -> String {
     let date = secret.deleted_date().and_then(|date| date.fmt(Format::DateTime).ok());
     let date = date.map_or_else(String::new, |date| format!(" (DeletedDate {date})"));

@@ -85,7 +85,7 @@ pub(crate) trait Service: Sync {
         &[]
     }
 
-    /// Adds what prevents the deletion of the deployment's resources, and what is lost with them, to `findings`.
+    /// Adds the obstacles to the deletion of the deployment's resources, and the data that is lost with them, to `findings`.
     ///
     /// # Errors
     /// A read failed.
@@ -129,7 +129,7 @@ pub(crate) trait Service: Sync {
     }
 }
 
-/// How long a step waits.
+/// The time that a step waits.
 pub(crate) struct UsualWait {
     /// The step's name, such as `ec2:waitForVpc`.
     pub(crate) step: &'static str,

@@ -296,8 +296,8 @@ async fn find_subscriptions(
     Ok((subscribed, other_emails))
 }
 
-/// The e-mail addresses of a topic other than the wanted one. Nobody can say whether an earlier input or a person added
-/// them, so they are named and stay subscribed.
+/// The e-mail addresses of a topic other than the wanted one. An earlier input or a person may have added them, so they are named and
+/// remain subscribed.
 async fn other_emails(
     environment: &Environment,
     topic_arn: &str,

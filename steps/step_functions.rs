@@ -41,11 +41,11 @@ use crate::{
     failure::{HEADER_OF_SERVER, failure},
 };
 
-/// How long a connection may take to open.
+/// The time that a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a call may take: a person must not wait for longer without a reason on the screen.
+/// The time that a call may take: a person must not wait for longer without a reason on the screen.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long GetActivityTask may take. It answers after 60 s at the latest (API Reference), and AWS asks clients to wait for 65.
+/// The time that GetActivityTask may take. It answers after 60 s at the latest (API Reference), and AWS asks clients to wait for 65.
 const POLL_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The operation of a `flow serve` that ends the open polls of a worker.
@@ -88,7 +88,7 @@ pub enum Endpoint {
 pub struct StepFunctions {
     client: Client,
     header: HeaderOfServer,
-    /// The URL of the endpoint, for messages; `None` for AWS's own.
+    /// The URL of the endpoint, for messages; `None` for AWS.
     url: Option<String>,
 }
 
@@ -153,8 +153,8 @@ impl StepFunctions {
         failure
     }
 
-    /// Asks whether the service is a `flow serve`: each of its responses has a header that no other service has. Only an answer in the
-    /// form of the API decides: one of a proxy says nothing about the service to which it forwards.
+    /// Asks whether the service is a `flow serve`: each of its responses has a header that no other service has. Only an answer in the form
+    /// of the API counts: the answer of a proxy does not show to which service it forwards.
     ///
     /// # Errors
     /// The service does not answer, or not in the form of the API.

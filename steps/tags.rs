@@ -110,8 +110,8 @@ impl FoundTags {
         key.map(|key| (key, wanted))
     }
 
-    /// The change to report for an own resource that does not differ: `Created` if this execution created it and has
-    /// not reported it (the creating call's answer was lost), else `Unchanged`.
+    /// The change to report for a resource of the deployment that does not differ: `Created` if this execution created it and has not
+    /// reported it (the answer of that call was lost), else `Unchanged`.
     pub fn change(&self, context: &StepContext, id: &str) -> ChangeAction {
         let made_here = self.execution.as_deref() == Some(sanitised(&context.execution).as_str());
         if made_here && !context.created.contains_key(id) { ChangeAction::Created } else { ChangeAction::Unchanged }

@@ -22,9 +22,9 @@ const WAIT_TIME_MAX: Duration = Duration::from_secs(24 * 3_600);
 const INTERVAL_SECONDS: u64 = 10;
 /// The longest interval between two polls, in seconds.
 const INTERVAL_SECONDS_MAX: u64 = 3_600;
-/// How long one poll of a server may take.
+/// The time that one poll of a server may take.
 const POLL_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long one poll of a server may take at least, where the deadline of the state is near.
+/// The minimum time that one poll of a server may take, if the deadline of the state is near.
 const POLL_TIME_MIN: Duration = Duration::from_secs(1);
 
 pub(crate) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {

@@ -71,7 +71,7 @@ impl Drop for Workers {
 /// The size of a campaign.
 struct Campaign {
     executions: usize,
-    /// How often a worker is killed, and the mean pause between two kills.
+    /// The number of kills of a worker, and the mean pause between two kills.
     kills: usize,
     pause_ms: u64,
     heartbeat_seconds: u64,

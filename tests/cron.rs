@@ -245,7 +245,7 @@ fn an_end_that_nobody_watched_is_reported_by_the_next_resume_of_all_once() {
     assert_eq!(home.exits(&all, 0), "");
 }
 
-/// What a person was shown once is no news, whichever process owns the store.
+/// An end that a person has seen is not reported again, whichever process owns the store.
 #[test]
 fn an_end_that_a_person_watched_beside_a_server_is_not_reported() {
     let home = Home::plain();

@@ -86,7 +86,7 @@ fn chains(program: &str) -> [(&'static str, Value); 3] {
     [("chain", chain), ("jsonata", jsonata), ("parallel", machine("Both", both))]
 }
 
-fn maps(program: &str) -> [(&'static str, Value); 3] {
+fn maps(program: &str) -> [(&'static str, Value); 4] {
     let selector = json!({ "item.$": "$$.Map.Item.Value", "folder.$": "$.folder" });
     let arguments = "States.Array(States.Format('item-{}', $.item), $.folder)";
     let item = json!({ "Type": "Task", "Resource": "flow:process:run", "End": true,
@@ -103,7 +103,14 @@ fn maps(program: &str) -> [(&'static str, Value); 3] {
         "ItemProcessor": machine("Inner", inner) });
     let mut nested = machine("Outer", outer);
     nested["QueryLanguage"] = json!("JSONata");
-    [("map", machine("Each", map)), ("nested-map", nested), ("path-nested-map", path_nested_map(program))]
+    let mut distributed = map.clone();
+    distributed["ItemProcessor"]["ProcessorConfig"] = json!({ "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" });
+    [
+        ("map", machine("Each", map)),
+        ("distributed-map", machine("Each", distributed)),
+        ("nested-map", nested),
+        ("path-nested-map", path_nested_map(program)),
+    ]
 }
 
 /// A Map in a Map, in JSONPath.

@@ -1,4 +1,4 @@
-//! What is displayed while an execution runs: JSON lines beside the display, JUnit reports, colours, the time left.
+//! The displays of a running execution: JSON lines beside the display, JUnit reports, colours, the time left.
 
 use std::{io::Read, os::unix::fs::OpenOptionsExt, process::Stdio};
 
@@ -134,7 +134,7 @@ fn events_and_a_report_are_written_beside_the_display() {
     assert!(said.matches("<testsuites ").count() == 1 && said.contains("tests=\"4\" failures=\"1\""), "{said}");
 }
 
-/// The command may have hours to go: who watches it learns at once that its record is not complete.
+/// The command may run for hours more: it reports at once that its record is not complete.
 #[test]
 fn a_failure_to_record_is_reported_when_it_happens() {
     let home = Home::plain();

@@ -111,7 +111,7 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// What `{{#include FILE}}` of a page names.
+/// The file that `{{#include FILE}}` of a page names.
 fn included(page: &Path, text: &str) -> Vec<PathBuf> {
     let folder = page.parent().unwrap();
     let names = text.split("{{#include ").skip(1).filter_map(|rest| rest.split_once("}}"));

@@ -21,7 +21,7 @@ fn fill(home: &Home, count: u32) {
     }
 }
 
-/// What status and events print about executions, without what depends on the time at which a status is printed.
+/// The output of status and events about executions, without the parts that depend on the time at which a status is printed.
 fn asked(home: &Home, ids: &[&str]) -> Vec<Value> {
     let of = |id: &&str| {
         let lines = |verb| home.succeed(&[verb, id, "-o", "json"]);

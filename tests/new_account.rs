@@ -1,4 +1,4 @@
-//! What AWS refuses for good in a new account, and what an account does not offer.
+//! Calls that AWS refuses for good in a new account, and services that an account does not offer.
 
 use serde_json::json;
 

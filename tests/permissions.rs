@@ -30,7 +30,7 @@ const DEPLOYMENT: [&str; 7] = [
     "cli/deployment/apply.rs",
     "cli/deployment/needed.rs",
 ];
-/// What AWS also asks for where a call sets tags or a role (Service Authorization Reference).
+/// The permissions that AWS also requires for a call that sets tags or a role (Service Authorization Reference).
 const WITH_TAGS_AND_ROLE: [&str; 4] = ["states:TagResource", "iam:TagRole", "iam:PassRole", "logs:TagResource"];
 
 /// Read at run time: a shared target folder may have been built by another clone.

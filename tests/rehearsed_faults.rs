@@ -161,12 +161,12 @@ fn live(day: &Day) {
 }
 
 #[test]
-fn the_first_half_of_the_table_of_bad_days_ends_as_promised() {
+fn the_first_half_of_the_table_of_faults_ends_as_promised() {
     DAYS[..DAYS.len() / 2].iter().for_each(live);
 }
 
 #[test]
-fn the_second_half_of_the_table_of_bad_days_ends_as_promised() {
+fn the_second_half_of_the_table_of_faults_ends_as_promised() {
     DAYS[DAYS.len() / 2..].iter().for_each(live);
 }
 

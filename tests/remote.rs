@@ -224,7 +224,7 @@ fn a_task_is_answered_and_an_execution_is_cancelled() {
     there.person.exits(&["status", "asking-2", "--endpoint", &there.server.endpoint], 3);
 }
 
-/// What is printed of an execution shows the question with the commands that answer it, and one line about how it continues.
+/// The output about an execution has the question with the commands that answer it, and one line about how the execution continues.
 fn shows_the_question(there: &Elsewhere, id: &str, printed: &str) {
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
     let approve = format!("flow approve asking:{id} Ask --choice today --set ticket=… {options}");
@@ -256,7 +256,7 @@ fn a_watch_shows_the_question(there: &Elsewhere) {
     assert!(shown.contains("Which day?") && shown.contains(command), "{shown}");
 }
 
-/// A signal answers no approval, and its comment is not dropped. An answer to an execution that has ended says so.
+/// A signal answers no approval, and its comment is not dropped. An answer to an execution that has ended is refused with that reason.
 fn refuses_a_signal(there: &Elsewhere) {
     let signal = |more: &[&str], exit| {
         there.at_server(&[&["signal", "asking-1"][..], more, &["--success", "{\"Choice\": \"never\"}"]].concat(), exit)

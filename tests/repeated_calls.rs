@@ -30,11 +30,11 @@ use crate::{
 const SECONDS_MAX: u64 = 300;
 /// The most polls of a step.
 const POLLS_MAX: u32 = 2_000;
-/// How long the world's clock runs between two attempts.
+/// The time for which the world's clock runs between two attempts.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// HeartbeatSeconds: the test's worker sends no heartbeats, and does not die.
 const HEARTBEAT_SECONDS: u64 = 3_600;
-/// How long the worker waits after a call that failed.
+/// The time that the worker waits after a call that failed.
 const AFTER_FAILED_CALL: Duration = Duration::from_millis(100);
 
 /// The calls, and the outputs of steps whose two calls differ.
@@ -158,9 +158,9 @@ fn ids(arguments: &Value) -> Box<dyn Iterator<Item = String> + '_> {
     }
 }
 
-/// What both calls of a step return. Not the id of Route 53's change, because a call that finds the record as wanted makes no change, and
-/// not whether RDS modifies the database: a second call cannot know whether the first one, whose answer was lost, changed it, and lets the
-/// wait assume so.
+/// The values that both calls of a step return. Not the id of Route 53's change, because a call that finds the record as wanted makes no
+/// change, and not whether RDS modifies the database: a second call cannot know whether the first one, whose answer was lost, changed it,
+/// and lets the wait assume so.
 fn repeatable(answer: &Value) -> Value {
     let mut answer = answer.clone();
     if let Some(fields) = answer.as_object_mut() {

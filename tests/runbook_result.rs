@@ -121,8 +121,7 @@ fn balancer_and_alarms(found: &serde_json::Value) {
     assert_eq!(found["records"], json!([["A", true], ["CNAME", false]]));
 }
 
-/// What AWS itself keeps for some time (and the tagging API lists): the terminated instance, inactive cluster and
-/// service.
+/// The resources that AWS keeps for some time (and the tagging API lists): the terminated instance, inactive cluster and service.
 fn nothing_is_left(found: &serde_json::Value) {
     let counts = found["counts"].as_object().unwrap();
     let left: Vec<_> = counts.iter().filter(|(_, count)| **count != 0).collect();

@@ -1,4 +1,4 @@
-//! What is shown is true, and programs can parse it.
+//! The screens are true, and programs can parse them.
 
 use std::process::Stdio;
 
@@ -170,7 +170,7 @@ fn the_last_check_is_current_in_a_second_terminal() {
 }
 
 #[test]
-fn a_full_device_is_a_failure_and_a_reader_that_goes_is_none() {
+fn a_full_device_is_a_failure_and_a_closed_pipe_is_not() {
     let home = Home::plain();
     let file = pass(&home);
     for n in 0..3 {

@@ -391,7 +391,7 @@ fn a_plan_of_prune_creates_no_store() {
     assert!(!home.path().join("store").exists());
 }
 
-/// What the person who starts an execution did not allow is not allowed because the server allows it.
+/// A program that the person who starts an execution did not allow is refused, even if the server allows it.
 #[test]
 fn a_run_beside_a_server_uses_the_programs_of_the_person_who_ran_it() {
     let home = Home::plain();

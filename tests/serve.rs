@@ -17,14 +17,14 @@ use crate::{
 
 /// A server that begins for longer is reported, again after each such time.
 const BEGINNING_REPORTED_AFTER: Duration = Duration::from_secs(5);
-/// How long a server may take to begin.
+/// The time that a server may take to begin.
 const BEGINNING_MAX: Duration = Duration::from_secs(120);
 
 /// `flow serve` on a free port. Killed when this is dropped.
 pub struct Server {
     process: Child,
     pub endpoint: String,
-    /// What it writes to standard error.
+    /// The standard error of the server.
     errors: tempfile::NamedTempFile,
 }
 
@@ -110,7 +110,7 @@ impl Server {
         }
     }
 
-    /// What it has written to standard error.
+    /// The standard error of the server so far.
     fn errors(&self) -> String {
         text(&std::fs::read(self.errors.path()).unwrap_or_default())
     }

@@ -28,13 +28,13 @@ const LISTERS: usize = 8;
 const READERS: usize = 8;
 /// One of this many starts of a client starts an execution with a task.
 const STARTS_PER_TASK: u64 = 16;
-/// How long a client repeats a request without an answer.
+/// The time for which a client repeats a request without an answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
-/// How long a worker waits for a task before it polls again.
+/// The time for which a worker waits for a task before it polls again.
 const POLL: Duration = Duration::from_secs(2);
 
 /// The state that all clients share: the server's address, and what it acknowledged.
-struct Ledger {
+struct SharedState {
     address: RwLock<String>,
     /// The number of executions that each starter has started. It repeats each start until it is acknowledged.
     started: Vec<AtomicU64>,
@@ -52,9 +52,9 @@ struct Ledger {
     has_failed: AtomicBool,
 }
 
-impl Ledger {
+impl SharedState {
     fn new(address: String) -> Self {
-        Ledger {
+        SharedState {
             address: RwLock::new(address),
             started: (0..STARTERS).map(|_| AtomicU64::new(0)).collect(),
             answers: Mutex::default(),
@@ -75,14 +75,14 @@ struct MainFailed;
 
 /// A connection that is opened again after the server was killed.
 struct Client<'l> {
-    ledger: &'l Ledger,
+    shared: &'l SharedState,
     connection: Option<BufReader<TcpStream>>,
     read_timeout: Duration,
 }
 
 impl<'l> Client<'l> {
-    fn new(ledger: &'l Ledger, read_timeout: Duration) -> Self {
-        Client { ledger, connection: None, read_timeout }
+    fn new(shared: &'l SharedState, read_timeout: Duration) -> Self {
+        Client { shared, connection: None, read_timeout }
     }
 
     /// Repeats a request until it is answered. Returns the status and the answer. Ends the thread without a message once the main
@@ -92,7 +92,7 @@ impl<'l> Client<'l> {
         loop {
             match self.try_ask(operation, request) {
                 Ok(answer) => return answer,
-                Err(_) if self.ledger.has_failed.load(Ordering::Relaxed) => resume_unwind(Box::new(MainFailed)),
+                Err(_) if self.shared.has_failed.load(Ordering::Relaxed) => resume_unwind(Box::new(MainFailed)),
                 Err(error) => {
                     assert!(Instant::now() < end, "{operation} was not answered: {error}");
                     thread::sleep(Duration::from_millis(10));
@@ -106,12 +106,12 @@ impl<'l> Client<'l> {
         if answer.is_err() {
             self.connection = None;
         }
-        self.ledger.requests.fetch_add(1, Ordering::Relaxed);
+        self.shared.requests.fetch_add(1, Ordering::Relaxed);
         answer
     }
 
     fn exchange(&mut self, operation: &str, request: &Value) -> io::Result<(u16, Value)> {
-        let address = self.ledger.address.read().unwrap().clone();
+        let address = self.shared.address.read().unwrap().clone();
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => {
@@ -175,41 +175,41 @@ fn execution_arn(machine: &str, name: &str) -> String {
     format!("arn:aws:states:us-east-1:111111111111:execution:{machine}:{name}")
 }
 
-fn start(ledger: &Ledger, starter: usize) {
-    let mut client = Client::new(ledger, ANSWERED_WITHIN);
-    while !ledger.starting_ends.load(Ordering::Relaxed) {
-        let number = ledger.started[starter].load(Ordering::Relaxed);
+fn start(shared: &SharedState, starter: usize) {
+    let mut client = Client::new(shared, ANSWERED_WITHIN);
+    while !shared.starting_ends.load(Ordering::Relaxed) {
+        let number = shared.started[starter].load(Ordering::Relaxed);
         let (machine, name) = execution(starter, number);
         let input = json!({ "name": name }).to_string();
         let request = json!({ "stateMachineArn": machine_arn(machine), "name": name, "input": input });
         let (status, answer) = client.ask("StartExecution", &request);
         // If a kill lost the first answer, the execution may have ended meanwhile.
         assert!(status == 200 || answer["__type"] == "ExecutionAlreadyExists", "{answer}");
-        ledger.started[starter].store(number + 1, Ordering::Release);
+        shared.started[starter].store(number + 1, Ordering::Release);
     }
 }
 
-fn work(ledger: &Ledger, activity: &str) {
-    let (mut poller, mut sender) = (Client::new(ledger, POLL), Client::new(ledger, ANSWERED_WITHIN));
-    while !ledger.all_end.load(Ordering::Relaxed) {
+fn work(shared: &SharedState, activity: &str) {
+    let (mut poller, mut sender) = (Client::new(shared, POLL), Client::new(shared, ANSWERED_WITHIN));
+    while !shared.all_end.load(Ordering::Relaxed) {
         // A poll that a kill ended is not repeated: its task is offered again after its missed heartbeat.
         let Ok((200, task)) = poller.try_ask("GetActivityTask", &json!({ "activityArn": activity })) else { continue };
         let Some(token) = task["taskToken"].as_str() else { continue };
         let input: Value = serde_json::from_str(task["input"].as_str().unwrap()).unwrap();
         let name = input["name"].as_str().unwrap().to_owned();
         sender.ask("SendTaskHeartbeat", &json!({ "taskToken": token }));
-        let answer = ledger.next_answer.fetch_add(1, Ordering::Relaxed);
+        let answer = shared.next_answer.fetch_add(1, Ordering::Relaxed);
         let output = json!({ "answer": answer }).to_string();
         let (status, _) = sender.ask("SendTaskSuccess", &json!({ "taskToken": token, "output": output }));
-        if status == 200 && lock(&ledger.answers).insert(name.clone(), answer).is_some() {
-            lock(&ledger.answered_twice).push(name);
+        if status == 200 && lock(&shared.answers).insert(name.clone(), answer).is_some() {
+            lock(&shared.answered_twice).push(name);
         }
     }
 }
 
-fn list(ledger: &Ledger) {
-    let mut client = Client::new(ledger, ANSWERED_WITHIN);
-    while !ledger.starting_ends.load(Ordering::Relaxed) {
+fn list(shared: &SharedState) {
+    let mut client = Client::new(shared, ANSWERED_WITHIN);
+    while !shared.starting_ends.load(Ordering::Relaxed) {
         for (machine, filter) in [("plain", "SUCCEEDED"), ("task", "RUNNING"), ("task", "SUCCEEDED")] {
             let mut request = json!({ "stateMachineArn": machine_arn(machine), "statusFilter": filter });
             for _ in 0..5 {
@@ -223,17 +223,17 @@ fn list(ledger: &Ledger) {
 }
 
 /// Reads what was just acknowledged.
-fn read(ledger: &Ledger, reader: usize) {
-    let mut client = Client::new(ledger, ANSWERED_WITHIN);
+fn read(shared: &SharedState, reader: usize) {
+    let mut client = Client::new(shared, ANSWERED_WITHIN);
     let mut starter = reader;
-    while !ledger.starting_ends.load(Ordering::Relaxed) {
+    while !shared.starting_ends.load(Ordering::Relaxed) {
         starter = (starter + 1) % STARTERS;
-        let Some(last) = ledger.started[starter].load(Ordering::Acquire).checked_sub(1) else { continue };
+        let Some(last) = shared.started[starter].load(Ordering::Acquire).checked_sub(1) else { continue };
         let (machine, name) = execution(starter, last);
         let arn = execution_arn(machine, &name);
         let (status, answer) = client.ask("GetExecutionHistory", &json!({ "executionArn": arn }));
         if status != 200 || answer["events"][0]["type"] != "ExecutionStarted" {
-            lock(&ledger.not_found).push(format!("{name}: {answer}"));
+            lock(&shared.not_found).push(format!("{name}: {answer}"));
         }
     }
 }
@@ -247,7 +247,7 @@ struct Figures {
 }
 
 impl Figures {
-    fn of(server: &Server, home: &Home, ledger: &Ledger) -> Self {
+    fn of(server: &Server, home: &Home, shared: &SharedState) -> Self {
         let proc = format!("/proc/{}", server.pid());
         let status = std::fs::read_to_string(format!("{proc}/status")).unwrap();
         let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -255,7 +255,7 @@ impl Figures {
         let bytes: u64 =
             files.filter_map(|entry| entry.metadata().ok()).filter(|data| data.is_file()).map(|data| data.len()).sum();
         Figures {
-            executions: ledger.started.iter().map(|started| started.load(Ordering::Relaxed)).sum(),
+            executions: shared.started.iter().map(|started| started.load(Ordering::Relaxed)).sum(),
             rss_mb: rss.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1_024,
             handles: std::fs::read_dir(format!("{proc}/fd")).unwrap().count(),
             disk_mb: bytes / 1_000_000,
@@ -269,39 +269,39 @@ fn kills_under_the_load_of_64_clients_lose_nothing_and_double_nothing() {
     let kill_every = Duration::from_secs(if seconds > 30 { 10 } else { 3 });
     let home = Home::plain();
     let mut server = Some(Server::start(&home));
-    let ledger = Ledger::new(server.as_ref().map(address).unwrap());
-    let activity = prepare(&ledger);
+    let shared = SharedState::new(server.as_ref().map(address).unwrap());
+    let activity = prepare(&shared);
     let mut figures = Vec::new();
     thread::scope(|scope| {
         // Ends the clients, also if the test fails.
-        let _end = End(&ledger);
+        let _end = End(&shared);
         (0..STARTERS).for_each(|starter| {
             drop(scope.spawn({
-                let ledger = &ledger;
-                move || start(ledger, starter)
+                let shared = &shared;
+                move || start(shared, starter)
             }))
         });
-        (0..WORKERS).for_each(|_| drop(scope.spawn(|| work(&ledger, &activity))));
-        (0..LISTERS).for_each(|_| drop(scope.spawn(|| list(&ledger))));
+        (0..WORKERS).for_each(|_| drop(scope.spawn(|| work(&shared, &activity))));
+        (0..LISTERS).for_each(|_| drop(scope.spawn(|| list(&shared))));
         (0..READERS).for_each(|reader| {
             drop(scope.spawn({
-                let ledger = &ledger;
-                move || read(ledger, reader)
+                let shared = &shared;
+                move || read(shared, reader)
             }))
         });
         let end = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < end {
             thread::sleep(kill_every);
-            figures.push(Figures::of(server.as_ref().unwrap(), &home, &ledger));
+            figures.push(Figures::of(server.as_ref().unwrap(), &home, &shared));
             // Dropping the server kills it.
             drop(server.take());
             let begun = Instant::now();
             let next = server.insert(Server::start(&home));
             println!("the next server listens after {:?}", begun.elapsed());
-            *ledger.address.write().unwrap() = address(next);
+            *shared.address.write().unwrap() = address(next);
         }
-        ledger.starting_ends.store(true, Ordering::Relaxed);
-        let mut client = Client::new(&ledger, ANSWERED_WITHIN);
+        shared.starting_ends.store(true, Ordering::Relaxed);
+        let mut client = Client::new(&shared, ANSWERED_WITHIN);
         until(120, "every task has ended", || {
             let running = json!({ "stateMachineArn": machine_arn("task"), "statusFilter": "RUNNING" });
             client.ask("ListExecutions", &running).1["executions"] == json!([])
@@ -310,14 +310,14 @@ fn kills_under_the_load_of_64_clients_lose_nothing_and_double_nothing() {
     for Figures { executions, rss_mb, handles, disk_mb } in &figures {
         println!("{executions} executions: {rss_mb} MB of memory, {handles} file handles, {disk_mb} MB on disk");
     }
-    println!("{} kills, {} requests", figures.len(), ledger.requests.load(Ordering::Relaxed));
-    verify(&ledger);
+    println!("{} kills, {} requests", figures.len(), shared.requests.load(Ordering::Relaxed));
+    verify(&shared);
     let most = figures.iter().map(|figures| figures.handles).max().unwrap_or_default();
     assert!(most < 64 + 64, "{most} file handles for 64 clients");
 }
 
 /// Ends all clients when it is dropped.
-struct End<'l>(&'l Ledger);
+struct End<'l>(&'l SharedState);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
@@ -332,8 +332,8 @@ fn address(server: &Server) -> String {
 }
 
 /// Creates the state machines and the activity. Returns the activity's ARN.
-fn prepare(ledger: &Ledger) -> String {
-    let mut client = Client::new(ledger, ANSWERED_WITHIN);
+fn prepare(shared: &SharedState) -> String {
+    let mut client = Client::new(shared, ANSWERED_WITHIN);
     let (_, activity) = client.ask("CreateActivity", &json!({ "name": "work" }));
     let activity = activity["activityArn"].as_str().unwrap().to_owned();
     let task = json!({ "Type": "Task", "Resource": activity, "HeartbeatSeconds": 5, "End": true,
@@ -349,8 +349,8 @@ fn prepare(ledger: &Ledger) -> String {
 }
 
 /// Compares the server's executions with what it acknowledged.
-fn verify(ledger: &Ledger) {
-    let mut client = Client::new(ledger, ANSWERED_WITHIN);
+fn verify(shared: &SharedState) {
+    let mut client = Client::new(shared, ANSWERED_WITHIN);
     let mut found: BTreeMap<(String, String), usize> = BTreeMap::new();
     for machine in ["plain", "task"] {
         let mut request = json!({ "stateMachineArn": machine_arn(machine), "maxResults": 1_000 });
@@ -365,7 +365,7 @@ fn verify(ledger: &Ledger) {
             request["nextToken"] = token.clone();
         }
     }
-    let started = ledger.started.iter().enumerate();
+    let started = shared.started.iter().enumerate();
     let acknowledged: Vec<_> = started
         .flat_map(|(starter, count)| (0..count.load(Ordering::Relaxed)).map(move |number| execution(starter, number)))
         .collect();
@@ -374,7 +374,7 @@ fn verify(ledger: &Ledger) {
         .into_iter()
         .filter(|(machine, name)| found.remove(&((*machine).to_owned(), name.clone())) != Some(1))
         .collect();
-    let answers = lock(&ledger.answers);
+    let answers = lock(&shared.answers);
     let wrong = answers.iter().filter(|(name, answer)| {
         let (_, described) = client.ask("DescribeExecution", &json!({ "executionArn": execution_arn("task", name) }));
         described["output"].as_str() != Some(json!({ "answer": answer }).to_string().as_str())
@@ -388,7 +388,7 @@ fn verify(ledger: &Ledger) {
     );
     assert!(lost.is_empty() && wrong.is_empty(), "lost, or listed twice: {lost:?}, lost answers: {wrong:?}");
     assert!(found.is_empty(), "never started: {found:?}");
-    let (twice, missing) = (lock(&ledger.answered_twice), lock(&ledger.not_found));
+    let (twice, missing) = (lock(&shared.answered_twice), lock(&shared.not_found));
     assert!(
         twice.is_empty() && missing.is_empty(),
         "answered twice: {twice:?}, not found after its start: {missing:?}"
@@ -398,13 +398,13 @@ fn verify(ledger: &Ledger) {
 #[test]
 fn clients_end_without_a_message_once_the_main_thread_has_failed() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let ledger = Ledger::new(closed.to_string());
+    let shared = SharedState::new(closed.to_string());
     let failed = catch_unwind(AssertUnwindSafe(|| {
-        let _end = End(&ledger);
+        let _end = End(&shared);
         resume_unwind(Box::new("the server did not begin"));
     }));
     assert!(failed.is_err());
-    let ask = || Client::new(&ledger, POLL).ask("ListExecutions", &json!({}));
+    let ask = || Client::new(&shared, POLL).ask("ListExecutions", &json!({}));
     let ended = catch_unwind(AssertUnwindSafe(ask)).unwrap_err();
     assert!(ended.is::<MainFailed>(), "the client waits for an answer");
 }

@@ -22,7 +22,7 @@ pub struct Sts {
     troubles: Arc<Mutex<Vec<(String, Trouble)>>>,
 }
 
-/// What the requests of an account get in place of an identity.
+/// The response to the requests of an account in place of an identity.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     /// No answer.
@@ -73,7 +73,7 @@ impl Sts {
         self.troubles.lock().unwrap().clear();
     }
 
-    /// How often the caller's identity was requested.
+    /// The number of requests for the caller's identity.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! What a teardown finds, and what it reports as kept.
+//! The findings of a teardown, and the resources that it reports as kept.
 
 use crate::support::{Home, World};
 

@@ -27,7 +27,7 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 /// The characters of a line. rustfmt does not wrap comments, long literals and the arguments of macros.
 const LINE_CHARACTERS_MAX: usize = 140;
-/// How many wider lines are left from before this rule. Lower it when you wrap one; no new one is added.
+/// The number of wider lines that are older than this rule. Lower it when you wrap one. No new one is added.
 const WIDE_LINES_MAX: usize = 86;
 
 fn sources() -> Vec<(PathBuf, String)> {
@@ -147,7 +147,7 @@ fn only_the_checked_writer_writes_standard_output() {
 
 /// The display of a hint adds how to continue: by a resume, by the same command again, or not at all, because nothing has begun.
 #[test]
-fn a_steps_hint_names_the_repair_and_leaves_the_resume_to_who_shows_it() {
+fn a_steps_hint_names_the_repair_and_leaves_the_resume_to_the_display() {
     let mut problems = Vec::new();
     for (path, text) in sources().iter().filter(|(path, _)| path.starts_with("steps") && !path.ends_with("tests.rs")) {
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();

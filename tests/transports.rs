@@ -57,7 +57,7 @@ fn without_a_token_a_page_in_a_browser_reaches_nothing() {
 }
 
 #[test]
-fn a_token_from_a_file_or_a_variable_opens_and_an_empty_one_is_none() {
+fn a_token_from_a_file_or_a_variable_opens_and_an_empty_one_is_ignored() {
     let home = Home::plain();
     let file = home.path().join("token");
     std::fs::write(&file, "secret-1\n").unwrap();

@@ -14,7 +14,7 @@ use crate::{
 pub struct Workflow {
     /// The name for `flow run`, and of its folder.
     pub name: &'static str,
-    /// What it does, in one sentence.
+    /// The workflow's purpose, in one sentence.
     pub summary: &'static str,
     /// Its README, Markdown.
     pub readme: &'static str,
@@ -94,7 +94,7 @@ impl Workflow {
         (self.behaviour.warnings)(input)
     }
 
-    /// What the run will create or remove and its approximate cost, a line each.
+    /// The resources that the run will create or remove and its approximate cost, a line each.
     pub fn plan_lines(&self, input: &Value) -> Vec<String> {
         (self.behaviour.plan_lines)(input)
     }

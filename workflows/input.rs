@@ -60,7 +60,7 @@ pub enum InputError {
     NotAGroup {
         /// The field to set.
         field: String,
-        /// The part of it that is not an object.
+        /// The part of the input that is not an object.
         holder: String,
     },
 }

@@ -1,5 +1,5 @@
-//! Finds what a parser would silently drop of a text: the first of two equal keys of an object (RFC 8259, section 4), and
-//! the tags of YAML. JSON is parsed as YAML, of which it is a subset.
+//! Finds the parts of a text that a parser would silently drop: the first of two equal keys of an object (RFC 8259, section 4), and the
+//! tags of YAML. JSON is parsed as YAML, of which it is a subset.
 
 use std::{borrow::Cow, collections::HashMap, fmt};
 
@@ -34,11 +34,11 @@ const OF_TEMPLATES: [&str; 18] = [
 pub struct LostPart {
     /// The JSON pointer of the key or the value.
     pub pointer: String,
-    /// What would be lost.
+    /// The part that would be lost.
     pub kind: LostKind,
 }
 
-/// What a parser would drop.
+/// A part that a parser would drop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LostKind {
     /// The value of a key that its object has twice.
@@ -50,7 +50,7 @@ pub enum LostKind {
         /// Line and column of the second occurrence, counted from 1.
         second: (usize, usize),
     },
-    /// A tag that is not of YAML's own types, such as `!GetAtt`.
+    /// A tag other than YAML's types, such as `!GetAtt`.
     Tag {
         /// The tag, as it is written.
         tag: String,
@@ -97,7 +97,7 @@ pub(crate) fn repeated_key(text: &str) -> Option<LostPart> {
     lost_parts(text).into_iter().find(|part| matches!(part.kind, LostKind::RepeatedKey { .. }))
 }
 
-/// What a parser would drop of a text, up to the first parse error.
+/// The parts of a text that a parser would drop, up to the first parse error.
 pub(crate) fn lost_parts(text: &str) -> Vec<LostPart> {
     let (mut found, mut open) = (Vec::new(), Vec::new());
     for event in Parser::new_from_str(text) {
@@ -138,7 +138,7 @@ pub(crate) fn lost_parts(text: &str) -> Vec<LostPart> {
     found
 }
 
-/// The tag of a value, unless it is one of YAML's own types or the tag `!`, which names no type.
+/// The tag of a value, unless it is one of YAML's types or the tag `!`, which names no type.
 fn lost_tag(tag: Option<&Cow<'_, Tag>>, pointer: String, line: usize) -> Option<LostPart> {
     let tag = tag.filter(|tag| tag.core_suffix().is_none())?.original();
     (tag != "!").then_some(LostPart { pointer, kind: LostKind::Tag { tag, line } })

@@ -1,6 +1,7 @@
-//! Says what the parser of YAML reports in words for the person who wrote the text.
+//! Translates the messages of the YAML parser for the person who wrote the text.
 
-/// Parts of the parser's messages, which speak to the program's author, each with what it means for a text and what to do.
+/// Parts of the parser's messages, which are written for the program's author. Each has a translation: the meaning for the text, and the
+/// repair.
 const KNOWN: [(&str, &str); 5] = [
     (
         "recursive references require",

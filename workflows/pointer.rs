@@ -1,4 +1,4 @@
-//! JSON pointers (RFC 6901) into an input. The engine has its own for definitions: this crate uses nothing of ours.
+//! JSON pointers (RFC 6901) into an input. The engine has another type for pointers into definitions, which this crate may not use.
 
 /// A pointer extended by one name.
 pub(crate) fn below(pointer: &str, name: &str) -> String {

@@ -18,7 +18,7 @@ pub struct InputProblem {
     pub value: Option<Value>,
     /// The problem, such as `is not one of the allowed values`.
     pub problem: String,
-    /// What is allowed, such as `one of DNS, EMAIL, EXISTING`.
+    /// The allowed values, such as `one of DNS, EMAIL, EXISTING`.
     pub allowed: String,
 }
 

@@ -17,13 +17,13 @@ const DEFINITIONS: [&str; 2] = ["Definition", "DefinitionString"];
 pub struct TemplateMachine {
     /// The name of its resource.
     pub name: String,
-    /// Where its definition is.
+    /// The position of its definition.
     pub source: MachineSource,
     /// The names of its `DefinitionSubstitutions`.
     pub substitutions: Vec<String>,
 }
 
-/// Where the definition of a state machine is.
+/// The position of the definition of a state machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MachineSource {
     /// In a file, relative to the template.

@@ -10,8 +10,7 @@ use crate::{
     records::{Redrive, execution_key, seconds},
 };
 
-/// How many client tokens are remembered for each execution, and for how long (API Reference, RedriveExecution,
-/// `clientToken`).
+/// The number of client tokens that are stored for each execution, and for how long (API Reference, RedriveExecution, `clientToken`).
 const TOKENS_KEPT: usize = 10;
 const TOKEN_KEPT_MS: u64 = 15 * 60 * 1_000;
 
@@ -31,10 +30,9 @@ pub(crate) struct RedriveRequest {
 }
 
 impl Api {
-    /// Continues an execution after a crash, a pause or a failure. `environment`, if given, replaces the pinned
-    /// environment. `from`, if not empty, names the state at which the execution continues. `known_redrives` is how often it had
-    /// been redriven when the caller read it: of two callers that resume it at once, the second does not redrive it again. Returns how it
-    /// has ended, if it stays as it is.
+    /// Continues an execution after a crash, a pause or a failure. `environment`, if given, replaces the pinned environment. `from`, if not
+    /// empty, names the state at which the execution continues. `known_redrives` is its number of redrives when the caller read it: of two
+    /// callers that resume it at once, the second does not redrive it again. Returns the end of an execution that is not changed.
     ///
     /// # Errors
     /// The execution does not exist, it has succeeded and `from` is given, or the store fails.
@@ -78,7 +76,7 @@ impl Api {
         }
     }
 
-    /// How an execution has ended; `None` if it has not, or does not exist.
+    /// The end of an execution; `None` if it has not ended or does not exist.
     pub(crate) fn end_status(&self, id: &str) -> Result<Option<ExecutionStatus>, Fault> {
         let status = self.runner.store().summary(id)?.map(|header| header.status);
         Ok(status.filter(|status| *status != ExecutionStatus::Running))

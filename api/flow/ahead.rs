@@ -1,4 +1,4 @@
-//! Which states of its definition an execution can still reach.
+//! The states of its definition that an execution can still reach.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,9 @@ use engine::{
 };
 use serde_json::Value;
 
-/// Whether an execution can still execute a state of this name or path: what its frames do, and where the transitions of its definition
-/// lead from there. A `Retry` executes its state again. A path is that of one branch or iteration, which must exist or be able to begin.
+/// Whether an execution can still execute a state with this name or path: one of its frames is in the state, or transitions of the
+/// definition lead to it from a frame's state. A `Retry` executes its state again. A path names one branch or iteration, which must exist
+/// or be able to begin.
 pub fn can_execute(definition: &Value, frames: &[FrameRow], state: &str) -> bool {
     let mut states = Reachability::of(definition);
     let Some((parents, name)) = state.rsplit_once('/').filter(|_| states.named(state).is_empty()) else {
@@ -19,7 +20,7 @@ pub fn can_execute(definition: &Value, frames: &[FrameRow], state: &str) -> bool
     on_path.any(|row| states.add_towards(row, parents)) || states.reachable.contains(name)
 }
 
-/// What follows the path of a frame in a path: empty if it is the same. `None` if the path is not inside the frame.
+/// The rest of a path after the path of the frame: empty if the two are the same. `None` if the path is not inside the frame.
 fn rest_below<'p>(frame: &str, path: &'p str) -> Option<&'p str> {
     match path.strip_prefix(frame)? {
         rest if frame.is_empty() || rest.is_empty() => Some(rest),
@@ -102,7 +103,7 @@ impl<'d> Reachability<'d> {
         }
     }
 
-    /// Adds the state of this name, the states inside it, and all that can follow them.
+    /// Adds the state of this name, the states inside it, and all states that can follow them.
     fn enter(&mut self, name: &str) {
         let mut to_enter = vec![name.to_owned()];
         while let Some(name) = to_enter.pop() {
@@ -121,7 +122,7 @@ impl<'d> Reachability<'d> {
         self.named(name).into_iter().flat_map(inside).for_each(|name| self.enter(name));
     }
 
-    /// Adds what can follow the state of this name, and the state itself if it may be retried.
+    /// Adds the states that can follow the state of this name, and the state itself if it may be retried.
     fn leave(&mut self, name: &str) {
         for state in self.named(name) {
             next_states(state, true).into_iter().for_each(|next| self.enter(next));

@@ -17,8 +17,8 @@ use crate::{
 /// The kind of the fault of an answer by a user who may not give it.
 pub const NOT_ALLOWED: &str = "ApprovalNotAllowed";
 
-/// The kind of the fault of an answer that needs one of the approval's tokens: it has none where only holders of tokens may answer, or
-/// another one.
+/// The kind of the fault of an answer without one of the approval's tokens: the answer has another token, or none where only holders of
+/// tokens may answer.
 pub const NEEDS_TOKEN: &str = "ApprovalNeedsToken";
 
 /// The kind of the fault of an answer with a choice or a field that the approval does not have.
@@ -42,14 +42,15 @@ pub struct AnswerApprovalRequest {
     pub state: Option<String>,
     /// The answer.
     pub decision: Decision,
-    /// Who answers; recorded in the history.
+    /// The person who answers; recorded in the history.
     pub by: Signaller,
     /// The groups of this machine that the user belongs to.
     #[serde(default)]
     pub groups: Vec<String>,
 }
 
-/// Approves or rejects an approval with one of its tokens. The token says who answers, so that a client of the network may call it.
+/// Approves or rejects an approval with one of its tokens. The token identifies the person, so a client of the network may call this
+/// operation.
 pub struct AnswerWithToken;
 
 /// A request of [`AnswerWithToken`]. It has no `Debug`, so that no log has the token.
@@ -175,7 +176,7 @@ impl Api {
     }
 }
 
-/// Who answers, as a request names it.
+/// The person who answers, as a request names them.
 enum Author {
     /// A user of this machine.
     User { by: Signaller, groups: Vec<String> },
@@ -203,7 +204,7 @@ impl Author {
     }
 }
 
-/// What permits a person to answer.
+/// The permission with which a person answers.
 #[derive(Clone, Copy)]
 pub enum Proof<'a> {
     /// The user of the machine, and the groups that the user belongs to.
@@ -217,11 +218,11 @@ pub enum Proof<'a> {
 pub struct ApprovalAnswer<'a> {
     /// The decision.
     pub decision: Decision,
-    /// Who answers.
+    /// The person who answers.
     pub by: &'a Signaller,
-    /// What permits the answer.
+    /// The permission for the answer.
     pub proof: Proof<'a>,
-    /// When, in milliseconds since the Unix epoch.
+    /// The time of the answer, in milliseconds since the Unix epoch.
     pub now_ms: u64,
 }
 

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::{Api, ENVIRONMENT_UNREACHABLE, Fault};
 
-/// How long an operation waits for the verification. Clients end a call that takes longer. They call [`super::VerifyEnvironment`] first,
-/// which has no such limit and whose result the host caches.
+/// The time that an operation waits for the verification. Clients end a call that takes longer. So they first call
+/// [`super::VerifyEnvironment`], which has no such limit: the host caches its result.
 const VERIFICATION_MAX: Duration = Duration::from_secs(5);
 
-/// What an operation is about to do with an execution of the store.
+/// An operation's intention for an execution of the store.
 #[derive(Debug, Clone, Copy)]
 enum Intent<'i> {
     /// Drive it as it is.

@@ -27,7 +27,7 @@ pub struct CancelExecutionRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelExecutionResponse {
-    /// How the execution had ended already; `None` if this request cancels it.
+    /// The status with which the execution had ended already; `None` if this request cancels it.
     pub ended_before: Option<ExecutionStatus>,
     /// The Tasks whose calls are in flight, or were when the last process that ran the execution ended.
     #[serde(default)]
@@ -54,7 +54,7 @@ impl CancelExecutionResponse {
 pub struct CallInFlight {
     /// The state's path.
     pub state_path: String,
-    /// When the call was made, in milliseconds since the Unix epoch.
+    /// The time of the call, in milliseconds since the Unix epoch.
     pub called_ms: u64,
 }
 

@@ -25,7 +25,7 @@ pub struct ListRequest {
     pub until_ms: Option<u64>,
     /// Only executions that have not ended.
     pub unfinished: bool,
-    /// Whether the response reports what the executions need from outside, and what is due next in them. Both are read for the first
+    /// Whether the response reports the answers that the executions need from outside and their next due times. Both are read for the first
     /// 1,000 listed executions that are running and not paused.
     pub with_needs: bool,
 }
@@ -38,9 +38,9 @@ pub struct ListResponse {
     pub executions: Vec<ExecutionHeader>,
     /// The ids of the listed executions that the owner runs now.
     pub driven: Vec<String>,
-    /// What listed executions need from outside, if the request asks for it: see [`ListRequest::with_needs`].
+    /// The answers that listed executions need from outside, if the request asks for them: see [`ListRequest::with_needs`].
     pub needs: Vec<Needs>,
-    /// What is due next in listed executions, by their ids, if the request asks for needs.
+    /// The next due event of listed executions, by their ids, if the request asks for needs.
     pub due: BTreeMap<String, NextDue>,
 }
 
@@ -64,7 +64,7 @@ impl Operation for ListExecutions {
     }
 }
 
-/// Adds what the first [`NEEDS_SEARCHED_MAX`] of the executions that are running and not paused need from outside, and what is due next.
+/// Adds the needs and the next due events of the first [`NEEDS_SEARCHED_MAX`] executions that are running and not paused.
 fn add_needs(api: &Api, response: &mut ListResponse) -> Result<(), StoreError> {
     let running = response.executions.iter().filter(|header| !header.is_quiescent()).take(NEEDS_SEARCHED_MAX);
     for ExecutionHeader { id, deadline_ms, .. } in running {
@@ -75,8 +75,8 @@ fn add_needs(api: &Api, response: &mut ListResponse) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Reads the index of unfinished executions, which is ordered by id, so that ended ones cost nothing. Sorts what it read
-/// by the time of the start.
+/// Reads the index of unfinished executions, which is ordered by id, so that ended ones cost nothing. Sorts the executions by the time of
+/// the start.
 fn unfinished(api: &Api, limit: usize) -> Result<Vec<ExecutionHeader>, StoreError> {
     let store = api.runner.store();
     let active = store.active_after(None, limit)?;

@@ -1,4 +1,4 @@
-//! What an execution needs from outside, read from its frames.
+//! The needs of an execution: the answers from outside that it waits for, read from its frames.
 
 use engine::{
     machine::{FrameRow, FrameState},
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::approval::approval_of;
 
-/// What an execution needs from outside: the first of its Tasks that waits for an answer, those of people first.
+/// The need of an execution: the first of its Tasks that waits for an answer from outside. Tasks of people come first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Needs {
@@ -16,13 +16,14 @@ pub struct Needs {
     pub execution: String,
     /// The path of the state.
     pub state: String,
-    /// Who must answer.
+    /// The party that must answer.
     pub answerer: Answerer,
-    /// When something is due that needs no answer, in milliseconds since the Unix epoch. The repeated poll of an approval does not count.
+    /// The time of the next event that needs no answer, in milliseconds since the Unix epoch. The repeated poll of an approval does not
+    /// count.
     pub next_due_ms: Option<u64>,
 }
 
-/// Who must answer a Task. A Task that a worker runs is not among them: the worker's answer is on its way.
+/// The party that must answer a Task. A Task that a worker runs needs nobody: the worker will answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answerer {
@@ -51,17 +52,17 @@ impl Needs {
     }
 }
 
-/// What is due next in an execution, without an answer from outside.
+/// The next event of an execution that is due without an answer from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NextDue {
-    /// What is due.
+    /// The kind of the event.
     pub what: DueWork,
-    /// When it is due, in milliseconds since the Unix epoch.
+    /// The due time, in milliseconds since the Unix epoch.
     pub due_ms: u64,
 }
 
-/// What is due at a time.
+/// The kinds of due events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DueWork {
@@ -76,7 +77,7 @@ pub enum DueWork {
 }
 
 impl NextDue {
-    /// What is due first in an execution that has not ended; `None` if nothing is. The repeated poll of an approval does not count.
+    /// The first due event of an execution that has not ended; `None` if nothing is due. The repeated poll of an approval does not count.
     /// `deadline_ms` is the execution's.
     pub fn of(frames: &[FrameRow], deadline_ms: Option<u64>) -> Option<Self> {
         let end = deadline_ms.map(|due_ms| NextDue { what: DueWork::TimeOut, due_ms });
@@ -103,7 +104,7 @@ fn rank(answerer: &Answerer) -> u8 {
     }
 }
 
-/// When something other than the poll of an approval is due in a frame. A frame that is about to enter its state is due at once.
+/// The earliest due time of a frame, without the poll of an approval. A frame that is about to enter its state is due at once.
 fn due_ms(row: &FrameRow) -> Option<u64> {
     match &row.frame_state {
         FrameState::Entering => Some(0),
@@ -112,8 +113,8 @@ fn due_ms(row: &FrameRow) -> Option<u64> {
     }
 }
 
-/// What is due first in a frame, other than the poll of an approval and the next heartbeat of a worker, which comes as long as the worker
-/// runs.
+/// The first due event of a frame. Two kinds do not count: the poll of an approval, and the next heartbeat of a worker, because a running
+/// worker sends it.
 fn due(row: &FrameRow) -> Option<NextDue> {
     let at = |what: DueWork| move |due_ms: &u64| NextDue { what, due_ms: *due_ms };
     match &row.frame_state {

@@ -39,18 +39,18 @@ pub struct PersonTask {
     pub workflow: String,
     /// The path of the state.
     pub state: String,
-    /// When the wait began, in milliseconds since the Unix epoch: the first poll of the current attempt. After a redrive, that of the
-    /// new attempt.
+    /// When the wait began, in milliseconds since the Unix epoch: the first poll of the current attempt. After a redrive, the first poll of
+    /// the new attempt.
     pub since_ms: u64,
     /// The deadline of the wait, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
-    /// When it is polled next, in milliseconds since the Unix epoch; `None` for an approval, which nothing checks.
+    /// The time of the next poll, in milliseconds since the Unix epoch; `None` for an approval, which nothing checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_poll_ms: Option<u64>,
-    /// When it timed out, if no process has recorded that yet: it can no longer be answered.
+    /// The time at which it timed out, if no process has recorded that yet: it can no longer be answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timed_out_ms: Option<u64>,
-    /// What the person must do.
+    /// The instructions for the person.
     pub instructions: Instructions,
     /// Whether it asks no question: any answer with its task token ends it, as `flow signal` sends one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -16,8 +16,8 @@ use crate::{Api, Fault, Operation, STATE_DOES_NOT_EXIST, view::StepChange};
 /// The most paths that a fault proposes.
 const PATHS_MAX: usize = 3;
 
-/// Returns what an execution recorded when it entered a state: with it, this or another execution can enter the state again. Changes
-/// nothing.
+/// Returns the data that an execution recorded when it entered a state. With this data, the same or another execution can enter the state
+/// again. Changes nothing.
 pub struct PlanReentry;
 
 /// A request of [`PlanReentry`].
@@ -36,7 +36,7 @@ pub struct PlanReentryRequest {
 pub struct PlanReentryResponse {
     /// The state's path.
     pub state_path: String,
-    /// When it was entered last, in milliseconds since the Unix epoch.
+    /// The time of the last entry, in milliseconds since the Unix epoch.
     pub entered_ms: u64,
     /// The Parallels that contain the state and then the state, with recorded inputs and variables.
     pub path: Vec<Reentry>,

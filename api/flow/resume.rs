@@ -22,11 +22,11 @@ pub struct ResumeRequest {
     /// The state at which it continues, as [`super::PlanReentry`] returns it. Empty continues where it stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<Reentry>,
-    /// Whether an execution that has ended stays as it is: another process may have cancelled it since the caller read it.
+    /// Whether an execution that has ended is left unchanged: another process may have cancelled it since the caller read it.
     #[serde(default)]
     pub only_unfinished: bool,
-    /// How often the execution had been redriven when the caller read it. One that another caller has redriven since is not redriven again:
-    /// both continue the same execution.
+    /// The execution's number of redrives when the caller read it. If another caller has redriven it since, it is not redriven again: both
+    /// callers continue the same execution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redrive_count: Option<u32>,
 }
@@ -35,8 +35,8 @@ pub struct ResumeRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ResumeResponse {
-    /// How the execution had ended before this request, if the request left it as it is: it had succeeded meanwhile, had been redriven by
-    /// another caller and had ended again, or only an unfinished one was to be resumed.
+    /// The status with which the execution had ended, if this request left it unchanged. Reasons: it had succeeded meanwhile, another
+    /// caller had redriven it and it had ended again, or the request was only for an unfinished execution.
     pub ended_before: Option<ExecutionStatus>,
 }
 
@@ -70,8 +70,8 @@ impl Operation for ResumeExecution {
     }
 }
 
-/// Loads an execution that another process left, without changing its state: a paused or failed execution stays so. An owner that cannot
-/// act in the pinned environment refuses it, and the execution stays for a process that can.
+/// Loads an execution that another process left, and does not change its state: a paused or failed execution remains paused or failed. An
+/// owner that cannot act in the pinned environment refuses, so that another process can continue the execution.
 pub struct RecoverExecution;
 
 impl Operation for RecoverExecution {

@@ -1,5 +1,5 @@
-//! Records the last journal entry of an execution that was shown to a person, so that the next display prints only
-//! newer entries. Also tracks executions whose end was not shown.
+//! Records the last journal entry of an execution that a person has seen, so that the next display prints only newer entries. Also tracks
+//! executions whose end nobody has seen.
 
 use engine::machine::ExecutionStatus;
 use serde::{Deserialize, Serialize};

@@ -29,7 +29,7 @@ pub struct SignalTaskRequest {
     pub state: String,
     /// The answer.
     pub outcome: TaskOutcome,
-    /// Who answers; recorded in the history.
+    /// The person who answers; recorded in the history.
     pub by: Signaller,
     /// Store the answer if the state does not wait yet.
     #[serde(default)]
@@ -40,11 +40,11 @@ pub struct SignalTaskRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SignalTaskResponse {
-    /// Whether the answer is stored until the state waits for it.
+    /// Whether the answer is stored until the state waits for an answer.
     pub is_kept: bool,
 }
 
-/// How a task ended.
+/// The outcome of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TaskOutcome {
@@ -61,7 +61,7 @@ pub enum TaskOutcome {
     Withdraw,
 }
 
-/// Steps that end with their own output: a service, and the beginning of the action.
+/// Steps that always end with an output of their own, never with an answer: each is a service and the beginning of the action.
 const WITHOUT_ANSWER: [(&str, &str); 4] = [("process", "run"), ("ssh", "run"), ("file", ""), ("preflight", "")];
 
 /// Whether a Task may wait for an answer from here: with a task token, for the end of a job, or what the polls of a step find.

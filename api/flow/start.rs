@@ -34,7 +34,7 @@ pub struct StartExecutionRequest {
     pub id: String,
     /// The workflow's name; its state machine is named after it, see [`state_machine_name`].
     pub workflow: String,
-    /// What the execution works on. Only one running execution may have a subject.
+    /// The subject that the execution works on. Only one running execution may have a subject.
     pub subject: Option<String>,
     /// The environment in which it acts; see [`engine::step::Registries`].
     pub environment: Value,
@@ -135,8 +135,7 @@ impl Api {
         self.begin_new(prepared).await
     }
 
-    /// The state machine with this definition, and the documents to write for it. The lock is returned only if there
-    /// are any.
+    /// The state machine with this definition, and the documents to write for it. The lock is returned only if there are documents.
     async fn deployed(
         &self,
         name: &str,

@@ -27,7 +27,7 @@ pub struct EstimateTimeLeft;
 pub struct EstimateTimeLeftResponse {
     /// The time left now; `None` if the execution has ended or is paused, or the workflow has not succeeded yet.
     pub time_left: Option<TimeLeft>,
-    /// How long the states took in earlier executions.
+    /// The times that the states took in earlier executions.
     pub typical: Typical,
 }
 

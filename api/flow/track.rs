@@ -1,5 +1,5 @@
-//! Finds the ends that nobody was shown, so that `flow resume --all` reports each once: of executions that were unfinished at the
-//! last one or that another command left, and of all others that have ended since.
+//! Finds the ends of executions that nobody has seen, so that `flow resume --all` reports each of them once. The executions are those that
+//! were unfinished at its last run, those that another command left, and all others that have ended since.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,10 +21,10 @@ const REPORTED: &str = "resume-all/reported";
 const IDS_MAX: usize = 10_000;
 /// The most executions of a response. The others are left to the next request.
 const ENDED_MAX: usize = 1_000;
-/// How the ends of a workflow with one status are read.
+/// The limits for reading the ends of a workflow with one status.
 const LIMITS: Limits = Limits { page: 1_000, found_max: IDS_MAX, read_max: 1_000_000 };
-/// Before the last request: ends are read again from this time on, because a clock may be set back, and a command may be killed before
-/// it prints them. Those that were shown are not reported again.
+/// The time before the last request from which on ends are read again: a clock may be set back, and a command may be killed before it
+/// prints them. An end that was shown is not reported again.
 const READ_AGAIN_MS: u64 = 3_600_000;
 /// Without an earlier request: ends are read from this time on, until now.
 const FIRST_READ_MS: u64 = 7 * 24 * 3_600_000;
@@ -35,7 +35,7 @@ const REPORTED_ENDS: [ExecutionStatus; 3] =
 /// The limits of [`ended_since`].
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// How many ends are read at once.
+    /// The number of ends that are read at once.
     page: usize,
     /// The most executions that are found.
     found_max: usize,
@@ -59,8 +59,8 @@ pub struct TrackUnfinishedRequest {
     /// Whether the ends of the other stored executions are left to the next request, because the caller does not report them.
     #[serde(default)]
     pub keeps_ended: bool,
-    /// When the needs of each execution that waits for a person were last reported, in milliseconds since the Unix epoch. They replace the
-    /// stored times; `None` keeps these.
+    /// The times at which the needs of each execution that waits for a person were last reported, in milliseconds since the Unix epoch.
+    /// They replace the stored times; `None` keeps the stored times.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said_needs_ms: Option<BTreeMap<String, u64>>,
 }
@@ -69,10 +69,10 @@ pub struct TrackUnfinishedRequest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct TrackUnfinishedResponse {
-    /// The executions that have ended since the previous request and whose end nobody was shown; empty if the request leaves them to the
+    /// The executions that have ended since the previous request and whose end nobody has seen; empty if the request leaves them to the
     /// next one.
     pub ended: Vec<ExecutionHeader>,
-    /// When the needs of each execution were last reported, before this request.
+    /// The times at which the needs of each execution were last reported before this request.
     pub said_needs_ms: BTreeMap<String, u64>,
 }
 
@@ -134,8 +134,8 @@ impl Api {
     }
 }
 
-/// What `wanted` returns for the executions that have ended at `since_ms` or later, the latest first. Only these count towards
-/// [`Limits::found_max`]: the successes of a client of the API, however many, do not hide another end.
+/// The values that `wanted` returns for the executions that have ended at `since_ms` or later, the latest first. Only these values count
+/// towards [`Limits::found_max`]: the successes of a client of the API do not hide another end, however many they are.
 fn ended_since<T>(
     since_ms: u64,
     limits: Limits,
@@ -162,8 +162,9 @@ fn ended_since<T>(
     Ok(found)
 }
 
-/// Whether an end that no command saw coming is reported: every end of an execution that `flow run` began, whose id has no colon, and
-/// the failures of those that a client of the Step Functions API began. The caller of an EXPRESS execution waits for its end.
+/// Whether the end of an execution that no command watched is reported. Reported are every end of an execution that `flow run` began (its
+/// id has no colon), and the failures of executions that a client of the Step Functions API began. An EXPRESS execution is never reported:
+/// its caller waits for its end.
 fn concerns_a_person(id: &str, status: ExecutionStatus) -> bool {
     match id.matches(':').count() {
         0 => true,

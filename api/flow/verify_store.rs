@@ -27,8 +27,7 @@ pub struct StoreFindings {
     pub problems: Vec<String>,
     /// Whether a problem is in the index, which can be rebuilt from the mirror.
     pub index_is_damaged: bool,
-    /// When the newest execution started, in milliseconds since the Unix epoch. If the clock shows an earlier time, it
-    /// was set back.
+    /// The start time of the newest execution, in milliseconds since the Unix epoch. A clock that shows an earlier time was set back.
     pub latest_start_ms: Option<u64>,
 }
 

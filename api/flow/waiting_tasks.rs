@@ -1,4 +1,4 @@
-//! Which Tasks wait for an answer.
+//! The Tasks that wait for an answer.
 
 use std::collections::HashSet;
 

@@ -48,7 +48,7 @@ impl Api {
         self.state_machine_arn(&format!("{}/{}", found.machine(), found.run.label))
     }
 
-    /// A page of the child executions of a map run that `wants` selects, newest first.
+    /// A page of those child executions of a map run that `wants` selects, newest first.
     pub(crate) fn list_children(&self, arn: &str, page: &Page, wants: impl Fn(ChildStatus, u32) -> bool) -> Answer {
         let found = self.map_run(arn)?;
         if found.run.express {

@@ -54,7 +54,7 @@ pub(super) fn inspect(trial: &TestedState, state: &Value, input: &Value, outcome
     data
 }
 
-/// Which rule of `Retry` or `Catch` names the failure, also if its attempts are used up.
+/// The rule of `Retry` or `Catch` that names the failure, also if its attempts are used up.
 fn rule(state: &Value, list: &str, outcome: &Outcome) -> Option<usize> {
     let error = &outcome.failure.as_ref().filter(|failure| failure.error != error_names::RUNTIME)?.error;
     let names = |rule: &Value| {

@@ -34,7 +34,7 @@ pub(super) enum Mock {
     Error(String, String),
 }
 
-/// Fields that AWS's own clients add to an answer and that a state does not show.
+/// Fields that AWS's clients add to an answer and that a state does not show.
 const METADATA: [&str; 2] = ["SdkHttpMetadata", "SdkResponseMetadata"];
 
 /// A result as TestState shows it.

@@ -1,4 +1,4 @@
-//! Runs the state in a machine of its own, without a runner.
+//! Runs the state in a state machine that contains only this state, without a runner.
 
 use std::sync::Arc;
 
@@ -26,9 +26,9 @@ pub(super) struct TestedState {
     pub context: Option<Value>,
     pub variables: Map<String, Value>,
     pub mock: Option<Mock>,
-    /// How many retries each rule of `Retry` has used, from the request.
+    /// The number of retries that each rule of `Retry` has used, from the request.
     pub retries: u32,
-    /// How many iterations of a Map failed, from the request.
+    /// The number of iterations of a Map that failed, from the request.
     pub failures: Option<u64>,
     /// The data of an ItemReader, from the request.
     pub reader_data: Option<String>,
@@ -55,7 +55,7 @@ pub(super) struct Outcome {
     pub exceeded: bool,
     /// The items of a Map, or its batches of items.
     pub items: Option<Value>,
-    /// How many failures a Map that has begun tolerates.
+    /// The number of failures that a Map that has begun tolerates.
     pub tolerated: Tolerated,
 }
 
@@ -174,7 +174,7 @@ impl TestedState {
         Ok(outcome)
     }
 
-    /// Makes a Task's call in an execution of its own, which is deleted afterwards.
+    /// Makes a Task's call in a separate execution, which is deleted afterwards.
     pub async fn call(&self, api: &Api, state: &Value, input: &Value) -> Result<Mock, Fault> {
         let mut bare = json!({ "Type": "Task", "End": true });
         for field in CALL_FIELDS {

@@ -7,7 +7,7 @@ async fn validated(world: &World, definition: &str, severity: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_about_all_of_the_definition_has_no_location() {
+async fn a_problem_of_the_complete_definition_has_no_location() {
     let world = World::new();
     let endless = json!({ "StartAt": "A", "States": { "A": { "Type": "Pass", "Next": "A" } } }).to_string();
     let diagnostic =

@@ -1,4 +1,4 @@
-//! What the API reports of an execution is what happened.
+//! The API's reports of an execution match its events.
 
 use serde_json::json;
 

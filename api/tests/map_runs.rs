@@ -1,4 +1,4 @@
-//! What the API reports of a map run and its child executions is what happened, also after a crash.
+//! The API's reports of a map run and its child executions match their events, also after a crash.
 
 use serde_json::json;
 

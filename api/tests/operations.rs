@@ -1,4 +1,4 @@
-//! What the lists of operations declare to transports.
+//! The declarations of the lists of operations to transports.
 
 use crate::{Cost, flow, operation_info, step_functions};
 

@@ -269,7 +269,7 @@ async fn an_end_that_nobody_reported_is_reported_once_by_the_next_request() {
     assert!(track(&world, &[], &[], false).await.is_empty());
 }
 
-/// What counts is whether the end was shown, and not whether a command saw the execution unfinished.
+/// The request depends on whether the end was shown, and not on whether a command saw the execution unfinished.
 #[tokio::test]
 async fn an_end_that_no_command_saw_coming_is_reported_until_it_is_shown() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! What continues an execution after a failure: a resume, or only a new execution.
+//! The continuation after a failure: a resume, or only a new execution.
 
 use engine::{
     journal::{ErrorAndCause, StateType, StepFailure},
@@ -16,7 +16,7 @@ pub enum Remedy {
     Resume,
     /// The error is in the pinned definition or the input: a resume would fail in the same way.
     StartAgain,
-    /// The step's error says that only a new run helps: a resume would fail in the same way.
+    /// The step's error is repaired only by a new run: a resume would fail in the same way.
     RunAgain,
 }
 
@@ -51,8 +51,8 @@ impl View {
         }
     }
 
-    /// The state whose failure ended the execution; `None` if it has not FAILED, or no state failed it. Failures that a `Retry` or a
-    /// `Catch` handled, or that a Map tolerates, do not count.
+    /// The state whose failure ended the execution; `None` if the execution is not FAILED, or if no state's failure ended it. Failures that
+    /// a `Retry` or a `Catch` handled, or that a Map tolerates, do not count.
     pub fn failed_state(&self) -> Option<&StateView> {
         let path = self.unhandled_failure.as_ref().filter(|_| self.status == ExecutionStatus::Failed)?;
         self.states.get(path)
@@ -68,9 +68,9 @@ impl View {
         self.failed_state().filter(|state| state.state_type == StateType::Fail)
     }
 
-    /// The path of the state at which an execution that a Fail state ended can continue: the last one entered before the Fail that calls
-    /// something, because a state that calls nothing leads to the same end. A state in one of several branches or in an iteration cannot be
-    /// entered alone: the path is that of the Parallel or Map.
+    /// The path of the state at which an execution that a Fail state ended can continue: the last state that makes a call and was entered
+    /// before the Fail. A state without a call would lead to the same end. A state in one of several branches or in an iteration cannot be
+    /// entered alone: then this is the path of the Parallel or Map.
     pub fn state_before_fail(&self) -> Option<&str> {
         let fail = self.ended_by_fail()?;
         if let Some(rejected) = self.rejected_before_fail() {
@@ -99,7 +99,7 @@ impl View {
         self.ending_rejection().is_some_and(|(state, cause)| state.path == state_path && is_by_user(cause))
     }
 
-    /// The rejected state whose rejection ended the execution, and the cause of its failure. Before the Fail state of a runbook it is the
+    /// The state whose rejection ended the execution, and the cause of its failure. In a runbook that ends with a Fail state, it is the
     /// state whose failure was caught last: a runbook that caught another failure later did not end because of the rejection.
     fn ending_rejection(&self) -> Option<(&StateView, &str)> {
         let (state, failure) = match self.failure.as_ref()?.error.as_str() {
@@ -119,7 +119,7 @@ impl View {
         caught.max_by_key(|(state, _)| state.status.stopped_ms())
     }
 
-    /// The path at which an execution can enter a state again: its own, or that of the Parallel or Map around it.
+    /// The path at which an execution can enter a state again: the state's, or that of the Parallel or Map around it.
     fn entered_alone<'v>(&'v self, state: &'v StateView) -> &'v str {
         let path = state.path.as_str();
         let outer = path.split_once('[').map_or(path, |(outer, _)| outer);
@@ -132,8 +132,8 @@ impl View {
         states.filter_map(|state| Some((state, state.failure()?)))
     }
 
-    /// A Parallel or a Map fails. Its failure is that of a state inside it, unless that has another error: a Map that tolerates some
-    /// failures fails with an error of its own.
+    /// Records that a Parallel or a Map fails. Its failure is that of a state inside it if both have the same error. A Map that tolerates
+    /// some failures fails with a different error.
     pub(super) fn fail_enclosing(&mut self, path: String, failure: &ErrorAndCause) {
         let is_inner = |failed: &String| is_inside(failed, &path) && self.may_end_with(failed, Some(failure));
         if !self.unhandled_failure.as_ref().is_some_and(is_inner) {
@@ -206,7 +206,7 @@ impl StateView {
     }
 }
 
-/// How a view is written: the error and the cause as a pair.
+/// The serialized form of a view: the error and the cause as a pair.
 pub(super) mod as_pair {
     use engine::journal::ErrorAndCause;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -104,7 +104,7 @@ impl View {
         }
     }
 
-    /// A call is scheduled, for the first attempt, a repeated one, or the one after a redrive.
+    /// Records that a call is scheduled: for the first attempt, for a repeated one, or for the one after a redrive.
     fn scheduled(&mut self, path: &str, at_ms: u64) {
         if let Some(state) = self.states.get_mut(path) {
             (state.called, state.called_ms, state.answered) = (true, Some(at_ms), false);

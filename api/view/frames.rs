@@ -1,4 +1,4 @@
-//! What only frames record, and no journal entry.
+//! Adds to a view what only frames record: the journal has no entry of it.
 
 use engine::{
     journal::StateType,
@@ -59,7 +59,7 @@ impl View {
         }
     }
 
-    /// A first call that is scheduled but due: the process that scheduled it stopped before it made the call. The journals of earlier
+    /// Marks a first call that is scheduled but due: the process that scheduled the call stopped before it made it. The journals of earlier
     /// versions do not record that.
     fn apply_withheld_call(&mut self, row: &FrameRow) {
         let FrameState::Task { next_poll_ms: Some(_), waiting: None, parked: None, .. } = row.frame_state else {
@@ -91,7 +91,7 @@ impl View {
         }
     }
 
-    /// Whether a state is a Map that runs and whose iterations have histories of their own.
+    /// Whether a state is a running Map whose iterations have histories of their own.
     pub(super) fn is_distributed(&self, path: &str) -> bool {
         let runs = self.states.get(path).is_some_and(|state| state.status == StateStatus::Running);
         runs && self.distributed.contains(path)

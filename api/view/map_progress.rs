@@ -9,16 +9,16 @@ use super::View;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MapProgress {
-    /// How many there are.
+    /// The number of iterations.
     pub total: u64,
-    /// How many succeeded.
+    /// The number of iterations that succeeded.
     pub succeeded: u64,
-    /// How many failed. Of a distributed Map that has ended, also those that were stopped.
+    /// The number of iterations that failed. For a distributed Map that has ended, it includes those that were stopped.
     pub failed: u64,
 }
 
 impl MapProgress {
-    /// How many have ended.
+    /// The number of iterations that have ended.
     pub fn ended(self) -> u64 {
         self.succeeded + self.failed
     }
@@ -30,7 +30,7 @@ impl View {
         self.maps.insert(path, MapProgress { total, ..MapProgress::default() });
     }
 
-    /// A Map in a frame began a map run: its iterations have histories of their own.
+    /// Records that a Map in a frame began a map run: its iterations have histories of their own.
     pub(super) fn begin_map_run(&mut self, frame: &str) {
         let is_in_frame = |path: &&String| path.rsplit_once('/').map_or("", |(outer, _)| outer) == frame;
         let entered = self.order.iter().rev().filter(|path| self.maps.contains_key(*path));
@@ -72,8 +72,8 @@ impl View {
         }
     }
 
-    /// Folds in the progress of a Map that its frame has. The iterations of a distributed Map have histories of their own, so only
-    /// the frame counts them.
+    /// Folds in the progress of a Map from its frame. The iterations of a distributed Map have histories of their own, so only the frame
+    /// counts them.
     pub(super) fn apply_map_frame(&mut self, row: &FrameRow) {
         if let FrameState::Map { items, next, running, failed, .. } = &row.frame_state {
             let path = row.state_path();

@@ -12,12 +12,13 @@ pub fn is_or_is_inside(path: &str, outer: &str) -> bool {
     path == outer || is_inside(path, outer)
 }
 
-/// The paths that a path is inside, as [`is_inside`] says, the shortest first. There may be no state with such a path.
+/// The paths around a path, as [`is_inside`] defines, the shortest first. There may be no state with such a path.
 pub fn outer_paths(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices(['/', '[']).map(move |(at, _)| &path[..at])
 }
 
-/// The range of the sorted paths that begin with a path: its own, those inside it, and those of states whose names begin with its name.
+/// The range of the sorted paths that begin with a path: the path itself, the paths inside it, and those of states whose names begin with
+/// its name.
 pub(super) struct PathRange<'p> {
     path: &'p str,
     end: String,

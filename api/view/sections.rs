@@ -40,7 +40,7 @@ fn walk(machine: &RawMachine<'_>, found: &mut Vec<Section>, only_sections: bool)
     }
 }
 
-/// The states of a machine in the order in which they follow each other, then those that only other paths reach.
+/// The states of a machine in the order of the main path, then the states that only other paths reach.
 fn in_order<'d>(machine: &RawMachine<'d>) -> Vec<RawState<'d>> {
     let mut order: Vec<RawState<'d>> = Vec::new();
     let mut known: HashSet<&str> = HashSet::new();

@@ -41,7 +41,7 @@ pub enum StateStatus {
         /// When it exited, in milliseconds since the Unix epoch.
         stopped_ms: u64,
     },
-    /// Failed, and its own `Catch` or that of an enclosing state handled the failure.
+    /// Failed; a `Catch` of this state or of an enclosing one handled the failure.
     Caught {
         /// When it exited; for a state inside the one with the `Catch`, when it failed. In milliseconds since the Unix epoch.
         stopped_ms: u64,
@@ -145,11 +145,11 @@ pub struct Wait {
     pub reason: String,
     /// When the poll was made, in milliseconds since the Unix epoch.
     pub polled_ms: u64,
-    /// When the next one is due.
+    /// When the next poll is due.
     pub next_poll_ms: u64,
     /// The deadline of the wait.
     pub deadline_ms: Option<u64>,
-    /// What a person must do.
+    /// The instructions for a person.
     pub instructions: Option<Instructions>,
 }
 
@@ -170,7 +170,7 @@ impl Wait {
         Wait { reason: RUNS_AT_WORKER.to_owned(), deadline_ms, ..Wait::for_worker(since_ms) }
     }
 
-    /// Whether a worker must answer: one that is awaited, or the one that runs the task.
+    /// Whether a worker must answer the task: one is awaited, or one runs the task.
     pub fn is_of_worker(&self) -> bool {
         self.next_poll_ms == 0 && [WAITS_FOR_WORKER, RUNS_AT_WORKER].contains(&self.reason.as_str())
     }

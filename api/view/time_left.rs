@@ -1,8 +1,8 @@
-//! The time that an execution has left, from how long its states took in earlier executions of the same workflow.
+//! The time that an execution has left, estimated from the times of its states in earlier executions of the same workflow.
 //!
-//! States of one frame follow each other, so their times add up. Branches of a Parallel run beside each other, so the longest counts.
-//! A Map is one state. The time of an earlier Map divided by its items is the time per item, with the iterations that ran beside each
-//! other: the items that are left take that time each. What a person takes to answer is not estimated.
+//! States of one frame follow each other, so their times add up. Branches of a Parallel run beside each other, so the longest counts. A Map
+//! is one state. The time of an earlier Map divided by its items is the time per item, which includes that iterations ran beside each
+//! other. Each item that is left takes this time. The time that a person takes to answer is not estimated.
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,7 @@ use super::{StateStatus, StateView, View, is_inside, paths::PathRange};
 /// Below this number of earlier executions the quartiles say little, so the bounds are a share of the median.
 const EXECUTIONS_FOR_QUARTILES: usize = 3;
 
-/// How long the states of a workflow took in earlier executions.
+/// The times that the states of a workflow took in earlier executions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Typical {
@@ -31,7 +31,7 @@ pub struct Typical {
     pub states: Vec<TypicalState>,
 }
 
-/// How long a state took in earlier executions, all visits together, in milliseconds.
+/// The times that a state took in earlier executions, all visits together, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TypicalState {
@@ -138,7 +138,7 @@ impl Durations {
     }
 }
 
-/// How long a state took in each of the earlier executions that left it.
+/// The time that a state took in each of the earlier executions that left it.
 #[derive(Default)]
 struct Times<'e> {
     frame: &'e str,
@@ -159,7 +159,7 @@ fn quartiles(mut times: Vec<u64>, executions: usize) -> Option<(u64, u64, u64)> 
 }
 
 impl Typical {
-    /// What is typical of earlier executions.
+    /// The typical times in these executions.
     pub fn of(executions: &[Durations]) -> Self {
         let mut all: BTreeMap<&str, Times<'_>> = BTreeMap::new();
         for execution in executions {
@@ -252,7 +252,7 @@ impl<'e> Estimate<'e> {
         }
     }
 
-    /// How many iterations of a Map run. `None` for a distributed Map: its iterations have histories of their own.
+    /// The number of iterations of a Map that run. `None` for a distributed Map: its iterations have histories of their own.
     fn running(&self, map: &str) -> Option<u64> {
         if self.view.distributed.contains(map) {
             return None;
@@ -271,8 +271,8 @@ struct Items {
 }
 
 impl Items {
-    /// The time that the items take which are left, at a time per item. The iterations that run are done in part: as far as the elapsed
-    /// time says, but none of them counts for more than one item, nor for less than none.
+    /// The time for the remaining items, at a time per item. The elapsed time counts as progress of the running iterations: each of them
+    /// counts for at most one item and at least none.
     fn left_ms(&self, per_item_us: u64, elapsed_ms: u64) -> u64 {
         let time_of = |items: u64| items.saturating_mul(per_item_us) / 1_000;
         let not_ended = self.total.saturating_sub(self.ended);

@@ -1,5 +1,5 @@
-//! Completion of command lines: the shell runs this program with [`VARIABLE`] set, and it prints the candidates. Some of them only this
-//! machine has: ids of executions, their states, shipped workflows, steps, codes.
+//! Completion of command lines: the shell runs this program with [`VARIABLE`] set, and it prints the candidates. Some of them are in no
+//! static script: ids of executions, their states, shipped workflows, steps, codes.
 
 use std::{collections::HashSet, path::Path, time::Duration};
 
@@ -35,12 +35,13 @@ use crate::{
 
 /// The variable that only bash sets. bash inserts a candidate as it is; other shells quote it.
 const BASH: &str = "_CLAP_COMPLETE_COMP_TYPE";
-/// How many executions are candidates: the latest.
+/// The number of executions that are candidates: the latest ones.
 const EXECUTIONS_MAX: usize = 100;
-/// How long the candidates of a store are waited for.
+/// The time for which a completion waits for the candidates of a store.
 const TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Completes a command line, if the shell asks for it: the exit code of the process; `None` if it runs a command.
+/// Completes a command line if the shell requests it, and returns the exit code of the process. Returns `None` if the process runs a
+/// command.
 pub fn complete() -> Option<Exit> {
     let folder = std::env::current_dir().ok();
     let completed = CompleteEnv::with_factory(command).var(VARIABLE);
@@ -264,8 +265,7 @@ fn states_of(select: impl Fn(&DescribeExecutionResponse, u64) -> Vec<String>) ->
     found.iter().map(|path| candidate(path, "")).collect()
 }
 
-/// The paths of the states that wait for an answer and have not timed out: for that of `flow approve` and `flow reject`, or for that of
-/// `flow signal`.
+/// The paths of the states that have not timed out and wait for an answer: of `flow approve` and `flow reject`, or of `flow signal`.
 fn waiting(view: &View, for_approval: bool, now_ms: u64) -> Vec<String> {
     let waits = |state: &&StateView| match &state.status {
         StateStatus::Waiting(wait) if wait.is_of_worker() => false,

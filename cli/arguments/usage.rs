@@ -14,8 +14,8 @@ use crate::{
     ui::{error, json, screen::Screen},
 };
 
-/// Prints what the parser says: help and the version as text; an error as text, or as a JSON line if the command line asks for JSON lines.
-/// Standard output is written as every command writes it: the parser's own printing ignores a failure.
+/// Prints the parser's result: help and the version as text; an error as text, or as a JSON line if the command line asks for JSON lines.
+/// It writes to standard output as every command does, because the parser's own printing ignores a failure.
 pub fn end(said: Error) -> Exit {
     if !said.use_stderr() {
         let text = said.render();

@@ -188,7 +188,7 @@ mod tests {
         }
     }
 
-    /// The keywords of a schema and of the schemas in it.
+    /// The keywords of a schema and of its nested schemas.
     fn keywords(schema: &Value, found: &mut Vec<String>) {
         let Some(fields) = schema.as_object() else { return };
         if fields.contains_key("$ref") {

@@ -1,4 +1,4 @@
-//! Tasks that wait for a task token without a deadline. An approval has one of its own: a year.
+//! Tasks that wait for a task token without a deadline. An approval has a deadline without any field: a year.
 
 use engine::{
     asl::{Diagnostic, each_state},

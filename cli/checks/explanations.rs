@@ -9,7 +9,7 @@ pub struct Explanation {
     pub code: &'static str,
     /// The meaning, in a sentence.
     pub meaning: &'static str,
-    /// What to do about it.
+    /// The repair.
     pub remedy: &'static str,
 }
 
@@ -32,8 +32,8 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         error_names::ACTIVITY_MUST_EXIST,
-        "A Task names an activity that does not exist in the home or at the service of a deployment, or the home has no store that says which exist. The execution fails with States.Runtime if it enters the state without it.",
-        "Create it with CreateActivity at the endpoint that runs the workflow, such as that of flow serve, before the execution starts.",
+        "A Task names an activity that does not exist in the home or at the service of a deployment, or the existing activities are unknown because the home has no store. The execution fails with States.Runtime if it enters the state before the activity exists.",
+        "Before the execution starts, create it with CreateActivity at the endpoint that runs the workflow, such as flow serve.",
     ),
     page(
         "ACTS_ON_WORKER",
@@ -341,7 +341,7 @@ pub const ALL: &[Explanation] = &[
     page(
         error_names::BRANCH_FAILED,
         "A branch of a Parallel failed.",
-        "The cause is that of the branch. Repair it; then   flow resume ID   runs only what has not succeeded.",
+        "The cause is the branch's. Repair it; then   flow resume ID   runs only what has not succeeded.",
     ),
     page(
         error_names::DATA_LIMIT_EXCEEDED,

@@ -74,7 +74,7 @@ fn find_word(expression: &str, wanted: &str) -> Option<usize> {
     })
 }
 
-/// The token at which parsing fails: the first one whose prefix of the expression gives the same error.
+/// The token at which parsing fails: the first token up to which the expression already gives the same error.
 fn syntax_error(expression: &str) -> Option<usize> {
     let error = Expression::parse(expression).err()?.message;
     let ends_too_early = ["Unexpected end", "must be terminated", "Unclosed"].iter().any(|words| error.contains(words));

@@ -47,8 +47,8 @@ impl LackingPrograms {
     }
 }
 
-/// The programs that are not allowed if this process resumes an execution: its settings replace those that the execution has.
-/// `from`: the state at which it is entered again; empty for where it is.
+/// The programs that are not allowed if this process resumes an execution: the process's settings replace those of the execution. `from`:
+/// the state that the execution enters again; empty if it continues where it is.
 pub fn lacking_when_resumed(
     described: &DescribeExecutionResponse,
     from: &[Reentry],
@@ -67,14 +67,14 @@ pub fn lacking_when_recovered(described: &DescribeExecutionResponse, own: &Local
     lacking(described, &[], &settings)
 }
 
-/// The environment of an execution of a client, which uses what the process that drives it allows. A person's `flow run` has pinned what
-/// is allowed: a Task that fails for it does so in every process.
+/// The environment of an execution that a client started: the process that drives it decides which programs are allowed. The execution of a
+/// person's `flow run` has the allowed programs pinned: a Task that fails because of them fails in every process.
 fn pinned_without_own_settings(header: &ExecutionHeader) -> Option<Pinned> {
     let pinned: Pinned = serde_json::from_value((*header.environment).clone()).ok()?;
     (!pinned.has_own_settings).then_some(pinned)
 }
 
-/// What an expression selects is not judged, and neither is a path that FLOW_PROGRAMS cannot name.
+/// Programs that an expression selects are not judged, and neither are paths that FLOW_PROGRAMS cannot name.
 fn lacking(
     described: &DescribeExecutionResponse,
     from: &[Reentry],

@@ -1,4 +1,4 @@
-//! Checks what a definition chooses about programs of this machine, which the steps that run them would refuse.
+//! Checks the arguments with which a definition runs programs of this machine: the steps would refuse the same ones.
 
 use engine::asl::{Diagnostic, each_state, pointer::escaped};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Finds what a definition names literally about programs and this machine's operator does not allow: those Tasks would fail.
+//! Finds programs and settings that a definition names literally and this machine's operator does not allow: those Tasks would fail.
 
 use std::collections::BTreeSet;
 
@@ -56,7 +56,7 @@ pub(super) fn variables_not_allowed_in(
     })
 }
 
-/// What `named` returns of the arguments of the Tasks that run programs, each once; of the states for whose names `is_asked` holds.
+/// The values that `named` returns for the arguments of the Tasks that run programs, each once. `is_asked` selects the states by name.
 fn not_allowed(
     definition: &Value,
     is_asked: &dyn Fn(&str) -> bool,
@@ -80,8 +80,8 @@ fn not_allowed(
     found
 }
 
-/// The variables that a worker of a definition's steps needs, as they precede its command: with the programs and the variables that the
-/// definition, or what it was compiled to, names literally, and with words such as FOLDER for what only the operator knows.
+/// The variables that a worker of a definition's steps needs, as they precede its command. They contain the programs and the variables that
+/// the definition, or its compiled form, names literally, and words such as FOLDER for values that only the operator has.
 pub fn worker_variables(definition: &Value) -> String {
     let (mut programs, mut variables) = (BTreeSet::new(), BTreeSet::new());
     let (mut runs_programs, mut uses_files, mut logs_in) = (false, false, false);

@@ -5,7 +5,7 @@
 pub const RUN_PROGRAMS: [&str; 2] = ["flow:process:run", "flow:wait:program"];
 /// The beginnings of the `Resource`s of the steps that use files of this machine.
 pub const USE_FILES: [&str; 2] = ["flow:file:", "flow:wait:file"];
-/// Those of the steps that log in to a server that this machine's operator declares.
+/// The steps among them that log in to a server that this machine's operator declares.
 pub const LOG_IN: [&str; 1] = ["flow:ssh:run"];
 
 /// Whether a `Resource` begins like one of these steps, or is the activity of one in a definition that `flow deploy` compiled.

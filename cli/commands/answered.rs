@@ -12,7 +12,7 @@ use crate::{
     ui::{display_status::display_status, next, summary},
 };
 
-/// Records that a person knows of the end of an execution, so that `flow resume --all` does not report it.
+/// Records that a person has seen the end of an execution, so that `flow resume --all` does not report it.
 ///
 /// # Errors
 /// The owner of the store does not answer.
@@ -21,7 +21,7 @@ pub async fn end_was_shown(handle: &Handle, execution: &ExecutionHeader) -> Resu
     handle.call::<MarkShown>(request).await.map(drop)
 }
 
-/// What an execution does after an answer.
+/// The progress of an execution after an answer.
 #[derive(Debug, Default)]
 pub struct Afterwards {
     /// The end of the sentence about the answer: how the execution ended, which process continues it, or the command that does. Only a
@@ -84,7 +84,7 @@ pub fn hint_of_ended(id: &str) -> String {
     format!("flow status {}{OPTIONS} shows how it ended", quote_id(id))
 }
 
-/// What to do after an answer was refused because its state has timed out.
+/// The hint after an answer was refused because its state has timed out.
 pub fn hint_of_timeout(id: &str) -> String {
     format!(
         "flow resume {}{OPTIONS} continues with the time-out, as the definition's Catch and Retry say",
@@ -92,7 +92,7 @@ pub fn hint_of_timeout(id: &str) -> String {
     )
 }
 
-/// What to do after an answer to an approval was refused.
+/// The hint after an answer to an approval was refused.
 ///
 /// # Errors
 /// The execution cannot be read.

@@ -78,7 +78,7 @@ pub async fn run(global: &Global, arguments: ApprovalsArguments) -> Result<Exit,
     Ok(end_of_list(global, any))
 }
 
-/// Makes a token whose holder may answer approvals. The label is the file's name without its ending, with a hyphen for each control
+/// Creates a token whose holder may answer approvals. The label is the file's name without its ending, with a hyphen for each control
 /// character: a definition with one in a label is refused.
 fn new_token(global: &Global, file: &Path) -> Result<Exit, CliError> {
     let sha256 = ApprovalToken::fingerprint(&token_file::write_new(file)?);
@@ -196,8 +196,8 @@ pub fn block(task: &PersonTask, now_ms: u64, screen: &Screen) -> Vec<String> {
     lines
 }
 
-/// The lines that say how a task is answered: its commands, and the fields that are not required. A task that has timed out can only be
-/// continued.
+/// The lines about the answer to a task: its commands, and the fields that are not required. A task that has timed out has only the command
+/// that continues.
 pub fn advice(task: &PersonTask) -> Vec<String> {
     match task.timed_out_ms {
         Some(_) => vec![next::after_timeout(&id_in_commands(task))],

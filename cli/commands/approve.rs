@@ -91,17 +91,17 @@ fn token_in(file: Option<PathBuf>, target: &Target) -> Result<Option<String>, Cl
     token_file::read(&file).map(Some)
 }
 
-/// What is answered, as the arguments name it.
+/// The task to answer, as the arguments name it.
 struct Answered {
     id: String,
     state: Option<String>,
     target: Target,
 }
 
-/// Who answers, and why.
+/// The person who answers, and the reason.
 struct Author {
     comment: Option<String>,
-    /// The token that says who answers; `None` for the user of this process.
+    /// The token that identifies the person; `None` for the user of this process.
     token: Option<String>,
 }
 

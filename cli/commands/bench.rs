@@ -101,7 +101,7 @@ pub async fn run(global: &Global, arguments: BenchArguments) -> Result<Exit, Cli
     Ok(Exit::Success)
 }
 
-/// Runs a client on one thread: with more, it would take the processors from the server that it measures.
+/// Runs a client on one thread: more threads would take the processors from the server that the client measures.
 async fn drive(address: String, workload: ServeWorkload) -> Result<ServeFigures, CliError> {
     let one_thread = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

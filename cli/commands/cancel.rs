@@ -23,7 +23,7 @@ use crate::{
     ui::json,
 };
 
-/// How long calls in flight may take to answer before the execution ends without their answers.
+/// The time that calls in flight may take to answer before the execution ends without their answers.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Arguments of `flow cancel`.
@@ -88,7 +88,7 @@ fn cause(by: &Signaller) -> Result<String, CliError> {
     }
 }
 
-/// Records that the person who cancelled knows of the end.
+/// Records that the person who cancelled has seen the end.
 async fn end_is_known(handle: &Handle, id: &str) -> Result<(), CliError> {
     if handle.at_step_functions().await.is_some() {
         return Ok(());
@@ -100,7 +100,7 @@ async fn end_is_known(handle: &Handle, id: &str) -> Result<(), CliError> {
     }
 }
 
-/// What a cancellation found and did.
+/// The outcome of a cancellation.
 struct Cancelled {
     /// The calls that were in flight.
     in_flight: Vec<CallInFlight>,

@@ -32,7 +32,7 @@ enum Shell {
 }
 
 impl Shell {
-    /// The name by which the completion engine knows it.
+    /// The name of the shell in the completion engine.
     fn name(self) -> &'static str {
         match self {
             Shell::Bash => "bash",
@@ -48,8 +48,8 @@ impl Shell {
 const CALL: &str = "    COMPREPLY=( $( \\\n";
 const END: &str = "        compopt -o nospace\n    fi\n";
 
-/// bash splits a word at `:` and `@`, which names of steps, ARNs and `@latest` contain. These lines join the words again. bash replaces
-/// what follows the last break; of an `@` also the `@` itself (readline's `rl_special_prefixes`).
+/// bash splits a word at `:` and `@`, which names of steps, ARNs and `@latest` contain. These lines join the words again. bash replaces the
+/// text after the last break, with an `@` also the `@` itself (readline's `rl_special_prefixes`).
 const JOIN: &str = r#"    local flow_line="${COMP_LINE:0:COMP_POINT}" flow_prefix="" flow_breaks=""
     local flow_word="${flow_line##*[[:space:]]}"
     [[ "$COMP_WORDBREAKS" == *:* ]] && flow_breaks+=":"

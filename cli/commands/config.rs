@@ -89,10 +89,10 @@ fn variable(name: &'static str, is_secret: bool, value: Option<OsString>) -> Set
     Setting { name, value: value.map(shown), source }
 }
 
-/// What is shown of a secret.
+/// The text that is shown in place of a secret.
 const SECRET: &str = "(set; not shown)";
 
-/// The colours in use, and what decides about them: the environment decides of `auto`.
+/// The colours in use, and the setting that decides about them: for `auto` the environment decides.
 fn color(chosen: Color, source: Source, variable: impl Fn(&str) -> Option<String>) -> (&'static str, Source) {
     let decided = Some(chosen).filter(|chosen| *chosen == Color::Auto).and_then(|_| Color::decided(variable));
     let (chosen, source) = decided.map_or((chosen, source), |(color, name)| (color, Source::Variable(name)));

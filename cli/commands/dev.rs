@@ -26,7 +26,7 @@ use crate::{
     ui::{self, json, text},
 };
 
-/// How often the files are checked for changes.
+/// The interval at which the files are checked for changes.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
 /// The longest output that is shown, in characters.
 const OUTPUT_CHARACTERS_MAX: usize = 500;
@@ -237,7 +237,8 @@ struct Unwritten {
 }
 
 impl Unwritten {
-    /// Counts a poll. Returns what is to be reported, once when the file stays away and once when it returns.
+    /// Counts a poll. Returns the line to report: one when the file has been missing or empty for some polls, and one when it is written
+    /// again.
     fn poll(&mut self, stamps: &[Option<(SystemTime, u64)>]) -> Option<&'static str> {
         let Some(words) = unwritten(stamps) else {
             let was_reported = std::mem::take(&mut self.ticks) >= UNWRITTEN_TICKS;

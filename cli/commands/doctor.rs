@@ -23,7 +23,7 @@ use crate::{
 
 /// Fewer fdatasync calls per second than this make every step slow.
 const FDATASYNCS_SLOW: f64 = 200.0;
-/// How long the disk is measured.
+/// The time for which the disk is measured.
 const PROBE: Duration = Duration::from_millis(300);
 
 /// Arguments of `flow doctor`.
@@ -45,7 +45,7 @@ enum Verdict {
     Bad,
 }
 
-/// One check: what is checked, and what was found.
+/// One check: its subject and its finding.
 struct Check {
     what: &'static str,
     verdict: Verdict,
@@ -249,7 +249,7 @@ async fn repair(report: &mut DoctorReport, home: &Home) -> Result<(), CliError> 
     Ok(())
 }
 
-/// The checks of a store that was read: one for its records, or one for each problem and one for what helps.
+/// The checks of a store that was read: one for its records, or one for each problem and one for the repair.
 fn store_checks(findings: &StoreFindings, owner: Option<&str>) -> Vec<Check> {
     let by = owner.map_or_else(String::new, |owner| format!("; read by its owner, {owner}"));
     let counts = format!(
@@ -303,7 +303,7 @@ mod tests {
 
     use super::*;
 
-    /// What doctor prints about a store.
+    /// The output of doctor about a store.
     fn shown(findings: &StoreFindings, owner: Option<&str>, fdatasyncs_per_second: f64) -> String {
         let home = Check::new("home", Verdict::Good, "/home/ann/.local/state/flow, mode 700");
         let checks = [home, disk_check(fdatasyncs_per_second)].into_iter().chain(store_checks(findings, owner));

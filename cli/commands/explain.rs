@@ -19,7 +19,7 @@ pub struct ExplainArguments {
     code: Option<String>,
 }
 
-/// Shows what a code means and what to do about it.
+/// Shows the meaning of a code and the repair.
 pub fn run(global: &Global, arguments: &ExplainArguments) -> Result<Exit, CliError> {
     let Some(code) = &arguments.code else {
         explanations::ALL.iter().for_each(|page| show(global, page, false));

@@ -38,7 +38,7 @@ pub struct ImportArguments {
 #[derive(Default)]
 struct Imported {
     executions: usize,
-    /// How many of the imported executions have not ended.
+    /// The number of imported executions that have not ended.
     not_ended: usize,
     documents: usize,
     known: usize,
@@ -52,9 +52,9 @@ enum Pass {
     Executions,
 }
 
-/// Imports executions into a store that no other process owns: a line may be longer than a request to an owner, and no execution may begin
-/// under an id that is imported. Records that the store already has do not change. Every line is read and checked before the first
-/// one is imported.
+/// Imports executions into a store that no other process owns. Reasons: a line may be longer than a request to an owner, and no execution
+/// may start with an id that is being imported. Records that the store already has are not changed. Every line is read and checked before
+/// the first one is imported.
 pub async fn run(global: &Global, arguments: ImportArguments) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     let Some((store, _lock)) = exclusive(&home).await? else { return Err(owned_elsewhere(&home).await) };

@@ -10,7 +10,7 @@ use crate::exit::{CliError, Exit};
 const EXIT_CODES: &str = include_str!("../../docs/reference/exit-codes.md");
 const ENVIRONMENT: &str = include_str!("../../docs/reference/environment.md");
 
-/// What flow stores, below its home.
+/// The files that flow stores below its home.
 const FILES: &[(&str, &str)] = &[
     ("$FLOW_HOME/store", "the executions; the folder's default is $XDG_STATE_HOME/flow, then ~/.local/state/flow"),
     ("$FLOW_HOME/flow.sock", "the socket of the process that owns the store"),

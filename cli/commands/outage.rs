@@ -14,7 +14,7 @@ use crate::{
     ui::text::duration,
 };
 
-/// How long a watch waits for the service, unless `--no-wait` allows less.
+/// The time for which a watch waits for the service, unless `--no-wait` allows less.
 const OUTAGE_MAX: Duration = Duration::from_secs(300);
 
 /// The calls that a watch repeats until the service answers again.
@@ -44,7 +44,7 @@ impl Outage {
         self.service.is_some()
     }
 
-    /// When to repeat a call that failed. Says once that the service cannot be reached.
+    /// The time at which to repeat a call that failed. Prints once that the service cannot be reached.
     ///
     /// # Errors
     /// The given one, if it has another cause or the service was away for too long.

@@ -120,7 +120,7 @@ pub async fn run(global: &Global, arguments: ResumeArguments) -> Result<Exit, Cl
     one(global, home, &header, planned.map_or_else(Vec::new, |planned| planned.path), watching).await
 }
 
-/// Refuses an execution that its own Fail state ended: Step Functions' redrive runs that state again, and it fails again at once.
+/// Refuses an execution that a Fail state of its definition ended: Step Functions' redrive would run that state again and fail at once.
 async fn refuse_after_fail(handle: &Handle, header: &ExecutionHeader) -> Result<(), CliError> {
     if header.status != ExecutionStatus::Failed {
         return Ok(());
@@ -159,7 +159,7 @@ async fn one(
     closed.map(|()| exit)
 }
 
-/// Redrives an execution at Step Functions and watches it. Its environment is Step Functions' own.
+/// Redrives an execution at Step Functions and watches it. Its environment is that of Step Functions.
 async fn redrive(global: &Global, located: &Located, watching: Watch) -> Result<Exit, CliError> {
     let Located { header, handle } = located;
     if header.status == ExecutionStatus::Succeeded {
@@ -196,8 +196,8 @@ async fn resume_and_watch(
     Ok(watched.exit)
 }
 
-/// Resumes an execution in an environment, after verifying that this caller may act in it. Returns how an execution ended that has
-/// ended since its header was read, also after a resume of another process: that end stays.
+/// Resumes an execution in an environment, after verifying that this caller may act in it. If the execution has ended since its header was
+/// read, also after a resume of another process, returns that end and changes nothing.
 async fn resume(
     handle: &Handle,
     header: &ExecutionHeader,

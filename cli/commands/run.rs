@@ -127,8 +127,7 @@ pub async fn run(global: &Global, arguments: RunArguments) -> Result<Exit, CliEr
     ended
 }
 
-/// Refuses an id that no execution can have, that other commands would read as an option or as [`LATEST`], or that a rehearsal may
-/// not have.
+/// Refuses an id that is invalid, that other commands would read as an option or as [`LATEST`], or that a rehearsal may not have.
 fn check_id(arguments: &RunArguments) -> Result<(), CliError> {
     let Some(id) = &arguments.id else { return Ok(()) };
     if id.starts_with(['-', '@']) {
@@ -210,7 +209,7 @@ async fn read_plan(
     }
 }
 
-/// The environment that the execution pins, and who calls there; `None` where it calls no AWS or is rehearsed.
+/// The environment that the execution pins, and its identity; `None` if the execution does not call AWS or is rehearsed.
 async fn environment(
     global: &Global,
     environments: &Arc<Environments>,
@@ -249,8 +248,8 @@ fn configuration(error: StepError) -> CliError {
     }
 }
 
-/// Checks what this machine's settings have for the definition. Warns of each program that they do not allow: the state that runs it may
-/// not be entered, and a resume may allow it.
+/// Checks this machine's settings for the definition. Only warns of a program that they do not allow, because the state that runs it may
+/// not be entered, or a resume may allow it.
 ///
 /// # Errors
 /// A file of the settings cannot be used.
@@ -429,7 +428,7 @@ async fn begin(handle: &Handle, start: StartExecutionRequest, is_verified: bool)
     interrupt::confirmed(started, unconfirmed).await.map(drop)
 }
 
-/// The error of a start that was refused for credentials: nothing was started, so there is nothing to resume.
+/// The error of a start that was refused because of credentials. Nothing was started, so its hint proposes no resume.
 fn not_started(error: CliError) -> CliError {
     let is_wait = error.fault.is_some() && error.exit == Exit::Waiting;
     CliError { exit: if is_wait { Exit::Refused } else { error.exit }, ..error }

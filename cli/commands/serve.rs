@@ -138,8 +138,8 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(WAITING_CLIENTS_MAX)
 }
 
-/// Continues the executions that this process released for lack of credentials, once its profile has them. Loads the credentials
-/// again after [`CREDENTIALS_RETRY_MIN`], then less and less often.
+/// Continues the executions that this process released for lack of credentials, once its profile has these credentials. Loads the
+/// credentials again after [`CREDENTIALS_RETRY_MIN`], then less and less often.
 async fn continue_left(environments: &Environments, runner: &RunnerHandle) -> Infallible {
     let (mut delay, mut is_due) = (CREDENTIALS_RETRY_MIN, false);
     loop {

@@ -267,22 +267,22 @@ async fn show_needs(global: &Global, handle: &Handle) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What an execution that runs needs from outside.
+/// The answers that a running execution needs from outside.
 fn needs_of(execution: &ExecutionHeader, frames: &[FrameRow]) -> Option<Needs> {
     let runs = !execution.is_quiescent();
     Needs::of(&execution.id, frames, execution.deadline_ms).filter(|_| runs)
 }
 
-/// The environment variables that allow the programs that an execution can still run, where this process does not allow them: as they
-/// precede the command that continues it.
+/// The environment variables that allow those programs of an execution that this process does not allow, as they precede the command that
+/// continues it.
 fn resume_variables(status: &DescribeExecutionResponse) -> String {
     let lacking = lacking_when_resumed(status, &[], &LocalSettings::from_environment());
     lacking.map_or_else(String::new, |lacking| lacking.variables)
 }
 
-/// Account, region and profile, if an account is pinned, and what a resume needs. A resume that is refused for its credentials leaves no
-/// record, so that the next owner with the right ones continues the execution. A client that has them waits for the end of an owner
-/// without them.
+/// Account, region and profile, if an account is pinned, and the credentials that a resume needs. A resume that is refused for its
+/// credentials leaves no record, so that the next owner with the right credentials continues the execution. A client that has them waits
+/// for the end of an owner without them.
 fn environment_line(view: &View, display_status: &str, owner: Option<&str>) -> String {
     let Ok(pinned) = serde_json::from_value::<Pinned>(view.environment.clone()) else { return String::new() };
     let described = pinned.described();

@@ -24,7 +24,7 @@ use crate::{
 /// The cases of a mocks file.
 type Cases = BTreeMap<String, BTreeMap<String, String>>;
 
-/// How a case can end.
+/// The outcomes of a case.
 const STATUSES: &[&str] = &["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"];
 
 /// The file name of Step Functions Local.

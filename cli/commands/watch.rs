@@ -50,7 +50,7 @@ pub struct Watched {
     pub display_status: &'static str,
     /// Whether it needs something of a person that was not shown before.
     pub needs_are_news: bool,
-    /// What is due next in it.
+    /// The next due event of the execution.
     pub due: Option<NextDue>,
     /// The process or service that drives it, if it is not this process; for messages.
     pub owner: Option<String>,
@@ -183,7 +183,7 @@ fn was_refused(view: &View) -> bool {
     view.changed_nothing() && view.was_refused()
 }
 
-/// How long the states took in earlier executions. An owner of an earlier version and Step Functions do not say.
+/// The times that the states took in earlier executions. Empty for an owner of an earlier version and for Step Functions.
 pub async fn typical(handle: &Handle, id: &str) -> Typical {
     let request = ExecutionIdRequest { id: id.to_owned() };
     handle.call::<EstimateTimeLeft>(request).await.map_or_else(|_| Typical::default(), |estimate| estimate.typical)

@@ -32,7 +32,7 @@ use crate::{
 
 /// The interval between JSON lines with the counters.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
-/// How long calls of steps may take to end after a signal, by default.
+/// The time that calls of steps may take to end after a signal, by default.
 const DRAIN_SECONDS_DEFAULT: u64 = 300;
 /// The message of a second signal.
 const STOPPED_AT_ONCE: &str =

@@ -12,7 +12,7 @@ pub struct Graph {
     pub edges: Vec<(usize, usize, String)>,
     /// The first state.
     pub start: Option<usize>,
-    /// The path of its frame, where all iterations of a Map share one: `Each[*]`; empty for the definition itself.
+    /// The path of its frame. All iterations of a Map share one path: `Each[*]`. Empty for the definition itself.
     pub frame: String,
 }
 

@@ -216,9 +216,9 @@ impl Cloud {
     }
 }
 
-/// Whether Step Functions failed because IAM has not propagated a new role yet: the role cannot be assumed, or may not
-/// write its log. Only the message says the latter: the code, AccessDeniedException or InvalidLoggingConfiguration, has other causes too
-/// (Step Functions API Reference, "CreateStateMachine").
+/// Whether Step Functions failed because IAM has not propagated a new role yet: the role cannot be assumed, or may not write its log. Only
+/// the message shows the latter: the code, AccessDeniedException or InvalidLoggingConfiguration, has other causes too (Step Functions API
+/// Reference, "CreateStateMachine").
 fn waits_for_role(error: &StepError) -> bool {
     error.class == ErrorClass::Permission || error.cause.contains("is not authorized to")
 }

@@ -1,4 +1,4 @@
-//! Which activities a removal may delete: those that the deployment used, and nobody needs any more.
+//! The activities that a removal may delete: those that the deployment used and no other definition needs.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ const EXECUTIONS_READ_MAX: usize = 100;
 type ByName = BTreeMap<String, String>;
 
 impl Cloud {
-    /// Those of the other activities that a version of the state machine names, with their ARNs: of earlier deployments under the same
+    /// The other activities that a version of the state machine names, with their ARNs. They are of earlier deployments under the same
     /// name.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! How much of a runbook is automated.
+//! The automated part of a runbook.
 
 use api::flow::APPROVAL;
 use engine::asl::each_state;

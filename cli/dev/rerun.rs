@@ -51,7 +51,7 @@ pub struct Run {
     pub header: ExecutionHeader,
 }
 
-/// Where the next run starts.
+/// The position at which the next run starts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Begin {
     /// At the definition's `StartAt`.
@@ -137,7 +137,7 @@ impl Run {
         self.header.status == ExecutionStatus::Succeeded
     }
 
-    /// Where the next run must start, given its definition, input and mocks.
+    /// The position at which the next run must start, given its definition, input and mocks.
     pub fn begin(&self, now: &Prepared) -> Begin {
         let before = &self.prepared;
         if before.input != now.input || head(&before.definition) != head(&now.definition) {

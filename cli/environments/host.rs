@@ -1,4 +1,5 @@
-//! What the API calls in the process that serves it: where an execution acts, whether it may, and what programs print.
+//! The functions that the API calls in the process that serves it: the environment of an execution, its permission to act, and the output
+//! of programs.
 
 use api::{Fault, Host, OwnerDescription, ProgramLine};
 use async_trait::async_trait;

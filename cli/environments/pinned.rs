@@ -14,11 +14,11 @@ pub struct Pinned {
     /// The AWS account, if its definition calls AWS.
     #[serde(flatten, default)]
     pub account: Option<Account>,
-    /// What the person who started it allowed to local steps.
+    /// The permissions of local steps that the person who started the execution gave.
     #[serde(flatten, default)]
     pub settings: LocalSettings,
     /// Whether the settings are those of a person's `flow run`, also where they allow nothing. Executions of the API's clients, and of
-    /// earlier versions, use what the owner allows.
+    /// earlier versions, use the permissions of the owner.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_own_settings: bool,
     /// The definition's file, absolute. The schema of the input is in the same folder, and `flow run --again` reads it.
@@ -26,7 +26,7 @@ pub struct Pinned {
     pub definition_file: Option<PathBuf>,
 }
 
-/// The location in which an execution acts: it decides which credentials and addresses are used.
+/// The location in which an execution acts. It determines the credentials and the addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Location {

@@ -49,8 +49,8 @@ impl RefusedAccounts {
 }
 
 impl Environments {
-    /// Drops what is open in a location and was opened that long ago, so that the next use reads the files of the profile again: they may
-    /// have got other credentials.
+    /// Drops an environment of a location that was opened at least this long ago. The next use reads the files of the profile again,
+    /// because they may have other credentials.
     pub(super) async fn reopen_after(&self, location: &Location, kept_for: Duration) {
         let mut open = self.open.lock().await;
         if open.get(location).is_some_and(|opened| opened.since.elapsed() >= kept_for) {
@@ -81,8 +81,8 @@ impl Environments {
         any
     }
 
-    /// Drops what is open for an execution that pins no account, because it started without credentials, if there are still none. An
-    /// execution that has called nothing at AWS in this process has nothing open.
+    /// Drops the environment of an execution that pins no account because it started without credentials, if there are still no
+    /// credentials. An execution that has called nothing at AWS in this process has no open environment.
     pub(super) async fn reopen_unusable(&self, environment: &Value) {
         let Ok(pinned) = self.pinned(environment) else { return };
         let is_open = self.open.lock().await.contains_key(&pinned.location);

@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// The argument that makes this program an evaluator process.
 pub(crate) const ARGUMENT: &str = "evaluate-jsonata";
 
-/// The memory of an evaluation in addition to the program's own.
+/// The memory of an evaluation, in addition to the memory of the program.
 pub(super) const MEMORY_BYTES_MAX: u64 = 512 << 20;
 /// The exit code if an evaluation does not end in time.
 pub(super) const TOOK_TOO_LONG: i32 = 70;

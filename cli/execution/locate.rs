@@ -131,8 +131,7 @@ fn is_named(id: &str, name: &str) -> bool {
     id.strip_suffix(name).is_some_and(|machine| machine.len() > 1 && machine.ends_with(':'))
 }
 
-/// Finds the execution of an answer: as [`locate`], and `@latest` is the latest execution with an approval that waits, if
-/// there is one.
+/// Finds the execution of an answer: as [`locate`], and `@latest` is the latest execution with an approval that waits, if one exists.
 ///
 /// # Errors
 /// As [`locate`].
@@ -165,14 +164,14 @@ pub async fn locate_signalled(
     locate_at(global, target, wanted).await
 }
 
-/// Which executions `@latest` selects from.
+/// The executions that `@latest` selects from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Latest<'s> {
     /// All.
     Begun,
-    /// Those with an approval that waits.
+    /// Executions with an approval that waits.
     Asks,
-    /// Those that wait in the state with this name or path for an answer with its task token.
+    /// Executions that wait in the state with this name or path for an answer with its task token.
     Waits(&'s str),
 }
 
@@ -220,7 +219,7 @@ async fn latest_in(home: &Home, of: Latest<'_>) -> Result<(Handle, Option<(RealS
     Ok((handle, latest))
 }
 
-/// When an execution began in real time.
+/// The time at which an execution began in real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum RealStart {
     /// A rehearsal of a world that has ended, on that world's clock. Its real start is not known, and it cannot
@@ -245,7 +244,7 @@ impl RealStart {
     }
 }
 
-/// The error of a command on an execution that was found, and pruned before the command reached it. Any other error stays.
+/// The error of a command on an execution that was found, and pruned before the command reached it. Any other error is returned unchanged.
 pub fn if_pruned(id: &str, error: CliError) -> CliError {
     match error.fault.as_deref() {
         Some("ExecutionDoesNotExist") => {
@@ -278,7 +277,7 @@ pub fn no_single<'h>(wanted: &str, matches: impl Iterator<Item = &'h ExecutionHe
 }
 
 /// The id, or the beginning of one, that a word of the command line means. The operations read `@latest` as the latest execution, so an
-/// escaped one would act on another execution than the one that is named.
+/// escaped `@latest` would act on another execution than the named one.
 ///
 /// # Errors
 /// It is an escaped `@latest`.

@@ -3,7 +3,7 @@
 use super::{errors::failed, retry_limit::RetryLimit};
 use crate::{exit::CliError, home::Home, wire::client::ClientError};
 
-/// What a call does. This decides what its errors say after an owner received it and ended.
+/// The effect of a call. It decides what an error message says after an owner received the call and ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallKind {
     /// It changes nothing.

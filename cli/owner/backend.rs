@@ -1,4 +1,4 @@
-//! What answers the calls of a handle: the store in this process, its owner, or Step Functions.
+//! The backend that answers the calls of a handle: the store in this process, its owner, or Step Functions.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) enum Purpose {
     RecordAnswer,
 }
 
-/// What answers the calls of a handle.
+/// The backend that answers the calls of a handle.
 pub(super) enum Backend {
     Local(Local),
     ReadOnly(ReadOnlyStore),
@@ -41,8 +41,8 @@ pub(super) enum Backend {
     StepFunctions(Arc<Executions>),
 }
 
-/// Becomes the owner of the store, or a client of its owner. With `acts_in`, this process compares its credentials before it takes the
-/// lock, and takes it only if it can act in one of these environments: as the owner it would refuse a process that can.
+/// Becomes the owner of the store, or a client of its owner. With `acts_in`, this process compares its credentials first. It takes the lock
+/// only if it can act in one of these environments: as the owner it would refuse a process that can act there.
 pub(super) async fn open(
     environments: &Arc<Environments>,
     purpose: Purpose,

@@ -19,7 +19,7 @@ use crate::{
     wire::client::{Client, ClientError},
 };
 
-/// How long the file of the lock may name the previous owner: a process writes its name after it has acquired the lock.
+/// The time for which the file of the lock may name the previous owner: a process writes its name after it has acquired the lock.
 const NAMED_WITHIN: Duration = Duration::from_millis(500);
 /// The interval between two reads of the lock file.
 const READ_AGAIN_AFTER: Duration = Duration::from_millis(20);
@@ -38,8 +38,8 @@ fn named(owner: Option<&LockOwner>) -> String {
     }
 }
 
-/// The error of a command that needs exclusive access to the store, with the signal that ends its owner: SIGTERM, or SIGKILL for an owner
-/// that is stopped or does not answer, because SIGTERM would have no effect.
+/// The error of a command that needs exclusive access to the store. It names the signal that ends the owner: SIGTERM, or SIGKILL for an
+/// owner that is stopped or does not answer and so would not handle SIGTERM.
 pub async fn owned_elsewhere(home: &Home) -> CliError {
     let owner = holder(home.folder()).await;
     let asked = async {

@@ -14,14 +14,14 @@ use super::{
 };
 use crate::{exit::CliError, interrupt};
 
-/// How long a process waits for such owners, over all its calls.
+/// The time that a process waits for such owners, over all its calls.
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(5);
-/// How long it waits before it prints that it waits.
+/// The time after which a process prints that it waits.
 const UNEXPLAINED_MAX: Duration = Duration::from_secs(1);
 
 impl Handle {
-    /// Waits up to [`WAIT_MAX`] for the end of the owner that refused an environment, and returns whether it has ended. Does not wait for
-    /// a server, which does not end by itself, or if this process cannot act there either.
+    /// Waits up to [`WAIT_MAX`] for the end of the owner that refused an environment, and returns whether it has ended. Does not wait for a
+    /// server, because a server does not end by itself. Nor does it wait if this process cannot act in the environment either.
     ///
     /// # Errors
     /// A signal ended the wait, or no owner answers.

@@ -33,9 +33,9 @@ pub fn no_new_calls() -> String {
     format!("no new calls; those in flight may end within {} s (a second signal stops now)", DRAIN_MAX.as_secs())
 }
 
-/// How long this process drives only other processes' executions without an explanation.
+/// The time for which this process drives only executions of other processes without an explanation.
 const UNEXPLAINED_WAIT_MAX: Duration = Duration::from_secs(1);
-/// How long the engine's threads and open requests may take to release the store.
+/// The time that the engine's threads and open requests may take to release the store.
 const RELEASE_MAX: Duration = Duration::from_secs(5);
 
 /// A driven store: the engine, its operations, and the socket on which other processes call them.
@@ -108,9 +108,9 @@ impl Local {
         drain(&self.runner).await;
     }
 
-    /// Stops. Drives other processes' executions until no call is in flight, so that no program is ended and started
-    /// again by the next owner. After a signal, calls in flight have a time limit. Then ends the listeners, removes the socket and closes
-    /// the store, so that this process or another can open it again.
+    /// Stops. First drives the executions of other processes until no call is in flight: otherwise the next owner would have to start their
+    /// programs again. After a signal, calls in flight have a time limit. Then ends the listeners, removes the socket and closes the store,
+    /// so that this process or another can open it again.
     ///
     /// # Errors
     /// The store could not be closed.

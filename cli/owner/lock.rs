@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::{description::has_ended, retry_limit::RETRY_AFTER};
 use crate::{exit::CliError, home::Home, this_process};
 
-/// How long a process that an owner has started may keep the owner's lock after its end. A child has the open lock file from its fork to
-/// its exec, which closes it: a few milliseconds, and longer on a busy machine.
+/// The time for which a child process that an owner has started may keep the owner's lock after the owner's end. The child has the open
+/// lock file from its fork until its exec, which closes it: a few milliseconds, and longer on a busy machine.
 const INHERITED_MAX: Duration = Duration::from_secs(5);
 
 /// Takes the lock of the store; `None` if a living process has it, or a child of its last owner has it for longer than

@@ -21,7 +21,7 @@ pub fn repair_hint() -> String {
 /// The hint for a store that cannot be repaired.
 pub fn save_hint() -> String {
     format!(
-        "what is readable comes out with   (umask 077; flow export{OPTIONS} > saved.jsonl)   and goes into another --home with   \
+        "save what is readable with   (umask 077; flow export{OPTIONS} > saved.jsonl)   and load it into another --home with   \
          flow import saved.jsonl"
     )
 }
@@ -91,7 +91,7 @@ pub async fn salvage(home: &Home) -> Result<(Arc<Store>, Vec<StoreError>, OwnerL
     Ok((Arc::new(store), problems, lock))
 }
 
-/// The store itself, for work while no process drives it. `None` if another process owns it.
+/// The open store, for work while no process drives executions. `None` if another process owns the store.
 ///
 /// # Errors
 /// It cannot be opened.

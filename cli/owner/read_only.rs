@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// The time after which a process that reads serves other processes on its socket.
+/// The time after which a process that reads opens a socket for other processes.
 const SHORT_READ_MAX: Duration = Duration::from_millis(200);
 
 /// A store that is only read while no process owns it, or an empty one if none exists.
@@ -96,8 +96,8 @@ impl ReadOnlyStore {
     }
 }
 
-/// Serves other processes while this one reads for long, such as an export into a pipe: they read too, and those that would drive
-/// executions receive the response that this process is about to end.
+/// Serves other processes while this process reads for long, such as an export into a pipe. They can read too. A process that would drive
+/// executions receives the response that this process is about to end.
 async fn listen_while_reading(api: Weak<Api>, lock: Weak<OwnerLock>, socket: PathBuf) {
     tokio::time::sleep(SHORT_READ_MAX).await;
     let Some((api, _lock)) = api.upgrade().zip(lock.upgrade()) else { return };
@@ -108,7 +108,7 @@ async fn listen_while_reading(api: Weak<Api>, lock: Weak<OwnerLock>, socket: Pat
     }
 }
 
-/// The task that serves other processes while this one reads. Dropping it ends the task.
+/// The task that serves other processes while this process reads. Dropping it ends the task.
 struct Listening(JoinHandle<()>);
 
 impl Drop for Listening {

@@ -1,4 +1,4 @@
-//! How long a process waits for the next owner of the store.
+//! The time that a process waits for the next owner of the store.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::{
 
 /// The interval between attempts while waiting.
 pub(super) const RETRY_AFTER: Duration = Duration::from_millis(20);
-/// How long a process waits for an owner that starts or ends.
+/// The time that a process waits for an owner that starts or ends.
 pub(super) const OWNER_WAIT_MAX: Duration = SILENCE_MAX;
-/// How long calls in flight may take to end when an owner stops.
+/// The time that calls in flight may take when an owner stops.
 pub(super) const DRAIN_MAX: Duration = Duration::from_secs(30);
-/// How long a process waits for an owner that drains its calls in flight.
+/// The time that a process waits for an owner that drains its calls in flight.
 const OWNER_END_MAX: Duration = Duration::from_secs(DRAIN_MAX.as_secs() + 5);
 
 /// Limits how long a call waits for the next owner.

@@ -35,8 +35,9 @@ impl Handle {
     /// Finds the next owner after one has ended, or for an execution that the owner does not drive, and verifies that it can act for the
     /// execution.
     ///
-    /// An owner without the credentials of the execution is not requested to drive it. If this process has the credentials, it waits until
-    /// that owner ends, at most for `wait_max`, and becomes the owner. Otherwise it ends: as the owner it would block a process with them.
+    /// An owner without the credentials of the execution is not requested to drive it. A process that has the credentials waits until that
+    /// owner ends, at most for `wait_max`, and becomes the owner. A process without the credentials ends: as the owner it would block a
+    /// process that has them.
     ///
     /// # Errors
     /// As [`Handle::drive`]; neither the owner nor this process can act for the execution; or a signal or `wait_max` ends the wait.
@@ -73,8 +74,8 @@ impl Handle {
         }
     }
 
-    /// Refuses to continue an execution in place of the owner that has ended, if this process does not allow the programs that it can
-    /// still run. A process that has begun as the owner has refused it before.
+    /// Refuses to continue an execution in place of the owner that has ended, if the execution can still run programs that this process
+    /// does not allow. A process that began as the owner has refused such an execution already.
     ///
     /// # Errors
     /// The refusal, or the execution cannot be read.
@@ -90,8 +91,8 @@ impl Handle {
         }
     }
 
-    /// What answers the calls of a watch after the owner has ended, where this process cannot act for the execution. One that has ended
-    /// is only read, which needs no credentials.
+    /// The backend of a watch after the owner has ended, for a process that cannot act for the execution. An execution that has ended is
+    /// only read, which needs no credentials.
     ///
     /// # Errors
     /// The refusal, if the execution has not ended; or the store cannot be read.
@@ -116,8 +117,8 @@ impl Handle {
         }
     }
 
-    /// Why the owner of the store, if it is another process, cannot act for an execution for which this process can; `None` if the owner
-    /// can act.
+    /// The reason why the owner, another process, cannot act for an execution for which this process can act; `None` if the owner can act
+    /// too.
     ///
     /// # Errors
     /// Neither can act for it, or it could not be verified.

@@ -1,4 +1,4 @@
-//! What this process's environment variables set for the operations and the engine of its store.
+//! The settings from this process's environment variables for the operations and the engine of its store.
 
 use std::sync::Arc;
 

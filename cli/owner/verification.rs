@@ -16,15 +16,16 @@ use crate::{
     shell::{option, quote_name},
 };
 
-/// How long a message waits for a verification.
+/// The time that a message waits for a verification.
 const SHORT_VERIFICATION_MAX: Duration = Duration::from_secs(2);
 
-/// Whether a fault of this kind says that the credentials of a process are not those that are needed, or could not be compared.
+/// Whether a fault of this kind is about credentials: a process has other credentials than the required ones, or they could not be
+/// compared.
 pub fn concerns_credentials(kind: &str) -> bool {
     matches!(kind, api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED | api::ENVIRONMENT_UNREACHABLE)
 }
 
-/// Whether an error says that a process has no credentials of the pinned account.
+/// Whether an error is that a process has no credentials of the pinned account.
 pub(super) fn lacks_credentials(error: &CliError) -> bool {
     matches!(error.fault.as_deref(), Some(api::CREDENTIALS_UNUSABLE | api::ENVIRONMENT_REFUSED))
 }
@@ -76,8 +77,8 @@ pub async fn verify_each(environments: &Environments, acts_in: &[Value]) -> Resu
 }
 
 impl Handle {
-    /// Verifies that the owner of the store can act in an environment. If it cannot and is about to end, this process waits for its
-    /// end and verifies the next owner, which may be this process.
+    /// Verifies that the owner of the store can act in an environment. If the owner cannot act there and is about to end, this process
+    /// waits for that end. Then it verifies the next owner, which may be this process.
     ///
     /// # Errors
     /// The owner cannot act there: the message names it, the pinned account and the one in use.
@@ -132,7 +133,7 @@ impl Handle {
         client.call::<flow::DescribeOwner>(&flow::DescribeOwnerRequest {}).await.ok()
     }
 
-    /// Verifies that this process itself can act in an environment, whichever process owns the store.
+    /// Verifies that this process can act in an environment, regardless of the owner of the store.
     ///
     /// # Errors
     /// It cannot. The message names the pinned account and the one in use.
@@ -159,8 +160,8 @@ impl Handle {
         error.hint(hint)
     }
 
-    /// What helps where the owner of the store, another process, does not have the credentials of an environment. Its end is proposed only
-    /// if this process can then act.
+    /// The hint for an environment whose credentials the owner of the store, another process, does not have. It proposes to end the owner
+    /// only if this process can then act.
     async fn hint_of_owner(&self, environment: &Value) -> String {
         let account = environment["accountId"].as_str().unwrap_or_default();
         if let Some(profile) = self.profile_of_owner(environment).await {

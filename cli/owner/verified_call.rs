@@ -15,9 +15,9 @@ use super::{
 use crate::{exit::CliError, interrupt, wire::client::ClientError};
 
 impl Handle {
-    /// Like [`Handle::call`], for an operation that begins to act in an environment, at an owner that can act there. The operation verifies
-    /// it too, so that a process that becomes the owner after the verification does not act unverified. If the owner ends meanwhile, the
-    /// next one is verified before it receives the call.
+    /// Like [`Handle::call`], for an operation that begins to act in an environment: first verifies that the owner can act there. The
+    /// operation verifies its owner too, because another process may have become the owner after the first verification. If the owner ends
+    /// meanwhile, the next owner is verified before it receives the call.
     ///
     /// # Errors
     /// The owner cannot act there: the message names it, the pinned account and the one in use. As [`Handle::call`].

@@ -6,8 +6,8 @@ use rustix::termios::{QueueSelector, tcflush};
 
 use crate::{exit::CliError, ui::text::visible};
 
-/// Asks a question on a thread of its own, so that a signal ends the program while it waits for the answer. What was typed before the
-/// question was printed is no answer and is discarded: it was typed for the shell, or by accident.
+/// Asks a question on a thread of its own, so that a signal ends the program while it waits for the answer. Text that was typed before the
+/// question was printed is discarded: it was typed for the shell, or by accident.
 ///
 /// # Errors
 /// The terminal cannot be read.
@@ -23,7 +23,7 @@ pub async fn question(text: String) -> Result<bool, CliError> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Discards what was typed on the terminal and not read yet. A pipe keeps what was written to it.
+/// Discards text that was typed on the terminal and not read yet. A pipe keeps its content.
 fn discard_typed() {
     let keyboard = std::io::stdin();
     if keyboard.is_terminal() {
@@ -32,7 +32,7 @@ fn discard_typed() {
     }
 }
 
-/// What a person is asked to agree to.
+/// The action that a person is asked to agree to.
 #[derive(Debug, Clone, Copy)]
 pub enum Asked {
     /// The start of an execution.
@@ -42,7 +42,7 @@ pub enum Asked {
 }
 
 impl Asked {
-    /// What did not happen without the consent.
+    /// The action that did not happen without the consent.
     fn not_done(self) -> &'static str {
         match self {
             Asked::Start => "nothing was started",

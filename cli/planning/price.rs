@@ -15,9 +15,9 @@ pub struct Cost {
     pub monthly_usd: f64,
     /// The cost after the run minus the cost now, in US dollars; `None` if a part of the difference has no price.
     pub monthly_usd_difference: Option<f64>,
-    /// What is billed and has no price for this region in the table, such as `hours of t3.micro`.
+    /// The resources that are billed and have no price for this region in the table, such as `hours of t3.micro`.
     pub unknown: BTreeSet<String>,
-    /// What of the difference has no price in the table.
+    /// The parts of the difference that have no price in the table.
     pub unknown_difference: BTreeSet<String>,
     /// The month of the prices, such as `2026-07`.
     pub as_of: String,

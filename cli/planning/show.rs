@@ -134,7 +134,7 @@ fn refusal(refusal: &Refusal) -> String {
     }
 }
 
-/// What a resource costs; `None` if it is not billed.
+/// The cost of a resource; `None` if it is not billed.
 fn cost(change: &PlannedChange) -> Option<String> {
     let cost = &change.cost;
     if !cost.no_price_for.is_empty() {

@@ -46,7 +46,7 @@ pub(super) struct Reader {
     /// The rows of the table that is being read.
     table: Option<Vec<Vec<String>>>,
     in_heading: bool,
-    /// What the open paragraph has: a link within the document, and text outside such links.
+    /// The content of the open paragraph: a link within the document, and text outside such links.
     in_page_link: bool,
     has_page_link: bool,
     has_own_text: bool,

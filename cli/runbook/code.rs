@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::step::add_line;
 
-/// What a code block is.
+/// The kind of a code block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
     /// Commands of a shell.
@@ -53,7 +53,7 @@ const FILES: [&str; 17] = [
     "markdown",
 ];
 
-/// What a code block is, from its language (empty if the document names none) and from the paragraph that precedes it.
+/// The kind of a code block, from its language (empty if the document names none) and from the paragraph that precedes it.
 pub(super) fn kind(code: &str, language: &str, announced: bool) -> Code {
     let language = language.split([' ', ',', '{']).next().unwrap_or_default().to_lowercase();
     let has_prompt = code.lines().any(|line| line.starts_with("$ "));
@@ -144,7 +144,7 @@ pub(super) fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// What a command prints, as text.
+/// The output of a command, as text.
 pub(super) fn printed(text: &str) -> String {
     match text.contains('\n') {
         true => format!("It prints:\n{}", indented(text)),

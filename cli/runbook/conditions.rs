@@ -23,7 +23,7 @@ static INSIDE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
     .ok()
 });
-/// What is no condition: an indirect question, and a text in parentheses.
+/// Texts that are no conditions: an indirect question, and a text in parentheses.
 static OTHER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"\b(?:check|see|verify|test|confirm|determine|ask|know|shows?|find out|look|validate|decide)(?:\s+\w+)?\s+if\b|\([^()]*\)",

@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::{sessions::begins_session, step::RunbookStep};
 
-/// What a text or a command says that only a person can decide, and why: each pattern is for lower case.
+/// The patterns of texts and commands about which only a person can decide, each with the reason. The patterns are for lower case.
 static IN_TEXT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let patterns = [
         (
@@ -34,7 +34,7 @@ fn compiled(patterns: &[(&str, &'static str)]) -> Vec<(Regex, &'static str)> {
     patterns.iter().filter_map(|(pattern, why)| Some((Regex::new(pattern).ok()?, *why))).collect()
 }
 
-/// Why a person decides on a step with commands; `None` if its commands may be run.
+/// The reason why a person decides on a step with commands; `None` if its commands may be run.
 pub(super) fn reason(step: &RunbookStep) -> Option<&'static str> {
     let found = |patterns: &[(Regex, &'static str)], text: &str| {
         let text = text.to_lowercase();

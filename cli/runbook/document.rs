@@ -19,7 +19,7 @@ pub struct Document {
     pub title: String,
     /// The sections that precede the steps and describe the background.
     pub introduction: Vec<String>,
-    /// What a person must read first: the text below the title, conditions, warnings, contacts.
+    /// The text that a person must read first: the text below the title, conditions, warnings, contacts.
     pub notices: Vec<String>,
     /// The sections, in order.
     pub sections: Vec<RunbookSection>,
@@ -98,7 +98,7 @@ impl Document {
         }
     }
 
-    /// Adds a section, or what it says to those who read the document if it has no steps.
+    /// Adds a section. If it has no steps and is not a step itself, adds its texts to the introduction.
     fn add(&mut self, mut section: RunbookSection, quotes: Vec<String>) {
         let is_reference = section.title.is_empty() || is_reference(&section.title);
         // Prose after the first steps is a part of the procedure, unless its heading says that it is not.

@@ -1,4 +1,4 @@
-//! What a heading says about its section.
+//! The meaning of a heading for its section.
 
 use std::sync::LazyLock;
 

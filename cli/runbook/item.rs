@@ -14,7 +14,7 @@ pub(super) struct OpenItem {
     steps: Vec<RunbookStep>,
     /// The step that is being read.
     step: RunbookStep,
-    /// Where the last paragraph begins in the text of the step, if it may introduce code.
+    /// The position of the last paragraph in the text of the step, if the paragraph may introduce code.
     lead_at: Option<usize>,
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::checks::is_placeholder;
 
-/// What the engine takes for the begin of an expression.
+/// The text that begins an expression for the engine.
 const EXPRESSION: &str = "{%";
 
 /// The value of a field that yields this text.
@@ -70,7 +70,7 @@ mod tests {
         },
     };
 
-    /// What the engine makes of the value of a field.
+    /// The engine's result for the value of a field.
     fn yielded(value: &Value) -> String {
         let value = value.as_str().unwrap_or_else(|| unreachable!("{value}"));
         let Some(source) = value.strip_prefix("{%").and_then(|rest| rest.strip_suffix("%}")) else {

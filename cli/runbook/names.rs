@@ -4,7 +4,7 @@ use super::headings::split_number;
 
 /// The longest name without its number, in characters.
 const CHARACTERS_MAX: usize = 36;
-/// The fewest words of a clause that is a name of its own.
+/// The minimum number of words of a clause that is a name.
 const CLAUSE_WORDS_MIN: usize = 2;
 
 /// A name that starts with its number, so that it is unique and sorts in the document's order.
@@ -35,7 +35,7 @@ fn without_code(title: &str) -> String {
     kept.collect()
 }
 
-/// The first clause, if it says enough.
+/// The first clause, if it has enough words.
 fn clause(title: &str) -> &str {
     let sentence = title.split(". ").next().unwrap_or(title);
     let ends = [" (", ", and ", ", then ", "; ", ": ", " – ", " — ", " - "];

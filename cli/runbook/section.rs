@@ -51,7 +51,7 @@ impl SectionReader {
     }
 }
 
-/// What is below one heading inside a section.
+/// The content below one heading inside a section.
 struct Group<'s> {
     all: &'s mut SectionReader,
     heading: String,

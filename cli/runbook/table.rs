@@ -5,14 +5,14 @@ use super::{
     step::{RunbookStep, add_line},
 };
 
-/// What a column contains.
+/// The content of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
     /// The step's number.
     Number,
-    /// What to do.
+    /// The actions.
     Action,
-    /// What to type.
+    /// The commands to type.
     Command,
     /// Anything else: shown with the column's name.
     Other,

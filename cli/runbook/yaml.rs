@@ -17,7 +17,7 @@ use super::{
 
 /// The state that ends an execution after the steps for a failure.
 const NOT_COMPLETED: &str = "Not completed";
-/// What that state reports: who rejected which step and why, and the command that continues.
+/// The report of that state: who rejected which step and why, and the command that continues.
 const NOT_COMPLETED_CAUSE: &str = "$rejected & '. The steps for that case are done. To continue at a step: flow resume ' \
                                    & $states.context.Execution.Name & ' --from STATE'";
 /// The value of the variable `rejected` after a rejection: the cause names the step, the person and the comment.
@@ -77,7 +77,7 @@ pub fn workflow(name: &str, document: &Document, run_commands: bool) -> String {
     text
 }
 
-/// What the file says about the sections for failures.
+/// The lines of the file about the sections for failures.
 fn contingency_lines() -> Vec<String> {
     let lines = [
         "Only for the case that the procedure does not work: flow reject ID leads from any step above to the next section.",

@@ -10,7 +10,7 @@ use steps::step_functions::{NamedArn, RemoteExecution};
 use super::{EXECUTIONS_MAX, Executions, MACHINES_MAX, MATCHES_MAX, execution_arn, header, refused};
 use crate::exit::{CliError, Exit};
 
-/// How many calls are made at once.
+/// The number of calls that are made at once.
 pub(super) const CALLS_AT_ONCE: usize = 8;
 
 impl Executions {
@@ -37,7 +37,7 @@ impl Executions {
         Ok(flow::FindResponse { exact, matches: matches.iter().map(|remote| header(&remote.arn, remote)).collect() })
     }
 
-    /// The execution of a state machine with this name; without one, those whose names begin with it.
+    /// The execution of a state machine with this name. If none has it, the executions whose names begin with it.
     async fn find_in(&self, machine: &str, name: &str) -> Result<Vec<RemoteExecution>, CliError> {
         let Some(arn) = self.api.state_machine_arn(machine).await.map_err(refused)? else { return Ok(Vec::new()) };
         let machines = [NamedArn { name: machine.to_owned(), arn }];
@@ -50,7 +50,8 @@ impl Executions {
         Ok(matches)
     }
 
-    /// The executions of all state machines with this name; without one, those whose names begin with it. `@latest` is the newest one.
+    /// The executions of all state machines with this name. If none has it, the executions whose names begin with it. `@latest` is the
+    /// newest one.
     async fn find_in_all(&self, name: &str) -> Result<Vec<RemoteExecution>, CliError> {
         let machines = self.api.state_machines(MACHINES_MAX).await.map_err(refused)?;
         // `flow run` names executions after their workflow, so one call finds most of them.
@@ -113,7 +114,7 @@ impl Executions {
     }
 }
 
-/// Keeps the executions with this name; without one, those whose names begin with it.
+/// Keeps the executions with this name. If none has it, keeps those whose names begin with it.
 fn retain_named(matches: &mut Vec<RemoteExecution>, name: &str) {
     let is_named = matches.iter().any(|remote| remote.name == name);
     matches.retain(|remote| if is_named { remote.name == name } else { remote.name.starts_with(name) });

@@ -20,7 +20,7 @@ use crate::exit::CliError;
 /// The shortest and the longest pause between two polls. The pause grows while nothing happens.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(3);
-/// The assumed time until a worker takes a task, or until a Wait ends whose end is not known, in milliseconds. More than zero, so that
+/// The assumed time until a worker takes a task, or until a Wait with an unknown end ends, in milliseconds. More than zero, so that
 /// --no-wait=0s stops.
 const NEWS_EXPECTED_MS: u64 = 1_000;
 
@@ -107,8 +107,8 @@ impl Following {
     }
 }
 
-/// When the first Wait state ends; `None` without one. One whose end is not in the definition, or that should have ended already, may end
-/// at any time.
+/// When the first Wait state ends; `None` without one. A Wait whose end is not in the definition, and one that should have ended already,
+/// may end at any time.
 fn sleeps_until(view: &View, now_ms: u64) -> Option<u64> {
     let soon_ms = now_ms + NEWS_EXPECTED_MS;
     let ends = view.active().filter_map(|state| match state.status {
@@ -119,8 +119,7 @@ fn sleeps_until(view: &View, now_ms: u64) -> Option<u64> {
     ends.min()
 }
 
-/// The questions and the missing workers of a view, as the events that add them to the view of a watch: the history has no entries for
-/// them.
+/// The events that add the questions and the missing workers of a view to the view of a watch: the history has no entries for them.
 fn waiting(view: &View) -> Vec<RunnerEvent> {
     let waiting = |state: &StateView| {
         let StateStatus::Waiting(Wait { reason, polled_ms, next_poll_ms, deadline_ms, instructions }) = &state.status

@@ -1,8 +1,8 @@
 //! Converts the history of Step Functions to journal entries, so that the same view is folded from it. Pure.
 //!
-//! AWS's events name neither their frame nor, for a Task's call, the state. Both follow from the definition, in which
-//! state names are unique, and from `previousEventId`, which leads back to the event that entered the state. Where it leads to another
-//! state, `entered` finds the event's own.
+//! AWS's events name neither their frame nor, for a Task's call, the state. Both are derived: from the definition, in which state names are
+//! unique, and from `previousEventId`, which leads back to the event that entered the state. If it leads to another state, `entered` finds
+//! the state of the event.
 
 mod catches;
 mod details;
@@ -117,7 +117,7 @@ impl History {
         &self.entries
     }
 
-    /// Marks the states of a complete view whose activity has no worker yet. Returns whether there are any.
+    /// Marks the states of a complete view whose activity has no worker yet. Returns whether such states exist.
     pub fn mark_waits_for_workers(&self, view: &mut View) -> bool {
         let mut any = false;
         for (path, scheduled_ms) in &self.without_worker {
@@ -247,8 +247,8 @@ impl History {
         named.max_by_key(|(name, _)| name.len()).map(|(_, most)| *most)
     }
 
-    /// Adds the note of a state whose failure ended the execution without an event of its own: a Fail state, or one with an expression or
-    /// a path that failed.
+    /// Adds the note of a state whose failure ended the execution without an event about the state: a Fail state, or a state with an
+    /// expression or a path that failed.
     fn note_failure_without_event(&mut self, event: &RemoteEvent, path: &str) {
         let was_in_state = self.positions.get(&event.previous_id).is_some_and(|position| position.is_in_state);
         if event.kind != "ExecutionFailed" || !was_in_state || self.failures.contains_key(&event.previous_id) {
@@ -288,7 +288,8 @@ impl History {
     }
 }
 
-/// Whether the execution is in a state that contains no other ones after an event of this kind. `before`: whether it was in one.
+/// Whether, after an event of this kind, the execution is in a state that contains no other states. `before`: whether it was in such a
+/// state.
 fn is_in_state(kind: &str, before: bool) -> bool {
     let is_composite = kind.starts_with("Parallel") || kind.starts_with("Map");
     let is_outside = is_composite || kind.starts_with("Execution") || kind.ends_with("StateExited");

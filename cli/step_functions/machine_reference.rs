@@ -2,7 +2,7 @@
 
 use api::flow::state_machine_name;
 
-/// What separates the account of the ARN of a state machine from its name.
+/// The text between the account and the name in the ARN of a state machine.
 const OF_STATE_MACHINE: &str = ":stateMachine:";
 
 /// A state machine that a command names.

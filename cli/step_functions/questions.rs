@@ -30,11 +30,11 @@ use crate::{
 const READ_MAX: usize = 100;
 /// The question of a Task that has none.
 const NO_PROMPT: &str = "The task waits for an answer with its token.";
-/// Why a state that asks a person waits.
+/// The reason why a state that asks a person waits.
 const WAITS_FOR_ANSWER: &str = "waits for an answer";
-/// Where an approval of a `flow serve` is answered.
+/// The place where an approval of a `flow serve` is answered.
 const IN_HOME: &str = "in the home of the server";
-/// Why no command answers a question whose answerers are holders of tokens: Step Functions cannot check who answers.
+/// The reason why no command answers a question that only holders of tokens may answer: Step Functions cannot check who answers.
 const ONLY_WITH_TOKENS: &str = "only holders of Tokens may answer it, and Step Functions cannot check a token: \
      name Users or Groups in the definition";
 
@@ -128,7 +128,7 @@ pub(super) fn awaited_executions(known: &CachedExecution) -> Vec<String> {
     awaited
 }
 
-/// The Task to answer, by its state's name or path; without one, the only Task whose token is known.
+/// The Task to answer, by its state's name or path. Without a name, the only Task whose token is known.
 ///
 /// # Errors
 /// None or several match, only its server's home answers it, or its question is malformed.
@@ -204,7 +204,7 @@ fn question(beside_token: &Value) -> Instructions {
     })
 }
 
-/// What a Task asks of a person; `None` if it waits for a worker or a service.
+/// The question of a Task to a person; `None` if it waits for a worker or a service.
 fn asks(known: &CachedExecution, task: &Scheduled) -> Option<Instructions> {
     if known.history.is_approval(&task.path) {
         let asked = steps::question_in(&task.parameters).unwrap_or_else(|| question(&Value::Null));
@@ -341,7 +341,7 @@ impl Executions {
     /// The schema of the fields of the question to answer; `None` if it has none.
     ///
     /// # Errors
-    /// Those of answering the question.
+    /// The errors of answering the question.
     pub async fn schema_of_question(&self, id: &str, state: Option<&str>) -> Result<Option<Value>, CliError> {
         let known = self.of(id).await?;
         let mut known = known.lock().await;

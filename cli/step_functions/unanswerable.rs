@@ -40,8 +40,8 @@ enum How {
     TimedOut,
 }
 
-/// The refusal of an answer to the Tasks of a name or path, or to any Task without one. None of them waits; `waiting` has the quoted
-/// paths of those that do.
+/// The refusal of an answer because none of the Tasks with this name or path waits, or without a name none at all. `waiting` has the quoted
+/// paths of the Tasks that wait.
 pub(super) fn refusal(known: &CachedExecution, state: Option<&str>, waiting: &[String]) -> CliError {
     let id = header(&known.arn, &RemoteExecution::default()).id;
     let entries = known.history.entries();
@@ -90,7 +90,7 @@ impl Ended {
     }
 }
 
-/// How an execution ended, and when; `None` if it has not.
+/// The status and the time of an execution's end; `None` if it has not ended.
 fn end(entries: &[JournalEntry]) -> Option<String> {
     let mut last = None;
     for entry in entries {

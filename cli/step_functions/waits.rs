@@ -1,4 +1,4 @@
-//! Marks in a view what the events of Step Functions do not contain: what a state waits for, and until when.
+//! Adds to a view what the events of Step Functions do not contain: the subject and the end of each wait.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{CachedExecution, questions};
 
 /// The fields of a Wait that decide when it ends.
 const END_FIELDS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
-/// What an expression may read that the history does not have: another evaluation has another value.
+/// The values that an expression may read but the history does not have: another evaluation has another value.
 const RANDOM: [&str; 2] = ["$random", "$uuid"];
 
 /// Marks the states of a complete view that wait. Returns whether any waits for a worker.
@@ -47,8 +47,8 @@ fn timestamp_ms(text: &str) -> Option<u64> {
     u64::try_from(text.parse::<jiff::Timestamp>().ok()?.as_millisecond()).ok()
 }
 
-/// The end of a Wait state whose definition has it as a path or an expression, from the state's input and the variables in the history;
-/// `None` if it reads something else, or may take long to evaluate.
+/// The end of a Wait state that is defined by a path or an expression, evaluated with the state's input and the variables in the history.
+/// `None` if the expression reads other values or may take long to evaluate.
 fn computed_due_ms(known: &CachedExecution, state: &StateView) -> Option<u64> {
     let definition = find_state(&known.definition, &state.name)?;
     let texts: Vec<&str> = END_FIELDS.iter().filter_map(|field| definition.get(field)?.as_str()).collect();

@@ -1,4 +1,4 @@
-//! What continues an execution that its own Fail state ended.
+//! The continuation of an execution that a Fail state of its definition ended.
 
 use api::view::{StateView, View};
 
@@ -15,7 +15,7 @@ fn resume(view: &View) -> Option<String> {
     Some(format!("flow resume {} --from {}{OPTIONS}", quote_id(&view.id), quote_name(state)))
 }
 
-/// Which state that is.
+/// A description of the state at which the execution continues.
 fn which(view: &View) -> &'static str {
     if view.rejected_before_fail().is_some() { "the rejected step" } else { "the state before it" }
 }

@@ -35,7 +35,7 @@ static CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Drawings are much more frequent: after such a pause the process may have been stopped (SIGSTOP).
 const STOPPED_MIN: Duration = Duration::from_secs(1);
-/// How long the handler of SIGCONT may take to run after the process was continued. Nothing is drawn meanwhile.
+/// The time that the handler of SIGCONT may take to run after the process was continued. Nothing is drawn meanwhile.
 const CONTINUED_MAX: Duration = Duration::from_millis(300);
 
 /// Replaces the lines that were drawn last. They must be fewer than the screen's rows, and narrower than it.
@@ -66,8 +66,8 @@ pub fn draw(lines: &[String]) {
     }
 }
 
-/// Replaces the lines that were drawn last, for good: what is printed next goes below them. In the background nothing was drawn, and a
-/// person may be typing a command: the lines then begin below it.
+/// Replaces the lines that were drawn last, for good: the next output is printed below them. In the background nothing was drawn, and a
+/// person may be typing a command: then the lines begin below the command.
 pub fn finish(lines: &[String]) {
     let mut block = block();
     if is_closed() {
@@ -98,7 +98,7 @@ pub fn clear() {
     finish(&[]);
 }
 
-/// Leaves the lines that were drawn last as they are: what is printed next goes below them.
+/// Leaves the lines that were drawn last as they are: the next output is printed below them.
 pub fn leave() {
     let left = block().leave();
     write(left);

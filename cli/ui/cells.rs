@@ -9,7 +9,7 @@ use crate::characters::acts_on_terminal;
 const MARK: &str = "…";
 /// The mark of a cut where only ASCII is shown.
 const MARK_ASCII: &str = "...";
-/// A line that continues a wrapped one is so much further to the right.
+/// The number of cells by which a line that continues a wrapped line is indented.
 const HANG_CELLS: usize = 2;
 /// On narrower screens nothing is wrapped.
 const WRAPPED_CELLS_MIN: usize = 20;
@@ -122,7 +122,7 @@ fn wrapped_line(line: &str, cells: usize) -> String {
     shown
 }
 
-/// What is never broken, and the number of spaces that precede it.
+/// A piece that is never broken, and the number of spaces that precede it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Piece<'t> {
     gap: usize,
@@ -155,7 +155,7 @@ fn pieces(line: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// Whether a word begins a command: flow's own after a colon or at the beginning, any other after several spaces.
+/// Whether a word begins a command: a command of flow after a colon or at the beginning, any other command after several spaces.
 fn begins_command(gap: usize, previous: &str, word: &str, next: &str) -> bool {
     let is_lower = |text: &str| text.starts_with(|c: char| c.is_ascii_lowercase());
     let is_apart = previous.is_empty() || previous.ends_with(':') || gap > 1;

@@ -22,7 +22,7 @@ pub fn changes(view: &View) -> String {
     text
 }
 
-/// What was created and is kept: the billed resources by name, the others by their number.
+/// The resources that were created and are kept: the billed ones by name, the others by their number.
 pub fn kept(view: &View) -> Vec<String> {
     let resources = view.resources().into_iter();
     let created = resources.filter(|(_, action)| *action == ChangeAction::Created).map(|(change, _)| change);
@@ -59,8 +59,8 @@ pub fn id_and_name(change: &ResourceChange) -> String {
     }
 }
 
-/// The table of created, found and deleted resources: one row for each, with the change that [`changes`] counts. Without the unchanged
-/// ones if `only_changes`.
+/// The table of created, found and deleted resources: one row for each, with the change that [`changes`] counts. With `only_changes`,
+/// without the unchanged ones.
 pub fn table(view: &View, only_changes: bool) -> Vec<String> {
     let resources = view.resources().into_iter();
     let shown = resources.filter(|(_, action)| !only_changes || *action != ChangeAction::Unchanged);

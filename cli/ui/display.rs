@@ -23,7 +23,7 @@ use crate::{
 
 const HEARTBEAT_FIRST: Duration = Duration::from_secs(10);
 const HEARTBEAT_MAX: Duration = Duration::from_secs(300);
-/// How much longer a task waits for a worker before a quiet watch says so.
+/// The additional time that a task waits for a worker before a quiet watch reports it.
 const WORKER_LATE_MS: u64 = 60_000;
 /// The size of a tree that is drawn into something other than a terminal.
 const COLUMNS_ELSEWHERE: usize = 100;
@@ -132,8 +132,7 @@ impl Display {
         }
     }
 
-    /// Prints the commands that answer only at the end of the watch, so that they are printed once; with `--quiet` everything that needs a
-    /// person.
+    /// Leaves the answering commands to the end of the watch, so that each is printed once; with `--quiet` everything that needs a person.
     pub fn ask_at_end(&mut self) {
         self.asks_at_end = true;
     }
@@ -167,7 +166,7 @@ impl Display {
         }
     }
 
-    /// Prints, once, the question of a poll, if none of the entries that are shown asks it. The end of a watch shows what is left to it.
+    /// Prints, once, the question of a poll, if none of the shown entries asks it. The end of a watch shows the remaining questions.
     fn ask(&mut self, view: &View, event: &RunnerEvent) {
         let Some(entry) = lines::asking(event, self.clock.now_ms()).filter(|_| !self.asks_at_end) else { return };
         if lines::question(view, &entry).is_some_and(|(key, _)| !self.proposed.contains(&key)) {
@@ -242,7 +241,7 @@ impl Display {
         self.line_without_worker(view, now_ms).is_some()
     }
 
-    /// Prints, once, that a task waits for a worker, with the command that starts one. The tree has that below it.
+    /// Prints, once, that a task waits for a worker, with the command that starts one. The tree shows it below its rows.
     fn ask_for_worker(&mut self, view: &View, now_ms: u64) {
         if self.kind != Kind::Lines || (self.quiet && !is_late(view, now_ms)) {
             return;
@@ -255,7 +254,7 @@ impl Display {
         (self.last_output, self.heartbeat) = (std::time::Instant::now(), HEARTBEAT_FIRST);
     }
 
-    /// Draws the tree while calls in flight end after a signal, with a line below it that says so.
+    /// Draws the tree while calls in flight end after a signal, and a line about that below it.
     pub fn tick_stopping(&self, view: &View, last_line: &str) {
         if self.kind == Kind::Tree {
             let (display_status, typical) = (self.display_status.unwrap_or("RUNNING"), self.typical.as_ref());
@@ -264,7 +263,7 @@ impl Display {
         }
     }
 
-    /// Removes what is drawn, so that a message can be printed.
+    /// Removes the drawn lines, so that a message can be printed.
     pub fn clear(&self) {
         if self.kind == Kind::Tree {
             block::clear();
@@ -345,7 +344,7 @@ impl Display {
 }
 
 impl Drop for Display {
-    /// What is printed next, such as an error, goes below the tree.
+    /// Leaves the tree as it is: the next output, such as an error, is printed below it.
     fn drop(&mut self) {
         if self.kind == Kind::Tree {
             block::leave();
@@ -368,5 +367,5 @@ fn drawing_screen(color: Color) -> Screen {
     };
     Screen { columns: columns.saturating_sub(1).max(1), rows: rows.saturating_sub(1).max(1), ..screen }
 }
-/// What [`Display::head`] prints where no line follows that was not shown before.
+/// The text that [`Display::head`] prints if no line follows that was not shown before.
 const NOTHING_NEW: &str = "nothing new";

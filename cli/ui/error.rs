@@ -35,8 +35,8 @@ pub fn print(error: &CliError) {
     }
 }
 
-/// Prints the error of a command that a signal ends: for programs and in the file of events, unless a line that ends the command was
-/// printed, and nothing follows it; for people below what is in `above`, if that is given.
+/// Prints the error of a command that a signal ends. For programs and in the file of events it is printed unless the line that ends the
+/// command was printed already, because nothing may follow that line. For people it is printed below the text of `above`, if one is given.
 pub fn print_last(error: &CliError, above: Option<&str>) {
     if is_json() {
         return json::print_last(line(error));

@@ -41,7 +41,7 @@ pub fn version() -> Value {
     json!({ "type": "version", "ui": "1.2", "message": "JSON lines of flow, version 1.2" })
 }
 
-/// What standard output has of JSON lines.
+/// The state of standard output with JSON lines.
 struct Printed {
     /// Whether the first line is printed above the next line.
     is_first_due: bool,
@@ -66,7 +66,7 @@ pub fn begin(is_deferred: bool) {
     }
 }
 
-/// Standard output gets a file that has no first line of this kind.
+/// Notes that standard output receives a file without such a first line.
 pub fn leave_to_file() {
     printed().is_first_due = false;
 }
@@ -110,7 +110,7 @@ pub fn ends_command(line: &Value) -> bool {
     matches!(line["type"].as_str(), Some("end" | "error"))
 }
 
-/// The text of a line, as [`escaped`] says.
+/// The text of a line, escaped like [`escaped`].
 pub fn text(line: &Value) -> String {
     escaped(line.to_string())
 }
@@ -133,8 +133,8 @@ pub fn escaped(json: String) -> String {
     text
 }
 
-/// A line with the fields that every line has, and all keys in one casing. Execution and state are null for a line that is about none;
-/// the time is now unless the line says when it happened.
+/// A line with the fields that every line has, and all keys in one casing. Execution and state are null for a line that is about none. The
+/// time is the current one unless the line has a time.
 pub fn complete(line: Value) -> Value {
     let Value::Object(mut fields) = line else { return line };
     let kind = fields.shift_remove("type").unwrap_or_else(|| json!("line"));

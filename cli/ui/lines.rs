@@ -119,7 +119,7 @@ pub fn question(view: &View, entry: &JournalEntry) -> Option<((String, u64), Vec
 }
 
 /// The entry that asks the question of a poll; `None` if it asks none. The history of Step Functions has no such entry, and after a resume
-/// it is one that an earlier display showed.
+/// an earlier display has shown it.
 pub fn asking(event: &RunnerEvent, now_ms: u64) -> Option<JournalEntry> {
     let RunnerEvent::Polled { state_path, waiting, next_poll_ms, deadline_ms, .. } = event else { return None };
     let note = Note::Waiting {
@@ -244,7 +244,7 @@ fn is_section(view: &View, path: &str) -> bool {
     view.sections.iter().any(|section| section.path == path)
 }
 
-/// The title of a state for people: its section and its own name.
+/// The title of a state for people: the names of its section and of the state.
 pub fn title(view: &View, path: &str) -> String {
     match view.section_of(path) {
         Some((_, section)) if section.path == path => one_line(&section.name),
@@ -257,7 +257,7 @@ pub fn title(view: &View, path: &str) -> String {
     }
 }
 
-/// A line about what the execution waits for: the states outside of Maps, then each Map with its iterations.
+/// A line about the waits of the execution: the states outside of Maps, then each Map with its iterations.
 pub fn heartbeat(view: &View, typical: Option<&Typical>, now_ms: u64) -> Option<String> {
     let waiting: Vec<&StateView> =
         view.active().filter(|state| !matches!(state.status, StateStatus::Failed { .. })).collect();

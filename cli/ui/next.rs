@@ -19,16 +19,16 @@ use crate::{
 /// A value that the person fills in.
 pub const FILL_IN: &str = "…";
 
-/// How long a task may wait for a worker before the command that starts one is proposed: an idle worker receives it at once.
+/// The time that a task may wait for a worker before the command that starts one is proposed: an idle worker receives the task at once.
 const WORKER_EXPECTED_MS: u64 = 3_000;
 
-/// The same when a command ends, which then sees no later state: long enough for an idle worker.
+/// The same time at the end of a command, which sees no later state: long enough for an idle worker.
 const WORKER_EXPECTED_AT_END_MS: u64 = 1_000;
 
-/// What an execution needs, and the command that acts.
+/// The need of an execution, and the command that acts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Next {
-    /// Who must act, or when something is due, for people; may be empty.
+    /// The party that must act, or the time at which something is due, for people; may be empty.
     pub advice: String,
     /// The command that acts, possibly with values that the person fills in; empty if there is none.
     pub command: String,
@@ -59,7 +59,7 @@ fn works_when_pasted(command: &str) -> bool {
     !command.is_empty() && !command.contains(FILL_IN)
 }
 
-/// What an execution needs, and the command that acts. `due`: what is due next.
+/// The need of an execution, and the command that acts. `due`: the next due event.
 pub fn next(
     header: &ExecutionHeader,
     display_status: &str,
@@ -86,7 +86,7 @@ pub fn next(
     }
 }
 
-/// What is due, and when.
+/// The due event, and its time.
 fn due_words(due: NextDue, now_ms: u64) -> String {
     let what = match due.what {
         DueWork::Check => "next check",
@@ -108,7 +108,7 @@ fn due_sentence(due: NextDue, now_ms: u64) -> Option<String> {
     Some(format!("{what} {}", moment(due.due_ms, now_ms)))
 }
 
-/// What an execution waits for from outside that no process drives.
+/// The answers from outside that an execution which no process drives waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Awaited {
     /// Nothing: what is due continues it.
@@ -119,7 +119,7 @@ pub enum Awaited {
     Worker,
 }
 
-/// What an execution waits for, from its view and its needs.
+/// The subjects of an execution's waits, from its view and its needs.
 pub fn awaited(view: &View, needs: Option<&Needs>) -> Awaited {
     match needs {
         _ if view.needs_person() => Awaited::Answer,
@@ -141,7 +141,7 @@ pub fn resume(id: &str, variables: &str, awaited: Awaited, due: Option<NextDue>,
     format!("{when}{variables}flow resume {}{OPTIONS}", quote_id(id))
 }
 
-/// How an execution continues that a command does not watch any more: in `owner`, the process that drives it, or with a resume.
+/// The sentence about an execution that a command no longer watches: it continues in `owner`, the process that drives it, or with a resume.
 pub fn continues_later(
     id: &str,
     owner: Option<&str>,
@@ -168,12 +168,12 @@ pub fn continues_later(
     }
 }
 
-/// What continues an execution in which a question has timed out: it can no longer be answered.
+/// The command that continues an execution in which a question has timed out: the question can no longer be answered.
 pub fn after_timeout(id: &str) -> String {
     format!("It can no longer be answered. To continue:   flow resume {}{OPTIONS}", quote_id(id))
 }
 
-/// Who must answer, and the command with the answer.
+/// The party that must answer, and the command with the answer.
 fn answer(needs: &Needs) -> Next {
     let Needs { execution: id, state, .. } = needs;
     let (advice, command) = match &needs.answerer {
@@ -185,7 +185,7 @@ fn answer(needs: &Needs) -> Next {
     Next { advice: advice.to_owned(), command }
 }
 
-/// What lets a worker fetch a task that waits for one in an execution that no process drives.
+/// The command with which a worker can fetch a waiting task of an execution that no process drives.
 fn needs_server() -> Next {
     Next { advice: "needs a server and a worker".to_owned(), command: format!("flow serve{OPTIONS}") }
 }

@@ -11,7 +11,7 @@ use crate::global::Color;
 /// The usual width of a column of ids.
 pub const ID_CELLS_USUAL: usize = 34;
 
-/// What a span of text means, which decides its colour. Colour is never the only sign: icons and words say the same.
+/// The meaning of a span of text, which decides its colour. Colour is never the only sign: icons and words have the same meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tone {
     /// No colour.
@@ -59,7 +59,7 @@ impl Line {
     }
 }
 
-/// What a display can show.
+/// The abilities of a display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
     /// The width in cells; unlimited in a file or a pipe.
@@ -68,7 +68,7 @@ pub struct Screen {
     pub rows: usize,
     /// Whether colours are shown.
     pub color: bool,
-    /// Whether only ASCII is shown of what flow itself draws. Names are shown as they are.
+    /// Whether the parts that flow draws are only ASCII. Names are shown as they are.
     pub ascii: bool,
 }
 
@@ -166,8 +166,8 @@ impl Screen {
     }
 }
 
-/// A text for people that is printed outside of a drawing: what is from outside cannot act on the terminal, a locale without UTF-8 gets
-/// ASCII, and on a terminal lines are wrapped at words.
+/// A text for people that is printed outside of a drawing: text from outside cannot act on the terminal, a locale without UTF-8 gets ASCII,
+/// and on a terminal lines are wrapped at words.
 pub fn printed(text: &str, terminal: bool) -> String {
     let text = visible(text);
     let text = if is_ascii(variable) { in_ascii(&text) } else { text };
@@ -182,13 +182,13 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Whether the terminal may understand no escape sequences: it is `dumb`, or nothing says what it is.
+/// Whether the terminal may not support escape sequences: its type is `dumb` or unknown.
 pub fn is_dumb(variable: impl Fn(&str) -> Option<String>) -> bool {
     variable("TERM").is_none_or(|term| term == "dumb")
 }
 
-/// Whether to show colours: as the option says; else not with NO_COLOR (<https://no-color.org>), always with CLICOLOR_FORCE, else on a
-/// terminal that is not dumb.
+/// Whether to show colours: the option decides. Without it, not with NO_COLOR (<https://no-color.org>), always with CLICOLOR_FORCE, else on
+/// a terminal that is not dumb.
 fn shows_color(color: Color, terminal: bool, variable: impl Fn(&str) -> Option<String>) -> bool {
     match color {
         Color::Always => true,

@@ -1,4 +1,4 @@
-//! What people see, as snapshots. A change is reviewed with `cargo insta review`, or by reading the `.snap` files in the diff.
+//! Snapshots of the screens that people see. A change is reviewed with `cargo insta review`, or by reading the `.snap` files in the diff.
 #![allow(clippy::unwrap_used)]
 
 use api::{

@@ -33,9 +33,9 @@ pub struct Listed {
     pub header: ExecutionHeader,
     /// Whether a process drives it.
     pub driven: bool,
-    /// What it needs from outside.
+    /// The answers that it needs from outside.
     pub needs: Option<Needs>,
-    /// What is due next in it.
+    /// The next due event of the execution.
     pub due: Option<NextDue>,
 }
 
@@ -58,25 +58,25 @@ impl Listed {
         display_status(&self.header, self.driven, self.needs.as_ref(), now_ms)
     }
 
-    /// When its last journal entry was made. `None` at Step Functions, whose list does not have it.
+    /// The time of its last journal entry. `None` at Step Functions, whose list does not have it.
     pub fn last_change_ms(&self) -> Option<u64> {
         Some(self.header.last_timestamp_ms).filter(|changed_ms| *changed_ms > 0)
     }
 
-    /// When it changed last, for one that has not ended.
+    /// The time of its last change, if it has not ended.
     fn changed(&self, now_ms: u64) -> Option<String> {
         let changed_ms = self.last_change_ms().filter(|_| self.header.stopped_ms.is_none())?;
         Some(format!("changed {} ago", duration(now_ms.saturating_sub(changed_ms))))
     }
 
-    /// What it needs, and the command that acts.
+    /// Its need, and the command that acts.
     pub fn next(&self, now_ms: u64) -> Next {
         next(&self.header, self.display_status(now_ms), self.needs.as_ref(), self.due, now_ms)
     }
 }
 
-/// The list: id, status, start, duration, what it needs with the command that acts, and the last change where there is room. An id that is
-/// too long is cut in its middle. A command is never cut: it has a line of its own where the row has no room.
+/// The list: id, status, start, duration, the need with the command that acts, and the last change if there is room. An id that is too long
+/// is cut in its middle. A command is never cut: it has a line of its own where the row has no room.
 pub fn list(executions: &[Listed], now_ms: u64, screen: &Screen) -> Vec<String> {
     let longest = executions.iter().map(|listed| width(&listed.header.id)).max().unwrap_or(0);
     let fixed = DISPLAY_STATUS_CELLS + TOOK_CELLS + 2;
@@ -117,13 +117,13 @@ pub struct Detail<'d> {
     pub header: &'d ExecutionHeader,
     /// Its view.
     pub view: &'d View,
-    /// What it needs from outside.
+    /// The answers that it needs from outside.
     pub needs: Option<&'d Needs>,
-    /// What is due next in it.
+    /// The next due event of the execution.
     pub due: Option<NextDue>,
     /// Its status in one word.
     pub display_status: &'d str,
-    /// How long its states took in earlier executions.
+    /// The times that its states took in earlier executions.
     pub typical: &'d Typical,
     /// Account, region and profile; empty if no account is pinned.
     pub environment_line: &'d str,
@@ -136,7 +136,7 @@ pub struct Detail<'d> {
 }
 
 impl Detail<'_> {
-    /// The tree, where it acts, what it waits for or how it ended, and the next command.
+    /// The tree, the environment of the execution, its waits or its end, and the next command.
     pub fn lines(&self, screen: &Screen) -> Vec<String> {
         let below = self.below(screen);
         let mut lines = self.tree(&Screen { rows: usize::MAX, ..*screen });
@@ -176,7 +176,7 @@ impl Detail<'_> {
 }
 
 /// The command that continues an execution that no process drives. `variables`: the environment variables that precede it, each with a
-/// space after it. `due`: what is due next in it.
+/// space after it. `due`: the next due event.
 pub fn continues(
     header: &ExecutionHeader,
     display_status: &str,

@@ -1,4 +1,5 @@
-//! The message of a process that has stopped after a signal: what it finished, what waits, and how to continue.
+//! The message of a process that has stopped after a signal: the calls that it finished, the states that wait, and the command that
+//! continues.
 
 use api::view::{StateStatus, StateView, View};
 use engine::{
@@ -15,7 +16,7 @@ const NAMED_MAX: usize = 5;
 /// The message of a process that has stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopMessage {
-    /// What has stopped, in sentences.
+    /// The outcome of the stop, in sentences.
     pub words: String,
     /// The command that continues it; `None` if nothing was stopped.
     pub command: Option<String>,
@@ -73,7 +74,7 @@ pub fn in_flight(view: &View) -> Vec<String> {
     view.active().filter(is_called).map(|state| state.path.clone()).collect()
 }
 
-/// What became of the calls that were in flight at the signal, what waits, and the command that continues.
+/// The outcomes of the calls that were in flight at the signal, the states that wait, and the command that continues.
 pub fn message(view: &View, called: &[String]) -> String {
     let unanswered = in_flight(view);
     let is_unanswered = |path: &&str| unanswered.iter().any(|other| other == path);
@@ -99,7 +100,7 @@ pub fn awaited(view: &View, called: &[String]) -> String {
     format!("Stopping: waits for {calls}; Ctrl-C again ends at once")
 }
 
-/// What becomes of the calls in flight if a second signal ends the process at once, and the command that continues.
+/// The fate of the calls in flight if a second signal ends the process at once, and the command that continues.
 pub fn message_at_once(view: &View, called: &[String]) -> StopMessage {
     let calls = names(view, called.iter().map(String::as_str).collect());
     let again =

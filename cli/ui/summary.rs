@@ -50,7 +50,7 @@ pub fn needs(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     questions(view, driven, now_ms).concat()
 }
 
-/// What each state that waits for a person asks: its heading, what to know, and the commands that answer it.
+/// The questions of the states that wait for a person: heading, text to read, and the commands that answer.
 pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
     let mut questions = Vec::new();
     let id = quote_id(&view.id);
@@ -110,7 +110,7 @@ fn changes_if_any(view: &View) -> String {
     if view.change_counts().is_empty() { String::new() } else { format!(": {}", changes(view)) }
 }
 
-/// The summary of an execution that has ended, or what it waits for. `driven`: a process drives it.
+/// The summary of an execution that has ended, or the waits of one that has not. `driven`: a process drives it.
 pub fn end(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     let took = duration(view.took_ms(now_ms));
     match view.status {
@@ -120,7 +120,7 @@ pub fn end(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     }
 }
 
-/// What an execution that has not ended waits for, people first.
+/// The waits of an execution that has not ended, people first.
 pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     let mut lines = needs(view, driven, now_ms);
     let is_other = |state: &&StateView| !state.status.needs_person() && state.failure().is_none();
@@ -195,8 +195,8 @@ pub fn display_line(view: &View, display_status: &str, now_ms: u64) -> String {
     }
 }
 
-/// [`display_line`] after the line that says who has rejected an approval. An end whose cause begins with that does not repeat it.
-/// `rejected`: the path of the approval's state, and the user.
+/// [`display_line`] after the line that names the person who rejected an approval. If the cause of the end begins with the same words, they
+/// are not repeated. `rejected`: the path of the approval's state, and the user.
 pub fn line_after_rejection(view: &View, display_status: &str, now_ms: u64, rejected: (&str, &str)) -> String {
     let (state_path, user) = rejected;
     if !view.was_ended_by_rejection(state_path, user) {
@@ -277,8 +277,8 @@ fn hint_continues(view: &View) -> bool {
     hint.is_some_and(|hint| has_command(hint, &["run", "resume"]))
 }
 
-/// How to continue after a failure. A step's hint names the repair only; nothing is added to one that has the command, such as
-/// `FLOW_FILES=FOLDER flow resume ID`.
+/// How to continue after a failure. A step's hint names only the repair, so the command is added to it, unless the hint has the command
+/// already, such as `FLOW_FILES=FOLDER flow resume ID`.
 fn instructions(view: &View) -> Vec<String> {
     if hint_continues(view) {
         return Vec::new();

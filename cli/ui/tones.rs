@@ -1,5 +1,5 @@
 //! The colours of lines that are printed once: of the display without a terminal, and of the screens at the end. Only the beginning of a
-//! line is coloured, without a break in it, so that what a person searches is found with and without colours.
+//! line is coloured, in one piece: a text search finds the same lines with and without colours.
 
 use super::{
     display_status::DISPLAY_STATUSES,
@@ -53,7 +53,7 @@ fn painted(row: &str, (begin, end): (usize, usize), tone: Tone, screen: &Screen)
     format!("{before}{}{after}", screen.paint(&Line::new(tone, part)))
 }
 
-/// Where the coloured beginning of a row ends, and its colour. `line`: the line before its signs are written in ASCII.
+/// The end of the coloured beginning of a row, and its colour. `line`: the line before its signs are written in ASCII.
 fn beginning(line: &str, row: &str) -> Option<(usize, Tone)> {
     if let Some(tone) = line.chars().next().and_then(of_sign) {
         let sign = row.chars().next().map_or(0, char::len_utf8);

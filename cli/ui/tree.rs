@@ -34,14 +34,14 @@ const HEADER_ID_CELLS: usize = 20;
 /// The cells to which it is cut before the time left, and after that the number of sections done, is left out.
 const HEADER_ID_CELLS_MIN: usize = 10;
 
-/// What a tree shows.
+/// The data that a tree shows.
 #[derive(Clone, Copy)]
 pub struct Shown<'s> {
     /// The execution.
     pub view: &'s View,
     /// One word for it, see [`super::display_status`].
     pub display_status: &'s str,
-    /// How long its states took in earlier executions.
+    /// The times that its states took in earlier executions.
     pub typical: Option<&'s Typical>,
     /// The current time, in milliseconds since the Unix epoch.
     pub now_ms: u64,
@@ -54,8 +54,8 @@ impl Shown<'_> {
     }
 }
 
-/// The tree, in at most the screen's rows. What runs and what needs a person stays; finished sections become one line, then sections
-/// and their only states share a line, then states that run are counted.
+/// The tree, in at most the screen's rows. If the rows do not suffice, finished sections become one line; then sections and their only
+/// states share a line; then running states are counted. Running states and those that need a person are left out last.
 pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     let all = rows(shown);
     let columns = row::Columns::of(&all, screen);
@@ -85,8 +85,8 @@ pub fn tree(shown: &Shown, screen: &Screen) -> Vec<Line> {
     lines
 }
 
-/// The first line where it is the only one, beside a command: it has what the only row would say. If that does not fit while the
-/// execution runs, it has the numbers of what needs a person, failed and runs, and as much of the id as fits.
+/// The first line if it is the only one, beside a command: it has the text of the only row. If that does not fit while the execution runs,
+/// it has the numbers of states that need a person, failed and run, and as much of the id as fits.
 fn only_row(shown: &Shown, all: Vec<Row>, screen: &Screen) -> Line {
     let mut header = header(shown, screen);
     let counts = fit::counts(&all);
@@ -105,8 +105,8 @@ fn only_row(shown: &Shown, all: Vec<Row>, screen: &Screen) -> Line {
     line
 }
 
-/// The command that answers the only approval that waits; the command that shows what a person must do if it is something else, or
-/// several things, or if the screen would cut the answering command. A question that has timed out is not answered: a resume continues.
+/// The command that answers the only approval that waits. If something else or more than one state waits for a person, or the screen would
+/// cut the answering command, the command that shows the instructions. After a question has timed out, the command that resumes.
 fn needs_you(view: &View, cells: usize, now_ms: u64) -> String {
     let asking = view.active().filter(|state| state.status.needs_person());
     let (over, waiting): (Vec<&StateView>, Vec<&StateView>) = asking.partition(|state| has_timed_out(state, now_ms));
@@ -133,8 +133,8 @@ fn approval_of(state: &StateView) -> Option<&Approval> {
     }
 }
 
-/// Id, status, sections done, time taken and time left. Where they do not fit, the id is cut in its middle; then what does not fit is left
-/// out, the sections done last.
+/// Id, status, sections done, time taken and time left. If they do not fit, the id is cut in its middle; then fields are left out, the
+/// sections done last.
 fn header(shown: &Shown, screen: &Screen) -> Line {
     let Shown { view, display_status, typical, now_ms } = *shown;
     let (done, total) = (view.sections_done(), view.sections.len());
@@ -257,7 +257,7 @@ fn section_row(shown: &Shown, state: &StateView, contents: &Contents<'_>) -> Row
     Row { rank, tone, took_ms, pieces, needs_you, is_question, is_timed, ..Row::new(0, icon, state.name.clone()) }
 }
 
-/// How many iterations of a Map have ended.
+/// The number of iterations of a Map that have ended.
 fn map_pieces(map: &MapProgress) -> Vec<(u8, String)> {
     let mut pieces = vec![(ALWAYS, format!("{}/{}", map.ended(), map.total))];
     if map.failed > 0 {
@@ -323,7 +323,7 @@ fn is_timed(state: &StateView) -> bool {
     state.state_type == StateType::Wait
 }
 
-/// One row for many iterations: the one that takes longest, failed last, or is repeated next.
+/// One row for many iterations. It shows the iteration that takes longest, failed last, or is repeated next.
 fn group_row(shown: &Shown, depth: usize, group: &[&StateView]) -> Option<Row> {
     let now_ms = shown.now_ms;
     let first = foremost(group)?;

@@ -11,8 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{TARGET, WireFault, lines::WireLine, socket, version};
 
-/// How long an owner may take for one response, or be silent between two lines. A command whose owner is stopped ends
-/// within ten seconds.
+/// The time that an owner may take for one response, and between two lines. A command whose owner is stopped ends within ten seconds.
 pub const SILENCE_MAX: Duration = Duration::from_secs(8);
 
 /// A client of the owner of a store.

@@ -26,9 +26,9 @@ use tokio::{
     task::JoinSet,
 };
 
-/// How long a request's head may take.
+/// The time that a request's head may take.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long a connection may be idle.
+/// The time that a connection may be idle.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(60);
 /// The interval of HTTP/2 pings.
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -38,7 +38,7 @@ const STREAMS_MAX: u32 = 128;
 const CONNECTIONS_MAX: usize = 4_096;
 /// If no connection is idle, one whose request is older than this may be closed for a new one.
 const BUSY_TIME_MIN: Duration = Duration::from_millis(500);
-/// The connections of one listener may use one in this many of the process's file handles.
+/// The divisor of the process's file handles: the connections of one listener may use one in this many.
 const HANDLES_SHARE: usize = 3;
 
 /// Answers the requests of a listener.
@@ -131,9 +131,9 @@ struct Open {
 /// The state of a connection, shared with the listener.
 struct State {
     requests: AtomicUsize,
-    /// When its last request ended, or when it was accepted, by [`now_ms`].
+    /// The time at which its last request ended, or it was accepted, by [`now_ms`].
     idle_since_ms: AtomicU64,
-    /// When the oldest request in progress started.
+    /// The time at which the oldest request in progress started.
     busy_since_ms: AtomicU64,
     closed: Notify,
 }
@@ -179,7 +179,7 @@ impl Open {
     }
 }
 
-/// What is logged when all connections are busy.
+/// The log line while all connections are busy.
 fn full(max: usize) -> String {
     let reason = match max {
         CONNECTIONS_MAX => String::new(),

@@ -19,7 +19,7 @@ use super::{
     signature::{Key, Signed},
 };
 
-/// What a request must have; either one if both are set.
+/// The secrets that permit a request; either one if both are set.
 #[derive(Clone, Default)]
 pub struct Guard {
     /// The token in `Authorization: Bearer TOKEN`; never empty.
@@ -93,9 +93,9 @@ fn bearer_token(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }
 
-/// Refuses a request without a secret, unless a program of this machine calls one of Step Functions' operations. A page
-/// in a browser on this machine can send requests too: to its own name that resolves to 127.0.0.1, or with a foreign
-/// origin (OWASP, "DNS rebinding" and "Cross-Site Request Forgery").
+/// Refuses a request without a secret, unless a program of this machine calls one of Step Functions' operations. A page in a browser on
+/// this machine can send requests too: to a name of its server that resolves to 127.0.0.1, or with a foreign origin (OWASP, "DNS rebinding"
+/// and "Cross-Site Request Forgery").
 fn allowed_without_secret(headers: &HeaderMap, uri: &Uri) -> Result<(), Refused> {
     let denied = |message: &str| Err(Refused::new("AccessDeniedException", message));
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());

@@ -1,5 +1,5 @@
-//! The threads that answer long reads. They have a lower priority than those that answer everything else: clients that read lists all
-//! the time use the processors that starts, tasks and answers leave free.
+//! The threads that answer long reads. They have a lower priority than the threads that answer other requests: clients that read lists all
+//! the time use only the processors that starts, tasks and answers leave free.
 
 use std::{future::Future, sync::OnceLock};
 

@@ -16,9 +16,9 @@ use super::response::fault_response;
 
 /// The longest request, in bytes: enough for an escaped definition of 1 MiB.
 const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// How much of a longer body is read and discarded: a client that is cut off while sending never receives the answer.
+/// The number of bytes of a longer body that are read and discarded: a client that is cut off while sending never receives the answer.
 const DISCARDED_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// How long a body may take.
+/// The time that a body may take.
 const TIME_MAX: Duration = Duration::from_secs(30);
 /// Bodies up to this length do not wait for memory: their number is limited by that of connections.
 const SMALL_BYTES_MAX: usize = 64 * 1024;

@@ -30,7 +30,7 @@ use super::{
 const ALIVE_EVERY: Duration = Duration::from_secs(2);
 /// If the engine takes longer to answer, no such line is sent.
 const ENGINE_ANSWERS_WITHIN: Duration = Duration::from_secs(4);
-/// How long open requests may take to end when a listener is closed.
+/// The time that open requests may take to end when a listener is closed.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The transport of a request.
@@ -46,7 +46,7 @@ pub enum Transport {
 pub struct Served {
     api: Arc<Api>,
     transport: Transport,
-    /// Each listener has its own: who reads over the socket does not wait for clients of the network.
+    /// Each listener has its own: reads over the socket do not wait for clients of the network.
     readers: Readers,
     closing: watch::Receiver<bool>,
 }

@@ -1,4 +1,4 @@
-//! The answer of a task: what it is, and how long it is repeated while the API cannot be reached.
+//! The answer of a task, and the time for which it is repeated while the API cannot be reached.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use super::{counts::Ending, stop::Stop};
 /// service may count in another way.
 const ERROR_BYTES_OF_REFUSED: usize = 128;
 const CAUSE_BYTES_OF_REFUSED: usize = 4_096;
-/// How long an answer is repeated while the API cannot be reached, and the longest pause between attempts.
+/// The time for which an answer is repeated while the API cannot be reached, and the longest pause between attempts.
 const ANSWER_MAX: Duration = Duration::from_secs(300);
 const ANSWER_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// How long a worker that stops repeats an answer once its calls of steps have ended.
+/// The time for which a worker that stops repeats an answer once its calls of steps have ended.
 const LAST_ANSWERS_MAX: Duration = Duration::from_secs(10);
 
 /// The answer of a task.
@@ -29,7 +29,7 @@ pub(super) enum Outcome {
         error: String,
         cause: String,
     },
-    /// Another worker receives the task; with the reason.
+    /// The task is given back for another worker; with the reason.
     GivenBack(String),
     /// The task has ended at the service: there is nothing to answer.
     Over,
@@ -44,12 +44,12 @@ pub(super) trait SendAnswer: Sync {
     fn log_failure(&self, error: &StepError);
 }
 
-/// How long an answer is repeated.
+/// The time for which an answer is repeated.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AnswerLimits {
     /// While the worker works.
     working: Duration,
-    /// How long calls of steps may take to end after the stop was requested.
+    /// The time that calls of steps may take to end after the stop was requested.
     drain: Duration,
     /// After that, or after the request for a task that is given back.
     last: Duration,

@@ -37,7 +37,7 @@ pub(super) enum CallKind {
     List,
 }
 
-/// How a task ended for its worker.
+/// The outcome of a task for its worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// Answered with an output.

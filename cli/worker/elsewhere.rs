@@ -46,7 +46,7 @@ pub(super) fn not_done_here(error: &StepError, name: &str, retry_count: u32) -> 
     }
 }
 
-/// What is logged about such a task: its cause, and the command of a worker that allows it.
+/// The log message about such a task: its cause, and the command of a worker that allows it.
 pub(super) fn reason_words(error: &StepError, context: &StepContext, command: &str) -> String {
     let StepContext { execution, state_path, .. } = context;
     let mut words = format!("{execution} needs another worker in {state_path}: {error}");

@@ -115,7 +115,7 @@ impl StepActivity {
     }
 }
 
-/// What the pollers of a worker share.
+/// The state that the pollers of a worker share.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     /// The slots of concurrent steps.
@@ -128,7 +128,7 @@ pub(super) struct Limits {
     pub counts: Arc<TaskCounts>,
 }
 
-/// Polls one activity: with one poll while no task arrives, with up to [`POLLS_MAX`] while tasks do.
+/// Polls one activity: with one poll while no task arrives, with up to [`POLLS_MAX`] while tasks arrive.
 pub(super) struct Poller<A> {
     activity: A,
     limits: Limits,

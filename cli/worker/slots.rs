@@ -8,7 +8,8 @@ use std::{
 
 use tokio::sync::{Mutex as FairMutex, Notify, OwnedSemaphorePermit, Semaphore};
 
-/// How long a poll that probably returns a task keeps a slot for it: longer than the answer of a service that has a task in its queue.
+/// The time for which a poll that probably returns a task keeps a slot for the task: longer than a service with a task in its queue takes
+/// to answer.
 const KEPT_FOR: Duration = Duration::from_millis(100);
 
 /// The slots of a worker. A step's call holds one. A poll for a new task begins only while one is free, and only if the activity has fewer
@@ -31,7 +32,7 @@ struct Shared {
 /// The polls of one activity.
 #[derive(Debug, Default)]
 struct Polls {
-    /// Those in flight that keep no slot.
+    /// The polls in flight that keep no slot.
     waiting: usize,
     /// Whether the last one to end returned a task: its queue probably has another.
     is_busy: bool,
@@ -88,8 +89,8 @@ impl Slots {
         }
     }
 
-    /// Counts another poll of an activity if a slot is free for each one that waits; the caller holds that of the new one. Returns whether
-    /// the activity is busy: the poll then keeps its slot.
+    /// Counts another poll of an activity if a slot is free for each poll that waits; the caller holds the slot of the new poll. Returns
+    /// whether the activity is busy: then the poll keeps its slot.
     fn open_poll(&self, activity: &str) -> Option<bool> {
         let mut activities = self.activities();
         let polls = activities.entry(activity.to_owned()).or_default();

@@ -23,8 +23,8 @@ use crate::ui::text::one_line;
 
 /// The number of heartbeats within HeartbeatSeconds, so that some may be lost.
 const HEARTBEATS_WITHIN_LIMIT: u32 = 3;
-/// How long a task waits for its first slot before it is given back for another worker, and how often in its visit. The retries that are
-/// left are for workers that end.
+/// The time that a task waits for its first slot before it is given back for another worker, and the number of times that it is given back
+/// in its visit. The other retries are left for workers that end.
 const FIRST_SLOT_MAX: Duration = Duration::from_secs(10);
 const FIRST_SLOT_RETRIES_MAX: u32 = 3;
 /// The most by which a pause of this worker's polls exceeds the time until the retry. It is random: if two workers gave back each other's
@@ -207,7 +207,7 @@ impl SendAnswer for TaskJob {
     }
 }
 
-/// How long a task waits for a slot; `None` without a limit. A step that was polled keeps its task.
+/// The time that a task waits for a slot; `None` without a limit. A step that was polled keeps its task.
 fn slot_wait_max(poll: u32, retry_count: u32) -> Option<Duration> {
     (poll == 0 && retry_count < FIRST_SLOT_RETRIES_MAX).then_some(FIRST_SLOT_MAX)
 }
@@ -225,7 +225,7 @@ fn deadline_ms(visit: &Visit, now_ms: u64, clock: &dyn Clock) -> Option<u64> {
 }
 
 /// The deadline of a wait that earlier workers began and did not end, on the steps' clock: it counts from the entry of the state. `None` if
-/// the attempt does not continue one. The times are the current one on the steps' clock and on that of this machine.
+/// the attempt continues no such wait. The parameters are the current times on the steps' clock and on this machine's clock.
 fn kept_deadline_ms(visit: &Visit, (now_ms, real_now_ms): (u64, u64), clock: &dyn Clock) -> Option<u64> {
     let limit_ms = visit.timeout_seconds.filter(|_| visit.continues())?.saturating_mul(1_000);
     let waited_ms = real_now_ms.saturating_sub(visit.entered_ms());
@@ -245,8 +245,8 @@ fn timed_out(state: &str, pending: &Pending) -> Outcome {
     Outcome::failure(error_names::TIMEOUT, cause_of_time_out(state, Some(&pending.reason)))
 }
 
-/// Logs why a step waits, unless that was logged last. Only the worker knows it: Step Functions has no record of a poll. What a person must
-/// do is a warning, which is shown without `--verbose`.
+/// Logs why a step waits, unless that was logged last. Only the worker's log has it: Step Functions has no record of a poll. Instructions
+/// for a person are a warning, which is shown without `--verbose`.
 fn log_wait(context: &StepContext, pending: &Pending, logged: &mut String) {
     let words = wait_words(context, pending);
     if *logged == words {

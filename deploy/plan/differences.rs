@@ -11,7 +11,7 @@ use crate::is_added_state;
 /// A field of a resource that a deployment changes, or a state of the definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What happens to it.
+    /// The action on it.
     pub action: Action,
     /// The field: `roleArn`, `state Run`, or `state Run, Next`.
     pub field: String,

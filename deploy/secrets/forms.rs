@@ -71,7 +71,7 @@ const AUTHORIZATION: &str = "authorization";
 /// Schemes of that header. `Basic` and `Bearer` are found in every text.
 const SCHEMES: [&str; 5] = ["token", "apikey", "key", "genie-key", "ssws"];
 
-/// Whether the name of a field, an option or a variable says that its value is a secret.
+/// Whether the name of a field, an option or a variable is one of a secret value.
 pub(super) fn is_secret_name(name: &str) -> bool {
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     NAMES.iter().any(|end| letters.ends_with(end))

@@ -125,7 +125,7 @@ fn templates_name_each_activity_and_keep_the_authors_dollars() {
     assert!(text.contains("$${home} %%{x}") && text.contains("${aws_sfn_activity.flow_test_make_"), "{text}");
 }
 
-/// What is between `${` and `}` in a text, without what is escaped.
+/// The texts between `${` and `}`, without the escaped ones.
 fn references(text: &str) -> Vec<&str> {
     let all = text.match_indices("${").filter(|(at, _)| !text[..*at].ends_with('$'));
     all.map(|(at, _)| text[at + 2..].split('}').next().unwrap()).collect()

@@ -50,14 +50,14 @@ pub struct Diagnostic {
     pub kind: Option<ProblemKind>,
 }
 
-/// What a problem is. AWS has one code for many kinds, and its messages are texts for people.
+/// The kind of a problem. AWS has one code for many kinds, and its messages are texts for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProblemKind {
     /// The object may not have this field.
     UnknownField(String),
     /// A Map in INLINE mode may not have this field.
     FieldOfDistributedMap(String),
-    /// Only this query language has this field, and the state has the other one.
+    /// The field belongs to one query language, and the state has the other one.
     FieldOfLanguage(String, QueryLanguage),
     /// The object must have these fields.
     MissingFields(Vec<String>),

@@ -106,7 +106,7 @@ pub(crate) fn evaluate_within(
     }
 }
 
-/// Whether AWS has a message of its own for a path in this field that has no value.
+/// Whether AWS has a special message for a path in this field that has no value.
 fn names_an_input(field: &str) -> bool {
     matches!(field, "SecondsPath" | "TimestampPath" | "TimeoutSecondsPath" | "HeartbeatSecondsPath")
 }

@@ -15,7 +15,7 @@ const BRANCHES: &str = "Branches";
 /// The fields with the processor of a Map. `Iterator` is the earlier name.
 const PROCESSORS: [&str; 2] = ["ItemProcessor", "Iterator"];
 
-/// How a state contains a state machine.
+/// The way in which a state contains a state machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InnerKind {
     /// As a branch.
@@ -64,7 +64,7 @@ impl InnerKind {
 pub struct InnerMachine<'d> {
     /// Its JSON.
     pub json: &'d Value,
-    /// How the state contains it.
+    /// The way in which the state contains it.
     pub kind: InnerKind,
 }
 
@@ -128,7 +128,7 @@ pub struct RawMachine<'d> {
     pub json: &'d Value,
     /// The pointer to it, in AWS's notation.
     pub pointer: String,
-    /// How a state contains it; `None` for the definition itself.
+    /// The way in which a state contains it; `None` for the definition itself.
     pub kind: Option<InnerKind>,
     /// The path of its frame: `Both[1]`, `Section`, `Each[*]`; empty for the definition itself.
     pub frame: Arc<str>,
@@ -182,7 +182,7 @@ pub struct RawState<'d> {
     pub pointer: String,
     /// The path of its frame, as [`RawMachine::frame`].
     pub frame: Arc<str>,
-    /// The query language in force: its own, else the definition's.
+    /// The query language in force: the state's, else the definition's.
     pub language: &'d str,
     inherited_language: &'d str,
 }
@@ -211,7 +211,7 @@ impl<'d> RawState<'d> {
         fields.into_iter().filter_map(Value::as_str)
     }
 
-    /// The machines inside it. Their states inherit the query language of the definition, not the state's own.
+    /// The machines inside it. Their states inherit the query language of the definition, not that of the state.
     pub fn machines(&self) -> Vec<RawMachine<'d>> {
         let machine = |inner: InnerMachine<'d>| RawMachine {
             json: inner.json,

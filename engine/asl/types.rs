@@ -304,7 +304,7 @@ pub struct ResultWriter {
     pub lines: bool,
 }
 
-/// How a `ResultWriter` transforms the results (Developer Guide, "ResultWriter (Map)").
+/// The transformation of the results by a `ResultWriter` (Developer Guide, "ResultWriter (Map)").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transformation {
     /// `NONE`: the outputs with the records of their child executions.

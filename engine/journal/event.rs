@@ -30,7 +30,7 @@ pub struct ErrorAndCause {
     pub cause: String,
 }
 
-/// Which expression failed, and how (Step Functions API Reference, EvaluationFailedEventDetails).
+/// The expression that failed, and its error (Step Functions API Reference, EvaluationFailedEventDetails).
 #[expect(missing_docs, reason = "the fields are those of the API reference")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvaluationFailedEventDetails {

@@ -72,7 +72,7 @@ pub struct StepFailure {
     pub error: String,
     /// The text for people.
     pub cause: String,
-    /// The step's own error, if a step failed.
+    /// The error of the step, if a step failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<StepError>,
 }
@@ -83,7 +83,7 @@ impl StepFailure {
     /// The longest cause, in characters. Source: the same page.
     pub const CAUSE_CHARACTERS_MAX: usize = 32_768;
 
-    /// Truncates error and cause to AWS's limits: the texts of a step or an expression have no limit of their own.
+    /// Truncates error and cause to AWS's limits: the texts of a step or an expression have no limit.
     pub fn shortened(mut self) -> Self {
         cut(&mut self.error, Self::ERROR_CHARACTERS_MAX);
         cut(&mut self.cause, Self::CAUSE_CHARACTERS_MAX);

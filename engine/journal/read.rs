@@ -1,4 +1,4 @@
-//! Reads stored entries: complete ones, and those that omit what follows from the previous entry.
+//! Reads stored entries: complete entries, and entries without the fields that follow from the previous entry.
 
 use std::sync::Arc;
 

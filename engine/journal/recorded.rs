@@ -1,4 +1,4 @@
-//! What a journal records of each state that was entered: its input, its variables, and the calls made since.
+//! The records in a journal of each state that was entered: its input, its variables, and the calls made since.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,4 +1,4 @@
-//! Who answered a Task from outside.
+//! The person who answered a Task from outside.
 
 use serde::{Deserialize, Serialize};
 

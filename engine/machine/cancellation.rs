@@ -45,7 +45,7 @@ impl Turn<'_> {
         self.set_timer_again();
     }
 
-    /// When the first call in flight reaches its deadline, in milliseconds since the Unix epoch.
+    /// The earliest deadline of a call in flight, in milliseconds since the Unix epoch.
     pub(super) fn call_due_ms(&self) -> Option<u64> {
         self.calls_in_flight().into_iter().filter_map(|id| self.frame(id).due_ms()).min()
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{EarlySignalChanges, ExecutionHeader, FrameId, FrameWrite, MapRunChanges, Part};
 use crate::{journal::JournalEntry, step::TaskToken};
 
-/// What one input changed: rows to write in one batch, then commands to carry out.
+/// The changes of one input: rows to write in one batch, then commands to carry out.
 #[derive(Debug, Default)]
 pub struct Transition {
     /// The header, if it changed.
@@ -16,7 +16,7 @@ pub struct Transition {
     pub wake_fields_changed: bool,
     /// Frames that changed, in the order of their ids. The top frame always accompanies the header: both are in one record.
     pub frames_put: Vec<FrameWrite>,
-    /// Frames that ended, each with the parts of it that have records of their own.
+    /// Frames that ended, each with those of its parts that are stored in records of their own.
     pub frames_deleted: Vec<(FrameId, Vec<Part>)>,
     /// New journal entries, in order.
     pub entries: Arc<Vec<JournalEntry>>,

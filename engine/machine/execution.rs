@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{EarlySignal, Frame, FrameId, FrameRow, FrameState, Frames, Part, frame::AT_ONCE_MS};
+use super::{EarlySignal, Frame, FrameId, FrameRow, FrameState, Frames, MapRun, Part, frame::AT_ONCE_MS};
 use crate::{asl::StateMachine, journal::ErrorAndCause};
 
 /// The status of an execution, in Step Functions' words.
@@ -27,7 +27,7 @@ pub enum ExecutionStatus {
     Aborted,
 }
 
-/// How an execution appears in its context object (Developer Guide, "Accessing execution data from the Context object").
+/// The identity of an execution in its context object (Developer Guide, "Accessing execution data from the Context object").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
@@ -47,6 +47,26 @@ impl Identity {
     /// Whether it is an EXPRESS execution, which cannot be redriven.
     pub(super) fn is_express(&self) -> bool {
         self.execution_id.split(':').nth(5) == Some("express")
+    }
+
+    /// The identity of a child execution of this one: another execution, of the state machine that the Map's processor is.
+    pub(super) fn of_child(&self, run: &MapRun, index: u64) -> Self {
+        let (kind, name) = (if run.express { "express" } else { "execution" }, run.child_name(index));
+        let in_machine = |machine: &str| format!("{machine}/{}", run.label);
+        let machine_name = in_machine(&self.state_machine_name);
+        // arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME
+        let prefix: Vec<&str> = self.execution_id.splitn(6, ':').take(5).collect();
+        let execution_id = match prefix[..] {
+            ["arn", ..] if prefix.len() == 5 => format!("{}:{kind}:{machine_name}:{name}", prefix.join(":")),
+            _ => format!("{}/{}:{name}", self.execution_id, run.label),
+        };
+        Identity {
+            execution_id,
+            execution_name: name,
+            role_arn: self.role_arn.clone(),
+            state_machine_id: in_machine(&self.state_machine_id),
+            state_machine_name: machine_name,
+        }
     }
 
     /// The identity of an execution that no API started.
@@ -88,9 +108,9 @@ pub struct ExecutionHeader {
     pub identity: Option<Arc<Identity>>,
     /// The subject it works on, such as `endpoints-aws/shop`. A second running execution on the same subject is refused.
     pub subject: Option<String>,
-    /// Where the definition comes from and where the execution acts (region, profile), for display: a free-form object.
+    /// The source of the definition and the environment that the execution acts in (region, profile), for display: a free-form object.
     pub environment: Arc<Value>,
-    /// Whether the environment differs from the one at the start. If so, the store writes it with the record of each turn.
+    /// Whether the environment has changed since the start. If so, the store writes it with the record of each turn.
     #[serde(skip)]
     pub environment_replaced: bool,
     /// The input.
@@ -107,7 +127,7 @@ pub struct ExecutionHeader {
     pub failure: Option<ErrorAndCause>,
     /// When the execution times out (`TimeoutSeconds` of the definition), in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
-    /// How often it was redriven.
+    /// The number of redrives.
     pub redrive_count: u32,
     /// When it was last redriven, in milliseconds since the Unix epoch. Earlier versions did not store it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -212,7 +232,7 @@ impl ExecutionHeader {
         self.status != ExecutionStatus::Running || self.paused
     }
 
-    /// Whether a process that recovers it makes no calls: nothing happens in it, or a cancel ends it.
+    /// Whether a process that recovers it makes no calls, because it is quiescent or a cancel ends it.
     pub fn recovers_without_calls(&self) -> bool {
         self.is_quiescent() || self.cancels_with.is_some()
     }
@@ -257,7 +277,7 @@ pub(super) struct WakeFields {
     next_wake_ms: Option<u64>,
 }
 
-/// What a new process does with an execution.
+/// The part of the wake record from which a new process decides whether to load the execution.
 pub(super) struct WakeState {
     /// Whether it must load it at once.
     pub awake: bool,
@@ -318,8 +338,8 @@ impl Execution {
         self.turn_cost_max = cost_max;
     }
 
-    /// Sets whether the next turns begin no Task, because their process makes no new calls. A Task that such a turn enters is due at once
-    /// for the process that drives the execution next, and its history has no TaskScheduled event of a call that was not made.
+    /// Sets whether the next turns begin no Task, because their process makes no new calls. The process that drives the execution next
+    /// calls the Task at once. The history has no TaskScheduled event until the call is made.
     pub(crate) fn begin_no_tasks(&mut self, begins_no_tasks: bool) {
         self.begins_no_tasks = begins_no_tasks;
     }
@@ -410,7 +430,7 @@ impl Execution {
         self.frames.insert(frame);
     }
 
-    /// Removes a frame. Returns the parts of it that have records of their own, if the store has the frame.
+    /// Removes a frame. Returns those of its parts that are stored in records of their own, if the store has the frame.
     pub(super) fn remove(&mut self, id: FrameId) -> Option<Vec<Part>> {
         let frame = self.frames.remove(id)?;
         self.in_flight.remove(&id);

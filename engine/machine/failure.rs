@@ -158,9 +158,9 @@ impl Turn<'_> {
         self.event(Some(id), details);
     }
 
-    /// Stops the siblings of a child that failed and writes what was aborted: an iteration, then the state it was in. These events all
-    /// follow the last event of the failed child. Measured on AWS: floci, pull request 3167. Recorded on AWS: a Task that failed within
-    /// a Parallel is aborted too.
+    /// Stops the siblings of a failed child. Writes the events of each aborted iteration and of the state that it was in. These events all
+    /// follow the last event of the failed child. Measured on AWS: floci, pull request 3167. Recorded on AWS: a Task that failed within a
+    /// Parallel is aborted too.
     fn abort_children(&mut self, parent: FrameId, failed: FrameId) {
         let line = self.frame(failed).row.last_event_id;
         for child in self.children(parent) {
@@ -216,7 +216,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Stops a frame that has no children of its own. One with children, or one that has ended or failed, stays as it is.
+    /// Stops a frame without children. A frame with children, and one that has ended or failed, is not changed.
     pub fn stop_leaf(&mut self, id: FrameId) {
         self.abort_runs(id);
         let leaf = !matches!(

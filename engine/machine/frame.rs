@@ -1,6 +1,7 @@
 //! A frame: one line of control. The top level is a frame, and so is each branch of a Parallel and each iteration of a Map.
 //!
-//! A frame's row holds all that is needed to continue it. Nothing is replayed, so a wake costs the same however long the history is.
+//! A frame's row holds all that is needed to continue it. Nothing is replayed: the cost of a wake does not depend on the length of the
+//! history.
 
 mod frames;
 mod part;
@@ -48,16 +49,16 @@ pub struct FrameRow {
     pub path: Arc<str>,
     /// The state it is in.
     pub state: Arc<str>,
-    /// How many states it has entered, which is the number of the current visit.
+    /// The number of states that it has entered, which is the number of the current visit.
     pub visit: u64,
     /// The state's input.
     pub input: Arc<Value>,
     /// The variables of this scope when the state was entered. The parents' variables are in the parents' rows.
     pub variables: Arc<Map<String, Value>>,
-    /// What the frame is doing.
+    /// The frame's progress in its state.
     #[serde(rename = "activity")]
     pub frame_state: FrameState,
-    /// How often each rule of `Retry` has been used in this visit.
+    /// The number of retries that each rule of `Retry` has used in this visit.
     pub retries: Vec<u32>,
     /// The number of the attempt, from 1.
     pub attempt: u32,
@@ -93,8 +94,8 @@ impl FrameRow {
         state_path(&self.path, &self.state)
     }
 
-    /// When its Task can no longer be answered from outside: the end of its `TimeoutSeconds`, of its `HeartbeatSeconds` while nothing is
-    /// called, or of its execution, whose deadline is `deadline_ms`. `None` without any.
+    /// The time after which its Task can no longer be answered from outside: the earliest end of its `TimeoutSeconds`, of its
+    /// `HeartbeatSeconds` while no call is in flight, and of its execution, which is `deadline_ms`. `None` without any of them.
     pub fn answerable_until_ms(&self, deadline_ms: Option<u64>) -> Option<u64> {
         let beat_ms =
             self.heartbeat_due_ms().filter(|_| matches!(self.frame_state, FrameState::Task { parked: Some(_), .. }));
@@ -111,7 +112,7 @@ impl FrameRow {
         own_ms.into_iter().chain(deadline_ms).min()
     }
 
-    /// When the next heartbeat of its Task is due; `None` if none is awaited.
+    /// The time at which the next heartbeat of its Task is due; `None` if none is awaited.
     pub fn heartbeat_due_ms(&self) -> Option<u64> {
         match &self.frame_state {
             FrameState::Task { heartbeat: Some(heartbeat), .. } => heartbeat.due_ms,
@@ -119,12 +120,12 @@ impl FrameRow {
         }
     }
 
-    /// When its Task or its execution timed out; `None` if neither has at that time. `deadline_ms` is the execution's.
+    /// The time at which its Task or its execution timed out; `None` if neither has at `now_ms`. `deadline_ms` is the execution's.
     pub fn timed_out_ms(&self, deadline_ms: Option<u64>, now_ms: u64) -> Option<u64> {
         self.answerable_until_ms(deadline_ms).filter(|due_ms| *due_ms <= now_ms)
     }
 
-    /// Whether its Task is one of an activity, which only a worker answers: none has fetched it yet, or one runs it.
+    /// Whether its Task is an activity's, so that only a worker can answer it. A worker may have fetched it already.
     pub fn is_for_worker(&self) -> bool {
         self.waits_for_worker() || self.runs_at_worker()
     }
@@ -144,7 +145,7 @@ impl FrameRow {
         matches!(self.frame_state, FrameState::Task { parked: Some(Parked::Token), submitted: true, .. })
     }
 
-    /// What a person must do before its Task ends; `None` if it does not wait for a person.
+    /// The instructions for the person on whom its Task waits; `None` if it does not wait for a person.
     pub fn instructions(&self) -> Option<&Instructions> {
         match &self.frame_state {
             FrameState::Task { waiting: Some(waiting), .. } => waiting.instructions.as_ref(),
@@ -230,7 +231,7 @@ impl Frame {
         FrameWrite { row: self.row.clone(), own_records, changed, removed }
     }
 
-    /// The parts that have records of their own; `None` if the store does not have the frame.
+    /// The parts that are stored in records of their own; `None` if the store does not have the frame.
     pub(super) fn stored_parts(&self) -> Option<Vec<Part>> {
         self.stored.then(|| self.stored_parts.iter().map(|(part, _)| *part).collect())
     }
@@ -256,7 +257,7 @@ impl Frame {
         self.row.waits_for_worker()
     }
 
-    /// When something is due in this frame, in milliseconds since the Unix epoch.
+    /// The earliest time at which the frame must act, in milliseconds since the Unix epoch.
     pub(super) fn due_ms(&self) -> Option<u64> {
         match &self.row.frame_state {
             FrameState::Entering => Some(AT_ONCE_MS),
@@ -293,12 +294,12 @@ fn long_parts(row: &FrameRow) -> Vec<(Part, PartValue)> {
     parts.filter(|(_, value)| value.is_long()).collect()
 }
 
-/// What a frame is doing. Rare and long fields are boxed: most frames are small, and an execution may have thousands.
+/// A frame's progress in its state. Rare and long fields are boxed: most frames are small, and an execution may have thousands.
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "doing", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum FrameState {
-    /// About to execute its state, in this turn or, if this turn has reached its cost limit, in the next.
+    /// About to execute its state: in this turn, or in the next one if this turn has reached its cost limit.
     Entering,
     /// In a Wait until `due_ms`.
     Waiting { due_ms: u64 },
@@ -352,7 +353,7 @@ pub enum FrameState {
     Stopped,
 }
 
-/// Who must answer a Task that calls nothing itself.
+/// The party that must answer a Task without a call of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Parked {
@@ -389,7 +390,7 @@ impl Heartbeat {
     }
 }
 
-/// How many iterations of a distributed Map may fail before the Map fails.
+/// The number of iterations of a distributed Map that may fail before the Map fails.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Tolerated {
     /// `ToleratedFailureCount`.
@@ -426,12 +427,12 @@ impl Tolerated {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
-    /// One short phrase.
+    /// The reason for the wait: one short phrase.
     pub reason: String,
-    /// When that poll answered, in milliseconds since the Unix epoch.
+    /// When the poll that reported this answered, in milliseconds since the Unix epoch.
     #[serde(rename = "lookedMs")]
     pub polled_ms: u64,
-    /// What a person must do.
+    /// The instructions for a person.
     pub instructions: Option<Instructions>,
     /// The id of the execution whose end it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -49,8 +49,8 @@ pub enum Input {
     CancelAfterCalls { error: String, cause: String },
     /// The state machine is deleted: the execution fails with this when it enters its next state.
     EndNext { error: String, cause: String },
-    /// A person continues after a pause, or redrives after a failure; in another `environment` if one is given. With `recover`, a process
-    /// has loaded the execution for this, and the turn also does what [`Input::Recover`] does.
+    /// A person resumes the execution after a pause, or redrives it after a failure; in another `environment` if one is given. `recover` is
+    /// set if a process has loaded the execution for this: the turn then includes [`Input::Recover`].
     Resume { environment: Option<Arc<Value>>, recover: bool },
     /// Another execution has ended or paused: poll the Tasks that wait for it.
     AwaitedSettled { execution: String },
@@ -71,8 +71,8 @@ impl Input {
         matches!(self, Input::Cancel { .. } | Input::CancelAfterCalls { .. } | Input::EndNext { .. })
     }
 
-    /// Whether this continues an execution that has ended or is paused. No input precedes an earlier one of these: a cancel before it
-    /// would be undone.
+    /// Whether the input continues an execution that has ended or is paused. Inputs keep their order around such an input: a cancel that is
+    /// moved in front of it would be undone by it.
     pub(crate) fn resumes_execution(&self) -> bool {
         matches!(self, Input::Resume { .. } | Input::ResumeFrom { .. })
     }

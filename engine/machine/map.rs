@@ -32,7 +32,7 @@ const INLINE_CONCURRENCY_MAX: u64 = 40;
 /// The most child executions of a distributed Map that run at once, from the same page.
 const DISTRIBUTED_CONCURRENCY_MAX: u64 = 10_000;
 
-/// How many iterations may run at a time for a `MaxConcurrency`; 0 means the service's limit.
+/// The number of iterations that may run at a time for a `MaxConcurrency`; 0 means the service's limit.
 pub(super) fn concurrency(map: &Map, limit: u64) -> u64 {
     let most = if map.distributed { DISTRIBUTED_CONCURRENCY_MAX } else { INLINE_CONCURRENCY_MAX };
     if limit == 0 { most } else { limit.min(most) }
@@ -150,7 +150,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Removes an iteration whose input could not be made, so that a redrive begins it again.
+    /// Removes an iteration whose input could not be created. A redrive begins the iteration again.
     fn iteration_not_begun(&mut self, id: FrameId, child: FrameId) {
         self.delete(child);
         if let FrameState::Map { next, running, .. } = &mut self.row_mut(id).frame_state {
@@ -166,7 +166,7 @@ impl Turn<'_> {
         self.new_frame(Some(id), index, path.into(), Some(item))
     }
 
-    /// The input of an iteration. The selector reads the Map's own input and variables, and the item in the context object.
+    /// The input of an iteration. The selector reads the Map's input and variables, and the item in the context object.
     fn selected_item(
         &mut self,
         id: FrameId,

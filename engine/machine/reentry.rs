@@ -39,7 +39,7 @@ pub enum ReentryError {
     SeveralBranches {
         /// The name of the Parallel.
         parallel: String,
-        /// How many branches it has.
+        /// The number of its branches.
         branches: usize,
     },
     /// The other iterations of the Map would have to be entered too.
@@ -109,7 +109,7 @@ fn only_branch(state: &State) -> Result<&StateMachine, ReentryError> {
 }
 
 impl Turn<'_> {
-    /// Continues an execution that did not succeed at a state that it entered earlier, and drops the frames that ran since.
+    /// Continues an execution that did not succeed, at a state that it entered earlier. Drops the frames that ran after that.
     pub fn resume_from(&mut self, path: &[Reentry], environment: Option<Arc<Value>>) {
         let is_over = !matches!(self.execution.header.status, ExecutionStatus::Running | ExecutionStatus::Succeeded);
         let has_top = self.execution.frames.get(TOP_FRAME).is_some();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{FrameId, limits, map::context_of_item, turn::Turn};
+use super::{FrameId, Identity, limits, map::context_of_item, turn::Turn};
 use crate::{
     asl::{EvaluationFailure, ScopeReferences, StateKind, Template, TemplateData, evaluate_within},
     journal::{EvaluationFailedEventDetails, HistoryEventDetails, StepFailure},
@@ -13,14 +13,14 @@ use crate::{
     step::{StepError, TaskToken, error_names},
 };
 
-/// What a cause begins with, before the state's name. This and the next two are AWS's words.
+/// The beginning of a cause, before the state's name. This text and the next two are AWS's.
 const IN_STATE: &str = "An error occurred while executing the state '";
-/// What follows the state's name, before the id of the event that entered it.
+/// The text between the state's name and the id of the event that entered it.
 const ENTERED_AT: &str = "' (entered at the event id #";
-/// What follows the id.
+/// The text after the id.
 const AFTER_EVENT: &str = "). ";
 
-/// The cause of a failed evaluation without the state and the event that the machine names in it.
+/// The cause of a failed evaluation. The machine adds the state and the event.
 pub fn cause_without_state(cause: &str) -> &str {
     let named = cause.strip_prefix(IN_STATE).and_then(|rest| rest.split_once(ENTERED_AT));
     named.and_then(|(_, rest)| rest.split_once(AFTER_EVENT)).map_or(cause, |(_, alone)| alone)
@@ -171,7 +171,7 @@ impl Turn<'_> {
         states
     }
 
-    /// The context object: the execution's own or the given one, and the item of the iteration.
+    /// The context object: the given one or the execution's, with the item of the iteration.
     fn context(&self, id: FrameId, with_input: bool) -> Value {
         let mut context = match &self.execution.context {
             Some(context) => (**context).clone(),
@@ -197,12 +197,18 @@ impl Turn<'_> {
         let of_state = of_state.unwrap_or(id);
         let row = &self.frame(of_state).row;
         let identity = header.identity.as_deref().cloned();
-        let identity = identity.unwrap_or_else(|| super::Identity::local(&header.id, &header.workflow));
+        let identity = identity.unwrap_or_else(|| Identity::local(&header.id, &header.workflow));
+        let child = self.child_in_run(of_state);
+        let (started_ms, redrive_count) = match child {
+            Some((child, _)) => (child.started_ms, child.redrive_count),
+            None => (header.started_ms, header.redrive_count),
+        };
+        let identity = child.map_or_else(|| identity.clone(), |(child, run)| identity.of_child(run, child.id.index));
         let mut context = json!({
             "Execution": {
                 "Id": identity.execution_id,
                 "Input": if with_input { (*header.input).clone() } else { Value::Null },
-                "StartTime": timestamp(header.started_ms),
+                "StartTime": timestamp(started_ms),
                 "Name": identity.execution_name,
                 "RoleArn": if identity.role_arn.is_empty() { Value::Null } else { json!(identity.role_arn) },
             },
@@ -210,7 +216,7 @@ impl Turn<'_> {
             "State": { "Name": row.state, "EnteredTime": timestamp(row.entered_ms) },
         });
         if !identity.is_express() {
-            context["Execution"]["RedriveCount"] = header.redrive_count.into();
+            context["Execution"]["RedriveCount"] = redrive_count.into();
         }
         match self.state_of(of_state).map(|state| &state.kind) {
             Some(StateKind::Task(task)) => {

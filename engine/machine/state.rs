@@ -165,7 +165,7 @@ impl Turn<'_> {
     }
 }
 
-/// How a state is left: result, next state and the fields that apply.
+/// The exit of a state: result, next state and the fields that apply.
 #[derive(Clone)]
 pub(super) struct Leaving<'s> {
     /// The output, unless `output` sets another one.
@@ -177,7 +177,7 @@ pub(super) struct Leaving<'s> {
     pub result_name: ResultName,
     /// Whether `ResultPath` inserts the result into the input (JSONPath).
     pub uses_result_path: bool,
-    /// `ResultPath` of the `Catch` rule that matched, which replaces the state's own.
+    /// `ResultPath` of the `Catch` rule that matched, in place of the state's `ResultPath`.
     pub catch_result_path: Option<&'s Selection>,
 }
 
@@ -190,7 +190,7 @@ pub(super) enum ResultName {
 }
 
 impl<'s> Leaving<'s> {
-    /// Leaves by the state's own `Next`, `Assign` and `Output`, without a result.
+    /// Leaves by `Next`, `Assign` and `Output` of the state, without a result.
     pub fn plain(state: &'s State, result: Arc<Value>) -> Self {
         let common = &state.common;
         Leaving {

@@ -152,8 +152,8 @@ impl Turn<'_> {
         self.command(Command::CallStep(Box::new(call)));
     }
 
-    /// Records that the requested poll was not made: it is due at once, so that the next process makes it as if it were requested then.
-    /// Only the first poll has an event in the history.
+    /// Records that the requested poll was not made. The poll is due at once: the next process makes it as if it were requested then. Only
+    /// the first poll has an event in the history.
     pub fn withheld(&mut self, id: FrameId, visit: u64, attempt: u32, reason: &str) {
         if !self.execution.can_withhold(id, visit, attempt) {
             return;
@@ -199,7 +199,7 @@ impl Turn<'_> {
         self.name_and_resource(id).map(|(_, resource)| resource.to_string())
     }
 
-    /// Handles the next poll or the deadline of a Task. If both are due, the poll comes first: the machine was off in the meantime.
+    /// Handles the next poll or the deadline of a Task. If both are due, the machine was off in the meantime: it polls first.
     pub fn task_is_due(&mut self, id: FrameId) {
         let now = self.now_ms();
         match &self.frame(id).row.frame_state {
@@ -292,7 +292,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Handles an answer from outside. One that comes after the deadline changes nothing, as at AWS: the task has timed out.
+    /// Handles an answer from outside. An answer after the deadline changes nothing, as on AWS: the task has timed out.
     pub fn signalled(
         &mut self,
         id: FrameId,

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{Evaluator, evaluation_time::EvaluationTime};
 
-/// The most bytes one evaluation may allocate, counted roughly. A payload has at most 256 KiB, so no valid evaluation comes near this.
+/// The maximum number of bytes that one evaluation may allocate, counted roughly. A payload has at most 256 KiB, so no valid evaluation
+/// comes near this number.
 const BYTES_MAX: usize = 64 << 20;
 
 /// The bytes and time left to an evaluation, the work it has done, and the evaluator that it uses.

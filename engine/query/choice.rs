@@ -43,7 +43,7 @@ enum Operand {
 pub struct ComparisonError {
     /// The field that is wrong: `Variable`, or the operator.
     pub field: String,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
 }
 

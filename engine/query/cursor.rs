@@ -33,7 +33,7 @@ impl<'a> Cursor<'a> {
         self.rest().is_empty()
     }
 
-    /// The next character, which stays unread.
+    /// The next character, without reading it.
     pub(super) fn peek(&self) -> Option<char> {
         self.rest().chars().next()
     }
@@ -45,7 +45,7 @@ impl<'a> Cursor<'a> {
         Some(next)
     }
 
-    /// Reads a text if it comes next. Returns whether it did.
+    /// Reads this text if the unread text begins with it. Returns whether it does.
     pub(super) fn take_text(&mut self, text: &str) -> bool {
         let found = self.rest().starts_with(text);
         if found {

@@ -1,11 +1,11 @@
-//! The time limit for all evaluations of one state: each has a limit of its own, but a state may have thousands.
+//! The time limit for all evaluations of one state. Each evaluation has a limit too, but a state may have thousands of them.
 
 use std::cell::OnceCell;
 
 use super::Evaluator;
 
-/// The longest the evaluations of one state may take together, in milliseconds of real time. Longer than the waits of one
-/// evaluation for an evaluator and for its answer on a busy machine (52 s); both have a limit on their processor time.
+/// The longest time that the evaluations of one state may take together, in milliseconds of real time. It exceeds the longest waits of one
+/// evaluation for an evaluator and its answer on a busy machine (52 s). Both are also limited in processor time.
 const TIME_MS_MAX: u64 = 60_000;
 
 /// A measurement that starts when it is first checked.

@@ -1,11 +1,11 @@
-//! What evaluations use of their process: a stopwatch and a sandbox. The caller hands both in, so that `query` and `machine` read no
-//! clock and start no process themselves.
+//! The interface of evaluations to their process: a stopwatch and a sandbox. The caller passes both, so that `query` and `machine` read no
+//! clock and start no process.
 
 use super::{SandboxAnswer, SandboxRequest};
 
 /// The stopwatch and the sandbox of a process.
 pub trait Evaluator: Send + Sync {
-    /// Milliseconds since a fixed time, on a clock that never goes back. They only limit how long evaluations take.
+    /// Milliseconds since a fixed time, on a clock that never goes back. They only limit the time of evaluations.
     fn elapsed_ms(&self) -> u64;
 
     /// Evaluates in the sandbox an expression whose cost has no small bound; `None` if the process has no sandbox. Blocks until the

@@ -1,5 +1,5 @@
-//! JSONata, evaluated by the crate `jsonata-core`, with Step Functions' additions and without what it forbids.
-//! Source: Step Functions Developer Guide, "Transforming data with JSONata".
+//! JSONata, evaluated by the crate `jsonata-core`, with the functions that Step Functions adds and without those that it forbids. Source:
+//! Step Functions Developer Guide, "Transforming data with JSONata".
 //!
 //! JSONata can compute anything, so one line of it can use all time and memory. An expression whose cost is small for its scope
 //! (`growth`) is evaluated in this process. Every other one is evaluated in the sandbox of the [`Evaluator`](super::Evaluator).
@@ -48,7 +48,7 @@ pub struct Expression {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ParseError {
-    /// What is wrong.
+    /// The problem.
     pub message: String,
 }
 
@@ -148,7 +148,7 @@ impl Expression {
     /// Evaluates the expression in this thread, whatever it costs.
     ///
     /// # Errors
-    /// Those of `evaluate`. An expression that exhausts the memory ends the process.
+    /// The errors of `evaluate`. An expression that exhausts the memory ends the process.
     pub fn evaluate_here(&self, scope: &Scope<'_>, moment: &Moment) -> Result<Option<Value>, EvaluationError> {
         let mut context = Context::new();
         for (name, value) in self.scope_values(scope) {

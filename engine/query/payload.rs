@@ -59,7 +59,7 @@ impl PayloadTemplate {
     /// Parses a template.
     ///
     /// # Errors
-    /// Every field whose key ends in `.$` and whose value is no query.
+    /// The fields whose key ends in `.$` and whose value is not a query.
     pub fn parse(template: &Value) -> Result<Self, Vec<TemplateProblem>> {
         let mut problems = Vec::new();
         let node = parse(template, "", 0, &mut problems);

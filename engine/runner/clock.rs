@@ -96,8 +96,8 @@ impl Clock for ScaledClock {
     }
 }
 
-/// How long a call may take, in wall-clock time, before a [`ManualClock`] jumps over it. Without this wait, a time-out of an hour would
-/// come before the answer.
+/// The wall-clock time that a call may take before a [`ManualClock`] jumps over it. Without this wait, a time-out of an hour would come
+/// before the answer.
 const MANUAL_IN_FLIGHT_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// A clock for tests: it jumps to the next due time when nothing is in flight, so that no wait takes time.

@@ -68,8 +68,8 @@ impl Batches {
         (Batches { store, options, count: Arc::default(), failed }, failure)
     }
 
-    /// Makes a batch durable and returns the message for the dispatcher. Nothing may be written after a failure, because it is no longer
-    /// known what is durable. Watchers of the failure receive it before anyone who waits for the batch is released.
+    /// Makes a batch durable and returns the message for the dispatcher. After a failure nothing more may be written, because the durable
+    /// state is unknown. Watchers of the failure are informed before the waiters of the batch are released.
     pub fn commit(&self, batch: Vec<Commit>) -> Message {
         let number = self.count.load(Ordering::Relaxed) + 1;
         crash_if(self.options.crash_before_commit, number);

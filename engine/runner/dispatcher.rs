@@ -47,7 +47,7 @@ use crate::{
     store::{DocumentChanges, StartData, Store, StoreError, Write},
 };
 
-/// An execution that this process drives. It is in memory only while something of it is in flight or due soon.
+/// An execution that this process drives. It is in memory only while a call of it is in flight or something in it is due soon.
 pub(super) struct Driven {
     execution: Option<Box<Execution>>,
     /// Set while the execution's turn runs in a lane.
@@ -65,7 +65,7 @@ impl Default for Driven {
     }
 }
 
-/// What the write of a start contains besides the transition: definition, input and documents.
+/// The writes of a start besides its transition: definition, input and documents.
 pub(super) struct StartWrite {
     data: StartData,
     documents: DocumentChanges,
@@ -96,7 +96,8 @@ pub(super) struct Dispatcher {
     commits_under_way: usize,
     inline_commit: InlineCommit,
     draining: Draining,
-    /// When this process recovered all executions: heartbeats are counted from then, because earlier no holder of a task could reach it.
+    /// The time at which this process recovered all executions. Heartbeats are counted from then, because earlier no holder of a task could
+    /// reach the process.
     heartbeats_from_ms: Option<u64>,
     makes_no_calls: bool,
     failed: Option<StoreError>,

@@ -11,7 +11,7 @@ pub enum RunnerError {
         /// Its id.
         id: String,
     },
-    /// Another execution that has not ended works on the same subject.
+    /// Another running execution works on the same subject.
     #[error("{other} works on {subject} and has not ended")]
     SubjectBusy {
         /// The subject of both.
@@ -66,7 +66,7 @@ pub enum RunnerError {
     HasEnded {
         /// Its id.
         id: String,
-        /// How it ended.
+        /// The status with which it ended.
         status: ExecutionStatus,
     },
     /// The store failed; the runner has stopped.

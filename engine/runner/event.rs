@@ -9,7 +9,7 @@ use crate::{
     machine::{ExecutionHeader, Waiting},
 };
 
-/// How many events a watcher may lag before it must read from the store.
+/// The number of events by which a watcher may lag before it must read from the store.
 pub(super) const EVENTS_KEPT: usize = 4096;
 
 /// The default of [`super::RunnerOptions::settled_kept`]. It is small: the memory for all of them is initialized at each process start.
@@ -47,8 +47,8 @@ pub enum RunnerEvent {
         /// When the wait times out, in milliseconds since the Unix epoch.
         deadline_ms: Option<u64>,
     },
-    /// The execution is running and asleep: no call is in flight and everything is durable. This follows the entries that led to it, and
-    /// ends with the next event of the execution.
+    /// The execution is running and asleep: no call is in flight and everything is durable. This event follows the entries that led to the
+    /// sleep. The sleep ends with the execution's next event.
     Asleep {
         /// The execution.
         execution: String,
@@ -61,7 +61,7 @@ pub enum RunnerEvent {
     Released {
         /// The execution.
         execution: String,
-        /// Why this process cannot act for it.
+        /// The reason why this process cannot act for it.
         reason: String,
     },
     /// The store failed and the runner has stopped.

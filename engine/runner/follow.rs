@@ -25,7 +25,7 @@ pub struct Follow {
     next_sequence: u64,
     stored: VecDeque<JournalEntry>,
     read_store: bool,
-    /// Events were missed (those before the subscription, or by lagging), and the end or pause may be among them.
+    /// Events were missed: they preceded the subscription, or the watcher lagged. The end or pause may be among them.
     may_be_settled: bool,
     /// Events were missed, and `Asleep` may be among them.
     may_be_asleep: bool,

@@ -26,7 +26,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// How long the runner's threads may take to end after calls and commits: they checkpoint the store.
+/// The time that the runner's threads may take to end after calls and commits: they checkpoint the store.
 const ENDING_MAX: Duration = Duration::from_secs(30);
 
 /// The interval between checks whether a call is in flight.
@@ -35,8 +35,8 @@ const CALLS_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// The result of draining a runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    /// How many calls had not answered within the limit. Their steps may still run on the tokio runtime; their answers are discarded, and
-    /// the next runner repeats the calls.
+    /// The number of calls that had not answered within the limit. Their steps may still run on the tokio runtime; their answers are
+    /// discarded, and the next runner repeats the calls.
     pub unanswered: usize,
     /// Whether the runner's threads have ended and released the store. `false` if the disk does not respond.
     pub has_ended: bool,
@@ -122,11 +122,11 @@ impl RunnerHandle {
         self.resume_from(id, environment, Vec::new()).await
     }
 
-    /// Continues an execution as [`Self::resume`] does, unless it has ended: an end that is recorded between the caller's decision and
-    /// this call stays, and is returned.
+    /// Continues an execution as [`Self::resume`] does, unless it has ended. An end that is recorded between the caller's decision and this
+    /// call stays and is returned.
     ///
     /// # Errors
-    /// Those of [`Self::resume`].
+    /// The errors of [`Self::resume`].
     pub async fn resume_unfinished(
         &self,
         id: &str,
@@ -142,7 +142,7 @@ impl RunnerHandle {
     /// Continues an execution that did not succeed at a state that it entered earlier; see [`Self::resume`].
     ///
     /// # Errors
-    /// Those of [`Self::resume`]; the execution has not ended, or its definition cannot be entered at that state.
+    /// The errors of [`Self::resume`]; the execution has not ended, or its definition cannot be entered at that state.
     pub async fn resume_from(
         &self,
         id: &str,
@@ -153,8 +153,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::Resume { id: id.to_owned(), resume, reply }).await
     }
 
-    /// Recovers every execution that has not ended. Returns their number. An execution that only waits for a time is loaded when that
-    /// comes.
+    /// Recovers every execution that has not ended. Returns their number. An execution that only waits for a time is loaded at that time.
     ///
     /// # Errors
     /// The store fails.
@@ -162,7 +161,7 @@ impl RunnerHandle {
         self.ask(|reply| Message::RecoverAll { reply }).await
     }
 
-    /// When an execution that is asleep wakes; `None` if it is not asleep, or this process does not drive it.
+    /// The time at which a sleeping execution wakes; `None` if it is not asleep, or this process does not drive it.
     pub async fn asleep(&self, id: &str) -> Option<Asleep> {
         let (reply, answer) = oneshot::channel();
         self.threads.messages.send(Message::Asleep { id: id.to_owned(), reply }).ok()?;
@@ -360,7 +359,7 @@ impl RunnerHandle {
     }
 
     /// Deletes those of the executions that have ended, in one batch, with the documents that `documents` names for each. Returns how many
-    /// were deleted. It blocks the dispatcher, so that no execution is redriven during the deletion: call it with a few hundred at a time.
+    /// were deleted. Blocks the dispatcher, so that no execution is redriven during the deletion: pass a few hundred at a time.
     ///
     /// # Errors
     /// The store fails.
@@ -410,8 +409,8 @@ impl RunnerHandle {
     }
 
     /// Stops the runner. No new calls are made; those in flight have up to `limit` to answer and to be recorded. Then the runner's threads
-    /// move the store's log into its index, end, and release the store. What waits continues in the next runner, which also repeats the
-    /// unanswered calls.
+    /// move the store's log into its index, end, and release the store. Waiting executions continue in the next runner, which also repeats
+    /// the unanswered calls.
     ///
     /// Afterwards only handles, [`Follow`]s and the caller's own references hold the store: drop them and call [`Store::close`].
     /// Returns at most 40 seconds after `limit`, even if the disk does not respond.

@@ -1,4 +1,4 @@
-//! The calls in flight, so that one can be abandoned.
+//! The calls in flight, each of which can be abandoned.
 
 use std::{
     collections::HashMap,

@@ -27,7 +27,7 @@ pub struct NewExecution {
     pub subject: Option<String>,
     /// Its identity in the context object; `None` if no API started it.
     pub identity: Option<Identity>,
-    /// Where it acts: pinned in its header and passed to [`crate::step::Registries::step`].
+    /// The environment in which the execution acts: pinned in its header and passed to [`crate::step::Registries::step`].
     pub environment: Value,
     /// The definition, which is pinned in the execution.
     pub definition: Definition,

@@ -318,11 +318,11 @@ async fn two_starts_at_once_of_one_id_or_one_subject_begin_one_execution() {
 }
 
 /// The wall clock set back by an hour.
-struct HourBehind(SystemClock);
+struct ClockSetBack(SystemClock);
 
 const HOUR_MS: u64 = 3_600_000;
 
-impl Clock for HourBehind {
+impl Clock for ClockSetBack {
     fn now_ms(&self) -> u64 {
         self.0.now_ms() - HOUR_MS
     }
@@ -346,7 +346,7 @@ async fn a_clock_that_went_back_an_hour_between_two_processes_loses_nothing() {
     });
     first.start_execution(new("t-1", definition(states))).await.unwrap();
     first.drain(DRAIN_MAX).await;
-    let second = runner_with(Arc::new(HourBehind(SystemClock::default())));
+    let second = runner_with(Arc::new(ClockSetBack(SystemClock::default())));
     second.recover("t-1").await.unwrap();
     loop {
         if let Some(token) = token(&second, "t-1", "A")

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Bound, sync::Arc};
 /// The due time of an execution that has none.
 pub(super) const NEVER_MS: u64 = u64::MAX;
 
-/// One entry per execution with a due time. The owner of the entry also stores the time, which identifies the entry for removal.
+/// The executions with a due time, one entry each. The owner of an entry also stores the time, which identifies the entry for removal.
 #[derive(Debug, Default)]
 pub(super) struct Timers(BTreeSet<(u64, Arc<str>)>);
 
@@ -32,7 +32,7 @@ impl Timers {
         range.take_while(move |(due_ms, _)| *due_ms <= until_ms)
     }
 
-    /// Removes one execution whose due time has come.
+    /// Removes one execution that is due.
     pub fn pop_due(&mut self, now_ms: u64) -> Option<Arc<str>> {
         if self.next_ms()? > now_ms {
             return None;

@@ -22,7 +22,7 @@ pub struct Done<T> {
     pub output: T,
     /// The changes that the step made to resources, in order.
     pub changes: Vec<ResourceChange>,
-    /// What a call asked a person with a task token: the person's answer ends the Task.
+    /// The question of a call to a person, with a task token: the person's answer ends the Task.
     pub question: Option<Instructions>,
 }
 
@@ -58,11 +58,11 @@ impl<T> Answer<T> {
 /// Why a step has not finished, and when to poll again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pending {
-    /// One short phrase for people, such as `creating` or `no such name`.
+    /// The reason for the wait: one short phrase for people, such as `creating` or `no such name`.
     pub reason: String,
-    /// How long to wait before the next poll.
+    /// The time until the next poll.
     pub check_again_after: Duration,
-    /// What a person must do, if the wait is for a person.
+    /// The instructions for a person, if the wait is for a person.
     pub instructions: Option<Instructions>,
     /// The answer of the call that began the job; the history records it once.
     pub submitted: Option<serde_json::Value>,
@@ -78,10 +78,10 @@ impl Pending {
     }
 }
 
-/// What a person must do before a wait can end: data that terminal, JSON and page show.
+/// The instructions for a person before a wait can end: data that terminal, JSON and page show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instructions {
-    /// What to do, such as `Add this record at the DNS host of example.com:`.
+    /// The action to take, such as `Add this record at the DNS host of example.com:`.
     pub sentence: String,
     /// Named values to copy, in order, such as `("type", "CNAME")`.
     pub values: Vec<(String, String)>,
@@ -93,7 +93,7 @@ pub struct Instructions {
     pub approval: Option<Box<Approval>>,
 }
 
-/// How a resource changed.
+/// A change of a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeAction {
@@ -112,7 +112,7 @@ pub enum ChangeAction {
 /// A change of a resource that a step made, or a resource that it found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceChange {
-    /// How it changed.
+    /// The kind of the change.
     #[serde(rename = "change")]
     pub action: ChangeAction,
     /// The kind of resource in CloudFormation's words, such as `AWS::EC2::VPC`.

@@ -34,7 +34,7 @@ pub struct Approval {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApprovalToken {
-    /// Who holds it.
+    /// The holder's name.
     pub label: String,
     /// The fingerprint of the token.
     pub sha256: String,
@@ -43,7 +43,7 @@ pub struct ApprovalToken {
 impl ApprovalToken {
     /// The shortest token, in characters. The fingerprint of a shorter one could be guessed.
     pub const CHARACTERS_MIN: usize = 32;
-    /// How many digits of a fingerprint the history has.
+    /// The number of digits of a fingerprint in the history.
     const SHOWN_DIGITS: usize = 8;
 
     /// The fingerprint of a token: its SHA-256 in hexadecimal digits.
@@ -64,7 +64,7 @@ impl Approval {
         anybody || self.users.iter().any(|name| name == user) || groups.iter().any(|name| self.groups.contains(name))
     }
 
-    /// The holder of a token, if it is one of the approval's. The time that it takes does not depend on the tokens.
+    /// The holder of a token, if it is a token of the approval. The time of the comparison does not depend on the tokens.
     pub fn holder(&self, token: &str) -> Option<String> {
         let presented = ApprovalToken::fingerprint(token);
         let mut found = None;

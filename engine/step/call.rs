@@ -8,7 +8,7 @@ use super::{ErrorClass, Registries, Resource, StepContext, StepError, StepResult
 /// Calls the step for `context.resource` in an environment.
 ///
 /// # Errors
-/// Those of the step and of [`Registries::step`]; [`ErrorClass::Unknown`] if the step panics, because its effect is not known.
+/// The errors of the step and of [`Registries::step`]; [`ErrorClass::Unknown`] if the step panics, because its effect is not known.
 pub async fn call(
     registries: &dyn Registries,
     environment: &Value,
@@ -36,8 +36,8 @@ pub async fn call(
     }
 }
 
-/// The failure of a Task whose step does not exist. For an integration no rule matches it: a workflow whose call was never made must
-/// not continue as if the service had refused it.
+/// The failure of a Task whose step does not exist. If the step is an integration, no rule matches the failure: a workflow must not
+/// continue as if the service had refused a call that was never made.
 fn missing(resource: &str) -> StepError {
     match Resource::parse(resource) {
         Resource::Integration { service, action_with_pattern, .. } => {

@@ -31,12 +31,12 @@ pub struct StepContext {
     pub token: String,
     /// Now, in milliseconds since the Unix epoch.
     pub now_ms: u64,
-    /// When the first poll of this attempt was, in milliseconds since the Unix epoch.
+    /// The time of this attempt's first poll, in milliseconds since the Unix epoch.
     pub first_poll_ms: u64,
-    /// When the attempt times out, in milliseconds since the Unix epoch.
+    /// The time at which the attempt times out, in milliseconds since the Unix epoch.
     pub deadline_ms: Option<u64>,
-    /// Ids and ARNs of everything that this execution created so far, and when, in milliseconds since the Unix epoch. "Not found" for one
-    /// of these may be eventual consistency.
+    /// Ids and ARNs of all resources that this execution has created so far, each with the time of its creation in milliseconds since the
+    /// Unix epoch. "Not found" for one of them may be eventual consistency.
     pub created: Arc<BTreeMap<String, u64>>,
     /// Signals that the attempt has ended while the call is in flight.
     pub abandonment: Abandonment,
@@ -55,14 +55,15 @@ impl StepContext {
         Duration::from_secs_f64((first.as_secs_f64() * growth).min(max.as_secs_f64()))
     }
 
-    /// The interval before the next poll of what usually takes `typical`: 3/4 of the remaining time (all of it near the end), or 1/3 of the
-    /// overdue time, between 1/20 of `typical` and a minute. It polls rarely while the result is improbable and often when it is expected.
+    /// The interval before the next poll of an operation that usually takes `typical`: 3/4 of the remaining time (all of it near the end),
+    /// or 1/3 of the overdue time, between 1/20 of `typical` and a minute. So polls are rare while the result is improbable and frequent
+    /// when it is expected.
     pub fn poll_towards(&self, typical: Duration) -> Duration {
         interval_towards(typical, Duration::from_millis(self.now_ms.saturating_sub(self.first_poll_ms)))
     }
 
-    /// How long the first poll of `id`, which usually takes `typical`, must still wait; `None` if it is due now. The call that created the
-    /// resource has just answered that it is not ready, so an immediate poll is useless.
+    /// The time until the first poll of `id`, which usually takes `typical` to be ready; `None` if the poll is due now. The call that
+    /// created the resource has just answered that it is not ready, so an immediate poll is useless.
     pub fn first_poll_after(&self, id: &str, typical: Duration) -> Option<Duration> {
         let made_ms = self.created.get(id).filter(|_| self.poll == 1)?;
         let age = Duration::from_millis(self.now_ms.saturating_sub(*made_ms));
@@ -115,7 +116,7 @@ mod tests {
         (polls, context.now_ms as f64 / 1_000.0 - done_seconds as f64)
     }
 
-    /// What takes its usual time is found promptly, and with few calls to AWS.
+    /// The result of an operation that takes its usual time is found promptly and with few calls to AWS.
     #[test]
     fn what_takes_as_long_as_usual_is_seen_soon_and_with_few_polls() {
         for typical_seconds in [2, 5, 25, 40, 150, 180, 360] {

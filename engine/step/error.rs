@@ -53,7 +53,7 @@ impl ErrorClass {
     }
 }
 
-/// What continues an execution after a step has failed.
+/// The way to continue an execution after a step has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StepRemedy {
     /// A new execution: a resume would fail in the same way.
@@ -68,7 +68,7 @@ pub enum StepRemedy {
 pub struct StepError {
     /// Its class.
     pub class: ErrorClass,
-    /// The cause in a sentence, or the service's own message if there is one.
+    /// The cause in a sentence, or the service's message if the service returned one.
     pub cause: String,
     /// The call, in IAM's words, such as `ec2:CreateVpc`.
     pub action: Option<String>,
@@ -78,7 +78,7 @@ pub struct StepError {
     pub request_id: Option<String>,
     /// The repair; `None` if a resume is enough.
     pub hint: Option<String>,
-    /// How the execution continues after the repair in the hint. `None` in errors that earlier versions have written.
+    /// The way to continue the execution after the repair in the hint. `None` in errors that earlier versions have written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<StepRemedy>,
     /// The error name that `Retry` and `Catch` match instead of the class's, such as `Lambda.TooManyRequestsException`.
@@ -101,7 +101,7 @@ impl StepError {
         }
     }
 
-    /// An error with a name of its own, as AWS's integrations have.
+    /// An error with a given name, as AWS's integrations have.
     pub fn named(name: impl Into<String>, cause: impl Into<String>) -> Self {
         StepError { name: Some(name.into()), ..StepError::new(ErrorClass::Failed, cause) }
     }

@@ -14,7 +14,7 @@ use super::{Answer, Done, ErrorClass, Pattern, Resource, StepContext, StepError,
 pub struct StepDescription {
     /// The name after `flow:` in a `Resource`, such as `ec2:createVpc`.
     pub name: String,
-    /// What it does, in one sentence.
+    /// The step's purpose, in one sentence.
     pub summary: String,
     /// The permissions it needs, in IAM's words.
     pub actions: Vec<String>,
@@ -101,14 +101,15 @@ pub trait Registries: Send + Sync + 'static {
         true
     }
 
-    /// Why this process cannot act in an environment in which another process may. The call is then not made, and the runner stops driving
-    /// the execution instead of pausing it. `None` if it can act, and where a call is to show that it cannot.
+    /// The reason why this process cannot act in an environment in which another process may be able to act. The call is then not made, and
+    /// the runner stops driving the execution instead of pausing it. `None` if this process can act, or if only a call can show that it
+    /// cannot.
     async fn declines(&self, _environment: &Value, _resource: &str) -> Option<String> {
         None
     }
 
-    /// Why this process cannot act in an environment, if a step that had begun found that out: its error is then no failure of the step.
-    /// The call stays in flight, and the runner stops driving the execution: the process that continues it makes the call again.
+    /// The reason why this process cannot act in an environment, if a step that had begun has found it: the step's error is then not its
+    /// failure. The call stays in flight, and the runner stops driving the execution: the process that continues it makes the call again.
     async fn declines_after(&self, _environment: &Value, _error: &StepError) -> Option<String> {
         None
     }
@@ -116,7 +117,7 @@ pub trait Registries: Send + Sync + 'static {
     /// The step for a `Resource`; `None` if none is registered.
     ///
     /// # Errors
-    /// Those of [`Registries::registry`].
+    /// The errors of [`Registries::registry`].
     async fn step(&self, environment: &Value, resource: &str) -> Result<Option<Arc<dyn Step>>, StepError> {
         Ok(self.registry(environment).await?.find(resource))
     }

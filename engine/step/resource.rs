@@ -18,7 +18,7 @@ pub enum Resource<'a> {
         action: &'a str,
         /// The action with the suffix after the dot, such as `startExecution.sync:2`, as in history events.
         action_with_pattern: &'a str,
-        /// What the state waits for.
+        /// The event that the state waits for.
         pattern: Pattern,
     },
     /// `flow:SERVICE:ACTION`: a step of ours.
@@ -32,7 +32,7 @@ pub enum Resource<'a> {
     Unknown,
 }
 
-/// What a Task waits for after its call (Developer Guide, service integration patterns).
+/// The event that a Task waits for after its call (Developer Guide, service integration patterns).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pattern {
     /// The call's answer.

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_comes_back_whole_and_a_changed_one_is_none() {
+    fn a_token_is_decoded_and_a_changed_one_is_refused() {
         let token = TaskToken { execution: "machine:näme".to_owned(), frame: 7, visit: 2, attempt: 3 };
         let text = token.encode();
         assert_eq!(TaskToken::decode(&text), Some(token));

@@ -1,10 +1,10 @@
 //! The commit log: committed changes that are not in the index yet, in two files that alternate.
 //!
-//! A commit is one write at the end of a preallocated file and one fdatasync: as fast as the disk. Each file begins with a header,
-//! stored twice, that has a salt. Frames of an earlier use of the file have another salt and are ignored. Commits are appended one
-//! at a time, so a crash can only tear the last frame, which was not acknowledged. When the dispatcher is idle, an acknowledgement
-//! marker follows the last frame, without fsync: the system's cache survives the process, so after any crash but a power failure a
-//! damaged last frame is distinguished from a torn one.
+//! A commit is one write at the end of a preallocated file and one fdatasync: as fast as the disk. Each file begins with a header, stored
+//! twice, that has a salt. Frames of an earlier use of the file have another salt and are ignored. Commits are appended one at a time, so a
+//! crash can only tear the last frame, which was not acknowledged. When the dispatcher is idle, it appends an acknowledgement marker
+//! without fsync. The system's cache survives the process: after any crash but a power failure the marker distinguishes a damaged last
+//! frame from a torn one.
 
 mod file;
 mod found;
@@ -193,7 +193,7 @@ fn read_frames(
     next_sequence: u64,
 ) -> Result<(FoundFile, u64, Option<StoreError>), StoreError> {
     let bytes = file.read_all().map_err(read_error)?;
-    let frame::FoundFrames { places: mut frames, end_bytes, damage } = frame::find_all(header, &bytes);
+    let frame::FoundFrames { mut frames, end_bytes, damage } = frame::find_all(header, &bytes);
     frames.retain(|(sequence, _)| *sequence >= next_sequence);
     let missing = frames.first().filter(|(first, _)| *first > next_sequence).map(|(first, _)| {
         frame::damaged(NAME, format!("the commits from {next_sequence} to {} are missing", first - 1))

@@ -1,4 +1,4 @@
-//! Damage to a store's files: where it is found, and what repairs it.
+//! Damage to a store's files: how it is found and repaired.
 //!
 //! - **The commit log.** A torn last frame was not acknowledged and is ignored, a damaged one is an error of the opening
 //!   (`commit_log/frame.rs`, `commit_log.rs`). Its changes have no second copy: `salvaged.rs` reads what is readable, for an export.

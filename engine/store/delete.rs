@@ -37,7 +37,7 @@ impl Store {
         self.write(batch)
     }
 
-    /// Deletes an ended execution. Its definition stays, because others may have it.
+    /// Deletes an ended execution. Its definition stays, because other executions may use it.
     ///
     /// # Errors
     /// The records cannot be read or written.

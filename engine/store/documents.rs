@@ -37,7 +37,7 @@ impl DocumentChanges {
     }
 }
 
-/// How often documents of each kind have changed in this process. The kind is the part of the name before the first `/`.
+/// The number of changes to documents of each kind in this process. The kind is the part of the name before the first `/`.
 #[derive(Debug, Default)]
 pub(super) struct DocumentVersions(Mutex<HashMap<Vec<u8>, u64>>);
 

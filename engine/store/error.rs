@@ -23,7 +23,7 @@ pub enum StoreError {
     Index {
         /// The folder.
         folder: String,
-        /// What is wrong with it.
+        /// The problem.
         message: String,
     },
     /// It is of another version.
@@ -53,7 +53,7 @@ pub enum StoreError {
     /// The store could not be closed within the time that its owner set.
     #[error("the store was not closed in time: {message}; what was acknowledged earlier is safe")]
     NotClosed {
-        /// What it still waited for.
+        /// The work that the store still waited for.
         message: String,
     },
     /// A record, the commit log or the mirror is damaged.
@@ -61,13 +61,13 @@ pub enum StoreError {
     Damaged {
         /// The record's key, or the name of the file.
         key: String,
-        /// What is wrong with it.
+        /// The problem.
         message: String,
     },
     /// A value cannot be written as JSON.
     #[error("a record cannot be written as JSON: {message}")]
     Encode {
-        /// What is wrong with it.
+        /// The problem.
         message: String,
     },
 }

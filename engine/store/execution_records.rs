@@ -28,7 +28,7 @@ pub(super) struct StartRecord {
     pub identity: Option<Arc<Identity>>,
     #[serde(default)]
     pub environment: Arc<Value>,
-    /// `None` if the input is long and has a record of its own.
+    /// `None` if the input is long and stored in a record of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Arc<Value>>,
 }

@@ -1,5 +1,5 @@
-//! The folder of a store: its siblings while a new one replaces it, its size, its durability. The caller owns the store, and no process has
-//! it open.
+//! The folder of a store: its size, its durability, and the folders beside it while a new one replaces it. The caller holds the lock of the
+//! store, and no process has the store open.
 
 use std::{
     fs::{self, File},

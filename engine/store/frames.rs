@@ -1,4 +1,4 @@
-//! Reads and writes frames: the execution record has the top frame, each other frame has a record of its own.
+//! Reads and writes frames. The execution record contains the top frame; each other frame has a record of its own.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Batch, Store, StoreError, codec, keys, write::put};
 use crate::machine::{FrameId, FrameRow, FrameWrite, Part, TOP_FRAME};
 
-/// A frame's row, and a letter for each [`Part`] that has a record of its own.
+/// A frame's row, and a letter for each [`Part`] that is stored in a record of its own.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct StoredFrame<'f>(Cow<'f, FrameRow>, String);
 

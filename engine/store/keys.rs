@@ -42,7 +42,7 @@ const CHILDREN: &[u8] = b"x/";
 const CHILD_ENTRIES: &[u8] = b"y/";
 const DOCUMENTS: &[u8] = b"n/";
 
-/// What a record is, by its key.
+/// The kind of a record, which its key determines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RecordKind {
     Format,

@@ -20,7 +20,7 @@ const STATUSES: [ExecutionStatus; 5] = [
     ExecutionStatus::Aborted,
 ];
 
-/// Which executions a list shows; the default shows all.
+/// The filter of a list of executions; the default selects all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ListFilter {
     /// Only executions of this status.
@@ -32,13 +32,13 @@ pub struct ListFilter {
 /// A position in the list of a workflow's executions: the latest first, by id where the times are equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListPosition {
-    /// When the execution ended, was redriven, or started, whichever came last, in milliseconds since the Unix epoch.
+    /// The time of the execution's end, last redrive or start, whichever is latest, in milliseconds since the Unix epoch.
     pub at_ms: u64,
     /// The execution's id.
     pub id: String,
 }
 
-/// What decides an execution's position.
+/// The field that determines an execution's position in a list.
 struct Listing<'l> {
     workflow: &'l str,
     id: &'l str,
@@ -171,7 +171,7 @@ impl Store {
         Ok(self.records.get(&Listing::of(header).key())?.is_some())
     }
 
-    /// Verifies a list record: its key must be that of its execution's header. An execution then has at most one.
+    /// Verifies a list record: its key must be the one that its execution's header determines. So an execution has at most one list record.
     ///
     /// # Errors
     /// It has another key, or there is no such execution.

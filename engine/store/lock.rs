@@ -15,7 +15,7 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 /// The maximum length of a lock file, in bytes: it contains one [`LockOwner`].
 const LOCK_BYTES_MAX: u64 = 4_096;
 
-/// The one process that may open the store of a home folder, for as long as this value lives.
+/// The lock of a home folder. While this value lives, only this process may open the store.
 #[derive(Debug)]
 pub struct OwnerLock {
     _file: File,
@@ -52,7 +52,7 @@ impl LockOwner {
     }
 }
 
-/// The name of a user in passwd(5); cron and services set no variable for it.
+/// The name of a user in passwd(5). cron and services set no variable with the name.
 fn user_of(uid: u32) -> Option<String> {
     let table = std::fs::read_to_string("/etc/passwd").ok()?;
     let of_uid = |line: &&str| line.split(':').nth(2) == Some(uid.to_string().as_str());
@@ -98,8 +98,7 @@ impl OwnerLock {
     }
 }
 
-/// Refuses a home in which another user could replace the store, because the store decides what this user's credentials are used
-/// for.
+/// Refuses a home in which another user could replace the store: the store decides for what this user's credentials are used.
 ///
 /// # Errors
 /// The folder belongs to another user, others may write to it, or it cannot be read.
@@ -178,7 +177,7 @@ mod tests {
         assert_eq!((owner.pid, owner.host.as_str(), owner.user.as_str()), (7, "", ""));
     }
 
-    /// The fear: a link in a shared folder lets this process overwrite a file that its user may write.
+    /// The danger: a link in a shared folder makes this process overwrite a file that its user may write.
     #[test]
     fn a_link_in_place_of_the_lock_file_is_refused_and_its_target_untouched() {
         let home = tempfile::tempdir().unwrap();

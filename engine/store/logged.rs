@@ -36,7 +36,7 @@ const LOG_BYTES_MAX: u64 = 1024 * 1024;
 const LOG_BYTES_LIMIT: u64 = 3 * LOG_BYTES_MAX;
 /// The longest wait by which a commit is slowed down to the rate of checkpoints.
 const PACE_MAX: Duration = Duration::from_millis(20);
-/// Up to this length the log stays when the store is closed: reading it at the next opening takes no time.
+/// The length up to which the log stays as it is when the store is closed: reading it at the next opening takes no time.
 const LOG_BYTES_LEFT_MAX: u64 = 256 * 1024;
 
 /// The names of a log's files.
@@ -52,8 +52,8 @@ pub(super) fn log_files(folder: &Path) -> Result<[Box<dyn LogFile>; 2], StoreErr
     Ok([file(first)?, file(second)?])
 }
 
-/// How long a commit waits for a checkpoint in progress: zero when the log has just reached its length, the maximum at the length
-/// at which commits stop.
+/// The time that a commit waits for a checkpoint in progress: zero when the log has just reached its length, the maximum at the length at
+/// which commits stop.
 fn pace(used_bytes: u64, log_bytes_max: u64) -> Duration {
     let over = used_bytes.saturating_sub(log_bytes_max) as f64;
     let span = log_bytes_max.saturating_mul(LOG_BYTES_LIMIT / LOG_BYTES_MAX - 1).max(1) as f64;

@@ -1,5 +1,5 @@
-//! An index in one file, for tests: all that another index than sled must implement. It keeps its records in memory and writes all of them
-//! when it is synchronized, so dropping it earlier has the effect of a power failure.
+//! An index in one file, for tests. It shows everything that an index other than sled must implement. It keeps its records in memory and
+//! writes all of them when it is synchronized. Dropping it earlier has the effect of a power failure.
 
 use std::{
     collections::BTreeMap,

@@ -88,8 +88,8 @@ pub trait Records: Send + Sync + 'static {
     }
 }
 
-/// A sorted map whose changes may become durable later: what a checkpoint writes to. Besides this trait an index needs only a function that
-/// opens one in a folder, as [`SledRecords::open`](super::SledRecords::open).
+/// A sorted map to which a checkpoint writes. Its changes may become durable later. Besides this trait, an index needs only a function that
+/// opens it in a folder, as [`SledRecords::open`](super::SledRecords::open).
 pub trait Index: Records {
     /// Makes changes, in order but not atomically; a crash may undo them. The caller keeps them until they are durable.
     ///
@@ -110,7 +110,7 @@ pub trait Index: Records {
     /// The disk cannot be read.
     fn position(&self) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Whether the opening may have skipped what it could not read, so that records are missing or old without an error.
+    /// Whether the opening may have skipped unreadable data, so that records are missing or old without an error.
     fn may_have_skipped_damage(&self) -> bool {
         false
     }

@@ -97,7 +97,7 @@ impl Records for SledRecords {
 }
 
 impl Index for SledRecords {
-    /// One change at a time: within a batch sled keeps in memory every earlier copy of the nodes that it changes.
+    /// Makes one change at a time: within a batch, sled keeps every earlier copy of the changed nodes in memory.
     fn write(&self, changes: &[ChangeRef<'_>]) -> Result<(), StoreError> {
         changes.iter().try_for_each(|(key, value)| match value {
             Some(value) => self.tree.insert(key, value),

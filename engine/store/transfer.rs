@@ -20,7 +20,7 @@ use crate::{
 pub enum ExportLine {
     /// The first line: the version of the format.
     Export {
-        /// The version. A program reads its own and earlier ones.
+        /// The version of the format. A program reads its own version and earlier ones.
         version: u32,
     },
     /// A complete execution.
@@ -136,10 +136,10 @@ impl Store {
         })
     }
 
-    /// Adds an execution. Returns `false` if the store has one of that id, which is not changed.
+    /// Adds an execution. Returns `false` and changes nothing if the store has an execution with that id.
     ///
     /// # Errors
-    /// The store fails, or the journal has an entry of a kind that only a later version has, and that this one cannot write again.
+    /// The store fails, or the journal has an entry of a kind of a later version, which this version cannot write.
     pub fn import(&self, exported: Exported) -> Result<bool, StoreError> {
         let id = exported.header.id.clone();
         if self.summary(&id)?.is_some() {

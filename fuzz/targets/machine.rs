@@ -10,7 +10,7 @@ use engine::{
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-/// How many inputs an execution gets at most.
+/// The maximum number of inputs of an execution.
 const INPUTS_MAX: usize = 200;
 
 fuzz_target!(|given: (&str, &str, [u8; 16])| {

@@ -1,4 +1,4 @@
-"""The gateway. Logs every call, injects faults, refuses what AWS refuses, and adds the states that moto skips."""
+"""The gateway. Logs every call, injects faults, refuses the calls that AWS refuses, and adds the states that moto skips."""
 
 import hashlib
 import json

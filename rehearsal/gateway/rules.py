@@ -16,7 +16,7 @@ class Rules:
         return self.in_use(call) or (rule(call) if rule else None)
 
     def in_use(self, call):
-        """With `*:deletions=in-use`, network interfaces exist for some time and prevent the deletion of what they use."""
+        """With `*:deletions=in-use`, network interfaces exist for some time and prevent the deletion of the resources that they use."""
         lingers = call.service == "ec2" and call.operation in ("DeleteSecurityGroup", "DeleteSubnet", "DetachInternetGateway", "DeleteVpc")
         if not lingers or self.states.faults.condition("ec2:deletions") != "in-use":
             return None

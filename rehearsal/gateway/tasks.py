@@ -26,7 +26,7 @@ class Tasks(Services):
         return self.edit_json(*answer, lambda found: found.update(taskArns=found.get("taskArns", []) + self.dead_tasks(call)))
 
     def ecs_DescribeTasks(self, call, *answer):
-        """Adds the stopped tasks, which moto does not know."""
+        """Adds the stopped tasks, which moto does not have."""
         def edit(answer):
             known = [task["taskArn"] for task in answer.get("tasks", [])]
             dead = [arn for arn in call.parameters.get("tasks", []) if re.search(r"/0{31}[123]$", arn) and arn not in known]

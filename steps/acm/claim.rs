@@ -24,7 +24,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
         registry,
         environment,
         "acm:claimValidationRecord",
-        "Tags a certificate whose validation record does not exist yet, so that the teardown knows whose the record is.",
+        "Tags a certificate whose validation record does not exist yet, so that the teardown can find whose record it is.",
         ["route53:ListResourceRecordSets", "acm:ListTagsForCertificate", "acm:AddTagsToCertificate"],
         claim_validation_record
     );

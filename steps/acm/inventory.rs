@@ -64,8 +64,8 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     Ok(())
 }
 
-/// The validations whose record no other certificate of this deployment created: all certificates of a domain have the
-/// same record, also the one that follows a certificate that failed.
+/// The validations whose record no other certificate of this deployment created. All certificates of a domain have the same record, so
+/// another certificate may still need it.
 fn without_own(mut not_created: Vec<Validation>, created: &[Validation]) -> Vec<Validation> {
     not_created.retain(|validation| !created.iter().any(|created| base(&created.record) == base(&validation.record)));
     not_created

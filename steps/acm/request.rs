@@ -55,7 +55,7 @@ enum Validation {
 struct RequestCertificate {
     deployment: String,
     domain: String,
-    /// How to prove who owns the domain.
+    /// The proof of the domain's ownership.
     validation_method: Validation,
 }
 

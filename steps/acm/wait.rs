@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{CertificateArn, IssuedCertificate, ValidationRecord, describe, failed_for_good, issued, record, status};
 use crate::{Environment, failure::poll_again_or};
 
-/// How long a certificate usually has no validation record yet.
+/// The usual time until a certificate has a validation record.
 const TYPICAL_RECORD: Duration = Duration::from_secs(5);
 /// The shortest usual time until ACM finds the record; it takes two to thirty minutes.
 const TYPICAL_VALIDATION: Duration = Duration::from_secs(150);

@@ -52,7 +52,7 @@ struct FoundBastion {
     group_ids: Vec<String>,
     /// Security groups of the bastion, including those that stay.
     groups_to_close: Vec<GroupToClose>,
-    /// What is not deleted, each with the reason.
+    /// The resources that are not deleted, each with the reason.
     stays: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ struct FoundBastion {
 #[serde(rename_all = "camelCase")]
 struct GroupToClose {
     group_id: String,
-    /// Its own rules.
+    /// The rules of the group.
     rule_ids: Vec<String>,
     /// The rules of the database's group that let it in.
     database_rule_ids: Vec<String>,

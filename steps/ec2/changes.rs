@@ -161,7 +161,7 @@ struct Vpcs {
 }
 
 impl Vpcs {
-    /// The VPC of the target group, or the deployment's own one if a run did not reach the target group.
+    /// The VPC of the target group, or the deployment's VPC if no run has created the target group.
     fn used(&self) -> Option<&str> {
         self.of_target_group.as_deref().or(self.tagged.first().map(String::as_str))
     }

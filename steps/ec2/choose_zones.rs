@@ -32,7 +32,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ChooseZones {
-    /// How many are needed.
+    /// The number of zones that are needed.
     count: usize,
     /// The zones to use; without them, the first that offer everything.
     #[serde(default)]
@@ -101,7 +101,8 @@ async fn bastion_zones(environment: &Environment, instance_type: &str) -> Result
     Ok(zones)
 }
 
-/// Chooses zones. The bastion is in the first one, so only that zone must offer it. Everything that is not offered is refused at once.
+/// Chooses zones. The bastion is in the first zone, so only that zone must offer its type. All types that are not offered are refused at
+/// once.
 fn choose(
     input: &ChooseZones,
     region: &str,

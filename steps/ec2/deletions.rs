@@ -1,5 +1,5 @@
-//! Checks that precede a teardown: what others have in the deployment's VPC, and what refers to its security groups. AWS would refuse
-//! the deletion of the VPC or of the groups only after everything else is deleted.
+//! Checks that precede a teardown: resources of others in the deployment's VPC, and references to its security groups. Without them, AWS
+//! would refuse the deletion of the VPC or of the groups after everything else is deleted.
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,7 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// What others have in a VPC.
+/// The resources of others in a VPC.
 async fn others_in(environment: &Environment, vpc_id: &str, input: &CheckDeletions) -> Result<Vec<String>, StepError> {
     let ec2 = environment.ec2_reads();
     let of_vpc = || filter("vpc-id", vpc_id);
@@ -81,7 +81,7 @@ async fn others_in(environment: &Environment, vpc_id: &str, input: &CheckDeletio
     Ok(others)
 }
 
-/// What uses the deployment's groups and is not deleted with them: rules of other groups, and other instances.
+/// The users of the deployment's groups that are not deleted with them: rules of other groups, and other instances.
 async fn users_of_groups(environment: &Environment, input: &CheckDeletions) -> Result<Vec<String>, StepError> {
     let ec2 = environment.ec2_reads();
     let of_groups = |name: &str| Filter::builder().name(name).set_values(Some(input.group_ids.clone())).build();

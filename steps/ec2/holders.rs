@@ -31,7 +31,7 @@ pub(super) async fn explain_group(environment: &Environment, failure: StepError,
     failure
 }
 
-/// What uses a security group, apart from these network interfaces and one group whose rules are about to be revoked.
+/// The resources that use a security group, apart from these network interfaces and one group whose rules are about to be revoked.
 pub(super) async fn other_users(
     environment: &Environment,
     group_id: &str,

@@ -49,9 +49,9 @@ struct FindUbuntuImage {
 struct FoundImage {
     image_id: String,
     name: String,
-    /// Where the root volume is, such as `/dev/sda1`, if the image says so.
+    /// The device of the root volume, such as `/dev/sda1`, if the image names it.
     root_device_name: Option<String>,
-    /// How large it is, if the image says so.
+    /// The size of the root volume, if the image names it.
     root_volume_gib: Option<i32>,
 }
 

@@ -64,10 +64,10 @@ struct RunInstance {
     /// The name, unique within the deployment.
     name: String,
     image_id: String,
-    /// Where the image has its root volume, such as `/dev/sda1`; without it, where Ubuntu's images have it.
+    /// The device of the image's root volume, such as `/dev/sda1`; by default, that of Ubuntu's images.
     #[serde(default)]
     root_device_name: Option<String>,
-    /// How large the image makes it; without it, as large as Ubuntu's images do.
+    /// The size of the image's root volume; by default, that of Ubuntu's images.
     #[serde(default)]
     root_volume_gib: Option<i32>,
     /// Such as `t3.micro`.

@@ -14,11 +14,11 @@ use crate::{
     outcome::of_deletion,
 };
 
-/// How long the status checks usually take: two to five minutes.
+/// The usual time of the status checks: two to five minutes.
 const TYPICAL_CHECKS: Duration = Duration::from_secs(180);
-/// How long EC2 may list an instance as stopped after it was started (EC2 API Reference, "Eventual consistency").
+/// The time for which EC2 may list an instance as stopped after it was started (EC2 API Reference, "Eventual consistency").
 const START_LISTED_WITHIN: Duration = Duration::from_secs(60);
-/// How long an instance usually takes to start or to stop: ten to forty seconds.
+/// The usual time in which an instance starts or stops: ten to forty seconds.
 const TYPICAL_CHANGE: Duration = Duration::from_secs(25);
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {

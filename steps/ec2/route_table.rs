@@ -82,7 +82,7 @@ struct RouteTableId {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CreateRoute {
     route_table_id: String,
-    /// Which addresses, such as `0.0.0.0/0`.
+    /// The addresses, such as `0.0.0.0/0`.
     destination_cidr: String,
     internet_gateway_id: String,
 }

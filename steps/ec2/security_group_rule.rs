@@ -267,7 +267,7 @@ async fn revoke_ingress_from_group(
     revoke(&environment, &context, &input.group_id, &input.rule_ids, is_from).await
 }
 
-/// The group that a rule lets in.
+/// The group from which a rule allows traffic.
 pub(super) fn source_group(rule: &SecurityGroupRule) -> Option<&str> {
     rule.referenced_group_info().and_then(|referenced| referenced.group_id())
 }
@@ -277,8 +277,8 @@ fn is_replaced(rule: &SecurityGroupRule, input: &RevokeReplacedIngress) -> bool 
     rule.description() == Some(input.description.as_str()) && !kept
 }
 
-/// Revokes the rules that are `wanted`. The rules in `known` that are gone count as revoked if an earlier call of this state
-/// may have revoked them: the answer was lost.
+/// Revokes the rules that are `wanted`. A rule in `known` that is gone counts as revoked if an earlier call of this state may have revoked
+/// it and the answer was lost.
 async fn revoke(
     environment: &Environment,
     context: &StepContext,

@@ -99,7 +99,7 @@ async fn use_vpc(environment: Arc<Environment>, context: StepContext, input: Use
 /// Checks the subnets that the input names.
 ///
 /// # Errors
-/// `Invalid` if a subnet is not a public one of the VPC, or if they are not in at least two zones, one in each.
+/// `Invalid` if a subnet is not a public subnet of the VPC, if two are in one zone, or if there are fewer than two.
 fn named_subnets(vpc_id: &str, wanted: &[String], candidates: &[&Subnet]) -> Result<Vec<String>, StepError> {
     let invalid = |cause: String| {
         let hint =
@@ -147,8 +147,7 @@ async fn find_vpc(environment: &Environment, context: &StepContext, vpc_id: Opti
     })
 }
 
-/// The first subnet of each zone by name, so that every run chooses the same ones. A load balancer uses one for each
-/// zone.
+/// The first subnet of each zone by name, so that every run chooses the same subnets. A load balancer uses one subnet of each zone.
 fn choose_subnets<'a>(candidates: impl Iterator<Item = &'a Subnet>) -> Option<Vec<String>> {
     let mut public: Vec<(&str, &str)> =
         candidates.filter_map(|subnet| Some((subnet.availability_zone()?, subnet.subnet_id()?))).collect();
@@ -158,7 +157,7 @@ fn choose_subnets<'a>(candidates: impl Iterator<Item = &'a Subnet>) -> Option<Ve
     (public.len() >= SUBNETS_MIN).then(|| public.into_iter().map(|(_, id)| id.to_owned()).collect())
 }
 
-/// Whether the subnet's route table, its own or the VPC's main one, has a route to an internet gateway.
+/// Whether the route table of the subnet, or else the main one of the VPC, has a route to an internet gateway.
 fn is_public(subnet: &Subnet, tables: &[RouteTable]) -> bool {
     let own = |table: &&RouteTable| table.associations().iter().any(|found| found.subnet_id() == subnet.subnet_id());
     let main = |table: &&RouteTable| table.associations().iter().any(|found| found.main() == Some(true));

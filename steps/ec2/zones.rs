@@ -23,7 +23,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DescribeAvailabilityZones {
-    /// How many are needed.
+    /// The number of zones that are needed.
     count: usize,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn too_few(region: &str, zones: usize, needed: usize) -> (String, &'s
     (cause, "Choose another region.")
 }
 
-/// The first `count` zones by name, so that every run chooses the same ones.
+/// The first `count` zones by name, so that every run chooses the same zones.
 fn choose(zones: &[AvailabilityZone], region: &str, count: usize) -> Result<Vec<String>, StepError> {
     let mut names = available(zones);
     if names.len() < count {

@@ -16,9 +16,9 @@ const TASKS_MAX: i32 = 5;
 const TARGETS_MAX: usize = 5;
 const LINE_LENGTH_MAX: usize = 300;
 const HINT: &str = "Repair the cause and run again with the same input: a new deployment of the service is started.";
-/// What the kernel writes to the log and what ECS gives as the reason of a stopped task if an image is built for another
-/// processor (Amazon ECS Developer Guide, "CannotPullContainer task errors": "does not contain descriptor matching
-/// platform"). The registry knows it earlier, and flow does not call registries.
+/// The text in the log (from the kernel) and the reason of a stopped task (from ECS) if an image is built for another processor (Amazon ECS
+/// Developer Guide, "CannotPullContainer task errors": "does not contain descriptor matching platform"). The registry has the image's
+/// processor, but flow calls no registries.
 const OTHER_PLATFORM: [&str; 3] =
     ["exec format error", "contain descriptor matching platform", "no matching manifest for linux/amd64"];
 const OTHER_PLATFORM_HINT: &str = "The image is built for another processor: the tasks run on X86_64, so it must contain linux/amd64. Build \
@@ -44,7 +44,7 @@ pub(super) async fn explain(
     StepError::new(ErrorClass::Failed, cause).hint_of_new_execution(hint)
 }
 
-/// What to do about a failure with this text.
+/// The repair for a failure with this text.
 fn hint(cause: &str) -> &'static str {
     let cause = cause.to_lowercase();
     if OTHER_PLATFORM.iter().any(|words| cause.contains(words)) { OTHER_PLATFORM_HINT } else { HINT }

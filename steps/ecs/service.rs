@@ -27,7 +27,7 @@ const TOKEN_LENGTH: usize = 32;
 /// ECS's words for a rollback in events and reasons of deployments (Amazon ECS Developer Guide, "How the Amazon ECS
 /// deployment circuit breaker detects failures").
 const ROLLED_BACK: [&str; 3] = ["rolling back", "rolled back", "circuit breaker"];
-/// How long a starting task may be unhealthy: the application first prepares its database.
+/// The time for which a starting task may be unhealthy: the application first prepares its database.
 const HEALTH_CHECK_GRACE_PERIOD_SECONDS: i32 = 300;
 
 /// The monthly price of a service: its tasks and their public addresses.
@@ -63,7 +63,7 @@ struct CreateService {
     target_group_arn: String,
     container_name: String,
     container_port: i32,
-    /// How many tasks run.
+    /// The number of tasks.
     desired_count: i32,
 }
 
@@ -137,8 +137,8 @@ fn network(input: &CreateService) -> Result<NetworkConfiguration, StepError> {
     Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc).build())
 }
 
-/// Recognizes that ECS does not have resources of this execution yet. Only the message says so: the code, InvalidParameterException, is
-/// that of every wrong input (Amazon ECS API Reference, "CreateService").
+/// Recognizes that ECS does not have resources of this execution yet. Only the message shows it: the code, InvalidParameterException, is
+/// the same for every wrong input (Amazon ECS API Reference, "CreateService").
 fn not_consistent_yet(context: &StepContext, input: &CreateService, mut failure: StepError) -> StepError {
     let says = |words: &str| failure.cause.to_lowercase().contains(words);
     let role = says("unable to assume the service linked role");
@@ -238,7 +238,7 @@ fn say_differences(environment: &Environment, service: &Service, input: &CreateS
     }
 }
 
-/// Whether ECS went back from the wanted revision to an earlier one: its deployments or events say so.
+/// Whether ECS rolled back from the wanted revision to an earlier one, by the service's deployments or events.
 fn is_rolled_back(service: &Service, runs: &str, wanted: &str) -> bool {
     let revision = |arn: &str| arn.rsplit(':').next().and_then(|number| number.parse::<u32>().ok());
     let is_earlier = revision(runs).zip(revision(wanted)).is_some_and(|(runs, wanted)| runs < wanted);

@@ -12,7 +12,7 @@ use crate::{
     outcome::{gone, gone_already, nothing_to_do},
 };
 
-/// How long the tasks of a service usually take to stop.
+/// The usual time in which the tasks of a service stop.
 const TYPICAL_DRAINING: Duration = Duration::from_secs(30);
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {

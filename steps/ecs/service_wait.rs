@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::{ACTIVE, evidence, find_service, service_arn};
 use crate::{Environment, elbv2::target_health, failure::poll_again_or, outcome::is_last_poll};
 
-/// How long a roll-out usually takes: two to six minutes.
+/// The usual time of a roll-out: two to six minutes.
 const TYPICAL_ROLLOUT: Duration = Duration::from_secs(180);
 
-/// How long ECS may list a service without its update (Amazon ECS API Reference, "Eventual consistency").
+/// The time for which ECS may list a service without its update (Amazon ECS API Reference, "Eventual consistency").
 const UPDATE_LISTED_WITHIN: Duration = Duration::from_secs(60);
 /// The status of the deployment that ECS currently rolls out.
 const PRIMARY: &str = "PRIMARY";
@@ -45,7 +45,7 @@ pub(super) struct WaitForService {
     /// The revision that the service is to run.
     pub(super) task_definition_arn: String,
     pub(super) target_group_arn: String,
-    /// Where the tasks write their logs.
+    /// The log group of the tasks.
     pub(super) log_group: String,
 }
 
@@ -130,8 +130,8 @@ pub(super) fn health(target: &TargetHealthDescription) -> Option<&TargetHealthSt
     target.target_health().and_then(|health| health.state())
 }
 
-/// Evaluates the PRIMARY deployment only (Amazon ECS API Reference, Deployment): an earlier one that failed does not
-/// matter, and one with another revision means that ECS rolled back.
+/// Evaluates the PRIMARY deployment only (Amazon ECS API Reference, Deployment): an earlier deployment that failed does not matter. If the
+/// PRIMARY deployment has another revision, ECS has rolled back.
 fn progress(
     context: &StepContext,
     input: &WaitForService,

@@ -59,7 +59,7 @@ struct RegisterTaskDefinition {
     container_name: String,
     container_memory_mib: i32,
     image: String,
-    /// Where the container listens.
+    /// The port on which the container listens.
     port: i32,
     /// Variables that anybody may read.
     environment: BTreeMap<String, String>,
@@ -184,7 +184,7 @@ pub(crate) async fn describe(
     }
 }
 
-/// Whether the task definition does not exist: ECS has no error code of its own for it.
+/// Whether the task definition does not exist: ECS has no special error code for that.
 fn is_unknown(failure: &StepError) -> bool {
     failure.class == ErrorClass::NotFound
         || (failure.code.as_deref() == Some("ClientException")

@@ -13,7 +13,7 @@ use crate::{
     outcome::{nothing_to_do, of_deletion},
 };
 
-/// How long a load balancer usually takes until it is active: one to four minutes.
+/// The usual time until a load balancer is active: one to four minutes.
 const TYPICAL_PROVISIONING: Duration = Duration::from_secs(150);
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {

@@ -29,7 +29,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct EnableStickiness {
     target_group_arn: String,
-    /// How long the cookie lives; at most a week.
+    /// The lifetime of the cookie; at most a week.
     duration_seconds: u32,
 }
 

@@ -53,7 +53,7 @@ struct CreateTargetGroup {
     /// Unique within account and region, at most 32 characters.
     name: String,
     vpc_id: String,
-    /// Where the targets listen, for HTTP.
+    /// The port on which the targets listen, for HTTP.
     port: i32,
     /// Such as `/health-check`.
     health_check_path: String,

@@ -15,7 +15,7 @@ use super::{
     identity::{Identities, provided},
 };
 
-/// How long new credentials may take to be loaded and compared. Longer than the limit for STS.
+/// The time that loading and comparing new credentials may take. It exceeds the limit for STS.
 const LOAD_TIME_MAX: Duration = Duration::from_secs(40);
 
 /// The error code of credentials that could not be compared with the account of an execution.
@@ -54,8 +54,8 @@ impl Account {
         Err(StepError::new(ErrorClass::Credentials, cause).hint(hint))
     }
 
-    /// Compares an identity with the account, if it was received. Whatever refuses the credentials is no failure of the step that would
-    /// use them: nothing was called with them.
+    /// Compares an identity with the account, if it was received. A refusal of the credentials is not a failure of the step that would use
+    /// them, because the step has made no call.
     ///
     /// # Errors
     /// Always of the class `Credentials`: the identity belongs to another account, the credentials are unusable, or they could not be

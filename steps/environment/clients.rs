@@ -12,11 +12,11 @@ use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 
 use super::Environment;
 
-/// How long one connection attempt may take.
+/// The time that one connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one attempt of a call may take.
+/// The time that one attempt of a call may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a call may take with all its attempts.
+/// The time that a call may take with all its attempts.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(90);
 /// The most attempts of a read.
 pub(super) const READ_ATTEMPTS: u32 = 3;
@@ -38,7 +38,7 @@ pub(super) struct Clients {
     config: SdkConfig,
     reads: ClientsByType,
     changes: ClientsByType,
-    /// What a Map's reader and writer call: changes that are tried again, because an object has the same name and content each time.
+    /// The client of a Map's reader and writer. It repeats also changes, because an object has the same name and content each time.
     objects: ClientsByType,
 }
 
@@ -102,7 +102,7 @@ impl ClientsByType {
 }
 
 impl Environment {
-    /// The client of type `C` for changes: never repeats one by itself. `new` is `C::new`.
+    /// The client of type `C` for changes. It never repeats a change. `new` is `C::new`.
     pub(crate) fn client_for_changes<C: Clone + Send + Sync + 'static>(&self, new: fn(&SdkConfig) -> C) -> C {
         self.clients.changes.get(new)
     }

@@ -34,7 +34,7 @@ pub struct CallerIdentity {
     pub region: String,
 }
 
-/// How long STS may take. Nothing is shown meanwhile, so a command says within ten seconds why it does not begin.
+/// The time that STS may take. Nothing is shown meanwhile, so a command reports within ten seconds why it does not begin.
 const STS_TIME_MAX: Duration = Duration::from_secs(9);
 /// The most identities in the cache: credentials that expire are replaced by others with new key ids.
 const IDENTITIES_MAX: usize = 16;
@@ -42,7 +42,7 @@ const IDENTITIES_MAX: usize = 16;
 /// The cached identities, by access key id.
 pub(super) struct Identities {
     known: Mutex<VecDeque<(String, CallerIdentity)>>,
-    /// How long STS may take.
+    /// The time that STS may take.
     time_max: Duration,
 }
 
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(server.requests().len(), 1);
     }
 
-    /// The second caller waits for the first one's call, and not for a call of its own after that.
+    /// The second caller waits for the first caller's call and makes no call itself.
     #[tokio::test]
     async fn callers_that_sts_does_not_answer_end_after_the_same_time() {
         // The kernel accepts the connections, and nothing answers.

@@ -7,7 +7,7 @@ use engine::step::{ErrorClass, StepRemedy};
 pub(super) struct Advice {
     /// The hint of the error.
     pub hint: &'static str,
-    /// How the execution continues after the repair.
+    /// The way to continue the execution after the repair.
     pub remedy: StepRemedy,
 }
 

@@ -12,7 +12,7 @@ use rustix::{
     io::Errno,
 };
 
-/// How often a path is resolved again after it was renamed meanwhile.
+/// The number of times that a path is resolved again after it was renamed meanwhile.
 const RESOLUTIONS_MAX: usize = 32;
 /// Opens a folder to access its content.
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -25,7 +25,7 @@ const FIND: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXE
 /// The folder that the operator names.
 pub(super) struct Folder(OwnedFd);
 
-/// What a path refers to.
+/// The object that a path refers to.
 pub(super) enum Existing {
     RegularFile,
     Nothing,
@@ -58,7 +58,7 @@ impl Folder {
         Ok(File::from(file))
     }
 
-    /// What the path refers to, through links inside the folder.
+    /// The object that the path refers to, through links inside the folder.
     ///
     /// # Errors
     /// As [`Folder::open_regular`].

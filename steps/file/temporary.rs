@@ -1,7 +1,7 @@
 //! A file with a temporary name, which then replaces another file.
 //!
-//! The temporary names of a target are numbered, and creating the file takes the name. So a writer finds what an
-//! earlier write to the same target left in a crash without listing the folder.
+//! The temporary names of a target are numbered, and creating the file reserves its name. So a writer finds the files that earlier writes
+//! to the same target left in a crash, without listing the folder.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -24,7 +24,7 @@ use serde_json::Value;
 const NAMES_MAX: u32 = 100;
 /// The age from which an unlocked temporary file counts as left by a crash.
 const ABANDONED_AGE: Duration = Duration::from_secs(3_600);
-/// How much of the target's name the temporary one contains, in bytes: a name has at most 255.
+/// The number of bytes of the target's name in the temporary name: a name has at most 255.
 const NAME_BYTES_MAX: usize = 200;
 
 /// A temporary file. Dropping it deletes the file.

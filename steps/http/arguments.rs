@@ -67,7 +67,7 @@ struct HttpArguments {
     query_parameters: Option<BTreeMap<String, Value>>,
     /// The body, which is sent as JSON or as a form.
     request_body: Option<Value>,
-    /// How the body is encoded: RequestBodyEncoding NONE or URL_ENCODED, and RequestEncodingOptions with ArrayFormat.
+    /// The encoding of the body: RequestBodyEncoding NONE or URL_ENCODED, and RequestEncodingOptions with ArrayFormat.
     transform: Option<Value>,
 }
 

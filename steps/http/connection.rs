@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use super::{declaration, form, request::pairs};
 use crate::{local_settings::CONNECTIONS, regular_file::refuse_other_than_file};
 
-/// How long before its expiry a token is replaced.
+/// The time before its expiry at which a token is replaced.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
 /// The lifetime of a token whose answer does not state it.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(300);
@@ -72,7 +72,7 @@ fn unusable(cause: String) -> StepError {
 }
 
 impl Connection {
-    /// Finds the connection of an ARN, or of the name in it; an empty one if a Task names none.
+    /// Finds the connection of an ARN, or of the name in it. Returns an empty connection if a Task names none.
     pub fn find(file: Option<&Path>, arn: Option<&str>) -> Result<Self, StepError> {
         let Some(arn) = arn else { return Ok(Connection::default()) };
         match file {
@@ -121,7 +121,7 @@ impl Connection {
         Ok(additions)
     }
 
-    /// The cached token, or a new one if there is none, it has expired, or `anew` is set.
+    /// The cached token. If none is cached, it has expired, or `anew` is set, requests a new one.
     async fn token(&self, client: &Client, oauth: &Value, anew: bool) -> Result<String, StepError> {
         // The declaration is part of the key: two files may declare the same name, and a changed secret needs a new
         // token.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// A file with one connection.
 pub(super) const EXAMPLE: &str = r#"{ "orders": { "AuthorizationType": "API_KEY", "AuthParameters": { "ApiKeyAuthParameters": { "ApiKeyName": "x-api-key", "ApiKeyValue": "…" } } } }"#;
 
-/// What a field contains.
+/// The content of a field.
 enum Kind {
     Text,
     Boolean,

@@ -41,7 +41,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 struct CreateRole {
     deployment: String,
     name: String,
-    /// Who may take the role, such as `ecs-tasks.amazonaws.com`.
+    /// The service that may assume the role, such as `ecs-tasks.amazonaws.com`.
     service: String,
 }
 

@@ -59,8 +59,8 @@ async fn create_service_linked_role(
     }
 }
 
-/// Whether IAM reports that the account has the role. Only the message says so: the code is that of every wrong input (IAM API Reference,
-/// "CreateServiceLinkedRole").
+/// Whether IAM reports that the account has the role. Only the message shows it: the code is the same for every wrong input (IAM API
+/// Reference, "CreateServiceLinkedRole").
 fn is_taken(failure: &StepError) -> bool {
     failure.code.as_deref() == Some("InvalidInput") && failure.cause.contains("has been taken")
 }

@@ -24,7 +24,7 @@ pub(super) fn usual_seconds(step: &str) -> Option<(u32, u32)> {
     of(step).map(|wait| wait.usual_seconds)
 }
 
-/// How long the wait of a step usually takes, in words; `None` if it does not wait, or not for long.
+/// The usual time of a step's wait, in words; `None` if the step does not wait, or not for long.
 pub fn usual_wait(step: &str) -> Option<&'static str> {
     of(step).and_then(|wait| wait.takes)
 }

@@ -26,7 +26,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CheckedChanges {
-    /// What the input asks for and does not get, each in a sentence.
+    /// The parts of the input that have no effect, each in a sentence.
     notes: Vec<String>,
 }
 

@@ -36,7 +36,7 @@ struct FargateSize {
 struct CheckedSize {
     cpu: i64,
     memory_mib: i64,
-    /// What the container leaves over.
+    /// The memory that the container leaves.
     memory_left_for_system_mib: i64,
 }
 

@@ -28,7 +28,7 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 struct CheckedNames {
     /// Such as `load balancer demo`.
     free: Vec<String>,
-    /// What this deployment has made already.
+    /// The names that this deployment has created already.
     ours: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ async fn check_names(
     sorted_out(&input.deployment, holders.checked).map(Answer::done)
 }
 
-/// Sorts names into free and own ones, or reports all taken ones in one error.
+/// Sorts names into free names and names of the deployment, or reports all taken names in one error.
 fn sorted_out(deployment: &str, checked: Vec<(String, NameHolder)>) -> Result<CheckedNames, StepError> {
     let mut names = CheckedNames::default();
     let mut taken = Vec::new();

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::lines::LineSplitter;
 
-/// How many bytes are read at once.
+/// The number of bytes that are read at once.
 const CHUNK_BYTES: usize = 16 << 10;
 
 /// The first bytes of a stream, up to a limit.

@@ -28,11 +28,11 @@ use super::{
     turn::ProgramTurn,
 };
 
-/// How many bytes of standard error are kept.
+/// The number of bytes of standard error that are kept.
 const ERROR_TAIL_BYTES: usize = 16 << 10;
-/// How long a supervisor may take to end its program before it is killed itself.
+/// The time that a supervisor may take to end its program before the supervisor is killed.
 const END_TIME_MAX: Duration = Duration::from_secs(GRACE.as_secs() + KILL_TIME_MAX.as_secs() + 2);
-/// How long the pipes are read after the supervisor's end: a process that it could not end may hold them open.
+/// The time for which the pipes are read after the supervisor's end: a process that it could not end may hold them open.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// The result of a program that has ended.
@@ -52,7 +52,7 @@ pub(super) enum ProgramFailure {
     CannotStart(String),
     /// The program printed more than [`OUTPUT_BYTES_MAX`] and was killed.
     TooMuchOutput,
-    /// The supervisor was killed, and with it the program.
+    /// The supervisor was killed, and the program with it.
     Lost(String),
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Request {
     pub arguments: Vec<String>,
     /// The content of the program's standard input.
     pub input: String,
-    /// The definition's variables. The supervisor sets them for the program only: it does not run with them itself.
+    /// The definition's variables. The supervisor sets them in the program's environment, not in its own.
     pub environment: BTreeMap<String, String>,
     /// The working folder; `None` for the owner's.
     pub folder: Option<String>,

@@ -28,9 +28,9 @@ use super::{
 /// The first argument that makes this program a supervisor. `main` checks for it first and calls [`supervise`].
 pub const SUPERVISOR_ARGUMENT: &str = "supervise-program";
 
-/// How long a program may take to end after SIGTERM, before SIGKILL.
+/// The time that a program may take to end after SIGTERM, before SIGKILL.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
-/// How long SIGKILL is repeated: a process that waits for a device does not end.
+/// The time for which SIGKILL is repeated: a process that waits for a device does not end.
 pub(super) const KILL_TIME_MAX: Duration = Duration::from_secs(2);
 /// The interval of SIGKILL: descendants of a killed process become children of the supervisor.
 const KILL_INTERVAL: Duration = Duration::from_millis(10);

@@ -1,5 +1,4 @@
-//! What a definition may choose about a program besides its arguments: environment variables, working folder and
-//! standard input.
+//! The settings of a program that a definition may choose besides its arguments: environment variables, working folder and standard input.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +8,8 @@ use serde_json::Value;
 use super::{CANNOT_START, INPUT_BYTES_MAX, Run, protocol::Request};
 use crate::local_settings::{FILES, LocalSettings, PROGRAM_VARIABLES};
 
-/// The beginnings of the variables that no setting allows: those of the dynamic linker load code into every program, and those of flow are
-/// its own.
+/// The beginnings of the variables that no setting allows: variables of the dynamic linker load code into every program, and variables of
+/// flow are reserved.
 const REFUSED_PREFIXES: [&str; 2] = ["FLOW_", "LD_"];
 
 /// The problem of arguments that give a program two standard inputs.
@@ -28,7 +27,7 @@ pub fn refused_variable(name: &str) -> Option<String> {
 }
 
 /// Refuses a variable that the operator of this machine does not allow. A list of harmful variables would never be complete: many programs
-/// have variables of their own that make them run other code.
+/// read variables that make them run other code.
 fn refuse_variable(settings: &LocalSettings, execution: &str, name: &str) -> Result<(), StepError> {
     let refused = |cause: String| StepError::new(ErrorClass::Permission, format!("Environment: {cause}"));
     if let Some(cause) = refused_variable(name) {

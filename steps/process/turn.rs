@@ -31,8 +31,8 @@ impl ProgramTurn {
     }
 }
 
-/// Waits up to `time_max` until every program of this process has ended, and returns whether they have. For a shutdown:
-/// programs of abandoned attempts were asked to end, and the exit of this process kills those that still run.
+/// Waits up to `time_max` until every program of this process has ended, and returns whether they have. A shutdown calls it: programs of
+/// abandoned attempts were asked to end, and the exit of this process kills those that still run.
 pub async fn programs_ended(time_max: Duration) -> bool {
     let turns: Vec<_> = TURNS.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
     let all = async {

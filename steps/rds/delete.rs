@@ -156,8 +156,8 @@ async fn existing_snapshot(environment: &Environment, identifier: Option<String>
     }
 }
 
-/// Recognizes that RDS does not have the removal of deletion protection yet, which takes some seconds. Only the message says so: the code
-/// is that of every combination of parameters that RDS refuses.
+/// Recognizes that RDS does not have the removal of deletion protection yet, which takes some seconds. Only the message shows it: the code
+/// is the same for every combination of parameters that RDS refuses.
 fn still_protected(mut failure: StepError) -> StepError {
     if failure.code.as_deref() == Some("InvalidParameterCombination") && failure.cause.contains("protect") {
         failure.class = ErrorClass::Busy;

@@ -27,7 +27,7 @@ pub(super) fn refusal(environment: &Environment, deployment: &str, identifier: &
     )
 }
 
-/// What is lost with a database of which RDS can make no snapshot.
+/// The data that is lost with a database of which RDS can make no snapshot.
 fn loss(identifier: &str, status: &str) -> String {
     format!("database {identifier} is {status}: no final snapshot is possible, and its data is deleted")
 }

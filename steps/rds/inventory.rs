@@ -32,8 +32,8 @@ pub(super) async fn find(environment: &Environment, deployment: &str, found: &mu
     snapshots(environment, deployment, found).await
 }
 
-/// Names the final snapshots of earlier teardowns: they stay and are billed. A snapshot that a person copied or made has
-/// the deployment's tags if the database had them.
+/// Names the final snapshots of earlier teardowns: they remain and are billed. A snapshot that a person copied or made has the deployment's
+/// tags if the database had them.
 async fn snapshots(environment: &Environment, deployment: &str, found: &mut Found) -> Result<(), StepError> {
     let call = environment.rds_reads().describe_db_snapshots().snapshot_type("manual");
     let mut snapshots = call.into_paginator().items().send();

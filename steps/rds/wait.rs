@@ -14,13 +14,12 @@ use crate::{
     outcome::{incomplete_answer, made_id, nothing_to_do, of_deletion},
 };
 
-/// How long a database in one zone usually takes until it is available, including its first backup: five to ten
-/// minutes.
+/// The usual time until a database in one zone is available, including its first backup: five to ten minutes.
 const TYPICAL_CREATION: Duration = Duration::from_secs(360);
-/// How long RDS may show the previous status after it has accepted a change.
+/// The time for which RDS may show the previous status after it has accepted a change.
 const CHANGE_BEGINS_WITHIN: Duration = Duration::from_secs(900);
 const STORAGE_FULL: &str = "storage-full";
-/// How long a database usually takes to be deleted.
+/// The usual time in which a database is deleted.
 const TYPICAL_DELETION: Duration = Duration::from_secs(180);
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -139,7 +138,7 @@ fn is_growing(context: &StepContext, input: &WaitForDatabase, database: &DbInsta
     (input.is_modified || is_about_to_change(database)) && waited < CHANGE_BEGINS_WITHIN
 }
 
-/// The hint for a status that the database does not leave by itself, and what continues the execution after the repair.
+/// The hint for a status that the database does not leave by itself, and the way to continue the execution after the repair.
 fn repair_of_stuck(context: &StepContext, status: &str, database: &DbInstance) -> Option<(String, StepRemedy)> {
     let hint = match status {
         "stopped" | "stopping" => "Start the database in RDS.",

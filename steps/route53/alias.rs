@@ -31,9 +31,9 @@ struct CreateAlias {
     deployment: String,
     hosted_zone_id: String,
     name: String,
-    /// The load balancer's own name.
+    /// The DNS name of the load balancer.
     dns_name: String,
-    /// The hosted zone of the load balancer's own name.
+    /// The hosted zone of the load balancer's DNS name.
     canonical_hosted_zone_id: String,
     /// Whether another record at that name may be replaced.
     overwrite: bool,

@@ -12,7 +12,7 @@ use crate::{
     failure::{failure, poll_again_or},
 };
 
-/// How long a change usually takes to reach all of Route 53's servers.
+/// The usual time until a change reaches all of Route 53's servers.
 const TYPICAL_CHANGE: Duration = Duration::from_secs(40);
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {

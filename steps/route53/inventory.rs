@@ -16,14 +16,14 @@ use crate::{
 /// The suffix of the values that validate certificates.
 const VALIDATION: &str = ".acm-validations.aws";
 
-/// What the DNS names of load balancers contain in every partition.
+/// The part that the DNS names of load balancers contain in every partition.
 const BALANCER: &str = ".elb.amazonaws.com";
 
 /// The criteria for the deployment's records.
 struct Ours {
     /// The DNS names of the deployment's load balancers.
     balancers: Vec<String>,
-    /// The domains that this deployment has pointed at them: that of the input, and those of earlier inputs.
+    /// The domains that this deployment has pointed at the load balancers: the domain of the input, and those of earlier inputs.
     domains: Vec<String>,
     /// The names of the validation records that this deployment created.
     validations: Vec<String>,
@@ -61,7 +61,7 @@ fn has_zone(domain: &str, zones: &[String]) -> bool {
         .any(|zone| domain == zone || domain.strip_suffix(zone.as_str()).is_some_and(|rest| rest.ends_with('.')))
 }
 
-/// What is reported of a domain whose DNS is not in this account.
+/// The report about a domain whose DNS is not in this account.
 fn outside(domain: &str) -> String {
     format!(
         "DNS records of {domain} at its DNS host, which is not in this account: delete there the record of {domain} that leads to the \

@@ -54,9 +54,9 @@ struct UpsertRecord {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ChangedRecord {
     pub(super) name: String,
-    /// How the record is named among what was made.
+    /// The name of the record in the list of created resources.
     pub(super) record_id: String,
-    /// What to wait for; none when nothing had to be changed.
+    /// The change to wait for; null if nothing had to be changed.
     pub(super) change_id: Option<String>,
 }
 

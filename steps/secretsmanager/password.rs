@@ -30,7 +30,7 @@ struct CreatePassword {
     deployment: String,
     /// The secret's name.
     name: String,
-    /// Whose password it is.
+    /// The user of the password.
     username: String,
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct CheckChanges {
     pub(crate) database_allocated_storage_gib: i32,
     #[serde(default)]
     pub(crate) domain: Option<String>,
-    /// How the certificate is validated: `DNS`, `EMAIL` or `EXISTING`.
+    /// The validation of the certificate: `DNS`, `EMAIL` or `EXISTING`.
     #[serde(default)]
     pub(crate) certificate_validation: Option<String>,
     /// The name of the alarms' topic; null without alarms.
@@ -122,9 +122,9 @@ macro_rules! found {
         #[serde(rename_all = "camelCase")]
         pub(crate) struct Found {
             $($(#[$attribute])* pub(crate) $kind: Vec<$resource>,)+
-            /// How many there are of all these together.
+            /// The number of all these resources.
             pub(crate) total: usize,
-            /// What is not deleted, each with the reason.
+            /// The resources that are not deleted, each with the reason.
             pub(crate) stays: Vec<String>,
             /// Elastic Load Balancing's findings for Route 53.
             #[serde(skip)]
@@ -160,7 +160,7 @@ found! {
     database_subnet_group_names: String,
     instance_ids: String,
     key_pair_ids: String,
-    /// Those whose rules refer to others come first.
+    /// Groups whose rules refer to others come first.
     security_groups: FoundSecurityGroup,
     route_tables: FoundRouteTable,
     internet_gateways: FoundInternetGateway,

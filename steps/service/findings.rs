@@ -1,4 +1,4 @@
-//! What the services report to the steps over all services: the holders of names, and what prevents changes and deletions.
+//! The reports of the services to the steps over all services: the holders of names, and the obstacles to changes and deletions.
 
 use crate::tags::FoundTags;
 
@@ -37,17 +37,17 @@ impl Holders {
 pub(crate) struct Objections {
     /// Changes that are not supported, each in a sentence.
     pub(crate) problems: Vec<String>,
-    /// What the input asks for and does not get, each in a sentence.
+    /// The parts of the input that have no effect, each in a sentence.
     pub(crate) notes: Vec<String>,
 }
 
 /// The findings of the services about the deletions.
 #[derive(Debug, Default)]
 pub(crate) struct DeletionFindings {
-    /// What prevents the deletions, each in a sentence.
+    /// The obstacles to the deletions, each in a sentence.
     pub(crate) problems: Vec<String>,
-    /// What is lost, each in a sentence.
+    /// The data that is lost, each in a sentence.
     pub(crate) notes: Vec<String>,
-    /// What the deletions leave, as far as a plan can find it.
+    /// The resources that the deletions leave, as far as a plan can find it.
     pub(crate) stays: Vec<String>,
 }

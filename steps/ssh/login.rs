@@ -25,15 +25,15 @@ use super::key_file::read_private_key;
 use crate::{Environment, outcome::is_last_poll};
 
 const SSH_PORT: u16 = 22;
-/// How long to wait for the connection, and again for key exchange and login.
+/// The time to wait for the connection, and again for key exchange and login.
 const SOCKET_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long no SSH server may answer until a person is asked to act.
+/// The time without an answer of an SSH server after which a person is asked to act.
 const OUT_OF_REACH_MS: u64 = 120_000;
 const WITHOUT_SSH: &str = "Allow port 22 in the firewall of this network and in sshSourceCidr; or continue without this check \
                            (bastion.waitForSsh: false): a new run with   --set bastion.waitForSsh=false";
 const OTHER_KEY: &str = "The instance was made with another key. Give its private key, or replace the instance: a new run with   \
                          --set bastion.enabled=false   , then one with true. Without this check:   --set bastion.waitForSsh=false";
-/// How much of a server's greeting is read: the version string has at most 255 bytes, and lines may precede it.
+/// The number of bytes of a server's greeting that are read: the version string has at most 255 bytes, and lines may precede it.
 const GREETING_BYTES_MAX: u64 = 8 * 1024;
 
 pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) {
@@ -64,7 +64,7 @@ struct WaitForLogin {
 #[serde(rename_all = "camelCase")]
 struct LoggedIn {
     host: String,
-    /// What the server calls itself, such as `SSH-2.0-OpenSSH_9.6p1`.
+    /// The version string of the server, such as `SSH-2.0-OpenSSH_9.6p1`.
     server_banner: String,
     /// Whether the user was let in; not when there is no key to try.
     logged_in: bool,

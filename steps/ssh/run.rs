@@ -22,16 +22,17 @@ use crate::{
     shell::single_quoted,
 };
 
-/// How long connection, key exchange and login may take together.
+/// The time that connection, key exchange and login may take together.
 const LOGIN_TIME_MAX: Duration = Duration::from_secs(30);
-/// How long before the deadline of its state the step stops the program, so that the failure is the step's and names what may still run.
+/// The time before the deadline of its state at which the step stops the program. So the step fails, not the state, and its error names the
+/// program that may still run.
 const BEFORE_DEADLINE_MAX: Duration = Duration::from_secs(1);
-/// How long sending a signal may take.
+/// The time that sending a signal may take.
 const SIGNAL_TIME_MAX: Duration = Duration::from_millis(500);
 /// The interval of keep-alive requests, and how many of their answers may be missing.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVES_MISSING_MAX: usize = 3;
-/// How much of the end of standard error is kept, in bytes.
+/// The number of bytes at the end of standard error that are kept.
 const ERROR_TAIL_BYTES: usize = 2_000;
 
 pub(super) fn register(registry: &mut Registry, settings: &Arc<LocalSettings>) {
@@ -55,7 +56,7 @@ struct Run {
     /// Its arguments. They reach the program as they are: the host's shell does not expand them.
     #[serde(default)]
     arguments: Vec<String>,
-    /// What it reads.
+    /// The standard input of the program.
     #[serde(default)]
     input: Value,
 }

@@ -40,14 +40,14 @@ pub struct RemoteStateMachine {
 pub struct RunningExecution {
     /// Its ARN.
     pub arn: String,
-    /// The ARN of the version that it runs; `None` if it was not started with one, or the service does not say it.
+    /// The ARN of the version that it runs; `None` if it was not started with a version, or the service does not report it.
     pub version: Option<String>,
 }
 
 /// A problem of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DefinitionProblem {
-    /// Whether a state machine with it cannot be created.
+    /// Whether no state machine with this definition can be created.
     pub is_error: bool,
     /// Its code.
     pub code: String,

@@ -25,9 +25,9 @@ pub(super) fn register(registry: &mut Registry, environment: &Arc<Environment>) 
 #[derive(Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CheckedDeletions {
-    /// What is lost, each in a sentence.
+    /// The data that is lost, each in a sentence.
     notes: Vec<String>,
-    /// What the deletions leave, as far as a plan can find it; a run names it at its end.
+    /// The resources that the deletions leave, as far as a plan can find them; a run names them at its end.
     stays: Vec<String>,
 }
 

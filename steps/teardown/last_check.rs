@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Found, find_all};
 use crate::{Environment, failure::poll_again_or, outcome::is_last_poll};
 
-/// How long a deleted resource may still be listed: seconds in EC2, minutes in services that list by tag.
+/// The time for which a deleted resource may still be listed: seconds in EC2, minutes in services that list by tag.
 const LISTED_WITHIN_MS: u64 = 180_000;
 const CHECK_AGAIN: Duration = Duration::from_secs(20);
 /// The most resources of one kind that a message names.
@@ -36,7 +36,7 @@ struct WaitForNothingLeft {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct NothingLeft {
-    /// What is not deleted, each with the reason.
+    /// The resources that are not deleted, each with the reason.
     stays: Vec<String>,
 }
 

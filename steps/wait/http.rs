@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{not_yet, within};
 use crate::{http, local_settings::LocalSettings};
 
-/// How much of a body is read, in bytes.
+/// The number of bytes of a body that are read.
 const BODY_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -18,7 +18,7 @@ pub(super) struct WaitForProgram {
     /// Its arguments.
     #[serde(default)]
     arguments: Vec<String>,
-    /// What it reads, as JSON.
+    /// The standard input of the program, as JSON.
     #[serde(default)]
     input: Value,
     /// More variables, of those that FLOW_PROGRAM_VARIABLES allows. Their values are stored in the history: no secrets.
@@ -40,7 +40,7 @@ pub(super) struct WaitForProgram {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Exited {
     exit_code: i32,
-    /// What it printed: JSON, else a text.
+    /// The output of the program: JSON, else a text.
     output: Value,
 }
 

@@ -7,7 +7,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Tag, TagEnd};
 
 use super::{documents, files, parse, root, shown};
 
-/// What a command in a document is written in.
+/// The language of a command in a document.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Written {
     /// In a block: it can be pasted as it is, but for names in capitals.

@@ -9,7 +9,7 @@ use super::{
     files, shown,
 };
 
-/// What a placeholder of a format string is replaced with.
+/// The replacement of a placeholder of a format string.
 const VALUE: &str = "x";
 
 /// The words that continue a sentence after a command.

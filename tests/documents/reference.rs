@@ -12,7 +12,7 @@ const COLUMNS: &str = "100";
 
 const MADE: &str = "Made and checked by `tests/documents.rs`";
 
-/// What a command prints; without spaces at the ends of lines.
+/// The output of a command, without spaces at the ends of lines.
 fn printed(home: &Home, arguments: &[&str]) -> String {
     let output = home.command(arguments).env("COLUMNS", COLUMNS).output().unwrap();
     assert!(output.status.success(), "flow {arguments:?}: {}", text(&output.stderr));

@@ -13,10 +13,10 @@ use super::text;
 static SCHEMA: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../../docs/json-lines.schema.json")).unwrap());
 static VALIDATOR: LazyLock<jsonschema::Validator> = LazyLock::new(|| jsonschema::validator_for(&SCHEMA).unwrap());
-/// How many lines of each type were compared.
+/// The number of lines of each type that were compared.
 static COMPARED: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
-/// How many lines of each type are compared in one test binary: the e2e tests print many thousands of entries.
+/// The number of lines of each type that are compared in one test binary: the e2e tests print many thousands of entries.
 const COMPARED_MAX: usize = 2_000;
 
 /// The rule of each type: what a line of it must have.

@@ -1,4 +1,4 @@
-//! What the documents name exists: tests, paths and answers.
+//! The tests, paths and answers that the documents name exist.
 
 use std::path::PathBuf;
 

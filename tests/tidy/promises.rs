@@ -38,7 +38,7 @@ static PROMISES: [(&str, &[&str]); 19] = [
     (
         "You choose what goes wrong",
         &[
-            "the_first_half_of_the_table_of_bad_days_ends_as_promised",
+            "the_first_half_of_the_table_of_faults_ends_as_promised",
             "a_fault_that_cannot_occur_is_refused_and_one_that_did_not_is_named",
         ],
     ),

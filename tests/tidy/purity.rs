@@ -1,5 +1,5 @@
-//! What a pure room may use: data and functions that depend on their arguments alone. What is not listed here is refused, so that a clock,
-//! a file, a thread or a random number has no name by which a pure room could reach it.
+//! The names that a pure room may use: data and functions that depend on their arguments alone. Every other name is refused, so that a
+//! clock, a file, a thread or a random number has no name by which a pure room could reach it.
 
 use std::{
     collections::BTreeSet,
@@ -16,12 +16,12 @@ use super::{
     syntax::{declare_static, flat, is_in, is_mark, is_name, names_of_crates},
 };
 
-/// What a kind of rooms may use.
+/// The names that a kind of rooms may use.
 struct Rules {
     rooms: &'static [&'static str],
     /// The modules of the standard library besides those in `STANDARD`.
     standard: &'static [&'static str],
-    /// What is used of further modules and crates.
+    /// The parts of further modules and crates that are used.
     names: &'static [&'static [&'static str]],
     /// The crates besides those in `CRATES`.
     crates: &'static [&'static str],
@@ -75,12 +75,12 @@ const STANDARD: [&str; 18] = [
     "string",
     "vec",
 ];
-/// What is used of further modules.
+/// The parts of further modules that are used.
 const STANDARD_NAMES: [[&str; 2]; 2] = [["sync", "Arc"], ["time", "Duration"]];
 /// The crates that are used.
 const CRATES: [&str; 11] =
     ["base64", "hex", "itoa", "jsonata_core", "md5", "regex", "serde", "serde_json", "sha1", "sha2", "thiserror"];
-/// What is used of crates that also read a clock or the settings of this machine: jiff's time zones are files.
+/// The parts that are used of crates that also read a clock or the settings of this machine: jiff's time zones are files.
 const NAMES: [[&str; 2]; 4] = [
     ["backoff", "ExponentialBackoffBuilder"],
     ["backoff", "backoff"],
@@ -109,7 +109,7 @@ impl Rules {
         self.rooms.iter().any(|room| is_in(path, room))
     }
 
-    /// What a file must not use. `crates` are those on which its crate depends.
+    /// The names that a file must not use. `crates` are those on which its crate depends.
     fn violations(&self, text: &str, crates: &[String]) -> Vec<String> {
         let file = syn::parse_file(text).unwrap();
         let mut items = Items { crates, is_async: self.is_async, problems: Vec::new() };

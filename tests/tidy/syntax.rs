@@ -1,4 +1,4 @@
-//! What the checks of this folder read from the syntax of a file, and which files are for tests.
+//! Reads the syntax of a file for the checks of this folder, and decides which files are for tests.
 
 use std::{
     collections::HashMap,

@@ -1,19 +1,19 @@
-//! Which setting uses each field of the input. A field that the chosen setting does not use would be ignored: it is refused, or
-//! named in a warning.
+//! The settings that use each field of the input. A field that no chosen setting uses would be ignored: it is refused, or named in a
+//! warning.
 
 use serde_json::Value;
 
 use crate::problem::InputProblem;
 
-/// When a run uses a field.
+/// The condition under which a run uses a field.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Used {
     /// With every input.
     Always,
     /// Only while the field at the pointer has one of these values. Otherwise another value than the default is refused.
     InMode(&'static str, &'static [&'static str]),
-    /// Only while the field at the pointer is true. Otherwise another value than the default is named in a warning: the input of a part
-    /// that is switched off and on again stays the same.
+    /// Only while the field at the pointer is true. Otherwise a value other than the default is named in a warning and not refused: a part
+    /// can be switched off and on again without a change of its input.
     WhileOn(&'static str),
 }
 

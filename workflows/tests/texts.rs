@@ -34,7 +34,7 @@ fn yaml_words_that_look_like_yes_and_no_stay_text() {
 }
 
 #[test]
-fn an_empty_file_is_an_empty_input_and_a_list_is_none() {
+fn an_empty_file_is_an_empty_input_and_a_list_is_refused() {
     for text in ["", "# only a comment\n", "{}"] {
         assert_eq!(parse_input(text, None).unwrap(), json!({}));
     }

@@ -15,7 +15,7 @@ use crate::{
     step_functions::{MachineReference, is_arn},
 };
 
-/// What a removal says of a state machine's executions.
+/// The sentence of a removal about a state machine's executions.
 pub(super) const EXECUTIONS_ARE_LOST: &str = "Its executions go with the state machine: --engine sfn neither shows nor \
      resumes them. Those of a flow serve stay in its home.";
 

@@ -1,4 +1,4 @@
-//! What `flow deploy` shows: the target, the price of a run, the changes and the outcome.
+//! The output of `flow deploy`: the target, the price of a run, the changes and the outcome.
 
 use std::collections::BTreeMap;
 

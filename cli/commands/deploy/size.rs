@@ -1,4 +1,4 @@
-//! What a run of a deployed workflow costs and how far it fits into Step Functions' limits, in words and as fields of a JSON line.
+//! The cost of a run of a deployed workflow and its size in comparison with Step Functions' limits, in words and as fields of a JSON line.
 
 use deploy::{EVENTS_MAX, MapSize, RunSize, Size};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(in crate::commands) fn size_words(size: &RunSize) -> String {
     format!("transitions of a run: at least {fewest}, with each state once {once}, with every retry {most}")
 }
 
-/// What each item of a Map adds.
+/// The events and the cost that each item of a Map adds.
 pub(in crate::commands) fn map_words(map: &MapSize) -> String {
     let Size { transitions, events } = map.item;
     let words = counted(usize::try_from(transitions).unwrap_or(usize::MAX), "transition");

@@ -40,14 +40,14 @@ struct ResumeOutcome {
     display_status: &'static str,
     message: String,
     exit: Exit,
-    /// Whether it gets a line with `--quiet`: changes, failures and new waits for people.
+    /// Whether it has a line with `--quiet`: changes, failures and new waits for people.
     is_news: bool,
     /// Whether it waits for a person, who is reminded.
     needs_person: bool,
 }
 
-/// Drives every unfinished execution. A failing one does not stop the others. Returns the exit code of the worst
-/// outcome. An execution that has not ended counts as waiting in this process and in another one: cron gets the same exit code from both.
+/// Drives every unfinished execution. A failing one does not stop the others. Returns the exit code of the worst outcome. An execution that
+/// has not ended counts as waiting, whichever process drives it: cron receives the same exit code from each.
 pub async fn run(global: &Global, watching: Watch) -> Result<Exit, CliError> {
     let home = Home::real(global)?;
     if !home.has_store()? {
@@ -162,7 +162,7 @@ async fn not_resumed(
     Ok(())
 }
 
-/// What a `flow resume --all` has reported.
+/// The lines that a `flow resume --all` has printed.
 struct ResumeReport<'r> {
     global: &'r Global,
     /// The worst exit code.
@@ -171,7 +171,7 @@ struct ResumeReport<'r> {
     unfinished: Vec<String>,
     /// Whether an execution has not ended that another process drives.
     has_others: bool,
-    /// When the needs of executions were last reported.
+    /// The times at which the needs of executions were last reported.
     reminders: Reminders,
     /// The executions whose end was reported.
     reported: Vec<String>,
@@ -210,7 +210,7 @@ impl<'r> ResumeReport<'r> {
         }
     }
 
-    /// Stores what the next `flow resume --all` needs, and reports after a signal what was stopped. Returns the exit code.
+    /// Stores the data for the next `flow resume --all`. After a signal, reports what was stopped. Returns the exit code.
     ///
     /// # Errors
     /// No owner answers.
@@ -262,8 +262,8 @@ impl<'r> ResumeReport<'r> {
         handle.call::<TrackUnfinished>(request).await.map(drop)
     }
 
-    /// Reports the executions that are not resumed: a reason that several share, or that has several lines, once above their lines; with
-    /// `--quiet` when the reason is new, and once a day.
+    /// Reports the executions that are not resumed. A reason that several share, or that has several lines, is printed once above their
+    /// lines. With `--quiet` a reason is printed when it is new, and then once a day.
     fn show_refusals(&mut self) {
         for (error, mut refused) in std::mem::take(&mut self.refusals) {
             self.worst = self.worst.worse(error.exit);

@@ -1,5 +1,5 @@
-//! Compares the credentials of this process with the pins of the unfinished executions before `flow resume --all` takes the lock: as an
-//! owner that can act for none of them, it would refuse a process that can.
+//! Compares the credentials of this process with the pins of the unfinished executions before `flow resume --all` takes the lock: an owner
+//! that can act for none of them would refuse a process that can.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ use crate::{
 
 /// A store that is opened for all executions.
 pub(super) struct Opened {
-    /// What drives them; a reader if there are refusals, or no executions and no other owner.
+    /// The handle that drives them; a reader if there are refusals, or if there are no executions and no other owner.
     pub handle: Handle,
     /// The executions that had not ended and that no process drove before it was opened.
     pub known: Vec<ExecutionHeader>,
-    /// Why this process can act in none of the environments of the executions. Empty if it can act in one of them, or if another process
-    /// owns the store.
+    /// The reasons why this process can act in none of the environments of the executions. Empty if it can act in one of them, or if
+    /// another process owns the store.
     pub refusals: Refusals,
 }
 
@@ -102,8 +102,8 @@ async fn unfinished(environments: &Environments) -> Result<(Handle, ListResponse
     Ok((reader, listed))
 }
 
-/// The environments in one of which this process must be able to act, each once. Empty if it may be the owner in any case, because an
-/// execution needs no account.
+/// The distinct environments of the executions. This process must be able to act in one of them. Empty if it may be the owner in any case,
+/// because an execution needs no account.
 fn needed(global: &Global, settings: &LocalSettings, executions: &[ExecutionHeader]) -> Vec<Value> {
     let mut needed = Vec::new();
     for header in executions {

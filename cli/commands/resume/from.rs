@@ -13,7 +13,7 @@ use crate::{
     proposed::{OPTIONS, again_from, quote_id},
 };
 
-/// Plans to enter the state again.
+/// Plans the re-entry of the state.
 ///
 /// # Errors
 /// The execution has not failed, never entered the state, or cannot enter it on its own.
@@ -39,7 +39,7 @@ pub async fn plan(handle: &Handle, header: &ExecutionHeader, state: &str) -> Res
 /// Shows the plan, and asks for consent unless it was given.
 ///
 /// # Errors
-/// The answer is no, or there is no terminal to ask on.
+/// The person refuses, or no terminal is available for the question.
 pub async fn agree(
     global: &Global,
     header: &ExecutionHeader,

@@ -70,9 +70,9 @@ impl GivenEnvironment {
         self.profile.as_ref().is_some_and(|profile| profile.is_option)
     }
 
-    /// The environment with which another process continues the execution: with the given profile if that process can act with it, else, if
-    /// a variable gives the profile, with the pinned one. Unchanged if this process owns the store. `watching`: the command without the
-    /// profile.
+    /// The environment with which another process continues the execution. It has the given profile if that process can act with it;
+    /// otherwise, if a variable gives the profile, it has the pinned one. Unchanged if this process owns the store. `watching`: the command
+    /// without the profile.
     ///
     /// # Errors
     /// The given profile is at fault: the owner of the store can act with the pinned one. Or a signal arrived.

@@ -5,8 +5,8 @@ use engine::machine::{ExecutionHeader, Reentry};
 
 use crate::{checks::lacking_when_resumed, exit::CliError, owner::Handle, shell::quote_name};
 
-/// Refuses an execution that this process would drive, because no other process owns the store, and whose programs it does not allow.
-/// `state` and `path`: where it is entered again.
+/// Refuses an execution whose programs this process does not allow, if no other process owns the store, so that this process would drive
+/// it. `state` and `path`: the state that the execution enters again.
 ///
 /// # Errors
 /// The hint is the command that allows them.
@@ -24,7 +24,8 @@ pub(super) async fn refuse(
     Err(lacking.refusal(&described.execution.id, &from))
 }
 
-/// Why this process, the owner of the store, does not continue one of all executions; `None` if it does, or if it was pruned meanwhile.
+/// The reason why this process, the owner of the store, does not continue one of all executions; `None` if it continues the execution, or
+/// if the execution was pruned meanwhile.
 pub(super) async fn refusal_among_all(handle: &Handle, header: &ExecutionHeader) -> Option<CliError> {
     // The person who ran it has pinned what is allowed: no definition is read.
     if header.environment["has_own_settings"] == true {

@@ -1,5 +1,5 @@
-//! Decides when `flow resume --all --quiet` reports what an execution needs of a person, and why it is not resumed: when that is new, then
-//! once a day.
+//! Decides when `flow resume --all --quiet` reports the need of an execution for a person, and the reason why an execution is not resumed:
+//! when it is new, then once a day.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -36,7 +36,7 @@ pub async fn ask(plan: &Plan, arguments: &RunArguments) -> Result<(), CliError> 
 /// The time limit of the question whether to tear down a rehearsal. Without it, a run on an unattended terminal would never end.
 const TEAR_DOWN_TIME: Duration = Duration::from_secs(60);
 
-/// Whether to tear down a rehearsal: with the option, or after asking on a terminal. Without an answer it stays.
+/// Whether to tear down a rehearsal: the option is set, or the person on the terminal agrees. Without an answer nothing is deleted.
 ///
 /// # Errors
 /// The terminal cannot be read.

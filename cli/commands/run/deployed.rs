@@ -106,7 +106,7 @@ fn size_of(plan: &Plan, deployed: &Deployed) -> Option<RunSize> {
     source.compile(&deployed.activities).ok().map(|compiled| compiled.size)
 }
 
-/// What a plan says of a deployed workflow: what is started, and the transitions of a run with their price.
+/// The plan of a deployed workflow: what is started, and the transitions of a run with their price.
 fn plan_lines(target: &str, size: Option<&RunSize>) -> Vec<String> {
     let mut lines = vec![format!("starts {target}, which is deployed from this definition")];
     if let Some(size) = size {
@@ -172,7 +172,7 @@ fn machine_of(arguments: &RunArguments, plan: &Plan) -> MachineReference {
     if is_named { named } else { MachineReference::of_workflow(&plan.name) }
 }
 
-/// What `flow deploy` deploys in a proposed command: the file or the shipped workflow of the command line, if it names one.
+/// The argument of `flow deploy` in a proposed command: the file or the shipped workflow of the command line, if it names one.
 fn definition_of(arguments: &RunArguments) -> String {
     let name = &arguments.workflow;
     let is_known = workflows::find(name).is_some() || Path::new(name).is_file();
@@ -220,8 +220,8 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
     Err(CliError::refused(message).hint(format!("{deploy}   updates it; with --plan it shows what it would change")))
 }
 
-/// Whether a definition at Step Functions is compiled from this one. HeartbeatSeconds is an option of the deployment, so each value in
-/// the compiled definition may be the one that was given.
+/// Whether a definition at Step Functions is compiled from this one. HeartbeatSeconds is an option of the deployment, so the comparison
+/// tries each value in the compiled definition.
 fn is_compiled_from(found: &Value, definition: &Value, steps: &Registry, deployed: &Deployed) -> bool {
     let mut heartbeats = BTreeSet::from([HEARTBEAT_SECONDS_DEFAULT]);
     collect_heartbeats(found, &mut heartbeats);

@@ -24,8 +24,9 @@ pub(super) async fn find(handle: &Handle, id: &str) -> Result<Option<ExecutionHe
     }
 }
 
-/// Where this process must be able to act before it becomes the owner of the store: where an unfinished execution with this id is pinned,
-/// or else where the run acts. As an owner that is about to be refused, it would refuse a process that can act for the execution.
+/// The environments in which this process must be able to act before it becomes the owner of the store: the pinned one of an unfinished
+/// execution with this id, or else that of the run. Without this check, the process would become the owner, be refused, and meanwhile
+/// refuse a process that can act for the execution.
 ///
 /// # Errors
 /// The execution cannot be read.

@@ -141,7 +141,7 @@ impl Plan {
         Err(CliError::refused(message).hint("use credentials of an allowed account: --profile NAME"))
     }
 
-    /// What a shipped workflow will do, and its warnings.
+    /// The changes that a shipped workflow will make, and its warnings.
     fn lines_and_warnings(&self) -> (Vec<String>, Vec<String>) {
         self.shipped.map_or_else(Default::default, |workflow| {
             (workflow.plan_lines(&self.input), workflow.warnings(&self.input))

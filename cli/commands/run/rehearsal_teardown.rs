@@ -12,7 +12,7 @@ use crate::{
     shell::{self, quote_word},
 };
 
-/// The workflow that deletes what the workflow of a run creates, if there is one.
+/// The teardown workflow of a run's workflow, if one exists.
 pub fn workflow_of(arguments: &RunArguments) -> Option<&'static Workflow> {
     workflows::find(&format!("{}-teardown", arguments.workflow))
 }
@@ -35,8 +35,8 @@ pub fn of(arguments: &RunArguments, input: &Value) -> Option<RunArguments> {
     })
 }
 
-/// The fields that a run and its teardown share, such as the deployment's name, as values of `--set`. A field is left
-/// out if the teardown's own rehearsal has the same value.
+/// The fields that a run and its teardown share, such as the deployment's name, as values of `--set`. A field is left out if the rehearsal
+/// input of the teardown has the same value.
 fn assignments(teardown: &Workflow, input: &Value) -> Vec<String> {
     let own = teardown.prepare_input(teardown.rehearsal_input()).unwrap_or_default();
     let schema = teardown.input_schema();
@@ -60,7 +60,7 @@ pub fn command(teardown: &RunArguments) -> String {
     format!("flow run {} --rehearse{set}{OPTIONS}", quote_word(&teardown.workflow))
 }
 
-/// After a rehearsal that succeeded: deletes what it created, if that is wanted. A signal ends the command before it.
+/// Deletes the resources of a rehearsal that succeeded, if the person wants that. A signal ends the command before the teardown.
 ///
 /// # Errors
 /// The terminal cannot be read, or the teardown is refused.

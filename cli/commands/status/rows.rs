@@ -13,7 +13,7 @@ use crate::{
     ui::{json, status::Listed},
 };
 
-/// How many executions are read at a time.
+/// The number of executions that are read at a time.
 const PAGE: usize = 500;
 
 /// Prints a line for each execution of a store, those that started last first, page by page.

@@ -1,4 +1,4 @@
-//! The states with one name or path: what each does now, or its last visit if it was left.
+//! The states with one name or path: the current progress of each, or its last visit if it was left.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -23,7 +23,7 @@ const SHOWN_MAX: usize = 10;
 /// The last visit of a state, as the journal records it.
 struct Visit {
     path: String,
-    /// How often the state was entered.
+    /// The number of times that the state was entered.
     number: u64,
     attempt: u64,
     entered_ms: u64,
@@ -127,7 +127,7 @@ impl Visits {
     }
 }
 
-/// What is shown of one state.
+/// The displayed fields of one state.
 struct ShownState {
     kind: Kind,
     line: Value,
@@ -202,7 +202,7 @@ fn heading(path: &str, what: &str, (attempt, visit): (u64, u64)) -> String {
     format!("{}   {}{}", text::one_line(path), text::indented(what, 4), numbers.concat())
 }
 
-/// What a state does, for people.
+/// The progress of a state, for people.
 fn doing(frame_state: &FrameState, driven: bool, now_ms: u64) -> String {
     let at = |ms: u64| text::moment(ms, now_ms);
     match frame_state {

@@ -106,7 +106,7 @@ struct Watching<'w> {
     state: Option<&'w str>,
     /// The last visits of these states.
     visits: Visits,
-    /// What was shown of them last.
+    /// The lines that were last shown of them.
     last: String,
     display: Display,
     clock: Arc<dyn Clock>,
@@ -193,7 +193,7 @@ impl Watching<'_> {
         Ok(())
     }
 
-    /// How an execution continues that no process drives, and the answers that are kept.
+    /// The lines about an execution that no process drives: how it continues, and the answers that are stored.
     fn last_lines(&self, status: &DescribeExecutionResponse, display_status: &str, owner: Option<&str>) -> Vec<String> {
         let DescribeExecutionResponse { execution, frames, view, .. } = status;
         let mut lines = summary::kept_answers(execution);
@@ -232,7 +232,7 @@ impl Watching<'_> {
         None
     }
 
-    /// Ends the watch after a signal, with the line that says so, unless nothing is known of the execution. Returns the signal's exit code.
+    /// Ends the watch after a signal. Prints a line about that, unless nothing is known of the execution. Returns the signal's exit code.
     fn stop(mut self, exit: Exit) -> Exit {
         if let Some(status) = self.described.take() {
             let (display_status, now_ms) = (self.display_status(&status), self.clock.now_ms());
@@ -298,7 +298,7 @@ fn is_state(status: &DescribeExecutionResponse, state: &str) -> bool {
     [state, state.rsplit('/').next().unwrap_or(state)].iter().any(|name| names.iter().any(|known| known == name))
 }
 
-/// What a watch shows of a state that is not entered yet.
+/// The row of a state that is not entered yet.
 fn not_entered(global: &Global, id: &str, state: &str) -> Vec<String> {
     match global.output {
         Output::Json => Vec::new(),

@@ -28,9 +28,9 @@ const MARK_INTERVAL: Duration = Duration::from_millis(500);
 /// The shortest time without a new event after which a watch with `--no-wait` ends: a service needs a moment between two events.
 const QUIET_MIN: Duration = Duration::from_secs(1);
 
-/// How long a display waits for what it reads beside the events.
+/// The time for which a display waits for data that it reads beside the events.
 const READ_MAX: Duration = Duration::from_millis(500);
-/// An execution that ends within this time is shown without what takes long to read: the time left, and what only frames hold.
+/// An execution that ends within this time is shown without data that takes long to read: the time left, and the data of frames.
 const SHORT_EXECUTION_MAX: Duration = Duration::from_millis(500);
 
 /// Why a watch stops.
@@ -48,7 +48,7 @@ pub struct Follower<'c> {
     watch: Watch,
     /// When the last entry arrived, or the watch started.
     proceeded_ms: u64,
-    /// How long the history may have nothing new; `None` without a limit.
+    /// The time for which the history may have nothing new; `None` without a limit.
     quiet_max: Option<Duration>,
     /// The last sequence in the store when the watch started. Until the view has reached it, an end may have been
     /// followed by a redrive.
@@ -143,7 +143,7 @@ impl<'c> Follower<'c> {
         }
     }
 
-    /// Updates what depends on time: the display, and what is read beside the events.
+    /// Updates the parts that depend on time: the display, and the data that is read beside the events.
     async fn update(&mut self, handle: &Handle, view: &mut View, began: Instant, display: &mut Display) {
         // Reading takes longer than a short execution does.
         if began.elapsed() >= SHORT_EXECUTION_MAX {
@@ -209,8 +209,8 @@ impl<'c> Follower<'c> {
     }
 }
 
-/// How long a watch with `--no-wait` continues without a new entry; `None` without a limit. Only Step Functions has a limit: on this
-/// machine's engine a stop would end the call in flight, so the watch waits for its answer.
+/// The time for which a watch with `--no-wait` continues without a new entry; `None` without a limit. Only Step Functions has a limit: on
+/// this machine's engine a stop would end the call in flight, so the watch waits for its answer.
 fn quiet_max(no_wait: Option<Duration>, at_step_functions: bool) -> Option<Duration> {
     no_wait.filter(|_| at_step_functions).map(|no_wait| no_wait.max(QUIET_MIN))
 }

@@ -1,11 +1,11 @@
-//! What a second signal says: it may arrive before the command has said how it stops.
+//! The message of a second signal, which may arrive before the command has printed how it stops.
 
 use api::view::View;
 
 use super::Watch;
 use crate::{interrupt, owner::Handle, ui::stopped};
 
-/// Sets what a second signal says about an execution that this process drives. `called`: the states whose calls are in flight.
+/// Sets the message of a second signal about an execution that this process drives. `called`: the states whose calls are in flight.
 pub(super) async fn prepare(handle: &Handle, watch: Watch, view: &View, called: &[String]) {
     if handle.is_remote().await {
         return;

@@ -1,5 +1,6 @@
-//! The states that were entered and not left. Events without a name belong to one of them: those of a Parallel or a Map as a
-//! complete state, and those of states that were aborted. All of them follow the event of the state that failed, not one of their own.
+//! The states that were entered and not left. Events without a name belong to one of them: those of a Parallel or a Map as a complete
+//! state, and those of states that were aborted. Their `previousEventId` leads to the state that failed, not to the state that they belong
+//! to.
 
 use std::collections::BTreeMap;
 
@@ -57,8 +58,8 @@ fn of_state(kind: &str) -> Option<(&str, &str)> {
 }
 
 impl History {
-    /// The position from which an event's own is found: that of the event that it follows, or for a state inside an aborted iteration,
-    /// that of the iteration.
+    /// The position from which the state of an event is searched: that of the event that it follows, or, for a state inside an aborted
+    /// iteration, that of the iteration.
     pub(super) fn position_before(&self, event: &RemoteEvent) -> EventPosition {
         let aborted = self.entered.aborted.as_ref().filter(|aborted| aborted.line == event.previous_id);
         match aborted {
@@ -67,7 +68,8 @@ impl History {
         }
     }
 
-    /// The position of an event that names no state, and that need not be about the state of the event that it follows; `None` if it is.
+    /// The position of an event that names no state and may be about another state than the event that it follows; `None` if it is about
+    /// the same state.
     pub(super) fn position_without_name(&self, event: &RemoteEvent, before: &EventPosition) -> Option<EventPosition> {
         let (kind, change) = of_state(&event.kind).filter(|_| event.name.is_none())?;
         let state = match change {
@@ -87,8 +89,8 @@ impl History {
         self.entered.by_path.get(found).map(|state| &state.position)
     }
 
-    /// The next state of this type that is aborted: in the iteration that was aborted last, else inside the innermost Parallel or Map
-    /// around the state that failed. States are aborted in the order of their branches and iterations.
+    /// The next state of this type that is aborted: inside the iteration that was aborted last. Without such an iteration, inside the
+    /// innermost Parallel or Map around the state that failed. States are aborted in the order of their branches and iterations.
     fn aborted_state(&self, kind: &str, line: u64, failed: &EventPosition) -> Option<&EventPosition> {
         let first_inside = |outer: &str| {
             let open = self.entered.by_path.iter().filter(|(path, state)| {

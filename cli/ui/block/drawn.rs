@@ -1,4 +1,4 @@
-//! What a block has drawn, and where it is after the terminal's size has changed.
+//! The lines that a block has drawn, and their position after the terminal's size has changed.
 //!
 //! Everything that the block must overwrite is in consecutive rows that end above the cursor: this is so at every size. What follows from
 //! the size is how many rows the lines occupy, and how many of those rows the terminal has moved into its history, where nothing can be
@@ -30,7 +30,7 @@ const CLEAR_BELOW: &str = "\u{1b}[J";
 /// The most lines kept above the first one. If there are more, all are dropped: no screen shows them again.
 const ABOVE_MAX: usize = 1_000;
 
-/// What decides how many rows a line occupies, and how many of them are on the screen.
+/// The sizes that determine how many rows a line occupies, and how many of these rows are on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terminal {
     /// Its width in cells.
@@ -101,7 +101,7 @@ struct Owned {
     printed: Option<usize>,
 }
 
-/// What a block does first after the size has changed.
+/// The first action of a block after the size has changed.
 #[derive(Default)]
 struct Resized {
     /// The number of line feeds.
@@ -112,9 +112,9 @@ struct Resized {
     printed_again: Vec<String>,
 }
 
-/// What is drawn.
+/// The lines that are drawn on the terminal.
 pub struct Block {
-    /// When a drawing was last requested.
+    /// The time at which a drawing was last requested.
     pub called: Option<Instant>,
     /// Until when nothing is drawn, because the process may just have been continued.
     pub rests_until: Option<Instant>,
@@ -124,7 +124,7 @@ pub struct Block {
     /// The lines above the first one: those of earlier drawings in the terminal's history, and what was printed below them. Empty if no
     /// line of an earlier drawing is left.
     above: Vec<Owned>,
-    /// How many rows of `above` are in the history, where they cannot be overwritten.
+    /// The number of rows of `above` in the history, where they cannot be overwritten.
     lost: usize,
     /// Whether the last line of `above` continues in the row of the first line.
     joined: bool,
@@ -358,7 +358,7 @@ impl Block {
 }
 
 /// The text that clears the row of the cursor and `up` rows above it, and moves to the first of them. The rows are cleared completely:
-/// otherwise a terminal that has wrapped a line again treats what is drawn over it as one line.
+/// otherwise a terminal that has wrapped a line again treats the text that is drawn over it as one line.
 fn cleared(up: usize) -> String {
     let rows = format!("{CLEAR_COMPLETE_LINE}\r\n").repeat(up);
     let below = if up > 0 { CLEAR_BELOW } else { "" };

@@ -1,5 +1,5 @@
-//! The keyboard of the terminal while something is drawn on it. What a person types is not shown: it would move the cursor away from the
-//! row where the next drawing expects it. It stays in the terminal's input for the program that reads next, such as the shell. A
+//! The keyboard of the terminal while something is drawn on it. Typed characters are not shown: they would move the cursor away from the
+//! row where the next drawing expects it. They remain in the terminal's input for the program that reads next, such as the shell. A
 //! terminal has one set of modes for all descriptors, so they are set through standard output.
 
 use std::{

@@ -289,7 +289,7 @@ fn the_rows_of_a_line_are_those_that_the_terminal_needs() {
     assert!(!rewraps(only(&["TERM=linux"])) && !rewraps(only(&["XTERM_VERSION=1"])) && !rewraps(only(&["STY=1"])));
 }
 
-/// What happens between two drawings.
+/// The events between two drawings.
 #[derive(Debug, Clone)]
 enum Between {
     /// The terminal is resized; not every size is seen by a drawing.

@@ -18,12 +18,12 @@ use crate::ui::{block, json};
 const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 /// The controlling terminal of each process.
 const CONTROLLING_TERMINAL: &str = "/dev/tty";
-/// Where the system shows the open files of a process by number.
+/// The folder in which the system shows the open files of a process by number.
 const DESCRIPTORS: [&str; 4] = ["/dev/fd", "/proc/self/fd", "/dev/stderr", "/dev/stdout"];
-/// How many symbolic links are followed, as by the system.
+/// The number of symbolic links that are followed, as by the system.
 const LINKS_MAX: usize = 40;
 
-/// Whether a file is standard output, or the terminal that standard output is: what is written there must not cut a drawing.
+/// Whether a file is standard output or its terminal: text that is written there must not cut a drawing.
 pub fn is_standard_output(file: &Path) -> bool {
     STANDARD_OUTPUT.iter().any(|name| file == Path::new(name)) || is_terminal_of_output(file)
 }
@@ -111,7 +111,7 @@ impl EventsFile {
         Ok(EventsFile::Named { path: path.to_owned(), file, identity })
     }
 
-    /// Adds a line. A file that was moved or removed since the last line stays as it is: the line is added to a new file of the name.
+    /// Adds a line. A file that was moved or removed since the last line is not changed: the line is added to a new file of the same name.
     ///
     /// # Errors
     /// The file cannot be written. Where only the new file cannot be opened, the earlier one has the line.
@@ -161,16 +161,16 @@ fn ends_within_a_line(file: &Path) -> io::Result<bool> {
 
 /// A file with one document.
 pub enum DocumentFile {
-    /// Standard output: it gets the document at the end.
+    /// Standard output: it receives the document at the end.
     StandardOutput,
-    /// What is no regular file, such as a pipe, or an open file of this process: it gets the document at the end.
+    /// A file that is not regular, such as a pipe, or an open file of this process: it receives the document at the end.
     AtEnd(File),
     /// A file that has a complete document at every time.
     Replaced(PathBuf),
 }
 
 impl DocumentFile {
-    /// Opens a file; one that can be replaced gets a first document.
+    /// Opens a file. If it can be replaced, writes a first document.
     ///
     /// # Errors
     /// The file cannot be written, or it is a named pipe without a reader.
@@ -210,8 +210,8 @@ impl DocumentFile {
     }
 }
 
-/// Replaces a file by a complete document: a reader sees the earlier document or this one, never a part. A symbolic link stays, and its
-/// target is replaced, also one that does not exist yet.
+/// Replaces a file by a complete document: a reader sees the earlier document or this one, never a part. A symbolic link is kept: its
+/// target is replaced, or created.
 fn replace(file: &Path, document: &str) -> io::Result<()> {
     let target = target_of(file)?;
     let mut name = std::ffi::OsString::from(".");
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_replaces_a_file_at_once_and_is_written_to_what_is_none() {
+    fn a_report_replaces_a_file_at_once_and_is_written_to_a_device() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("report.xml"), folder.path().join("link.xml"));
         fs::write(&file, "an earlier and longer report").unwrap();
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn two_names_of_one_file_are_one_file_and_a_device_is_none() {
+    fn two_names_of_one_file_are_one_file_and_a_device_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a");
         fs::write(&file, "").unwrap();

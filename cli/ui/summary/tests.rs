@@ -1,4 +1,4 @@
-//! What the end of a watch shows for each kind of end.
+//! The end of a watch, as it is shown for each kind of end.
 
 use engine::{
     journal::{ErrorAndCause, HistoryEventDetails, Note},

@@ -22,8 +22,8 @@ fn rows_of(units: &[Unit]) -> usize {
     units.iter().map(Vec::len).sum()
 }
 
-/// The tree, below it what people are asked, and then the last lines, such as the command that continues the execution. The tree has at
-/// least a part of the rows.
+/// The tree, then the questions to people, and then the last lines, such as the command that continues the execution. The tree has at least
+/// a part of the rows.
 pub fn tree_with_questions(
     shown: &Shown,
     questions: &[Vec<String>],
@@ -95,8 +95,8 @@ fn more_lines(indent: &str, number: usize, id: &str) -> String {
     format!("{indent}… {}: flow status {}{OPTIONS}", counted(number, "more line"), quote_id(id))
 }
 
-/// Lines that the screen can draw. A command that is wider than the screen would be cut, and could not be pasted: in place of all such
-/// lines is one that shows them. Other words that are too long are continued in the next row.
+/// Lines that the screen can draw. A command that is wider than the screen would be cut and could not be pasted: all such lines are
+/// replaced by one command that shows them. Other words that are too long are continued in the next row.
 fn drawable(lines: Vec<Unit>, columns: usize, id: &str) -> Vec<Unit> {
     let mut drawn = Vec::with_capacity(lines.len());
     let mut hidden = 0;

@@ -1,25 +1,25 @@
-//! What is inside each section, sorted in one pass over the execution's states: a pass for each section would be quadratic, because every
-//! state of a chain is a section.
+//! The states inside each section, sorted in one pass over the execution's states: a pass for each section would be quadratic, because
+//! every state of a chain is a section.
 
 use std::collections::HashMap;
 
 use api::view::{StateView, StepChange, View, outer_paths};
 use engine::journal::StateType;
 
-/// What is inside a section, in the view's order.
+/// The states inside a section, in the view's order.
 #[derive(Default)]
 pub struct Contents<'v> {
     /// The innermost states that run, wait or failed. A section that is such a state itself is among them.
     pub active: Vec<&'v StateView>,
     /// The Maps that were not left.
     pub maps: Vec<&'v StateView>,
-    /// What its steps changed.
+    /// The changes of its steps.
     pub changes: Vec<&'v StepChange>,
     /// Whether the section or a state inside it failed.
     pub has_failed: bool,
 }
 
-/// What is inside each section, by its path.
+/// The states inside each section, by its path.
 pub fn by_section(view: &View) -> HashMap<&str, Contents<'_>> {
     let mut sections: HashMap<&str, Contents<'_>> = HashMap::with_capacity(view.sections.len());
     for section in &view.sections {

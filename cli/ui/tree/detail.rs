@@ -1,4 +1,4 @@
-//! What a state waits for, and until when.
+//! The subject and the end of a state's wait.
 
 use api::view::{AwaitedHeartbeat, StateStatus, StateView, Wait};
 use engine::{journal::StateType, step::Instructions};
@@ -8,14 +8,14 @@ use crate::ui::text::{attempt_of, cause_or_error, duration, moment, one_line};
 /// A check that is due may be in flight at the moment. So long after its time no process makes it: one minute.
 const CHECK_MS_MAX: u64 = 60_000;
 
-/// When the next check of a wait is due, or was due and no process makes it. `driven`: a process drives its execution.
+/// The time at which the next check of a wait is due, or was due if no process makes it. `driven`: a process drives its execution.
 pub fn next_check(next_poll_ms: u64, driven: bool, now_ms: u64) -> String {
     let may_be_in_flight_ms = if driven { CHECK_MS_MAX } else { 0 };
     let was_due = if next_poll_ms.saturating_add(may_be_in_flight_ms) <= now_ms { "was due " } else { "" };
     format!("next check {was_due}{}", moment(next_poll_ms, now_ms))
 }
 
-/// What a state waits for, and until when, in full. `driven`: a process drives its execution.
+/// The subject and the end of a state's wait, in full. `driven`: a process drives its execution.
 pub fn detail(state: &StateView, driven: bool, now_ms: u64) -> String {
     let pieces: Vec<String> = pieces(state, driven, now_ms).into_iter().map(|(_, piece)| piece).collect();
     one_line(&pieces.join(" · "))
@@ -84,7 +84,7 @@ pub fn pieces(state: &StateView, driven: bool, now_ms: u64) -> Vec<(u8, String)>
     pieces
 }
 
-/// What becomes of a state without a heartbeat of the holder of its token. A heartbeat moves that time, so it is no time-out yet.
+/// The time-out of a state without a heartbeat of the holder of its token. A heartbeat moves that time, so it is no time-out yet.
 fn heartbeat_words(heartbeat: AwaitedHeartbeat, now_ms: u64) -> String {
     match heartbeat {
         AwaitedHeartbeat::DueMs(due_ms) if due_ms <= now_ms => format!("no heartbeat until {}", moment(due_ms, now_ms)),

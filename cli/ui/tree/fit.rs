@@ -38,7 +38,7 @@ pub fn fit(mut rows: Vec<Row>, limit: usize) -> Vec<Row> {
     rows
 }
 
-/// How many states need a person, failed and run, as signs with numbers; empty if there are none.
+/// The numbers of states that need a person, failed and run, each with its sign; empty if all are zero.
 pub fn counts(rows: &[Row]) -> Vec<(Tone, String)> {
     let mut all = Hidden::default();
     rows.iter().for_each(|row| all.count(row));
@@ -57,7 +57,7 @@ struct Hidden {
 }
 
 impl Hidden {
-    /// Leaves out the last of these rows until the others fit, with the row of the numbers; at least `kept` of them stay.
+    /// Leaves out the last of these rows until the others fit, with the row of the numbers; at least `kept` of them remain.
     fn take(&mut self, rows: &mut Vec<Row>, limit: usize, kept: usize, is_one: impl Fn(&Row) -> bool) {
         let mut stay = vec![true; rows.len()];
         let mut left = rows.len();

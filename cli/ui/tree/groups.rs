@@ -6,10 +6,10 @@ use api::view::{StateStatus, StateView, View, outer_paths};
 
 use super::icon;
 
-/// So many states of a Map's iterations are shown one by one; more of them are one group.
+/// The number of states of a Map's iterations that are shown one by one; more of them are one group.
 const ALIKE_SHOWN_MAX: usize = 3;
 
-/// What states of a group have in common.
+/// The properties that the states of a group share.
 #[derive(PartialEq, Eq, Hash)]
 struct Alike<'v> {
     name: &'v str,

@@ -14,13 +14,13 @@ const GAPS: usize = 4;
 
 /// The importance of a piece that is shown beside what a person must do: the number of iterations of a Map.
 pub const ALWAYS: u8 = 9;
-/// What separates pieces, and its cells.
+/// The separator of pieces, and its cells.
 const SEPARATOR: &str = " · ";
 const SEPARATOR_CELLS: usize = 3;
 /// Pieces that have a shorter form, which is shown where that leaves room for more of them.
 const SHORTER: [(&str, &str); 2] = [(" · next check was due ", " · check was due "), (" · next check ", " · next ")];
 
-/// What a row is, which decides when it is left out.
+/// The kind of a row. It decides when the row is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rank {
     /// A section that was left.
@@ -40,7 +40,7 @@ pub enum Rank {
 /// A row of the tree.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// What it is.
+    /// The kind of the row.
     pub rank: Rank,
     /// 0 for a section, 1 for what is inside it, 2 for iterations of a Map inside it.
     pub depth: usize,
@@ -50,7 +50,7 @@ pub struct Row {
     pub tone: Tone,
     /// The name.
     pub name: String,
-    /// How many active states it shows. What contains the states of other rows shows none.
+    /// The number of active states that it shows. A row that contains the states of other rows shows none.
     pub states: usize,
     /// The time since it was entered, or until it ended.
     pub took_ms: Option<u64>,

@@ -1,4 +1,4 @@
-//! Which worker receives a task, with a service and steps that the tests control.
+//! The worker that receives a task, tested with a service and steps that the tests control.
 #![allow(clippy::unwrap_used)]
 
 use std::{

@@ -130,7 +130,7 @@ pub(super) fn unknown_resource(resource: &str, location: &str) -> Diagnostic {
     problem.of_kind(ProblemKind::UnknownIntegration(resource.to_owned()))
 }
 
-/// AWS's name for what an EXPRESS execution may not wait for; one of the names ends with a blank.
+/// AWS's name for something that an EXPRESS execution may not wait for. One of the names ends with a blank.
 fn refused_by_express(resource: &str) -> Option<&'static str> {
     match Resource::parse(resource) {
         Resource::Integration { pattern: Pattern::RunJob { .. }, .. } => Some("'.sync' service integration"),

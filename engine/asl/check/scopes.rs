@@ -1,10 +1,10 @@
-//! Variables that a scope assigns although an outer scope assigns them too. The names are literal, so nothing of it is left for the run.
-//! Source: Developer Guide, "Passing data between states with variables", variable scope: "a variable assigned in an inner scope cannot
-//! have the same name as one assigned in an outer scope".
+//! Variables that a scope assigns although an outer scope assigns them too. The names are literal, so the check needs no run. Source:
+//! Developer Guide, "Passing data between states with variables", variable scope: "a variable assigned in an inner scope cannot have the
+//! same name as one assigned in an outer scope".
 //!
-//! Two kinds of assignment are accepted. AWS created a machine whose Parallel assigns in its Catch what its branch assigns too (recorded
-//! in November 2024), so those of Catch do not count. The states inside a distributed Map cannot read
-//! variables of the outer scopes, so it begins with none.
+//! Two kinds of assignment are accepted. AWS created a machine in which the Catch of a Parallel and a branch of it assign the same variable
+//! (recorded in November 2024), so assignments of Catch do not count. The states inside a distributed Map cannot read variables of the
+//! outer scopes, so it begins with none.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ mod tests {
         found.into_iter().map(|problem| problem.location).collect()
     }
 
-    /// A machine whose first state assigns a variable, and which the states inside the second one assign too.
+    /// A machine whose first state assigns a variable that the states inside its second state assign too.
     fn assigning(name: &str, mut composite: Value) -> Value {
         let state = json!({ "Type": "Pass", "Assign": { name: 1 }, "Next": "Inner" });
         let within =

@@ -53,7 +53,7 @@ pub(super) fn state(
     Some(State { name: name.into(), common, kind })
 }
 
-/// The state's own language. A JSONata definition may not have JSONPath states (Developer Guide, "Transforming data").
+/// The language of the state. A JSONata definition may not have JSONPath states (Developer Guide, "Transforming data").
 fn language(fields: &mut Fields<'_, '_>, outer: QueryLanguage) -> QueryLanguage {
     match fields.text("QueryLanguage").as_deref() {
         None => outer,

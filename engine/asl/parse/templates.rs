@@ -10,7 +10,7 @@ use super::super::{
 };
 use crate::query::{Expression, PayloadTemplate};
 
-/// Compiles the expressions of a value. `at` is the value's pointer within its state, `state` the state's own pointer.
+/// Compiles the expressions of a value. `at` is the value's pointer within its state, `state` is the pointer of the state.
 pub(super) fn template(
     value: &Value,
     language: QueryLanguage,

@@ -11,8 +11,8 @@ use crate::{
     step::{StepError, error_names},
 };
 
-/// A time-out as that of a Task whose worker has sent no heartbeat in time, which rules for `States.HeartbeatTimeout` match. The failure
-/// itself is named `States.Timeout`, as AWS records it, and has this name in its details.
+/// The failure of a Task whose worker has sent no heartbeat in time, as `Retry` and `Catch` match it: also rules for
+/// `States.HeartbeatTimeout` match. The failure itself is named `States.Timeout`, as AWS records it, and has this name in its details.
 pub fn missed_heartbeat(failure: StepFailure) -> StepFailure {
     StepFailure { details: Some(StepError::named(error_names::HEARTBEAT_TIMEOUT, failure.cause.clone())), ..failure }
 }

@@ -1,5 +1,5 @@
-//! Parts: the values of a frame that may be long. A long one is stored in a record of its own and written only when it changes, so
-//! that a turn costs the same whatever the size of the values that it does not change.
+//! Parts: the values of a frame that may be long. A long value is stored in a record of its own, which is written only when the value
+//! changes. So the cost of a turn does not depend on the size of unchanged values.
 
 use std::sync::Arc;
 

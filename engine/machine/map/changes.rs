@@ -22,7 +22,7 @@ pub struct ChildEntries {
 pub struct MapRunChanges {
     /// The numbers of map runs that began.
     pub begun: Vec<u64>,
-    /// Map runs that changed, among them those that began.
+    /// Map runs that changed. They include those that began.
     pub runs: Vec<MapRun>,
     /// Child executions that changed.
     pub children: Vec<Child>,

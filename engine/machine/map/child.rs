@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Child, ChildId, ChildStatus, MapRunStatus};
+use super::{Child, ChildId, ChildStatus, MapRun, MapRunStatus};
 use crate::{
     journal::{EntryContent, ErrorAndCause, HistoryEvent, HistoryEventDetails, JournalEntry, StepFailure},
     machine::{
@@ -31,8 +31,13 @@ impl Turn<'_> {
         None
     }
 
-    /// Fails the child executions whose histories have no room for an event of this turn. No `Retry` or `Catch` inside them matches this
-    /// failure.
+    /// The child execution that a frame belongs to, and its map run.
+    pub(in crate::machine) fn child_in_run(&self, id: FrameId) -> Option<(&Child, &MapRun)> {
+        let row = &self.frame(self.child_of(id)?).row;
+        Some((row.child.as_deref()?, self.frame(row.parent?).row.map_run.as_deref()?))
+    }
+
+    /// Fails the child executions whose histories are full. No `Retry` or `Catch` inside them matches this failure.
     pub fn fail_full_children(&mut self) {
         while let Some(id) = self.runs.next_full_history() {
             if self.execution.frames.get(id).is_some() && self.child_status(id) == Some(ChildStatus::Running) {
@@ -190,7 +195,7 @@ fn is_within(execution: &Execution, id: FrameId, above: FrameId) -> bool {
     std::iter::successors(Some(id), parent).any(|id| id == above)
 }
 
-/// Whether an event is one of the execution itself, for which the history always has room.
+/// Whether the event belongs to the execution and not to a state. The history always has room for it.
 fn ends_or_resumes(details: &HistoryEventDetails) -> bool {
     use HistoryEventDetails::{ExecutionAborted, ExecutionFailed, ExecutionRedriven, ExecutionSucceeded};
     matches!(details, ExecutionSucceeded { .. } | ExecutionFailed(_) | ExecutionAborted(_) | ExecutionRedriven { .. })

@@ -108,7 +108,7 @@ impl Turn<'_> {
         self.runtime_failure(id, cause)
     }
 
-    /// How many failures the Map tolerates.
+    /// The number of failures that the Map tolerates.
     pub(super) fn tolerated(&mut self, id: FrameId, map: &Map) -> Result<Tolerated, StepFailure> {
         let count = self.map_count(id, map.tolerated_failure_count.as_ref(), "ToleratedFailureCount")?;
         let percentage = match &map.tolerated_failure_percentage {

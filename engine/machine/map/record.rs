@@ -1,6 +1,6 @@
-//! A map run: what AWS records about one run of a distributed Map and about each of its child executions. The iterations themselves
-//! are frames of the parent; these records serve DescribeMapRun and ListExecutions. Source: Step Functions API Reference,
-//! "DescribeMapRun", "MapRunItemCounts", "MapRunExecutionCounts"; Developer Guide, "Examining Map Run".
+//! A map run: the record of one run of a distributed Map, as in AWS's API, and those of its child executions. The iterations themselves are
+//! frames of the parent; these records serve DescribeMapRun and ListExecutions. Source: Step Functions API Reference, "DescribeMapRun",
+//! "MapRunItemCounts", "MapRunExecutionCounts"; Developer Guide, "Examining Map Run".
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct MapRun {
     pub stopped_ms: Option<u64>,
     /// `MaxConcurrency`; 0 means the service's limit.
     pub max_concurrency: u64,
-    /// How many failures it tolerates.
+    /// The number of failures that it tolerates.
     pub tolerated: Tolerated,
     /// The limits that UpdateMapRun has set; a redrive keeps them.
     #[serde(default)]
@@ -46,7 +46,7 @@ pub struct MapRun {
     pub items: Counts,
     /// Counts of its child executions.
     pub executions: Counts,
-    /// How often it was redriven.
+    /// The number of redrives.
     #[serde(default)]
     pub redrive_count: u32,
     /// When it was last redriven, in milliseconds since the Unix epoch.
@@ -140,11 +140,11 @@ pub struct Child {
     /// When it ended, in milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped_ms: Option<u64>,
-    /// How many items it processes.
+    /// The number of items that it processes.
     pub items: u64,
     /// Id of the last event of its history.
     pub last_event_id: u64,
-    /// How often it was redriven.
+    /// The number of redrives.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub redrive_count: u32,
     /// When it was last redriven, in milliseconds since the Unix epoch.
@@ -213,7 +213,7 @@ impl MapRun {
         self.items.moved(from, child.status, child.items);
     }
 
-    /// The prefix that the names of its child executions share with its own UUID.
+    /// The UUID at the beginning of the names of its child executions.
     pub(crate) fn uuid_prefix(&self) -> &str {
         uuid_prefix(&self.uuid).unwrap_or_default()
     }
@@ -245,8 +245,8 @@ pub(super) fn uuid(execution: &str, state_path: &str, number: u64) -> String {
     format!("{}-{}-8{}-a{}-{}", &hex[..8], &hex[8..12], &hex[12..15], &hex[15..18], &hex[18..30])
 }
 
-/// The label of a Map: its own, or one derived from the state's name. It has only characters that an ARN allows, and different names
-/// get different labels.
+/// The label of a Map: the field `Label`, or a label derived from the state's name. It has only characters that an ARN allows. Different
+/// names have different labels.
 pub fn label(own: Option<&str>, state: &str) -> String {
     let text = own.unwrap_or(state);
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';

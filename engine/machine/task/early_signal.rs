@@ -109,7 +109,7 @@ pub(crate) enum EarlySignalRefusal {
         state: String,
     },
     /// The execution stores another answer for that state.
-    #[error("another answer for '{state}' is kept with {id} already")]
+    #[error("another answer for '{state}' is stored for {id} already")]
     AnotherIsKept {
         /// The execution.
         id: String,
@@ -185,7 +185,7 @@ fn has_task(machine: &StateMachine, state: &str) -> bool {
     has_task_at(machine, state) || nested_machines(machine).any(|(_, _, inner)| has_task(inner, state))
 }
 
-/// Whether the remaining path names a Task of this machine or of one nested in it.
+/// Whether the rest of the path names a Task of this machine or of a nested one.
 fn has_task_at(machine: &StateMachine, path: &str) -> bool {
     let here = machine.states.get(path).is_some_and(|state| matches!(state.kind, StateKind::Task(_)));
     here || nested_machines(machine).any(|(name, index, inner)| {

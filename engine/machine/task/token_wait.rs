@@ -183,7 +183,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Handles a heartbeat from the holder of the task. One that comes too late changes nothing: the task has timed out.
+    /// Handles a heartbeat from the holder of the task. A late heartbeat changes nothing: the task has timed out.
     pub fn heartbeat(&mut self, id: FrameId, visit: u64, attempt: u32) {
         let now = self.now_ms();
         if !self.execution.is_answerable(id, visit, Some(attempt), now) {

@@ -105,6 +105,27 @@ fn states_inside_a_distributed_map_alone_do_not_see_outer_variables() {
 }
 
 #[test]
+fn each_child_execution_has_an_identity_of_its_own() {
+    let context =
+        "{% [$states.context.Execution.Id, $states.context.Execution.Name, $states.context.StateMachine.Name] %}";
+    let inner = json!({ "StartAt": "I", "States": { "I": { "Type": "Pass", "Output": context, "End": true } } });
+    let processor = json!({ "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" }, "StartAt": "N", "States": {
+        "N": { "Type": "Map", "Items": [1, 2], "ItemProcessor": inner, "End": true }
+    } });
+    let map = json!({ "Type": "Map", "Items": [1, 2, 3], "Label": "run", "ItemProcessor": processor, "Next": "P" });
+    let pass = json!({ "Type": "Pass", "Output": { "items": "{% $states.input %}", "parent": context }, "End": true });
+    let output = Trial::start(json!({ "StartAt": "M", "States": { "M": map, "P": pass } }), json!({})).output();
+    let ids: Vec<&Value> =
+        output["items"].as_array().unwrap().iter().flat_map(|item| item.as_array().unwrap()).collect();
+    let distinct: std::collections::BTreeSet<_> = ids.iter().map(|id| id[0].as_str().unwrap()).collect();
+    assert_eq!((ids.len(), distinct.len()), (6, 3), "the iterations of the inline Map belong to one child: {output}");
+    for id in ids {
+        assert_eq!(id[2], format!("{}/run", output["parent"][2].as_str().unwrap()));
+        assert!(id[0].as_str().unwrap().ends_with(id[1].as_str().unwrap()) && id[0] != output["parent"][0], "{output}");
+    }
+}
+
+#[test]
 fn a_map_runs_no_more_at_once_than_it_may_and_keeps_the_order() {
     let definition = json!({
         "StartAt": "M",

@@ -101,7 +101,7 @@ fn rules_join_and_negate_and_a_missing_variable_fails() {
 }
 
 #[test]
-fn waits_take_their_time_from_the_input_and_refuse_what_is_none() {
+fn waits_take_their_time_from_the_input_and_refuse_other_values() {
     let wait = |field: &str, value: Value| {
         let mut state = json!({ "Type": "Wait", "End": true });
         state[field] = json!("$.t");

@@ -1,16 +1,16 @@
-//! The budget of a turn. When it is spent, the turn leaves the rest to the next one, so that an execution without pauses does not block the
+//! The budget of a turn. A turn that has spent its budget leaves the remaining work to the next turn: a long execution does not block the
 //! others.
 
 use crate::query::{EvaluationTime, Evaluator};
 
-/// The most a turn may cost. An event costs one. As many events as one history can have take 0.1 s.
+/// The maximum cost of a turn. An event costs 1. A turn with as many events as one history can have takes 0.1 s.
 const COST_MAX: u64 = if cfg!(test) { 48 } else { 30_000 };
 /// The real time after which a turn that evaluates ends with its state, in milliseconds: others wait for its thread.
 const TURN_MS_MAX: u64 = 1_000;
 /// The evaluation work that costs as much as one event, in units of about 1 ns.
 const EVENT_WORK_UNITS: u64 = 3_000;
 
-/// What a turn has cost, and for how long it has evaluated.
+/// The cost of a turn so far, and the time that it has evaluated for.
 pub(super) struct TurnBudget {
     cost: u64,
     cost_max: u64,

@@ -27,9 +27,9 @@ impl Turn<'_> {
         frame
     }
 
-    /// The number from which visits inside a state are counted. A token is derived from path and visit. If the state is entered again,
-    /// in a loop or after a resume, the visits inside it must differ from all earlier ones, of which there are fewer than events. All
-    /// attempts of one visit count from the same number.
+    /// The number from which visits inside a state are counted. Tokens are derived from path and visit, so the visits inside a state that
+    /// is entered again, in a loop or after a resume, must differ from all earlier ones. There are fewer of these than events. All attempts
+    /// of one visit count from the same number.
     fn visits_before(&self, parent: FrameId) -> u64 {
         let row = &self.frame(parent).row;
         if row.visit > 1 { row.entered_event_id } else { 0 }

@@ -1,4 +1,4 @@
-//! The output of a turn: what it has changed so far, and the commands that follow.
+//! The output of a turn: its changes so far and its commands.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
 pub(super) struct Output {
     commands: Vec<Command>,
     entries: Vec<JournalEntry>,
-    /// In the order in which they first changed. Some of them may have been deleted since.
+    /// The frames that changed, in the order in which they first changed. Some of them may have been deleted since.
     changed_frames: Vec<FrameId>,
     deleted_frames: Vec<(FrameId, Vec<Part>)>,
     early_signals: EarlySignalChanges,
@@ -42,7 +42,7 @@ impl Output {
         std::mem::take(&mut self.changed_frames)
     }
 
-    /// Adds a frame that the store has and must delete, with the parts of it that have records of their own.
+    /// Adds a frame that the store must delete, with those of its parts that are stored in records of their own.
     pub fn frame_deleted(&mut self, id: FrameId, parts: Vec<Part>) {
         self.deleted_frames.push((id, parts));
     }
@@ -73,7 +73,7 @@ impl Turn<'_> {
         self.output.add_command(command);
     }
 
-    /// Drops calls and offers from the commands of this turn: those of the frames for which `is_dropped` holds.
+    /// Drops the calls and offers of this turn for the frames that `is_dropped` selects.
     pub fn drop_calls(&mut self, is_dropped: impl Fn(&Execution, FrameId) -> bool) {
         let execution = &*self.execution;
         self.output.commands.retain(|command| match command {

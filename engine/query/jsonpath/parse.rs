@@ -63,7 +63,7 @@ impl<'a> Parser<'a> {
         Parser { cursor: Cursor::new(text), embedded: false, depth: self.depth + 1 }.path()
     }
 
-    /// Reads up to the `]` that closes a filter, which stays unread. Brackets in single quotes are ignored.
+    /// Reads up to the `]` that closes a filter, but not the `]`. Brackets in single quotes are ignored.
     pub(super) fn take_filter(&mut self) -> Result<&'a str, String> {
         let start = self.cursor.position();
         let (mut round, mut square, mut is_quoted, mut last) = (0, 0, false, ' ');

@@ -6,7 +6,7 @@ const SKIPPED_MAX: u32 = 256;
 /// The gate's state.
 #[derive(Debug)]
 pub(super) struct AdaptiveGate {
-    /// How many opportunities are skipped after the next failure, and how many of the current ones are left to skip.
+    /// The number of opportunities to skip after the next failure, and the number that are left to skip now.
     skip_next: u32,
     skip_left: u32,
 }

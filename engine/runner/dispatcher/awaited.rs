@@ -1,5 +1,5 @@
-//! Which executions wait for which: when one ends or pauses, the Tasks that wait for it are polled at once, and when such a Task is stopped
-//! or times out, the execution that it waits for is stopped.
+//! Tasks that wait for another execution: when that one ends or pauses, they are polled at once, and when such a Task is stopped or times
+//! out, that one is stopped.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,8 +11,8 @@ use crate::machine::{FrameState, Input, Transition};
 /// The error of an execution that is stopped with the Task that waits for it.
 const STOPPED: &str = "Cancelled";
 
-/// Which executions wait for which, recorded since this process began. A new process finds it by polling every such Task once
-/// ([`Input::Recover`]).
+/// The awaited executions, each with the executions that wait for it, recorded since this process began. A new process finds them again
+/// because it polls every such Task once ([`Input::Recover`]).
 #[derive(Debug, Default)]
 pub(super) struct Awaited(HashMap<String, Vec<Arc<str>>>);
 

@@ -1,4 +1,4 @@
-//! Executions for which this process cannot act: it stops driving them, so that a process that can act continues them.
+//! Executions for which this process cannot act. It stops driving them: a process that can act continues them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -28,8 +28,8 @@ struct DeclinedCalls {
 }
 
 impl DeclinedCalls {
-    /// The inputs that record that these calls were not made. A call that an earlier process may have made stays in flight, and one whose
-    /// step had begun.
+    /// The inputs that record that these calls were not made. A call stays in flight if its step had begun or an earlier process may have
+    /// made it.
     fn withheld(&self, execution: &Execution) -> Vec<Input> {
         let withheld = |(frame, (visit, attempt)): (&FrameId, &(u64, u32))| {
             let (frame, visit, attempt) = (*frame, *visit, *attempt);
@@ -51,8 +51,8 @@ impl Declined {
         self.0.get(id).is_some_and(|calls| calls.releases)
     }
 
-    /// Removes the declined call of a frame, because the frame makes another call. Returns whether the execution was about to be released:
-    /// it stays, and its declined calls are due.
+    /// Removes the declined call of a frame, because the frame makes another call. Returns whether the execution was about to be released.
+    /// If so, it stays in this process, and its declined calls are due.
     pub fn remove(&mut self, id: &str, frame: FrameId) -> bool {
         let Some(calls) = self.0.get_mut(id) else { return false };
         if calls.releases {

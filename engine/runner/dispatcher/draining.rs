@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::{Dispatcher, Driven};
 use crate::machine::Execution;
 
-/// How long commits in progress may take after the limit of the calls.
+/// The time that commits in progress may take after the limit of the calls.
 pub(in crate::runner) const COMMITS_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The longest limit: adding a longer one to an `Instant` could overflow.
 const LIMIT_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
@@ -47,8 +47,8 @@ impl Draining {
 }
 
 impl Dispatcher {
-    /// Begins to drain if no execution has a call in flight, so that none is given up. A call that an execution has abandoned may still
-    /// be in flight, and a runner that makes no calls leaves those of its executions to the next one.
+    /// Begins to drain if no execution has a call in flight: the drain then gives up no call. Abandoned calls do not count. Nor do the
+    /// calls of a runner that makes no calls: it leaves them to the next one.
     pub(super) fn drain_without_calls(&mut self, reply: oneshot::Sender<bool>) {
         let calls = |driven: &Driven| driven.execution.as_deref().is_some_and(Execution::in_flight);
         let is_without_calls = self.failed.is_some()

@@ -15,7 +15,7 @@ use crate::{
     store::{Active, StoreError, StoredExecution},
 };
 
-/// How many executions are read at a time, which bounds the memory for the records read.
+/// The number of executions that are read at a time. It bounds the memory for the records read.
 const RECOVERED_AT_ONCE: usize = 1_000;
 
 impl Dispatcher {
@@ -62,7 +62,7 @@ impl Dispatcher {
         self.advance(id, input, None, Some(TurnReply::Done(reply)));
     }
 
-    /// How an execution ended, durably or in a turn that is being committed; `None` if it has not ended.
+    /// The end of an execution, durable or in a turn that is being committed; `None` if it has not ended.
     fn end_status(&self, id: &str) -> Result<Option<ExecutionStatus>, RunnerError> {
         let in_memory = self.driven.get(id).and_then(|driven| driven.execution.as_deref());
         let status = match in_memory {

@@ -1,4 +1,4 @@
-//! What happens once a turn is durable: its commands are carried out, and an execution with nothing in flight is unloaded from memory.
+//! The dispatcher's work after a turn is durable: it carries out the turn's commands, and unloads an execution with nothing in flight.
 
 use std::sync::Arc;
 

@@ -27,8 +27,8 @@ const START_COST_MAX: u64 = 1;
 pub(super) struct InLane {
     /// Set if the turn must end after the current state.
     is_interrupted: Arc<AtomicBool>,
-    /// Inputs that arrived during the turn, in order. An input that ends the execution is moved to the front, but not past one that
-    /// resumes it.
+    /// Inputs that arrived during the turn, in order. An input that ends the execution is moved to the front, but not in front of an input
+    /// that resumes it.
     inputs: VecDeque<(Input, Option<TurnReply>)>,
     /// Messages that need the execution in memory.
     messages: Vec<Message>,

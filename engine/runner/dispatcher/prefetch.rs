@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::Dispatcher;
 
-/// How long before its due time an execution is loaded, on the runner's clock.
+/// The time between the loading of an execution and its due time, on the runner's clock.
 const AHEAD_MS: u64 = 1_000;
 /// The most executions that are prefetched.
 const PREFETCHED_MAX: usize = 20_000;
-/// How many timers are examined at a time, which bounds how long a message waits.
+/// The number of timers that are examined at a time. It bounds the time that a message waits.
 const AT_ONCE: usize = 32;
 
 /// The position in the timers up to which executions were prefetched, and how many are in memory.
@@ -24,7 +24,7 @@ impl Default for Prefetch {
 }
 
 impl Prefetch {
-    /// When the dispatcher must wake for what is due next: first to prefetch it.
+    /// The time at which the dispatcher must wake for the next due execution: early enough to prefetch it.
     pub fn wakes_ms(&self, due_ms: u64, now_ms: u64) -> u64 {
         let ahead_ms = due_ms.saturating_sub(AHEAD_MS);
         if ahead_ms > now_ms { ahead_ms } else { due_ms }

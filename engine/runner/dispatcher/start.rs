@@ -1,4 +1,4 @@
-//! What the dispatcher does at a start: check the subject, parse the definition, execute the first turn.
+//! Starts an execution: checks the subject, parses the definition, executes the first turn.
 
 use std::sync::Arc;
 

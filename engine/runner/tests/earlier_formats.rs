@@ -1,4 +1,4 @@
-//! What is added to a store of an earlier format can be read back.
+//! Records that are added to a store of an earlier format can be read back.
 
 use std::{path::Path, process::Command};
 

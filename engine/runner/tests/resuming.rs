@@ -48,7 +48,7 @@ impl Registries for Environments {
     }
 }
 
-/// How often `test:slow` was called.
+/// The number of calls of `test:slow`.
 static SLOW_CALLS: AtomicU32 = AtomicU32::new(0);
 
 fn runner_in(records: &MemoryRecords) -> RunnerHandle {

@@ -10,7 +10,7 @@ use std::{
 
 static SYNCHRONIZATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// How often this process has synchronized a file or waited for sled to do it.
+/// The number of times that this process has synchronized a file or waited for sled to do it.
 pub fn synchronizations() -> u64 {
     SYNCHRONIZATIONS.load(Ordering::Relaxed)
 }

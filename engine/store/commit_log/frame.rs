@@ -10,7 +10,7 @@ use super::{
 
 const SEQUENCE_BYTES: usize = 8;
 pub(in crate::store) const HEAD_BYTES: usize = 4 + 4 + SEQUENCE_BYTES;
-/// How many bytes are compared with zero at once.
+/// The number of bytes that are compared with zero at once.
 const ZEROS_AT_ONCE: usize = 64;
 
 /// The error of damage to a log: the commit log or the mirror.
@@ -67,30 +67,30 @@ pub(in crate::store) fn decode(header: &Header, bytes: &[u8], at: usize) -> Opti
     (checksum(header, sequence, payload) == stored).then_some((sequence, range))
 }
 
-/// The frames of a file, the offset of the next one, and the damage if one of them is missing.
+/// The frames of a file, the offset after the last one, and the damage if a frame is missing.
 pub(in crate::store) struct FoundFrames {
-    pub places: Vec<FrameAt>,
+    pub frames: Vec<FrameAt>,
     pub end_bytes: u64,
     pub damage: Option<StoreError>,
 }
 
 /// Finds the frames of a file of the commit log up to the first unreadable one.
 pub(in crate::store) fn find_all(header: &Header, bytes: &[u8]) -> FoundFrames {
-    let mut places = Vec::new();
+    let mut frames = Vec::new();
     let mut at = header::BYTES as usize;
     while let Some((sequence, range)) = decode(header, bytes, at) {
-        if range.is_empty() || sequence != header.first_sequence + places.len() as u64 {
+        if range.is_empty() || sequence != header.first_sequence + frames.len() as u64 {
             break;
         }
         at = range.end;
-        places.push((sequence, range));
+        frames.push((sequence, range));
     }
-    let next = header.first_sequence + places.len() as u64;
+    let next = header.first_sequence + frames.len() as u64;
     let damage = later_sequence(header, bytes, at, next).map(|later| match later == next {
         true => damaged(NAME, format!("the commit {next} was acknowledged and cannot be read")),
         false => damaged(NAME, format!("the commit {next} cannot be read, and the later commit {later} can")),
     });
-    FoundFrames { places, end_bytes: at as u64, damage }
+    FoundFrames { frames, end_bytes: at as u64, damage }
 }
 
 /// The sequence that proves that the unreadable commit `next` was acknowledged: of its acknowledgement marker, or of a complete
@@ -104,7 +104,7 @@ pub(in crate::store) fn later_sequence(header: &Header, bytes: &[u8], from: usiz
     let mut halves = vec![upper_half(next), upper_half(next.saturating_add(bytes.len() as u64))];
     halves.dedup();
     halves.iter().find_map(|half| {
-        places(bytes, from + HEAD_BYTES - half.len(), half)
+        offsets_of(bytes, from + HEAD_BYTES - half.len(), half)
             .map(|at| at + half.len() - HEAD_BYTES)
             .filter(|at| sequence_at(bytes, *at).is_some_and(is_near))
             .filter_map(|at| decode(header, bytes, at))
@@ -119,7 +119,7 @@ fn written_bytes(bytes: &[u8]) -> usize {
 }
 
 /// Every offset of `wanted` bytes from an offset on; matches may overlap.
-fn places(bytes: &[u8], from: usize, wanted: &[u8]) -> impl Iterator<Item = usize> {
+fn offsets_of(bytes: &[u8], from: usize, wanted: &[u8]) -> impl Iterator<Item = usize> {
     let mut next = from;
     std::iter::from_fn(move || {
         let at = next + memmem::find(bytes.get(next..)?, wanted)?;

@@ -1,4 +1,4 @@
-//! The header of a log file, which is stored twice: a crash while one copy is written leaves the other one intact.
+//! The header of a log file. It is stored twice: a crash while one copy is written leaves the other one intact.
 
 use super::{LogFile, StoreError, read_error, write_error};
 
@@ -63,8 +63,8 @@ pub(in crate::store) fn write(file: &mut dyn LogFile, header: &Header) -> Result
     file.synchronize().map_err(write_error)
 }
 
-/// Writes both copies of the header of a file that is used anew, and returns the later one. If only one were written, the copy of
-/// an earlier use would be valid once that one is damaged.
+/// Writes both copies of the header when a file is used again, and returns the later copy. With only one new copy, damage to it would make
+/// the copy of the earlier use valid.
 pub(in crate::store) fn begin(file: &mut dyn LogFile, header: &Header) -> Result<Header, StoreError> {
     write(file, header)?;
     let second = Header { generation: header.generation + 1, ..*header };

@@ -13,7 +13,7 @@ use crate::store::{
     records::{Index, RECORDS_AT_ONCE},
 };
 
-/// Rebuilds a store's index from its mirror. Returns the folder that keeps the damaged one; an earlier one is deleted.
+/// Rebuilds a store's index from its mirror. Returns the folder with the damaged index. The folder of an earlier rebuild is deleted.
 ///
 /// # Errors
 /// There is no mirror, it is damaged too, or the folders cannot be written or moved. Then the store is unchanged.

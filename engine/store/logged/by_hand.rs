@@ -1,4 +1,4 @@
-//! Checkpoints on request, for the simulation: without a thread, the seed decides when each is made.
+//! Checkpoints on request, for the simulation. There is no thread: the seed decides when a checkpoint is made.
 
 use std::sync::mpsc;
 

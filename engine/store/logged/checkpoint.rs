@@ -48,8 +48,8 @@ pub(super) fn set(index: &MirroredIndex, sequence: u64) -> Result<(), StoreError
     index.synchronize()
 }
 
-/// Makes the last sequence durable that the index had when it was opened. It is written again, because after a power failure the index
-/// may have it and the mirror may not: an index that is rebuilt from this mirror would need commits that the log no longer has.
+/// Makes the last sequence durable that the index had when it was opened, and writes it again. Reason: after a power failure the index may
+/// have the sequence while the mirror has not. An index that is rebuilt from this mirror would need commits that the log no longer has.
 pub(super) fn repeat(index: &MirroredIndex) -> Result<(), StoreError> {
     match last(index.records())? {
         Some(sequence) => set(index, sequence),
@@ -170,8 +170,8 @@ impl Shared {
         }
     }
 
-    /// Blocks until no checkpoint is in progress. Makes the rest of it if the checkpointer offers that: the calling thread may have a
-    /// higher priority.
+    /// Blocks until no checkpoint is in progress. If the checkpointer offers the rest of it, the calling thread makes that rest, because
+    /// its priority may be higher.
     pub(crate) fn wait_for_checkpoint(&self) -> Result<(), StoreError> {
         self.wait_for_checkpoint_by(None)
     }
@@ -201,8 +201,8 @@ impl Shared {
         progress.failure.clone().map_or(Ok(()), Err)
     }
 
-    /// Writes the rest of the immutable memtable to the mirror and the index. Before each write, returns what is left if `stops` returns
-    /// true. `mirror.rs` names what follows a crash at each point.
+    /// Writes the rest of the immutable memtable to the mirror and the index. Before each write, returns the remaining work if `stops`
+    /// returns true. `mirror.rs` describes the result of a crash at each point.
     fn write_to_index(&self, rest: Rest, stops: impl Fn() -> bool) -> Result<Option<Rest>, StoreError> {
         let Some(changes) = self.memtable().immutable() else { return Ok(None) };
         let mut written = rest.written;
@@ -258,7 +258,7 @@ impl Shared {
         }
     }
 
-    /// Offers the rest of a checkpoint to the threads that wait for it. Returns it if none of them waits any more.
+    /// Offers the rest of a checkpoint to the threads that wait for it. Returns the rest if none of them waits any more.
     fn offer(&self, rest: Rest) -> Option<Rest> {
         let mut progress = self.progress();
         progress.rest = Some(rest);

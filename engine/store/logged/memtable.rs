@@ -25,7 +25,7 @@ impl Memtable {
         self.active.extend(changes);
     }
 
-    /// The change of a key: `Some(None)` if it was deleted, `None` if the index decides.
+    /// The change of a key: `Some(None)` if the key was deleted, `None` if the memtable has no change of it.
     pub fn get(&self, key: &[u8]) -> Option<Option<Vec<u8>>> {
         let immutable = || self.immutable.as_ref()?.get(key);
         self.active.get(key).or_else(immutable).cloned()

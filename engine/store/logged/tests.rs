@@ -34,7 +34,7 @@ fn open(index: &MemoryRecords, folder: &Path) -> LoggedRecords {
     LoggedRecords::over(index.clone(), [file("0"), file("1")], 2_000).unwrap()
 }
 
-/// An index of which a crash leaves only what was synchronized.
+/// An index that keeps only its synchronized changes after a crash.
 #[derive(Clone, Default)]
 struct Cached {
     live: MemoryRecords,

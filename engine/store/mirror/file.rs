@@ -23,7 +23,7 @@ const PACKED: u8 = 1;
 /// From this length on values are compressed already.
 const LONG_BYTES_MIN: usize = 1_024;
 
-/// The end of a mirror when the index was last synchronized, and the salt of the file whose end it is. The index stores it.
+/// The position that the index stores: the end of the mirror when the index was last synchronized, and the salt of the mirror's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     salt: u64,
@@ -68,8 +68,8 @@ impl Mirror {
         Ok(mirror)
     }
 
-    /// Opens the mirror at the position that the index has stored; `None` if no mirror has that position. Passes the later changes, which
-    /// the index may not have, to `repeat` in order.
+    /// Opens the mirror at the position that the index has stored; `None` if no mirror has that position. Passes the changes after that
+    /// position to `repeat` in order, because the index may not have them.
     ///
     /// # Errors
     /// It is damaged after that position, it cannot be read, or `repeat` failed.
@@ -121,7 +121,7 @@ impl Mirror {
         }
     }
 
-    /// Whether nothing was ever written to it.
+    /// Whether the mirror is empty: nothing was ever written to it.
     pub fn is_empty(&self) -> bool {
         self.sequence == 0
     }

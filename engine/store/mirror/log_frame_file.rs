@@ -84,7 +84,7 @@ impl LogFrameFile {
         Ok(Some((sequence, end_bytes, bytes.split_off(range.start))))
     }
 
-    /// The sequence of a frame after this offset that is later than `next`. Then the frame at this offset is damaged, not torn.
+    /// The sequence of a frame after this offset that is later than `next`. If one exists, the frame at this offset is damaged, not torn.
     pub(crate) fn later_than(&mut self, at_bytes: u64, next: u64) -> Result<Option<u64>, StoreError> {
         let mut bytes = vec![0; self.length_bytes()?.saturating_sub(at_bytes) as usize];
         self.file.read(at_bytes, &mut bytes).map_err(read_error)?;

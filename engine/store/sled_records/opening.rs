@@ -18,7 +18,7 @@ use rustix::thread::{CpuSet, Pid, gettid, sched_getaffinity, sched_getcpu, sched
 use super::{LongTree, open_error, panics::caught};
 use crate::store::StoreError;
 
-/// How long an opening waits for the lock of a process that is ending.
+/// The time that an opening waits for the lock of a process that is ending.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(2);
 const LOCK_WAIT_STEP: Duration = Duration::from_millis(10);
 /// The size of sled's cache. With a quarter of it, starts at full speed spend a fifth of their CPU time on reading nodes again;
@@ -34,8 +34,8 @@ pub(super) struct Opened {
     pub tree: LongTree,
     /// The file that it writes.
     pub log: File,
-    /// Whether sled recovered the tree from its file: then it has skipped what it could not read. Damage to what its last snapshot
-    /// refers to is found by a read.
+    /// Whether sled recovered the tree from its file. If so, it has skipped unreadable data. Damage to data that its last snapshot refers
+    /// to is found by a later read.
     pub was_recovered: bool,
 }
 
@@ -61,8 +61,8 @@ pub(super) fn open(folder: &Path) -> Result<Opened, StoreError> {
     Ok(Opened { tree, log, was_recovered })
 }
 
-/// Removes the access of others to the folder and to sled's files, which sled creates with the mode of the umask: a copy of the folder may
-/// be in a place that others can read. A file whose mode cannot be changed stays as it is.
+/// Removes the access of others to the folder and to sled's files, which sled creates with the mode of the umask: others may be able to
+/// read the folder that contains a copy of it. A file whose mode cannot be changed stays as it is.
 fn restrict(folder: &Path) {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     for path in entries.chain([folder.to_owned()]) {
@@ -95,10 +95,10 @@ fn is_damage(error: &sled::Error) -> bool {
     }
 }
 
-/// Sled starts its threads at its first use. They spin until all of them run, which on two CPUs takes as long as everything else.
-/// On the CPU of the thread that starts them they run once that one waits or has used its time slice. The first use is within the opening,
-/// which has no callback for it: another thread finds out when they run, and then all of them may use every CPU again, so that a long
-/// recovery does not wait for this one.
+/// Runs sled's first call on one CPU until sled's threads run. Sled starts its threads at its first use. They spin until all of them run,
+/// which on two CPUs takes as long as everything else. On one CPU they run as soon as the starting thread waits or has used its time slice.
+/// The first use is within the opening, which has no callback for it. So another thread waits until they run, and then lets all of them use
+/// every CPU again: a long recovery is not limited to one CPU.
 fn on_one_processor<T>(act: impl FnOnce() -> T) -> T {
     static STARTED: AtomicBool = AtomicBool::new(false);
     match STARTED.swap(true, Ordering::Relaxed) {

@@ -31,12 +31,12 @@ pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 /// Runs a call of sled on a database that is open.
 ///
 /// # Errors
-/// The call's own, or [`StoreError::Index`] if it panicked, because a node is damaged.
+/// The error of the call, or [`StoreError::Index`] if it panicked because a node is damaged.
 pub(super) fn guarded<T>(folder: &str, call: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     caught(call).unwrap_or_else(|message| Err(StoreError::Index { folder: folder.to_owned(), message }))
 }
 
-/// The process's own hook prints all other panics.
+/// Prints no panic that is caught. All other panics are passed to the hook that the process had before.
 fn silence_caught() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 
 /// The longest value without chunks, and the longest chunk, in bytes: a full node is far below the length that sled treats as long.
 const CHUNK_BYTES_MAX: usize = 4_096;
-/// The value of a record in chunks: this prefix, then the length. No record begins with it.
+/// The value of a record in chunks: this prefix, then the length. No record begins with this prefix.
 const IN_CHUNKS: [u8; 8] = *b"\xF5parts\0\0";
 
 /// A sorted map in sled. Every call is guarded, because sled panics if a node is damaged.

@@ -1,4 +1,4 @@
-//! The executions that another process drives: `flow resume --all` does nothing for them, and says what they need.
+//! The executions that another process drives: `flow resume --all` does not resume them, but reports their needs.
 
 use api::flow::{
     DescribeExecution, DescribeExecutionRequest, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse,
@@ -36,8 +36,8 @@ pub(super) async fn show(
     Ok(())
 }
 
-/// Reports what another process's executions need of a person; with `--quiet` when it is new, and once a day while they wait. Returns the
-/// executions of which it said that.
+/// Reports which answers the executions of another process need from a person; with `--quiet` when the need is new, and then once a day.
+/// Returns the reported executions.
 async fn show_needs(
     report: &mut ResumeReport<'_>,
     handle: &Handle,

@@ -23,11 +23,11 @@ use crate::{
     ui::text::counted,
 };
 
-/// How long a command with `--no-wait` watches before it says which process drives the executions.
+/// The time after which a command with `--no-wait` reports which process drives the executions.
 const UNEXPLAINED_MAX: Duration = Duration::from_secs(2);
-/// When it is stored what was printed: after kill -9, the next command prints at most that time again.
+/// The interval at which the printed entries are recorded: after kill -9, the next command repeats at most those of one interval.
 const STORED_AFTER: Duration = Duration::from_millis(500);
-/// What selects the credentials of an environment.
+/// The fields of an environment that select its credentials.
 const SELECTORS: [&str; 6] = ["kind", "profile", "region", "world", "accountId", "partition"];
 
 /// The command, and the owner of the store if it is another process.
@@ -48,7 +48,8 @@ impl Context<'_> {
 
 /// Executions that act with the same credentials.
 pub(super) struct Group<'h> {
-    /// What selects the credentials: where the executions are pinned, and where they act with a given profile. `None` without an account.
+    /// The locations that select the credentials: the pinned one of the executions, and the one in which they act with a given profile.
+    /// `None` without an account.
     selected: Option<(Vec<Value>, Vec<Value>)>,
     headers: VecDeque<&'h ExecutionHeader>,
     /// Whether another process drives them: they are only reported.
@@ -150,9 +151,9 @@ impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
         }
     }
 
-    /// Resumes the executions of all groups, and reports each when its watch ends or it is refused. Those of a group are resumed one after
-    /// the other, and watched meanwhile: a long Wait of one does not delay another. The first signal prints what continues; then the calls
-    /// in flight end.
+    /// Resumes the executions of all groups, and reports each when its watch ends or it is refused. The executions of a group are resumed
+    /// one after the other and are watched meanwhile: a long Wait of one does not delay another. After the first signal, prints what
+    /// continues and waits for the calls in flight.
     ///
     /// # Errors
     /// No owner answers, or a signal arrived before an execution was resumed.

@@ -41,7 +41,7 @@ struct State {
     files: [File; 2],
     map: Map,
     random: SimulatedRng,
-    /// How many more operations succeed.
+    /// The number of further operations that succeed.
     left: Option<usize>,
 }
 

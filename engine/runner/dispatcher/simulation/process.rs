@@ -23,7 +23,7 @@ use crate::{
 
 /// Small, so that a run reuses the log many times, and larger than what is committed between two checkpoints.
 const LOG_BYTES_MAX: u64 = 24 * 1024;
-/// How many batches may be committed while a checkpoint is due: the log has room for them.
+/// The number of batches that may be committed while a checkpoint is due: the log has room for them.
 const COMMIT_LAG_MAX: usize = 3;
 /// The most writes in one batch.
 const BATCH_WRITES_MAX: usize = 3;

@@ -21,7 +21,7 @@ use crate::{
 const EXECUTIONS: usize = 3;
 const CRASHES_MAX: usize = 6;
 const STEPS_MAX: usize = 20_000;
-/// How many events may pass until a failed disk ends the process.
+/// The number of events that may pass until a failed disk ends the process.
 const BROKEN_STEPS_MAX: usize = 50;
 
 /// The final state: status and output of each execution, and which tasks had their effect.

@@ -11,7 +11,7 @@ use crate::{
     step::{ErrorClass, StepError},
 };
 
-/// How long a polled wait takes, and its poll interval.
+/// The time that a polled wait takes, and its poll interval.
 const READY_AFTER_MS: u64 = 30_000;
 const POLL_AGAIN_MS: u64 = 10_000;
 
