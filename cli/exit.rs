@@ -160,7 +160,7 @@ fn of_fault(kind: &str, message: String, existing: Option<String>) -> CliError {
 /// The hint for an AWS STS that does not answer.
 pub const REACH_STS: &str = "check that AWS STS can be reached from here (network, proxy, AWS_ENDPOINT_URL)";
 
-/// What follows a repair.
+/// The last step of a repair.
 const REPEAT: &str = "repeat the command";
 
 /// The hint of an error of a call that the command made itself. A step's hint names the repair only.

@@ -408,7 +408,7 @@ impl Executions {
         if before != ExecutionStatus::Running {
             return Ok(flow::CancelExecutionResponse::ended(before));
         }
-        // What it reports is no reason not to cancel.
+        // Only for the report: an error does not prevent the cancel.
         let awaited = self.read(&mut known).await.map(|()| questions::awaited_executions(&known)).unwrap_or_default();
         self.api.stop(&arn, &request.error, &request.cause).await.map_err(refused)?;
         Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false, awaited })

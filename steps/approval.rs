@@ -100,7 +100,7 @@ struct Approved {
 }
 
 impl Request {
-    /// What is wrong with it beside the types of its fields.
+    /// The problem of its values; their types are right.
     fn problem(&self) -> Option<String> {
         if self.prompt.trim().is_empty() {
             return Some("Prompt is empty".to_owned());

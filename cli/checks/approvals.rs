@@ -10,7 +10,7 @@ use super::arguments::{Schemas, check, is_literal};
 
 /// The step whose arguments are a question.
 const REQUEST: &str = "flow:approval:request";
-/// What a message calls the question of a Task with a task token.
+/// The name of the question of a Task with a task token, in messages.
 const BESIDE_TOKEN: &str = "the question beside the task token";
 
 /// Reports each literal field of a question beside a task token that does not have its type, and each `Fields` that is not a JSON schema.

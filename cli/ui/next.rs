@@ -200,7 +200,7 @@ fn cancel(id: &str) -> String {
     format!("flow cancel {}{OPTIONS}", quote_id(id))
 }
 
-/// What is left to do about a malformed question, after its answer was refused.
+/// The hint after the refusal of an answer to a malformed question.
 pub fn instead_of_answer(id: &str) -> String {
     format!("{} ends the execution; the receiver of the task token can still answer", cancel(id))
 }
@@ -231,7 +231,7 @@ pub fn worker_line(view: &View, now_ms: u64, command: Option<String>) -> Option<
     command.map(to_start_worker)
 }
 
-/// The same among the last lines of a command.
+/// The line with `command`, which starts a worker, among the last lines of a command.
 pub fn worker_line_at_end(view: &View, now_ms: u64, command: Option<String>) -> Option<String> {
     without_worker_for(view, WORKER_EXPECTED_AT_END_MS, now_ms)?;
     command.map(to_start_worker)

@@ -24,8 +24,7 @@ pub struct Approval {
     /// The tokens whose holders may answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<ApprovalToken>,
-    /// What is malformed, if a field of the question beside a task token is: nobody can answer the question then, only the holder of the
-    /// task token.
+    /// The malformed field of a question beside a task token, and why: nobody can answer the question, only the holder of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
