@@ -49,7 +49,7 @@ fn line(wanted: &Wanted, caller: &Value, kept_heartbeat: Option<u64>, removes: b
     let Wanted { name, compiled, role_arn, .. } = wanted;
     let message = match removes {
         true if loses_executions => EXECUTIONS_ARE_LOST.to_owned(),
-        true => format!("{name} is removed"),
+        true => format!("the removal of {name}"),
         false => size_words(&compiled.size),
     };
     let line = json!({ "type": "deployment", "name": name, "caller": caller, "roleArn": role_arn, "removes": removes,
