@@ -23,6 +23,8 @@ pub const IS_APPROVAL: &str = "IsApproval";
 pub const IS_OF_ACTIVITY: &str = "IsOfActivity";
 /// The kind of the fault of an early signal to an approval that does not wait yet.
 pub const APPROVAL_DOES_NOT_WAIT: &str = "ApprovalDoesNotWait";
+/// The kind of the fault of an answer to a question beside a task token that is malformed: only the holder of the token can answer.
+pub const MALFORMED_QUESTION: &str = "MalformedQuestion";
 /// The kind of the fault of an answer to an execution that has ended.
 pub const HAS_ENDED: &str = "ExecutionHasEnded";
 /// The kind of the fault of an answer to a state that was answered already.

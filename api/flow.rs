@@ -36,7 +36,7 @@ use crate::{Access, Api, Cost, Fault, Operation, OperationInfo, StreamOperation}
 pub use ahead::can_execute;
 pub use approval::{
     APPROVAL, AnswerApproval, AnswerApprovalRequest, AnswerApprovalResponse, AnswerWithToken, AnswerWithTokenRequest,
-    ApprovalAnswer, Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, approval_of, outcome_of,
+    ApprovalAnswer, Decision, NEEDS_TOKEN, NOT_ALLOWED, Proof, approval_of, outcome_of, refuse_malformed,
 };
 pub use cancel::{CallInFlight, CancelExecution, CancelExecutionRequest, CancelExecutionResponse};
 pub use describe::{DescribeExecution, DescribeExecutionRequest, DescribeExecutionResponse};

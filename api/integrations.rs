@@ -9,7 +9,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use engine::{
     runner::{Asleep, RunnerError},
-    step::{Answer, ErrorClass, Registry, StepContext, StepError, StepResult, error_names},
+    step::{Answer, ErrorClass, Pending, Registry, StepContext, StepError, StepResult, error_names},
 };
 use serde_json::{Value, json};
 
@@ -57,7 +57,9 @@ impl Api {
     async fn run_nested(&self, context: &StepContext, input: &Value, version: u8) -> StepResult<Value> {
         if context.poll == 1 || !self.nested_exists(context, input)? {
             let started = self.start_nested(context, input).await?;
-            return Ok(Answer::submitted("RUNNING", started, FIRST_POLL_AFTER));
+            let execution = Some(nested_id(context, input)?);
+            let waits = Pending::new("RUNNING", FIRST_POLL_AFTER);
+            return Ok(Answer::Pending(Pending { submitted: Some(started), execution, ..waits }));
         }
         let arn = self.execution_arn(&nested_id(context, input)?);
         let request = json!({ "executionArn": arn }).to_string();

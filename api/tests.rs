@@ -32,7 +32,7 @@ use std::{
 
 use engine::{
     runner::{self, Clock, RunnerHandle, RunnerOptions, SystemClock},
-    step::{Answer, Registry, StepContext, StepError},
+    step::{Answer, Approval, Done, Instructions, Registry, StepContext, StepError},
     store::{MemoryRecords, Records, Store},
 };
 use serde_json::{Value, json};
@@ -84,8 +84,8 @@ impl Host for Nowhere {
     }
 }
 
-/// The API with three steps: `echo` answers with its input, `waits` waits for an answer, `repaired` fails until [`World::repair`] is
-/// called.
+/// The API with four steps: `echo` answers with its input, `waits` waits for an answer, `repaired` fails until [`World::repair`] is
+/// called, and `sns:publish` asks a malformed question beside its task token.
 struct World {
     api: Api,
     runner: RunnerHandle,
@@ -112,6 +112,12 @@ impl World {
         );
         registry.register("test:waits", "Waits for an answer", &[], |_: StepContext, _: Value| async move {
             Ok(Answer::<Value>::pending("nothing answered yet", Duration::from_secs(3_600)))
+        });
+        registry.register("aws:sns:publish", "Asks malformed questions", &[], |_: StepContext, _: Value| async move {
+            let approval = Approval { problem: Some("Choices: no list".to_owned()), ..Approval::default() };
+            let (sentence, values, answer) = (String::new(), Vec::new(), None);
+            let question = Instructions { sentence, values, answer, approval: Some(Box::new(approval)) };
+            Ok(Answer::Done(Done { question: Some(question), ..Done::new(Value::Null, Vec::new()) }))
         });
         let repaired = is_repaired.clone();
         registry.register("test:repaired", "Fails until it is repaired", &[], move |_: StepContext, input: Value| {

@@ -48,7 +48,7 @@ pub enum Command {
     Reject(commands::approve::RejectArguments),
     /// List what waits for people, over all executions.
     Approvals(commands::approvals::ApprovalsArguments),
-    /// End an execution as ABORTED; what it created stays.
+    /// End an execution as ABORTED, with the executions that it waits for; what it created stays.
     Cancel(commands::cancel::CancelArguments),
     /// Report every problem of a definition at once.
     Check(commands::check::CheckArguments),

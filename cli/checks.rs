@@ -68,7 +68,7 @@ pub fn beyond_step_functions(definition: &Value, steps: &Registry) -> Vec<Diagno
     found.extend(placeholders::problems(definition));
     found.extend(asl::unknown_names(definition));
     found.extend(activities::problems(definition));
-    found.extend(approvals::problems(definition));
+    found.extend(approvals::problems(definition, steps));
     found.extend(process_arguments::problems(definition));
     found.extend(patterns::problems(definition));
     found.extend(vocabulary::problems(definition));

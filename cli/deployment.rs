@@ -127,7 +127,7 @@ pub fn needs_environment(role_arn: Option<&str>, log_level: LogLevel) -> bool {
 fn with_way_around(error: StepError) -> StepError {
     match error.cause.contains("' is not enabled") {
         true => error
-            .hint("Give a role with --role-arn: without a --log-level, IAM and CloudWatch Logs are then not called."),
+            .hint("Give a role with --role-arn, also for --remove: without a --log-level, IAM and CloudWatch Logs are then not called."),
         false => error,
     }
 }

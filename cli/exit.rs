@@ -160,9 +160,16 @@ fn of_fault(kind: &str, message: String, existing: Option<String>) -> CliError {
 /// The hint for an AWS STS that does not answer.
 pub const REACH_STS: &str = "check that AWS STS can be reached from here (network, proxy, AWS_ENDPOINT_URL)";
 
+/// The last step of a repair.
+const REPEAT: &str = "repeat the command";
+
 /// The hint of an error of a call that the command made itself. A step's hint names the repair only.
 pub fn then_repeat(repair: &str) -> String {
-    format!("{}, then repeat the command", repair.trim_end_matches('.'))
+    let repair = repair.trim_end_matches('.');
+    match repair.contains(REPEAT) {
+        true => repair.to_owned(),
+        false => format!("{repair}, then {REPEAT}"),
+    }
 }
 
 /// The error of a store that failed while it was in use.
@@ -214,6 +221,7 @@ mod tests {
     fn after_a_repair_the_command_is_repeated() {
         assert_eq!(then_repeat("Allow it in IAM."), "Allow it in IAM, then repeat the command");
         assert_eq!(then_repeat("allow it"), "allow it, then repeat the command");
+        assert_eq!(then_repeat("stop it and repeat the command"), "stop it and repeat the command", "once");
     }
 
     #[test]

@@ -97,6 +97,11 @@ impl WorkflowPlan {
     }
 }
 
+/// The exit code of `--plan` for a run of which no plan can be made: with `detailed`, it may make changes.
+pub fn exit_without_plan(detailed: bool) -> Exit {
+    if detailed { Exit::Changes } else { Exit::Success }
+}
+
 /// Whether the steps of a definition can plan: they make changes only through AWS clients.
 pub fn is_possible(definition: &CheckedDefinition) -> bool {
     let resources = definition.resources();

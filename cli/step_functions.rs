@@ -10,9 +10,9 @@ mod following;
 mod history;
 mod listing;
 mod machine_reference;
-mod may_ask;
 mod map_runs;
 mod marks;
+mod may_ask;
 mod pace;
 mod questions;
 mod token;
@@ -422,17 +422,16 @@ impl Executions {
 
     async fn cancel(&self, request: flow::CancelExecutionRequest) -> Result<flow::CancelExecutionResponse, CliError> {
         let known = self.of(&request.id).await?;
-        let arn = known.lock().await.arn.clone();
+        let mut known = known.lock().await;
+        let arn = known.arn.clone();
         let before = status(&self.remote(&arn).await?.status);
         if before != ExecutionStatus::Running {
-            return Ok(flow::CancelExecutionResponse {
-                ended_before: Some(before),
-                in_flight: Vec::new(),
-                waits: false,
-            });
+            return Ok(flow::CancelExecutionResponse::ended(before));
         }
+        // Only for the report: an error does not prevent the cancel.
+        let awaited = self.read(&mut known).await.map(|()| questions::awaited_executions(&known)).unwrap_or_default();
         self.api.stop(&arn, &request.error, &request.cause).await.map_err(refused)?;
-        Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false })
+        Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false, awaited })
     }
 }
 

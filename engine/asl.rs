@@ -8,6 +8,7 @@ mod parse;
 pub mod pointer;
 mod raw;
 mod references;
+mod task_token;
 mod types;
 
 pub use check::{Diagnostic, ProblemKind, Severity, check, check_as, read, repeated_keys, unknown_names, without_step};
@@ -19,6 +20,7 @@ pub use raw::{
     is_distributed, machines_inside, next_states, own_fields, states_of, states_of_mut,
 };
 pub use references::ScopeReferences;
+pub use task_token::{beside_task_token, is_task_token};
 pub(crate) use types::LABEL_CHARACTERS_MAX;
 pub use types::{
     Catcher, ChoiceRule, Common, Condition, InputType, ItemBatcher, ItemReader, JitterStrategy, Map, Paths,

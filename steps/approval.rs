@@ -7,7 +7,7 @@ use engine::step::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::local_settings::{LocalSettings, waited_too_long};
 
@@ -99,18 +99,24 @@ struct Approved {
     time: String,
 }
 
+impl Request {
+    /// The problem of its values; their types are right.
+    fn problem(&self) -> Option<String> {
+        if self.prompt.trim().is_empty() {
+            return Some("Prompt is empty".to_owned());
+        }
+        let wrong = self.tokens.iter().find(|token| !token.is_valid())?;
+        Some(format!("Tokens: {:?} needs a Label in one line and a Sha256 of 64 digits from 0 to f", wrong.label))
+    }
+}
+
 async fn request(_: Arc<LocalSettings>, context: StepContext, input: Request) -> StepResult<Approved> {
     let waited = Duration::from_millis(context.now_ms.saturating_sub(context.first_poll_ms));
     if context.deadline_ms.is_none() && waited >= WAIT_TIME_MAX {
         return Err(waited_too_long("no answer within a year"));
     }
-    if input.prompt.trim().is_empty() {
-        return Err(StepError::new(ErrorClass::Invalid, "Prompt is empty"));
-    }
-    if let Some(wrong) = input.tokens.iter().find(|token| !token.is_valid()) {
-        let cause =
-            format!("Tokens: {:?} needs a Label in one line and a Sha256 of 64 digits from 0 to f", wrong.label);
-        return Err(StepError::new(ErrorClass::Invalid, cause));
+    if let Some(problem) = input.problem() {
+        return Err(StepError::new(ErrorClass::Invalid, problem));
     }
     let interval =
         input.reminder_seconds.map_or(INTERVAL, |seconds| Duration::from_secs(seconds.max(REMINDER_SECONDS_MIN)));
@@ -126,9 +132,22 @@ const FIELDS: [&str; 9] =
     ["Prompt", "Text", "Commands", "Choices", "Fields", "Users", "Groups", "Tokens", "ReminderSeconds"];
 
 /// The question of an object that has the fields of an approval's request among others, such as the payload with a task token;
-/// `None` if it has no `Prompt`, or a field is malformed.
+/// `None` if it has no `Prompt` that is text. If a field is malformed, it is a question that nobody can answer: without its choices and
+/// fields, every answer would be accepted.
 pub fn question_in(object: &Value) -> Option<Instructions> {
-    request_in(object)?.ok().map(instructions)
+    let prompt = object.get("Prompt")?.as_str()?;
+    Some(match request_in(object)? {
+        Ok(request) => instructions(request),
+        Err(problem) => malformed(prompt, problem),
+    })
+}
+
+/// A question with a malformed field.
+fn malformed(prompt: &str, problem: String) -> Instructions {
+    let values = vec![("Prompt".to_owned(), prompt.to_owned())];
+    let sentence = format!("The question is malformed: {problem}.");
+    let approval = Approval { problem: Some(problem), ..Approval::default() };
+    Instructions { sentence, values, answer: None, approval: Some(Box::new(approval)) }
 }
 
 /// The question beside a task token: that of the object, anywhere in a call's arguments, with the token as the value of a field; `None` if
@@ -143,18 +162,25 @@ pub(crate) fn question_beside(arguments: &Value, token: &str) -> Option<Instruct
     beside
 }
 
-/// Why the question of an object cannot be read: a field beside its `Prompt` is malformed. `None` if it can be read, or the object has no
-/// `Prompt` that is text.
-pub fn problem_of_question_in(object: &Value) -> Option<String> {
-    object.get("Prompt").filter(|prompt| prompt.is_string())?;
-    request_in(object)?.err().map(|error| error.to_string())
-}
-
-/// The request in an object with other fields.
-fn request_in(object: &Value) -> Option<Result<Request, serde_json::Error>> {
+/// The request in an object with other fields, or what is malformed in it.
+fn request_in(object: &Value) -> Option<Result<Request, String>> {
     let named = object.as_object()?.iter().filter(|(name, _)| FIELDS.contains(&name.as_str()));
     let fields: Map<String, Value> = named.map(|(name, value)| (name.clone(), value.clone())).collect();
-    Some(serde_json::from_value(Value::Object(fields)))
+    let read = serde_json::from_value::<Request>(Value::Object(fields.clone()));
+    Some(match read {
+        Ok(request) => request.problem().map_or(Ok(request), Err),
+        Err(error) => Err(malformed_field(&fields).unwrap_or_else(|| error.to_string())),
+    })
+}
+
+/// The first field that cannot be read, and why.
+fn malformed_field(fields: &Map<String, Value>) -> Option<String> {
+    fields.iter().find_map(|(name, value)| {
+        let mut alone = json!({ "Prompt": "" });
+        alone[name] = value.clone();
+        let error = serde_json::from_value::<Request>(alone).err()?;
+        Some(format!("{name}: {error}"))
+    })
 }
 
 fn instructions(input: Request) -> Instructions {
@@ -170,7 +196,7 @@ fn instructions(input: Request) -> Instructions {
         values.push((format!("--set {name}="), about(schema)));
     }
     let tokens = tokens.into_iter().map(|Token { label, sha256 }| ApprovalToken { label, sha256 }).collect();
-    let approval = Approval { choices, fields: fields.map(Value::Object), users, groups, tokens };
+    let approval = Approval { choices, fields: fields.map(Value::Object), users, groups, tokens, problem: None };
     let who = approval.answerers();
     if !who.is_empty() {
         values.push(("who".to_owned(), who.join(", ")));
@@ -203,8 +229,6 @@ fn about(schema: &Value) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -235,12 +259,27 @@ mod tests {
         let question = question_in(&payload).unwrap();
         assert_eq!((question.sentence.as_str(), question.approval.unwrap().choices.len()), ("Go?", 2));
         for other in [json!({ "token": "T" }), json!({ "Prompt": 1 }), json!(["Prompt"]), json!("Prompt")] {
-            assert!(question_in(&other).is_none(), "{other}");
-            assert!(problem_of_question_in(&other).is_none(), "{other} asks nothing");
+            assert!(question_in(&other).is_none(), "{other} asks nothing");
         }
-        assert!(problem_of_question_in(&payload).is_none());
-        let malformed = json!({ "Prompt": "Go?", "Choices": "now" });
-        assert!(question_in(&malformed).is_none() && problem_of_question_in(&malformed).is_some());
+    }
+
+    #[test]
+    fn a_malformed_question_is_one_that_nobody_can_answer() {
+        let tokens = json!([{ "Label": "on-call", "Sha256": "0f" }]);
+        for (field, value, problem) in [
+            ("Choices", json!("now"), "Choices: invalid type: string \"now\", expected a sequence"),
+            ("Users", json!([1]), "Users: invalid type: "),
+            ("Tokens", tokens, "Tokens: \"on-call\" needs a Label in one line"),
+            ("Prompt", json!(" "), "Prompt is empty"),
+        ] {
+            let mut payload = json!({ "token": "T", "Prompt": "Go?", "Other": 1 });
+            payload[field] = value;
+            let question = question_in(&payload).unwrap();
+            assert!(question.sentence.starts_with(&format!("The question is malformed: {problem}")), "{question:?}");
+            let found = question.approval.unwrap().problem.unwrap();
+            assert!(found.starts_with(problem), "{found}");
+            assert_eq!(question_beside(&payload, "T").map(|asked| asked.sentence), Some(question.sentence));
+        }
     }
 
     async fn asked(poll: u32, input: Value) -> Pending {

@@ -76,7 +76,7 @@ use service::Service;
 /// The most bytes that one step reads for a Map: the content is in memory as text and as the Map's items.
 pub(crate) const READ_BYTES_MAX: u64 = 128 << 20;
 
-pub use approval::{problem_of_question_in, question_in};
+pub use approval::question_in;
 pub use environment::{Account, CallerIdentity, Environment, NO_REGION, RehearsalAddresses, is_not_compared};
 pub use failure::REHEARSAL_PREFIX;
 pub use local::{needs_account, register_local};

@@ -1,4 +1,4 @@
-//! Resuming an execution that waits for another one that it started also continues the other one.
+//! Resuming an execution that waits for another one that it started also continues the other one, and cancelling it cancels both.
 
 use std::time::Instant;
 
@@ -38,6 +38,11 @@ fn no_wait_ends_where_only_a_child_waits_and_says_75() {
         assert!(began.elapsed().as_secs() < 20, "{arguments:?} waited for the child");
     }
     assert_eq!(home.exits(&["resume", "--all", "--no-wait", "--quiet"], 75), "");
+    let said = home.exits(&["cancel", "outer"], 0);
+    assert!(said.contains("outer waited for child:inner: cancelled too."), "{said}");
+    until(20, "the child is stopped", || home.status_of("child:inner") == "ABORTED");
+    let said = home.succeed(&["status", "child:inner"]);
+    assert!(said.contains("outer does not wait for it any more"), "{said}");
 }
 
 #[test]

@@ -282,10 +282,13 @@ fn answers_without_a_question(there: &Elsewhere) {
     let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask, "Pause": pause } });
     let file = there.person.definition("plain", &definition);
     deploy(&there.serving, &there.server.endpoint, &file, 20);
+    there.at_server(&["run", &file, "--plan", "--detailed-exitcode"], 10);
     let printed = there.at_server(&["run", &file, "--yes", "--id", "plain-1", "--no-wait"], 75);
     let options = format!("--engine sfn --endpoint {} --region us-east-1", there.server.endpoint);
     let answer = format!("flow signal plain:plain-1 Ask --success '{{}}' {options}");
     assert!(printed.contains(&answer), "a proposed command works when pasted: {printed}");
+    let listed = there.at_server(&["approvals"], 0);
+    assert!(listed.contains(&answer) && !listed.contains("flow approve plain:plain-1"), "{listed}");
     let signal = ["signal", "plain-1", "Ask", "--success", "{}"];
     there.at_server(&signal, 0);
     let refused = there.at_server(&signal, 1);
@@ -391,9 +394,11 @@ fn an_approval_is_shown_with_the_command_that_answers_it_in_the_servers_home() {
     let file = there.person.definition("asking", &definition);
     deploy(&there.serving, &there.server.endpoint, &file, 20);
     let arn = "arn:aws:states:us-east-1:111111111111:execution:asking:asking-1";
-    let command = format!("in the home of the server:   flow approve {arn} Ask --choice …");
+    let command = format!("flow approve {arn} Ask --choice …");
     let quiet = there.at_server(&["run", &file, "--yes", "--id", "asking-1", "--no-wait", "--quiet"], 75);
-    assert!(quiet.contains("Go?") && quiet.contains(&command), "{quiet}");
+    for words in ["Go?", "now, tonight", "in the home of the server", &command] {
+        assert!(quiet.contains(words), "{words:?} is not in: {quiet}");
+    }
     until(20, "the question", || there.at_server(&["status", "asking-1"], 0).contains(&command));
     let refused = there.at_server(&["signal", "asking-1", "Ask", "--success", "{}"], 3);
     assert!(refused.contains(&format!("flow approve {arn}")), "{refused}");

@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::unanswerable::is_named;
 use crate::{
-    Api, Fault, Operation, REJECTED, executions::input::BYTES_MAX as OUTPUT_BYTES_MAX, rejection::rejected_by,
+    Api, Fault, MALFORMED_QUESTION, Operation, REJECTED, executions::input::BYTES_MAX as OUTPUT_BYTES_MAX,
+    rejection::rejected_by,
 };
 
 /// The kind of the fault of an answer by a user who may not give it.
@@ -236,6 +237,7 @@ pub fn outcome_of(
     problems_of: impl Fn(&Value, &Value) -> Vec<String>,
 ) -> Result<Result<Value, ErrorAndCause>, Fault> {
     let ApprovalAnswer { decision, by, proof, now_ms } = answer;
+    refuse_malformed(approval, state_path)?;
     refuse_others(approval, state_path, &by.user, proof)?;
     let (choice, fields) = match decision {
         Decision::Approve { choice, fields } => (choice, fields),
@@ -294,6 +296,21 @@ fn valid_choice(approval: &Approval, choice: Option<String>) -> Result<String, F
             "the approval has no choices, so '{choice}' cannot be chosen: approve it without --choice"
         ))),
         (_, choices) => Err(invalid(format!("choose one of {}", choices.join(", ")))),
+    }
+}
+
+/// Refuses an answer to a malformed question, by `flow approve` or by a signal: without its choices and fields, every answer would be
+/// accepted.
+///
+/// # Errors
+/// A field of the question is malformed.
+pub fn refuse_malformed(approval: &Approval, state_path: &str) -> Result<(), Fault> {
+    match &approval.problem {
+        None => Ok(()),
+        Some(problem) => {
+            let message = format!("the question of \"{state_path}\" is malformed: {problem}; nothing was answered");
+            Err(Fault::new(MALFORMED_QUESTION, message))
+        }
     }
 }
 
@@ -390,6 +407,8 @@ mod tests {
         let tokens = vec![ApprovalToken { label: "on-call".to_owned(), sha256 }];
         let only_tokens = Approval { tokens: tokens.clone(), ..Approval::default() };
         let both = Approval { tokens, users: vec!["ann".to_owned()], ..Approval::default() };
+        let malformed = Approval { problem: Some("Choices: not a list".to_owned()), ..Approval::default() };
+        assert_eq!(refusal(&malformed, "ann", Proof::Groups(&[])), Some(MALFORMED_QUESTION));
         let unknown = Proof::Token("another token, which has at least 32 characters");
         for approval in [&only_tokens, &both] {
             assert_eq!(refusal(approval, "on-call", Proof::Token(token)), None);

@@ -35,6 +35,17 @@ pub struct CancelExecutionResponse {
     /// Whether the execution ends only when these calls have answered.
     #[serde(default)]
     pub waits: bool,
+    /// The executions whose ends it waits for, which are cancelled with it.
+    #[serde(default)]
+    pub awaited: Vec<String>,
+}
+
+impl CancelExecutionResponse {
+    /// The response for an execution that has ended already.
+    pub fn ended(status: ExecutionStatus) -> Self {
+        let (in_flight, awaited) = (Vec::new(), Vec::new());
+        CancelExecutionResponse { ended_before: Some(status), in_flight, waits: false, awaited }
+    }
 }
 
 /// A Task with a call that has not answered.
@@ -57,6 +68,15 @@ fn calls_in_flight(frames: &[FrameRow]) -> Vec<CallInFlight> {
     frames.iter().filter_map(call).collect()
 }
 
+/// The executions that Tasks have started and whose ends they wait for.
+fn awaited(frames: &[FrameRow]) -> Vec<String> {
+    let execution = |row: &FrameRow| match &row.frame_state {
+        FrameState::Task { waiting: Some(waiting), .. } => waiting.execution.clone(),
+        _ => None,
+    };
+    frames.iter().filter_map(execution).collect()
+}
+
 impl Operation for CancelExecution {
     const NAME: &'static str = "Flow.CancelExecution";
     type Request = CancelExecutionRequest;
@@ -65,23 +85,23 @@ impl Operation for CancelExecution {
     async fn answer(api: &Api, request: CancelExecutionRequest) -> Result<CancelExecutionResponse, Fault> {
         let header = api.header_of(&request.id)?;
         if header.status != ExecutionStatus::Running {
-            let ended_before = Some(header.status);
-            return Ok(CancelExecutionResponse { ended_before, in_flight: Vec::new(), waits: false });
+            return Ok(CancelExecutionResponse::ended(header.status));
         }
         if header.id.split(':').count() > 2 {
             let message =
                 format!("{} is an EXPRESS execution: it cannot be stopped and ends within five minutes", header.id);
             return Err(Fault::new("StateMachineTypeNotSupported", message));
         }
-        let in_flight = calls_in_flight(&api.runner.store().frames(&header.id)?);
+        let frames = api.runner.store().frames(&header.id)?;
+        let (in_flight, awaited) = (calls_in_flight(&frames), awaited(&frames));
         // A call of a process that has ended will not answer: waiting for it is useless.
         let is_driven = !api.runner.driven(vec![header.id.clone()]).await.is_empty();
         if !request.after_calls || !is_driven {
             api.runner.cancel(&header.id, &request.error, &request.cause).await?;
-            return Ok(CancelExecutionResponse { ended_before: None, in_flight, waits: false });
+            return Ok(CancelExecutionResponse { ended_before: None, in_flight, waits: false, awaited });
         }
         api.runner.cancel_after_calls(&header.id, &request.error, &request.cause).await?;
         let waits = api.header_of(&header.id)?.status == ExecutionStatus::Running;
-        Ok(CancelExecutionResponse { ended_before: None, in_flight, waits })
+        Ok(CancelExecutionResponse { ended_before: None, in_flight, waits, awaited })
     }
 }

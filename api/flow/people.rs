@@ -67,6 +67,9 @@ pub struct PersonTask {
     pub timed_out_ms: Option<u64>,
     /// The instructions for the person.
     pub instructions: Instructions,
+    /// Whether it asks no question: any answer with its task token ends it, as `flow signal` sends one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub takes_signal: bool,
 }
 
 impl Operation for ListPersonTasks {
@@ -108,6 +111,7 @@ impl Operation for ListPersonTasks {
                     next_poll_ms: next_poll_ms.filter(|_| instructions.approval.is_none()),
                     timed_out_ms: row.timed_out_ms(header.deadline_ms, now_ms),
                     instructions: instructions.clone(),
+                    takes_signal: false,
                 }
             }));
         }

@@ -1,17 +1,17 @@
 //! Answers a task on behalf of a person or a script on this machine.
 
 use engine::{
-    asl::each_state,
+    asl::{beside_task_token, each_state},
     journal::{ErrorAndCause, Signaller},
     machine::FrameRow,
-    step::{Pattern, Resource, TaskToken},
+    step::{Pattern, Resource, TaskToken, waits_for_token},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
     ahead::can_execute,
-    approval::{APPROVAL, approval_of},
+    approval::{APPROVAL, approval_of, refuse_malformed},
     unanswerable::is_named,
 };
 use crate::{APPROVAL_DOES_NOT_WAIT, Api, Fault, IS_APPROVAL, IS_OF_ACTIVITY, Operation, executions::input};
@@ -78,7 +78,7 @@ fn may_wait(resource: &str) -> bool {
 
 /// The fault of a signal to a Task that others answer, also in advance: an approval restricts who may answer it, and the output of an
 /// activity's task is what its worker did. `waits`: whether the Task waits; `asks_person`: whether it asks a person a question beside its
-/// task token.
+/// task token, or will.
 fn refused(id: &str, path: &str, resources: &[String], waits: bool, asks_person: bool) -> Option<Fault> {
     if asks_person || resources.iter().any(|resource| resource == APPROVAL) {
         return Some(match waits {
@@ -95,6 +95,14 @@ fn refused(id: &str, path: &str, resources: &[String], waits: bool, asks_person:
     resources.iter().any(is_activity).then(|| {
         let message = format!("\"{path}\" of {id} is a task of an activity, which only its worker answers");
         Fault::new(IS_OF_ACTIVITY, format!("{message}; nothing was answered"))
+    })
+}
+
+/// Whether a Task asks a person when it waits: its arguments have a `Prompt`, literal or computed, beside its task token.
+fn asks_beside_token(resource: &str, arguments: &Value) -> bool {
+    let beside = beside_task_token(arguments).filter(|_| waits_for_token(resource));
+    beside.is_some_and(|(_, fields)| {
+        fields.get("Prompt").is_some_and(Value::is_string) || fields.contains_key("Prompt.$")
     })
 }
 
@@ -130,8 +138,12 @@ impl Operation for SignalTask {
             return Err(timed_out);
         }
         let path = found.as_ref().map_or_else(|| state.clone(), FrameRow::state_path);
-        let resources = api.resources_of(&id, &path)?;
-        let asks_person = found.as_ref().is_some_and(|row| approval_of(row).is_some());
+        let (resources, will_ask) = api.tasks_of(&id, &path)?;
+        let approval = found.as_ref().and_then(approval_of);
+        if let Some(approval) = approval {
+            refuse_malformed(approval, &path)?;
+        }
+        let asks_person = approval.is_some() || found.is_none() && will_ask;
         if let Some(refused) = refused(&id, &path, &resources, found.is_some(), asks_person) {
             return Err(refused);
         }
@@ -220,23 +232,27 @@ impl Api {
         Ok(can_execute(&definition, &frames, state))
     }
 
-    /// The resources of the states of that name or path in the pinned definition.
-    fn resources_of(&self, id: &str, state: &str) -> Result<Vec<String>, Fault> {
+    /// The resources of the Tasks of that name or path in the pinned definition, and whether one of them asks a person beside its task
+    /// token.
+    fn tasks_of(&self, id: &str, state: &str) -> Result<(Vec<String>, bool), Fault> {
         let (_, definition) = self.runner.store().definition(id)?.unwrap_or_default();
         // The last segment of a path is the state's name. Earlier segments may contain an index, as in `Both[1]/Ask`.
         let name = state.rsplit('/').next().unwrap_or(state);
         let named = |wanted: &str| {
-            let mut found = Vec::new();
+            let (mut resources, mut asks_person) = (Vec::new(), false);
             each_state(&definition, &mut |state| {
-                found.extend(state.json["Resource"].as_str().filter(|_| state.name == wanted).map(str::to_owned));
+                if let Some(resource) = state.json["Resource"].as_str().filter(|_| state.name == wanted) {
+                    resources.push(resource.to_owned());
+                    asks_person |= asks_beside_token(resource, &state.json[state.arguments_field()]);
+                }
             });
-            found
+            (resources, asks_person)
         };
         let mut found = named(name);
-        if found.is_empty() && name != state {
+        if found.0.is_empty() && name != state {
             found = named(state);
         }
-        if found.is_empty() {
+        if found.0.is_empty() {
             return Err(Fault::new("TaskDoesNotExist", format!("{id} has no task in a state named \"{state}\"")));
         }
         Ok(found)
@@ -257,7 +273,9 @@ impl Api {
 
 #[cfg(test)]
 mod tests {
-    use super::{may_wait, refused};
+    use serde_json::json;
+
+    use super::{asks_beside_token, may_wait, refused};
 
     #[test]
     fn a_signal_answers_neither_an_approval_nor_a_task_of_an_activity() {
@@ -271,8 +289,25 @@ mod tests {
         }
         let sent = ["arn:aws:states:::lambda:invoke.waitForTaskToken".to_owned()];
         assert_eq!(refused("r-1", "A", &sent, true, true).map(|fault| fault.kind), Some(crate::IS_APPROVAL));
+        assert_eq!(
+            refused("r-1", "A", &sent, false, true).map(|fault| fault.kind),
+            Some(crate::APPROVAL_DOES_NOT_WAIT)
+        );
         assert_eq!(kind("flow:approval:request", true), Some(crate::IS_APPROVAL));
         assert_eq!(kind("flow:approval:request", false), Some(crate::APPROVAL_DOES_NOT_WAIT));
+    }
+
+    #[test]
+    fn a_task_with_a_prompt_beside_its_token_asks_a_person() {
+        let resource = "arn:aws:states:::lambda:invoke.waitForTaskToken";
+        let jsonata = json!({ "Payload": { "token": "{% $states.context.Task.Token %}", "Prompt": "{% $prompt %}" } });
+        let path = json!({ "Payload": { "token.$": "$$.Task.Token", "Prompt.$": "$.prompt" } });
+        for asking in [&jsonata, &path] {
+            assert!(asks_beside_token(resource, asking), "{asking}");
+            assert!(!asks_beside_token("arn:aws:states:::lambda:invoke", asking), "nothing waits for the token");
+        }
+        let elsewhere = json!({ "Prompt": "Go?", "Payload": { "token.$": "$$.Task.Token", "Prompt": 1 } });
+        assert!(!asks_beside_token(resource, &elsewhere));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     CheckedDefinition, Operation,
     flow::{
-        MarkShown, MarkShownRequest, SignalTask, SignalTaskRequest, StartExecutionRequest, TaskOutcome,
-        TrackUnfinished, TrackUnfinishedRequest,
+        AnswerApproval, AnswerApprovalRequest, Decision, MarkShown, MarkShownRequest, SignalTask, SignalTaskRequest,
+        StartExecutionRequest, TaskOutcome, TrackUnfinished, TrackUnfinishedRequest,
     },
     state_machine_name,
 };
@@ -214,7 +214,9 @@ async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_th
     let states = json!({
         "Rest": { "Type": "Wait", "Seconds": 3600, "Next": "Run" },
         "Run": { "Type": "Task", "Resource": "flow:process:run", "Next": "Work" },
-        "Work": { "Type": "Task", "Resource": activity, "Next": "Ask" },
+        "Work": { "Type": "Task", "Resource": activity, "Next": "Choose" },
+        "Choose": { "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "Next": "Ask", "Parameters": {
+            "FunctionName": "f", "Payload": { "token.$": "$$.Task.Token", "Prompt.$": "$.prompt" } } },
         "Ask": { "Type": "Task", "Resource": "flow:test:waits", "End": true }
     });
     let definition = json!({ "StartAt": "Rest", "States": states });
@@ -231,9 +233,38 @@ async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_th
         refused.message
     );
     assert_eq!(early("Work").await.unwrap_err().kind, crate::IS_OF_ACTIVITY);
+    assert_eq!(early("Choose").await.unwrap_err().kind, crate::APPROVAL_DOES_NOT_WAIT, "a person answers its question");
     assert!(early("Ask").await.unwrap().is_kept);
     let header = world.runner.store().header("w-1").unwrap().unwrap();
     assert_eq!(header.early_signals.len(), 1, "only the answer for the Task that may wait is kept");
+}
+
+#[tokio::test]
+async fn only_the_holder_of_the_task_token_answers_a_malformed_question() {
+    let world = World::new();
+    let resource = "arn:aws:states:::sns:publish.waitForTaskToken";
+    let parameters = json!({ "Message": { "token.$": "$$.Task.Token" } });
+    let ask = json!({ "Type": "Task", "Resource": resource, "Parameters": parameters, "End": true });
+    let definition = json!({ "StartAt": "A", "States": { "A": ask } });
+    world.api.start_workflow(workflow("w-1", &definition)).await.unwrap();
+    let row = loop {
+        let frames = world.runner.store().frames("w-1").unwrap();
+        if let Some(row) = frames.into_iter().find(|row| row.waits_for_token()) {
+            break row;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    };
+    let by = || engine::journal::Signaller { user: "alice".to_owned(), host: "here".to_owned(), comment: None };
+    let (id, state, outcome) = ("w-1".to_owned(), "A".to_owned(), TaskOutcome::Success("1".to_owned()));
+    let request = SignalTaskRequest { id: id.clone(), state, outcome, by: by(), early: false };
+    assert_eq!(SignalTask::answer(&world.api, request).await.unwrap_err().kind, crate::MALFORMED_QUESTION);
+    let request = AnswerApprovalRequest { id, state: None, decision: Decision::Reject, by: by(), groups: Vec::new() };
+    let refused = AnswerApproval::answer(&world.api, request).await.unwrap_err();
+    assert_eq!(refused.message, "the question of \"A\" is malformed: Choices: no list; nothing was answered");
+    let (execution, frame, visit, attempt) = ("w-1".to_owned(), row.id, row.visit, row.attempt);
+    let token = engine::step::TaskToken { execution, frame, visit, attempt };
+    assert!(world.runner.answer_task(&token, Ok(json!(1)), None).await.unwrap());
+    assert_eq!(world.ended(&format!("{PREFIX}:execution:work:w-1")).await["output"], "1");
 }
 
 /// Sends the executions that have not ended and those whose end was reported. Returns those that are to be reported.

@@ -29,14 +29,14 @@ pub(super) fn problems(definition: &Value, steps: &Registry) -> Vec<Diagnostic> 
 
 /// The compiled input schemas of steps. A definition may call the same step thousands of times, and generating and compiling a schema
 /// takes longer than all checks of a state.
-struct Schemas<'r> {
+pub(super) struct Schemas<'r> {
     steps: &'r Registry,
     /// By resource; `None` if there is no such step.
     compiled: HashMap<String, Option<StepSchema>>,
 }
 
 /// The input schema of a step.
-struct StepSchema {
+pub(super) struct StepSchema {
     required: Vec<String>,
     /// Without the required fields: they are reported apart, because a field may be given as an expression.
     of_values: Value,
@@ -45,12 +45,12 @@ struct StepSchema {
 }
 
 impl<'r> Schemas<'r> {
-    fn new(steps: &'r Registry) -> Self {
+    pub fn new(steps: &'r Registry) -> Self {
         Schemas { steps, compiled: HashMap::new() }
     }
 
     /// The input schema of a resource's step.
-    fn of(&mut self, resource: &str) -> Option<&StepSchema> {
+    pub fn of(&mut self, resource: &str) -> Option<&StepSchema> {
         let steps = self.steps;
         let compile = || steps.find(resource).map(|step| StepSchema::new(step.description().input_schema));
         self.compiled.entry(resource.to_owned()).or_insert_with(compile).as_ref()
@@ -65,6 +65,11 @@ impl StepSchema {
         StepSchema { required, of_values: schema, compiled: OnceCell::new() }
     }
 
+    /// Whether it has an argument of this name, which in JSONPath may end with `.$`.
+    pub fn has(&self, name: &str) -> bool {
+        self.of_values["properties"].get(name.strip_suffix(".$").unwrap_or(name)).is_some()
+    }
+
     fn problems(&self, values: Map<String, Value>) -> Vec<InputProblem> {
         match values.is_empty() {
             true => Vec::new(),
@@ -76,7 +81,8 @@ impl StepSchema {
     }
 }
 
-fn check(
+/// Reports the problems of arguments of a step, which are at `pointer`. `resource` is the name of the step or its object in messages.
+pub(super) fn check(
     resource: &str,
     step: &StepSchema,
     arguments: &Map<String, Value>,

@@ -81,8 +81,10 @@ pub const ALL: &[Explanation] = &[
     ),
     page(
         "INVALID_ARGUMENT",
-        "The Arguments (JSONPath: Parameters) of a Task do not fit the input schema of its step.",
-        "The step's page shows its arguments, their types and which of them are required:   flow steps NAME",
+        "The Arguments (JSONPath: Parameters) of a Task do not fit the input schema of its step, or the question \
+         beside a task token is malformed.",
+        "The step's page shows its arguments, their types and which of them are required:   flow steps NAME   . A question has those of \
+         flow:approval:request; a field with another meaning needs another name.",
     ),
     page(
         "INVALID_JSONATA_EXPRESSION",

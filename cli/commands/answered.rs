@@ -9,7 +9,7 @@ use crate::{
     owner::Handle,
     person,
     proposed::{OPTIONS, in_order, quote_id},
-    ui::{display_status::display_status, summary},
+    ui::{display_status::display_status, next, summary},
 };
 
 /// Records that a person has seen the end of an execution, so that `flow resume --all` does not report it.
@@ -108,6 +108,9 @@ pub async fn hint_of_refusal(handle: &Handle, id: &str, refused: &CliError) -> R
     }
     if refused.fault.as_deref() == Some(api::TASK_TIMED_OUT) {
         return Ok(hint_of_timeout(id));
+    }
+    if refused.fault.as_deref() == Some(api::MALFORMED_QUESTION) {
+        return Ok(next::instead_of_answer(id));
     }
     let listed = format!("flow approvals{OPTIONS} shows what waits, and with which answers");
     let at_step_functions = handle.at_step_functions().await.is_some();

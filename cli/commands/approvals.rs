@@ -225,6 +225,7 @@ pub fn block(task: &PersonTask, now_ms: u64, screen: &Screen) -> Vec<String> {
 pub fn advice(task: &PersonTask) -> Vec<String> {
     match task.timed_out_ms {
         Some(_) => vec![next::after_timeout(&id_in_commands(task))],
+        None if task.takes_signal => vec![format!("To answer:   {}", next::signal(&id_in_commands(task), &task.state))],
         None => next::answer_lines(&id_in_commands(task), &task.state, &task.instructions),
     }
 }
@@ -238,6 +239,7 @@ fn id_in_commands(task: &PersonTask) -> String {
 fn pasteable(task: &PersonTask) -> Vec<String> {
     match task.timed_out_ms {
         Some(_) => vec![format!("flow resume {}{OPTIONS}", quote_name(&id_in_commands(task)))],
+        None if task.takes_signal => vec![next::signal(&id_in_commands(task), &task.state)],
         None => next::answer_commands(&id_in_commands(task), &task.state, &task.instructions),
     }
 }
@@ -257,7 +259,18 @@ mod tests {
         let (execution, workflow, state) = (execution.to_owned(), "endpoints-aws".to_owned(), state.to_owned());
         let since_ms = Story::at(0.0);
         let (deadline_ms, next_poll_ms, timed_out_ms) = (Some(Story::at(86_400.0)), None, None);
-        PersonTask { execution, workflow, state, since_ms, deadline_ms, next_poll_ms, timed_out_ms, instructions }
+        let takes_signal = false;
+        PersonTask {
+            execution,
+            workflow,
+            state,
+            since_ms,
+            deadline_ms,
+            next_poll_ms,
+            timed_out_ms,
+            instructions,
+            takes_signal,
+        }
     }
 
     #[test]
@@ -303,8 +316,18 @@ mod tests {
         let (execution, workflow, state) = ("r-1".to_owned(), "r".to_owned(), "Ask".to_owned());
         let (deadline_ms, timed_out_ms) = (Some(6_000), Some(6_000));
         let (since_ms, next_poll_ms) = (0, Some(5_500));
-        let task =
-            PersonTask { execution, workflow, state, since_ms, deadline_ms, next_poll_ms, timed_out_ms, instructions };
+        let takes_signal = false;
+        let task = PersonTask {
+            execution,
+            workflow,
+            state,
+            since_ms,
+            deadline_ms,
+            next_poll_ms,
+            timed_out_ms,
+            instructions,
+            takes_signal,
+        };
         let screen = Screen { columns: 80, rows: 24, color: false, ascii: false };
         let lines = block(&task, 14_000, &screen).join("\n");
         assert!(lines.contains("timed out 00:00:06") && lines.contains("flow resume r-1"), "{lines}");
@@ -318,6 +341,9 @@ mod tests {
             lines.iter().any(|line| line.contains("flow resume rehearsal-endpoints-aws-teardown-7k3f")),
             "{lines:?}"
         );
+        let signalled = PersonTask { timed_out_ms: None, takes_signal: true, ..task.clone() };
+        assert_eq!(pasteable(&signalled), ["flow signal r-1 Ask --success '{}'"]);
+        assert_eq!(advice(&signalled), ["To answer:   flow signal r-1 Ask --success '{}'"]);
         let open = PersonTask { timed_out_ms: None, ..task };
         let lines = block(&open, 5_000, &screen).join("\n");
         assert!(

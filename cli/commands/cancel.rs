@@ -42,7 +42,7 @@ pub struct CancelArguments {
     target: Target,
 }
 
-/// Ends an execution as ABORTED. The resources that it created stay.
+/// Ends an execution as ABORTED, and the executions that it waits for. The resources that it created stay.
 pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, CliError> {
     let cause = cause(&person::signaller(arguments.comment))?;
     let (id, handle) = locate_at(global, &arguments.target, &arguments.id).await?.answer().await?;
@@ -53,7 +53,7 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
     let closed = handle.close().await;
     let cancelled = cancelled.map_err(|error| if_pruned(&id, error))?;
     closed?;
-    let Cancelled { in_flight, waited, answered, exit } = &cancelled;
+    let Cancelled { in_flight, waited, answered, awaited, exit } = &cancelled;
     let has_ended = *exit == Exit::Success;
     match global.output {
         Output::Human if !has_ended || global.quiet => {}
@@ -64,7 +64,8 @@ pub async fn run(global: &Global, arguments: CancelArguments) -> Result<Exit, Cl
                 false => ends_later(&id),
             };
             let line = json!({ "type": "cancelled", "execution": id, "inFlight": in_flight, "waited": waited,
-                               "answered": answered, "ended": has_ended, "cause": cause, "message": message });
+                               "answered": answered, "awaited": awaited, "ended": has_ended, "cause": cause,
+                               "message": message });
             json::print(line);
         }
     }
@@ -107,6 +108,8 @@ struct Cancelled {
     waited: bool,
     /// Whether all of them have answered.
     answered: bool,
+    /// The executions that it waited for, which are cancelled with it.
+    awaited: Vec<String>,
     /// Other than success if a signal ended the wait: the execution then ends when the calls have answered.
     exit: Exit,
 }
@@ -128,10 +131,10 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool, cause: &s
             CliError::new(Exit::Failed, message).hint(format!("flow status {}{OPTIONS} shows it", quote_id(id)))
         );
     }
-    let CancelExecutionResponse { in_flight, waits, .. } = answer;
+    let CancelExecutionResponse { in_flight, waits, awaited, .. } = answer;
     if !waits {
         let answered = in_flight.is_empty();
-        return Ok(Cancelled { in_flight, waited: false, answered, exit: Exit::Success });
+        return Ok(Cancelled { in_flight, waited: false, answered, awaited, exit: Exit::Success });
     }
     if global.output == Output::Human && !global.quiet {
         say!("No more calls are made. In flight: {}.", paths(&in_flight));
@@ -144,11 +147,11 @@ async fn cancel(global: &Global, handle: &Handle, id: &str, now: bool, cause: &s
     match tokio::time::timeout(ANSWER_WAIT_MAX, until_ended(handle, id)).await {
         Ok(exit) => {
             let exit = exit?;
-            Ok(Cancelled { in_flight, waited: true, answered: exit == Exit::Success, exit })
+            Ok(Cancelled { in_flight, waited: true, answered: exit == Exit::Success, awaited, exit })
         }
         Err(_) => {
             handle.call_once::<CancelExecution>(request(false)).await?;
-            Ok(Cancelled { in_flight, waited: true, answered: false, exit: Exit::Success })
+            Ok(Cancelled { in_flight, waited: true, answered: false, awaited, exit: Exit::Success })
         }
     }
 }
@@ -191,8 +194,11 @@ fn ends_later(id: &str) -> String {
     format!("{id} ends when its call in flight has answered")
 }
 
-fn show(id: &str, Cancelled { in_flight, waited, answered, .. }: &Cancelled) {
+fn show(id: &str, Cancelled { in_flight, waited, answered, awaited, .. }: &Cancelled) {
     let quoted_id = quote_id(id);
+    if !awaited.is_empty() {
+        say!("{id} waited for {}: cancelled too.", awaited.join(", "));
+    }
     if !answered && !in_flight.is_empty() {
         let how = if *waited { "not answered" } else { "not waited for" };
         say!("{id} is cancelled. In flight and {how}: {}.", paths(in_flight));

@@ -81,8 +81,8 @@ pub struct DeployArguments {
     /// Show what would change, and change nothing.
     #[arg(long, conflicts_with = "yes")]
     plan: bool,
-    /// Delete what was deployed under the name of this workflow, file or state machine, or under --name. Its executions are then no
-    /// longer shown, and cannot be resumed.
+    /// Delete what was deployed under the name of this workflow, file or state machine, or under --name. With --engine
+    /// sfn its executions are then neither shown nor resumed.
     #[arg(long, conflicts_with = "template")]
     remove: bool,
     /// Print a template for another tool instead of deploying; no service is called.

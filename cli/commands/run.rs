@@ -78,7 +78,7 @@ pub struct RunArguments {
     /// Show what would be done and stop: resources, waits, costs and permissions. Only reads are made.
     #[arg(long)]
     pub plan: bool,
-    /// With --plan: exit code 10 if there are changes, 0 if there are none.
+    /// With --plan: exit code 10 if there are changes or no step can plan, as with --engine sfn; 0 if there are none.
     #[arg(long, requires = "plan")]
     pub detailed_exitcode: bool,
     /// Apply the plan that `--plan -o json` wrote to this file, or `-` for standard input; refuse (3) if anything has changed since.
@@ -166,7 +166,7 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
     let environments = Environments::new(home);
     if arguments.rehearse && arguments.plan && !planning::is_possible(&plan.definition) {
         plan.show(global, None, None);
-        return Ok(Exit::Success);
+        return Ok(planning::exit_without_plan(arguments.detailed_exitcode));
     }
     let (pinned, caller) = environment(global, &environments, &arguments, &plan).await?;
     let made = planned::make(&environments, &arguments, &plan, &pinned, caller.as_ref()).await?;
@@ -177,7 +177,8 @@ async fn run_workflow(global: &Global, mut arguments: RunArguments) -> Result<Ex
         reentry::show(global, from);
     }
     if arguments.plan {
-        return Ok(made.map_or(Exit::Success, |made| made.plan.exit(arguments.detailed_exitcode)));
+        let detailed = arguments.detailed_exitcode;
+        return Ok(made.map_or_else(|| planning::exit_without_plan(detailed), |made| made.plan.exit(detailed)));
     }
     planned::refuse(made.as_ref(), saved.as_ref())?;
     if !arguments.rehearse {

@@ -109,6 +109,7 @@ fn refusal(id: &str, error: CliError) -> CliError {
         (Some(api::IS_OF_ACTIVITY), _) => error.hint(format!(
             "flow status {quoted_id}{OPTIONS} shows whether a worker runs it;   flow cancel {quoted_id}{OPTIONS}   ends the execution"
         )),
+        (Some(api::MALFORMED_QUESTION), _) => error.hint(next::instead_of_answer(id)),
         (Some(api::APPROVAL_DOES_NOT_WAIT), _) => {
             error.hint(format!("flow approvals{OPTIONS} lists it once it waits, with the commands that answer it"))
         }

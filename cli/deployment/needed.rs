@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use deploy::plan::{ExistingMachine, STANDARD, STEP_TAG};
 use engine::step::{ErrorClass, StepError};
-use steps::step_functions::{NamedArn, RunningExecution};
+use steps::step_functions::{NamedArn, RemoteStateMachine, RunningExecution};
 
 use super::Cloud;
 
@@ -62,7 +62,7 @@ impl Cloud {
                 Err(error) => return Err(error),
             };
             note(&mut needed, activities, Some(&found.definition), &format!("the state machine {machine} names it"));
-            if found.kind == STANDARD {
+            if may_run_another_definition(&found) {
                 self.note_running(&mut needed, activities, machine, arn).await?;
             }
         }
@@ -108,6 +108,12 @@ impl Cloud {
     }
 }
 
+/// Whether running executions of a state machine may have another definition than its current one: it was updated. An execution of type
+/// EXPRESS ends within minutes.
+fn may_run_another_definition(machine: &RemoteStateMachine) -> bool {
+    machine.kind == STANDARD && machine.revision.is_some()
+}
+
 /// Whether a definition names an ARN.
 fn names(definition: &str, arn: &str) -> bool {
     definition.contains(&format!("\"{arn}\""))
@@ -124,6 +130,22 @@ fn note(needed: &mut ByName, activities: &ByName, definition: Option<&str>, reas
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_executions_of_a_state_machine_that_was_never_updated_need_not_be_read() {
+        let machine = |kind: &str, revision: Option<&str>| RemoteStateMachine {
+            arn: String::new(),
+            definition: String::new(),
+            role_arn: String::new(),
+            kind: kind.to_owned(),
+            status: "ACTIVE".to_owned(),
+            log_level: "OFF".to_owned(),
+            revision: revision.map(str::to_owned),
+        };
+        assert!(!may_run_another_definition(&machine(STANDARD, None)));
+        assert!(may_run_another_definition(&machine(STANDARD, Some("r-2"))));
+        assert!(!may_run_another_definition(&machine("EXPRESS", Some("r-2"))));
+    }
 
     #[test]
     fn an_activity_is_needed_by_those_that_name_exactly_its_arn() {

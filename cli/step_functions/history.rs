@@ -36,6 +36,9 @@ use self::{
     time_limits::TimeLimits,
 };
 
+/// The event of a state whose expression failed. A Retry or a Catch may follow, as after the failure of a call.
+const EVALUATION_FAILED: &str = "EvaluationFailed";
+
 /// The path from the top of a definition to a state.
 type Way = Vec<Part>;
 
@@ -265,7 +268,7 @@ impl History {
             self.retries.enter(path);
         } else if event.kind.ends_with("Scheduled") {
             self.retries.call(path);
-        } else if is_failure_of_attempt(event) {
+        } else if is_failure_of_attempt(event) || event.kind == EVALUATION_FAILED {
             let (path, at_ms, failure) = (path.to_owned(), event.timestamp_ms, failure_of(event));
             self.failures.insert(event.id, FailedAttempt { path, at_ms, failure });
         } else if ["ParallelStateFailed", "MapStateFailed"].contains(&event.kind.as_str()) {
@@ -292,6 +295,10 @@ impl History {
         // The events of a composite's failure do not name it; its exit does.
         let of_composite = self.composite_failures.remove(&event.previous_id).filter(|_| is_exit);
         let of_composite = of_composite.map(|failure| (path.to_owned(), failure));
+        if event.kind == EVALUATION_FAILED {
+            // An expression of a rule failed: the next event decides about both.
+            return;
+        }
         let of_attempt = self.failures.remove(&event.previous_id).map(|failed| (failed.path, failed.failure));
         let Some((state_path, failure)) = of_attempt.or(of_composite) else { return };
         let attempt = self.retries.attempt(&state_path);

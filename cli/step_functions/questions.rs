@@ -11,9 +11,10 @@ use api::{
     view::{AwaitedHeartbeat, StateStatus, View, Wait, is_or_is_inside},
 };
 use engine::{
+    asl::find_state,
     journal::{EntryContent, HistoryEventDetails as Details, JournalEntry, state_path},
     runner::{Clock, SystemClock},
-    step::{Approval, Instructions},
+    step::{Approval, Instructions, Resource, waits_for_token},
 };
 use futures::future::try_join_all;
 use serde_json::Value;
@@ -34,6 +35,8 @@ use crate::{
 const NO_PROMPT: &str = "The task waits for an answer with its token.";
 /// The reason why a state that asks a person waits.
 const WAITS_FOR_ANSWER: &str = "waits for an answer";
+/// The place where an approval of a `flow serve` is answered.
+const IN_HOME: &str = "in the home of the server";
 /// The reason why no command answers a question that only holders of tokens may answer: Step Functions cannot check who answers.
 const ONLY_WITH_TOKENS: &str = "only holders of Tokens may answer it, and Step Functions cannot check a token: \
      name Users or Groups in the definition";
@@ -119,6 +122,26 @@ fn scheduled_in(entries: &[JournalEntry]) -> Vec<Scheduled> {
     all
 }
 
+/// The executions that Tasks of an execution have started and wait for (`.sync`), as commands name them: Step Functions stops them with it.
+pub(super) fn awaited_executions(known: &CachedExecution) -> Vec<String> {
+    let waiting = scheduled(known);
+    let mut awaited = Vec::new();
+    for entry in known.history.entries() {
+        let EntryContent::Event(event) = &entry.content else { continue };
+        let Details::TaskSubmitted { name, resource, output } = &event.details else { continue };
+        let Some(arn) = output["ExecutionArn"].as_str().filter(|_| resource.contains("startExecution.sync")) else {
+            continue;
+        };
+        // A later visit of the state has started another one.
+        let path = state_path(&event.frame, name);
+        if waiting.iter().any(|task| task.path == path && task.since_ms <= entry.timestamp_ms) {
+            let child = header(arn, &RemoteExecution::default());
+            awaited.push(format!("{}:{}", child.workflow, child.id));
+        }
+    }
+    awaited
+}
+
 /// The Task to answer, by its state's name or path. Without a name, the only Task whose token is known.
 ///
 /// # Errors
@@ -142,30 +165,47 @@ fn the_task(known: &CachedExecution, state: Option<&str>) -> Result<Asking, CliE
     if is_approval(&task) {
         let message =
             format!("\"{}\" asks a person, and only its server's home answers it; nothing was answered", task.path);
-        return Err(CliError::refused(message).hint(format!("answer it {}", in_home(&known.arn, &task))));
+        let command = command_in_home(&known.arn, &task);
+        return Err(CliError::refused(message).hint(format!("answer it {IN_HOME}:   {command}")));
     }
-    let Some((token, beside)) = task.token(&known.definition) else {
-        let message = format!(
-            "the arguments of \"{}\" do not contain its task token, so this command does not have it; nothing was answered",
-            task.path
-        );
-        let hint = "whatever received the token answers with   aws stepfunctions send-task-success";
-        return Err(CliError::refused(message).hint(hint));
-    };
-    // Without its choices and fields, every answer would be accepted.
-    if let Some(problem) = steps::problem_of_question_in(beside) {
-        let message = format!("the question of \"{}\" is malformed: {problem}; nothing was answered", task.path);
-        return Err(CliError::refused(message).hint("correct the definition, then start a new execution"));
+    let Some((token, beside)) = task.token(&known.definition) else { return Err(without_token(known, &task)) };
+    if let Some(approval) = steps::question_in(beside).and_then(|question| question.approval) {
+        flow::refuse_malformed(&approval, &task.path)
+            .map_err(|fault| CliError::from(fault).hint(next::instead_of_answer(&id_of(known))))?;
     }
     let (token, beside) = (token.to_owned(), beside.clone());
     Ok(Asking { path: task.path, token, beside })
 }
 
-/// The place and the command for the answer to an approval of a `flow serve`. In the server's home, an execution's id differs from its
-/// name.
-fn in_home(arn: &str, task: &Scheduled) -> String {
+/// The id of an execution, as commands take it.
+fn id_of(known: &CachedExecution) -> String {
+    header(&known.arn, &RemoteExecution::default()).id
+}
+
+/// The refusal of an answer to a Task whose parameters do not contain a task token: others answer it, or its service does.
+fn without_token(known: &CachedExecution, task: &Scheduled) -> CliError {
+    let path = &task.path;
+    let resource = find_state(&known.definition, &task.name).and_then(|state| state["Resource"].as_str());
+    let resource = resource.unwrap_or_default();
+    if Resource::parse(resource) == Resource::Activity {
+        let id = id_of(known);
+        let message = format!("\"{path}\" of {id} is a task of an activity, which only its worker answers");
+        return Fault::new(api::IS_OF_ACTIVITY, format!("{message}; nothing was answered")).into();
+    }
+    if !waits_for_token(resource) {
+        let message = format!("\"{path}\" waits for the answer of {resource}, not for one with a task token");
+        return CliError::refused(format!("{message}; nothing was answered"));
+    }
+    let message =
+        format!("the arguments of \"{path}\" do not contain its task token, so this command does not have it");
+    CliError::refused(format!("{message}; nothing was answered"))
+        .hint("whatever received the token answers with   aws stepfunctions send-task-success")
+}
+
+/// The command that answers an approval of a `flow serve`. In the server's home, an execution's id differs from its name.
+fn command_in_home(arn: &str, task: &Scheduled) -> String {
     let asked = steps::question_in(&task.parameters).and_then(|asked| asked.approval).unwrap_or_default();
-    format!("in the home of the server:   {}", next::approve_elsewhere(arn, &task.path, &asked))
+    next::approve_elsewhere(arn, &task.path, &asked)
 }
 
 /// The question of a Task with a token.
@@ -182,11 +222,16 @@ fn question(beside_token: &Value) -> Instructions {
 fn asks(known: &CachedExecution, task: &Scheduled) -> Option<Instructions> {
     if known.history.is_approval(&task.path) {
         let asked = steps::question_in(&task.parameters).unwrap_or_else(|| question(&Value::Null));
-        let values = vec![("to answer".to_owned(), in_home(&known.arn, task))];
+        let mut values = asked.values;
+        values.push(("to answer".to_owned(), format!("{IN_HOME}:\n{}", command_in_home(&known.arn, task))));
         // Without the approval: no command of this machine answers it.
         return Some(Instructions { values, answer: None, approval: None, sentence: asked.sentence });
     }
-    let asked = task.token(&known.definition).map(|(_, beside)| question(beside))?;
+    let (_, beside) = task.token(&known.definition)?;
+    let Some(asked) = steps::question_in(beside) else {
+        // `flow signal` answers it.
+        return Some(Instructions { approval: None, ..question(beside) });
+    };
     if !is_for_tokens_only(&asked) {
         return Some(asked);
     }
@@ -206,7 +251,7 @@ pub(super) fn mark(known: &CachedExecution, view: &mut View) {
         let Some(state) = view.states.get_mut(&task.path) else { continue };
         if known.history.is_approval(&task.path) && state.status == StateStatus::Running {
             state.status = StateStatus::Waiting(Wait {
-                reason: format!("waits for a person; {}", in_home(&known.arn, &task)),
+                reason: format!("waits for a person {IN_HOME}"),
                 polled_ms: task.since_ms,
                 // Nothing polls it.
                 next_poll_ms: 0,
@@ -295,6 +340,7 @@ impl Executions {
         let header = header(arn, &RemoteExecution::default());
         let asking = scheduled(&known).into_iter().filter_map(|task| Some((asks(&known, &task)?, task)));
         let tasks = asking.map(|(instructions, task)| flow::PersonTask {
+            takes_signal: !known.history.is_approval(&task.path) && task.question(&known.definition).is_none(),
             execution: header.id.clone(),
             workflow: header.workflow.clone(),
             state: task.path,
@@ -385,85 +431,4 @@ impl Executions {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use steps::step_functions::RemoteEvent;
-
-    use super::*;
-    use crate::step_functions::history::History;
-
-    /// An event of the state Ask.
-    fn event(id: u64, kind: &str, data: &Value) -> RemoteEvent {
-        RemoteEvent {
-            id,
-            previous_id: id - 1,
-            kind: kind.to_owned(),
-            name: Some("Ask".to_owned()),
-            data: Some(data.to_string()),
-            ..RemoteEvent::default()
-        }
-    }
-
-    /// An execution whose Task has these fields beside its token.
-    fn asking(fields: Value) -> CachedExecution {
-        let parameters = |token: &str, value: &str| {
-            let mut payload = fields.clone();
-            payload[token] = json!(value);
-            json!({ "Payload": payload })
-        };
-        let task = json!({ "Type": "Task", "Parameters": parameters("token.$", "$$.Task.Token"), "End": true });
-        let definition = json!({ "StartAt": "Ask", "States": { "Ask": task } });
-        let event = |id: u64, kind: &str| event(id, kind, &parameters("token", "T"));
-        let mut history = History::new(&definition);
-        history.add(&[event(1, "TaskStateEntered"), event(2, "TaskScheduled"), event(3, "TaskSubmitted")]);
-        CachedExecution { arn: String::new(), definition, history, shown: 0 }
-    }
-
-    #[test]
-    fn a_question_that_cannot_be_read_is_not_answered_unchecked() {
-        for (fields, problem) in [
-            (json!({}), None),
-            (json!({ "Choices": "now" }), None),
-            (json!({ "Prompt": "Go?", "Choices": ["now"] }), None),
-            (json!({ "Prompt": "Go?", "Choices": "now" }), Some("the question of \"Ask\" is malformed: ")),
-        ] {
-            let refused = the_task(&asking(fields.clone()), Some("Ask")).err().map(|error| error.message);
-            match problem {
-                None => assert_eq!(refused, None, "{fields}"),
-                Some(problem) => assert!(refused.is_some_and(|message| message.starts_with(problem)), "{fields}"),
-            }
-        }
-    }
-
-    #[test]
-    fn a_question_for_holders_of_tokens_proposes_no_command_that_is_refused() {
-        let tokens = json!([{ "Label": "on call", "Sha256": "0".repeat(64) }]);
-        for (more, expected) in [(json!([]), true), (json!(["ann"]), false)] {
-            let known = asking(json!({ "Prompt": "Go?", "Tokens": tokens, "Users": more }));
-            let task = scheduled(&known).pop();
-            let asked = task.as_ref().and_then(|task| asks(&known, task));
-            let Some(Instructions { approval, values, .. }) = asked else { panic!("no question: {more}") };
-            assert_eq!(approval.is_none(), expected, "{more}");
-            assert_eq!(values.iter().any(|(_, value)| value == ONLY_WITH_TOKENS), expected, "{values:?}");
-        }
-    }
-
-    #[test]
-    fn an_approval_of_a_server_needs_a_person_and_its_command_has_the_choice_and_the_fields() {
-        let fields = json!({ "required": ["ticket"], "properties": { "ticket": { "type": "string" } } });
-        let question = json!({ "Prompt": "Go?", "Choices": ["now", "tonight"], "Fields": fields });
-        let ask = json!({ "Type": "Task", "Resource": flow::APPROVAL, "Parameters": question, "End": true });
-        let definition = json!({ "StartAt": "Ask", "States": { "Ask": ask } });
-        let event = |id: u64, kind: &str| event(id, kind, &question);
-        let mut history = History::new(&definition);
-        history.add(&[event(1, "TaskStateEntered"), event(2, "TaskScheduled"), event(3, "TaskStarted")]);
-        let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
-        let mut view = View::new(&header(&arn, &RemoteExecution::default()), &definition);
-        history.entries().iter().for_each(|entry| view.fold(entry));
-        mark(&CachedExecution { arn: arn.clone(), definition, history, shown: 0 }, &mut view);
-        assert!(view.needs_person(), "{:?}", view.states);
-        let asked = crate::ui::summary::needs(&view, true, 0).join("\n");
-        let command = format!("in the home of the server:   flow approve {arn} Ask --choice … --set ticket=…");
-        assert!(asked.contains("Go?") && asked.contains(&command) && !asked.contains("check"), "{asked}");
-    }
-}
+mod tests;

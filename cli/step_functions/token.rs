@@ -1,10 +1,7 @@
 //! Finds the task token of a waiting Task: Step Functions returns it only in the Task's recorded parameters.
 
-use engine::asl::find_state;
+use engine::asl::{find_state, is_task_token};
 use serde_json::Value;
-
-/// The expressions for the token in both query languages.
-const EXPRESSIONS: [&str; 2] = ["$$.Task.Token", "$states.context.Task.Token"];
 
 /// The token in the recorded parameters of a Task, and the object or array that contains it. `arguments` are the state's; they
 /// show which parameter is the token.
@@ -24,9 +21,10 @@ pub fn find<'p>(arguments: &Value, parameters: &'p Value) -> Option<(&'p str, &'
 
 /// As [`find`], for a parameter of `container`.
 fn find_in<'p>(argument: &Value, parameter: &'p Value, container: &'p Value) -> Option<(&'p str, &'p Value)> {
-    let Value::String(text) = argument else { return find(argument, parameter) };
-    let expression = text.trim_start_matches("{%").trim_end_matches("%}").trim();
-    EXPRESSIONS.contains(&expression).then(|| Some((parameter.as_str()?, container)))?
+    match argument {
+        Value::String(_) => is_task_token(argument).then(|| Some((parameter.as_str()?, container)))?,
+        _ => find(argument, parameter),
+    }
 }
 
 /// The arguments of the state of a name, anywhere in a definition.

@@ -22,6 +22,9 @@ pub const FILL_IN: &str = "…";
 /// The time that a task may wait for a worker before the command that starts one is proposed: an idle worker receives the task at once.
 const WORKER_EXPECTED_MS: u64 = 3_000;
 
+/// The same time at the end of a command, which sees no later state: long enough for an idle worker.
+const WORKER_EXPECTED_AT_END_MS: u64 = 1_000;
+
 /// The need of an execution, and the command that acts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Next {
@@ -174,6 +177,7 @@ pub fn after_timeout(id: &str) -> String {
 fn answer(needs: &Needs) -> Next {
     let Needs { execution: id, state, .. } = needs;
     let (advice, command) = match &needs.answerer {
+        Answerer::Person(approval) if approval.problem.is_some() => ("malformed question", cancel(id)),
         Answerer::Person(approval) => ("needs you", shortest_answer(id, state, approval)),
         Answerer::TokenHolder => ("needs an answer", signal(id, state)),
         Answerer::Worker => ("waits for a worker", worker_command().unwrap_or_default()),
@@ -191,11 +195,31 @@ pub fn signal(id: &str, state_path: &str) -> String {
     format!("flow signal {} {} --success '{{}}'{OPTIONS}", quote_id(id), quote_name(state_path))
 }
 
+/// The command that ends an execution.
+fn cancel(id: &str) -> String {
+    format!("flow cancel {}{OPTIONS}", quote_id(id))
+}
+
+/// The hint after the refusal of an answer to a malformed question.
+pub fn instead_of_answer(id: &str) -> String {
+    format!("{} ends the execution; the receiver of the task token can still answer", cancel(id))
+}
+
+/// Whether a person is asked a question that is malformed, so that no command answers it.
+pub fn is_malformed(instructions: &Instructions) -> bool {
+    instructions.approval.as_ref().is_some_and(|approval| approval.problem.is_some())
+}
+
 /// The first state whose task has waited for a worker for [`WORKER_EXPECTED_MS`].
 pub fn without_worker(view: &View, now_ms: u64) -> Option<&StateView> {
+    without_worker_for(view, WORKER_EXPECTED_MS, now_ms)
+}
+
+/// The first state whose task has waited for a worker for this time.
+fn without_worker_for(view: &View, waited_ms: u64, now_ms: u64) -> Option<&StateView> {
     view.active().find(|state| match &state.status {
         StateStatus::Waiting(wait) => {
-            wait.for_worker_since_ms().is_some_and(|since_ms| since_ms.saturating_add(WORKER_EXPECTED_MS) <= now_ms)
+            wait.for_worker_since_ms().is_some_and(|since_ms| since_ms.saturating_add(waited_ms) <= now_ms)
         }
         _ => false,
     })
@@ -204,7 +228,17 @@ pub fn without_worker(view: &View, now_ms: u64) -> Option<&StateView> {
 /// The line with `command`, which starts a worker, if a task needs one.
 pub fn worker_line(view: &View, now_ms: u64, command: Option<String>) -> Option<String> {
     without_worker(view, now_ms)?;
-    command.map(|command| format!("  To start a worker:   {command}"))
+    command.map(to_start_worker)
+}
+
+/// The line with `command`, which starts a worker, among the last lines of a command.
+pub fn worker_line_at_end(view: &View, now_ms: u64, command: Option<String>) -> Option<String> {
+    without_worker_for(view, WORKER_EXPECTED_AT_END_MS, now_ms)?;
+    command.map(to_start_worker)
+}
+
+fn to_start_worker(command: String) -> String {
+    format!("  To start a worker:   {command}")
 }
 
 /// The command that withdraws an answer that is kept for a state.
@@ -289,13 +323,20 @@ fn answers(id: &str, state_path: &str, instructions: &Instructions, for_people: 
 
 /// The commands that answer a task that waits for a person and that work when pasted: those without a value that the person fills in.
 pub fn answer_commands(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
+    if is_malformed(instructions) {
+        return vec![cancel(id)];
+    }
     let commands = answers(id, state_path, instructions, false).into_iter().map(|(_, command)| command);
     commands.filter(|command| works_when_pasted(command)).collect()
 }
 
 /// The commands that answer a task, for people, then the fields that may be set as well. A command with optional parts would not work
-/// when pasted.
+/// when pasted. A malformed question has the command that ends its execution.
 pub fn answer_lines(id: &str, state_path: &str, instructions: &Instructions) -> Vec<String> {
+    if is_malformed(instructions) {
+        let who = "Only the receiver of its task token can answer.".to_owned();
+        return vec![who, format!("To cancel:    {}", cancel(id))];
+    }
     let answers = answers(id, state_path, instructions, true).into_iter();
     let mut lines: Vec<String> = answers.map(|(what, command)| format!("{what}{command}")).collect();
     let optional = instructions.approval.as_ref().map_or_else(String::new, |approval| assignments(&fields(approval).1));
@@ -343,6 +384,22 @@ mod tests {
         assert!(!shortest_answer("r-1", "", &with_default).contains("--set"), "a default needs no value");
         let choices = Approval { choices: vec!["now".to_owned()], ..Approval::default() };
         assert!(shortest_answer("r-1", "", &choices).starts_with("flow approve r-1 --choice now"));
+    }
+
+    #[test]
+    fn a_malformed_question_is_shown_with_what_works() {
+        let problem = Some("Choices: invalid type".to_owned());
+        let approval = Approval { problem, ..Approval::default() };
+        let needs = |answerer: Answerer| {
+            let (execution, state) = ("r-1".to_owned(), "Ask".to_owned());
+            answer(&Needs { execution, state, answerer, next_due_ms: None }).text()
+        };
+        assert_eq!(needs(Answerer::Person(Box::new(approval.clone()))), "malformed question: flow cancel r-1");
+        let (sentence, values, answer) = ("The question is malformed: …".to_owned(), Vec::new(), None);
+        let instructions = Instructions { sentence, values, answer, approval: Some(Box::new(approval)) };
+        let lines = answer_lines("r-1", "Ask", &instructions);
+        assert_eq!(lines, ["Only the receiver of its task token can answer.", "To cancel:    flow cancel r-1"]);
+        assert_eq!(answer_commands("r-1", "Ask", &instructions), ["flow cancel r-1"]);
     }
 
     #[test]
@@ -398,6 +455,8 @@ mod tests {
         let offered = StateStatus::Waiting(Wait::for_worker(Story::at(1.0)));
         story.view.states.get_mut("Act").into_iter().for_each(|state| state.status = offered.clone());
         assert_eq!(shown(&story, 3.9), None, "an idle worker may take it");
+        let at_end = |at: f64| worker_line_at_end(&story.view, Story::at(at), Some(command.to_owned()));
+        assert_eq!((at_end(1.9), at_end(2.0).is_some()), (None, true), "a command that ends shows it earlier");
         assert_eq!(shown(&story, 4.0), Some(format!("  To start a worker:   {command}")));
         assert_eq!(worker_line(&story.view, Story::at(4.0), None), None, "not at Step Functions");
         let line = lines::without_worker(&story.view, Story::at(4.0), command).unwrap_or_default();

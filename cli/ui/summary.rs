@@ -77,7 +77,9 @@ pub fn questions(view: &View, driven: bool, now_ms: u64) -> Vec<Vec<String>> {
                 });
                 let answers = next::answer_lines(&view.id, &state.path, instructions);
                 lines.extend(answers.into_iter().map(|command| format!("  {command}")));
-                lines.push(format!("  To cancel:    flow cancel {id}{OPTIONS}"));
+                if !next::is_malformed(instructions) {
+                    lines.push(format!("  To cancel:    flow cancel {id}{OPTIONS}"));
+                }
             }
             StateStatus::Paused { failure } => {
                 lines.push(format!("{} is paused: {}", title(view, &state.path), indented(&failure.cause, 2)));
@@ -149,7 +151,7 @@ pub fn waits(view: &View, driven: bool, now_ms: u64) -> Vec<String> {
     if others.len() > WAITS_SHOWN_MAX {
         lines.push(format!("… and {} more", others.len() - WAITS_SHOWN_MAX));
     }
-    lines.extend(next::worker_line(view, now_ms, worker_command()));
+    lines.extend(next::worker_line_at_end(view, now_ms, worker_command()));
     lines
 }
 

@@ -112,7 +112,7 @@ fn needs_you(view: &View, cells: usize, now_ms: u64) -> String {
     let (over, waiting): (Vec<&StateView>, Vec<&StateView>) = asking.partition(|state| has_timed_out(state, now_ms));
     let approval = match waiting.as_slice() {
         [] if !over.is_empty() => return format!("timed out: flow resume {}{OPTIONS}", quote_id(&view.id)),
-        [only] => approval_of(only),
+        [only] => approval_of(only).filter(|approval| approval.problem.is_none()),
         _ => None,
     };
     let command = approval.map(|approval| format!("needs you: {}", next::shortest_answer(&view.id, "", approval)));

@@ -50,6 +50,8 @@ pub enum Command {
     Offer(Box<OfferedTask>),
     /// Drop a call in flight, because its visit has ended.
     Abandon { frame: FrameId, visit: u64 },
+    /// Stop another execution: the attempt of the Task that waited for its end has ended.
+    StopExecution { id: String },
     /// Send [`super::Input::TimerFired`] at this time. Replaces any earlier `WakeAt` of the execution.
     WakeAt { due_ms: u64 },
     /// Nothing is due: cancel any earlier `WakeAt`.

@@ -229,6 +229,7 @@ impl Turn<'_> {
         );
         if leaf {
             self.abandon(id);
+            self.stop_awaited(id);
             self.row_mut(id).frame_state = FrameState::Stopped;
         }
     }

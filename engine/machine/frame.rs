@@ -244,6 +244,14 @@ impl Frame {
         }
     }
 
+    /// The execution that its Task has started and whose end it waits for, also while a poll is in flight.
+    pub(super) fn started_execution(&self) -> Option<&str> {
+        match &self.row.frame_state {
+            FrameState::Task { waiting: Some(waiting), .. } => waiting.execution.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether a new process must offer its task to workers again.
     pub(super) fn is_offered(&self) -> bool {
         self.row.waits_for_worker()

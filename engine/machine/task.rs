@@ -213,6 +213,7 @@ impl Turn<'_> {
     fn task_timed_out(&mut self, id: FrameId) {
         let is_missed_heartbeat = self.has_missed_heartbeat(id);
         self.abandon(id);
+        self.stop_awaited(id);
         let row = &self.frame(id).row;
         let last_poll = match &row.frame_state {
             FrameState::Task { waiting: Some(waiting), parked: None, .. } => Some(waiting.reason.as_str()),

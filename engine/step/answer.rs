@@ -49,11 +49,6 @@ impl<T> Answer<T> {
         Answer::Pending(Pending::new(reason, check_again_after))
     }
 
-    /// A step that waits for a job which has begun; `submitted` is the answer of the call that began it (`.sync`).
-    pub fn submitted(reason: impl Into<String>, submitted: serde_json::Value, check_again_after: Duration) -> Self {
-        Answer::Pending(Pending { submitted: Some(submitted), ..Pending::new(reason, check_again_after) })
-    }
-
     /// A step that waits for the end of another execution of this store. The engine polls it then, or after `check_again_after`.
     pub fn awaiting(reason: impl Into<String>, execution: String, check_again_after: Duration) -> Self {
         Answer::Pending(Pending { execution: Some(execution), ..Pending::new(reason, check_again_after) })

@@ -24,6 +24,9 @@ pub struct Approval {
     /// The tokens whose holders may answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<ApprovalToken>,
+    /// The malformed field of a question beside a task token, and why: nobody can answer the question, only the holder of the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// A token whose holder may answer an approval. The definition has its fingerprint only.

@@ -335,6 +335,10 @@ fn of_executions(event: &HistoryEvent, found: &mut RemoteEvent) {
         map_run_failed_event_details: error = error, cause = cause;
         evaluation_failed_event_details: error = error, cause = cause;
     );
+    if let Some(details) = &event.evaluation_failed_event_details {
+        // Its previous event may be the one before its state was entered.
+        found.name = Some(details.state.clone());
+    }
     let of_execution = event.execution_redriven_event_details.as_ref().and_then(|details| details.redrive_count);
     let of_map_run = event.map_run_redriven_event_details.as_ref().and_then(|details| details.redrive_count);
     if let Some(count) = of_execution.or(of_map_run) {

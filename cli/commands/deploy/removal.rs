@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// The sentence of a removal about a state machine's executions.
-pub(super) const EXECUTIONS_ARE_LOST: &str =
-    "Its executions go with the state machine: they are no longer shown, and cannot be resumed.";
+pub(super) const EXECUTIONS_ARE_LOST: &str = "Its executions go with the state machine: --engine sfn neither shows nor \
+     resumes them. Those of a flow serve stay in its home.";
 
 /// Whether a removal names only the state machine: no workflow and no file has the name.
 pub(super) fn is_by_name(arguments: &DeployArguments) -> bool {

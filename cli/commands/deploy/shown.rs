@@ -28,14 +28,9 @@ pub(super) fn show(
     kept_heartbeat: Option<u64>,
     removes: bool,
 ) {
-    let size = &wanted.compiled.size;
     let loses_executions = loses_executions(changes);
     if global.output == Output::Json {
-        let message = if loses_executions { EXECUTIONS_ARE_LOST.to_owned() } else { size_words(size) };
-        let line = json!({ "type": "deployment", "name": wanted.name, "caller": caller, "roleArn": wanted.role_arn,
-            "definitionBytes": wanted.compiled.definition.to_string().len(), "keptHeartbeatSeconds": kept_heartbeat,
-            "message": message });
-        json::print(json::with(line, size_fields(size)));
+        json::print(line(wanted, caller, kept_heartbeat, removes, loses_executions));
     } else if !global.quiet {
         heading(wanted, caller, removes).iter().for_each(|line| say!("{line}"));
         kept_heartbeat.into_iter().for_each(|seconds| say!("  {}", heartbeat_line(seconds)));
@@ -47,6 +42,23 @@ pub(super) fn show(
     if global.output == Output::Human && loses_executions {
         say!("{EXECUTIONS_ARE_LOST}");
     }
+}
+
+/// The JSON line of a deployment. A removal runs no definition: it has neither a size nor a price.
+fn line(wanted: &Wanted, caller: &Value, kept_heartbeat: Option<u64>, removes: bool, loses_executions: bool) -> Value {
+    let Wanted { name, compiled, role_arn, .. } = wanted;
+    let message = match removes {
+        true if loses_executions => EXECUTIONS_ARE_LOST.to_owned(),
+        true => format!("the removal of {name}"),
+        false => size_words(&compiled.size),
+    };
+    let line = json!({ "type": "deployment", "name": name, "caller": caller, "roleArn": role_arn, "removes": removes,
+                       "keptHeartbeatSeconds": kept_heartbeat, "message": message });
+    if removes {
+        return line;
+    }
+    let bytes = compiled.definition.to_string().len();
+    json::with(json::with(line, json!({ "definitionBytes": bytes })), size_fields(&compiled.size))
 }
 
 /// The lines above the changes: the target, the role, and the price of a run.

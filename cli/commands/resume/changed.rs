@@ -11,6 +11,10 @@ use crate::{checks::DefinitionFile, proposed::again_from};
 pub fn note(described: &DescribeExecutionResponse) -> Option<String> {
     let DescribeExecutionResponse { execution, definition, view, .. } = described;
     let (id, workflow) = (&execution.id, &execution.workflow);
+    // A client of the API started it: a deployed definition differs from its file, and this machine's engine is not where it runs.
+    if id.contains(':') {
+        return None;
+    }
     let mut named = DEFINITION_ENDINGS.iter().map(|ending| format!("{workflow}{ending}"));
     let file = named.find(|file| Path::new(file).is_file())?;
     let now = DefinitionFile::read(&file, &[]).ok()?;

@@ -25,6 +25,7 @@ use crate::{
     global::{Global, Output},
     ids, interrupt,
     owner::Handle,
+    planning,
     proposed::{self, OPTIONS, quote_id},
     shell::{option, quote_name, quote_word},
     step_functions::{Deployed, Executions, MachineReference, is_arn, refused},
@@ -67,7 +68,7 @@ pub async fn run(global: &Global, handle: &Handle, arguments: &RunArguments, pla
         } else if !global.quiet {
             plan_lines(&deployed.target, size.as_ref()).iter().for_each(|line| say!("  {line}"));
         }
-        return Ok(Exit::Success);
+        return Ok(planning::exit_without_plan(arguments.detailed_exitcode));
     }
     proposed::remember_worker_variables(|| checks::worker_variables(plan.definition.value()));
     consent::ask(plan, arguments).await?;

@@ -431,3 +431,51 @@ fn the_branches_that_a_failure_stops_and_what_is_retried_are_named() {
     });
     assert_eq!(started.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["A", "A"]);
 }
+
+#[test]
+fn a_map_whose_items_cannot_be_evaluated_has_failed_and_so_has_a_state_inside_one() {
+    let failed = |definition: &Value, sketches: &[Sketch<'_>]| {
+        let mut all = events(sketches);
+        all.iter_mut().filter(|event| event.kind == "MapStateFailed").for_each(|event| event.error = None);
+        let mut history = History::new(definition);
+        history.add(&all);
+        let mut view = View::new(&super::super::header("arn:a:b:c:d:execution:m:e", &Default::default()), definition);
+        history.entries().iter().for_each(|entry| view.fold(entry));
+        let notes = history.entries().iter().filter(
+            |entry| matches!(&entry.content, EntryContent::Note(note) if matches!(**note, Note::Failure { .. })),
+        );
+        (view.failed_state().map(|state| state.path.clone()), notes.count())
+    };
+    let leaf = json!({ "StartAt": "Leaf", "States": { "Leaf": { "Type": "Pass", "End": true } } });
+    let map = json!({ "Type": "Map", "ItemProcessor": leaf, "End": true });
+    let definition = json!({ "StartAt": "Hosts", "States": { "Hosts": map } });
+    let items = [
+        ("ExecutionStarted", 0, None, None),
+        ("MapStateEntered", 1, Some("Hosts"), None),
+        // It follows what the entry follows.
+        ("EvaluationFailed", 1, Some("Hosts"), None),
+        ("MapStateFailed", 3, None, None),
+        ("ExecutionFailed", 4, None, None),
+    ];
+    assert_eq!(failed(&definition, &items), (Some("Hosts".to_owned()), 1));
+    let inside = [
+        ("ExecutionStarted", 0, None, None),
+        ("MapStateEntered", 1, Some("Hosts"), None),
+        ("MapStateStarted", 2, None, None),
+        ("MapIterationStarted", 3, Some("Hosts"), Some(0)),
+        ("PassStateEntered", 4, Some("Leaf"), None),
+        ("EvaluationFailed", 5, Some("Leaf"), None),
+        ("MapIterationFailed", 6, Some("Hosts"), Some(0)),
+        ("MapStateFailed", 6, None, None),
+        ("ExecutionFailed", 8, None, None),
+    ];
+    assert_eq!(failed(&definition, &inside), (Some("Hosts[0]/Leaf".to_owned()), 1));
+    let pass = json!({ "StartAt": "Leaf", "States": { "Leaf": { "Type": "Pass", "End": true } } });
+    let alone = [
+        ("ExecutionStarted", 0, None, None),
+        ("PassStateEntered", 1, Some("Leaf"), None),
+        ("EvaluationFailed", 2, Some("Leaf"), None),
+        ("ExecutionFailed", 3, None, None),
+    ];
+    assert_eq!(failed(&pass, &alone), (Some("Leaf".to_owned()), 1));
+}

@@ -59,3 +59,56 @@ fn with_nothing_in_flight_it_ends_at_once_and_so_it_does_after_a_crash() {
     trial.give(Input::Recover);
     assert_eq!((trial.status(), calls(&trial)), (ExecutionStatus::Aborted, 0), "nothing answers for the lost calls");
 }
+
+/// The executions that are to be stopped.
+fn stopped(trial: &Trial) -> Vec<&str> {
+    let stopped = trial.commands.iter().map(|command| match command {
+        Command::StopExecution { id } => Some(id.as_str()),
+        _ => None,
+    });
+    stopped.flatten().collect()
+}
+
+/// An execution whose Task `A` waits for the end of another one, beside `B`.
+fn awaiting() -> Trial {
+    let mut trial = Trial::start(side_by_side(), json!({}));
+    awaits(&mut trial);
+    trial
+}
+
+fn awaits(trial: &mut Trial) {
+    let (next_poll_ms, execution) = (trial.now_ms + 50, Some("child:1".to_owned()));
+    let reason = "RUNNING".to_owned();
+    trial
+        .answer("P[0]/A", StepAnswer::Pending { reason, next_poll_ms, instructions: None, submitted: None, execution });
+}
+
+#[test]
+fn the_execution_that_a_task_waits_for_is_stopped_with_the_task() {
+    let cancel = || Input::Cancel { error: "Stop".to_owned(), cause: String::new() };
+    let mut cancelled = awaiting();
+    cancelled.give(cancel());
+    assert_eq!(stopped(&cancelled), ["child:1"]);
+    let mut polled = awaiting();
+    polled.sleep();
+    polled.give(cancel());
+    assert_eq!(stopped(&polled), ["child:1"], "a poll is in flight");
+    let mut failed = awaiting();
+    failed.fail("P[1]/B", ErrorClass::Invalid);
+    assert_eq!((failed.status(), stopped(&failed)), (ExecutionStatus::Failed, vec!["child:1"]));
+    let mut timed_out = awaiting();
+    timed_out.now_ms += 60_000;
+    timed_out.give(Input::TimerFired);
+    assert!(stopped(&timed_out).is_empty(), "the poll that is due comes first");
+    awaits(&mut timed_out);
+    assert_eq!(stopped(&timed_out), ["child:1"]);
+}
+
+#[test]
+fn an_execution_that_has_ended_is_not_stopped() {
+    let mut trial = awaiting();
+    trial.sleep();
+    trial.done("P[0]/A", json!("its output"));
+    trial.give(Input::Cancel { error: "Stop".to_owned(), cause: String::new() });
+    assert_eq!((trial.status(), stopped(&trial).len()), (ExecutionStatus::Aborted, 0));
+}

@@ -90,6 +90,15 @@ impl Turn<'_> {
         }
     }
 
+    /// Stops the execution that a frame's Task waits for, because the Task is stopped or has timed out: Step Functions stops the job of a
+    /// `.sync` Task (Developer Guide, "Run a job (.sync)").
+    pub fn stop_awaited(&mut self, id: FrameId) {
+        if let Some(execution) = self.frame(id).started_execution() {
+            let id = execution.to_owned();
+            self.command(Command::StopExecution { id });
+        }
+    }
+
     /// The ids of a frame's children, in the order of their index.
     pub fn children(&self, parent: FrameId) -> Vec<FrameId> {
         self.execution.children.get(&parent).into_iter().flatten().map(|(_, id)| *id).collect()

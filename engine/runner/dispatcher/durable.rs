@@ -36,7 +36,7 @@ impl Dispatcher {
                 self.broadcast(RunnerEvent::Entry { execution: id.to_string(), entry: entry.clone() });
             }
         }
-        let mut withheld = Vec::new();
+        let (mut withheld, mut stopped) = (Vec::new(), Vec::new());
         for command in commands {
             match command {
                 Command::CallStep(call) if self.accepts_work() => {
@@ -58,6 +58,7 @@ impl Dispatcher {
                 }
                 Command::CallStep(_) => {}
                 Command::Abandon { frame, visit } => self.calls.abandon(&id, frame, visit),
+                Command::StopExecution { id: awaited } => stopped.push(awaited),
                 Command::Offer(offered) => self.offer(&id, *offered),
                 Command::WakeAt { due_ms } => self.wake_at(&id, due_ms),
                 Command::NoWake => self.wake_at(&id, NEVER_MS),
@@ -73,6 +74,7 @@ impl Dispatcher {
         }
         TurnReply::confirm(reply, header.as_deref());
         withheld.into_iter().for_each(|input| self.advance(&id, input, None, None));
+        stopped.into_iter().for_each(|awaited| self.stop_awaited(&id, &awaited));
     }
 
     fn offer(&mut self, id: &str, OfferedTask { activity, token, input }: OfferedTask) {
