@@ -184,7 +184,7 @@ fn the_same_answer_again_changes_nothing_and_another_one_is_refused() {
     keep(&mut trial, "B", output(json!(1)));
     assert_eq!(kinds(&trial), ["kept"]);
     let message = refused(&mut trial, "B", &output(json!(2)));
-    assert!(message.contains("another answer for 'B' is kept"), "{message}");
+    assert!(message.contains("another answer for 'B' is stored"), "{message}");
 }
 
 #[test]
