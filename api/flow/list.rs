@@ -42,7 +42,7 @@ pub struct ListResponse {
     pub needs: Vec<Needs>,
     /// The next due event of listed executions, by their ids, if the request asks for needs.
     pub due: BTreeMap<String, NextDue>,
-    /// What the list lacks, if it is known to lack some: at Step Functions, where a list has bounds of its own.
+    /// The executions that the list leaves out, if it is known to: at Step Functions, where a list has bounds of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<LeftOut>,
 }

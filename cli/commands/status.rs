@@ -221,7 +221,7 @@ async fn list_all(global: &Global, arguments: &StatusArguments) -> Result<Exit, 
     Ok(Exit::Success)
 }
 
-/// What a list of a home or an engine has.
+/// A list of executions of a home or an engine.
 struct FoundExecutions {
     /// Whether it has any execution.
     any: bool,

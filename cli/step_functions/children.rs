@@ -1,4 +1,4 @@
-//! What the displays show of the child executions of distributed Maps.
+//! The child executions of distributed Maps, as the displays show them.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the list of executions lacks, and the command that shows it.
+//! The executions that a list leaves out, and the command that shows them.
 
 use api::flow::LeftOut;
 use serde_json::json;
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// What a list lacks.
+/// The executions that a list leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incomplete {
     /// Earlier executions of a home, which were not counted.
@@ -24,7 +24,7 @@ pub enum Incomplete {
 }
 
 impl Incomplete {
-    /// What a list lacks that has `listed` of the `found` executions of a response; `None` if it is complete.
+    /// The executions that a list leaves out which has `listed` of the `found` executions of a response; `None` if it is complete.
     pub fn of(found: usize, listed: usize, left_out: Option<LeftOut>, is_limited: bool) -> Option<Self> {
         let cut_off = found - listed;
         match left_out {
