@@ -54,7 +54,7 @@ pub enum Access {
     /// The store's socket, and TCP.
     AnyTransport,
     /// The store's socket, for processes of the user of this machine. The operation acts for that user: a client of the network must
-    /// not decide where an execution acts, who answered, or what the user has been shown.
+    /// not decide where an execution acts, who answered, what the user has been shown, or which executions are deleted.
     SocketOnly,
 }
 

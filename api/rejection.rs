@@ -1,4 +1,4 @@
-//! The failure of a rejected approval: its error name, and how its cause begins.
+//! The failure of a rejected approval: its error name and the beginning of its cause.
 
 /// The error name of a rejected approval; `Catch` can match it.
 pub const REJECTED: &str = "Approval.Rejected";

@@ -1,4 +1,4 @@
-//! The names that the API generates, as AWS does.
+//! UUIDs, which the API generates as names where a request has none, as AWS does.
 
 use std::time::UNIX_EPOCH;
 

@@ -1,6 +1,6 @@
 //! The options of a compilation.
 
-/// The author's options.
+/// The options of `compile`.
 #[derive(Debug, Clone)]
 pub struct CompileOptions {
     /// HeartbeatSeconds of Tasks without that field: the time without a heartbeat after which another worker gets the task.

@@ -17,7 +17,7 @@ enum Added {
 }
 
 /// The HeartbeatSeconds that a deployment added to Tasks without that field, from what it deployed. `source` is the definition that is
-/// deployed next: what a Task has of its own there was not added. `otherwise` if it is not known.
+/// deployed next: a HeartbeatSeconds in it is the author's. `otherwise` if no Task shows the value.
 pub fn deployed_heartbeat(deployed: &Value, source: &Value, otherwise: u64) -> u64 {
     let mut has_own = BTreeMap::new();
     each_state(source, &mut |state| {
@@ -39,7 +39,7 @@ pub fn deployed_heartbeat(deployed: &Value, source: &Value, otherwise: u64) -> u
             Added::AtLeast(seconds) => at_least = at_least.max(seconds),
         }
     }
-    // A Task may have lost a value of its author's.
+    // A Task whose author removed a HeartbeatSeconds has another value than the others.
     let most_frequent = counts.into_iter().max_by_key(|(_, count)| *count);
     most_frequent.map_or(at_least, |(seconds, _)| seconds)
 }

@@ -8,7 +8,7 @@ const COMPUTED: &str = "$";
 pub(crate) struct Literal {
     /// The text, with its escapes as they are written.
     pub text: String,
-    /// The name of the field of an object, or of the variable, whose value it is, or begins; `None` if it is no such value.
+    /// The name of the field or the variable whose value begins with this text; `None` if there is none.
     pub field: Option<String>,
     /// Whether the expression consists of this text.
     pub is_complete: bool,

@@ -88,7 +88,7 @@ pub struct DeploymentChange {
     pub kind: ResourceKind,
     /// Its name.
     pub name: String,
-    /// In what it differs from the wanted one, if it is updated.
+    /// The differences from the wanted one, if it is updated.
     pub differences: Vec<Difference>,
 }
 

@@ -27,14 +27,14 @@ const PAIRS: [(&str, &str); 6] = [
     ("ParameterKey", "ParameterValue"),
     ("ParameterName", "ParameterValue"),
 ];
-/// The types of a value that names the place of a secret (AWS CodeBuild API Reference, EnvironmentVariable).
+/// The types of a value that is a reference to a secret (AWS CodeBuild API Reference, EnvironmentVariable).
 const TYPES_OF_REFERENCES: [&str; 2] = ["SECRETS_MANAGER", "PARAMETER_STORE"];
 /// The name of the field with what a program reads on its standard input.
 const STANDARD_INPUT: &str = "Stdin";
 
 const IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
-/// The kind of a value in a state.
+/// The field that contains a value, and its use.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     /// The name of the field that has it.

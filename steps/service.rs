@@ -21,8 +21,8 @@ pub(crate) use fields::{
 };
 pub(crate) use findings::{DeletionFindings, Holders, NameHolder, Objections};
 
-/// An AWS service whose resources belong to deployments. Each service implements it in its own module. What stays outside that module:
-/// its fields in the input and output of the steps over all services (`service/fields.rs`).
+/// An AWS service whose resources belong to deployments. Each service implements it in its own module. Only its fields in the input and
+/// output of the steps over all services are outside that module (`service/fields.rs`).
 #[async_trait]
 pub(crate) trait Service: Sync {
     /// The service in the names of its steps, such as `sns` in `flow:sns:createTopic`.

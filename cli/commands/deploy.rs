@@ -277,7 +277,7 @@ async fn connect(global: &Global, arguments: &DeployArguments, wanted: &Wanted) 
 /// Asks the service whether it can run the definition.
 ///
 /// # Errors
-/// It cannot. A `flow serve` accepts a Task of an integration that it cannot run, and only warns of it.
+/// The service refuses the definition, or is a `flow serve` that has no step for an integration: it only warns of one.
 async fn validate(cloud: &Cloud, wanted: &Wanted) -> Result<(), CliError> {
     let found = cloud.states.validate(&wanted.compiled.definition.to_string()).await.map_err(refused)?;
     let lines_of = |found: Vec<&DefinitionProblem>| {

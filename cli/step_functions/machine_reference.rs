@@ -1,4 +1,4 @@
-//! How a command names a state machine: by its name or its ARN, also with a version or an alias.
+//! The name or the ARN by which a command names a state machine, also with a version or an alias.
 
 use api::flow::state_machine_name;
 
@@ -34,7 +34,7 @@ impl MachineReference {
         }
     }
 
-    /// Whether it says more than a name.
+    /// Whether it has an ARN, a version or an alias.
     pub fn is_exact(&self) -> bool {
         self.arn.is_some() || self.qualifier.is_some()
     }
@@ -44,7 +44,7 @@ impl MachineReference {
         self.qualifier.as_ref().is_some_and(|qualifier| qualifier.bytes().all(|byte| byte.is_ascii_digit()))
     }
 
-    /// Whether the ARN of a state machine is the one that is meant.
+    /// Whether it may name the state machine with this ARN: always if it has none itself.
     pub fn is_arn_of(&self, machine: &str) -> bool {
         self.arn.as_ref().is_none_or(|arn| arn == machine)
     }

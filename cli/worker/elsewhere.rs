@@ -1,4 +1,4 @@
-//! Tasks that another worker may do: the settings of this machine do not allow them, or it lacks a program or a folder.
+//! Tasks that are given back for another worker: this machine's settings do not allow them, or it lacks a program or a folder.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +8,8 @@ use steps::CANNOT_START;
 use super::answer::Outcome;
 use crate::{checks::USE_FILES, ui::text::one_line};
 
-/// How often, in its visit, a task that a worker's settings do not allow is given back for another worker. A retry is left for a worker
-/// that ends.
+/// The number of retries in a visit after which a task is no longer given back. The compiler adds at least one retry more: it
+/// stays free for a worker that ends.
 const REFUSED_RETRIES_MAX: u32 = 5;
 
 /// Why the folder in FLOW_FILES cannot be used now; `None` if it can.
@@ -31,13 +31,13 @@ pub(super) async fn without_folder(files: Option<&Path>, resource: &str) -> Opti
     Some(StepError::new(ErrorClass::Permission, problem))
 }
 
-/// Whether the settings of this machine or what it lacks are the reason, and those of another machine may be others.
+/// Whether another worker may succeed: this machine's settings refused the step, or it lacks a program or a folder.
 pub(super) fn may_succeed_elsewhere(error: &StepError) -> bool {
     let is_refused = error.is_refused_here() && error.remedy != Some(StepRemedy::NewExecution);
     is_refused || error.name.as_deref() == Some(CANNOT_START)
 }
 
-/// The answer for a task that the worker `name` cannot do: it is given back, until a number of retries has found no worker that can.
+/// The answer for a task that the worker `name` cannot do: it is given back; after [`REFUSED_RETRIES_MAX`] retries it fails.
 pub(super) fn not_done_here(error: &StepError, name: &str, retry_count: u32) -> Outcome {
     let cause = format!("{error} (worker {name})");
     match retry_count < REFUSED_RETRIES_MAX {

@@ -1,4 +1,4 @@
-//! In what an existing resource differs from the wanted one.
+//! The differences between an existing resource and the wanted one.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -29,7 +29,7 @@ pub struct Offer {
 /// Returns whether an activity's ARN exists.
 pub(super) type ActivityCheck = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
-/// How long a task is kept for another worker than the one that had its last attempt, if another one polls too.
+/// The longest time for which a task is kept for a worker other than that of its last attempt.
 const AVOIDED_MAX: Duration = Duration::from_secs(2);
 /// A worker whose last poll of an activity ended within this time is expected to poll it again.
 const POLLS_AGAIN_WITHIN: Duration = Duration::from_secs(60);
@@ -43,7 +43,7 @@ pub(super) struct Offers {
     state: Mutex<State>,
 }
 
-/// The queues of the activities, and which workers have their tasks. None of it is stored: a new process begins without.
+/// The queues of the activities, and the workers that have their tasks. It is not stored, and is empty in a new process.
 #[derive(Default)]
 struct State {
     queues: HashMap<String, Queue>,
@@ -264,7 +264,7 @@ impl<'o> Delivery<'o> {
         Delivery { offers, activity, offer: Some(offer) }
     }
 
-    /// The task is the poller's, or is not to be offered again.
+    /// Returns the task, which is then not offered again.
     pub fn end(mut self) -> Option<Offer> {
         self.offer.take()
     }
@@ -320,7 +320,7 @@ impl Drop for Poll<'_> {
             *silent_polls -= usize::from(poll.is_silent);
             queue.poll_ended(poll.worker, Instant::now());
         }
-        // A task that this poll would have received after a while has another one.
+        // A task that was kept back from this poll may go to another poll now.
         queue.hand_out();
         if queue.tasks.is_empty() && queue.polls.is_empty() {
             queues.remove(self.activity);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Difference, Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, is_unknown};
 
-/// The reports of a plan. One step runs at a time.
+/// The reports of a plan. `turn` is held by the step that runs, so that one runs at a time; it is no turn of the machine.
 #[derive(Debug, Default)]
 pub(crate) struct PlanRecord {
     turn: tokio::sync::Mutex<()>,
@@ -81,7 +81,7 @@ impl PlanRecord {
         self.recorded().differences.push(difference);
     }
 
-    /// Records what a search found out about a resource.
+    /// Records the name and settings of a resource that a search found.
     pub(crate) fn know(&self, id: &str, known: Known) {
         self.recorded().known.insert(id.to_owned(), known);
     }

@@ -3,7 +3,7 @@
 use super::root;
 
 /// A file, the line with its constant, and what the document says of it.
-const FIGURES: [(&str, &str, &str); 24] = [
+const FIGURES: [(&str, &str, &str); 27] = [
     ("cli/worker/poller.rs", "const POLLS_MAX: usize = 8;", "up to 8 times at once while tasks do"),
     ("cli/worker.rs", "const TASKS_MAX: usize = 1_000;", "It holds up to 1,000 tasks"),
     ("cli/worker/task.rs", "const FIRST_SLOT_MAX: Duration = Duration::from_secs(10);", "After 10 s it is given back"),

@@ -47,13 +47,13 @@ const WALLS: &[Wall] = &[
         names: &["tokio"],
         crates: &["api", "bench", "cli", "engine", "rehearsal", "steps"],
         tests: &[],
-        why: "the compiler and the workflows are pure",
+        why: "the compiler and the workflows wait for nothing",
     },
     Wall {
         names: &["rand"],
         crates: &["api", "cli", "engine", "rehearsal", "steps"],
         tests: &[],
-        why: "the compiler and the workflows depend on their input alone",
+        why: "the compiler and the workflows draw no random numbers",
     },
     Wall {
         names: &["rustix"],

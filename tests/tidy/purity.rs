@@ -102,7 +102,8 @@ const HASHED: [(&str, &str); 4] = [
 ];
 
 const OTHER_NAME: &str = "this gives a crate another name: name the crate in each path";
-const INSTEAD: &str = "hand it in, as data (a Moment, an Input) or with the Evaluator";
+const INSTEAD: &str = "hand in what reads a clock, a file or a random number, as data (a Moment, an Input) or with the Evaluator; \
+                       add what only computes to the lists of tests/tidy/purity.rs";
 
 impl Rules {
     fn apply_to(&self, path: &Path) -> bool {

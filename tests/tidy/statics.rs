@@ -103,7 +103,7 @@ fn only_listed_files_have_state_outside_of_values() {
     let is_listed = |path: &&&Path| STATES.iter().any(|(listed, _)| **path == Path::new(listed));
     let unlisted = found.iter().filter(|path| !is_listed(path)).map(|path| {
         format!(
-            "{}: a static: keep it in a value, or name the file and the reason in tests/tidy/statics.rs",
+            "{}: a static: make a table a `const`, keep state in a value, or name the file and the reason in tests/tidy/statics.rs",
             path.display()
         )
     });

@@ -1,4 +1,4 @@
-//! Deployments under one name at the same time: one of equal definitions is completed, another one is reported.
+//! Concurrent deployments under one name: one of the same definition is completed, one of another definition is reported.
 
 use deploy::plan::{self, Action, DeploymentChange, ExistingResources, ResourceKind, Wanted};
 use engine::step::StepError;
@@ -36,7 +36,9 @@ pub(super) async fn apply(
 ) -> Result<String, CliError> {
     match cloud.apply(source, wanted.clone(), found, changes, made).await {
         Ok(arn) => return Ok(arn),
-        Err(error) if is_of_another_deployment(&error) => tracing::info!("planned once more: {error}"),
+        Err(error) if is_of_another_deployment(&error) => {
+            tracing::info!("another deployment changed a resource, so the plan is made again: {error}")
+        }
         Err(error) => return Err(cut_short(error)),
     }
     let name = wanted.name.clone();
@@ -60,7 +62,7 @@ fn is_of_another_deployment(error: &StepError) -> bool {
     error.code.as_deref().is_some_and(|code| CODES.contains(&code))
 }
 
-/// Whether the state machine that another deployment made is another one than this deployment makes.
+/// Whether the other deployment gave the state machine another definition: this one would update it.
 fn has_another_definition(changes: &[DeploymentChange]) -> bool {
     changes.iter().any(|change| change.kind == ResourceKind::StateMachine && change.action == Action::Updated)
 }

@@ -85,7 +85,7 @@ pub(super) async fn changes(
     Ok((changes, kept))
 }
 
-/// How the executions of a state machine end.
+/// The hint about running executions: wait for their end, or cancel them.
 fn wait_or_cancel(execution_arn: &str, machine: &str) -> String {
     let name = execution_arn.rsplit(':').next().unwrap_or_default();
     format!(

@@ -88,7 +88,7 @@ pub(super) fn heartbeat_line(seconds: u64) -> String {
     format!("HeartbeatSeconds {seconds}, as deployed; --heartbeat {HEARTBEAT_SECONDS_DEFAULT} sets the default")
 }
 
-/// The lines of a change in a plan: the resource, and in what it differs.
+/// The lines of a change in a plan: the resource and its differences.
 pub(super) fn change_lines(change: &DeploymentChange) -> Vec<String> {
     let DeploymentChange { action, kind, name, differences } = change;
     let line = format!("  {:<11}{name}   {}", action.word(), kind.word());
@@ -96,7 +96,7 @@ pub(super) fn change_lines(change: &DeploymentChange) -> Vec<String> {
     std::iter::once(line).chain(differences).collect()
 }
 
-/// In what a resource differs, for a JSON line.
+/// The differences of a resource, for a JSON line.
 pub(super) fn differences_json(change: &DeploymentChange) -> Vec<Value> {
     let line = |difference: &Difference| {
         let mut line = json!({ "action": difference.action.word(), "field": difference.field });

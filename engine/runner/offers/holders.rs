@@ -7,7 +7,7 @@ use std::{
 
 use crate::step::TaskToken;
 
-/// The most tasks whose workers are known. That of the task that was fetched first is forgotten for a new one.
+/// The most tasks whose workers are known. A new one replaces the oldest.
 const HOLDERS_MAX: usize = 4_096;
 
 /// The workers of the tasks that were fetched last.
