@@ -166,10 +166,14 @@ mod tests {
                 },
                 EntryContent::Event(_) => None,
             });
-            let due_ms = execution.header.next_wake_ms;
-            next = failed_call(&execution).or(due_ms.map(|_| Input::TimerFired));
-            now_ms = due_ms.unwrap_or(now_ms).max(now_ms);
             found.extend(scheduled);
+            next = match (failed_call(&execution), execution.header.next_wake_ms) {
+                (None, Some(due_ms)) => {
+                    now_ms = due_ms.max(now_ms);
+                    Some(Input::TimerFired)
+                }
+                (failed, _) => failed,
+            };
         }
         found
     }
