@@ -129,7 +129,7 @@ fn may_start_processes(text: &str) -> bool {
 }
 
 /// Whether a file can start a process: it names `process::Command`, or imports a module that has it.
-fn starts_processes(file: &syn::File) -> bool {
+pub fn starts_processes(file: &syn::File) -> bool {
     paths_outside_tests(file).iter().any(|path| {
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
         let has_command = names.windows(2).any(|pair| pair == ["process", "Command"]);

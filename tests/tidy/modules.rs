@@ -13,13 +13,16 @@ use super::syntax::{attribute_paths, names_of_crates};
 /// The crates of this project.
 pub const CRATES: [&str; 8] = ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal"];
 
+/// The root of the program, which is a crate of its own. In every other folder, `main.rs` is a module.
+const PROGRAM: &str = "cli/main.rs";
+
 /// The path of a module inside its crate; empty for the crate itself.
 pub type ModulePath = Vec<String>;
 
 /// A crate's modules, one for each file.
 pub struct Modules {
     uses: BTreeMap<ModulePath, BTreeSet<ModulePath>>,
-    /// The modules that import everything from their parent.
+    /// The modules that import everything from their parent, or from another module around them.
     pub globs_of_parent: Vec<PathBuf>,
     /// The files of the modules. Files for tests are left out.
     pub files_outside_tests: BTreeSet<PathBuf>,
@@ -34,7 +37,7 @@ impl Modules {
     pub fn read(sources: &[(PathBuf, String)], folder: &str) -> Self {
         let parsed: Vec<_> = sources
             .iter()
-            .filter(|(path, _)| path.starts_with(folder) && *path != Path::new(folder).join("main.rs"))
+            .filter(|(path, _)| path.starts_with(folder) && path != Path::new(PROGRAM))
             .map(|(path, text)| {
                 let module = module_path(path.strip_prefix(folder).unwrap());
                 let file = syn::parse_file(text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -80,7 +83,7 @@ impl Modules {
             modules.files_outside_tests.insert((*path).clone());
             let renamed = paths.renamed_crates(&known).into_iter();
             modules.renamed_crates.extend(renamed.map(|name| ((*path).clone(), name)));
-            if paths.glob {
+            if paths.imports_all_around(&known) {
                 modules.globs_of_parent.push((*path).clone());
             }
             modules.other_rooms.extend(paths.other_rooms(&known));
@@ -177,7 +180,8 @@ struct Paths {
     found: Vec<(ModulePath, Vec<String>)>,
     /// The names that `use` brings into the file, with their paths.
     imported: HashMap<String, (ModulePath, Vec<String>)>,
-    glob: bool,
+    /// The paths of which `use` brings in everything.
+    globs: Vec<(ModulePath, Vec<String>)>,
     /// The first names of the paths that `use` brings in under another name, or with everything below them.
     renamed: Vec<(ModulePath, String)>,
 }
@@ -220,6 +224,14 @@ impl Paths {
         self.renamed.iter().filter(is_crate).map(|(_, name)| name.clone()).collect()
     }
 
+    /// Whether a `use` brings in everything from a module around its own: what it brings in is used without a path.
+    fn imports_all_around(&self, known: &BTreeSet<ModulePath>) -> bool {
+        self.globs.iter().any(|(base, path)| {
+            let module = self.resolve(base, path, known, true);
+            module.is_some_and(|module| module.len() < base.len() && base.starts_with(&module))
+        })
+    }
+
     fn resolve(
         &self,
         base: &[String],
@@ -257,7 +269,7 @@ impl Paths {
             }
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_use(tree, prefix.clone())),
             UseTree::Glob(_) => {
-                self.glob |= prefix == ["super"];
+                self.globs.push((self.base.clone(), prefix.clone()));
                 self.found.push((self.base.clone(), prefix));
             }
             UseTree::Name(name) if name.ident == "self" => {
@@ -373,4 +385,53 @@ impl<'ast> Visit<'ast> for Paths {
         }
         self.add_tokens(call.tokens.clone());
     }
+}
+
+fn read(files: &[(&str, &str)], folder: &str) -> Modules {
+    let files: Vec<_> = files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_owned())).collect();
+    Modules::read(&files, folder)
+}
+
+#[test]
+fn an_import_of_everything_around_a_module_is_found() {
+    let globs = |text: &str| {
+        let files = [("x/lib.rs", "mod a; mod c;"), ("x/a.rs", "mod b;"), ("x/a/b.rs", text), ("x/c.rs", "mod d;")];
+        read(&files, "x").globs_of_parent.len()
+    };
+    for text in [
+        "use super::*;",
+        "use crate::*;",
+        "use super::super::*;",
+        "use self::super::*;",
+        "use crate::a::*;",
+        "use crate::{*, c::d};",
+        "use crate as own; use own::*;",
+        "use super::super as own; use own::*;",
+        "fn f() { use crate::*; }",
+        "mod inner { use super::*; }",
+    ] {
+        assert_eq!(globs(text), 1, "{text}");
+    }
+    for text in [
+        "use crate::c::*;",
+        "use super::super::c::*;",
+        "use super::Kind::*;",
+        "mod inner {} use self::inner::*;",
+        "use rand::*;",
+        "#[cfg(test)] mod tests { use super::*; use crate::*; }",
+    ] {
+        assert_eq!(globs(text), 0, "{text}");
+    }
+}
+
+#[test]
+fn only_the_root_of_the_program_is_no_module() {
+    let uses = |folder: &str| {
+        let file = |name: &str| format!("{folder}/{name}.rs");
+        let (root, main, a) = (file("lib"), file("main"), file("a"));
+        let files = [(root.as_str(), "mod a; mod main;"), (main.as_str(), ""), (a.as_str(), "fn f() { crate::main::stamp_ms(); }")];
+        read(&files, folder).rooms()["a"].contains("main")
+    };
+    assert!(uses("engine"));
+    assert!(!uses("cli"));
 }
