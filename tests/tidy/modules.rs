@@ -163,13 +163,32 @@ fn longest_known(path: &[String], known: &BTreeSet<ModulePath>) -> ModulePath {
     path[..length].to_vec()
 }
 
-/// Whether an item is compiled for tests only.
+/// Whether these are the attributes of an item that is compiled for tests only.
 pub fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("test")
             || attribute.path().is_ident("cfg")
                 && attribute.parse_args::<syn::Path>().is_ok_and(|condition| condition.is_ident("test"))
     })
+}
+
+/// Whether an item is compiled for tests only.
+pub fn is_test_item(item: &syn::Item) -> bool {
+    let attributes = match item {
+        syn::Item::Const(item) => &item.attrs,
+        syn::Item::Enum(item) => &item.attrs,
+        syn::Item::Fn(item) => &item.attrs,
+        syn::Item::Impl(item) => &item.attrs,
+        syn::Item::Macro(item) => &item.attrs,
+        syn::Item::Mod(item) => &item.attrs,
+        syn::Item::Static(item) => &item.attrs,
+        syn::Item::Struct(item) => &item.attrs,
+        syn::Item::Trait(item) => &item.attrs,
+        syn::Item::Type(item) => &item.attrs,
+        syn::Item::Use(item) => &item.attrs,
+        _ => return false,
+    };
+    is_test(attributes)
 }
 
 /// The paths that a file names outside its tests.
@@ -320,24 +339,16 @@ impl Paths {
 }
 
 impl<'ast> Visit<'ast> for Paths {
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        if !is_test_item(item) {
+            syn::visit::visit_item(self, item);
+        }
+    }
+
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        if !is_test(&item.attrs) {
-            self.base.push(item.ident.to_string());
-            syn::visit::visit_item_mod(self, item);
-            self.base.pop();
-        }
-    }
-
-    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        if !is_test(&item.attrs) {
-            syn::visit::visit_item_fn(self, item);
-        }
-    }
-
-    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
-        if !is_test(&item.attrs) {
-            syn::visit::visit_item_impl(self, item);
-        }
+        self.base.push(item.ident.to_string());
+        syn::visit::visit_item_mod(self, item);
+        self.base.pop();
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
@@ -347,11 +358,9 @@ impl<'ast> Visit<'ast> for Paths {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        if !is_test(&item.attrs) {
-            self.add_use(&item.tree, Vec::new());
-            let renamed = names_of_crates(&item.tree).into_iter();
-            self.renamed.extend(renamed.map(|name| (self.base.clone(), name)));
-        }
+        self.add_use(&item.tree, Vec::new());
+        let renamed = names_of_crates(&item.tree).into_iter();
+        self.renamed.extend(renamed.map(|name| (self.base.clone(), name)));
     }
 
     fn visit_item_extern_crate(&mut self, item: &'ast syn::ItemExternCrate) {
@@ -429,7 +438,11 @@ fn only_the_root_of_the_program_is_no_module() {
     let uses = |folder: &str| {
         let file = |name: &str| format!("{folder}/{name}.rs");
         let (root, main, a) = (file("lib"), file("main"), file("a"));
-        let files = [(root.as_str(), "mod a; mod main;"), (main.as_str(), ""), (a.as_str(), "fn f() { crate::main::stamp_ms(); }")];
+        let files = [
+            (root.as_str(), "mod a; mod main;"),
+            (main.as_str(), ""),
+            (a.as_str(), "fn f() { crate::main::stamp_ms(); }"),
+        ];
         read(&files, folder).rooms()["a"].contains("main")
     };
     assert!(uses("engine"));

@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use proc_macro2::TokenTree;
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{UseTree, ext::IdentExt, spanned::Spanned, visit::Visit};
 
 use super::{
     manifests,
-    modules::{Modules, is_test, paths_outside_tests},
+    modules::{Modules, is_test, is_test_item, paths_outside_tests},
     report, sources,
-    syntax::{declare_static, flat, is_in, is_mark, is_name, names_of_crates},
+    syntax::{declare_static, flat, is_in, is_mark, names_of_crates, strings},
 };
 
 /// The names that a kind of rooms may use.
@@ -39,7 +39,7 @@ static PURE: Rules = Rules {
 /// The rooms that pure rooms use. They may wait, and they reach no clock, file, thread and process either.
 static CALLED: Rules = Rules {
     rooms: &["engine/lib", "engine/spelling", "engine/step"],
-    standard: &["error", "future", "marker", "panic"],
+    standard: &["future", "panic"],
     names: &[&["std", "sync", "atomic"], &["tokio", "sync", "Notify"]],
     crates: &["async_trait", "futures", "schemars", "subtle"],
     is_async: true,
@@ -48,35 +48,42 @@ static CALLED: Rules = Rules {
 /// The compiler to definitions of Step Functions. It uses the pure rooms of the engine and those that they use.
 static COMPILER: Rules = Rules {
     rooms: &["deploy"],
-    standard: &["error"],
+    standard: &[],
     names: &[&["engine", "asl"], &["engine", "journal"], &["engine", "query"], &["engine", "step"]],
     crates: &[],
     is_async: false,
 };
 
 /// The modules of the standard library that are used. The others hold clocks, files, threads, processes or what these share.
-const STANDARD: [&str; 18] = [
+const STANDARD: [&str; 25] = [
+    "any",
     "array",
     "borrow",
     "cell",
+    "char",
     "cmp",
     "collections",
     "convert",
+    "default",
+    "error",
     "fmt",
     "hash",
     "iter",
+    "marker",
     "mem",
     "num",
     "ops",
+    "option",
     "ptr",
     "rc",
+    "result",
     "slice",
     "str",
     "string",
     "vec",
 ];
 /// The parts of further modules that are used.
-const STANDARD_NAMES: [[&str; 2]; 2] = [["sync", "Arc"], ["time", "Duration"]];
+const STANDARD_NAMES: [[&str; 2]; 3] = [["sync", "Arc"], ["sync", "Weak"], ["time", "Duration"]];
 /// The crates that are used.
 const CRATES: [&str; 11] =
     ["base64", "hex", "itoa", "jsonata_core", "md5", "regex", "serde", "serde_json", "sha1", "sha2", "thiserror"];
@@ -91,6 +98,12 @@ const NAMES: [[&str; 2]; 4] = [
 const READERS: [&str; 2] = ["now", "RandomState"];
 /// Methods that read a clock, draw random numbers or read a time zone, whatever value has them.
 const METHODS: [&str; 6] = ["now", "elapsed", "get_elapsed_time", "hasher", "hash_one", "in_tz"];
+/// The settings of backoff's builder: with `0.0` it draws no random numbers, with `None` it reads no clock. Its defaults do both.
+const BACKOFF: [&str; 2] = ["with_randomization_factor", "with_max_elapsed_time"];
+/// The fields that these settings change.
+const BACKOFF_FIELDS: [&str; 2] = ["randomization_factor", "max_elapsed_time"];
+const BACKOFF_INSTEAD: &str = "backoff draws random numbers and reads the clock: call `.with_randomization_factor(0.0)` and \
+                               `.with_max_elapsed_time(None)` on its builder, and change neither later";
 /// Macros that write, or that declare a static.
 const MACROS: [&str; 6] = ["dbg", "eprint", "eprintln", "print", "println", "thread_local"];
 /// The files with a hash map or set, and why its order, which is random, has no effect.
@@ -113,9 +126,14 @@ impl Rules {
     /// The names that a file must not use. `crates` are those on which its crate depends.
     fn violations(&self, text: &str, crates: &[String]) -> Vec<String> {
         let file = syn::parse_file(text).unwrap();
-        let mut items = Items { crates, is_async: self.is_async, problems: Vec::new() };
+        let mut items = Items { crates, is_async: self.is_async, deterministic: [0; 2], problems: Vec::new() };
         items.visit_file(&file);
         let paths = paths_outside_tests(&file);
+        let is_builder = |path: &&Vec<String>| path.windows(2).any(|pair| pair[0] == "ExponentialBackoffBuilder");
+        let builders = paths.iter().filter(is_builder).count();
+        if items.deterministic.iter().any(|calls| *calls < builders) {
+            items.problems.push(BACKOFF_INSTEAD.to_owned());
+        }
         items.problems.into_iter().chain(paths.iter().filter_map(|path| self.refusal(path, crates))).collect()
     }
 
@@ -125,7 +143,7 @@ impl Rules {
         let is_listed = self.names.iter().any(|listed| names.starts_with(listed));
         let is_allowed = match names.as_slice() {
             ["RandomState", ..] => false,
-            [_, below @ ..] if below.iter().any(|name| READERS.contains(name)) => false,
+            [_, below @ ..] if below.iter().any(|name| reads(name)) => false,
             [name] => !MACROS.contains(name),
             _ if is_listed => true,
             ["std" | "core" | "alloc", module, ..] if STANDARD.contains(module) || self.standard.contains(module) => {
@@ -142,6 +160,39 @@ impl Rules {
     }
 }
 
+/// Whether a function or method of this name reads a clock, a random number or a time zone, whatever has it.
+fn reads(name: &str) -> bool {
+    READERS.iter().chain(&METHODS).chain(&BACKOFF).any(|reader| *reader == name)
+}
+
+/// Whether a call of a setting of backoff has the value with which backoff only computes.
+fn is_deterministic(call: &syn::ExprMethodCall) -> bool {
+    match call.args.first() {
+        Some(syn::Expr::Lit(literal)) => {
+            matches!(&literal.lit, syn::Lit::Float(number) if number.base10_digits() == "0.0")
+        }
+        Some(syn::Expr::Path(value)) => value.path.is_ident("None"),
+        _ => false,
+    }
+}
+
+/// The method that the tokens of a macro's call call and a pure room must not call. A field may have such a name.
+fn refused_call(tokens: TokenStream) -> Option<String> {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let found = tokens.windows(3).find_map(|three| {
+        let [dot, TokenTree::Ident(method), TokenTree::Group(arguments)] = three else { return None };
+        let method = method.unraw().to_string();
+        let is_call = is_mark(dot, '.') && arguments.delimiter() == Delimiter::Parenthesis;
+        (is_call && METHODS.iter().chain(&BACKOFF).any(|refused| *refused == method)).then_some(method)
+    });
+    found.or_else(|| {
+        tokens.into_iter().find_map(|token| match token {
+            TokenTree::Group(group) => refused_call(group.stream()),
+            _ => None,
+        })
+    })
+}
+
 /// Whether a file names a hash map or set outside its tests.
 fn has_hashed(text: &str) -> bool {
     let paths = paths_outside_tests(&syn::parse_file(text).unwrap());
@@ -152,6 +203,8 @@ fn has_hashed(text: &str) -> bool {
 struct Items<'c> {
     crates: &'c [String],
     is_async: bool,
+    /// How often each setting of `BACKOFF` has the value with which backoff only computes.
+    deterministic: [usize; 2],
     problems: Vec<String>,
 }
 
@@ -162,9 +215,15 @@ impl Items<'_> {
 }
 
 impl<'ast> Visit<'ast> for Items<'_> {
-    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        if !is_test_item(item) {
+            syn::visit::visit_item(self, item);
+        }
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
         if !is_test(&item.attrs) {
-            syn::visit::visit_item_mod(self, item);
+            syn::visit::visit_impl_item_fn(self, item);
         }
     }
 
@@ -198,18 +257,29 @@ impl<'ast> Visit<'ast> for Items<'_> {
     }
 
     fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
-        if METHODS.iter().any(|method| call.method.unraw() == method) {
-            self.refuse(call.method.span(), INSTEAD);
+        let method = call.method.unraw().to_string();
+        if METHODS.contains(&method.as_str()) {
+            self.refuse(call.method.span(), &format!(".{method}(): {INSTEAD}"));
+        }
+        match BACKOFF.iter().position(|setting| *setting == method) {
+            Some(setting) if is_deterministic(call) => self.deterministic[setting] += 1,
+            Some(_) => self.refuse(call.method.span(), BACKOFF_INSTEAD),
+            None => {}
         }
         syn::visit::visit_expr_method_call(self, call);
     }
 
+    fn visit_member(&mut self, member: &'ast syn::Member) {
+        if BACKOFF_FIELDS.iter().any(|field| matches!(member, syn::Member::Named(name) if name.unraw() == field)) {
+            self.refuse(member.span(), BACKOFF_INSTEAD);
+        }
+    }
+
     /// `<Timestamp>::now` has one name: the type before it is no part of the path.
     fn visit_expr_path(&mut self, expression: &'ast syn::ExprPath) {
-        let names = || expression.path.segments.iter().map(|segment| segment.ident.unraw());
-        if expression.qself.is_some() && names().any(|name| READERS.iter().chain(&METHODS).any(|reader| name == reader))
-        {
-            self.refuse(expression.span(), INSTEAD);
+        let mut names = expression.path.segments.iter().map(|segment| segment.ident.unraw().to_string());
+        if let Some(name) = names.find(|name| expression.qself.is_some() && reads(name)) {
+            self.refuse(expression.span(), &format!("{name}: {INSTEAD}"));
         }
         syn::visit::visit_expr_path(self, expression);
     }
@@ -222,10 +292,11 @@ impl<'ast> Visit<'ast> for Items<'_> {
         if declare_static(&tokens) {
             self.refuse(call.span(), "a static outlives an execution: keep it in the execution");
         }
-        let is_call =
-            |pair: &[TokenTree]| is_mark(&pair[0], '.') && METHODS.iter().any(|method| is_name(&pair[1], method));
-        if tokens.windows(2).any(is_call) {
-            self.refuse(call.span(), INSTEAD);
+        if let Some(method) = refused_call(call.tokens.clone()) {
+            self.refuse(call.span(), &format!(".{method}(): {INSTEAD}"));
+        }
+        if strings(&tokens).iter().any(|text| text.contains(":p}")) {
+            self.refuse(call.span(), "{:p} writes an address, which is another one in each process");
         }
     }
 }
@@ -325,6 +396,17 @@ fn a_clock_a_file_and_a_static_are_found_however_they_are_named() {
         "fn f() { r#std::time::Instant::now(); }",
         "use std::hash::*; fn f() -> RandomState { RandomState::new() }",
         "fn f() -> u64 { HashMap::<u8, u8>::new().hasher().hash_one(0) }",
+        "fn f(map: &HashMap<u8, u8>) { HashMap::hasher(map); }",
+        "fn f(state: &State) -> u64 { BuildHasher::hash_one(state, 0) }",
+        "fn f(at: jiff::Timestamp) { jiff::Timestamp::in_tz(at, \"Europe/Berlin\"); }",
+        "fn f(starts: Vec<Start>) -> Vec<u64> { starts.iter().map(Start::elapsed).collect() }",
+        "fn f(x: &u8) -> String { format!(\"{x:p}\") }",
+        "fn f() { ExponentialBackoffBuilder::new().with_max_elapsed_time(None).build(); }",
+        "fn f() { ExponentialBackoffBuilder::new().with_randomization_factor(0.5).with_max_elapsed_time(None).build(); }",
+        "fn f() { ExponentialBackoffBuilder::new().with_randomization_factor(0.0).with_max_elapsed_time(max).build(); }",
+        "fn f(b: Builder) { ExponentialBackoffBuilder::with_randomization_factor(b, 0.5); }",
+        "fn f(b: Builder) { vec![b.with_max_elapsed_time(g())]; }",
+        "fn f(mut b: Exponential) { b.randomization_factor = 0.5; }",
         "macro_rules! m { () => { static COUNT: Count = Count::new(); } }",
         "fn f() { tokio::select!(); }",
         "#[derive(Deserialize)] struct S { #[serde(default = \"std::time::Instant::now\")] at: At }",
@@ -340,6 +422,12 @@ fn a_clock_a_file_and_a_static_are_found_however_they_are_named() {
         "use backoff::{ExponentialBackoffBuilder, backoff::Backoff};",
         "use Kind::*; use super::inner::*; fn f(text: &'static str) { assert!(g::<&'static str>(text)); }",
         "fn f(frame: Frame) -> u64 { frame.now + frame.elapsed }",
+        "fn f(frame: Frame) { assert!(frame.now > 0); vec![frame.elapsed]; }",
+        "fn f() { ExponentialBackoffBuilder::new().with_randomization_factor(0.0).with_max_elapsed_time(None).build(); }",
+        "use std::{any::type_name, error::Error, marker::PhantomData, option::IntoIter, sync::Weak};",
+        "#[cfg(test)] static COUNT: u64 = 0; #[cfg(test)] thread_local! { static A: u64 = 0; } #[cfg(test)] use std::fs;",
+        "struct S; impl S { #[cfg(test)] fn f(start: Start) -> u64 { start.elapsed() } }",
+        "#[cfg(test)] fn f(start: Start) -> u64 { start.elapsed() } #[cfg(test)] impl S { async fn f() {} }",
         "#[derive(Deserialize)] struct S { #[serde(default = \"Vec::new\")] at: Vec<u8> }",
     ] {
         assert_eq!(impurities(pure, &crates), [""; 0], "{pure}");

@@ -1,13 +1,15 @@
 //! Names that would reach a room or a crate without its path, so that no other check would find it: the macros of a crate's root, and a
 //! crate that another one passes on.
 
+use std::{collections::BTreeSet, path::Path};
+
 use proc_macro2::TokenStream;
 use syn::{Visibility, ext::IdentExt, spanned::Spanned, visit::Visit};
 
 use super::{
     foreign::starts_processes,
     manifests,
-    modules::{CRATES, is_test, paths_outside_tests},
+    modules::{CRATES, is_test_item, paths_outside_tests},
     report, sources,
     syntax::{flat, is_name, parsed_outside_tests},
 };
@@ -44,15 +46,19 @@ impl Reexports {
 }
 
 impl<'ast> Visit<'ast> for Reexports {
-    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        if !is_test(&item.attrs) {
-            self.modules.push(item.ident.unraw().to_string());
-            syn::visit::visit_item_mod(self, item);
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        if !is_test_item(item) {
+            syn::visit::visit_item(self, item);
         }
     }
 
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        self.modules.push(item.ident.unraw().to_string());
+        syn::visit::visit_item_mod(self, item);
+    }
+
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        if !matches!(item.vis, Visibility::Inherited) && !is_test(&item.attrs) {
+        if !matches!(item.vis, Visibility::Inherited) {
             self.uses.push(syn::Item::Use(item.clone()));
         }
         syn::visit::visit_item_use(self, item);
@@ -97,7 +103,9 @@ fn problems(file: &syn::File, crates: &[String], may_have_macros: bool) -> Vec<S
     problems.extend(lines.map(|line| format!("line {line}: a second name of a crate: name the crate in each path")));
     let uses = syn::File { shebang: None, attrs: Vec::new(), items: found.uses };
     let firsts = paths_outside_tests(&uses).into_iter().filter_map(|path| path.into_iter().next());
-    let passed_on = firsts.filter(|first| crates.contains(first) && !found.modules.contains(first));
+    let is_passed_on = |first: &String| crates.contains(first) && !found.modules.contains(first);
+    let passed_on: BTreeSet<String> = firsts.filter(is_passed_on).collect();
+    let passed_on = passed_on.iter();
     problems
         .extend(passed_on.map(|name| format!("re-exports {name}: let each crate and room name it in its own paths")));
     if starts_processes(&uses) {
@@ -125,7 +133,7 @@ fn no_room_and_no_crate_is_reached_without_its_path() {
     for of in CRATES {
         let crates = crates_of_others(of);
         for (path, file) in files.iter().filter(|(path, _)| path.starts_with(of)) {
-            let may_have_macros = WITH_MACROS.iter().any(|(listed, _)| path == std::path::Path::new(listed));
+            let may_have_macros = WITH_MACROS.iter().any(|(listed, _)| *path == Path::new(listed));
             let problems = problems(file, &crates, may_have_macros).into_iter();
             found.extend(problems.map(|problem| format!("{}: {problem}", path.display())));
         }
