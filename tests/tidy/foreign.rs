@@ -235,6 +235,7 @@ fn a_crate_under_another_name_is_found_and_a_renamed_module_or_type_is_not() {
     }
     for text in [
         "mod b; use b as c; use b::{self as d}; use b::*;",
+        "mod inner { pub struct A; } use inner::*;",
         "use crate::a as e; use super::*; use self::b as f;",
         "enum Kind { A } use Kind::*; use Kind as K; use std::fmt as f; use std::io::{self as i};",
         "#[cfg(test)] mod tests { use rand::*; }",

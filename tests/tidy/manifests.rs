@@ -46,7 +46,7 @@ const WALLS: &[Wall] = &[
     Wall {
         names: &["tokio"],
         crates: &["api", "bench", "cli", "engine", "rehearsal", "steps"],
-        tests: &[],
+        tests: &CRATES,
         why: "the compiler and the workflows wait for nothing",
     },
     Wall {
@@ -225,5 +225,7 @@ fn an_entry_is_found_in_every_table_of_dependencies() {
     assert_eq!(in_workspace("hex = { package = \"rand\", version = \"0.9\" }\nmd5 = \"0.8\""), ["hex"]);
     assert_eq!(in_workspace("hex = { version = \"0.4\", features = [\"package\"] }"), [""; 0]);
     assert_eq!(refused("cli", "[dependencies]\naws-sdk-sfn = \"1\"").len(), 1);
+    assert_eq!(refused("deploy", "[dependencies]\ntokio.workspace = true").len(), 1);
+    assert_eq!(refused("deploy", "[dev-dependencies]\ntokio.workspace = true"), [""; 0]);
     assert_eq!(refused("cli", "[dev-dependencies]\naws-sdk-sfn = \"1\""), [""; 0]);
 }

@@ -201,6 +201,8 @@ struct Paths {
     imported: HashMap<String, (ModulePath, Vec<String>)>,
     /// The paths of which `use` brings in everything.
     globs: Vec<(ModulePath, Vec<String>)>,
+    /// The modules inside this file.
+    inline: BTreeSet<ModulePath>,
     /// The first names of the paths that `use` brings in under another name, or with everything below them.
     renamed: Vec<(ModulePath, String)>,
 }
@@ -238,7 +240,8 @@ impl Paths {
     fn renamed_crates(&self, known: &BTreeSet<ModulePath>) -> Vec<String> {
         let is_crate = |(base, name): &&(ModulePath, String)| {
             let is_type = name.starts_with(|first: char| first.is_uppercase());
-            !is_type && self.resolve(base, std::slice::from_ref(name), known, true).is_none()
+            let is_inline = self.inline.contains(&[base.as_slice(), std::slice::from_ref(name)].concat());
+            !is_type && !is_inline && self.resolve(base, std::slice::from_ref(name), known, true).is_none()
         };
         self.renamed.iter().filter(is_crate).map(|(_, name)| name.clone()).collect()
     }
@@ -347,6 +350,9 @@ impl<'ast> Visit<'ast> for Paths {
 
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
         self.base.push(item.ident.to_string());
+        if item.content.is_some() {
+            self.inline.insert(self.base.clone());
+        }
         syn::visit::visit_item_mod(self, item);
         self.base.pop();
     }
