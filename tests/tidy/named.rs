@@ -44,6 +44,9 @@ fn named_paths(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// A path of LocalStack's repository.
+const OTHERS: &str = "tests/aws/services/stepfunctions";
+
 /// The documents at the root and in `docs`. A changelog names what existed.
 fn documents(root: &Path) -> Vec<(PathBuf, String)> {
     let folders = [root.to_owned(), root.join("docs")];
@@ -57,7 +60,7 @@ fn documents(root: &Path) -> Vec<(PathBuf, String)> {
 
 /// A sentence for each path that a text names and that does not exist. A room may be one file.
 fn missing(root: &Path, document: &Path, text: &str) -> Vec<String> {
-    let exists = |name: &String| root.join(name).exists() || root.join(format!("{name}.rs")).exists();
+    let exists = |name: &String| root.join(name).exists() || root.join(format!("{name}.rs")).exists() || name == OTHERS;
     let named = named_paths(text).into_iter().filter(|name| !exists(name));
     named.map(|name| format!("{} names {name}: no such path", document.display())).collect()
 }

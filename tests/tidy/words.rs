@@ -153,10 +153,9 @@ fn banned(path: &Path, line: &str) -> Vec<(&'static str, &'static str)> {
 
 /// Whether words contain a banned one. What takes up 3 MiB loads nothing.
 fn is_used(banned: &str, words: &str) -> bool {
-    let parts =
-        words.split(&format!(" {banned} ")).skip(1).map(|rest| rest.starts_with(|next: char| next.is_ascii_digit()));
-    let is_size = |is_number: bool| is_number && matches!(banned, "take up" | "takes up" | "taking up");
-    parts.into_iter().any(|is_number| !is_size(is_number))
+    let (phrase, is_size) = (format!(" {banned} "), matches!(banned, "take up" | "takes up" | "taking up"));
+    let mut following = words.split(phrase.as_str()).skip(1);
+    following.any(|next| !(is_size && next.starts_with(|first: char| first.is_ascii_digit())))
 }
 
 /// The texts of a repository beside the sources of its crates. Transcripts show what people type.
