@@ -48,10 +48,15 @@ impl Modules {
             .iter()
             .flat_map(|(_, module, file)| {
                 let declared = file.items.iter().filter_map(|item| match item {
-                    syn::Item::Mod(item) if item.content.is_none() && is_test(&item.attrs) => Some(item),
+                    syn::Item::Mod(item) if item.content.is_none() && is_test(&item.attrs) => {
+                        Some(item.ident.to_string())
+                    }
                     _ => None,
                 });
-                declared.map(|item| [module.as_slice(), &[item.ident.to_string()]].concat())
+                // A second declaration may be for the program.
+                let outside = modules_outside_tests(file);
+                let only_for_tests = declared.filter(move |name| !outside.contains(name));
+                only_for_tests.map(move |name| [module.as_slice(), &[name]].concat())
             })
             .collect();
         let mut root = Paths::default();
@@ -437,6 +442,17 @@ fn an_import_of_everything_around_a_module_is_found() {
     ] {
         assert_eq!(globs(text), 0, "{text}");
     }
+}
+
+#[test]
+fn a_module_that_is_also_declared_for_the_program_is_not_for_tests() {
+    let files = [
+        ("x/lib.rs", "#[cfg(test)] mod a; #[cfg(not(test))] mod a; #[cfg(test)] mod b;"),
+        ("x/a.rs", ""),
+        ("x/b.rs", ""),
+    ];
+    let found = read(&files, "x").files_outside_tests;
+    assert!(found.contains(Path::new("x/a.rs")) && !found.contains(Path::new("x/b.rs")), "{found:?}");
 }
 
 #[test]
