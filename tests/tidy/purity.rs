@@ -49,9 +49,14 @@ static PURE: Rules = Rules {
 static CALLED: Rules = Rules {
     rooms: &["engine/lib", "engine/spelling", "engine/step"],
     except: &[],
-    standard: &["future", "panic"],
-    names: &[&["std", "sync", "atomic"], &["tokio", "sync", "Notify"]],
-    crates: &["async_trait", "futures", "schemars", "subtle"],
+    standard: &["future"],
+    names: &[
+        &["futures", "FutureExt"],
+        &["std", "panic", "AssertUnwindSafe"],
+        &["std", "sync", "atomic"],
+        &["tokio", "sync", "Notify"],
+    ],
+    crates: &["async_trait", "schemars", "subtle"],
     is_async: true,
     has_tables: false,
 };
@@ -362,6 +367,8 @@ fn a_room_that_a_pure_one_uses_may_wait_and_reads_no_clock_either() {
         "async fn f() { tokio::time::sleep(g()).await; }",
         "async fn f() { tokio::spawn(g()).await; }",
         "fn f() -> u64 { rand::random() }",
+        "fn f() { futures::executor::block_on(g()); }",
+        "fn f() { std::panic::set_hook(g()); }",
         "static COUNT: AtomicU64 = AtomicU64::new(0);",
     ] {
         assert!(!CALLED.violations(impure, &crates).is_empty(), "{impure}");
@@ -370,6 +377,7 @@ fn a_room_that_a_pure_one_uses_may_wait_and_reads_no_clock_either() {
         "use tokio::sync::Notify; async fn f(notify: &Notify) { notify.notified().await }",
         "use std::{future::Future, sync::{Arc, atomic::AtomicBool}};",
         "#[async_trait::async_trait] trait Step { async fn poll(&self); }",
+        "use futures::FutureExt; async fn f() { std::panic::AssertUnwindSafe(g()).catch_unwind().await; }",
     ] {
         assert_eq!(CALLED.violations(pure, &crates), [""; 0], "{pure}");
     }
