@@ -9,6 +9,7 @@ mod modules;
 mod named;
 mod promises;
 mod purity;
+mod reexports;
 mod statics;
 mod syntax;
 mod walk;
@@ -237,7 +238,9 @@ fn imports_name_what_they_use() {
     let mut problems = Vec::new();
     for modules in CRATES.map(|folder| Modules::read(&sources, folder)) {
         let globs = modules.globs_of_parent.iter();
-        problems.extend(globs.map(|file| format!("{}: use super::*: name what it uses", file.display())));
+        problems.extend(globs.map(|file| {
+            format!("{}: imports everything from a module around it (use super::*, use crate::*): name what it uses", file.display())
+        }));
         let renamed = modules.renamed_crates.iter();
         problems.extend(renamed.map(|(file, name)| {
             format!("{}: gives {name} another name or imports all of it: name it in each path", file.display())

@@ -129,7 +129,7 @@ fn may_start_processes(text: &str) -> bool {
 }
 
 /// Whether a file can start a process: it names `process::Command`, or imports a module that has it.
-fn starts_processes(file: &syn::File) -> bool {
+pub fn starts_processes(file: &syn::File) -> bool {
     paths_outside_tests(file).iter().any(|path| {
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
         let has_command = names.windows(2).any(|pair| pair == ["process", "Command"]);
@@ -235,6 +235,7 @@ fn a_crate_under_another_name_is_found_and_a_renamed_module_or_type_is_not() {
     }
     for text in [
         "mod b; use b as c; use b::{self as d}; use b::*;",
+        "mod inner { pub struct A; } use inner::*;",
         "use crate::a as e; use super::*; use self::b as f;",
         "enum Kind { A } use Kind::*; use Kind as K; use std::fmt as f; use std::io::{self as i};",
         "#[cfg(test)] mod tests { use rand::*; }",

@@ -1,6 +1,6 @@
 //! Every source is a module whose path is its file's path: no check would read a text that is included from elsewhere.
 
-use std::path::Path;
+use std::{ffi::OsStr, path::Path};
 
 use proc_macro2::TokenStream;
 use syn::visit::Visit;
@@ -13,6 +13,19 @@ use super::{
 /// The files that name the files of their modules.
 const WITH_PATHS: &[(&str, usize, &str)] =
     &[("workflows/lib.rs", 2, "the rules of a workflow's input are in its folder, whose name is no name of a module")];
+
+/// Why the place of a file has no path of a module that the checks know; `None` if it has.
+fn misplaced(path: &Path) -> Option<String> {
+    let names: Vec<&OsStr> = path.iter().collect();
+    let (file, folders) = names.split_last()?;
+    if *file == "mod.rs" {
+        return Some(format!("{}: name the file after its module: lookup.rs instead of lookup/mod.rs", path.display()));
+    }
+    let is_root = *file == "lib.rs" && folders.len() == 1;
+    let has_name = folders.contains(&OsStr::new("lib")) || *file == "lib.rs" && !is_root;
+    has_name
+        .then(|| format!("{}: only the root of a crate is called lib: give the module another name", path.display()))
+}
 
 /// How often a file includes a text as source, and names the file of a module.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -55,8 +68,9 @@ impl<'ast> Visit<'ast> for Includes {
 fn every_module_is_in_the_file_of_its_name() {
     // rustfmt writes an attribute without spaces. A file without these words is not parsed.
     let words = ["include!", "#[path", "#![path", "cfg_attr"];
-    let mut problems = Vec::new();
-    for (path, text) in sources().iter().filter(|(_, text)| words.iter().any(|word| text.contains(word))) {
+    let sources = sources();
+    let mut problems: Vec<String> = sources.iter().filter_map(|(path, _)| misplaced(path)).collect();
+    for (path, text) in sources.iter().filter(|(_, text)| words.iter().any(|word| text.contains(word))) {
         let includes = Includes::of(&syn::parse_file(text).unwrap());
         let listed = WITH_PATHS.iter().find(|(listed, ..)| path == Path::new(listed)).map_or(0, |(_, paths, _)| *paths);
         if includes != (Includes { texts: 0, paths: listed }) {
@@ -65,6 +79,16 @@ fn every_module_is_in_the_file_of_its_name() {
         }
     }
     report(&problems);
+}
+
+#[test]
+fn a_file_whose_module_has_another_path_is_found() {
+    for path in ["engine/machine/lookup/mod.rs", "engine/mod.rs", "engine/machine/lib.rs", "engine/lib/clock.rs"] {
+        assert!(misplaced(Path::new(path)).is_some(), "{path}");
+    }
+    for path in ["engine/lib.rs", "engine/machine/library.rs", "cli/main.rs", "tests/main.rs"] {
+        assert_eq!(misplaced(Path::new(path)), None, "{path}");
+    }
 }
 
 #[test]

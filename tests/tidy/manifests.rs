@@ -46,7 +46,7 @@ const WALLS: &[Wall] = &[
     Wall {
         names: &["tokio"],
         crates: &["api", "bench", "cli", "engine", "rehearsal", "steps"],
-        tests: &[],
+        tests: &CRATES,
         why: "the compiler and the workflows wait for nothing",
     },
     Wall {
@@ -144,6 +144,14 @@ fn add_dependencies(tables: &toml::Table, found: &mut Vec<Dependency>) {
     }
 }
 
+/// The entries of the workspace that give a package another name: a crate that names the entry would depend on the package.
+fn renamed_in_workspace(manifest: &str) -> Vec<String> {
+    let manifest = manifest.parse::<toml::Table>().unwrap();
+    let entries = manifest.get("workspace").and_then(|workspace| workspace.get("dependencies"));
+    let entries = entries.and_then(toml::Value::as_table).into_iter().flatten();
+    entries.filter(|(_, settings)| settings.get("package").is_some()).map(|(name, _)| name.clone()).collect()
+}
+
 /// Why a crate must not have an entry in its manifest; `None` if it may.
 fn refusal(of: &str, entry: &Dependency) -> Option<String> {
     let name = entry.name.as_str();
@@ -182,6 +190,8 @@ fn each_crate_depends_on_the_crates_of_others_that_it_may() {
         let refused = entries.iter().filter_map(|entry| refusal(of, entry));
         problems.extend(refused.map(|problem| format!("{}: {problem}", path.display())));
     }
+    let renamed = renamed_in_workspace(&manifest("cli").1).into_iter();
+    problems.extend(renamed.map(|name| format!("Cargo.toml: {name}: an entry must have the name of its package")));
     report(&problems);
 }
 
@@ -211,6 +221,11 @@ fn an_entry_is_found_in_every_table_of_dependencies() {
     ] {
         assert_eq!(refused("deploy", manifest), [""; 0], "{manifest}");
     }
+    let in_workspace = |entry: &str| renamed_in_workspace(&format!("[workspace.dependencies]\n{entry}"));
+    assert_eq!(in_workspace("hex = { package = \"rand\", version = \"0.9\" }\nmd5 = \"0.8\""), ["hex"]);
+    assert_eq!(in_workspace("hex = { version = \"0.4\", features = [\"package\"] }"), [""; 0]);
     assert_eq!(refused("cli", "[dependencies]\naws-sdk-sfn = \"1\"").len(), 1);
+    assert_eq!(refused("deploy", "[dependencies]\ntokio.workspace = true").len(), 1);
+    assert_eq!(refused("deploy", "[dev-dependencies]\ntokio.workspace = true"), [""; 0]);
     assert_eq!(refused("cli", "[dev-dependencies]\naws-sdk-sfn = \"1\""), [""; 0]);
 }

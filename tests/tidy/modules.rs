@@ -13,13 +13,16 @@ use super::syntax::{attribute_paths, names_of_crates};
 /// The crates of this project.
 pub const CRATES: [&str; 8] = ["cli", "api", "bench", "deploy", "engine", "steps", "workflows", "rehearsal"];
 
+/// The root of the program, which is a crate of its own. In every other folder, `main.rs` is a module.
+const PROGRAM: &str = "cli/main.rs";
+
 /// The path of a module inside its crate; empty for the crate itself.
 pub type ModulePath = Vec<String>;
 
 /// A crate's modules, one for each file.
 pub struct Modules {
     uses: BTreeMap<ModulePath, BTreeSet<ModulePath>>,
-    /// The modules that import everything from their parent.
+    /// The modules that import everything from their parent, or from another module around them.
     pub globs_of_parent: Vec<PathBuf>,
     /// The files of the modules. Files for tests are left out.
     pub files_outside_tests: BTreeSet<PathBuf>,
@@ -34,7 +37,7 @@ impl Modules {
     pub fn read(sources: &[(PathBuf, String)], folder: &str) -> Self {
         let parsed: Vec<_> = sources
             .iter()
-            .filter(|(path, _)| path.starts_with(folder) && *path != Path::new(folder).join("main.rs"))
+            .filter(|(path, _)| path.starts_with(folder) && path != Path::new(PROGRAM))
             .map(|(path, text)| {
                 let module = module_path(path.strip_prefix(folder).unwrap());
                 let file = syn::parse_file(text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -45,10 +48,15 @@ impl Modules {
             .iter()
             .flat_map(|(_, module, file)| {
                 let declared = file.items.iter().filter_map(|item| match item {
-                    syn::Item::Mod(item) if item.content.is_none() && is_test(&item.attrs) => Some(item),
+                    syn::Item::Mod(item) if item.content.is_none() && is_test(&item.attrs) => {
+                        Some(item.ident.to_string())
+                    }
                     _ => None,
                 });
-                declared.map(|item| [module.as_slice(), &[item.ident.to_string()]].concat())
+                // A second declaration may be for the program.
+                let outside = modules_outside_tests(file);
+                let only_for_tests = declared.filter(move |name| !outside.contains(name));
+                only_for_tests.map(move |name| [module.as_slice(), &[name]].concat())
             })
             .collect();
         let mut root = Paths::default();
@@ -80,7 +88,7 @@ impl Modules {
             modules.files_outside_tests.insert((*path).clone());
             let renamed = paths.renamed_crates(&known).into_iter();
             modules.renamed_crates.extend(renamed.map(|name| ((*path).clone(), name)));
-            if paths.glob {
+            if paths.imports_all_around(&known) {
                 modules.globs_of_parent.push((*path).clone());
             }
             modules.other_rooms.extend(paths.other_rooms(&known));
@@ -160,13 +168,32 @@ fn longest_known(path: &[String], known: &BTreeSet<ModulePath>) -> ModulePath {
     path[..length].to_vec()
 }
 
-/// Whether an item is compiled for tests only.
+/// Whether these are the attributes of an item that is compiled for tests only.
 pub fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("test")
             || attribute.path().is_ident("cfg")
                 && attribute.parse_args::<syn::Path>().is_ok_and(|condition| condition.is_ident("test"))
     })
+}
+
+/// Whether an item is compiled for tests only.
+pub fn is_test_item(item: &syn::Item) -> bool {
+    let attributes = match item {
+        syn::Item::Const(item) => &item.attrs,
+        syn::Item::Enum(item) => &item.attrs,
+        syn::Item::Fn(item) => &item.attrs,
+        syn::Item::Impl(item) => &item.attrs,
+        syn::Item::Macro(item) => &item.attrs,
+        syn::Item::Mod(item) => &item.attrs,
+        syn::Item::Static(item) => &item.attrs,
+        syn::Item::Struct(item) => &item.attrs,
+        syn::Item::Trait(item) => &item.attrs,
+        syn::Item::Type(item) => &item.attrs,
+        syn::Item::Use(item) => &item.attrs,
+        _ => return false,
+    };
+    is_test(attributes)
 }
 
 /// The paths that a file names outside its tests.
@@ -177,7 +204,10 @@ struct Paths {
     found: Vec<(ModulePath, Vec<String>)>,
     /// The names that `use` brings into the file, with their paths.
     imported: HashMap<String, (ModulePath, Vec<String>)>,
-    glob: bool,
+    /// The paths of which `use` brings in everything.
+    globs: Vec<(ModulePath, Vec<String>)>,
+    /// The modules inside this file.
+    inline: BTreeSet<ModulePath>,
     /// The first names of the paths that `use` brings in under another name, or with everything below them.
     renamed: Vec<(ModulePath, String)>,
 }
@@ -215,9 +245,18 @@ impl Paths {
     fn renamed_crates(&self, known: &BTreeSet<ModulePath>) -> Vec<String> {
         let is_crate = |(base, name): &&(ModulePath, String)| {
             let is_type = name.starts_with(|first: char| first.is_uppercase());
-            !is_type && self.resolve(base, std::slice::from_ref(name), known, true).is_none()
+            let is_inline = self.inline.contains(&[base.as_slice(), std::slice::from_ref(name)].concat());
+            !is_type && !is_inline && self.resolve(base, std::slice::from_ref(name), known, true).is_none()
         };
         self.renamed.iter().filter(is_crate).map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Whether a `use` brings in everything from a module around its own: what it brings in is used without a path.
+    fn imports_all_around(&self, known: &BTreeSet<ModulePath>) -> bool {
+        self.globs.iter().any(|(base, path)| {
+            let module = self.resolve(base, path, known, true);
+            module.is_some_and(|module| module.len() < base.len() && base.starts_with(&module))
+        })
     }
 
     fn resolve(
@@ -257,7 +296,7 @@ impl Paths {
             }
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_use(tree, prefix.clone())),
             UseTree::Glob(_) => {
-                self.glob |= prefix == ["super"];
+                self.globs.push((self.base.clone(), prefix.clone()));
                 self.found.push((self.base.clone(), prefix));
             }
             UseTree::Name(name) if name.ident == "self" => {
@@ -308,24 +347,19 @@ impl Paths {
 }
 
 impl<'ast> Visit<'ast> for Paths {
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        if !is_test_item(item) {
+            syn::visit::visit_item(self, item);
+        }
+    }
+
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        if !is_test(&item.attrs) {
-            self.base.push(item.ident.to_string());
-            syn::visit::visit_item_mod(self, item);
-            self.base.pop();
+        self.base.push(item.ident.to_string());
+        if item.content.is_some() {
+            self.inline.insert(self.base.clone());
         }
-    }
-
-    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        if !is_test(&item.attrs) {
-            syn::visit::visit_item_fn(self, item);
-        }
-    }
-
-    fn visit_item_impl(&mut self, item: &'ast syn::ItemImpl) {
-        if !is_test(&item.attrs) {
-            syn::visit::visit_item_impl(self, item);
-        }
+        syn::visit::visit_item_mod(self, item);
+        self.base.pop();
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
@@ -335,11 +369,9 @@ impl<'ast> Visit<'ast> for Paths {
     }
 
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        if !is_test(&item.attrs) {
-            self.add_use(&item.tree, Vec::new());
-            let renamed = names_of_crates(&item.tree).into_iter();
-            self.renamed.extend(renamed.map(|name| (self.base.clone(), name)));
-        }
+        self.add_use(&item.tree, Vec::new());
+        let renamed = names_of_crates(&item.tree).into_iter();
+        self.renamed.extend(renamed.map(|name| (self.base.clone(), name)));
     }
 
     fn visit_item_extern_crate(&mut self, item: &'ast syn::ItemExternCrate) {
@@ -373,4 +405,68 @@ impl<'ast> Visit<'ast> for Paths {
         }
         self.add_tokens(call.tokens.clone());
     }
+}
+
+fn read(files: &[(&str, &str)], folder: &str) -> Modules {
+    let files: Vec<_> = files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_owned())).collect();
+    Modules::read(&files, folder)
+}
+
+#[test]
+fn an_import_of_everything_around_a_module_is_found() {
+    let globs = |text: &str| {
+        let files = [("x/lib.rs", "mod a; mod c;"), ("x/a.rs", "mod b;"), ("x/a/b.rs", text), ("x/c.rs", "mod d;")];
+        read(&files, "x").globs_of_parent.len()
+    };
+    for text in [
+        "use super::*;",
+        "use crate::*;",
+        "use super::super::*;",
+        "use self::super::*;",
+        "use crate::a::*;",
+        "use crate::{*, c::d};",
+        "use crate as own; use own::*;",
+        "use super::super as own; use own::*;",
+        "fn f() { use crate::*; }",
+        "mod inner { use super::*; }",
+    ] {
+        assert_eq!(globs(text), 1, "{text}");
+    }
+    for text in [
+        "use crate::c::*;",
+        "use super::super::c::*;",
+        "use super::Kind::*;",
+        "mod inner {} use self::inner::*;",
+        "use rand::*;",
+        "#[cfg(test)] mod tests { use super::*; use crate::*; }",
+    ] {
+        assert_eq!(globs(text), 0, "{text}");
+    }
+}
+
+#[test]
+fn a_module_that_is_also_declared_for_the_program_is_not_for_tests() {
+    let files = [
+        ("x/lib.rs", "#[cfg(test)] mod a; #[cfg(not(test))] mod a; #[cfg(test)] mod b;"),
+        ("x/a.rs", ""),
+        ("x/b.rs", ""),
+    ];
+    let found = read(&files, "x").files_outside_tests;
+    assert!(found.contains(Path::new("x/a.rs")) && !found.contains(Path::new("x/b.rs")), "{found:?}");
+}
+
+#[test]
+fn only_the_root_of_the_program_is_no_module() {
+    let uses = |folder: &str| {
+        let file = |name: &str| format!("{folder}/{name}.rs");
+        let (root, main, a) = (file("lib"), file("main"), file("a"));
+        let files = [
+            (root.as_str(), "mod a; mod main;"),
+            (main.as_str(), ""),
+            (a.as_str(), "fn f() { crate::main::stamp_ms(); }"),
+        ];
+        read(&files, folder).rooms()["a"].contains("main")
+    };
+    assert!(uses("engine"));
+    assert!(!uses("cli"));
 }

@@ -1,6 +1,6 @@
 //! The tests, paths and answers that the documents name exist.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{report, sources};
 
@@ -44,16 +44,39 @@ fn named_paths(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// A path of LocalStack's repository.
+const OTHERS: &str = "tests/aws/services/stepfunctions";
+
+/// The documents at the root and in `docs`. A changelog names what existed.
+fn documents(root: &Path) -> Vec<(PathBuf, String)> {
+    let folders = [root.to_owned(), root.join("docs")];
+    let paths = folders.iter().flat_map(|folder| walkdir::WalkDir::new(folder).max_depth(1)).filter_map(Result::ok);
+    let paths = paths.map(|entry| entry.path().strip_prefix(root).unwrap().to_owned());
+    let is_document = |path: &PathBuf| {
+        path.extension().is_some_and(|extension| extension == "md") && path != Path::new("CHANGELOG.md")
+    };
+    paths.filter(is_document).map(|path| (path.clone(), std::fs::read_to_string(root.join(&path)).unwrap())).collect()
+}
+
+/// A sentence for each path that a text names and that does not exist. A room may be one file.
+fn missing(root: &Path, document: &Path, text: &str) -> Vec<String> {
+    let exists = |name: &String| root.join(name).exists() || root.join(format!("{name}.rs")).exists() || name == OTHERS;
+    let named = named_paths(text).into_iter().filter(|name| !exists(name));
+    named.map(|name| format!("{} names {name}: no such path", document.display())).collect()
+}
+
 #[test]
-fn every_path_that_the_architecture_names_exists() {
+fn every_path_that_the_documents_name_exists() {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
-    let map = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
-    let named = named_paths(&map);
-    assert!(named.len() > 100, "{named:?}");
-    // A room may be one file.
-    let is_there = |name: &String| root.join(name).exists() || root.join(format!("{name}.rs")).exists();
-    let missing = named.iter().filter(|name| !is_there(name));
-    report(&missing.map(|name| format!("ARCHITECTURE.md names {name}: no such path")).collect::<Vec<_>>());
+    let documents = documents(&root);
+    for (document, least) in [("ARCHITECTURE.md", 100), ("CONTRIBUTING.md", 1), ("docs/security.md", 1)] {
+        let (_, text) = documents.iter().find(|(path, _)| path == Path::new(document)).unwrap();
+        assert!(named_paths(text).len() >= least, "{document}: {:?}", named_paths(text));
+    }
+    report(&documents.iter().flat_map(|(path, text)| missing(&root, path, text)).collect::<Vec<_>>());
+    let of = |text: &str| missing(&root, Path::new("docs/a.md"), text);
+    assert_eq!(of("See `engine/store/none.rs`."), ["docs/a.md names engine/store/none.rs: no such path"]);
+    assert_eq!(of("See `engine/store`, `engine/store.rs` and `engine/{store,runner}.rs`."), [""; 0]);
 }
 
 /// A question of the table has at least one path, so that it is answered by a path alone.

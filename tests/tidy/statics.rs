@@ -6,6 +6,7 @@ use proc_macro2::TokenStream;
 use syn::{ext::IdentExt, visit::Visit};
 
 use super::{
+    modules::is_test_item,
     report, sources,
     syntax::{declare_static, flat, parsed_outside_tests},
 };
@@ -39,6 +40,8 @@ const STATES: &[(&str, &str)] = &[
 
 /// The types of the other statics: regular expressions, which are compiled at their first use, and tables of the program.
 const CONSTANT: [&str; 9] = ["LazyLock", "Option", "Regex", "Vec", "str", "Service", "UsualWait", "Used", "Workflow"];
+/// The further types of the elements of a table.
+const ELEMENTS: [&str; 10] = ["bool", "char", "f64", "i32", "i64", "u8", "u16", "u32", "u64", "usize"];
 
 /// Whether a file has a static whose type is not constant, or one in a macro.
 fn has_state(file: &syn::File) -> bool {
@@ -59,15 +62,9 @@ impl Statics {
 }
 
 impl<'ast> Visit<'ast> for Statics {
-    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        if !super::modules::is_test(&item.attrs) {
-            syn::visit::visit_item_mod(self, item);
-        }
-    }
-
-    fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {
-        if !super::modules::is_test(&item.attrs) {
-            syn::visit::visit_item_fn(self, item);
+    fn visit_item(&mut self, item: &'ast syn::Item) {
+        if !is_test_item(item) {
+            syn::visit::visit_item(self, item);
         }
     }
 
@@ -75,7 +72,8 @@ impl<'ast> Visit<'ast> for Statics {
         let mut names = Names::default();
         names.visit_type(&item.ty);
         let is_mutable = !matches!(item.mutability, syn::StaticMutability::None);
-        self.has_state |= is_mutable || !names.0.iter().all(|name| CONSTANT.contains(&name.as_str()));
+        let is_constant = |name: &String| CONSTANT.iter().chain(&ELEMENTS).any(|constant| name == constant);
+        self.has_state |= is_mutable || !names.0.iter().all(is_constant);
         syn::visit::visit_item_static(self, item);
     }
 
@@ -127,6 +125,9 @@ fn a_static_with_state_is_found_and_a_table_is_not() {
     }
     for text in [
         "static WORDS: [(&str, &[&str]); 1] = [(\"a\", &[\"b\"])];",
+        "static TABLE: [u8; 256] = [0; 256]; static LIMITS: [(&str, u64); 1] = [(\"a\", 1)];",
+        "#[cfg(test)] static COUNT: AtomicU64 = AtomicU64::new(0);",
+        "#[cfg(test)] thread_local! { static COUNT: Cell<u64> = const { Cell::new(0) }; }",
         "static DIGITS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(\"x\").ok());",
         "fn f(text: &'static str) { assert!(g::<&'static str>(text)); }",
         "#[cfg(test)] mod tests { static COUNT: AtomicU64 = AtomicU64::new(0); }",

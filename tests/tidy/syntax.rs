@@ -114,9 +114,11 @@ impl Declarations<'_> {
         }
         (1..names.len()).any(|length| {
             let parent = if length == 1 { Path::new(&names[0]).join("lib") } else { names[..length].iter().collect() };
-            let declared = self.of(&parent.with_extension("rs")).iter().find(|(name, _)| *name == names[length]);
+            let declared = self.of(&parent.with_extension("rs")).iter().filter(|(name, _)| *name == names[length]);
+            let for_tests: Vec<bool> = declared.map(|(_, is_for_tests)| *is_for_tests).collect();
             let is_own_crate = length == 1 && ["tests", "benches", "examples"].contains(&names[1].as_str());
-            declared.map_or(is_own_crate, |(_, is_for_tests)| *is_for_tests)
+            // A second declaration may be for the program.
+            if for_tests.is_empty() { is_own_crate } else { for_tests.iter().all(|is_for_tests| *is_for_tests) }
         })
     }
 
@@ -139,7 +141,8 @@ impl Declarations<'_> {
 fn files_for_tests_are_known_by_their_declaration_and_not_by_their_name() {
     let file = |path: &str, text: &str| (PathBuf::from(path), format!("{text} // word"));
     let sources = [
-        file("engine/lib.rs", "mod a; #[cfg(test)] mod b; mod tests;"),
+        file("engine/lib.rs", "mod a; #[cfg(test)] mod b; mod tests; #[cfg(test)] mod f; #[cfg(not(test))] mod f;"),
+        file("engine/f.rs", ""),
         file("engine/a.rs", "mod recordings; #[cfg(test)] mod c;"),
         file("engine/a/recordings.rs", ""),
         file("engine/a/c.rs", "mod d;"),
@@ -152,5 +155,6 @@ fn files_for_tests_are_known_by_their_declaration_and_not_by_their_name() {
     ];
     let found: Vec<&Path> =
         parsed_outside_tests(&sources, |_, text| text.contains("word")).into_iter().map(|(path, _)| path).collect();
-    assert_eq!(found, ["engine/lib.rs", "engine/a.rs", "engine/a/recordings.rs", "engine/tests.rs"].map(Path::new));
+    let outside = ["engine/lib.rs", "engine/f.rs", "engine/a.rs", "engine/a/recordings.rs", "engine/tests.rs"];
+    assert_eq!(found, outside.map(Path::new));
 }
