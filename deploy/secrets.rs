@@ -205,7 +205,10 @@ fn has_secret_literal(expression: &str, has_name: bool) -> bool {
 /// the complete expression, it is the value of the definition's field.
 fn is_secret_literal(literal: &Literal, has_name: bool) -> bool {
     let is_named = literal.field.as_deref().is_some_and(is_secret_name) || (has_name && literal.is_complete);
-    is_secret_text(&literal.text) || (is_named && is_value(&literal.text))
+    let place = Place { name: "", is_argument: false, is_variable: false, program: None };
+    is_secret_text(&literal.text)
+        || (is_named && is_value(&literal.text))
+        || in_json(&literal.text, "", place).is_some()
 }
 
 fn reads_a_secret(state: &Value) -> bool {
