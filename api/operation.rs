@@ -55,8 +55,9 @@ pub enum Access {
     WithoutSecret,
     /// Clients with the operator's secret; if the operator set none, nobody.
     WithSecret,
-    /// Nobody: it is answered over the store's socket only, for processes of the user of this machine. The operation acts for that user: a client of the network must
-    /// not decide where an execution acts, who answered, what the user has been shown, or which executions are deleted.
+    /// Nobody: it is answered over the store's socket only, for processes of the user of this machine. The operation acts for that user:
+    /// a client of the network must not decide where an execution acts, who answered, what the user has been shown, or which executions
+    /// are deleted.
     SocketOnly,
 }
 

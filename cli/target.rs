@@ -78,7 +78,8 @@ fn endpoint_text(given: Option<&str>) -> String {
 /// Parses the endpoint of an option.
 ///
 /// # Errors
-/// It is neither `aws` nor a URL that can be called, it has user information or a query, a key is incomplete, or no request can have the token.
+/// It is neither `aws` nor a URL that can be called, it has user information or a query, a key is incomplete, or no request can have
+/// the token.
 pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
     if text == "aws" {
         return Ok(Endpoint::Aws { profile: global.profile.clone(), region: global.region.clone() });

@@ -1,5 +1,5 @@
-//! Suspensions of this process: it was stopped by a signal, or its machine was suspended. A response that is read after one may have arrived
-//! long ago, and the service may have given its task to another worker since.
+//! Suspensions of this process: it was stopped by a signal, or its machine was suspended. A response that is read after one may have
+//! arrived long ago, and the service may have given its task to another worker since.
 
 use std::{
     sync::{Mutex, PoisonError},
