@@ -90,7 +90,7 @@ fn the_states_inside_a_state_are_not_checked_twice() {
 }
 
 fn is_refused(state: &Value) -> bool {
-    found(state).iter().any(|(code, _)| *code == IN_DEFINITION)
+    found(state).iter().any(|(code, _)| *code == SECRET_IN_DEFINITION)
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_secret_in_standard_input_in_a_variable_and_in_json_is_refused() {
         assert!(!is_refused(arguments.clone()), "{arguments}");
     }
     let body = json!({ "Type": "Task", "Parameters": { "Body": "{\"password\":\"hunter2\"}" } });
-    assert_eq!(found(&body), [(IN_DEFINITION, "/States/A/Parameters/Body".to_owned())]);
+    assert_eq!(found(&body), [(SECRET_IN_DEFINITION, "/States/A/Parameters/Body".to_owned())]);
 }
 
 #[test]
