@@ -104,32 +104,32 @@ macro_rules! operations {
 operations! {
     one {
         AnswerApproval: SocketOnly, Short;
-        AnswerWithToken: AnyTransport, Short;
-        CancelExecution: AnyTransport, Short;
-        DescribeExecution: AnyTransport, Short;
-        DescribeOwner: AnyTransport, Short;
-        EndPolls: AnyTransport, Short;
-        EstimateTimeLeft: AnyTransport, LongRead;
-        FindExecutions: AnyTransport, LongRead;
-        FindMissingActivities: AnyTransport, Short;
-        GetEntries: AnyTransport, LongRead;
-        ListExecutions: AnyTransport, LongRead;
-        ListPersonTasks: AnyTransport, LongRead;
+        AnswerWithToken: WithSecret, Short;
+        CancelExecution: WithSecret, Short;
+        DescribeExecution: WithSecret, Short;
+        DescribeOwner: WithSecret, Short;
+        EndPolls: WithoutSecret, Short;
+        EstimateTimeLeft: WithSecret, LongRead;
+        FindExecutions: WithSecret, LongRead;
+        FindMissingActivities: WithSecret, Short;
+        GetEntries: WithSecret, LongRead;
+        ListExecutions: WithSecret, LongRead;
+        ListPersonTasks: WithSecret, LongRead;
         MarkShown: SocketOnly, Short;
-        PlanReentry: AnyTransport, LongRead;
-        RecoverExecution: AnyTransport, Short;
+        PlanReentry: WithSecret, LongRead;
+        RecoverExecution: WithSecret, Short;
         ResumeExecution: SocketOnly, Short;
         SignalTask: SocketOnly, Short;
         StartExecution: SocketOnly, Short;
         TrackUnfinished: SocketOnly, Short;
     }
     many {
-        ExportExecutions: AnyTransport, LongRead;
-        FollowExecution: AnyTransport, Short;
-        FollowProgramLines: AnyTransport, Short;
+        ExportExecutions: WithSecret, LongRead;
+        FollowExecution: WithSecret, Short;
+        FollowProgramLines: WithSecret, Short;
         PruneExecutions: SocketOnly, Short;
         VerifyEnvironment: SocketOnly, Short;
-        VerifyStore: AnyTransport, Short;
+        VerifyStore: WithSecret, Short;
     }
 }
 

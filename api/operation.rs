@@ -42,19 +42,22 @@ pub trait StreamOperation: Send + Sync + 'static {
 pub struct OperationInfo {
     /// The target on the wire.
     pub target: &'static str,
-    /// The transports that answer it.
+    /// The clients that may call it.
     pub access: Access,
     /// How long it occupies a thread.
     pub cost: Cost,
 }
 
-/// The transports that answer an operation. `cli/wire/guard.rs` decides who may call over TCP.
+/// The clients that may call an operation over TCP. Over the store's socket, processes of its user may call every operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// The store's socket, and TCP.
-    AnyTransport,
-    /// The store's socket, for processes of the user of this machine. The operation acts for that user: a client of the network must
-    /// not decide where an execution acts, who answered, what the user has been shown, or which executions are deleted.
+    /// Clients with the operator's secret; if the operator set none, programs of this machine.
+    WithoutSecret,
+    /// Clients with the operator's secret; if the operator set none, nobody.
+    WithSecret,
+    /// Nobody: it is answered over the store's socket only, for processes of the user of this machine. The operation acts for that user:
+    /// a client of the network must not decide where an execution acts, who answered, what the user has been shown, or which executions
+    /// are deleted.
     SocketOnly,
 }
 

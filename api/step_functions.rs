@@ -25,7 +25,7 @@ macro_rules! operations {
 
         /// All operations of Step Functions.
         pub(crate) const OPERATIONS: &[OperationInfo] =
-            &[$(OperationInfo { target: $name::NAME, access: Access::AnyTransport, cost: Cost::$cost }),*];
+            &[$(OperationInfo { target: $name::NAME, access: Access::WithoutSecret, cost: Cost::$cost }),*];
 
         /// Answers an operation by its name.
         pub(crate) async fn answer(api: &Api, operation: &str, input: &[u8]) -> Answer {

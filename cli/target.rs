@@ -78,7 +78,8 @@ fn endpoint_text(given: Option<&str>) -> String {
 /// Parses the endpoint of an option.
 ///
 /// # Errors
-/// It is neither `aws` nor a URL that can be called, it has user information, a key is incomplete, or no request can have the token.
+/// It is neither `aws` nor a URL that can be called, it has user information or a query, a key is incomplete, or no request can have
+/// the token.
 pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
     if text == "aws" {
         return Ok(Endpoint::Aws { profile: global.profile.clone(), region: global.region.clone() });
@@ -86,6 +87,11 @@ pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError>
     if has_user_information(text) {
         // The text is not shown: it has a password.
         return Err(CliError::usage("the endpoint has user information, such as a password, before its host")
+            .hint("give the URL without it; a flow serve gets the token in FLOW_TOKEN"));
+    }
+    if text.contains(['?', '#']) {
+        // The text is not shown: a query may have a token.
+        return Err(CliError::usage("the endpoint has a query or a fragment, with which no service is called")
             .hint("give the URL without it; a flow serve gets the token in FLOW_TOKEN"));
     }
     if let Some(problem) = url_problem(text) {

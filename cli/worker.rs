@@ -1,12 +1,14 @@
 //! A worker of activities: polls the Step Functions API for tasks and runs the steps that they name.
 
 mod answer;
+mod confirmation;
 mod counts;
 mod elsewhere;
 mod pauses;
 mod poller;
 mod slots;
 mod stop;
+mod suspensions;
 mod task;
 
 use std::{
@@ -28,6 +30,7 @@ use self::{
     counts::CallKind,
     pauses::Pauses,
     poller::{Limits, Poller, StepActivity},
+    suspensions::Suspensions,
 };
 pub use self::{
     counts::TaskCounts,
@@ -96,6 +99,14 @@ impl Worker {
     /// # Errors
     /// It polls only once, and the activities could not be listed.
     pub async fn run(self) -> Result<(), StepError> {
+        let suspensions = Arc::new(Suspensions::new());
+        tokio::select! {
+            ended = self.poll_activities(suspensions.clone()) => ended,
+            () = suspensions.watch() => Ok(()),
+        }
+    }
+
+    async fn poll_activities(self, suspensions: Arc<Suspensions>) -> Result<(), StepError> {
         let worker = Arc::new(self);
         let in_hand = Arc::new(Semaphore::new(TASKS_MAX));
         let limits = worker.limits(&in_hand);
@@ -117,7 +128,8 @@ impl Worker {
                             continue;
                         }
                         let pauses = Arc::new(Pauses::new());
-                        let activity = StepActivity { worker: worker.clone(), arn: arn.clone(), resource, pauses };
+                        let (worker, suspensions) = (worker.clone(), suspensions.clone());
+                        let activity = StepActivity { worker, arn: arn.clone(), resource, pauses, suspensions };
                         let poller = Poller::new(activity, limits.clone());
                         running.spawn(poller.clone().run());
                         pollers.insert(arn, poller);

@@ -24,6 +24,7 @@ pub use compile_options::CompileOptions;
 pub use heartbeat::deployed_heartbeat;
 pub use permissions::role_statements;
 pub use run_size::{EVENTS_MAX, MapSize, RunSize, Size};
+pub use secrets::SECRET_IN_DEFINITION;
 pub use task_input::{TaskInput, TaskInputError, Visit, WORKER_STOPPED};
 pub use template::{activity_placeholder, cloudformation, terraform};
 pub use wrap::retried_after;

@@ -32,7 +32,8 @@ const TYPES_OF_REFERENCES: [&str; 2] = ["SECRETS_MANAGER", "PARAMETER_STORE"];
 /// The name of the field with what a program reads on its standard input.
 const STANDARD_INPUT: &str = "Stdin";
 
-const IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
+/// The code of a secret that is written into a definition.
+pub const SECRET_IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
 /// The field that contains a value, and its use.
 #[derive(Clone, Copy)]
@@ -91,7 +92,10 @@ fn fields(value: &Value, pointer: &str, place: Place<'_>, found: &mut Vec<Diagno
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             for index in arguments::positions(place.program, &texts) {
                 let pointer = item(pointer, index);
-                if !found[before..].iter().any(|problem| problem.location == pointer && problem.code == IN_DEFINITION) {
+                if !found[before..]
+                    .iter()
+                    .any(|problem| problem.location == pointer && problem.code == SECRET_IN_DEFINITION)
+                {
                     found.push(in_definition(place.name, "has a secret", &pointer));
                 }
             }
@@ -143,7 +147,7 @@ fn in_definition(name: &str, what: &str, pointer: &str) -> Diagnostic {
         "'{name}' {what} in clear text: Step Functions stores it in the definition and in every history. Store it in Secrets \
          Manager and pass its ARN."
     );
-    Diagnostic::error(IN_DEFINITION, pointer, message)
+    Diagnostic::error(SECRET_IN_DEFINITION, pointer, message)
 }
 
 /// The problem of one text. The message never has the text.
@@ -205,7 +209,10 @@ fn has_secret_literal(expression: &str, has_name: bool) -> bool {
 /// the complete expression, it is the value of the definition's field.
 fn is_secret_literal(literal: &Literal, has_name: bool) -> bool {
     let is_named = literal.field.as_deref().is_some_and(is_secret_name) || (has_name && literal.is_complete);
-    is_secret_text(&literal.text) || (is_named && is_value(&literal.text))
+    let place = Place { name: "", is_argument: false, is_variable: false, program: None };
+    is_secret_text(&literal.text)
+        || (is_named && is_value(&literal.text))
+        || in_json(&literal.text, "", place).is_some()
 }
 
 fn reads_a_secret(state: &Value) -> bool {

@@ -190,6 +190,7 @@ fn what_step_functions_cannot_do_is_refused_with_its_line() {
     std::fs::write(&file, text).unwrap();
     let printed = home.exits(&["deploy", file.to_str().unwrap(), "--template", "terraform"], 3);
     assert!(printed.contains("SECRET_IN_DEFINITION") && printed.contains("asks.asl.yaml:10:9"), "{printed}");
+    assert!(!printed.contains("hunter2"), "{printed}");
 }
 
 #[test]

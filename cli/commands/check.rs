@@ -192,7 +192,7 @@ fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Optio
     exact.or_else(|| Some((source.position(&location)?, None)))
 }
 
-/// Prints a problem and its line of the file.
+/// Prints a problem and its line of the file. The line of a secret is not printed: a log must not have it.
 fn print(problem: &Diagnostic, file: &str, source: Option<&Source>, screen: &Screen) {
     let (location, file) = (location_of(problem), one_line(file));
     say!("{}[{}]: {}", severity_name(problem), problem.code, problem.message);
@@ -203,6 +203,10 @@ fn print(problem: &Diagnostic, file: &str, source: Option<&Source>, screen: &Scr
     };
     let margin = " ".repeat(position.line.to_string().len());
     say!("{margin}--> {file}:{}:{}  {location}", position.line, position.column);
+    if problem.code == deploy::SECRET_IN_DEFINITION {
+        say!();
+        return;
+    }
     say!("{}\n", excerpt(source.line(position.line), position, reason.as_deref(), screen));
 }
 

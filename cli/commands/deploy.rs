@@ -82,7 +82,7 @@ pub struct DeployArguments {
     #[arg(long, conflicts_with = "yes")]
     plan: bool,
     /// Delete what was deployed under the name of this workflow, file or state machine, or under --name. With --engine
-    /// sfn its executions are then neither shown nor resumed.
+    /// sfn its executions are then neither shown nor resumed; at a flow serve, until the name is deployed again.
     #[arg(long, conflicts_with = "template")]
     remove: bool,
     /// Print a template for another tool instead of deploying; no service is called.

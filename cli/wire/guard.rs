@@ -1,10 +1,10 @@
 //! Decides which requests over TCP are allowed: those with the operator's token or signed with the operator's key.
-//! Without both, programs of this machine may call Step Functions' own operations. `server.rs` refuses flow's operations with
-//! [`api::Access::SocketOnly`] over TCP in any case.
+//! Without both, programs of this machine may call the operations with [`Access::WithoutSecret`]. `server.rs` refuses those with
+//! [`Access::SocketOnly`] over TCP in any case.
 
 use std::{net::IpAddr, time::SystemTime};
 
-use api::Fault;
+use api::{Access, Fault};
 use axum::{
     body::Body,
     extract::Request,
@@ -93,7 +93,7 @@ fn bearer_token(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }
 
-/// Refuses a request without a secret, unless a program of this machine calls one of Step Functions' operations. A page in a browser on
+/// Refuses a request without a secret, unless a program of this machine calls an operation that needs none. A page in a browser on
 /// this machine can send requests too: to a name of its server that resolves to 127.0.0.1, or with a foreign origin (OWASP, "DNS rebinding"
 /// and "Cross-Site Request Forgery").
 fn allowed_without_secret(headers: &HeaderMap, uri: &Uri) -> Result<(), Refused> {
@@ -113,10 +113,19 @@ fn allowed_without_secret(headers: &HeaderMap, uri: &Uri) -> Result<(), Refused>
     if text("origin").is_some_and(|origin| origin.strip_prefix("http://") != Some(host)) {
         return denied("the request comes from a page of another origin");
     }
-    if !text(TARGET).unwrap_or_default().starts_with(api::TARGET_PREFIX) {
-        return denied("without a token only the operations of Step Functions are answered over TCP");
+    if !needs_no_secret(text(TARGET).unwrap_or_default()) {
+        return denied("this operation is not answered over TCP without a token");
     }
     Ok(())
+}
+
+/// Whether programs of this machine may call the operation of a target without a secret. A name that Step Functions does not have is
+/// answered as at AWS.
+fn needs_no_secret(target: &str) -> bool {
+    match api::operation_info(target) {
+        Some(operation) => operation.access == Access::WithoutSecret,
+        None => target.starts_with(api::TARGET_PREFIX),
+    }
 }
 
 /// Whether a host, with or without a port, is a loopback address or `localhost` (RFC 6761). AWS's clients add the
@@ -202,7 +211,27 @@ mod tests {
     }
 
     #[test]
-    fn without_a_secret_only_step_functions_operations_of_programs_here_are_answered() {
+    fn each_operation_needs_a_secret_as_its_list_says() {
+        let allowed = |target: &str| {
+            let fields = [("host", "127.0.0.1:8083"), ("x-amz-target", target)];
+            allowed_without_secret(&headers(&fields), &"/".parse().unwrap()).is_ok()
+        };
+        assert!(allowed("AWSStepFunctions.GetActivityTask") && allowed("Flow.EndPolls"), "without a secret");
+        assert!(allowed("AWSStepFunctions.NoSuchOperation"), "it is answered with UnknownOperationException");
+        for target in ["Flow.CancelExecution", "Flow.ExportExecutions", "Flow.AnswerWithToken"] {
+            assert!(!allowed(target), "{target} needs a secret");
+        }
+        for target in ["Flow.StartExecution", "Flow.PruneExecutions"] {
+            assert!(!allowed(target), "{target} is for the socket");
+        }
+        assert!(!allowed("Flow.NoSuchOperation"));
+        for operation in api::flow::OPERATIONS {
+            assert_eq!(allowed(operation.target), operation.access == Access::WithoutSecret, "{operation:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_secret_only_operations_that_need_none_are_answered_to_programs_here() {
         let uri: Uri = "/".parse().unwrap();
         let host = ("host", "127.0.0.1:8083");
         let target = ("x-amz-target", "AWSStepFunctions.ListStateMachines");

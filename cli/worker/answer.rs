@@ -141,7 +141,8 @@ impl Outcome {
     }
 }
 
-fn may_pass(error: &StepError) -> bool {
+/// Whether a repeated call may succeed: the service cannot be reached, is busy, or refuses the credentials, which may be renewed.
+pub(super) fn may_pass(error: &StepError) -> bool {
     matches!(error.class, ErrorClass::Throttled | ErrorClass::Unknown | ErrorClass::Credentials | ErrorClass::Busy)
 }
 

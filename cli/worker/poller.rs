@@ -14,10 +14,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     Worker,
+    confirmation::Confirmation,
     counts::{CallKind, TaskCounts},
     pauses::Pauses,
     slots::{Poll, Slot, Slots},
     stop::Stop,
+    suspensions::Suspensions,
     task::TaskJob,
     with_hint,
 };
@@ -28,7 +30,7 @@ const POLLS_MAX: usize = 8;
 /// The longest time in which AWS may give a task to a poll whose connection is closed. A `flow serve` ends polls when it is asked.
 const POLL_END_MAX: Duration = Duration::from_secs(65);
 /// How long a `flow serve` may take to answer that request, and then the polls, and how often it is asked. A poll that began just before
-/// the stop may arrive after the first request.
+/// the stop may arrive after the first request, and a busy server may answer late.
 const ENDS_WITHIN: Duration = Duration::from_secs(1);
 const END_REQUESTS_MAX: usize = 3;
 
@@ -61,6 +63,8 @@ pub(super) struct StepActivity {
     pub resource: String,
     /// The pauses of its polls.
     pub pauses: Arc<Pauses>,
+    /// The suspensions of the process.
+    pub suspensions: Arc<Suspensions>,
 }
 
 impl Activity for StepActivity {
@@ -75,11 +79,13 @@ impl Activity for StepActivity {
     }
 
     async fn next_task(&self) -> Option<Result<Option<ActivityTask>, StepError>> {
-        let Worker { api, name, stop, .. } = &*self.worker;
+        let Worker { api, name, stop, drain_max, .. } = &*self.worker;
         let stopped = async {
             stop.requested().await;
             match api.answered_as_flow_serve() {
-                true => self.end_polls().await,
+                true => {
+                    end_polls(move || api.end_polls(&self.arn, name), ENDS_WITHIN, POLL_END_MAX.min(*drain_max)).await
+                }
                 false => tokio::time::sleep(POLL_END_MAX).await,
             }
         };
@@ -93,7 +99,8 @@ impl Activity for StepActivity {
 
     fn begin(&self, task: ActivityTask, slot: Option<Slot>, room: OwnedSemaphorePermit) {
         let (worker, resource, pauses) = (self.worker.clone(), self.resource.clone(), self.pauses.clone());
-        let job = TaskJob { worker, task, resource, pauses };
+        let confirmation = Confirmation::of_response(self.suspensions.clone());
+        let job = TaskJob { worker, task, resource, pauses, confirmation };
         tokio::spawn(async move {
             job.run(slot).await;
             drop(room);
@@ -101,16 +108,21 @@ impl Activity for StepActivity {
     }
 }
 
-impl StepActivity {
-    /// Asks a `flow serve` to answer the open polls. Returns when they had the time to end, or if the server does not answer.
-    async fn end_polls(&self) {
-        let Worker { api, name, .. } = &*self.worker;
-        for _ in 0..END_REQUESTS_MAX {
-            let asked = tokio::time::timeout(ENDS_WITHIN, api.end_polls(&self.arn, name)).await;
-            if !matches!(asked, Ok(Ok(()))) {
-                return;
+/// Asks a `flow serve` to answer the open polls, several times. Returns when they had the time to end: after `within` for each request. If
+/// the server refuses, as an older one does, after `kept`: nobody would have a task whose response is on its way until its heartbeat is
+/// overdue.
+async fn end_polls<F>(mut request: impl FnMut() -> F, within: Duration, kept: Duration)
+where
+    F: Future<Output = Result<(), StepError>>,
+{
+    for _ in 0..END_REQUESTS_MAX {
+        match tokio::time::timeout(within, request()).await {
+            Ok(Err(error)) if error.code.is_some() => {
+                tracing::info!("the server does not end open polls; they stay open for up to {kept:?}: {error}");
+                return tokio::time::sleep(kept).await;
             }
-            tokio::time::sleep(ENDS_WITHIN).await;
+            Ok(_) => tokio::time::sleep(within).await,
+            Err(_) => {}
         }
     }
 }

@@ -14,6 +14,7 @@ use steps::step_functions::{ActivityTask, Receipt};
 use super::{
     Worker,
     answer::{AnswerLimits, Outcome, SendAnswer, answer},
+    confirmation::{Confirmation, SendHeartbeat},
     counts::{CallKind, Ending},
     elsewhere::{may_succeed_elsewhere, not_done_here, reason_words, without_folder},
     pauses::Pauses,
@@ -21,8 +22,6 @@ use super::{
 };
 use crate::ui::text::one_line;
 
-/// The number of heartbeats within HeartbeatSeconds, so that some may be lost.
-const HEARTBEATS_WITHIN_LIMIT: u32 = 3;
 /// The time that a task waits for its first slot before it is given back for another worker, and the number of times that it is given back
 /// in its visit. The other retries are left for workers that end.
 const FIRST_SLOT_MAX: Duration = Duration::from_secs(10);
@@ -42,6 +41,8 @@ pub(super) struct TaskJob {
     pub resource: String,
     /// The pauses of its activity.
     pub pauses: Arc<Pauses>,
+    /// The confirmation that the worker has it.
+    pub confirmation: Confirmation,
 }
 
 impl TaskJob {
@@ -49,11 +50,10 @@ impl TaskJob {
     pub async fn run(self, slot: Option<Slot>) {
         let outcome = match TaskInput::read(&self.task.input) {
             Ok(input) => {
-                let every =
-                    input.flow.heartbeat_seconds.map(|seconds| Duration::from_secs(seconds) / HEARTBEATS_WITHIN_LIMIT);
+                let heartbeat = input.flow.heartbeat_seconds.map(Duration::from_secs);
                 tokio::select! {
                     outcome = self.work(input, slot) => outcome,
-                    () = self.beat(every) => Outcome::Over,
+                    () = self.confirmation.beat(&self, heartbeat) => Outcome::Over,
                 }
             }
             Err(error) => {
@@ -71,6 +71,7 @@ impl TaskJob {
         let times_ms = (context.now_ms, SystemClock::default().now_ms());
         let kept_deadline_ms = kept_deadline_ms(&input.flow, times_ms, self.worker.clock.as_ref());
         let Worker { stop, drain_max, slots, .. } = &*self.worker;
+        let heartbeat = input.flow.heartbeat_seconds.map(Duration::from_secs);
         let mut logged = String::new();
         loop {
             let slot = tokio::select! {
@@ -84,6 +85,11 @@ impl TaskJob {
                 } => slot,
                 () = passed(slot_wait_max(context.poll, input.flow.retry_count)) => return Outcome::given_back(NO_SLOT),
             };
+            tokio::select! {
+                biased;
+                _ = stop.requested() => return Outcome::given_back(ENDED),
+                () = self.confirmation.confirmed_within(heartbeat) => {}
+            }
             context.poll += 1;
             context.now_ms = self.worker.clock.now_ms();
             let Worker { registries, environment, files, .. } = &*self.worker;
@@ -168,22 +174,19 @@ impl TaskJob {
             created: Arc::new(perhaps_created(&input.input, visit.started_ms())),
         }
     }
+}
 
-    /// Sends heartbeats. Returns when the task has ended.
-    async fn beat(&self, every: Option<Duration>) {
-        let Some(every) = every else { return std::future::pending().await };
-        loop {
-            tokio::time::sleep(every).await;
-            self.worker.counts.heartbeat();
-            match self.worker.api.heartbeat(&self.task.token).await {
-                Ok(Receipt::Accepted) => self.worker.counts.call_answered(CallKind::Heartbeat),
-                Ok(Receipt::Over) => return,
-                Err(error) => {
-                    let words = format!("a heartbeat failed: {error}");
-                    self.worker.counts.log_failure(CallKind::Heartbeat, &words);
-                }
-            }
+impl SendHeartbeat for TaskJob {
+    async fn send_heartbeat(&self) -> Result<Receipt, StepError> {
+        let Worker { api, counts, .. } = &*self.worker;
+        counts.heartbeat();
+        let sent = api.heartbeat(&self.task.token).await;
+        match &sent {
+            Ok(Receipt::Accepted) => counts.call_answered(CallKind::Heartbeat),
+            Ok(Receipt::Over) => {}
+            Err(error) => counts.log_failure(CallKind::Heartbeat, &format!("a heartbeat failed: {error}")),
         }
+        sent
     }
 }
 

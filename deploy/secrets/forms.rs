@@ -2,9 +2,10 @@
 
 /// The ends of the names of fields that have a secret as their value, without case and punctuation. A field named `secret` usually
 /// has a secret's name or ARN.
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "password",
     "passwd",
+    "pwd",
     "passphrase",
     "secretkey",
     "secretaccesskey",
@@ -32,7 +33,11 @@ const LAST_WORDS_OF_VARIABLES: [&str; 3] = ["TOKEN", "PASS", "PWD"];
 const VARIABLE_BYTES_MIN: usize = 8;
 const VARIABLE_WITH_DIGIT_BYTES_MIN: usize = 6;
 /// The beginnings of tokens of well-known services.
-const TOKEN_BEGINNINGS: [&str; 6] = ["ghp_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_"];
+const TOKEN_BEGINNINGS: [&str; 10] =
+    ["ghp_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "sk-ant-", "sk-proj-", "dckr_pat_", "pypi-AgE"];
+/// The beginnings of tokens of well-known services that words may begin with too, and the fewest bytes of the token: of npm, Google,
+/// HashiCorp Vault and SendGrid.
+const LONG_TOKENS: [(&str, usize); 4] = [("npm_", 40), ("AIza", 39), ("hvs.", 28), ("SG.", 60)];
 /// The shortest such token, and the shortest token of an `Authorization` header, in bytes.
 const TOKEN_BYTES_MIN: usize = 20;
 /// The beginnings of access key ids: of users, and of temporary credentials (IAM User Guide, "IAM identifiers").
@@ -144,9 +149,11 @@ pub(super) fn has_token(text: &str) -> bool {
     let is_token = |word: &str| {
         word.len() >= TOKEN_BYTES_MIN && TOKEN_BEGINNINGS.iter().any(|beginning| word.starts_with(beginning))
     };
-    let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'));
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let mut words = text.split(|c: char| !is_of_word(c));
     has_private_key(text)
         || words.any(|word| is_token(word) || is_access_key(word))
+        || text.split(|c: char| !is_of_word(c) && c != '.').any(is_long_token)
         || has_json_web_token(text)
         || has_bearer_token(text)
         || has_basic_credentials(text)
@@ -169,6 +176,15 @@ fn has_webhook(text: &str) -> bool {
             let first = secret.chars().next().unwrap_or_default();
             secret.len() >= TOKEN_BYTES_MIN && secret.chars().any(|c| c != first)
         })
+    })
+}
+
+/// Whether a word is a token by its beginning and its length. The names of variables and hosts have no letters of both cases.
+fn is_long_token(word: &str) -> bool {
+    LONG_TOKENS.iter().any(|(beginning, bytes)| {
+        let rest = word.strip_prefix(beginning).unwrap_or_default();
+        let has = |is_of_kind: fn(&u8) -> bool| rest.as_bytes().iter().any(is_of_kind);
+        word.len() >= *bytes && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)
     })
 }
 

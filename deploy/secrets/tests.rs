@@ -90,7 +90,7 @@ fn the_states_inside_a_state_are_not_checked_twice() {
 }
 
 fn is_refused(state: &Value) -> bool {
-    found(state).iter().any(|(code, _)| *code == IN_DEFINITION)
+    found(state).iter().any(|(code, _)| *code == SECRET_IN_DEFINITION)
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_secret_in_standard_input_in_a_variable_and_in_json_is_refused() {
         assert!(!is_refused(arguments.clone()), "{arguments}");
     }
     let body = json!({ "Type": "Task", "Parameters": { "Body": "{\"password\":\"hunter2\"}" } });
-    assert_eq!(found(&body), [(IN_DEFINITION, "/States/A/Parameters/Body".to_owned())]);
+    assert_eq!(found(&body), [(SECRET_IN_DEFINITION, "/States/A/Parameters/Body".to_owned())]);
 }
 
 #[test]
@@ -212,6 +212,16 @@ fn every_form_of_a_secret_is_found() {
         with_text(&slack),
         with_text(&discord),
         with_text(pgp),
+        with_text(&format!("sk-ant-api03-{}", "a1B2".repeat(8))),
+        with_text(&format!("key: dckr_pat_{}.", "a1B2".repeat(6))),
+        with_text(&format!("npm_{}", "a1B2".repeat(9))),
+        with_text(&format!("https://maps.example/?key=AIza{}", "a1B2x".repeat(7))),
+        with_text(&format!("hvs.{}", "a1B2".repeat(6))),
+        with_text(&format!("SG.{}.{}", "a1B2".repeat(5), "a1B2".repeat(10))),
+        with_text("Server=h;User=x;Pwd=hunter2x"),
+        json!({ "Type": "Pass", "Result": { "dbPwd": "hunter2" } }),
+        with_expression("{% $parse('{\"password\": \"hunter2\"}') %}"),
+        json!({ "Type": "Task", "Parameters": { "Value.$": "States.StringToJson('{\"apiKey\":\"hunter2\"}')" } }),
         with_text("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blb"),
         with_arguments(json!(["-H", "X-Api-Key: 0123456789abcdef0123"])),
         with_arguments(json!(["-H", "Private-Token: abcdefghij0123456789"])),
@@ -259,6 +269,11 @@ fn a_reference_and_a_word_are_no_secret() {
         with_text("The machine needs login before password entry1"),
         with_text("machine host login ann password $PASSWORD"),
         with_text("the password: see page12 of the book"),
+        with_text(
+            "npm_config_registry_2_of_the_company_in_2026 hvs.example.com SG.42.example.com AIzawa1 pypi-server-mirror-20",
+        ),
+        with_text("cd \"$OLD\" && PWD=/home/ann && pwd=$(pwd)"),
+        with_expression("{% $parse('{\"password\": \"arn:aws:secretsmanager:r:1:secret:p\"}') %}"),
         with_text("-----BEGIN CERTIFICATE-----\nPRIVATE KEY"),
         with_arguments(json!(["-H", "X-Request-Id: 0123456789abcdef0123", "-H", "Authorization: Bearer {}"])),
         with_expression("{% '--password=' & $states.input.password %}"),

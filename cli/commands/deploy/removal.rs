@@ -17,7 +17,7 @@ use crate::{
 
 /// The sentence of a removal about a state machine's executions.
 pub(super) const EXECUTIONS_ARE_LOST: &str = "Its executions go with the state machine: --engine sfn neither shows nor \
-     resumes them. Those of a flow serve stay in its home.";
+     resumes them. Those of a flow serve stay in its home, and count again if the name is deployed again.";
 
 /// Whether a removal names only the state machine: no workflow and no file has the name.
 pub(super) fn is_by_name(arguments: &DeployArguments) -> bool {

@@ -214,6 +214,31 @@ fn the_request_that_ends_polls_is_an_operation_of_the_server() {
     assert_eq!(steps::step_functions::END_POLLS, <api::flow::EndPolls as api::Operation>::NAME);
 }
 
+/// The number of requests to end polls, all with this answer, and whether the polls are closed soon.
+async fn end_requests(answer: impl Fn() -> Result<(), StepError>) -> (usize, bool) {
+    let mut requests = 0;
+    let request = || {
+        requests += 1;
+        std::future::ready(answer())
+    };
+    let ended = end_polls(request, Duration::from_millis(1), HOUR);
+    let is_ended = tokio::time::timeout(Duration::from_millis(100), ended).await.is_ok();
+    (requests, is_ended)
+}
+
+#[tokio::test]
+async fn open_polls_stay_open_if_the_server_refuses_to_end_them() {
+    assert_eq!(end_requests(|| Ok(())).await, (END_REQUESTS_MAX, true));
+    let unreachable = || Err(StepError::new(ErrorClass::Unknown, "it cannot be reached"));
+    assert_eq!(end_requests(unreachable).await, (END_REQUESTS_MAX, true));
+    let refused = || {
+        let mut error = StepError::new(ErrorClass::Permission, "not without a token");
+        error.code = Some("AccessDeniedException".to_owned());
+        Err(error)
+    };
+    assert_eq!(end_requests(refused).await, (1, false));
+}
+
 /// Waits until something is so.
 async fn until(question: impl Fn() -> bool) {
     let asked = async {
