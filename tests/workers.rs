@@ -195,6 +195,7 @@ fn a_worker_whose_settings_are_wrong_is_refused_before_its_first_call() {
     refused(endpoint, ("FLOW_PROGRAMS", "bin/x"), 3, "FLOW_PROGRAMS: 'bin/x' is not an absolute path");
     refused(endpoint, ("FLOW_TOKEN", "hunter2\nb"), 3, "FLOW_TOKEN has a line break within it");
     refused("http://user:hunter2@127.0.0.1:1", ("FLOW_TOKEN", ""), 2, "has user information");
+    refused("http://127.0.0.1:1/?token=hunter2", ("FLOW_TOKEN", ""), 2, "has a query or a fragment");
     let status = ["status", "--engine", "sfn", "--endpoint", "http://user:hunter2@127.0.0.1:1"];
     assert!(!home.exits(&status, 2).contains("hunter2"));
     home.exits_with(&["serve", "--listen", "127.0.0.1:0"], &[("FLOW_TOKEN", "hunter2\nb")], 3);
