@@ -150,7 +150,7 @@ pub async fn named(handle: &Handle, arguments: &RunArguments) -> Result<Option<E
     let Some(executions) = handle.at_step_functions().await.filter(|_| !is_local) else { return Ok(None) };
     let reference = MachineReference::read(name);
     if let Err(wrong) = reference.check() {
-        return if is_file() { Ok(None) } else { Err(wrong) };
+        return if is_file() || name.contains('#') { Ok(None) } else { Err(wrong) };
     }
     let Some(deployed) = executions.deployed(&reference).await? else {
         // A template with the name of a state machine in it.
