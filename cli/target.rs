@@ -78,8 +78,8 @@ fn endpoint_text(given: Option<&str>) -> String {
 /// Parses the endpoint of an option.
 ///
 /// # Errors
-/// It is neither `aws` nor a URL that can be called, it has user information or a query, a key is incomplete, or no request can have
-/// the token.
+/// It is neither `aws` nor a URL that can be called, it has user information or a query, a key is incomplete, or no request can have the
+/// token.
 pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError> {
     if text == "aws" {
         return Ok(Endpoint::Aws { profile: global.profile.clone(), region: global.region.clone() });
@@ -89,10 +89,9 @@ pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError>
         return Err(CliError::usage("the endpoint has user information, such as a password, before its host")
             .hint("give the URL without it; a flow serve gets the token in FLOW_TOKEN"));
     }
-    if text.contains(['?', '#']) {
-        // The text is not shown: a query may have a token.
-        return Err(CliError::usage("the endpoint has a query or a fragment, with which no service is called")
-            .hint("give the URL without it; a flow serve gets the token in FLOW_TOKEN"));
+    if has_query(text) {
+        return Err(CliError::usage("the endpoint has a query or a fragment, which may have a token")
+            .hint("give the URL without '?' and '#'; a flow serve gets the token in FLOW_TOKEN"));
     }
     if let Some(problem) = url_problem(text) {
         return Err(CliError::usage(format!("the endpoint '{text}' cannot be called: {problem}"))
@@ -116,6 +115,11 @@ pub fn parse_endpoint(global: &Global, text: &str) -> Result<Endpoint, CliError>
 fn has_user_information(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
+}
+
+/// Whether a text has a query or a fragment, such as `?token=x`. A log has the URL, and no request has its own path.
+fn has_query(url: &str) -> bool {
+    url.contains(['?', '#'])
 }
 
 /// Why a URL cannot be that of a service; `None` if it can.
@@ -143,7 +147,7 @@ fn url_problem(url: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{has_user_information, url_problem};
+    use super::{has_query, has_user_information, url_problem};
 
     #[test]
     fn a_password_in_a_url_is_found_before_any_text_shows_it() {
@@ -152,6 +156,16 @@ mod tests {
         }
         for url in ["aws", "http://host", "http://host/a@b", "http://host?a@b", "http://[::1]:8083"] {
             assert!(!has_user_information(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_query_or_a_fragment_is_found_before_any_text_shows_it() {
+        for url in ["http://h/?token=abcd", "http://h?token=abcd", "http://h/#x:y@z", "h?token=abcd"] {
+            assert!(has_query(url), "{url}");
+        }
+        for url in ["aws", "http://host:1/a", "http://[::1]:8083"] {
+            assert!(!has_query(url), "{url}");
         }
     }
 

@@ -14,6 +14,72 @@ pub(crate) struct Literal {
     pub is_complete: bool,
     /// Whether it is the item of a list after the text before it.
     pub follows: bool,
+    /// Whether it is a value of the expression, as one alternative of a condition: `$a ? 'b' : 'c'`.
+    pub is_alternative: bool,
+    /// The text that `&` connects with this alternative: `'a' & ($b ? 'c' : 'd')`.
+    pub head: Option<String>,
+    /// Whether it is encoded in base64.
+    pub is_encoded: bool,
+}
+
+/// The beginnings of calls that encode a text.
+const ENCODERS: [&str; 2] = ["$base64encode(", "States.Base64Encode("];
+
+/// The position of a text in the brackets of an expression.
+#[derive(Default)]
+struct Nesting {
+    /// The open brackets; `f` is that of a call.
+    open: Vec<char>,
+    /// The field of an object whose value is read.
+    key: Option<String>,
+    /// The text in front of `& (`, and the number of brackets that are open after it.
+    head: Option<(usize, String)>,
+}
+
+impl Nesting {
+    /// Reads the part between two texts. `last` is the text before it, and `is_name` says whether it may name a field.
+    fn read(&mut self, part: &str, last: Option<&Literal>, is_name: bool) {
+        let mut before = ' ';
+        for c in part.chars() {
+            match c {
+                '(' if before.is_alphanumeric() || before == '_' => self.open.push('f'),
+                '(' | '[' | '{' => self.open.push(c),
+                ')' | ']' | '}' => {
+                    self.open.pop();
+                }
+                _ => {}
+            }
+            before = c;
+        }
+        let part = part.trim_start();
+        if is_name && part.starts_with(':') {
+            self.key = last.map(|name| name.text.clone());
+        } else if part.contains(['{', '}', ',']) {
+            self.key = None;
+        }
+        if part.strip_prefix('&').is_some_and(|rest| rest.trim_start().starts_with('(')) {
+            self.head = last.map(|last| (self.open.len(), last.text.clone()));
+        } else {
+            let depth = self.open.len();
+            self.head = self.head.take().filter(|(of_head, _)| depth >= *of_head);
+        }
+    }
+
+    /// Whether no call, list or object contains the text.
+    fn is_outside(&self) -> bool {
+        self.open.iter().all(|bracket| *bracket == '(')
+    }
+
+    /// The field whose value is a condition with the text as an alternative.
+    fn field_of_alternative(&self) -> Option<String> {
+        self.key.clone().filter(|_| self.open.last() == Some(&'{'))
+    }
+}
+
+/// Whether an alternative ends before this part of an expression.
+fn ends_alternative(after: &str) -> bool {
+    let after = after.trim_start();
+    after.is_empty() || after.starts_with([':', ')'])
 }
 
 /// The texts of a JSONata expression in a definition, or of an intrinsic call. Texts that `&` connects are one.
@@ -23,6 +89,9 @@ pub(crate) fn of(expression: &str) -> Vec<Literal> {
     let mut rest = inside;
     // Whether the last text may name a field, and whether the expression begins with it.
     let (mut is_name, mut begins) = (false, false);
+    // Whether the last text begins an alternative that is a value of the expression.
+    let mut begins_alternative = false;
+    let mut nesting = Nesting::default();
     while let Some(at) = rest.find(['\'', '"']) {
         let (between, quoted) = rest.split_at(at);
         let Some((text, after)) = closed(quoted) else { break };
@@ -30,15 +99,24 @@ pub(crate) fn of(expression: &str) -> Vec<Literal> {
         if let Some(last) = found.last_mut().filter(|_| between.trim() == "&") {
             last.text.push_str(text);
             last.is_complete = begins && after.is_empty();
+            last.is_alternative = begins_alternative && ends_alternative(after);
             continue;
         }
+        nesting.read(between, found.last(), is_name);
         let of_object = found.last().filter(|_| is_name && between.trim() == ":").map(|name| name.text.clone());
         let field = of_object.or_else(|| assigned_variable(between).map(str::to_owned));
+        let is_of_condition = field.is_none() && between.trim_end().ends_with(['?', ':']);
+        begins_alternative = is_of_condition && nesting.is_outside();
+        let field = field.or_else(|| nesting.field_of_alternative().filter(|_| is_of_condition));
+        let head = nesting.head.as_ref().filter(|_| is_of_condition).map(|(_, text)| text.clone());
+        let is_encoded = ENCODERS.iter().any(|encoder| between.trim_end().ends_with(encoder));
         is_name = between.trim_end().ends_with(['{', ',']);
         begins = found.is_empty() && between.is_empty();
         let is_complete = begins && after.is_empty();
         let follows = !found.is_empty() && between.trim() == ",";
-        found.push(Literal { text: text.to_owned(), field, is_complete, follows });
+        let is_alternative = begins_alternative && ends_alternative(after);
+        let text = text.to_owned();
+        found.push(Literal { text, field, is_complete, follows, is_alternative, head, is_encoded });
     }
     found
 }
@@ -148,6 +226,29 @@ mod tests {
         );
         let follows = |expression: &str| of(expression).iter().map(|literal| literal.follows).collect::<Vec<_>>();
         assert_eq!(follows("{% ['a', 'b', $c, 'd'] %}"), [false, true, false]);
+    }
+
+    #[test]
+    fn an_alternative_of_a_condition_is_a_value_of_the_expression() {
+        let alternatives = |expression: &str| {
+            let all = of(expression).into_iter().filter(|literal| literal.is_alternative);
+            all.map(|literal| literal.text).collect::<Vec<_>>()
+        };
+        assert_eq!(alternatives("{% $a ? 'b' : 'c' %}"), ["b", "c"]);
+        assert_eq!(alternatives("{% ($a = 'x' ? 'b' : $c ? 'd' & 'e' : $f) %}"), ["b", "de"]);
+        for other in
+            ["{% $f($a ? 'b' : 'c') %}", "{% $a ? 'b' & $c : $d %}", "{% {'a': 'b'} %}", "{% $a[$b ? 'c' : 'd'] %}"]
+        {
+            assert_eq!(alternatives(other), [""; 0], "{other}");
+        }
+        let fields =
+            texts("{% {'a': $b ? 'c' : 'd', 'e': $f($g ? 'h' : 'i')} %}").into_iter().map(|(_, field, _)| field);
+        let of_a = || Some("a".to_owned());
+        assert_eq!(fields.collect::<Vec<_>>(), [None, of_a(), of_a(), None, None, None]);
+        let heads =
+            of("{% 'a' & ($b ? 'c' : 'd') & 'e' %}").into_iter().map(|literal| literal.head.unwrap_or_default());
+        assert_eq!(heads.collect::<Vec<_>>(), ["", "a", "a", ""]);
+        assert!(of("{% 'Basic ' & $base64encode('a:b') %}")[1].is_encoded);
     }
     #[test]
     fn a_formatted_text_has_a_placeholder_for_what_is_computed() {

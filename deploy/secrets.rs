@@ -2,6 +2,8 @@
 
 mod arguments;
 mod forms;
+mod services;
+mod values;
 
 use engine::asl::{
     Diagnostic, Severity, own_fields,
@@ -9,7 +11,10 @@ use engine::asl::{
 };
 use serde_json::{Map, Value};
 
-use self::forms::{has_secret_line, has_token, is_secret_name, is_secret_text, is_secret_variable, is_value};
+use self::forms::{
+    has_password, has_secret_line, has_token, is_literal, is_secret_field, is_secret_name, is_secret_text,
+    is_secret_variable,
+};
 use crate::literals::{self, Literal};
 
 /// Integrations whose output has the value of a secret.
@@ -32,8 +37,7 @@ const TYPES_OF_REFERENCES: [&str; 2] = ["SECRETS_MANAGER", "PARAMETER_STORE"];
 /// The name of the field with what a program reads on its standard input.
 const STANDARD_INPUT: &str = "Stdin";
 
-/// The code of a secret that is written into a definition.
-pub const SECRET_IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
+const IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
 /// The field that contains a value, and its use.
 #[derive(Clone, Copy)]
@@ -92,10 +96,7 @@ fn fields(value: &Value, pointer: &str, place: Place<'_>, found: &mut Vec<Diagno
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             for index in arguments::positions(place.program, &texts) {
                 let pointer = item(pointer, index);
-                if !found[before..]
-                    .iter()
-                    .any(|problem| problem.location == pointer && problem.code == SECRET_IN_DEFINITION)
-                {
+                if !found[before..].iter().any(|problem| problem.location == pointer && problem.code == IN_DEFINITION) {
                     found.push(in_definition(place.name, "has a secret", &pointer));
                 }
             }
@@ -147,7 +148,7 @@ fn in_definition(name: &str, what: &str, pointer: &str) -> Diagnostic {
         "'{name}' {what} in clear text: Step Functions stores it in the definition and in every history. Store it in Secrets \
          Manager and pass its ARN."
     );
-    Diagnostic::error(SECRET_IN_DEFINITION, pointer, message)
+    Diagnostic::error(IN_DEFINITION, pointer, message)
 }
 
 /// The problem of one text. The message never has the text.
@@ -157,11 +158,11 @@ fn problem(text: &str, pointer: &str, place: Place<'_>) -> Option<Diagnostic> {
     let is_expression = name.ends_with(".$") || is_expression(text);
     let is_variable = place.is_variable && clear_text(text).is_some_and(|value| is_secret_variable(name, &value));
     let is_secret = match is_expression {
-        true => is_variable || has_token(text) || has_secret_literal(text, has_name),
+        true => is_variable || has_token(text) || has_secret_literal(text, place),
         false => {
             is_variable
                 || is_secret_text(text)
-                || (has_name && is_value(text))
+                || is_secret_field(name, text)
                 || (name == STANDARD_INPUT && has_secret_line(text))
         }
     };
@@ -182,9 +183,9 @@ fn problem(text: &str, pointer: &str, place: Place<'_>) -> Option<Diagnostic> {
         .then(|| Diagnostic::warning("SECRET_IN_HISTORY", pointer, message()))
 }
 
-/// Whether a text between quotation marks in an expression is a secret. It is in clear text, as the value of a field is. `has_name` says
-/// whether the definition's field has a secret's name.
-fn has_secret_literal(expression: &str, has_name: bool) -> bool {
+/// Whether a text between quotation marks in an expression is a secret. It is in clear text, as the value of a field is. `place` is that
+/// of the expression.
+fn has_secret_literal(expression: &str, place: Place<'_>) -> bool {
     let all = literals::of(expression);
     // Texts that do not follow each other have something computed between them.
     let mut list = Vec::new();
@@ -199,20 +200,38 @@ fn has_secret_literal(expression: &str, has_name: bool) -> bool {
         let [first, second] = pair else { return false };
         second.follows && first.text.ends_with('=') && is_secret_text(&format!("{}{}", first.text, second.text))
     };
-    all.iter().any(|literal| is_secret_literal(literal, has_name))
-        || all.windows(2).any(is_joined)
-        || literals::formatted(expression).iter().any(|text| is_secret_text(text))
+    let formatted = literals::formatted(expression);
+    let mut texts = all.iter().map(|literal| &literal.text).chain(&formatted);
+    all.iter().any(|literal| is_secret_literal(literal, place.name))
+        || all.windows(2).any(|pair| is_joined(pair) || is_encoded_password(pair))
+        || formatted.iter().any(|text| is_secret_text(text))
+        || texts.any(|text| is_json_with_secret(text, place))
         || !arguments::positions(None, &list).is_empty()
 }
 
-/// Whether a text in an expression is a secret: by its form, or as the value of a field with a secret's name. If the text is
-/// the complete expression, it is the value of the definition's field.
-fn is_secret_literal(literal: &Literal, has_name: bool) -> bool {
-    let is_named = literal.field.as_deref().is_some_and(is_secret_name) || (has_name && literal.is_complete);
-    let place = Place { name: "", is_argument: false, is_variable: false, program: None };
-    is_secret_text(&literal.text)
-        || (is_named && is_value(&literal.text))
-        || in_json(&literal.text, "", place).is_some()
+/// Whether two texts of an expression are the header `'Basic ' & $base64encode('USER:PASSWORD')`.
+fn is_encoded_password(pair: &[Literal]) -> bool {
+    let [scheme, credentials] = pair else { return false };
+    let is_basic = scheme.text.trim_end().to_ascii_lowercase().ends_with("basic");
+    is_basic && credentials.is_encoded && has_password(&credentials.text)
+}
+
+/// Whether a text of an expression is JSON with a secret, such as the argument of `States.StringToJson`. Its escapes are those of the
+/// expression.
+fn is_json_with_secret(text: &str, place: Place<'_>) -> bool {
+    let unescaped = ["\"", "'", "{", "}"].iter().fold(text.to_owned(), |text, c| text.replace(&format!("\\{c}"), c));
+    [text, &unescaped].into_iter().any(|text| in_json(text, "", place).is_some())
+}
+
+/// Whether a text in an expression is a secret: by its form, or as the value of a field with a secret's name. If the text is the
+/// complete expression or an alternative of a condition, it is the value of the definition's field, `name`.
+fn is_secret_literal(literal: &Literal, name: &str) -> bool {
+    let text = &literal.text;
+    let is_secret_of = |name: &str| is_secret_field(name, text) && (!literal.is_alternative || is_literal(text));
+    is_secret_text(text)
+        || literal.field.as_deref().is_some_and(is_secret_of)
+        || ((literal.is_complete || literal.is_alternative) && is_secret_of(name))
+        || literal.head.as_ref().is_some_and(|head| is_secret_text(&format!("{head}{text}")))
 }
 
 fn reads_a_secret(state: &Value) -> bool {

@@ -105,6 +105,13 @@ impl Request {
         if self.prompt.trim().is_empty() {
             return Some("Prompt is empty".to_owned());
         }
+        if self.choices.iter().any(|choice| choice.trim().is_empty()) {
+            return Some("Choices: one is empty".to_owned());
+        }
+        let repeats = |at: &usize| self.choices[..*at].contains(&self.choices[*at]);
+        if let Some(at) = (0..self.choices.len()).find(repeats) {
+            return Some(format!("Choices: {:?} is repeated", self.choices[at]));
+        }
         let wrong = self.tokens.iter().find(|token| !token.is_valid())?;
         Some(format!("Tokens: {:?} needs a Label in one line and a Sha256 of 64 digits from 0 to f", wrong.label))
     }
@@ -267,6 +274,8 @@ mod tests {
         let tokens = json!([{ "Label": "on-call", "Sha256": "0f" }]);
         for (field, value, problem) in [
             ("Choices", json!("now"), "Choices: invalid type: string \"now\", expected a sequence"),
+            ("Choices", json!(["now", ""]), "Choices: one is empty"),
+            ("Choices", json!(["now", "later", "now"]), "Choices: \"now\" is repeated"),
             ("Users", json!([1]), "Users: invalid type: "),
             ("Tokens", tokens, "Tokens: \"on-call\" needs a Label in one line"),
             ("Prompt", json!(" "), "Prompt is empty"),

@@ -239,7 +239,10 @@ fn imports_name_what_they_use() {
     for modules in CRATES.map(|folder| Modules::read(&sources, folder)) {
         let globs = modules.globs_of_parent.iter();
         problems.extend(globs.map(|file| {
-            format!("{}: imports everything from a module around it (use super::*, use crate::*): name what it uses", file.display())
+            format!(
+                "{}: imports everything from a module around it (use super::*, use crate::*): name what it uses",
+                file.display()
+            )
         }));
         let renamed = modules.renamed_crates.iter();
         problems.extend(renamed.map(|(file, name)| {

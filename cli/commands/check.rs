@@ -29,6 +29,8 @@ use crate::{
 
 /// The most cells of a shown line of the file where the screen has no width. A definition may be one line.
 const EXCERPT_CELLS_MAX: usize = 160;
+/// The code of a problem that is a secret in clear text.
+const SECRET_IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
 /// Arguments of `flow check`.
 #[derive(Debug, Args)]
@@ -104,11 +106,12 @@ async fn missing_activities(global: &Global, arns: Vec<String>) -> Option<Vec<St
     Some(found.ok()?.missing)
 }
 
-/// Shows problems, each with its line of the file. Returns [`Exit::Refused`] if one of them is an error.
+/// Shows problems, each with its line of the file. A line with a secret is not shown. Returns [`Exit::Refused`] if one of them is an error.
 pub(super) fn show(global: &Global, found: &[Diagnostic], file: &str, source: Option<&Source>) -> Exit {
+    let secret = lines_with_secrets(found, source);
     for problem in found {
         match global.output {
-            Output::Human => print(problem, file, source, &Screen::of_stdout(global.color())),
+            Output::Human => print(problem, file, source, &secret, &Screen::of_stdout(global.color())),
             Output::Json => json::print(line(problem, source)),
         }
     }
@@ -192,8 +195,20 @@ fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Optio
     exact.or_else(|| Some((source.position(&location)?, None)))
 }
 
-/// Prints a problem and its line of the file. The line of a secret is not printed: a log must not have it.
-fn print(problem: &Diagnostic, file: &str, source: Option<&Source>, screen: &Screen) {
+/// The lines of the file with a problem that is a secret. The screen may be a log that other people read.
+fn lines_with_secrets(found: &[Diagnostic], source: Option<&Source>) -> Vec<usize> {
+    let secrets = found.iter().filter(|problem| problem.code == SECRET_IN_DEFINITION);
+    let lines = secrets.filter_map(|problem| {
+        let source = source?;
+        let at = source.position(&problem.location)?.line;
+        // The value may begin after the line of its key, and span several lines.
+        Some(source.lines_of(&problem.location).into_iter().flatten().chain([at]))
+    });
+    lines.flatten().collect()
+}
+
+/// Prints a problem and its line of the file, unless the line is one of `secret`.
+fn print(problem: &Diagnostic, file: &str, source: Option<&Source>, secret: &[usize], screen: &Screen) {
     let (location, file) = (location_of(problem), one_line(file));
     say!("{}[{}]: {}", severity_name(problem), problem.code, problem.message);
     let Some((source, (position, reason))) = source.and_then(|source| Some((source, position_of(problem, source)?)))
@@ -203,8 +218,8 @@ fn print(problem: &Diagnostic, file: &str, source: Option<&Source>, screen: &Scr
     };
     let margin = " ".repeat(position.line.to_string().len());
     say!("{margin}--> {file}:{}:{}  {location}", position.line, position.column);
-    if problem.code == deploy::SECRET_IN_DEFINITION {
-        say!();
+    if secret.contains(&position.line) {
+        say!("{margin} | (this line is not shown: it has a secret)\n");
         return;
     }
     say!("{}\n", excerpt(source.line(position.line), position, reason.as_deref(), screen));
@@ -254,6 +269,21 @@ mod tests {
         let at = |pointer: &str| location_of(&Diagnostic::error("INVALID_ARGUMENT", pointer, "wrong".to_owned()));
         assert_eq!(at("/States/ask\nline\tend\u{1b}"), r"/States/ask\nline\tend\u{1b}");
         assert_eq!((at(""), at("/States/a")), ("/".to_owned(), "/States/a".to_owned()));
+    }
+
+    #[test]
+    fn the_lines_of_a_secret_are_not_shown() {
+        let text = "States:\n  A:\n    Result:\n      Stdin: |\n        [client]\n        password = hunter22\n      Next: 1\n";
+        let source = Source::new(text);
+        let at = |pointer: &str| {
+            lines_with_secrets(&[Diagnostic::error("SECRET_IN_DEFINITION", pointer, "")], Some(&source))
+        };
+        let lines = at("/States/A/Result/Stdin");
+        assert!([4, 5, 6].iter().all(|line| lines.contains(line)) && !lines.contains(&3), "{lines:?}");
+        assert_eq!(at("/States/A/Result/Next"), [7, 7]);
+        let other = Diagnostic::error("MISSING_TARGET", "/States/A/Result/Next", "");
+        assert_eq!(lines_with_secrets(&[other], Some(&source)), [0; 0]);
+        assert_eq!(lines_with_secrets(&[Diagnostic::error("SECRET_IN_DEFINITION", "/A", "")], None), [0; 0]);
     }
 
     #[test]

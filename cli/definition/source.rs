@@ -1,6 +1,9 @@
 //! Finds the position of a JSON pointer in a file. JSON is parsed as YAML, of which it is a subset.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::BTreeMap,
+    ops::{Range, RangeInclusive},
+};
 
 use engine::asl::pointer::below;
 use granit_parser::{Event, Parser};
@@ -127,6 +130,14 @@ impl Source {
     /// The text at a location.
     pub fn text(&self, location: &str) -> Option<&str> {
         self.scalars.get(&self.in_text(location)).map(|scalar| scalar.text.as_str())
+    }
+
+    /// The lines of the text at a location; `None` if the value is no text.
+    pub fn lines_of(&self, location: &str) -> Option<RangeInclusive<usize>> {
+        let scalar = self.scalars.get(&self.in_text(location))?;
+        let raw = self.characters.get(scalar.range.clone())?;
+        let first = scalar.start.line;
+        Some(first..=first + raw.iter().filter(|c| **c == '\n').count())
     }
 
     /// The position of a character of the text at a location, counted from 0. The text may be quoted, span several

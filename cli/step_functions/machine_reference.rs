@@ -1,6 +1,8 @@
 //! The name or the ARN by which a command names a state machine, also with a version or an alias.
 
-use api::flow::state_machine_name;
+use api::{NAME_CHARACTERS_MAX, flow::state_machine_name};
+
+use crate::exit::CliError;
 
 /// The text between the account and the name in the ARN of a state machine.
 const OF_STATE_MACHINE: &str = ":stateMachine:";
@@ -31,6 +33,23 @@ impl MachineReference {
             name: state_machine_name(name),
             arn: at.is_some().then(|| format!("{before}{name}")),
             qualifier: Some(qualifier.to_owned()).filter(|qualifier| !qualifier.is_empty()),
+        }
+    }
+
+    /// Refuses a text after the name that is neither a version nor an alias, such as one with a colon.
+    ///
+    /// # Errors
+    /// It is neither of them.
+    pub fn check(&self) -> Result<(), CliError> {
+        // The ARN of something else names no state machine.
+        let is_other = self.arn.is_none() && self.name == "arn";
+        let is_of_alias = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        match &self.qualifier {
+            Some(wrong) if !is_other && (!wrong.chars().all(is_of_alias) || wrong.len() > NAME_CHARACTERS_MAX) => {
+                let message = format!("'{wrong}' after the name {} is neither a version nor an alias", self.name);
+                Err(CliError::refused(message).hint("give NAME, NAME:ALIAS, NAME:VERSION or an ARN"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -81,6 +100,16 @@ mod tests {
             assert_eq!(reference.has_version(), qualifier == "3", "{text}");
             assert!(reference.is_arn_of(arn), "{text}");
             assert_eq!(reference.is_arn_of(&arn.replace("us-east-1", "eu-west-1")), !of_arn, "{text}");
+        }
+        for (text, is_right) in [
+            ("two", true),
+            ("two:3", true),
+            ("two:a_b-c.d", true),
+            ("two:deployed:", false),
+            ("two:a:b", false),
+            ("arn:a:b", true),
+        ] {
+            assert_eq!(MachineReference::read(text).check().is_ok(), is_right, "{text}");
         }
         assert_eq!(read("a b"), ("a-b".to_owned(), None, String::new()), "as flow deploy names it");
         assert_eq!(MachineReference::of_workflow("a:b").name, "a-b", "the name of a file");

@@ -1,6 +1,6 @@
 //! Secrets in the arguments of a program.
 
-use super::forms::{has_password, is_literal, is_secret_option};
+use super::forms::{has_password, is_literal, is_secret_option, is_secret_option_pair};
 
 /// An option that has a token as its value, and the fewest bytes of one.
 const TOKEN: (&str, usize) = ("token", 8);
@@ -40,6 +40,7 @@ pub(super) fn positions(program: Option<&str>, arguments: &[Option<&str>]) -> Ve
         };
         let is_secret = |value: &str| {
             (is_secret_option(option) && is_literal(value))
+                || is_secret_option_pair(option, value)
                 || (option.trim_start_matches('-') == TOKEN.0 && value.len() >= TOKEN.1 && is_literal(value))
                 || (program == "curl" && matches!(option, "-u" | "--user") && has_password(value))
                 || (OPENSSL_OPTIONS.contains(&option) && value.strip_prefix("pass:").is_some_and(is_literal))
@@ -84,6 +85,10 @@ mod tests {
         assert_eq!(found("", &["tool", "--db-password=hunter2", "-passphrase", "word"]), [1, 3]);
         assert_eq!(found("", &["tool", "--api-key", "k1", "--token", "abcd1234"]), [2, 4]);
         assert_eq!(found("openssl", &["rsa", "-passin", "pass:hunter2"]), [2]);
+        assert_eq!(
+            found("", &["tool", "--pass", "hunter2", "--secret", "x8dj2k9qpl", "--db-pwd=correcthorse"]),
+            [2, 4, 5]
+        );
     }
 
     #[test]
@@ -99,6 +104,8 @@ mod tests {
             &["--ask-password", "host", "--disabled-password", "ann", "--no-password", "orders"],
             &["--password-file", "secret.txt", "--password-stdin", "registry.example"],
             &["--max-tokens", "12345678", "--token", "5", "--next-token", "abcdefghij"],
+            &["--pass", "second", "--secret", "id=npm,src=/run/npmrc1", "--secret", "orders-database-2"],
+            &["--token-file", "token1234", "--token", "CHANGEME", "--pass", "--secret", "prod/db2"],
             &["-p", "8080:80", "-u", "ann", "-a", "-w", "80"],
             &["-passin", "env:PASSWORD", "-passout", "file:/run/p"],
         ] {

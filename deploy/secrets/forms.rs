@@ -1,11 +1,15 @@
 //! The names of fields that have a secret as their value, and the forms of texts that contain one.
 
+use super::{
+    services::has_service_token,
+    values::{has_both_cases, is_placeholder_text},
+};
+
 /// The ends of the names of fields that have a secret as their value, without case and punctuation. A field named `secret` usually
 /// has a secret's name or ARN.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 20] = [
     "password",
     "passwd",
-    "pwd",
     "passphrase",
     "secretkey",
     "secretaccesskey",
@@ -32,13 +36,19 @@ const LAST_WORDS_OF_VARIABLES: [&str; 3] = ["TOKEN", "PASS", "PWD"];
 /// The fewest bytes of the value of such a variable, and of one that contains a digit.
 const VARIABLE_BYTES_MIN: usize = 8;
 const VARIABLE_WITH_DIGIT_BYTES_MIN: usize = 6;
-/// The beginnings of tokens of well-known services.
-const TOKEN_BEGINNINGS: [&str; 10] =
-    ["ghp_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "sk-ant-", "sk-proj-", "dckr_pat_", "pypi-AgE"];
-/// The beginnings of tokens of well-known services that words may begin with too, and the fewest bytes of the token: of npm, Google,
-/// HashiCorp Vault and SendGrid.
-const LONG_TOKENS: [(&str, usize); 4] = [("npm_", 40), ("AIza", 39), ("hvs.", 28), ("SG.", 60)];
-/// The shortest such token, and the shortest token of an `Authorization` header, in bytes.
+/// The last words of names that have a password as their value if it seems to be random. They have other meanings too.
+const LAST_WORDS: [&str; 2] = ["pwd", "pass"];
+/// The fewest bytes of such a value.
+const RANDOM_PASSWORD_BYTES_MIN: usize = 6;
+/// The fewest bytes of a value that seems to be random and is named `token` or `secret`.
+const RANDOM_TOKEN_BYTES_MIN: usize = 8;
+/// The fewest bytes of a value that seems to be random and is within a sentence, or follows `Bearer`.
+const RANDOM_WORD_BYTES_MIN: usize = 12;
+/// Characters between the words of a name.
+const SEPARATORS: [char; 6] = ['-', '_', '.', '/', ':', ','];
+/// The letters of the ending of a file's name.
+const FILE_ENDING_BYTES: std::ops::RangeInclusive<usize> = 2..=4;
+/// The shortest token of an `Authorization` header, and the shortest secret part of a webhook, in bytes.
 const TOKEN_BYTES_MIN: usize = 20;
 /// The beginnings of access key ids: of users, and of temporary credentials (IAM User Guide, "IAM identifiers").
 const ACCESS_KEY_BEGINNINGS: [&str; 2] = ["AKIA", "ASIA"];
@@ -55,8 +65,10 @@ const STORES: [&str; 7] = ["arn:", "env:", "file:", "vault:", "ssm:", "secretsma
 /// The beginnings of a value of an option that is another option, or names a file or a variable.
 const REFERENCE_BEGINNINGS: [&str; 7] = ["-", "/", "./", "~", "@", "%", ":"];
 /// Values of options that are no secret.
-const WORDS: [&str; 12] =
-    ["true", "false", "yes", "no", "none", "null", "prompt", "ask", "stdin", "password", "bearer", "basic"];
+const WORDS: [&str; 15] = [
+    "true", "false", "yes", "no", "none", "null", "prompt", "ask", "stdin", "password", "bearer", "basic", "required",
+    "optional", "missing",
+];
 /// The first words of options that ask for a password, or are about none.
 const FIRST_WORDS_WITHOUT_VALUE: [&str; 11] =
     ["ask", "disable", "disabled", "generate", "no", "prompt", "random", "require", "show", "skip", "without"];
@@ -73,8 +85,8 @@ const WEBHOOKS: [&str; 4] = [
 const NETRC_FIELDS: [&str; 3] = ["login", "account", "password"];
 /// The header with credentials (RFC 9110), which may have a scheme before them.
 const AUTHORIZATION: &str = "authorization";
-/// Schemes of that header. `Basic` and `Bearer` are found in every text.
-const SCHEMES: [&str; 5] = ["token", "apikey", "key", "genie-key", "ssws"];
+/// Schemes of that header. `Basic` is found in every text, and so is `Bearer` with a long token.
+const SCHEMES: [&str; 6] = ["token", "bearer", "apikey", "key", "genie-key", "ssws"];
 
 /// Whether the name of a field, an option or a variable is one of a secret value.
 pub(super) fn is_secret_name(name: &str) -> bool {
@@ -87,6 +99,66 @@ pub(super) fn is_secret_option(option: &str) -> bool {
     let name = option.trim_start_matches('-');
     let first = name.split('-').next().unwrap_or_default();
     is_secret_name(name) && !FIRST_WORDS_WITHOUT_VALUE.contains(&first)
+}
+
+/// Whether the text of a field is a secret: by the field's name, or by its name and its value.
+pub(super) fn is_secret_field(name: &str, value: &str) -> bool {
+    (is_secret_name(name) && is_value(value)) || is_secret_pair(name, value)
+}
+
+/// Whether a name that has other meanings too and a value that seems to be random are a secret: `pwd`, `dbPass` and `token`.
+fn is_secret_pair(name: &str, value: &str) -> bool {
+    let name = name.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let name = name.rsplit('.').next().unwrap_or_default();
+    let last = last_word(name);
+    if name.eq_ignore_ascii_case("token") {
+        return is_random(value, RANDOM_TOKEN_BYTES_MIN);
+    }
+    // The value of `PWD` may be a folder. The one of `dbPwd` is a password.
+    let is_password = last.len() < name.len() && last.eq_ignore_ascii_case("pwd") && is_one_word(value);
+    LAST_WORDS.iter().any(|word| last.eq_ignore_ascii_case(word))
+        && (is_password || is_random(value, RANDOM_PASSWORD_BYTES_MIN))
+}
+
+/// Whether an option or an assignment with a name that has other meanings too is a secret: as in a field, or `--secret`. The value of
+/// `--secret` may also be the name of a secret, which has separators.
+pub(super) fn is_secret_option_pair(option: &str, value: &str) -> bool {
+    let is_secret = option.trim_start_matches('-').eq_ignore_ascii_case("secret");
+    is_secret_pair(option, value)
+        || (is_secret && is_random(value, RANDOM_TOKEN_BYTES_MIN) && !value.contains(SEPARATORS))
+}
+
+/// The last word of a name such as `dbPwd` or `db-pwd`.
+fn last_word(name: &str) -> &str {
+    let bytes = name.as_bytes();
+    let begins = |at: &usize| {
+        let (before, byte) = (bytes[*at - 1], bytes[*at]);
+        !before.is_ascii_alphanumeric() || (byte.is_ascii_uppercase() && !before.is_ascii_uppercase())
+    };
+    let start = (1..bytes.len()).rev().find(begins).unwrap_or_default();
+    name.get(start..).unwrap_or(name)
+}
+
+/// Whether a text may be a password: in clear text, in one word and no path.
+fn is_one_word(text: &str) -> bool {
+    is_clear_value(text) && !text.contains(|c: char| c.is_whitespace() || c == '/')
+}
+
+/// Whether a text seems to be random: letters and digits, and no name, version, time, path, URL or file's name. A name of several words
+/// rarely has letters of both cases and digits.
+fn is_random(text: &str, bytes_min: usize) -> bool {
+    let text = text.trim_end_matches('=');
+    let has = |is_of_kind: fn(&char) -> bool| text.chars().any(|c| is_of_kind(&c));
+    let (_, ending) = text.rsplit_once('.').unwrap_or_default();
+    let is_file_name = FILE_ENDING_BYTES.contains(&ending.len()) && ending.chars().all(|c| c.is_ascii_lowercase());
+    text.len() >= bytes_min
+        && is_clear_value(text)
+        && has(char::is_ascii_digit)
+        && has(char::is_ascii_alphabetic)
+        && (has_both_cases(text) || !text.contains(SEPARATORS))
+        && !is_file_name
+        && !text.contains("://")
+        && !text.contains(char::is_whitespace)
 }
 
 /// Whether an environment variable with a name such as `NPM_TOKEN` has a secret as its value.
@@ -110,7 +182,8 @@ pub(super) fn is_secret_variable(name: &str, value: &str) -> bool {
 /// a secret, such as `arn:…`, `env:DB_PASSWORD` and `/orders/password`.
 pub(super) fn is_value(text: &str) -> bool {
     let is_in_store = STORES.iter().any(|store| text.starts_with(store));
-    !text.is_empty() && !text.trim_start().starts_with(PLACEHOLDER_BEGINNINGS) && !is_in_store && !is_file(text)
+    let is_placeholder = text.trim_start().starts_with(PLACEHOLDER_BEGINNINGS) || is_placeholder_text(text);
+    !text.is_empty() && !is_placeholder && !is_in_store && !is_file(text)
 }
 
 /// Whether a text is the absolute path of a file or of a parameter, with a folder.
@@ -146,14 +219,10 @@ pub(super) fn is_secret_text(text: &str) -> bool {
 
 /// Whether a text contains a private key, a token, the address of a webhook or an access key of AWS.
 pub(super) fn has_token(text: &str) -> bool {
-    let is_token = |word: &str| {
-        word.len() >= TOKEN_BYTES_MIN && TOKEN_BEGINNINGS.iter().any(|beginning| word.starts_with(beginning))
-    };
-    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let mut words = text.split(|c: char| !is_of_word(c));
+    let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'));
     has_private_key(text)
-        || words.any(|word| is_token(word) || is_access_key(word))
-        || text.split(|c: char| !is_of_word(c) && c != '.').any(is_long_token)
+        || words.any(is_access_key)
+        || has_service_token(text)
         || has_json_web_token(text)
         || has_bearer_token(text)
         || has_basic_credentials(text)
@@ -176,15 +245,6 @@ fn has_webhook(text: &str) -> bool {
             let first = secret.chars().next().unwrap_or_default();
             secret.len() >= TOKEN_BYTES_MIN && secret.chars().any(|c| c != first)
         })
-    })
-}
-
-/// Whether a word is a token by its beginning and its length. The names of variables and hosts have no letters of both cases.
-fn is_long_token(word: &str) -> bool {
-    LONG_TOKENS.iter().any(|(beginning, bytes)| {
-        let rest = word.strip_prefix(beginning).unwrap_or_default();
-        let has = |is_of_kind: fn(&u8) -> bool| rest.as_bytes().iter().any(is_of_kind);
-        word.len() >= *bytes && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)
     })
 }
 
@@ -214,9 +274,11 @@ fn has_bearer_token(text: &str) -> bool {
         let scheme = words[0].rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
         let is_character = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
         let token = words[1].split(|c: char| !is_character(c)).next().unwrap_or_default();
+        let is_long = token.len() >= TOKEN_BYTES_MIN || is_random(token, RANDOM_WORD_BYTES_MIN);
         scheme.eq_ignore_ascii_case("bearer")
-            && token.len() >= TOKEN_BYTES_MIN
+            && is_long
             && !token.starts_with('/')
+            && !is_placeholder_text(token)
             && token.contains(|c: char| c.is_ascii_digit())
     })
 }
@@ -277,7 +339,10 @@ fn has_password_in_url(text: &str) -> bool {
 
 /// Whether a text is a placeholder for a password.
 fn is_placeholder(text: &str) -> bool {
-    text.is_empty() || text.starts_with(PLACEHOLDER_BEGINNINGS) || text.eq_ignore_ascii_case("password")
+    text.is_empty()
+        || text.starts_with(PLACEHOLDER_BEGINNINGS)
+        || text.eq_ignore_ascii_case("password")
+        || is_placeholder_text(text)
 }
 
 /// Whether a text contains `NAME=VALUE`, `NAME = VALUE` or `NAME := VALUE` with a secret's name and a value in clear text. With spaces, a
@@ -293,7 +358,8 @@ fn has_assignment(text: &str) -> bool {
         let is_text = value.starts_with(['"', '\'']) || first_word(value).contains(|c: char| c.is_ascii_digit());
         let value = first_word(value);
         let is_named = is_secret_name(name) || is_secret_variable(name, value);
-        is_named && is_clear_value(value) && (!has_spaces || is_text)
+        let is_secret = (is_named && is_clear_value(value)) || is_secret_option_pair(name, value);
+        is_secret && (!has_spaces || is_text)
     })
 }
 
@@ -316,7 +382,11 @@ fn has_header(text: &str) -> bool {
             .split_once(' ')
             .filter(|(first, _)| is_authorization && SCHEMES.iter().any(|scheme| first.eq_ignore_ascii_case(scheme)));
         let value = first_word(scheme.map_or(value, |(_, credentials)| credentials));
-        is_header && is_secret_name(name) && is_clear_value(value) && value.contains(|c: char| c.is_ascii_digit())
+        let has_digit = value.contains(|c: char| c.is_ascii_digit());
+        let is_secret = (is_secret_name(name) && is_clear_value(value) && has_digit) || is_secret_pair(name, value);
+        // Within a sentence, `password: x8djQ2kf93mV` is no word either.
+        let is_no_word = has_space && is_random(value, RANDOM_WORD_BYTES_MIN) && has_both_cases(value);
+        is_secret && (is_header || is_no_word)
     })
 }
 
@@ -337,11 +407,10 @@ fn has_option(text: &str) -> bool {
     let words: Vec<&str> = text.split_whitespace().collect();
     words.windows(2).any(|words| {
         let value = first_word(words[1]);
-        words[0].starts_with("--")
-            && !words[0].contains('=')
-            && is_secret_option(words[0])
-            && is_clear_value(value)
-            && value.contains(|c: char| c.is_ascii_digit())
+        let has_digit = value.contains(|c: char| c.is_ascii_digit());
+        let is_secret = (is_secret_option(words[0]) && is_clear_value(value) && has_digit)
+            || is_secret_option_pair(words[0], value);
+        words[0].starts_with("--") && !words[0].contains('=') && is_secret
     })
 }
 
@@ -355,7 +424,9 @@ fn first_word(text: &str) -> &str {
 pub(super) fn has_secret_line(text: &str) -> bool {
     text.lines().filter_map(name_and_value).any(|(name, value)| {
         let value = value.trim();
-        !value.contains(char::is_whitespace) && is_secret_name(name) && is_clear_value(first_word(value))
+        let word = first_word(value);
+        let is_secret = (is_secret_name(name) && is_clear_value(word)) || is_secret_pair(name, word);
+        !value.contains(char::is_whitespace) && is_secret
     })
 }
 

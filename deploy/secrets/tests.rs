@@ -247,6 +247,130 @@ fn every_form_of_a_secret_is_found() {
     }
 }
 
+/// A value that no one takes for a word.
+const RANDOM: &str = "x8djQ2kf93mVbT71";
+
+fn with_field(name: &str, value: &str) -> Value {
+    json!({ "Type": "Pass", "Result": { name: value } })
+}
+
+#[test]
+fn a_name_with_other_meanings_and_a_random_value_are_a_secret() {
+    for name in ["pwd", "Pwd", "dbPwd", "DB_PWD", "pass", "dbPass", "token", "Token"] {
+        assert!(is_refused(&with_field(name, RANDOM)), "{name}");
+    }
+    assert!(is_refused(&with_field("dbPwd", "correcthorse")));
+    assert!(is_refused(&with_field("pass", "hunter2")));
+    assert!(is_refused(&json!({ "Type": "Pass", "Assign": { "creds": { "token": RANDOM } } })));
+    assert!(is_refused(&json!({ "Type": "Task", "Parameters": { "Stdin": format!("user: app\ntoken: {RANDOM}\n") } })));
+    for text in [
+        format!("Server=h;User=x;Pwd={RANDOM};"),
+        format!("login token={RANDOM}"),
+        format!("token = {RANDOM}\n"),
+        format!("token: {RANDOM}"),
+        format!("secret={RANDOM}"),
+        format!("tool --token {RANDOM} run"),
+        format!("tool --token={RANDOM} run"),
+        format!("tool --pass {RANDOM}"),
+        format!("tool --secret '{RANDOM}'"),
+        format!("login with password: {RANDOM}"),
+        format!("Authorization: Bearer {RANDOM}"),
+        format!("https://host/?token={RANDOM}"),
+    ] {
+        assert!(is_refused(&with_text(&text)), "{text}");
+        assert!(is_refused(&with_arguments(json!(["-c", text]))), "{text}");
+    }
+    for option in ["--pass", "--secret", "--token", "--pwd"] {
+        assert!(is_refused(&with_arguments(json!([option, RANDOM]))), "{option}");
+    }
+}
+
+#[test]
+fn a_placeholder_a_word_and_a_name_are_no_secret() {
+    for name in ["password", "apiKey", "token", "pass", "dbPwd"] {
+        for value in
+            ["CHANGEME", "TODO", "example", "xxx", "XXXXXXXX", "YOUR_API_KEY", "<password>", "${Password}", "***", ""]
+        {
+            assert!(!is_refused(&with_field(name, value)), "{name} {value}");
+            assert!(!is_refused(&with_text(&format!("{name}={value} {name}: {value} --{name} {value}"))), "{value}");
+        }
+    }
+    for (name, value) in [
+        ("pass", "true"),
+        ("pass", "2 of 3"),
+        ("lastPass", "2026-11-29T10:00:00Z"),
+        ("pwd", "/srv/app"),
+        ("OLDPWD", "/srv"),
+        ("token", "github-token-name"),
+        ("token", "v1.2.3"),
+        ("token", "Token1.txt"),
+        ("token", "file:/run/token1"),
+        ("tokenType", RANDOM),
+        ("NextToken", RANDOM),
+        ("ClientToken", "run-2026-11-29"),
+        ("secret", "prod/database1"),
+        ("compass", RANDOM),
+        ("bypass", RANDOM),
+    ] {
+        assert!(!is_refused(&with_field(name, value)), "{name} {value}");
+    }
+    assert!(!is_refused(&json!({ "Type": "Pass", "Result": { "pass": true, "token": null, "pwd": 1 } })));
+    for text in [
+        "token: required, pass: optional, secret: none",
+        "token=missing token=$TOKEN token=${TOKEN} pass=true",
+        "tool --token-file token1.txt --secret id=npm,src=/run/npmrc1 --secret orders-database-2",
+        "token = data.vault.token",
+        "cd $PWD; PWD=/srv make",
+        "postgres://app:changeme@db.example/orders",
+        "the token: see page12 of the book",
+    ] {
+        assert!(!is_refused(&with_text(text)), "{text}");
+    }
+}
+
+#[test]
+fn an_expression_that_puts_a_secret_together_is_one() {
+    for expression in [
+        format!("{{% '--password=' & ($a ? '{RANDOM}' : 'b') %}}"),
+        format!("{{% {{ 'password': $a ? '{RANDOM}' : $b }} %}}"),
+        format!("{{% $parse('{{\"password\":\"{RANDOM}\"}}') %}}"),
+        format!("{{% 'Basic ' & $base64encode('deploy:{RANDOM}') %}}"),
+        format!("{{% ($token := '{RANDOM}'; $token) %}}"),
+        format!("{{% {{ 'creds': {{ 'token': '{RANDOM}' }} }} %}}"),
+        format!("{{% 'Authorization: Bearer ' & '{RANDOM}' %}}"),
+    ] {
+        assert!(is_refused(&with_expression(&expression)), "{expression}");
+    }
+    for expression in [
+        format!("States.Format('Authorization: Bearer {{}}','{RANDOM}')"),
+        format!("States.StringToJson('{{\"password\":\"{RANDOM}\"}}')"),
+        format!("States.StringToJson(States.Format('\\{{\"password\":\"{{}}\"\\}}', '{RANDOM}'))"),
+    ] {
+        let state = json!({ "Type": "Task", "Parameters": { "Value.$": expression } });
+        assert!(is_refused(&state), "{state}");
+    }
+    for expression in ["{% $a ? 'x8djQ2kf93' : 'y' %}", "{% $exists($b) ? $b : 'x8djQ2kf93' %}"] {
+        assert!(is_refused(&with_field("password", expression)), "{expression}");
+    }
+    for expression in [
+        "{% $lookup($b, $a ? 'password1' : 'password2') %}",
+        "{% $a = 'none' ? $b : 'none' %}",
+        "{% $a ? 'CHANGEME' : '' %}",
+        "{% 'x8djQ2kf93' = $a %}",
+    ] {
+        assert!(!is_refused(&with_field("password", expression)), "{expression}");
+    }
+    for expression in [
+        "{% '--password=' & ($a ? $b : $c) %}",
+        "{% '--user=' & ($a ? 'x8djQ2kf93' : 'b') %}",
+        "{% $parse('{\"password\":\"$.password\"}') %}",
+        "{% 'Basic ' & $base64encode($user & ':' & $password) %}",
+        "{% $a ? 'token' : 'pass' %}",
+    ] {
+        assert!(!is_refused(&with_expression(expression)), "{expression}");
+    }
+}
+
 #[test]
 fn a_reference_and_a_word_are_no_secret() {
     let placeholder = format!("https://hooks.slack.com/services/T00000000/B00000000/{}", "X".repeat(24));

@@ -149,6 +149,9 @@ pub async fn named(handle: &Handle, arguments: &RunArguments) -> Result<Option<E
     let is_local = is_path || workflows::find(name).is_some() || (arguments.name.is_some() && is_file());
     let Some(executions) = handle.at_step_functions().await.filter(|_| !is_local) else { return Ok(None) };
     let reference = MachineReference::read(name);
+    if let Err(wrong) = reference.check() {
+        return if is_file() || name.contains('#') { Ok(None) } else { Err(wrong) };
+    }
     let Some(deployed) = executions.deployed(&reference).await? else {
         // A template with the name of a state machine in it.
         if is_file() || name.contains('#') {
@@ -184,6 +187,7 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
     let file = definition_of(arguments);
     let substitute: String = arguments.substitute.iter().map(|text| option("substitute", text)).collect();
     let reference = machine_of(arguments, plan);
+    reference.check()?;
     let name = reference.name.as_str();
     let given = arguments.name.as_ref().map_or_else(String::new, |_| option("name", name));
     let deploy = format!("flow deploy {file}{substitute}{given}{OPTIONS}");
