@@ -37,7 +37,7 @@ const TYPES_OF_REFERENCES: [&str; 2] = ["SECRETS_MANAGER", "PARAMETER_STORE"];
 /// The name of the field with what a program reads on its standard input.
 const STANDARD_INPUT: &str = "Stdin";
 
-const IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
+pub const SECRET_IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
 /// The field that contains a value, and its use.
 #[derive(Clone, Copy)]
@@ -96,7 +96,7 @@ fn fields(value: &Value, pointer: &str, place: Place<'_>, found: &mut Vec<Diagno
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             for index in arguments::positions(place.program, &texts) {
                 let pointer = item(pointer, index);
-                if !found[before..].iter().any(|problem| problem.location == pointer && problem.code == IN_DEFINITION) {
+                if !found[before..].iter().any(|problem| problem.location == pointer && problem.code == SECRET_IN_DEFINITION) {
                     found.push(in_definition(place.name, "has a secret", &pointer));
                 }
             }
@@ -148,7 +148,7 @@ fn in_definition(name: &str, what: &str, pointer: &str) -> Diagnostic {
         "'{name}' {what} in clear text: Step Functions stores it in the definition and in every history. Store it in Secrets \
          Manager and pass its ARN."
     );
-    Diagnostic::error(IN_DEFINITION, pointer, message)
+    Diagnostic::error(SECRET_IN_DEFINITION, pointer, message)
 }
 
 /// The problem of one text. The message never has the text.

@@ -30,7 +30,6 @@ use crate::{
 /// The most cells of a shown line of the file where the screen has no width. A definition may be one line.
 const EXCERPT_CELLS_MAX: usize = 160;
 /// The code of a problem that is a secret in clear text.
-const SECRET_IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
 /// Arguments of `flow check`.
 #[derive(Debug, Args)]
@@ -197,7 +196,7 @@ fn position_of(problem: &Diagnostic, source: &Source) -> Option<(Position, Optio
 
 /// The lines of the file with a problem that is a secret. The screen may be a log that other people read.
 fn lines_with_secrets(found: &[Diagnostic], source: Option<&Source>) -> Vec<usize> {
-    let secrets = found.iter().filter(|problem| problem.code == SECRET_IN_DEFINITION);
+    let secrets = found.iter().filter(|problem| problem.code == deploy::SECRET_IN_DEFINITION);
     let lines = secrets.filter_map(|problem| {
         let source = source?;
         let at = source.position(&problem.location)?.line;
