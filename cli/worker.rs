@@ -2,7 +2,7 @@
 
 mod answer;
 mod counts;
-mod elsewhere;
+mod given_back;
 mod pauses;
 mod poller;
 mod slots;
@@ -31,7 +31,7 @@ use self::{
 };
 pub use self::{
     counts::TaskCounts,
-    elsewhere::folder_problem,
+    given_back::folder_problem,
     slots::Slots,
     stop::{Stop, StopRequest},
 };
