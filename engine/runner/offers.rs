@@ -1,6 +1,6 @@
 //! Offers: tasks that wait for a worker, per activity, oldest first. The store has them too: a new process offers them again.
 
-mod holders;
+mod task_workers;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -14,7 +14,7 @@ use tokio::{
     time::Instant,
 };
 
-use self::holders::Holders;
+use self::task_workers::TaskWorkers;
 use crate::{machine::Input, step::TaskToken};
 
 /// A task that is offered to the workers of an activity.
@@ -47,7 +47,7 @@ pub(super) struct Offers {
 #[derive(Default)]
 struct State {
     queues: HashMap<String, Queue>,
-    holders: Holders,
+    task_workers: TaskWorkers,
     /// The number of open polls that are silent.
     silent_polls: usize,
     /// The number of the next poll.
@@ -106,7 +106,7 @@ impl Offers {
     /// its open polls receive no tasks until it makes a request.
     pub fn put(&self, activity: &str, offer: Offer) {
         let mut state = self.state();
-        let last = state.holders.of_last_attempt(&offer.token);
+        let last = state.task_workers.take_last_attempt(&offer.token);
         if let Some((worker, false)) = &last {
             state.silence(worker);
         }
@@ -161,13 +161,13 @@ impl Offers {
 
     /// Records that a worker has fetched a task.
     pub fn fetched(&self, token: &TaskToken, worker: &str) {
-        self.state().holders.insert(token.clone(), worker);
+        self.state().task_workers.insert(token.clone(), worker);
     }
 
     /// Records a heartbeat or an answer of the worker that has a task.
     pub fn reported(&self, token: &TaskToken, is_answer: bool) {
         let mut state = self.state();
-        if let Some(worker) = state.holders.reported(token, is_answer) {
+        if let Some(worker) = state.task_workers.record_report(token, is_answer) {
             state.made_request(&worker);
         }
     }
