@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-pub use self::differences::Difference;
+pub use self::differences::FieldDifference;
 use crate::{Compiled, activity::ACTIVITY_PREFIX, role_statements};
 
 /// The tag with the name of a resource's deployment.
@@ -89,7 +89,7 @@ pub struct DeploymentChange {
     /// Its name.
     pub name: String,
     /// The differences from the wanted one, if it is updated.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<FieldDifference>,
 }
 
 impl DeploymentChange {

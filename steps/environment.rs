@@ -24,7 +24,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use engine::step::{ErrorClass, StepError};
 use hickory_resolver::TokioResolver;
 
-use crate::planned::{AnswerOfService, Difference, Known, NoConnection, PlanRecord};
+use crate::planned::{AnswerOfService, Known, NoConnection, PlanRecord, SettingDifference};
 
 pub use account::{Account, is_not_compared};
 pub use addresses::RehearsalAddresses;
@@ -190,7 +190,7 @@ impl Environment {
     pub(crate) fn differs(&self, field: &str, from: impl ToString, to: impl ToString) {
         if let Some(plan) = &self.plan {
             let (field, from, to) = (field.to_owned(), from.to_string(), to.to_string());
-            plan.differs(Difference { field, from, to });
+            plan.differs(SettingDifference { field, from, to });
         }
     }
 

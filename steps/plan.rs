@@ -19,8 +19,8 @@ use engine::step::{
 use serde_json::Value;
 
 pub use crate::planned::{
-    Bill, Difference, KNOWN_AFTER_APPLY, Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, Price,
-    Prices, ResourceCost,
+    Bill, KNOWN_AFTER_APPLY, Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, Price, Prices,
+    ResourceCost, SettingDifference,
 };
 use crate::{
     Environment, SERVICES,
@@ -156,7 +156,7 @@ fn planned_change(
     context: &StepContext,
     input: &Value,
     resource_change: &ResourceChange,
-    differences: &[Difference],
+    differences: &[SettingDifference],
 ) -> PlannedChange {
     let action = match resource_change.action {
         ChangeAction::Created => PlannedAction::Create,

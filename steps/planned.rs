@@ -47,7 +47,7 @@ pub enum PlannedAction {
 
 /// A setting that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
+pub struct SettingDifference {
     /// The field of the step's input.
     pub field: String,
     /// Its value now.
@@ -84,7 +84,7 @@ pub struct PlannedChange {
     /// Its id or ARN; [`KNOWN_AFTER_APPLY`] if it does not exist.
     pub id: String,
     /// The fields that differ, if it is updated or has a new revision.
-    pub fields: Vec<Difference>,
+    pub fields: Vec<SettingDifference>,
     /// The path of the state that changes it.
     pub state: String,
     /// Its cost.

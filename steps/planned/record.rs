@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Difference, Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, is_unknown};
+use super::{Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, SettingDifference, is_unknown};
 
 /// The reports of a plan. `turn` is held by the step that runs, so that one runs at a time; it is no turn of the machine.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ struct Recorded {
     /// The calls that the current step would have made.
     calls: Vec<String>,
     /// The differences that the current step found.
-    differences: Vec<Difference>,
+    differences: Vec<SettingDifference>,
     /// The known fields of existing resources, by id.
     known: BTreeMap<String, Known>,
     /// The service whose steps change the resources of a type, such as `ecs`.
@@ -68,7 +68,7 @@ impl PlanRecord {
     }
 
     /// The calls that the step would have made, and the differences that it found.
-    pub(crate) fn end_step(&self) -> (Vec<String>, Vec<Difference>) {
+    pub(crate) fn end_step(&self) -> (Vec<String>, Vec<SettingDifference>) {
         let mut recorded = self.recorded();
         (std::mem::take(&mut recorded.calls), std::mem::take(&mut recorded.differences))
     }
@@ -77,7 +77,7 @@ impl PlanRecord {
         self.recorded().calls.push(operation.to_owned());
     }
 
-    pub(crate) fn differs(&self, difference: Difference) {
+    pub(crate) fn differs(&self, difference: SettingDifference) {
         self.recorded().differences.push(difference);
     }
 
@@ -197,7 +197,8 @@ mod tests {
     use crate::planned::ResourceCost;
 
     fn change(action: PlannedAction, name: Option<&str>, fields: &[&str]) -> PlannedChange {
-        let field = |field: &&str| Difference { field: (*field).to_owned(), from: "a".to_owned(), to: "b".to_owned() };
+        let field =
+            |field: &&str| SettingDifference { field: (*field).to_owned(), from: "a".to_owned(), to: "b".to_owned() };
         PlannedChange {
             action,
             resource_type: "AWS::RDS::DBInstance".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deploy::plan::{ALIAS, Action, DeploymentChange, Difference, Wanted};
+use deploy::plan::{ALIAS, Action, DeploymentChange, FieldDifference, Wanted};
 use serde_json::{Value, json};
 
 use super::{
@@ -98,7 +98,7 @@ pub(super) fn change_lines(change: &DeploymentChange) -> Vec<String> {
 
 /// The differences of a resource, for a JSON line.
 pub(super) fn differences_json(change: &DeploymentChange) -> Vec<Value> {
-    let line = |difference: &Difference| {
+    let line = |difference: &FieldDifference| {
         let mut line = json!({ "action": difference.action.word(), "field": difference.field });
         if let Some((before, after)) = &difference.values {
             (line["before"], line["after"]) = (json!(before), json!(after));

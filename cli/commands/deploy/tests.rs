@@ -1,6 +1,6 @@
 use deploy::{
     Activity, MapSize, RunSize, Size,
-    plan::{Difference, ExistingResources, ResourceKind},
+    plan::{ExistingResources, FieldDifference, ResourceKind},
 };
 
 use super::{
@@ -57,7 +57,7 @@ fn the_changes_of_a_deployment_and_of_a_removal() {
 #[test]
 fn a_plan_shows_the_fields_of_what_is_updated_and_the_heartbeat_that_is_kept() {
     let mut change = change(Action::Updated, ResourceKind::StateMachine, "job");
-    change.differences = vec![Difference {
+    change.differences = vec![FieldDifference {
         action: Action::Updated,
         field: "roleArn".to_owned(),
         values: Some(("arn:a".to_owned(), "arn:b".to_owned())),
