@@ -12,11 +12,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use clap::{Args, ValueEnum};
 use deploy::{
     CompileOptions, Compiled,
-    plan::{self, Action, DeploymentChange, LogLevel, Wanted},
+    plan::{self, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{
     asl::{self, Diagnostic},
-    step::{StepError, error_names::INTEGRATION_WITHOUT_STEP},
+    step::{ChangeAction, StepError, error_names::INTEGRATION_WITHOUT_STEP},
 };
 use serde_json::{Value, json};
 use steps::{
@@ -331,7 +331,7 @@ async fn deploy(
     if !is_quiet(global) || arguments.plan || !arguments.yes {
         show(global, &wanted, &caller, &changes, &kept, kept_heartbeat, arguments.remove);
     }
-    let changed = changes.iter().filter(|change| change.action != Action::Unchanged).count();
+    let changed = changes.iter().filter(|change| change.action != ChangeAction::Unchanged).count();
     if arguments.plan || changed == 0 {
         return Ok(finish(
             global,

@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::asl::{each_state, own_fields};
+use engine::{
+    asl::{each_state, own_fields},
+    step::ChangeAction,
+};
 use serde_json::Value;
 
-use super::{ALIAS, Action, ExistingMachine, ExistingResources, LOG_RETENTION_DAYS, ResourceKind, Wanted};
+use super::{ALIAS, ExistingMachine, ExistingResources, LOG_RETENTION_DAYS, ResourceKind, Wanted};
 use crate::is_added_state;
 
 /// A field of a resource that a deployment changes, or a state of the definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldDifference {
     /// The action on it.
-    pub action: Action,
+    pub action: ChangeAction,
     /// The field: `roleArn`, `state Run`, or `state Run, Next`.
     pub field: String,
     /// The value that exists and the wanted one. `None` if they are not shown: they may be long, or have a secret of an earlier definition.
@@ -24,26 +27,31 @@ impl std::fmt::Display for FieldDifference {
         let field = &self.field;
         match (&self.values, self.action) {
             (Some((before, after)), _) => write!(f, "{field}: {before} → {after}"),
-            (None, Action::Created) => write!(f, "{field} is added"),
-            (None, Action::Deleted) => write!(f, "{field} is removed"),
-            (None, Action::Updated | Action::Unchanged) => write!(f, "{field} is changed"),
+            (None, ChangeAction::Created) => write!(f, "{field} is added"),
+            (None, ChangeAction::Deleted) => write!(f, "{field} is removed"),
+            (None, ChangeAction::Adopted | ChangeAction::Updated | ChangeAction::Unchanged) => {
+                write!(f, "{field} is changed")
+            }
         }
     }
 }
 
 impl FieldDifference {
-    fn new(action: Action, field: impl Into<String>) -> Self {
+    fn new(action: ChangeAction, field: impl Into<String>) -> Self {
         FieldDifference { action, field: field.into(), values: None }
     }
 
     fn of_values(field: &str, before: impl Into<String>, after: impl Into<String>) -> Self {
-        FieldDifference { values: Some((before.into(), after.into())), ..FieldDifference::new(Action::Updated, field) }
+        FieldDifference {
+            values: Some((before.into(), after.into())),
+            ..FieldDifference::new(ChangeAction::Updated, field)
+        }
     }
 }
 
 /// The differences of a resource that is updated.
 pub(super) fn of(kind: ResourceKind, wanted: &Wanted, found: &ExistingResources) -> Vec<FieldDifference> {
-    let changed = |field: &str| vec![FieldDifference::new(Action::Updated, field)];
+    let changed = |field: &str| vec![FieldDifference::new(ChangeAction::Updated, field)];
     match (kind, &found.machine) {
         (ResourceKind::StateMachine, Some(machine)) => of_machine(wanted, found, machine),
         (ResourceKind::Alias, Some(machine)) => vec![of_alias(machine)],
@@ -74,7 +82,7 @@ fn of_machine(wanted: &Wanted, found: &ExistingResources, machine: &ExistingMach
     }
     match serde_json::from_str::<Value>(&machine.definition) {
         Ok(before) => all.extend(of_definitions(&before, &wanted.compiled.definition)),
-        Err(_) => all.push(FieldDifference::new(Action::Updated, "definition")),
+        Err(_) => all.push(FieldDifference::new(ChangeAction::Updated, "definition")),
     }
     all
 }
@@ -88,10 +96,12 @@ fn of_alias(machine: &ExistingMachine) -> FieldDifference {
 /// The actions that a policy allows and the other one does not.
 fn of_policy(before: Option<&Value>, after: Option<&Value>) -> Vec<FieldDifference> {
     let (before, after) = (actions(before), actions(after));
-    let added =
-        after.difference(&before).map(|action| FieldDifference::new(Action::Created, format!("permission {action}")));
-    let removed =
-        before.difference(&after).map(|action| FieldDifference::new(Action::Deleted, format!("permission {action}")));
+    let added = after
+        .difference(&before)
+        .map(|action| FieldDifference::new(ChangeAction::Created, format!("permission {action}")));
+    let removed = before
+        .difference(&after)
+        .map(|action| FieldDifference::new(ChangeAction::Deleted, format!("permission {action}")));
     added.chain(removed).collect()
 }
 
@@ -111,21 +121,21 @@ fn actions_of(statement: &Value) -> Vec<&str> {
 fn of_definitions(before: &Value, after: &Value) -> Vec<FieldDifference> {
     let (old, new) = (states(before), states(after));
     let mut all = of_fields("definition", &top_fields(before), &top_fields(after));
-    all.extend(only(&new, &old, Action::Created));
-    all.extend(only(&old, &new, Action::Deleted));
+    all.extend(only(&new, &old, ChangeAction::Created));
+    all.extend(only(&old, &new, ChangeAction::Deleted));
     for (name, fields) in &old {
         if let Some(other) = new.get(name) {
             all.extend(of_fields(&format!("state {name}"), fields, other));
         }
     }
     if all.is_empty() && before != after {
-        all.push(FieldDifference::new(Action::Updated, "definition"));
+        all.push(FieldDifference::new(ChangeAction::Updated, "definition"));
     }
     all
 }
 
 /// The states that only the first of two definitions has.
-fn only(these: &States<'_>, those: &States<'_>, action: Action) -> Vec<FieldDifference> {
+fn only(these: &States<'_>, those: &States<'_>, action: ChangeAction) -> Vec<FieldDifference> {
     let names = these.keys().filter(|name| !those.contains_key(**name));
     names.map(|name| FieldDifference::new(action, format!("state {name}"))).collect()
 }
@@ -160,12 +170,12 @@ fn of_fields(of: &str, before: &Fields<'_>, after: &Fields<'_>) -> Vec<FieldDiff
         .map(|name| {
             let field = format!("{of}, {name}");
             match (before.get(name), after.get(name)) {
-                (None, _) => FieldDifference::new(Action::Created, field),
-                (_, None) => FieldDifference::new(Action::Deleted, field),
+                (None, _) => FieldDifference::new(ChangeAction::Created, field),
+                (_, None) => FieldDifference::new(ChangeAction::Deleted, field),
                 (Some(before), Some(after)) if is_shown(before) && is_shown(after) => {
                     FieldDifference::of_values(&field, before.to_string(), after.to_string())
                 }
-                _ => FieldDifference::new(Action::Updated, field),
+                _ => FieldDifference::new(ChangeAction::Updated, field),
             }
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Concurrent deployments under one name: one of the same definition is completed, one of another definition is reported.
 
-use deploy::plan::{self, Action, DeploymentChange, ExistingResources, ResourceKind, Wanted};
-use engine::step::StepError;
+use deploy::plan::{self, DeploymentChange, ExistingResources, ResourceKind, Wanted};
+use engine::step::{ChangeAction, StepError};
 
 use super::{DeployArguments, cut_short};
 use crate::{
@@ -64,7 +64,7 @@ fn is_of_another_deployment(error: &StepError) -> bool {
 
 /// Whether the other deployment gave the state machine another definition: this one would update it.
 fn has_another_definition(changes: &[DeploymentChange]) -> bool {
-    changes.iter().any(|change| change.kind == ResourceKind::StateMachine && change.action == Action::Updated)
+    changes.iter().any(|change| change.kind == ResourceKind::StateMachine && change.action == ChangeAction::Updated)
 }
 
 fn another(arguments: &DeployArguments, name: &str) -> CliError {
@@ -104,10 +104,12 @@ mod tests {
     #[test]
     fn only_an_equal_definition_is_completed() {
         let change = |action, kind| DeploymentChange::new(action, kind, "job");
-        let rest =
-            [change(Action::Unchanged, ResourceKind::StateMachine), change(Action::Updated, ResourceKind::Alias)];
+        let rest = [
+            change(ChangeAction::Unchanged, ResourceKind::StateMachine),
+            change(ChangeAction::Updated, ResourceKind::Alias),
+        ];
         assert!(!has_another_definition(&rest));
-        assert!(!has_another_definition(&[change(Action::Created, ResourceKind::StateMachine)]));
-        assert!(has_another_definition(&[change(Action::Updated, ResourceKind::StateMachine)]));
+        assert!(!has_another_definition(&[change(ChangeAction::Created, ResourceKind::StateMachine)]));
+        assert!(has_another_definition(&[change(ChangeAction::Updated, ResourceKind::StateMachine)]));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use deploy::plan::{self, ALIAS, Action, DeploymentChange, ResourceKind, Wanted};
+use deploy::plan::{self, ALIAS, DeploymentChange, ResourceKind, Wanted};
+use engine::step::ChangeAction;
 use serde_json::{Value, json};
 use steps::step_functions::RunningExecution;
 
@@ -114,5 +115,5 @@ pub(super) fn stopped(arguments: &DeployArguments, name: &str, error: RemovalErr
 
 /// Whether the changes delete a state machine, and its executions with it.
 pub(super) fn loses_executions(changes: &[DeploymentChange]) -> bool {
-    changes.iter().any(|change| change.action == Action::Deleted && change.kind == ResourceKind::StateMachine)
+    changes.iter().any(|change| change.action == ChangeAction::Deleted && change.kind == ResourceKind::StateMachine)
 }

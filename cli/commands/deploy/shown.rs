@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use deploy::plan::{ALIAS, Action, DeploymentChange, FieldDifference, Wanted};
+use deploy::plan::{ALIAS, DeploymentChange, FieldDifference, Wanted, action_word};
+use engine::step::ChangeAction;
 use serde_json::{Value, json};
 
 use super::{
@@ -91,7 +92,7 @@ pub(super) fn heartbeat_line(seconds: u64) -> String {
 /// The lines of a change in a plan: the resource and its differences.
 pub(super) fn change_lines(change: &DeploymentChange) -> Vec<String> {
     let DeploymentChange { action, kind, name, differences } = change;
-    let line = format!("  {:<11}{name}   {}", action.word(), kind.word());
+    let line = format!("  {:<11}{name}   {}", action_word(*action), kind.word());
     let differences = differences.iter().map(|difference| format!("  {:<11}{difference}", ""));
     std::iter::once(line).chain(differences).collect()
 }
@@ -99,7 +100,7 @@ pub(super) fn change_lines(change: &DeploymentChange) -> Vec<String> {
 /// The differences of a resource, for a JSON line.
 pub(super) fn differences_json(change: &DeploymentChange) -> Vec<Value> {
     let line = |difference: &FieldDifference| {
-        let mut line = json!({ "action": difference.action.word(), "field": difference.field });
+        let mut line = json!({ "action": action_word(difference.action), "field": difference.field });
         if let Some((before, after)) = &difference.values {
             (line["before"], line["after"]) = (json!(before), json!(after));
         }
@@ -122,13 +123,13 @@ pub(super) fn print(global: &Global, kind: &str, change: &DeploymentChange) {
     let DeploymentChange { action, kind: resource, name, .. } = change;
     match global.output {
         Output::Json => {
-            let message = format!("{} {name} ({})", action.word(), resource.word());
-            let (action, resource) = (action.word(), resource.word());
+            let message = format!("{} {name} ({})", action_word(*action), resource.word());
+            let (action, resource) = (action_word(*action), resource.word());
             json::print(json!({ "type": kind, "action": action, "kind": resource, "name": name, "message": message,
                 "differences": differences_json(change) }));
         }
-        Output::Human if kind == "changed" => say!("{}d {name}   {}", action.word(), resource.word()),
-        Output::Human if global.quiet && *action == Action::Unchanged => {}
+        Output::Human if kind == "changed" => say!("{}d {name}   {}", action_word(*action), resource.word()),
+        Output::Human if global.quiet && *action == ChangeAction::Unchanged => {}
         Output::Human => change_lines(change).iter().for_each(|line| say!("{line}")),
     }
 }
