@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub(crate) use no_connection::{AnswerOfService, NoConnection, query_answer};
 pub use price::{Bill, Price, Prices};
-pub(crate) use record::{Known, PlanRecord};
+pub(crate) use record::{FoundResource, PlanRecord};
 
 /// The text in a plan for an id, an ARN or an address that the service chooses.
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
