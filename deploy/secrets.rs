@@ -36,7 +36,7 @@ const IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
 /// The field that contains a value, and its use.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct ValueContext<'a> {
     /// The name of the field that has it.
     name: &'a str,
     /// Whether it is an argument of a Task.
@@ -52,8 +52,8 @@ pub(crate) fn problems(state: &Value, pointer: &str) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (field, value) in own_fields(state) {
         let is_argument = matches!(field.as_str(), "Arguments" | "Parameters");
-        let place = Place { name: field, is_argument, is_variable: false, program: None };
-        fields(value, &below(pointer, field), place, &mut found);
+        let context = ValueContext { name: field, is_argument, is_variable: false, program: None };
+        add_problems(value, &below(pointer, field), context, &mut found);
     }
     if reads_a_secret(state) {
         let message = "The output of this Task has the value of a secret, and Step Functions keeps it in the history. Let the \
@@ -66,37 +66,45 @@ pub(crate) fn problems(state: &Value, pointer: &str) -> Vec<Diagnostic> {
 /// Refuses a secret in the comment of a machine.
 pub(crate) fn of_comment(machine: &Value, pointer: &str) -> Vec<Diagnostic> {
     let comment = machine["Comment"].as_str().unwrap_or_default();
-    let place = Place { name: "Comment", is_argument: false, is_variable: false, program: None };
-    problem(comment, &below(pointer, "Comment"), place).into_iter().collect()
+    let context = ValueContext { name: "Comment", is_argument: false, is_variable: false, program: None };
+    problem(comment, &below(pointer, "Comment"), context).into_iter().collect()
 }
 
-fn fields(value: &Value, pointer: &str, place: Place<'_>, found: &mut Vec<Diagnostic>) {
+/// Adds the problems of a value and of the values in it.
+fn add_problems(value: &Value, pointer: &str, context: ValueContext<'_>, found: &mut Vec<Diagnostic>) {
     match value {
         Value::Object(all) => {
             let pair = named_value(all);
             for (field, value) in all {
                 // The value of a pair has the name that its other field gives.
                 let name = pair.filter(|(_, value)| value == field).map_or(field.as_str(), |(name, _)| name);
-                let is_variable = place.is_variable || field.eq_ignore_ascii_case("environment");
+                let is_variable = context.is_variable || field.eq_ignore_ascii_case("environment");
                 let program = all.get("Program").and_then(Value::as_str);
-                fields(value, &below(pointer, field), Place { name, is_variable, program, ..place }, found);
+                add_problems(
+                    value,
+                    &below(pointer, field),
+                    ValueContext { name, is_variable, program, ..context },
+                    found,
+                );
             }
         }
         Value::Array(all) => {
             let before = found.len();
             for (index, value) in all.iter().enumerate() {
-                fields(value, &item(pointer, index), place, found);
+                add_problems(value, &item(pointer, index), context, found);
             }
             let texts: Vec<Option<String>> = all.iter().map(|value| clear_text(value.as_str()?)).collect();
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
-            for index in arguments::positions(place.program, &texts) {
+            for index in arguments::positions(context.program, &texts) {
                 let pointer = item(pointer, index);
                 if !found[before..].iter().any(|problem| problem.location == pointer && problem.code == IN_DEFINITION) {
-                    found.push(in_definition(place.name, "has a secret", &pointer));
+                    found.push(in_definition(context.name, "has a secret", &pointer));
                 }
             }
         }
-        Value::String(text) => found.extend(problem(text, pointer, place).or_else(|| in_json(text, pointer, place))),
+        Value::String(text) => {
+            found.extend(problem(text, pointer, context).or_else(|| in_json(text, pointer, context)))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -123,13 +131,13 @@ fn clear_text(text: &str) -> Option<String> {
 }
 
 /// The secret of a text that is JSON, such as the body of a message. Its location is that of the text.
-fn in_json(text: &str, pointer: &str, place: Place<'_>) -> Option<Diagnostic> {
+fn in_json(text: &str, pointer: &str, context: ValueContext<'_>) -> Option<Diagnostic> {
     if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }
     let value: Value = serde_json::from_str(text).ok()?;
     let mut found = Vec::new();
-    fields(&value, pointer, Place { is_argument: false, ..place }, &mut found);
+    add_problems(&value, pointer, ValueContext { is_argument: false, ..context }, &mut found);
     let secret = found.into_iter().find(|problem| problem.severity == Severity::Error)?;
     Some(Diagnostic { location: pointer.to_owned(), ..secret })
 }
@@ -147,17 +155,17 @@ fn in_definition(name: &str, what: &str, pointer: &str) -> Diagnostic {
 }
 
 /// The problem of one text. The message never has the text.
-fn problem(text: &str, pointer: &str, place: Place<'_>) -> Option<Diagnostic> {
-    let name = place.name;
-    let has_name = is_secret_name(name);
+fn problem(text: &str, pointer: &str, context: ValueContext<'_>) -> Option<Diagnostic> {
+    let name = context.name;
+    let has_secret_name = is_secret_name(name);
     let is_expression = name.ends_with(".$") || is_expression(text);
-    let is_variable = place.is_variable && clear_text(text).is_some_and(|value| is_secret_variable(name, &value));
+    let is_variable = context.is_variable && clear_text(text).is_some_and(|value| is_secret_variable(name, &value));
     let is_secret = match is_expression {
-        true => is_variable || has_token(text) || has_secret_literal(text, has_name),
+        true => is_variable || has_token(text) || has_secret_literal(text, has_secret_name),
         false => {
             is_variable
                 || is_secret_text(text)
-                || (has_name && is_value(text))
+                || (has_secret_name && is_value(text))
                 || (name == STANDARD_INPUT && has_secret_line(text))
         }
     };
@@ -174,13 +182,13 @@ fn problem(text: &str, pointer: &str, place: Place<'_>) -> Option<Diagnostic> {
              in its place."
         )
     };
-    (has_name && place.is_argument && is_expression)
+    (has_secret_name && context.is_argument && is_expression)
         .then(|| Diagnostic::warning("SECRET_IN_HISTORY", pointer, message()))
 }
 
-/// Whether a text between quotation marks in an expression is a secret. It is in clear text, as the value of a field is. `has_name` says
+/// Whether a text between quotation marks in an expression is a secret. It is in clear text, as the value of a field is. `has_secret_name`:
 /// whether the definition's field has a secret's name.
-fn has_secret_literal(expression: &str, has_name: bool) -> bool {
+fn has_secret_literal(expression: &str, has_secret_name: bool) -> bool {
     let all = literals::of(expression);
     // Texts that do not follow each other have something computed between them.
     let mut list = Vec::new();
@@ -195,7 +203,7 @@ fn has_secret_literal(expression: &str, has_name: bool) -> bool {
         let [first, second] = pair else { return false };
         second.follows && first.text.ends_with('=') && is_secret_text(&format!("{}{}", first.text, second.text))
     };
-    all.iter().any(|literal| is_secret_literal(literal, has_name))
+    all.iter().any(|literal| is_secret_literal(literal, has_secret_name))
         || all.windows(2).any(is_joined)
         || literals::formatted(expression).iter().any(|text| is_secret_text(text))
         || !arguments::positions(None, &list).is_empty()
@@ -203,8 +211,8 @@ fn has_secret_literal(expression: &str, has_name: bool) -> bool {
 
 /// Whether a text in an expression is a secret: by its form, or as the value of a field with a secret's name. If the text is
 /// the complete expression, it is the value of the definition's field.
-fn is_secret_literal(literal: &Literal, has_name: bool) -> bool {
-    let is_named = literal.field.as_deref().is_some_and(is_secret_name) || (has_name && literal.is_complete);
+fn is_secret_literal(literal: &Literal, has_secret_name: bool) -> bool {
+    let is_named = literal.field.as_deref().is_some_and(is_secret_name) || (has_secret_name && literal.is_complete);
     is_secret_text(&literal.text) || (is_named && is_value(&literal.text))
 }
 

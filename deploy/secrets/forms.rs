@@ -101,7 +101,7 @@ pub(super) fn is_secret_variable(name: &str, value: &str) -> bool {
         && is_literal(value)
 }
 
-/// Whether the text of a field with a secret's name is its value: not empty, nor a path, a placeholder of a template, or the place of
+/// Whether the text of a field with a secret's name is its value: not empty, nor a path, a placeholder of a template, or a reference to
 /// a secret, such as `arn:…`, `env:DB_PASSWORD` and `/orders/password`.
 pub(super) fn is_value(text: &str) -> bool {
     let is_in_store = STORES.iter().any(|store| text.starts_with(store));
@@ -114,7 +114,7 @@ fn is_file(text: &str) -> bool {
     text.strip_prefix('/').is_some_and(|rest| rest.contains('/')) && text.chars().all(is_of_path)
 }
 
-/// Whether the value of an option is in clear text: no expression, path or placeholder, nor the place of a secret.
+/// Whether the value of an option is in clear text: no expression, path or placeholder, nor a reference to a secret.
 pub(super) fn is_literal(text: &str) -> bool {
     is_value(text)
         && !REFERENCE_BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
