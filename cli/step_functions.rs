@@ -99,7 +99,7 @@ pub struct Deployed {
 }
 
 /// Converts an error of Step Functions to the same error of the local engine.
-pub fn refused(error: StepError) -> CliError {
+pub fn service_error(error: StepError) -> CliError {
     let exit = match error.class {
         ErrorClass::NotFound => Exit::NotFound,
         ErrorClass::Unknown | ErrorClass::Throttled => Exit::Unreachable,
@@ -231,7 +231,7 @@ impl Executions {
     where
         F: Future<Output = Result<T, StepError>>,
     {
-        pace.call(!self.api.answered_as_flow_serve(), make).await.map_err(refused)
+        pace.call(!self.api.answered_as_flow_serve(), make).await.map_err(service_error)
     }
 
     /// The deployed state machine that is named; `None` if it, its version or its alias does not exist.
@@ -239,12 +239,12 @@ impl Executions {
     /// # Errors
     /// Step Functions' error.
     pub async fn deployed(&self, wanted: &MachineReference) -> Result<Option<Deployed>, CliError> {
-        let machine = self.api.state_machine_arn(&wanted.name).await.map_err(refused)?;
+        let machine = self.api.state_machine_arn(&wanted.name).await.map_err(service_error)?;
         let Some(machine) = machine.filter(|machine| wanted.is_arn_of(machine)) else { return Ok(None) };
         let qualified = format!("{machine}:{}", wanted.qualifier.as_deref().unwrap_or(ALIAS));
         let (target, versions) = match wanted.has_version() {
             true => (qualified.clone(), vec![qualified]),
-            false => match self.api.alias(&qualified).await.map_err(refused)? {
+            false => match self.api.alias(&qualified).await.map_err(service_error)? {
                 Some(versions) => (qualified, versions),
                 None if wanted.qualifier.is_some() => return Ok(None),
                 None => {
@@ -258,11 +258,11 @@ impl Executions {
             let text = match self.api.state_machine(&version).await {
                 Ok(found) => found.definition,
                 Err(error) if error.class == ErrorClass::NotFound && wanted.has_version() => return Ok(None),
-                Err(error) => return Err(refused(error)),
+                Err(error) => return Err(service_error(error)),
             };
             definitions.push(serde_json::from_str(&text).map_err(internal)?);
         }
-        let activities = self.api.activities().await.map_err(refused)?.into_iter();
+        let activities = self.api.activities().await.map_err(service_error)?.into_iter();
         let activities = activities.map(|NamedArn { name, arn }| (name, arn)).collect();
         Ok(Some(Deployed { target, definitions, activities }))
     }
@@ -293,7 +293,7 @@ impl Executions {
         match self.api.start(&deployed.target, id, &input.to_string()).await {
             Ok(arn) => self.keep(&arn).await.map(|_| None),
             Err(error) if error.code.as_deref() == Some(EXISTS) => self.existing(deployed, id, input).await.map(Some),
-            Err(error) => Err(refused(error)),
+            Err(error) => Err(service_error(error)),
         }
     }
 
@@ -415,7 +415,7 @@ impl Executions {
         self.read(&mut known).await?;
         known.shown = known.history.last_sequence();
         if self.remote(&known.arn).await?.status != "RUNNING" {
-            self.api.redrive(&known.arn).await.map_err(refused)?;
+            self.api.redrive(&known.arn).await.map_err(service_error)?;
         }
         Ok(flow::ResumeResponse::default())
     }
@@ -430,7 +430,7 @@ impl Executions {
         }
         // Only for the report: an error does not prevent the cancel.
         let awaited = self.read(&mut known).await.map(|()| questions::awaited_executions(&known)).unwrap_or_default();
-        self.api.stop(&arn, &request.error, &request.cause).await.map_err(refused)?;
+        self.api.stop(&arn, &request.error, &request.cause).await.map_err(service_error)?;
         Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false, awaited })
     }
 }

@@ -8,7 +8,7 @@ use steps::step_functions::{NamedArn, RemoteExecution};
 use super::{
     Executions, MATCHES_MAX, execution_arn, header,
     listing::{CALLS_AT_ONCE, MACHINES_MAX, MACHINES_SEARCHED_MAX, Reading},
-    refused,
+    service_error,
 };
 use crate::{
     exit::{CliError, Exit},
@@ -47,7 +47,9 @@ impl Executions {
 
     /// The execution of a state machine with this name. If none has it, the executions whose names begin with it.
     async fn find_in(&self, machine: &str, name: &str) -> Result<Vec<RemoteExecution>, CliError> {
-        let Some(arn) = self.api.state_machine_arn(machine).await.map_err(refused)? else { return Ok(Vec::new()) };
+        let Some(arn) = self.api.state_machine_arn(machine).await.map_err(service_error)? else {
+            return Ok(Vec::new());
+        };
         let machines = [NamedArn { name: machine.to_owned(), arn }];
         let found = self.named(&machines, name).await?;
         if !found.is_empty() {

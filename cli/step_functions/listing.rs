@@ -7,7 +7,7 @@ use engine::machine::ExecutionStatus;
 use futures::future::try_join_all;
 use steps::step_functions::{NamedArn, RemoteExecution};
 
-use super::{Executions, header, refused};
+use super::{Executions, header, service_error};
 use crate::exit::CliError;
 
 /// The number of calls that are made at once.
@@ -52,7 +52,7 @@ struct OpenList<'m> {
 impl Executions {
     /// Up to `max` state machines, and whether no others exist.
     pub(super) async fn machines(&self, max: usize) -> Result<(Vec<NamedArn>, bool), CliError> {
-        let mut machines = self.api.state_machines(max + 1).await.map_err(refused)?;
+        let mut machines = self.api.state_machines(max + 1).await.map_err(service_error)?;
         let are_all = machines.len() <= max;
         machines.truncate(max);
         Ok((machines, are_all))

@@ -24,7 +24,7 @@ use super::{
     CachedExecution, Executions, header,
     listing::CALLS_AT_ONCE,
     may_ask::{Candidate, Candidates, may_ask},
-    refused, token, unanswerable,
+    service_error, token, unanswerable,
 };
 use crate::{
     exit::{CliError, Exit},
@@ -389,7 +389,7 @@ impl Executions {
             Ok(output) => self.api.task_succeeded(&token, &output.to_string()).await,
             Err(failure) => self.api.task_failed(&token, &failure.error, &failure.cause).await,
         };
-        self.verify_accepted(&mut known, receipt.map_err(refused)?, &path).await?;
+        self.verify_accepted(&mut known, receipt.map_err(service_error)?, &path).await?;
         Ok(flow::AnswerApprovalResponse { state: path, user: by.user })
     }
 
@@ -425,7 +425,7 @@ impl Executions {
             flow::TaskOutcome::Failure { error, cause } => self.api.task_failed(&token, &error, &cause).await,
             flow::TaskOutcome::Withdraw => return Err(keeps_none()),
         };
-        self.verify_accepted(&mut known, receipt.map_err(refused)?, &path).await?;
+        self.verify_accepted(&mut known, receipt.map_err(service_error)?, &path).await?;
         Ok(Default::default())
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     planning,
     proposed::{self, OPTIONS, quote_id},
     shell::{option, quote_name, quote_word},
-    step_functions::{Deployed, Executions, MachineReference, is_arn, refused},
+    step_functions::{Deployed, Executions, MachineReference, is_arn, service_error},
     this_process,
     ui::json,
 };
@@ -193,7 +193,7 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
         let hint = format!("{deploy}   makes it; --name NAME, if flow deploy gave it another name");
         return Err(CliError::not_found(message).hint(hint));
     };
-    let steps = environments::described().map_err(refused)?;
+    let steps = environments::described().map_err(service_error)?;
     let definition = plan.definition.value();
     // A deployment compiles every step of flow to an activity, except approvals.
     let is_compiled = |resource: &String| resource.starts_with("flow:") && !resource.starts_with("flow:approval:");
