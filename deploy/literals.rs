@@ -13,7 +13,7 @@ pub(crate) struct Literal {
     /// Whether the expression consists of this text.
     pub is_complete: bool,
     /// Whether it is the item of a list after the text before it.
-    pub follows: bool,
+    pub follows_in_list: bool,
 }
 
 /// The texts of a JSONata expression in a definition, or of an intrinsic call. Texts that `&` connects are one.
@@ -21,24 +21,26 @@ pub(crate) fn of(expression: &str) -> Vec<Literal> {
     let inside = inside(expression);
     let mut found: Vec<Literal> = Vec::new();
     let mut rest = inside;
-    // Whether the last text may name a field, and whether the expression begins with it.
-    let (mut is_name, mut begins) = (false, false);
+    // Whether the last text may be the name of a field.
+    let mut may_be_name = false;
+    // Whether the expression begins with the last text.
+    let mut is_first = false;
     while let Some(at) = rest.find(['\'', '"']) {
         let (between, quoted) = rest.split_at(at);
         let Some((text, after)) = closed(quoted) else { break };
         rest = after;
         if let Some(last) = found.last_mut().filter(|_| between.trim() == "&") {
             last.text.push_str(text);
-            last.is_complete = begins && after.is_empty();
+            last.is_complete = is_first && after.is_empty();
             continue;
         }
-        let of_object = found.last().filter(|_| is_name && between.trim() == ":").map(|name| name.text.clone());
+        let of_object = found.last().filter(|_| may_be_name && between.trim() == ":").map(|name| name.text.clone());
         let field = of_object.or_else(|| assigned_variable(between).map(str::to_owned));
-        is_name = between.trim_end().ends_with(['{', ',']);
-        begins = found.is_empty() && between.is_empty();
-        let is_complete = begins && after.is_empty();
-        let follows = !found.is_empty() && between.trim() == ",";
-        found.push(Literal { text: text.to_owned(), field, is_complete, follows });
+        may_be_name = between.trim_end().ends_with(['{', ',']);
+        is_first = found.is_empty() && between.is_empty();
+        let is_complete = is_first && after.is_empty();
+        let follows_in_list = !found.is_empty() && between.trim() == ",";
+        found.push(Literal { text: text.to_owned(), field, is_complete, follows_in_list });
     }
     found
 }
@@ -146,8 +148,9 @@ mod tests {
             texts("{% ($name := 'a'; $b = 'c') %}"),
             [literal("a", Some("name"), false), literal("c", None, false)]
         );
-        let follows = |expression: &str| of(expression).iter().map(|literal| literal.follows).collect::<Vec<_>>();
-        assert_eq!(follows("{% ['a', 'b', $c, 'd'] %}"), [false, true, false]);
+        let follows_in_list =
+            |expression: &str| of(expression).iter().map(|literal| literal.follows_in_list).collect::<Vec<_>>();
+        assert_eq!(follows_in_list("{% ['a', 'b', $c, 'd'] %}"), [false, true, false]);
     }
     #[test]
     fn a_formatted_text_has_a_placeholder_for_what_is_computed() {

@@ -193,7 +193,7 @@ fn has_secret_literal(expression: &str, has_secret_name: bool) -> bool {
     // Texts that do not follow each other have something computed between them.
     let mut list = Vec::new();
     for literal in &all {
-        if !literal.follows {
+        if !literal.follows_in_list {
             list.push(None);
         }
         list.push(Some(literal.text.as_str()));
@@ -201,7 +201,7 @@ fn has_secret_literal(expression: &str, has_secret_name: bool) -> bool {
     // A list whose items are joined, such as `['--password=', 'hunter2']`.
     let is_joined = |pair: &[Literal]| {
         let [first, second] = pair else { return false };
-        second.follows && first.text.ends_with('=') && is_secret_text(&format!("{}{}", first.text, second.text))
+        second.follows_in_list && first.text.ends_with('=') && is_secret_text(&format!("{}{}", first.text, second.text))
     };
     all.iter().any(|literal| is_secret_literal(literal, has_secret_name))
         || all.windows(2).any(is_joined)
