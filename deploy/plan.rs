@@ -52,8 +52,8 @@ pub enum ResourceKind {
 }
 
 impl ResourceKind {
-    /// AWS's name of the kind.
-    pub fn word(self) -> &'static str {
+    /// The resource type of CloudFormation.
+    pub fn type_name(self) -> &'static str {
         match self {
             ResourceKind::Activity => "AWS::StepFunctions::Activity",
             ResourceKind::Role => "AWS::IAM::Role",
@@ -253,7 +253,7 @@ impl std::fmt::Display for Conflict {
         let kind = match self.kind {
             ResourceKind::Role => "role",
             ResourceKind::StateMachine => "state machine",
-            other => other.word(),
+            other => other.type_name(),
         };
         write!(f, "the {kind} {} exists, and ", self.name)?;
         match &self.reason {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     HEARTBEAT_SECONDS_DEFAULT, ROLE_OF_SERVER,
     removal::{EXECUTIONS_ARE_LOST, loses_executions},
-    size::{map_words, size_fields, size_words},
+    size::{map_text, size_fields, size_text},
 };
 use crate::{
     exit::Exit,
@@ -51,7 +51,7 @@ fn line(wanted: &Wanted, caller: &Value, kept_heartbeat: Option<u64>, removes: b
     let message = match removes {
         true if loses_executions => EXECUTIONS_ARE_LOST.to_owned(),
         true => format!("the removal of {name}"),
-        false => size_words(&compiled.size),
+        false => size_text(&compiled.size),
     };
     let line = json!({ "type": "deployment", "name": name, "caller": caller, "roleArn": role_arn, "removes": removes,
                        "keptHeartbeatSeconds": kept_heartbeat, "message": message });
@@ -79,8 +79,8 @@ pub(super) fn heading(wanted: &Wanted, caller: &Value, removes: bool) -> Vec<Str
         role_arn => format!("  role {role_arn}"),
     }));
     let size = &wanted.compiled.size;
-    lines.push(format!("  {}", size_words(size)));
-    lines.extend(size.maps.iter().map(|map| format!("  {}", map_words(map))));
+    lines.push(format!("  {}", size_text(size)));
+    lines.extend(size.maps.iter().map(|map| format!("  {}", map_text(map))));
     lines
 }
 
@@ -92,7 +92,7 @@ pub(super) fn heartbeat_line(seconds: u64) -> String {
 /// The lines of a change in a plan: the resource and its differences.
 pub(super) fn change_lines(change: &DeploymentChange) -> Vec<String> {
     let DeploymentChange { action, kind, name, differences } = change;
-    let line = format!("  {:<11}{name}   {}", action_word(*action), kind.word());
+    let line = format!("  {:<11}{name}   {}", action_word(*action), kind.type_name());
     let differences = differences.iter().map(|difference| format!("  {:<11}{difference}", ""));
     std::iter::once(line).chain(differences).collect()
 }
@@ -123,12 +123,12 @@ pub(super) fn print(global: &Global, kind: &str, change: &DeploymentChange) {
     let DeploymentChange { action, kind: resource, name, .. } = change;
     match global.output {
         Output::Json => {
-            let message = format!("{} {name} ({})", action_word(*action), resource.word());
-            let (action, resource) = (action_word(*action), resource.word());
+            let message = format!("{} {name} ({})", action_word(*action), resource.type_name());
+            let (action, resource) = (action_word(*action), resource.type_name());
             json::print(json!({ "type": kind, "action": action, "kind": resource, "name": name, "message": message,
                 "differences": differences_json(change) }));
         }
-        Output::Human if kind == "changed" => say!("{}d {name}   {}", action_word(*action), resource.word()),
+        Output::Human if kind == "changed" => say!("{}d {name}   {}", action_word(*action), resource.type_name()),
         Output::Human if global.quiet && *action == ChangeAction::Unchanged => {}
         Output::Human => change_lines(change).iter().for_each(|line| say!("{line}")),
     }

@@ -15,7 +15,7 @@ use crate::{
     commands::{
         deploy::{
             HEARTBEAT_SECONDS_DEFAULT,
-            size::{map_words, size_fields, size_words},
+            size::{map_text, size_fields, size_text},
         },
         watch::{Watch, show_end, show_output, watch},
     },
@@ -110,8 +110,8 @@ fn size_of(plan: &Plan, deployed: &Deployed) -> Option<RunSize> {
 fn plan_lines(target: &str, size: Option<&RunSize>) -> Vec<String> {
     let mut lines = vec![format!("starts {target}, which is deployed from this definition")];
     if let Some(size) = size {
-        lines.push(size_words(size));
-        lines.extend(size.maps.iter().map(map_words));
+        lines.push(size_text(size));
+        lines.extend(size.maps.iter().map(map_text));
     }
     lines
 }
