@@ -11,12 +11,12 @@ mod history;
 mod listing;
 mod machine_reference;
 mod map_runs;
-mod marks;
 mod may_ask;
 mod pace;
 mod questions;
 mod token;
 mod unanswerable;
+mod waiting_states;
 mod waits;
 
 use std::{
@@ -381,7 +381,7 @@ impl Executions {
         known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
         take_times(&execution, &mut view);
         if !request.as_shown {
-            marks::mark(&known, &mut view);
+            waiting_states::mark(&known, &mut view);
         }
         Ok(flow::DescribeExecutionResponse {
             // AWS drives it.

@@ -14,7 +14,7 @@ use engine::{
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use super::{Executions, children, header, internal, marks};
+use super::{Executions, children, header, internal, waiting_states};
 use crate::exit::CliError;
 
 /// The shortest and the longest pause between two polls. The pause grows while nothing happens.
@@ -89,7 +89,7 @@ impl Following {
         } else if !has_news {
             let mut view = View::new(&header, &known.definition);
             entries.iter().for_each(|entry| view.fold(entry));
-            let waits_for_worker = marks::mark(&known, &mut view);
+            let waits_for_worker = waiting_states::mark(&known, &mut view);
             self.ready.extend(waiting(&view));
             // A called Task may end at any time. Only a token, a missing worker, a retry or a Wait is certain to take long.
             let waits = |status: &StateStatus| {

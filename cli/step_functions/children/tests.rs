@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use steps::step_functions::{RemoteEvent, RemoteExecution};
 
 use super::*;
-use crate::step_functions::{CachedExecution, header, marks};
+use crate::step_functions::{CachedExecution, header, waiting_states};
 
 const RUN: &str = "arn:aws:states:us-east-1:111111111111:mapRun:job/M:1f";
 
@@ -68,7 +68,7 @@ fn view(known: &CachedExecution) -> View {
 /// The view with what was read of the map run, and whether a child execution waits for a worker and may proceed unseen.
 fn shown(known: &CachedExecution) -> (View, bool, bool) {
     let mut view = view(known);
-    let waits_for_worker = marks::mark(known, &mut view);
+    let waits_for_worker = waiting_states::mark(known, &mut view);
     let unseen = may_proceed_unseen(&known.history, &view);
     (view, waits_for_worker, unseen)
 }

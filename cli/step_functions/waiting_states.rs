@@ -1,4 +1,4 @@
-//! Marks in a view what the events of Step Functions do not contain: what the states of an execution and of its child executions wait for.
+//! Marks in a view the states that wait: the events of Step Functions do not contain what an execution and its child executions wait for.
 
 use api::view::View;
 
