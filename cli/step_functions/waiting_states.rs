@@ -6,9 +6,9 @@ use super::{CachedExecution, children, questions, waits};
 
 /// Marks the states of a complete view that wait, and adds those in which the child executions of distributed Maps are. Returns whether
 /// any waits for a worker.
-pub(super) fn mark(known: &CachedExecution, view: &mut View) -> bool {
-    let waits_for_worker = waits::mark(&known.definition, &known.history, view);
-    let child_waits_for_worker = children::show(&known.history, view);
-    questions::mark(known, view);
+pub(super) fn mark(cached: &CachedExecution, view: &mut View) -> bool {
+    let waits_for_worker = waits::mark(&cached.definition, &cached.history, view);
+    let child_waits_for_worker = children::show(&cached.history, view);
+    questions::mark(cached, view);
     waits_for_worker || child_waits_for_worker
 }
