@@ -2,10 +2,12 @@
 
 use super::forms::{has_password, is_literal, is_secret_option};
 
-/// An option that has a token as its value, and the fewest bytes of one.
-const TOKEN: (&str, usize) = ("token", 8);
+/// An option that has a token as its value.
+const TOKEN_OPTION: &str = "token";
+/// The fewest bytes of that token.
+const TOKEN_OPTION_BYTES_MIN: usize = 8;
 /// Programs with an option of one letter whose value is a password, in the next argument or attached.
-const LETTERS: [(&str, &str); 6] = [
+const PASSWORD_LETTER_OPTIONS: [(&str, &str); 6] = [
     ("sshpass", "-p"),
     ("redis-cli", "-a"),
     ("ldapsearch", "-w"),
@@ -14,11 +16,11 @@ const LETTERS: [(&str, &str); 6] = [
     ("ldapdelete", "-w"),
 ];
 /// Programs that such a program starts: the options after them are theirs.
-const STARTED: [&str; 4] = ["ssh", "scp", "sftp", "rsync"];
+const STARTED_PROGRAMS: [&str; 4] = ["ssh", "scp", "sftp", "rsync"];
 /// Programs whose option `-p` has a password that is attached.
-const ATTACHED: [&str; 5] = ["mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump"];
+const ATTACHED_PASSWORD_PROGRAMS: [&str; 5] = ["mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump"];
 /// Programs whose option `-p` has a password after the argument `login`.
-const LOGINS: [&str; 3] = ["docker", "podman", "helm"];
+const LOGIN_PROGRAMS: [&str; 3] = ["docker", "podman", "helm"];
 /// The options of OpenSSL whose value begins with `pass:` before a password in clear text.
 const OPENSSL_OPTIONS: [&str; 3] = ["-passin", "-passout", "-pass"];
 
@@ -27,8 +29,8 @@ const OPENSSL_OPTIONS: [&str; 3] = ["-passin", "-passout", "-pass"];
 pub(super) fn positions(program: Option<&str>, arguments: &[Option<&str>]) -> Vec<usize> {
     let program = program.or_else(|| arguments.first().copied().flatten()).unwrap_or_default();
     let program = program.rsplit('/').next().unwrap_or_default();
-    let is_login = LOGINS.contains(&program) && arguments.contains(&Some("login"));
-    let is_started = |argument: &Option<&str>| argument.is_some_and(|argument| STARTED.contains(&argument));
+    let is_login = LOGIN_PROGRAMS.contains(&program) && arguments.contains(&Some("login"));
+    let is_started = |argument: &Option<&str>| argument.is_some_and(|argument| STARTED_PROGRAMS.contains(&argument));
     let own = arguments.iter().position(is_started).unwrap_or(arguments.len());
     let mut found = Vec::new();
     for (index, argument) in arguments.iter().copied().enumerate() {
@@ -40,7 +42,9 @@ pub(super) fn positions(program: Option<&str>, arguments: &[Option<&str>]) -> Ve
         };
         let is_secret = |value: &str| {
             (is_secret_option(option) && is_literal(value))
-                || (option.trim_start_matches('-') == TOKEN.0 && value.len() >= TOKEN.1 && is_literal(value))
+                || (option.trim_start_matches('-') == TOKEN_OPTION
+                    && value.len() >= TOKEN_OPTION_BYTES_MIN
+                    && is_literal(value))
                 || (program == "curl" && matches!(option, "-u" | "--user") && has_password(value))
                 || (OPENSSL_OPTIONS.contains(&option) && value.strip_prefix("pass:").is_some_and(is_literal))
         };
@@ -57,14 +61,14 @@ pub(super) fn positions(program: Option<&str>, arguments: &[Option<&str>]) -> Ve
 
 /// The position of the password of an option of one letter: 0 if it is attached, 1 if it is the next argument.
 fn of_letter(program: &str, is_login: bool, argument: &str, next: Option<&str>) -> Option<usize> {
-    let letter = match LETTERS.iter().find(|(name, _)| *name == program) {
+    let letter = match PASSWORD_LETTER_OPTIONS.iter().find(|(name, _)| *name == program) {
         Some((_, letter)) => *letter,
-        None if is_login || ATTACHED.contains(&program) => "-p",
+        None if is_login || ATTACHED_PASSWORD_PROGRAMS.contains(&program) => "-p",
         None => return None,
     };
     let attached = argument.strip_prefix(letter)?;
     match attached.is_empty() {
-        true => (!ATTACHED.contains(&program) && next.is_some_and(is_literal)).then_some(1),
+        true => (!ATTACHED_PASSWORD_PROGRAMS.contains(&program) && next.is_some_and(is_literal)).then_some(1),
         false => is_literal(attached).then_some(0),
     }
 }

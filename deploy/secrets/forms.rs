@@ -25,7 +25,7 @@ const NAMES: [&str; 20] = [
     "authorization",
 ];
 /// Environment variables that have a password as their value and whose names have no ending of [`NAMES`].
-const VARIABLES: [&str; 3] = ["MYSQL_PWD", "REDISCLI_AUTH", "SSHPASS"];
+const PASSWORD_VARIABLES: [&str; 3] = ["MYSQL_PWD", "REDISCLI_AUTH", "SSHPASS"];
 /// The last words of the names of environment variables that have a secret as their value.
 const LAST_WORDS_OF_VARIABLES: [&str; 3] = ["TOKEN", "PASS", "PWD"];
 /// The fewest bytes of the value of such a variable, and of one that contains a digit.
@@ -46,11 +46,11 @@ const JSON_WEB_TOKEN_PART_BYTES_MIN: usize = 10;
 /// The beginnings of a placeholder in place of a password: of a template, of `States.Format`, or of a document.
 const PLACEHOLDER_BEGINNINGS: [char; 4] = ['$', '{', '<', '*'];
 /// The beginnings of a value that names the store of a secret.
-const STORES: [&str; 7] = ["arn:", "env:", "file:", "vault:", "ssm:", "secretsmanager:", "op://"];
+const SECRET_REFERENCE_BEGINNINGS: [&str; 7] = ["arn:", "env:", "file:", "vault:", "ssm:", "secretsmanager:", "op://"];
 /// The beginnings of a value of an option that is another option, or names a file or a variable.
 const REFERENCE_BEGINNINGS: [&str; 7] = ["-", "/", "./", "~", "@", "%", ":"];
 /// Values of options that are no secret.
-const WORDS: [&str; 12] =
+const NO_SECRETS: [&str; 12] =
     ["true", "false", "yes", "no", "none", "null", "prompt", "ask", "stdin", "password", "bearer", "basic"];
 /// The first words of options that ask for a password, or are about none.
 const FIRST_WORDS_WITHOUT_VALUE: [&str; 11] =
@@ -86,7 +86,7 @@ pub(super) fn is_secret_option(option: &str) -> bool {
 
 /// Whether an environment variable with a name such as `NPM_TOKEN` has a secret as its value.
 pub(super) fn is_secret_variable(name: &str, value: &str) -> bool {
-    if VARIABLES.contains(&name) {
+    if PASSWORD_VARIABLES.contains(&name) {
         return is_literal(value);
     }
     let words: Vec<&str> = name.split('_').collect();
@@ -104,7 +104,7 @@ pub(super) fn is_secret_variable(name: &str, value: &str) -> bool {
 /// Whether the text of a field with a secret's name is its value: not empty, nor a path, a placeholder of a template, or a reference to
 /// a secret, such as `arn:…`, `env:DB_PASSWORD` and `/orders/password`.
 pub(super) fn is_value(text: &str) -> bool {
-    let is_in_store = STORES.iter().any(|store| text.starts_with(store));
+    let is_in_store = SECRET_REFERENCE_BEGINNINGS.iter().any(|store| text.starts_with(store));
     !text.is_empty() && !text.trim_start().starts_with(PLACEHOLDER_BEGINNINGS) && !is_in_store && !is_file(text)
 }
 
@@ -118,7 +118,7 @@ fn is_file(text: &str) -> bool {
 pub(super) fn is_literal(text: &str) -> bool {
     is_value(text)
         && !REFERENCE_BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
-        && !WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+        && !NO_SECRETS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Whether a value within a text, such as a line of a shell, is in clear text. A value that may be code is not.
