@@ -240,7 +240,7 @@ impl Executions {
     /// Step Functions' error.
     pub async fn deployed(&self, wanted: &MachineReference) -> Result<Option<Deployed>, CliError> {
         let machine = self.api.state_machine_arn(&wanted.name).await.map_err(service_error)?;
-        let Some(machine) = machine.filter(|machine| wanted.is_arn_of(machine)) else { return Ok(None) };
+        let Some(machine) = machine.filter(|machine| wanted.may_be(machine)) else { return Ok(None) };
         let qualified = format!("{machine}:{}", wanted.qualifier.as_deref().unwrap_or(ALIAS));
         let (target, versions) = match wanted.has_version() {
             true => (qualified.clone(), vec![qualified]),

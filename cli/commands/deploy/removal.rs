@@ -58,7 +58,7 @@ pub(super) async fn changes(
     found: &mut plan::ExistingResources,
 ) -> Result<(Vec<DeploymentChange>, BTreeMap<String, String>), CliError> {
     let is_other =
-        |machine: &plan::ExistingMachine| !reference(arguments).is_ok_and(|named| named.is_arn_of(&machine.arn));
+        |machine: &plan::ExistingMachine| !reference(arguments).is_ok_and(|named| named.may_be(&machine.arn));
     if is_by_name(arguments) && found.machine.as_ref().is_some_and(is_other) {
         let message =
             format!("the state machine {} is not at this endpoint, in this account and region", arguments.workflow);
