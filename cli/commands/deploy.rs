@@ -24,7 +24,7 @@ use steps::{
     step_functions::{DefinitionProblem, Endpoint, StepFunctions},
 };
 
-use self::shown::{finish, is_quiet, print, show};
+use self::shown::{ChangeProgress, DeployOutcome, finish, is_quiet, print, show};
 use super::check;
 use crate::{
     checks,
@@ -336,7 +336,7 @@ async fn deploy(
         return Ok(finish(
             global,
             found.machine.map(|machine| machine.arn),
-            if arguments.plan { "plan" } else { "kept" },
+            if arguments.plan { DeployOutcome::Plan } else { DeployOutcome::Kept },
             &wanted.name,
             None,
         ));
@@ -348,14 +348,14 @@ async fn deploy(
     proposed::remember_worker_variables(|| checks::worker_variables(source.definition));
     // Without a step of flow, no worker is needed.
     let worker = proposed::worker_command().filter(|_| !wanted.compiled.activities.is_empty());
-    let mut made = |change: &DeploymentChange| print(global, "changed", change);
+    let mut made = |change: &DeploymentChange| print(global, ChangeProgress::Made, change);
     if arguments.remove {
         let removed = cloud.remove(&wanted, &found, &changes, &mut made).await;
         removed.map_err(|error| removal::removal_error(arguments, &name, error))?;
-        return Ok(finish(global, None, "removed", &name, None));
+        return Ok(finish(global, None, DeployOutcome::Removed, &name, None));
     }
     let arn = concurrent::apply(arguments, &cloud, source, wanted, found, &changes, &mut made).await?;
-    Ok(finish(global, Some(arn), "deployed", &name, worker))
+    Ok(finish(global, Some(arn), DeployOutcome::Deployed, &name, worker))
 }
 
 /// The hint if a resource with the requested name was not created by this deployment.

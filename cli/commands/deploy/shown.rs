@@ -19,6 +19,40 @@ use crate::{
     ui::json,
 };
 
+/// The outcome of a command that ends without an error.
+#[derive(Clone, Copy)]
+pub(super) enum DeployOutcome {
+    /// The changes were only shown.
+    Plan,
+    /// Nothing differed.
+    Kept,
+    /// The deployment was removed.
+    Removed,
+    /// The changes were made.
+    Deployed,
+}
+
+impl DeployOutcome {
+    /// The word in JSON.
+    fn word(self) -> &'static str {
+        match self {
+            DeployOutcome::Plan => "plan",
+            DeployOutcome::Kept => "kept",
+            DeployOutcome::Removed => "removed",
+            DeployOutcome::Deployed => "deployed",
+        }
+    }
+}
+
+/// Whether a change that is shown was made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChangeProgress {
+    /// It is planned.
+    Planned,
+    /// It was made.
+    Made,
+}
+
 /// Shows the target, the price of a run, and the changes.
 pub(super) fn show(
     global: &Global,
@@ -36,7 +70,7 @@ pub(super) fn show(
         heading(wanted, caller, removes).iter().for_each(|line| say!("{line}"));
         kept_heartbeat.into_iter().for_each(|seconds| say!("  {}", heartbeat_line(seconds)));
     }
-    changes.iter().for_each(|change| print(global, "change", change));
+    changes.iter().for_each(|change| print(global, ChangeProgress::Planned, change));
     if global.output == Output::Human && !global.quiet {
         kept.iter().for_each(|(name, why)| say!("{}", keep_line(name, why)));
     }
@@ -119,39 +153,63 @@ pub(super) fn is_quiet(global: &Global) -> bool {
     global.quiet && global.output == Output::Human
 }
 
-pub(super) fn print(global: &Global, kind: &str, change: &DeploymentChange) {
+/// The word of an action that was made.
+fn made_word(action: ChangeAction) -> &'static str {
+    match action {
+        ChangeAction::Created => "created",
+        ChangeAction::Adopted => "adopted",
+        ChangeAction::Updated => "updated",
+        ChangeAction::Unchanged => "unchanged",
+        ChangeAction::Deleted => "deleted",
+    }
+}
+
+pub(super) fn print(global: &Global, progress: ChangeProgress, change: &DeploymentChange) {
     let DeploymentChange { action, kind: resource, name, .. } = change;
     match global.output {
         Output::Json => {
             let message = format!("{} {name} ({})", action_word(*action), resource.type_name());
             let (action, resource) = (action_word(*action), resource.type_name());
+            let kind = match progress {
+                ChangeProgress::Planned => "change",
+                ChangeProgress::Made => "changed",
+            };
             json::print(json!({ "type": kind, "action": action, "kind": resource, "name": name, "message": message,
                 "differences": differences_json(change) }));
         }
-        Output::Human if kind == "changed" => say!("{}d {name}   {}", action_word(*action), resource.type_name()),
+        Output::Human if progress == ChangeProgress::Made => {
+            say!("{} {name}   {}", made_word(*action), resource.type_name())
+        }
         Output::Human if global.quiet && *action == ChangeAction::Unchanged => {}
         Output::Human => change_lines(change).iter().for_each(|line| say!("{line}")),
     }
 }
 
 /// Shows the outcome of the deployment `name`, and the command that starts the worker that it needs.
-pub(super) fn finish(global: &Global, arn: Option<String>, outcome: &str, name: &str, worker: Option<String>) -> Exit {
+pub(super) fn finish(
+    global: &Global,
+    arn: Option<String>,
+    outcome: DeployOutcome,
+    name: &str,
+    worker: Option<String>,
+) -> Exit {
     let alias = arn.as_ref().map(|arn| format!("{arn}:{ALIAS}"));
     match (global.output, outcome, alias) {
         (Output::Json, ..) => {
+            let outcome = outcome.word();
             json::print(json!({ "type": "end", "outcome": outcome, "stateMachineArn": arn, "message": outcome }));
         }
         _ if global.quiet => {}
-        (_, "plan", _) => say!("Nothing was changed."),
-        (_, "kept", None) => say!("No changes."),
-        (_, "kept", Some(alias)) => say!("No changes. {alias} is up to date."),
-        (_, _, Some(alias)) => {
+        (_, DeployOutcome::Plan, _) => say!("Nothing was changed."),
+        (_, DeployOutcome::Kept, None) => say!("No changes."),
+        (_, DeployOutcome::Kept, Some(alias)) => say!("No changes. {alias} is up to date."),
+        (_, DeployOutcome::Deployed, Some(alias)) => {
             say!("{alias} is deployed. Start it with   flow run {}{OPTIONS}", quote_word(name));
             if let Some(worker) = worker {
                 say!("A worker runs its steps. If none does yet:   {worker}");
             }
         }
-        _ => {}
+        (_, DeployOutcome::Removed, _) | (_, DeployOutcome::Deployed, None) => {}
     }
     Exit::Success
 }
