@@ -25,6 +25,7 @@ pub mod deployment;
 pub mod environment;
 pub mod failure;
 mod local;
+mod local_limits;
 mod local_settings;
 mod outcome;
 pub mod plan;

@@ -30,7 +30,10 @@ use self::{
     protocol::Request,
     turn::ProgramTurn,
 };
-use crate::local_settings::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
+use crate::{
+    local_limits::{OUTPUT_BYTES_MAX, RUN_TIME_MAX, run_time_left},
+    local_settings::{LocalSettings, PROGRAMS},
+};
 
 /// The error name of a program that cannot be started, or whose working folder cannot be used: this machine lacks something.
 pub const CANNOT_START: &str = "Process.CannotStart";

@@ -18,7 +18,8 @@ use tokio::time::timeout;
 
 use super::{hosts::SshHost, key_file::read_private_key};
 use crate::{
-    local_settings::{LocalSettings, OUTPUT_BYTES_MAX, run_time_left},
+    local_limits::{OUTPUT_BYTES_MAX, run_time_left},
+    local_settings::LocalSettings,
     shell::single_quoted,
 };
 
