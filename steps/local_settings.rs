@@ -56,8 +56,8 @@ impl LocalSettings {
         self.programs.iter().any(|path| path.as_os_str() == program && path.is_absolute())
     }
 
-    /// The variable that allows more programs than these settings do, as it precedes a command: `FLOW_PROGRAMS=/bin/sh:/bin/date`.
-    pub fn allowing_programs<'p>(&self, more: impl IntoIterator<Item = &'p str>) -> String {
+    /// The assignment, before a command, that allows more programs than these settings do: `FLOW_PROGRAMS=/bin/sh:/bin/date`.
+    pub fn programs_assignment<'p>(&self, more: impl IntoIterator<Item = &'p str>) -> String {
         let mut all: Vec<String> = self.programs.iter().map(|path| path.display().to_string()).collect();
         all.extend(more.into_iter().map(str::to_owned));
         let value = all.join(":");
@@ -71,8 +71,8 @@ impl LocalSettings {
         self.program_variables.iter().any(|allowed| allowed == name)
     }
 
-    /// The variable that allows more variables than these settings do, as it precedes a command: `FLOW_PROGRAM_VARIABLES=LEVEL:REGION`.
-    pub fn allowing_variables<'v>(&'v self, more: impl IntoIterator<Item = &'v str>) -> String {
+    /// The assignment, before a command, that allows more variables than these settings do: `FLOW_PROGRAM_VARIABLES=LEVEL:REGION`.
+    pub fn program_variables_assignment<'v>(&'v self, more: impl IntoIterator<Item = &'v str>) -> String {
         let all: Vec<&str> = self.program_variables.iter().map(String::as_str).chain(more).collect();
         format!("{PROGRAM_VARIABLES}={}", all.join(":"))
     }

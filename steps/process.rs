@@ -199,7 +199,7 @@ fn allowed(settings: &LocalSettings, execution: &str, program: &str) -> Result<(
     if !Path::new(program).is_absolute() {
         return Err(error.hint_of_new_execution("Write the program's absolute path in the definition, then run again."));
     }
-    Err(error.hint(format!("To allow it:   {} flow resume {execution}", settings.allowing_programs([program]))))
+    Err(error.hint(format!("To allow it:   {} flow resume {execution}", settings.programs_assignment([program]))))
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn a_task_that_this_machine_does_not_allow_is_given_back_and_fails_if_no_worker_allows_it() {
         let settings = steps::LocalSettings { programs: vec!["/bin/a".into()], ..steps::LocalSettings::default() };
-        let hint = format!("To allow it:   {} flow resume test-0000", settings.allowing_programs(["/bin/b"]));
+        let hint = format!("To allow it:   {} flow resume test-0000", settings.programs_assignment(["/bin/b"]));
         let error = StepError::new(ErrorClass::Permission, "'/bin/b' is not allowed").hint(hint);
         assert!(may_succeed_at_another_worker(&error));
         let cause = "'/bin/b' is not allowed (worker w-1)";

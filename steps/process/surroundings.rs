@@ -36,7 +36,7 @@ fn refuse_variable(settings: &LocalSettings, execution: &str, name: &str) -> Res
     if settings.allows_variable(name) {
         return Ok(());
     }
-    let allowing = settings.allowing_variables([name]);
+    let allowing = settings.program_variables_assignment([name]);
     Err(refused(format!("{name} is not among the variables that {PROGRAM_VARIABLES} allows"))
         .hint(format!("To allow it:   {allowing} flow resume {execution}")))
 }
