@@ -2,6 +2,7 @@
 //! about it.
 
 use engine::step::error_names;
+use steps::local_error_names;
 
 /// A page of `flow explain`.
 pub struct Explanation {
@@ -220,7 +221,7 @@ pub const ALL: &[Explanation] = &[
          the workflow continue in another way.",
     ),
     page(
-        "File.CannotRead",
+        local_error_names::FILE_CANNOT_READ,
         "A file below FLOW_FILES cannot be read.",
         "The cause is the operating system's error. Check the permissions and that the path is a regular file below \
          FLOW_FILES; then   flow resume ID",
@@ -296,44 +297,44 @@ pub const ALL: &[Explanation] = &[
         "To continue:   flow resume ID   . The next attempt searches for the effect before it repeats the call.",
     ),
     page(
-        "Process.CannotStart",
+        local_error_names::PROCESS_CANNOT_START,
         "The program cannot be started.",
         "Check that the file exists and is executable, and that FLOW_PROGRAMS has the same spelling of its path; then   flow \
          resume ID",
     ),
     page(
-        "Process.Failed",
+        local_error_names::PROCESS_FAILED,
         "A program ended with an exit code that is not 0, or by a signal.",
         "The cause quotes its last output. Correct what the program reports; then start it again:   flow resume ID   . Where \
          a failure is expected, add a Retry or Catch rule with this error.",
     ),
     page(
-        "Ssh.CannotConnect",
+        local_error_names::SSH_CANNOT_CONNECT,
         "The connection or the login did not succeed in time. Nothing was started.",
         "Check host, port and firewall, and connect by hand:   ssh -p PORT USER@HOST   . Then   flow resume ID   . A Retry \
          rule for this error is safe.",
     ),
     page(
-        "Ssh.ConnectionLost",
+        local_error_names::SSH_CONNECTION_LOST,
         "The connection was lost after the program was started. The program may have ended, may have been cut off, or may \
          still run.",
         "Log in to the server and find out. To start the program again:   flow resume ID   . A Retry rule with this error or \
          States.ALL starts it again too.",
     ),
     page(
-        "Ssh.Failed",
+        local_error_names::SSH_FAILED,
         "A program on another machine ended with an exit code that is not 0, or by a signal.",
         "The cause quotes its last output. Correct what the program reports on that machine; then start it again:   flow \
          resume ID",
     ),
     page(
-        "Ssh.HostKeyRefused",
+        local_error_names::SSH_HOST_KEY_REFUSED,
         "The server's host key differs from the pinned or known one, or no key is pinned or known.",
         "Compare the key on the server itself:   ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub   . If it is right, write \
          it as hostKey in the file of FLOW_SSH_HOSTS; then   flow resume ID",
     ),
     page(
-        "Ssh.OutcomeUnknown",
+        local_error_names::SSH_OUTCOME_UNKNOWN,
         "The program was started on another machine, and flow does not know how it ended: flow's process or the attempt \
          ended first.",
         "Log in to the server and find out. To start the program again:   flow resume ID",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use engine::step::{ErrorClass, StepContext, StepError, StepRemedy};
-use steps::CANNOT_START;
+use steps::local_error_names::PROCESS_CANNOT_START;
 
 use super::answer::Outcome;
 use crate::{checks::USE_FILES, ui::text::one_line};
@@ -34,7 +34,7 @@ pub(super) async fn without_folder(files: Option<&Path>, resource: &str) -> Opti
 /// Whether another worker may succeed: this machine's settings refused the step, or it lacks a program or a folder.
 pub(super) fn may_succeed_at_another_worker(error: &StepError) -> bool {
     let is_refused = error.is_refused_here() && error.remedy != Some(StepRemedy::NewExecution);
-    is_refused || error.name.as_deref() == Some(CANNOT_START)
+    is_refused || error.name.as_deref() == Some(PROCESS_CANNOT_START)
 }
 
 /// The answer for a task that the worker `name` cannot do: it is given back; after [`REFUSED_RETRIES_MAX`] retries it fails.
@@ -91,10 +91,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_for_which_this_machine_lacks_a_program_or_a_folder_is_given_back() {
-        let error = StepError::named(CANNOT_START, "/bin/b: No such file or directory");
+        let error = StepError::named(PROCESS_CANNOT_START, "/bin/b: No such file or directory");
         assert!(may_succeed_at_another_worker(&error));
         let Outcome::Failure { error, .. } = refused_answer(&error, "w-1", REFUSED_RETRIES_MAX) else { panic!() };
-        assert_eq!(error, CANNOT_START, "no worker has it");
+        assert_eq!(error, PROCESS_CANNOT_START, "no worker has it");
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("share");
         let problem = async |resource: &str| without_folder(Some(folder.as_path()), resource).await;
