@@ -32,7 +32,7 @@ use std::{
 
 use engine::{
     runner::{self, Clock, RunnerHandle, RunnerOptions, SystemClock},
-    step::{Answer, Approval, Done, Instructions, Registry, StepContext, StepError},
+    step::{Answer, Approval, Done, Instructions, Registry, StepContext, StepError, StepResult},
     store::{MemoryRecords, Records, Store},
 };
 use serde_json::{Value, json};
@@ -84,8 +84,8 @@ impl Host for Nowhere {
     }
 }
 
-/// The API with four steps: `echo` answers with its input, `waits` waits for an answer, `repaired` fails until [`World::repair`] is
-/// called, and `sns:publish` asks a malformed question beside its task token.
+/// The API with five steps: `echo` answers with its input, `waits` waits for an answer, `repaired` fails until [`World::repair`] is
+/// called, `sns:publish` asks a malformed question beside its task token, and the call of `sqs:sendMessage` does not end.
 struct World {
     api: Api,
     runner: RunnerHandle,
@@ -118,6 +118,9 @@ impl World {
             let (sentence, values, answer) = (String::new(), Vec::new(), None);
             let question = Instructions { sentence, values, answer, approval: Some(Box::new(approval)) };
             Ok(Answer::Done(Done { question: Some(question), ..Done::new(Value::Null, Vec::new()) }))
+        });
+        registry.register("aws:sqs:sendMessage", "Never answers", &[], |_: StepContext, _: Value| async move {
+            std::future::pending::<StepResult<Value>>().await
         });
         let repaired = is_repaired.clone();
         registry.register("test:repaired", "Fails until it is repaired", &[], move |_: StepContext, input: Value| {

@@ -204,6 +204,9 @@ pub struct ProgressOption {
     pub junit: Option<PathBuf>,
 }
 
+/// The beginning of the value of `--progress` that names the file of a JUnit report.
+pub const JUNIT: &str = "junit=";
+
 /// The display of a running execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressDisplay {
@@ -240,7 +243,6 @@ pub fn value_names<T: ValueEnum>() -> Vec<String> {
 /// # Errors
 /// The text names no display, or it is not clear which part of it is the file's name.
 pub fn progress(text: &str) -> Result<ProgressOption, String> {
-    const JUNIT: &str = "junit=";
     let forms = || {
         let displays = value_names::<ProgressDisplay>().join(", ");
         format!("it is {displays}, junit=FILE, or both as in lines,junit=FILE")

@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use engine::{
     asl::{
         Diagnostic, each_machine, has_express_children, is_distributed, machines_inside, next_states, pointer::below,
-        states_of,
+        retriers, states_of,
     },
     step::waits_for_token,
 };
 use serde_json::Value;
-
-use crate::wrap::MAX_ATTEMPTS_DEFAULT;
 
 /// The most events of one execution (Developer Guide, "Service quotas").
 pub const EVENTS_MAX: u64 = 25_000;
@@ -269,9 +267,8 @@ fn literal_items(state: &Value) -> Option<u64> {
 
 /// The most retries of a state: each rule has a counter of its own.
 fn retries_max(state: &Value) -> u64 {
-    let rules = state["Retry"].as_array().into_iter().flatten();
-    let attempts = |rule: &Value| rule.get("MaxAttempts").and_then(Value::as_u64).unwrap_or(MAX_ATTEMPTS_DEFAULT);
-    rules.map(attempts).fold(0, u64::saturating_add)
+    let rules = state["Retry"].as_array().map(Vec::as_slice).unwrap_or_default();
+    retriers(rules).iter().map(|rule| u64::from(rule.max_attempts)).fold(0, u64::saturating_add)
 }
 
 #[cfg(test)]

@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use engine::step::error_names::{ALL, HEARTBEAT_TIMEOUT};
+use engine::{
+    asl::{JitterStrategy, Retrier, retriers},
+    machine::retry_delay_ms,
+    step::error_names::{ALL, HEARTBEAT_TIMEOUT},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{CompileOptions, WORKER_STOPPED};
 
 /// The number of retries that the compiler adds for workers that end. A rule of the author for `States.ALL` with more
 /// attempts raises it.
-const WORKER_ATTEMPTS: u64 = 6;
+const WORKER_ATTEMPTS: u32 = 6;
 /// The interval before the first of these retries, in seconds, its factor for each further one, and the longest.
-const WORKER_INTERVAL_SECONDS: u32 = 1;
+const WORKER_INTERVAL_SECONDS: u64 = 1;
 const WORKER_BACKOFF_RATE: u32 = 2;
-const WORKER_DELAY_SECONDS_MAX: u32 = 30;
-/// MaxAttempts of a rule without that field (Amazon States Language specification, "Retrying after error").
-pub(crate) const MAX_ATTEMPTS_DEFAULT: u64 = 3;
+const WORKER_DELAY_SECONDS_MAX: u64 = 30;
 
 /// The scope of a Task.
 #[derive(Debug, Clone)]
@@ -157,14 +159,13 @@ fn add_heartbeat(state: &mut Map<String, Value>, seconds: u64, jsonata: bool) {
 /// attempts as the author allows for every error: an error never reaches a second rule.
 fn add_retry(state: &mut Map<String, Value>) {
     let own = state.get("Retry").and_then(Value::as_array).cloned().unwrap_or_default();
-    let names = |rule: &Value| rule["ErrorEquals"].as_array().cloned().unwrap_or_default();
+    let of_author = retriers(&own);
+    let rule_for = |error: &str| of_author.iter().find(|rule| rule.error_equals.iter().any(|name| name == error));
     let mut errors = vec![WORKER_STOPPED];
-    if !own.iter().flat_map(names).any(|name| name == HEARTBEAT_TIMEOUT) {
+    if rule_for(HEARTBEAT_TIMEOUT).is_none() {
         errors.push(HEARTBEAT_TIMEOUT);
     }
-    let is_for_all = |rule: &&Value| names(rule).contains(&json!(ALL));
-    let attempts = |rule: &Value| rule.get("MaxAttempts").map_or(Some(MAX_ATTEMPTS_DEFAULT), Value::as_u64);
-    let allowed = own.iter().find(is_for_all).and_then(attempts).unwrap_or(0);
+    let allowed = rule_for(ALL).map_or(0, |rule| rule.max_attempts);
     let rule = json!({
         "ErrorEquals": errors, "IntervalSeconds": WORKER_INTERVAL_SECONDS, "BackoffRate": WORKER_BACKOFF_RATE,
         "MaxAttempts": allowed.max(WORKER_ATTEMPTS), "MaxDelaySeconds": WORKER_DELAY_SECONDS_MAX,
@@ -175,9 +176,15 @@ fn add_retry(state: &mut Map<String, Value>) {
 
 /// The time until the next attempt of a task that a worker gives back, after this number of retries in its visit.
 pub fn retried_after(retry_count: u32) -> Duration {
-    let factor = WORKER_BACKOFF_RATE.saturating_pow(retry_count);
-    let seconds = WORKER_INTERVAL_SECONDS.saturating_mul(factor).min(WORKER_DELAY_SECONDS_MAX);
-    Duration::from_secs(seconds.into())
+    let rule = Retrier {
+        error_equals: vec![WORKER_STOPPED.to_owned()],
+        interval_seconds: WORKER_INTERVAL_SECONDS,
+        max_attempts: WORKER_ATTEMPTS,
+        backoff_rate: WORKER_BACKOFF_RATE.into(),
+        max_delay_seconds: Some(WORKER_DELAY_SECONDS_MAX),
+        jitter_strategy: JitterStrategy::None,
+    };
+    Duration::from_millis(retry_delay_ms(&rule, retry_count))
 }
 
 fn copy_seconds(state: &Map<String, Value>, field: &str, name: &str, flow: &mut Map<String, Value>) {

@@ -14,7 +14,7 @@ mod types;
 pub use check::{Diagnostic, ProblemKind, Severity, check, check_as, read, repeated_keys, unknown_names, without_step};
 pub use evaluate::{EvaluationFailure, TemplateData, evaluate};
 pub(crate) use evaluate::{evaluate_within, insert_at_result_path, select};
-pub use parse::parse;
+pub use parse::{parse, retriers};
 pub use raw::{
     InnerKind, InnerMachine, RawMachine, RawState, each_machine, each_state, find_state, has_express_children,
     is_distributed, machines_inside, next_states, own_fields, states_of, states_of_mut,

@@ -22,7 +22,7 @@ mod turn;
 pub use advance::advance;
 pub use command::{Command, OfferedTask, StepCall, Transition};
 pub use execution::{Execution, ExecutionHeader, ExecutionStatus, Identity};
-pub use failure::retry::{matches as error_matches, missed_heartbeat};
+pub use failure::retry::{matches as error_matches, missed_heartbeat, retry_delay_ms};
 pub use frame::{
     Frame, FrameId, FrameRow, FrameState, FrameWrite, Frames, Heartbeat, Parked, Part, Tolerated, Waiting,
 };

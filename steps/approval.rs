@@ -153,13 +153,12 @@ fn malformed(prompt: &str, problem: String) -> Instructions {
 /// The question beside a task token: that of the object, anywhere in a call's arguments, with the token as the value of a field; `None` if
 /// it asks none.
 pub(crate) fn question_beside(arguments: &Value, token: &str) -> Option<Instructions> {
-    let beside = match arguments {
-        Value::Object(fields) if fields.values().any(|value| value == token) => return question_in(arguments),
+    match arguments {
+        Value::Object(fields) if fields.values().any(|value| value == token) => question_in(arguments),
         Value::Object(fields) => fields.values().find_map(|value| question_beside(value, token)),
         Value::Array(items) => items.iter().find_map(|item| question_beside(item, token)),
         _ => None,
-    };
-    beside
+    }
 }
 
 /// The request in an object with other fields, or what is malformed in it.

@@ -143,8 +143,10 @@ impl Operation for SignalTask {
         if let Some(approval) = approval {
             refuse_malformed(approval, &path)?;
         }
-        let asks_person = approval.is_some() || found.is_none() && will_ask;
-        if let Some(refused) = refused(&id, &path, &resources, found.is_some(), asks_person) {
+        // While the call that carries the token is in flight, the question is not recorded yet.
+        let asks_later = will_ask && found.as_ref().is_none_or(|row| !row.waits_for_token());
+        let asks_person = approval.is_some() || asks_later;
+        if let Some(refused) = refused(&id, &path, &resources, found.is_some() && !asks_later, asks_person) {
             return Err(refused);
         }
         // If several states have that name, the output must match the schema of each step.

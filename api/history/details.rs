@@ -29,7 +29,17 @@ pub(super) fn without_data(event: &mut Value) {
 
 /// Writes an event's type and details into it.
 pub(super) fn event_fields(details: &Details, started: &StartedExecution, event: &mut Value) {
-    let (kind, field, details) = match details {
+    let (kind, field, details) = event_body(details, started);
+    event["type"] = kind.into();
+    // Some events have no details field at all; others have one even if it is empty.
+    if !field.is_empty() {
+        event[format!("{field}EventDetails")] = Value::Object(details);
+    }
+}
+
+/// An event of each kind. The only match on the kind, without `_`: a new kind is a compile error.
+fn event_body(details: &Details, started: &StartedExecution) -> EventBody {
+    match details {
         Details::ExecutionStarted { .. } => execution_started(started),
         Details::ExecutionSucceeded { output } => plain("ExecutionSucceeded", data("output", output)),
         Details::ExecutionFailed(failure) => plain("ExecutionFailed", failed(failure)),
@@ -47,37 +57,42 @@ pub(super) fn event_fields(details: &Details, started: &StartedExecution, event:
             let body = with_assigned(with_name(name, data("output", output)), assigned_variables.as_deref());
             (format!("{}StateExited", state_type.name()), "stateExited".to_owned(), body)
         }
-        // No `_`: a new kind of event is a compile error.
-        Details::ParallelStateStarted { .. }
-        | Details::ParallelStateSucceeded { .. }
-        | Details::ParallelStateFailed { .. }
-        | Details::StateAborted { .. }
-        | Details::MapRunStarted { .. }
-        | Details::MapRunRedriven { .. }
-        | Details::MapRunSucceeded
-        | Details::MapRunFailed(_)
-        | Details::MapRunAborted
-        | Details::MapStateStarted { .. }
-        | Details::MapStateSucceeded { .. }
-        | Details::MapStateFailed { .. }
-        | Details::MapIterationStarted { .. }
-        | Details::MapIterationSucceeded { .. }
-        | Details::MapIterationFailed { .. }
-        | Details::MapIterationAborted { .. } => composite(details, started),
-        Details::TaskScheduled { .. }
-        | Details::TaskStarted { .. }
-        | Details::TaskSucceeded { .. }
-        | Details::TaskStartFailed { .. }
-        | Details::TaskScheduleFailed { .. }
-        | Details::TaskFailed { .. }
-        | Details::TaskTimedOut { .. }
-        | Details::TaskSubmitted { .. } => task(details, started),
-        Details::Unknown => unknown(),
-    };
-    event["type"] = kind.into();
-    // Some events have no details field at all; others have one even if it is empty.
-    if !field.is_empty() {
-        event[format!("{field}EventDetails")] = Value::Object(details);
+        Details::StateAborted { state_type, .. } => without_details(&format!("{}StateAborted", state_type.name())),
+        Details::ParallelStateStarted { .. } => without_details("ParallelStateStarted"),
+        Details::ParallelStateSucceeded { .. } => without_details("ParallelStateSucceeded"),
+        Details::ParallelStateFailed { .. } => without_details("ParallelStateFailed"),
+        Details::MapRunStarted { map_run } => plain("MapRunStarted", map_run_arn(map_run, started)),
+        Details::MapRunRedriven { map_run, redrive_count } => {
+            let mut body = map_run_arn(map_run, started);
+            body.insert("redriveCount".to_owned(), json!(redrive_count));
+            plain("MapRunRedriven", body)
+        }
+        Details::MapRunSucceeded => without_details("MapRunSucceeded"),
+        Details::MapRunFailed(failure) => plain("MapRunFailed", failed(failure)),
+        Details::MapRunAborted => without_details("MapRunAborted"),
+        Details::MapStateStarted { length, .. } => plain("MapStateStarted", fields([("length", json!(length))])),
+        Details::MapStateSucceeded { .. } => without_details("MapStateSucceeded"),
+        Details::MapStateFailed { .. } => without_details("MapStateFailed"),
+        Details::MapIterationStarted { name, index } => iteration("MapIterationStarted", name, *index),
+        Details::MapIterationSucceeded { name, index } => iteration("MapIterationSucceeded", name, *index),
+        Details::MapIterationFailed { name, index, .. } => iteration("MapIterationFailed", name, *index),
+        Details::MapIterationAborted { name, index } => iteration("MapIterationAborted", name, *index),
+        Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, role_arn, .. } => {
+            let limits = [("timeoutInSeconds", *timeout_seconds), ("heartbeatInSeconds", *heartbeat_seconds)];
+            task_scheduled(resource, parameters, limits, role_arn.as_deref(), started.region())
+        }
+        Details::TaskStarted { resource, worker, .. } => {
+            let body = worker.iter().map(|worker| ("workerName".to_owned(), json!(worker))).collect();
+            task("Started", resource, body)
+        }
+        Details::TaskSucceeded { resource, output, .. } => task("Succeeded", resource, data("output", output)),
+        Details::TaskStartFailed { resource, failure, .. } => task("StartFailed", resource, failed(failure)),
+        Details::TaskScheduleFailed { resource, failure, .. } => task("ScheduleFailed", resource, failed(failure)),
+        Details::TaskFailed { resource, failure, .. } => task("Failed", resource, failed(failure)),
+        Details::TaskTimedOut { resource, failure, .. } => task("TimedOut", resource, failed(failure)),
+        Details::TaskSubmitted { resource, output, .. } => task("Submitted", resource, data("output", output)),
+        // An event of a later version.
+        Details::Unknown => without_details("Unknown"),
     }
 }
 
@@ -104,9 +119,9 @@ fn with_assigned(mut body: Map<String, Value>, variables: Option<&Map<String, Va
     body
 }
 
-/// An event of a later version.
-fn unknown() -> EventBody {
-    ("Unknown".to_owned(), String::new(), Map::new())
+/// An event without a details field.
+fn without_details(kind: &str) -> EventBody {
+    (kind.to_owned(), String::new(), Map::new())
 }
 
 /// An event whose details field is named after its type.
@@ -150,37 +165,14 @@ fn execution_started(started: &StartedExecution) -> EventBody {
     plain("ExecutionStarted", body)
 }
 
-fn composite(details: &Details, started: &StartedExecution) -> EventBody {
-    let iteration = |kind: &str, name: &str, index: u64| {
-        (kind.to_owned(), lower(kind), fields([("name", json!(name)), ("index", json!(index))]))
-    };
-    let bare = |kind: &str| (kind.to_owned(), String::new(), Map::new());
-    match details {
-        Details::ParallelStateStarted { .. } => bare("ParallelStateStarted"),
-        Details::ParallelStateSucceeded { .. } => bare("ParallelStateSucceeded"),
-        Details::ParallelStateFailed { .. } => bare("ParallelStateFailed"),
-        Details::StateAborted { state_type, .. } => bare(&format!("{}StateAborted", state_type.name())),
-        Details::MapRunStarted { map_run } => {
-            let arn = started.arn_beside(map_run);
-            plain("MapRunStarted", fields([("mapRunArn", json!(arn))]))
-        }
-        Details::MapRunRedriven { map_run, redrive_count } => {
-            let arn = started.arn_beside(map_run);
-            plain("MapRunRedriven", fields([("mapRunArn", json!(arn)), ("redriveCount", json!(redrive_count))]))
-        }
-        Details::MapRunSucceeded => bare("MapRunSucceeded"),
-        Details::MapRunFailed(failure) => plain("MapRunFailed", failed(failure)),
-        Details::MapRunAborted => bare("MapRunAborted"),
-        Details::MapStateStarted { length, .. } => plain("MapStateStarted", fields([("length", json!(length))])),
-        Details::MapStateSucceeded { .. } => bare("MapStateSucceeded"),
-        Details::MapStateFailed { .. } => bare("MapStateFailed"),
-        Details::MapIterationStarted { name, index } => iteration("MapIterationStarted", name, *index),
-        Details::MapIterationSucceeded { name, index } => iteration("MapIterationSucceeded", name, *index),
-        Details::MapIterationFailed { name, index, .. } => iteration("MapIterationFailed", name, *index),
-        Details::MapIterationAborted { name, index } => iteration("MapIterationAborted", name, *index),
-        // `event_fields` decides which kinds come here.
-        _ => unknown(),
-    }
+/// An event of an iteration of a Map.
+fn iteration(kind: &str, name: &str, index: u64) -> EventBody {
+    plain(kind, fields([("name", json!(name)), ("index", json!(index))]))
+}
+
+/// The ARN of a map run of the execution; `map_run` is its part after the account.
+fn map_run_arn(map_run: &str, started: &StartedExecution) -> Map<String, Value> {
+    fields([("mapRunArn", json!(started.arn_beside(map_run)))])
 }
 
 /// The prefix of a Task's events, and the fields that name its resource.
@@ -198,37 +190,20 @@ fn called(resource: &str) -> (&'static str, Map<String, Value>) {
     }
 }
 
-fn task(details: &Details, started: &StartedExecution) -> EventBody {
-    let (suffix, resource, more) = match details {
-        Details::TaskScheduled { resource, parameters, timeout_seconds, heartbeat_seconds, role_arn, .. } => {
-            let limits = [("timeoutInSeconds", *timeout_seconds), ("heartbeatInSeconds", *heartbeat_seconds)];
-            let (kind, field, mut body) = task_scheduled(resource, parameters, limits, started.region());
-            if let Some(role_arn) = role_arn {
-                body.insert("taskCredentials".to_owned(), json!({ "roleArn": role_arn }));
-            }
-            return (kind, field, body);
-        }
-        Details::TaskStarted { resource, worker, .. } => {
-            let body = worker.iter().map(|worker| ("workerName".to_owned(), json!(worker))).collect();
-            ("Started", resource, body)
-        }
-        Details::TaskSucceeded { resource, output, .. } => ("Succeeded", resource, data("output", output)),
-        Details::TaskStartFailed { resource, failure, .. } => ("StartFailed", resource, failed(failure)),
-        Details::TaskScheduleFailed { resource, failure, .. } => ("ScheduleFailed", resource, failed(failure)),
-        Details::TaskFailed { resource, failure, .. } => ("Failed", resource, failed(failure)),
-        Details::TaskTimedOut { resource, failure, .. } => ("TimedOut", resource, failed(failure)),
-        Details::TaskSubmitted { resource, output, .. } => ("Submitted", resource, data("output", output)),
-        // `event_fields` decides which kinds come here.
-        _ => return unknown(),
-    };
+/// An event of a Task's call. `suffix` is its type without the prefix that the resource decides.
+fn task(suffix: &str, resource: &str, more: Map<String, Value>) -> EventBody {
     let (prefix, mut body) = called(resource);
     body.extend(more);
-    let kind = format!("{prefix}{suffix}");
-    let field = lower(&kind);
-    (kind, field, body)
+    plain(&format!("{prefix}{suffix}"), body)
 }
 
-fn task_scheduled(resource: &str, parameters: &Value, limits: [(&str, Option<u64>); 2], region: &str) -> EventBody {
+fn task_scheduled(
+    resource: &str,
+    parameters: &Value,
+    limits: [(&str, Option<u64>); 2],
+    role_arn: Option<&str>,
+    region: &str,
+) -> EventBody {
     let (prefix, mut body) = called(resource);
     if prefix == "Task" {
         body.insert("region".to_owned(), region.into());
@@ -238,7 +213,8 @@ fn task_scheduled(resource: &str, parameters: &Value, limits: [(&str, Option<u64
         body.extend(data("input", parameters));
     }
     body.extend(limits.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
-    let kind = format!("{prefix}Scheduled");
-    let field = lower(&kind);
-    (kind, field, body)
+    if let Some(role_arn) = role_arn {
+        body.insert("taskCredentials".to_owned(), json!({ "roleArn": role_arn }));
+    }
+    plain(&format!("{prefix}Scheduled"), body)
 }

@@ -240,6 +240,24 @@ async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_th
 }
 
 #[tokio::test]
+async fn no_signal_answers_a_question_while_the_call_that_asks_it_is_in_flight() {
+    let world = World::new();
+    let resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
+    let parameters = json!({ "MessageBody": { "token.$": "$$.Task.Token", "Prompt": "Go?" } });
+    let ask = json!({ "Type": "Task", "Resource": resource, "Parameters": parameters, "End": true });
+    let definition = json!({ "StartAt": "A", "States": { "A": ask } });
+    world.api.start_workflow(workflow("w-1", &definition)).await.unwrap();
+    let by = engine::journal::Signaller { user: "alice".to_owned(), host: "here".to_owned(), comment: None };
+    let (id, state, outcome) = ("w-1".to_owned(), "A".to_owned(), TaskOutcome::Success("1".to_owned()));
+    for early in [false, true] {
+        let request =
+            SignalTaskRequest { id: id.clone(), state: state.clone(), outcome: outcome.clone(), by: by.clone(), early };
+        let refused = SignalTask::answer(&world.api, request).await.unwrap_err();
+        assert_eq!(refused.kind, crate::APPROVAL_DOES_NOT_WAIT, "{}", refused.message);
+    }
+}
+
+#[tokio::test]
 async fn only_the_holder_of_the_task_token_answers_a_malformed_question() {
     let world = World::new();
     let resource = "arn:aws:states:::sns:publish.waitForTaskToken";

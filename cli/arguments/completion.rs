@@ -8,7 +8,7 @@ use api::{
     flow::{DescribeExecutionResponse, LATEST, ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListRequest},
     view::{StateStatus, StateView, View, outer_paths},
 };
-use clap::{Arg, CommandFactory, Parser, ValueHint};
+use clap::{Arg, CommandFactory, Parser, ValueEnum, ValueHint, builder::PossibleValue};
 use clap_complete::{
     CompleteEnv,
     engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter},
@@ -27,7 +27,7 @@ use crate::{
     configuration, environments,
     execution::locate::{Located, locate},
     exit::{CliError, Exit},
-    global::Global,
+    global::{Global, JUNIT, ProgressDisplay},
     home::Home,
     owner::Handle,
     runtime, step_manual, this_process,
@@ -167,14 +167,10 @@ fn faults() -> Vec<CompletionCandidate> {
 
 /// The values of `--progress`.
 fn displays() -> Vec<CompletionCandidate> {
-    let displays = [
-        ("auto", "a tree on a terminal, lines elsewhere"),
-        ("tree", "a tree that is redrawn"),
-        ("lines", "a line per change"),
-        ("none", "only the end"),
-        ("junit=", "also a JUnit report"),
-    ];
-    displays.into_iter().map(|(value, about)| candidate(value, about)).collect()
+    let displays = ProgressDisplay::value_variants().iter().filter_map(ProgressDisplay::to_possible_value);
+    let about = |value: &PossibleValue| value.get_help().map(ToString::to_string).unwrap_or_default();
+    let candidates = displays.map(|value| candidate(value.get_name(), &about(&value)));
+    candidates.chain([candidate(JUNIT, "Also a JUnit report")]).collect()
 }
 
 /// The latest executions whose status a command accepts, rehearsals too.

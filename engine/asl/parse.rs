@@ -17,6 +17,7 @@ use super::{
     check::{below, targets},
 };
 use fields::Fields;
+pub use rules::retriers;
 
 /// The deepest nesting of machines.
 const NESTING_MAX: usize = 40;

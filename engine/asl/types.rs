@@ -359,16 +359,26 @@ pub struct ChoiceRule {
 pub struct Retrier {
     /// `ErrorEquals`.
     pub error_equals: Vec<String>,
-    /// `IntervalSeconds`, default 1.
+    /// `IntervalSeconds`, at least 1.
     pub interval_seconds: u64,
-    /// `MaxAttempts`, default 3; 0 means never retry.
+    /// `MaxAttempts`; 0 means never retry.
     pub max_attempts: u32,
-    /// `BackoffRate`, default 2.0, at least 1.0.
+    /// `BackoffRate`, at least 1.0.
     pub backoff_rate: f64,
     /// `MaxDelaySeconds`.
     pub max_delay_seconds: Option<u64>,
     /// `JitterStrategy`, default NONE.
     pub jitter_strategy: JitterStrategy,
+}
+
+/// The defaults of the fields that a rule does not have. Source: Amazon States Language specification, "Retrying after error".
+impl Retrier {
+    /// `IntervalSeconds`: the delay before the first retry.
+    pub const INTERVAL_SECONDS_DEFAULT: u64 = 1;
+    /// `MaxAttempts`: the most retries.
+    pub const MAX_ATTEMPTS_DEFAULT: u32 = 3;
+    /// `BackoffRate`: the factor of each further delay.
+    pub const BACKOFF_RATE_DEFAULT: f64 = 2.0;
 }
 
 /// `JitterStrategy`.

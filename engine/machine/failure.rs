@@ -48,7 +48,7 @@ impl Turn<'_> {
         let Some((at, used)) = self.retrier(id, state, failure) else { return false };
         self.delete_children(id);
         let entropy = self.moment.entropy ^ id.rotate_left(32) ^ u64::from(used);
-        let due_ms = self.now_ms().saturating_add(retry::delay_ms(&rules[at], used, entropy));
+        let due_ms = self.now_ms().saturating_add(retry::jittered_delay_ms(&rules[at], used, entropy));
         let row = self.row_mut(id);
         if let Some(count) = row.retries.get_mut(at) {
             *count += 1;

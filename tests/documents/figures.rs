@@ -49,7 +49,7 @@ const FIGURES: [(&str, &str, &str); 27] = [
         "const POLLS_AGAIN_WITHIN: Duration = Duration::from_secs(60);",
         "polled the step within the last minute",
     ),
-    ("deploy/wrap.rs", "const WORKER_ATTEMPTS: u64 = 6;", "is retried 6 times, or as often"),
+    ("deploy/wrap.rs", "const WORKER_ATTEMPTS: u32 = 6;", "is retried 6 times, or as often"),
     ("cli/step_functions/may_ask.rs", "const READ_MAX: usize = 1_000;", "reads up to 1,000 histories"),
     ("cli/step_functions/may_ask.rs", "all_max: 10_000 }", "it lists up to 10,000 running executions"),
     (

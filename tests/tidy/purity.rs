@@ -49,7 +49,13 @@ static CALLED: Rules = Rules {
 static COMPILER: Rules = Rules {
     rooms: &["deploy"],
     standard: &["error"],
-    names: &[&["engine", "asl"], &["engine", "journal"], &["engine", "query"], &["engine", "step"]],
+    names: &[
+        &["engine", "asl"],
+        &["engine", "journal"],
+        &["engine", "machine"],
+        &["engine", "query"],
+        &["engine", "step"],
+    ],
     crates: &[],
     is_async: false,
 };

@@ -2,27 +2,14 @@
 
 use std::collections::HashMap;
 
-use engine::{asl::each_state, journal::StepFailure};
+use engine::{
+    asl::{JitterStrategy, Retrier, each_state, retriers},
+    journal::StepFailure,
+    machine::retry_delay_ms,
+};
 use serde_json::Value;
 
 use super::{catches::rule_matches, is_state};
-
-/// The fields of a rule that does not have them (Amazon States Language specification, "Retrying after error").
-const MAX_ATTEMPTS_DEFAULT: u64 = 3;
-const INTERVAL_SECONDS_DEFAULT: u64 = 1;
-const BACKOFF_RATE_DEFAULT: f64 = 2.0;
-
-/// A rule of a `Retry`.
-#[derive(Debug)]
-struct Rule {
-    error_equals: Vec<String>,
-    max_attempts: u32,
-    interval_seconds: u64,
-    backoff_rate: f64,
-    max_delay_seconds: Option<u64>,
-    /// Whether each delay is random.
-    is_random: bool,
-}
 
 /// The attempts of a state in one visit.
 #[derive(Debug, Default)]
@@ -39,7 +26,7 @@ pub(super) struct NextAttempt {
     pub attempt: u32,
     /// The number of the last attempt that the rule allows; `None` if no rule matches.
     pub attempts_max: Option<u32>,
-    /// The time between the failure and this attempt, in milliseconds; `None` if it is not known.
+    /// The time between the failure and this attempt, in milliseconds; `None` if it is random, or no rule matches.
     pub delay_ms: Option<u64>,
 }
 
@@ -47,7 +34,7 @@ pub(super) struct NextAttempt {
 #[derive(Debug, Default)]
 pub(super) struct Retries {
     /// By the name of the state.
-    rules: HashMap<String, Vec<Rule>>,
+    rules: HashMap<String, Vec<Retrier>>,
     /// By the path of the state.
     attempts: HashMap<String, Attempts>,
 }
@@ -59,7 +46,7 @@ impl Retries {
         each_state(definition, &mut |state| {
             let all = state.json["Retry"].as_array().map(Vec::as_slice).unwrap_or_default();
             if !all.is_empty() {
-                rules.insert(state.name.to_owned(), all.iter().map(rule).collect());
+                rules.insert(state.name.to_owned(), retriers(all));
             }
         });
         Retries { rules, attempts: HashMap::new() }
@@ -92,7 +79,11 @@ impl Retries {
         let left = rule.max_attempts.checked_sub(used).filter(|left| *left > 0)?;
         let attempt = self.attempt(path).saturating_add(1);
         let attempts_max = Some(attempt.saturating_add(left - 1));
-        Some(NextAttempt { attempt, attempts_max, delay_ms: rule.delay_ms(used) })
+        let delay_ms = match rule.jitter_strategy {
+            JitterStrategy::None => Some(retry_delay_ms(rule, used)),
+            JitterStrategy::Full => None,
+        };
+        Some(NextAttempt { attempt, attempts_max, delay_ms })
     }
 
     /// A state was repeated after a failure. Returns its next attempt, which has not been scheduled yet.
@@ -112,48 +103,79 @@ impl Retries {
     }
 
     /// The rule that matches a failure of a state, and its index. The state's name is the longest known name that ends the path.
-    fn rule_of(&self, path: &str, failure: &StepFailure) -> Option<(usize, &Rule)> {
+    fn rule_of(&self, path: &str, failure: &StepFailure) -> Option<(usize, &Retrier)> {
         let named = self.rules.iter().filter(|(name, _)| is_state(path, name));
         let (_, rules) = named.max_by_key(|(name, _)| name.len())?;
         rules.iter().enumerate().find(|(_, rule)| rule_matches(&rule.error_equals, failure))
     }
 }
 
-impl Rule {
-    /// The time before a retry, in milliseconds, after so many retries by this rule; `None` if it is random.
-    fn delay_ms(&self, retries_before: u32) -> Option<u64> {
-        if self.is_random {
-            return None;
-        }
-        let most = self.max_delay_seconds.map_or(f64::from(u32::MAX), |seconds| seconds as f64);
-        let seconds = self.interval_seconds as f64 * self.backoff_rate.powf(f64::from(retries_before));
-        // An infinite delay is limited too.
-        Some((seconds.min(most) * 1_000.0) as u64)
-    }
-}
-
-fn rule(json: &Value) -> Rule {
-    let names = json["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let max_attempts = json["MaxAttempts"].as_u64().unwrap_or(MAX_ATTEMPTS_DEFAULT);
-    Rule {
-        error_equals: names.map(str::to_owned).collect(),
-        max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
-        interval_seconds: json["IntervalSeconds"].as_u64().unwrap_or(INTERVAL_SECONDS_DEFAULT),
-        backoff_rate: json["BackoffRate"].as_f64().unwrap_or(BACKOFF_RATE_DEFAULT),
-        max_delay_seconds: json["MaxDelaySeconds"].as_u64(),
-        is_random: json["JitterStrategy"] == "FULL",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use engine::{
+        journal::{EntryContent, Note},
+        machine::{Execution, FrameState, Input, StepAnswer, advance},
+        query::{InThisThread, Moment},
+        step::StepError,
+    };
     use serde_json::json;
 
     use super::*;
 
+    fn definition(rules: &Value) -> Value {
+        let state = json!({ "Type": "Task", "Resource": "flow:test:step", "Retry": rules, "End": true });
+        json!({ "StartAt": "A", "States": { "A": state } })
+    }
+
     fn retries(rules: &Value) -> Retries {
-        let state = json!({ "Type": "Task", "Retry": rules, "End": true });
-        Retries::of(&json!({ "StartAt": "A", "States": { "A": state } }))
+        Retries::of(&definition(rules))
+    }
+
+    /// The failure of the call that the execution makes.
+    fn failed_call(execution: &Execution) -> Option<Input> {
+        execution.frames.in_order().find_map(|frame| match &frame.row.frame_state {
+            FrameState::Task { .. } => {
+                let answer = StepAnswer::Failed(StepError::named("Lost", "cause"));
+                Some(Input::Answered {
+                    frame: frame.row.id,
+                    visit: frame.row.visit,
+                    attempt: frame.row.attempt,
+                    answer,
+                })
+            }
+            _ => None,
+        })
+    }
+
+    /// The retries of a Task whose calls all fail, as the engine makes them.
+    fn retries_of_engine(rules: &Value) -> Vec<NextAttempt> {
+        let machine = engine::asl::parse(&definition(rules)).unwrap();
+        let mut execution = Execution::new("trial-0001", "trial", machine, json!({}));
+        let (mut now_ms, mut found) = (1_000_000, Vec::new());
+        let mut next = Some(Input::Start);
+        while let Some(input) = next {
+            let transition = advance(&mut execution, input, &Moment { now_ms, entropy: 1 }, &InThisThread);
+            let scheduled = transition.entries.iter().find_map(|entry| match &entry.content {
+                EntryContent::Note(note) => match **note {
+                    Note::RetryScheduled { attempt, attempts_max, next_attempt_ms, .. } => {
+                        let delay_ms = Some(next_attempt_ms - now_ms);
+                        Some(NextAttempt { attempt, attempts_max, delay_ms })
+                    }
+                    _ => None,
+                },
+                EntryContent::Event(_) => None,
+            });
+            found.extend(scheduled);
+            next = match (failed_call(&execution), execution.header.next_wake_ms) {
+                (None, Some(due_ms)) => {
+                    now_ms = due_ms.max(now_ms);
+                    Some(Input::TimerFired)
+                }
+                (failed, _) => failed,
+            };
+        }
+        found
     }
 
     fn failure(error: &str) -> StepFailure {
@@ -178,6 +200,32 @@ mod tests {
         assert_eq!(next("Other"), (6, Some(6), None));
         assert_eq!(all.next("A", &failure("Other")), None);
         assert_eq!(all.attempt("A"), 5);
+    }
+
+    #[test]
+    fn each_attempt_is_at_the_time_at_which_the_engine_makes_it() {
+        let all = json!({ "MaxAttempts": 5, "IntervalSeconds": 2, "BackoffRate": 1.7, "MaxDelaySeconds": 9 });
+        let fields = all.as_object().unwrap();
+        let errors = ("ErrorEquals".to_owned(), json!(["States.ALL"]));
+        let only = |keeps: &dyn Fn(&str) -> bool| {
+            let kept = fields.iter().filter(|(name, _)| keeps(name)).map(|(name, value)| (name.clone(), value.clone()));
+            json!([Value::Object(kept.chain([errors.clone()]).collect())])
+        };
+        let mut rules = vec![only(&|_| true), only(&|_| false)];
+        for field in fields.keys() {
+            rules.extend([only(&|name| name == field), only(&|name| name != field)]);
+        }
+        for rules in rules {
+            let of_engine = retries_of_engine(&rules);
+            assert!(of_engine.len() >= 3, "{rules}: {of_engine:?}");
+            let mut all = retries(&rules);
+            for expected in of_engine {
+                all.call("A");
+                assert_eq!(all.repeat("A", &failure("Lost")), expected, "{rules}");
+            }
+            all.call("A");
+            assert_eq!(all.next("A", &failure("Lost")), None, "{rules}");
+        }
     }
 
     #[test]

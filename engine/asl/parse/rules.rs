@@ -11,20 +11,27 @@ use crate::step::error_names;
 /// The longest delay between two attempts: less than 31,622,400 s. Source: Developer Guide, "Handling errors in Step Functions workflows".
 const MAX_DELAY_SECONDS_MAX: u64 = 31_622_399;
 
+/// The rules of a `Retry` whose definition is checked elsewhere: problems are not reported, and an invalid field has its default.
+pub fn retriers(rules: &[Value]) -> Vec<Retrier> {
+    retry(rules, "", &mut Vec::new())
+}
+
 /// `Retry`.
 pub(super) fn retry(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>) -> Vec<Retrier> {
     let read = |(index, value): (usize, &Value)| {
         let pointer = item(pointer, index);
         let mut fields = Fields::new(value, &pointer, QueryLanguage::Jsonata, found)?;
         let error_equals = error_equals(&mut fields, index + 1 == items.len());
-        let interval_seconds = fields.whole_number("IntervalSeconds", 1, 99_999_999).unwrap_or(1);
-        let max_attempts = fields.whole_number("MaxAttempts", 0, 99_999_999).unwrap_or(3);
+        let interval_seconds = fields.whole_number("IntervalSeconds", 1, 99_999_999);
+        let interval_seconds = interval_seconds.unwrap_or(Retrier::INTERVAL_SECONDS_DEFAULT);
+        let max_attempts = fields.whole_number("MaxAttempts", 0, 99_999_999);
+        let max_attempts = max_attempts.and_then(|attempts| u32::try_from(attempts).ok());
         let max_delay_seconds = fields.whole_number("MaxDelaySeconds", 1, MAX_DELAY_SECONDS_MAX);
         let backoff_rate = match fields.get("BackoffRate") {
-            None => 2.0,
+            None => Retrier::BACKOFF_RATE_DEFAULT,
             Some(value) => value.as_f64().filter(|rate| *rate >= 1.0 && rate.is_finite()).unwrap_or_else(|| {
                 fields.wrong("BackoffRate", "BackoffRate must be a number of at least 1.0.");
-                2.0
+                Retrier::BACKOFF_RATE_DEFAULT
             }),
         };
         let jitter_strategy = match fields.text("JitterStrategy").as_deref() {
@@ -43,7 +50,7 @@ pub(super) fn retry(items: &[Value], pointer: &str, found: &mut Vec<Diagnostic>)
         Some(Retrier {
             error_equals,
             interval_seconds,
-            max_attempts: u32::try_from(max_attempts).unwrap_or(u32::MAX),
+            max_attempts: max_attempts.unwrap_or(Retrier::MAX_ATTEMPTS_DEFAULT),
             backoff_rate,
             max_delay_seconds,
             jitter_strategy,

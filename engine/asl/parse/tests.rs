@@ -150,3 +150,14 @@ proptest! {
         let _ = check(&definition, &|_| true);
     }
 }
+
+/// Displays and the compiler read rules of definitions that they do not check.
+#[test]
+fn a_field_of_a_retry_rule_that_is_absent_or_invalid_has_its_default() {
+    let invalid = json!({ "MaxAttempts": -1, "IntervalSeconds": "soon", "BackoffRate": 0.5, "MaxDelaySeconds": 0 });
+    let rules = retriers(&[json!({}), invalid, json!("no rule")]);
+    let read = |rule: &crate::asl::Retrier| {
+        (rule.max_attempts, rule.interval_seconds, rule.backoff_rate, rule.max_delay_seconds)
+    };
+    assert_eq!(rules.iter().map(read).collect::<Vec<_>>(), [(3, 1, 2.0, None); 2]);
+}

@@ -54,8 +54,10 @@ pub fn matches(error_equals: &[String], failure: &StepFailure) -> bool {
     })
 }
 
-/// The delay before a retry, in milliseconds, after `retries_before` retries by the same rule.
-pub(super) fn delay_ms(rule: &Retrier, retries_before: u32, entropy: u64) -> u64 {
+/// The delay before a retry, in milliseconds, after `retries_before` retries by the same rule; without jitter, so the longest one of a rule
+/// with jitter. It is IntervalSeconds · BackoffRate ^ `retries_before`, at most MaxDelaySeconds. Source: Amazon States Language
+/// specification, "Retrying after error".
+pub fn retry_delay_ms(rule: &Retrier, retries_before: u32) -> u64 {
     let max = Duration::from_secs(rule.max_delay_seconds.unwrap_or(u64::from(u32::MAX)));
     let mut intervals = ExponentialBackoffBuilder::new()
         .with_initial_interval(Duration::from_secs(rule.interval_seconds))
@@ -71,7 +73,12 @@ pub(super) fn delay_ms(rule: &Retrier, retries_before: u32, entropy: u64) -> u64
             break;
         }
     }
-    let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The delay before a retry, in milliseconds, with the jitter of its rule.
+pub(super) fn jittered_delay_ms(rule: &Retrier, retries_before: u32, entropy: u64) -> u64 {
+    let delay_ms = retry_delay_ms(rule, retries_before);
     match rule.jitter_strategy {
         JitterStrategy::None => delay_ms,
         JitterStrategy::Full => mix(entropy) % delay_ms.saturating_add(1),
@@ -103,20 +110,20 @@ mod tests {
 
     #[test]
     fn a_delay_never_exceeds_its_maximum() {
-        let delays: Vec<_> = (0..6).map(|n| delay_ms(&rule(), n, 0)).collect();
+        let delays: Vec<_> = (0..6).map(|n| retry_delay_ms(&rule(), n)).collect();
         assert_eq!(delays, [3_000, 6_000, 12_000, 20_000, 20_000, 20_000]);
     }
 
     #[test]
     fn a_rate_of_one_does_not_grow() {
         let rule = Retrier { backoff_rate: 1.0, max_delay_seconds: None, ..rule() };
-        assert_eq!((delay_ms(&rule, 0, 0), delay_ms(&rule, 50, 0)), (3_000, 3_000));
+        assert_eq!((retry_delay_ms(&rule, 0), retry_delay_ms(&rule, 50)), (3_000, 3_000));
     }
 
     #[test]
     fn full_jitter_stays_within_the_delay_and_spreads() {
         let rule = Retrier { jitter_strategy: JitterStrategy::Full, ..rule() };
-        let delays: Vec<_> = (0..100).map(|entropy| delay_ms(&rule, 1, entropy)).collect();
+        let delays: Vec<_> = (0..100).map(|entropy| jittered_delay_ms(&rule, 1, entropy)).collect();
         assert!(delays.iter().all(|delay| *delay <= 6_000));
         assert!(delays.iter().any(|delay| *delay < 2_000) && delays.iter().any(|delay| *delay > 4_000));
     }
