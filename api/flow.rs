@@ -48,7 +48,7 @@ pub use list::{LeftOut, ListExecutions, ListRequest, ListResponse};
 pub use missing_activities::{FindMissingActivities, MissingActivitiesRequest, MissingActivitiesResponse};
 pub use needs::{Answerer, DueWork, Needs, NextDue};
 pub use owner::{DescribeOwner, DescribeOwnerRequest};
-pub use people::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, PersonTask, Searched};
+pub use people::{ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, PersonTask, SearchedPart};
 pub use program_lines::FollowProgramLines;
 pub use prune::{PruneExecutions, PruneRequest, PruneResponse};
 pub use reentry::{PlanReentry, PlanReentryRequest, PlanReentryResponse, RepeatedCall};

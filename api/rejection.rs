@@ -4,6 +4,6 @@
 pub const REJECTED: &str = "Approval.Rejected";
 
 /// The beginning of the cause of a rejection. The host and the comment follow after a space.
-pub(crate) fn rejected_by(state_path: &str, user: &str) -> String {
+pub(crate) fn rejection_cause(state_path: &str, user: &str) -> String {
     format!("\"{state_path}\" was rejected by {user}")
 }

@@ -11,12 +11,12 @@ mod history;
 mod listing;
 mod machine_reference;
 mod map_runs;
-mod marks;
 mod may_ask;
 mod pace;
 mod questions;
 mod token;
 mod unanswerable;
+mod waiting_states;
 mod waits;
 
 use std::{
@@ -67,7 +67,7 @@ pub struct Executions {
     definition: Pace,
     definition_of: Pace,
     /// The executions that were found, by name.
-    known: Mutex<HashMap<String, Arc<Mutex<CachedExecution>>>>,
+    cached: Mutex<HashMap<String, Arc<Mutex<CachedExecution>>>>,
 }
 
 /// The cached data of one execution.
@@ -99,7 +99,7 @@ pub struct Deployed {
 }
 
 /// Converts an error of Step Functions to the same error of the local engine.
-pub fn refused(error: StepError) -> CliError {
+pub fn service_error(error: StepError) -> CliError {
     let exit = match error.class {
         ErrorClass::NotFound => Exit::NotFound,
         ErrorClass::Unknown | ErrorClass::Throttled => Exit::Unreachable,
@@ -177,7 +177,7 @@ impl Executions {
             list: Pace::new(LIST.0, LIST.1),
             definition: Pace::new(DEFINITION.0, DEFINITION.1),
             definition_of: Pace::new(DEFINITION_OF.0, DEFINITION_OF.1),
-            known: Mutex::default(),
+            cached: Mutex::default(),
         })
     }
 
@@ -231,7 +231,7 @@ impl Executions {
     where
         F: Future<Output = Result<T, StepError>>,
     {
-        pace.call(!self.api.answered_as_flow_serve(), make).await.map_err(refused)
+        pace.call(!self.api.answered_as_flow_serve(), make).await.map_err(service_error)
     }
 
     /// The deployed state machine that is named; `None` if it, its version or its alias does not exist.
@@ -239,12 +239,12 @@ impl Executions {
     /// # Errors
     /// Step Functions' error.
     pub async fn deployed(&self, wanted: &MachineReference) -> Result<Option<Deployed>, CliError> {
-        let machine = self.api.state_machine_arn(&wanted.name).await.map_err(refused)?;
-        let Some(machine) = machine.filter(|machine| wanted.is_arn_of(machine)) else { return Ok(None) };
+        let machine = self.api.state_machine_arn(&wanted.name).await.map_err(service_error)?;
+        let Some(machine) = machine.filter(|machine| wanted.may_be(machine)) else { return Ok(None) };
         let qualified = format!("{machine}:{}", wanted.qualifier.as_deref().unwrap_or(ALIAS));
         let (target, versions) = match wanted.has_version() {
             true => (qualified.clone(), vec![qualified]),
-            false => match self.api.alias(&qualified).await.map_err(refused)? {
+            false => match self.api.alias(&qualified).await.map_err(service_error)? {
                 Some(versions) => (qualified, versions),
                 None if wanted.qualifier.is_some() => return Ok(None),
                 None => {
@@ -258,11 +258,11 @@ impl Executions {
             let text = match self.api.state_machine(&version).await {
                 Ok(found) => found.definition,
                 Err(error) if error.class == ErrorClass::NotFound && wanted.has_version() => return Ok(None),
-                Err(error) => return Err(refused(error)),
+                Err(error) => return Err(service_error(error)),
             };
             definitions.push(serde_json::from_str(&text).map_err(internal)?);
         }
-        let activities = self.api.activities().await.map_err(refused)?.into_iter();
+        let activities = self.api.activities().await.map_err(service_error)?.into_iter();
         let activities = activities.map(|NamedArn { name, arn }| (name, arn)).collect();
         Ok(Some(Deployed { target, definitions, activities }))
     }
@@ -293,7 +293,7 @@ impl Executions {
         match self.api.start(&deployed.target, id, &input.to_string()).await {
             Ok(arn) => self.keep(&arn).await.map(|_| None),
             Err(error) if error.code.as_deref() == Some(EXISTS) => self.existing(deployed, id, input).await.map(Some),
-            Err(error) => Err(refused(error)),
+            Err(error) => Err(service_error(error)),
         }
     }
 
@@ -304,8 +304,8 @@ impl Executions {
     async fn existing(&self, deployed: &Deployed, id: &str, input: &Value) -> Result<ExecutionStatus, CliError> {
         let arn = execution_arn(&deployed.target, id);
         let existing = header(&arn, &self.remote(&arn).await?);
-        let known = self.keep(&arn).await?;
-        let same_definition = deployed.definitions.contains(&known.lock().await.definition);
+        let cached = self.keep(&arn).await?;
+        let same_definition = deployed.definitions.contains(&cached.lock().await.definition);
         let other = match (*existing.input == *input, same_definition) {
             (true, true) => return Ok(existing.status),
             (false, _) => "input",
@@ -318,12 +318,12 @@ impl Executions {
     /// Adds the execution of an ARN to the cache, by its name.
     async fn keep(&self, arn: &str) -> Result<Arc<Mutex<CachedExecution>>, CliError> {
         let id = header(arn, &RemoteExecution::default()).id;
-        let mut known = self.known.lock().await;
-        if let Some(found) = known.get(&id) {
+        let mut cached = self.cached.lock().await;
+        if let Some(found) = cached.get(&id) {
             return Ok(found.clone());
         }
         let found = Arc::new(Mutex::new(self.open(arn).await?));
-        known.insert(id, found.clone());
+        cached.insert(id, found.clone());
         Ok(found)
     }
 
@@ -334,15 +334,15 @@ impl Executions {
     }
 
     async fn of(&self, id: &str) -> Result<Arc<Mutex<CachedExecution>>, CliError> {
-        let found = self.known.lock().await.get(id).cloned();
+        let found = self.cached.lock().await.get(id).cloned();
         found.ok_or_else(|| CliError::not_found(format!("there is no execution named '{id}'")))
     }
 
     /// Reads the events that follow the cached ones, and the runs of distributed Maps that are in progress.
-    async fn read(&self, known: &mut CachedExecution) -> Result<(), CliError> {
-        let events = self.new_events(&known.arn, known.history.last_id()).await?;
-        self.add_events(known, &events).await;
-        self.read_map_runs(known).await;
+    async fn read(&self, cached: &mut CachedExecution) -> Result<(), CliError> {
+        let events = self.new_events(&cached.arn, cached.history.last_id()).await?;
+        self.add_events(cached, &events).await;
+        self.read_map_runs(cached).await;
         Ok(())
     }
 
@@ -369,37 +369,37 @@ impl Executions {
         &self,
         request: flow::DescribeExecutionRequest,
     ) -> Result<flow::DescribeExecutionResponse, CliError> {
-        let known = self.of(&request.id).await?;
-        let mut known = known.lock().await;
-        let remote = self.remote(&known.arn).await?;
-        self.read(&mut known).await?;
-        let mut execution = header(&known.arn, &remote);
-        execution.last_sequence = known.history.last_sequence();
-        execution.last_event_id = known.history.last_id();
-        let mut view = View::new(&execution, &known.definition);
-        let last = if request.as_shown { known.shown } else { u64::MAX };
-        known.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
+        let cached = self.of(&request.id).await?;
+        let mut cached = cached.lock().await;
+        let remote = self.remote(&cached.arn).await?;
+        self.read(&mut cached).await?;
+        let mut execution = header(&cached.arn, &remote);
+        execution.last_sequence = cached.history.last_sequence();
+        execution.last_event_id = cached.history.last_id();
+        let mut view = View::new(&execution, &cached.definition);
+        let last = if request.as_shown { cached.shown } else { u64::MAX };
+        cached.history.entries().iter().take_while(|entry| entry.sequence <= last).for_each(|entry| view.fold(entry));
         take_times(&execution, &mut view);
         if !request.as_shown {
-            marks::mark(&known, &mut view);
+            waiting_states::mark(&cached, &mut view);
         }
         Ok(flow::DescribeExecutionResponse {
             // AWS drives it.
             driven: execution.status == ExecutionStatus::Running,
             execution,
             frames: Vec::new(),
-            definition: known.definition.clone(),
+            definition: cached.definition.clone(),
             view,
         })
     }
 
     async fn entries(&self, request: flow::EntriesRequest) -> Result<flow::EntriesResponse, CliError> {
-        let known = self.of(&request.id).await?;
-        let mut known = known.lock().await;
-        if request.from_sequence > known.history.last_sequence() || known.history.last_id() == 0 {
-            self.read(&mut known).await?;
+        let cached = self.of(&request.id).await?;
+        let mut cached = cached.lock().await;
+        if request.from_sequence > cached.history.last_sequence() || cached.history.last_id() == 0 {
+            self.read(&mut cached).await?;
         }
-        let entries = known.history.entries().iter().filter(|entry| entry.sequence >= request.from_sequence);
+        let entries = cached.history.entries().iter().filter(|entry| entry.sequence >= request.from_sequence);
         Ok(flow::EntriesResponse { entries: entries.cloned().collect() })
     }
 
@@ -410,27 +410,27 @@ impl Executions {
 
     /// Redrives a failed execution. A running one continues by itself. Earlier events are not shown again.
     async fn resume(&self, request: flow::ResumeRequest) -> Result<flow::ResumeResponse, CliError> {
-        let known = self.of(&request.id).await?;
-        let mut known = known.lock().await;
-        self.read(&mut known).await?;
-        known.shown = known.history.last_sequence();
-        if self.remote(&known.arn).await?.status != "RUNNING" {
-            self.api.redrive(&known.arn).await.map_err(refused)?;
+        let cached = self.of(&request.id).await?;
+        let mut cached = cached.lock().await;
+        self.read(&mut cached).await?;
+        cached.shown = cached.history.last_sequence();
+        if self.remote(&cached.arn).await?.status != "RUNNING" {
+            self.api.redrive(&cached.arn).await.map_err(service_error)?;
         }
         Ok(flow::ResumeResponse::default())
     }
 
     async fn cancel(&self, request: flow::CancelExecutionRequest) -> Result<flow::CancelExecutionResponse, CliError> {
-        let known = self.of(&request.id).await?;
-        let mut known = known.lock().await;
-        let arn = known.arn.clone();
+        let cached = self.of(&request.id).await?;
+        let mut cached = cached.lock().await;
+        let arn = cached.arn.clone();
         let before = status(&self.remote(&arn).await?.status);
         if before != ExecutionStatus::Running {
             return Ok(flow::CancelExecutionResponse::ended(before));
         }
         // Only for the report: an error does not prevent the cancel.
-        let awaited = self.read(&mut known).await.map(|()| questions::awaited_executions(&known)).unwrap_or_default();
-        self.api.stop(&arn, &request.error, &request.cause).await.map_err(refused)?;
+        let awaited = self.read(&mut cached).await.map(|()| questions::awaited_executions(&cached)).unwrap_or_default();
+        self.api.stop(&arn, &request.error, &request.cause).await.map_err(service_error)?;
         Ok(flow::CancelExecutionResponse { ended_before: None, in_flight: Vec::new(), waits: false, awaited })
     }
 }

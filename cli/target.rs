@@ -11,7 +11,7 @@ use crate::{
     owner::Handle,
     person::token_file,
     proposed,
-    step_functions::{Executions, refused},
+    step_functions::{Executions, service_error},
 };
 
 /// The environment variable with the URL of an API in place of AWS's.
@@ -52,7 +52,7 @@ impl Target {
         }
         remember(self.endpoint.as_deref());
         let endpoint = endpoint(global, self.endpoint.as_deref())?;
-        let api = StepFunctions::connect(&endpoint).await.map_err(refused)?;
+        let api = StepFunctions::connect(&endpoint).await.map_err(service_error)?;
         Ok(Some(Handle::step_functions(Home::real(global)?, Executions::new(api, &endpoint))))
     }
 }

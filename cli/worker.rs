@@ -3,7 +3,7 @@
 mod answer;
 mod confirmation;
 mod counts;
-mod elsewhere;
+mod given_back;
 mod pauses;
 mod poller;
 mod slots;
@@ -34,7 +34,7 @@ use self::{
 };
 pub use self::{
     counts::TaskCounts,
-    elsewhere::folder_problem,
+    given_back::folder_problem,
     slots::Slots,
     stop::{Stop, StopRequest},
 };

@@ -11,14 +11,14 @@ use crate::is_of_step;
 #[derive(Debug, Clone, Copy)]
 enum Added {
     /// The value of the option.
-    Option(u64),
+    Exact(u64),
     /// The most that TimeoutSeconds allow: the option has this value or a larger one.
     AtLeast(u64),
 }
 
 /// The HeartbeatSeconds that a deployment added to Tasks without that field, from what it deployed. `source` is the definition that is
-/// deployed next: a HeartbeatSeconds in it is the author's. `otherwise` if no Task shows the value.
-pub fn deployed_heartbeat(deployed: &Value, source: &Value, otherwise: u64) -> u64 {
+/// deployed next: a HeartbeatSeconds in it is the author's. `default_seconds` if no Task shows it.
+pub fn deployed_heartbeat(deployed: &Value, source: &Value, default_seconds: u64) -> u64 {
     let mut has_own = BTreeMap::new();
     each_state(source, &mut |state| {
         let fields = ["HeartbeatSeconds", "HeartbeatSecondsPath"];
@@ -32,10 +32,10 @@ pub fn deployed_heartbeat(deployed: &Value, source: &Value, otherwise: u64) -> u
     });
     let all = if of_source.is_empty() { of_others } else { of_source };
     let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
-    let mut at_least = otherwise;
+    let mut at_least = default_seconds;
     for added in all {
         match added {
-            Added::Option(seconds) => *counts.entry(seconds).or_default() += 1,
+            Added::Exact(seconds) => *counts.entry(seconds).or_default() += 1,
             Added::AtLeast(seconds) => at_least = at_least.max(seconds),
         }
     }
@@ -51,11 +51,11 @@ fn added(state: &Value) -> Option<Added> {
     let seconds = &state["HeartbeatSeconds"];
     if let Some(text) = seconds.as_str() {
         let (seconds, _) = text.strip_prefix("{% $min([")?.split_once(',')?;
-        return seconds.parse().ok().map(Added::Option);
+        return seconds.parse().ok().map(Added::Exact);
     }
     let seconds = seconds.as_u64()?;
     let is_limited = state["TimeoutSeconds"].as_u64().is_some_and(|limit| limit <= seconds.saturating_add(1));
-    Some(if is_limited { Added::AtLeast(seconds) } else { Added::Option(seconds) })
+    Some(if is_limited { Added::AtLeast(seconds) } else { Added::Exact(seconds) })
 }
 
 #[cfg(test)]

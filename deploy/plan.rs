@@ -4,9 +4,10 @@ mod differences;
 
 use std::collections::BTreeMap;
 
+use engine::step::ChangeAction;
 use serde_json::{Value, json};
 
-pub use self::differences::Difference;
+pub use self::differences::FieldDifference;
 use crate::{Compiled, activity::ACTIVITY_PREFIX, role_statements};
 
 /// The tag with the name of a resource's deployment.
@@ -20,28 +21,14 @@ pub const STANDARD: &str = "STANDARD";
 /// The retention of the log group, in days.
 pub const LOG_RETENTION_DAYS: i32 = 90;
 
-/// The action on a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// It does not exist yet.
-    Created,
-    /// It exists and differs.
-    Updated,
-    /// It exists and does not differ.
-    Unchanged,
-    /// It exists and is not wanted.
-    Deleted,
-}
-
-impl Action {
-    /// The word in output.
-    pub fn word(self) -> &'static str {
-        match self {
-            Action::Created => "create",
-            Action::Updated => "update",
-            Action::Unchanged => "unchanged",
-            Action::Deleted => "delete",
-        }
+/// The word of an action in a plan.
+pub fn action_word(action: ChangeAction) -> &'static str {
+    match action {
+        ChangeAction::Created => "create",
+        ChangeAction::Adopted => "adopt",
+        ChangeAction::Updated => "update",
+        ChangeAction::Unchanged => "unchanged",
+        ChangeAction::Deleted => "delete",
     }
 }
 
@@ -65,8 +52,8 @@ pub enum ResourceKind {
 }
 
 impl ResourceKind {
-    /// AWS's name of the kind.
-    pub fn word(self) -> &'static str {
+    /// The resource type of CloudFormation.
+    pub fn type_name(self) -> &'static str {
         match self {
             ResourceKind::Activity => "AWS::StepFunctions::Activity",
             ResourceKind::Role => "AWS::IAM::Role",
@@ -83,18 +70,18 @@ impl ResourceKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeploymentChange {
     /// The change.
-    pub action: Action,
+    pub action: ChangeAction,
     /// The kind of resource.
     pub kind: ResourceKind,
     /// Its name.
     pub name: String,
     /// The differences from the wanted one, if it is updated.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<FieldDifference>,
 }
 
 impl DeploymentChange {
     /// A change without differences.
-    pub fn new(action: Action, kind: ResourceKind, name: impl Into<String>) -> Self {
+    pub fn new(action: ChangeAction, kind: ResourceKind, name: impl Into<String>) -> Self {
         DeploymentChange { action, kind, name: name.into(), differences: Vec::new() }
     }
 }
@@ -266,7 +253,7 @@ impl std::fmt::Display for Conflict {
         let kind = match self.kind {
             ResourceKind::Role => "role",
             ResourceKind::StateMachine => "state machine",
-            other => other.word(),
+            other => other.type_name(),
         };
         write!(f, "the {kind} {} exists, and ", self.name)?;
         match &self.reason {
@@ -292,7 +279,11 @@ pub fn changes(wanted: &Wanted, found: &ExistingResources) -> Result<Vec<Deploym
     let mut add = |action, kind, name: &str| all.push(DeploymentChange::new(action, kind, name));
     for activity in &wanted.compiled.activities {
         let exists = found.activities.contains_key(&activity.name);
-        add(if exists { Action::Unchanged } else { Action::Created }, ResourceKind::Activity, &activity.name);
+        add(
+            if exists { ChangeAction::Unchanged } else { ChangeAction::Created },
+            ResourceKind::Activity,
+            &activity.name,
+        );
     }
     if wanted.role_arn.is_none() {
         let name = wanted.role_name();
@@ -300,7 +291,7 @@ pub fn changes(wanted: &Wanted, found: &ExistingResources) -> Result<Vec<Deploym
         let policy = found.role.as_ref().and_then(|role| role.policy.as_ref());
         match (wanted.role_policy(), policy) {
             (Some(wanted), found) => add(differs(found.map(|found| *found == wanted)), ResourceKind::RolePolicy, &name),
-            (None, Some(_)) => add(Action::Deleted, ResourceKind::RolePolicy, &name),
+            (None, Some(_)) => add(ChangeAction::Deleted, ResourceKind::RolePolicy, &name),
             (None, None) => {}
         }
     }
@@ -310,25 +301,26 @@ pub fn changes(wanted: &Wanted, found: &ExistingResources) -> Result<Vec<Deploym
     }
     let machine = differs(found.machine.as_ref().map(|machine| is_as_wanted(wanted, found, machine)));
     add(machine, ResourceKind::StateMachine, &wanted.name);
-    let published = machine == Action::Unchanged && found.machine.as_ref().is_some_and(|machine| machine.is_published);
-    add(if published { Action::Unchanged } else { Action::Created }, ResourceKind::Version, &wanted.name);
+    let published =
+        machine == ChangeAction::Unchanged && found.machine.as_ref().is_some_and(|machine| machine.is_published);
+    add(if published { ChangeAction::Unchanged } else { ChangeAction::Created }, ResourceKind::Version, &wanted.name);
     let routed = |machine: &ExistingMachine| published && machine.alias_target == machine.newest_version;
     let alias = found.machine.as_ref().filter(|machine| machine.has_alias).map(routed);
     add(differs(alias), ResourceKind::Alias, &format!("{}:{ALIAS}", wanted.name));
     if wanted.log_level == LogLevel::Off && group.is_some() {
-        add(Action::Deleted, ResourceKind::LogGroup, &wanted.log_group());
+        add(ChangeAction::Deleted, ResourceKind::LogGroup, &wanted.log_group());
     }
-    for change in all.iter_mut().filter(|change| change.action == Action::Updated) {
+    for change in all.iter_mut().filter(|change| change.action == ChangeAction::Updated) {
         change.differences = differences::of(change.kind, wanted, found);
     }
     Ok(all)
 }
 
-fn differs(same: Option<bool>) -> Action {
+fn differs(same: Option<bool>) -> ChangeAction {
     match same {
-        None => Action::Created,
-        Some(false) => Action::Updated,
-        Some(true) => Action::Unchanged,
+        None => ChangeAction::Created,
+        Some(false) => ChangeAction::Updated,
+        Some(true) => ChangeAction::Unchanged,
     }
 }
 
@@ -388,7 +380,7 @@ pub fn removal(
 ) -> Result<Vec<DeploymentChange>, Conflict> {
     refuse_others(wanted, found)?;
     let mut all = Vec::new();
-    let mut add = |kind, name: String| all.push(DeploymentChange::new(Action::Deleted, kind, name));
+    let mut add = |kind, name: String| all.push(DeploymentChange::new(ChangeAction::Deleted, kind, name));
     if let Some(machine) = &found.machine {
         if machine.has_alias {
             add(ResourceKind::Alias, format!("{}:{ALIAS}", wanted.name));

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::local_settings::{LocalSettings, waited_too_long};
+use crate::{local_limits::waited_too_long, local_settings::LocalSettings};
 
 /// The longest wait of a state without `TimeoutSeconds`.
 const WAIT_TIME_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);

@@ -24,7 +24,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use engine::step::{ErrorClass, StepError};
 use hickory_resolver::TokioResolver;
 
-use crate::planned::{AnswerOfService, Difference, Known, NoConnection, PlanRecord};
+use crate::planned::{AnswerOfService, FoundResource, NoConnection, PlanRecord, SettingDifference};
 
 pub use account::{Account, is_not_compared};
 pub use addresses::RehearsalAddresses;
@@ -190,7 +190,7 @@ impl Environment {
     pub(crate) fn differs(&self, field: &str, from: impl ToString, to: impl ToString) {
         if let Some(plan) = &self.plan {
             let (field, from, to) = (field.to_owned(), from.to_string(), to.to_string());
-            plan.differs(Difference { field, from, to });
+            plan.record_difference(SettingDifference { field, from, to });
         }
     }
 
@@ -202,7 +202,7 @@ impl Environment {
     /// Records the name and the settings of a resource that a search found, because its deletion has only its id. Only a plan uses it.
     pub(crate) fn record_found(&self, id: &str, name: Option<&str>, settings: serde_json::Value) {
         if let Some(plan) = &self.plan {
-            plan.know(id, Known { name: name.map(str::to_owned), settings });
+            plan.record_found(id, FoundResource { name: name.map(str::to_owned), settings });
         }
     }
 

@@ -26,6 +26,7 @@ use self::{
 };
 use crate::{
     READ_BYTES_MAX,
+    local_error_names::FILE_CANNOT_READ,
     local_settings::{FILES, LocalSettings},
     regular_file::not_regular,
 };
@@ -96,7 +97,7 @@ pub(crate) async fn length(
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     });
-    length.await.map_err(|error| failed("File.CannotRead", path, &shown, &error))
+    length.await.map_err(|error| failed(FILE_CANNOT_READ, path, &shown, &error))
 }
 
 /// Opens the operator's folder. The error names it: the path of a step is relative to it.

@@ -25,6 +25,8 @@ pub mod deployment;
 pub mod environment;
 pub mod failure;
 mod local;
+pub mod local_error_names;
+mod local_limits;
 mod local_settings;
 mod outcome;
 pub mod plan;
@@ -82,8 +84,8 @@ pub use failure::REHEARSAL_PREFIX;
 pub use local::{needs_account, register_local};
 pub use local_settings::LocalSettings;
 pub use process::{
-    CANNOT_START, ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended,
-    refused_variable, supervise,
+    ProgramOutput, ProgramStream, SUPERVISOR_ARGUMENT, TWO_INPUTS, follow_programs, programs_ended, refused_variable,
+    supervise,
 };
 pub use wait::refused_body_pattern;
 

@@ -1,12 +1,10 @@
-//! The permissions of the local steps, from the operator of this machine, and the limits of these steps.
+//! The permissions of the local steps, from the operator of this machine.
 
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf, absolute},
-    time::Duration,
 };
 
-use engine::step::{PAYLOAD_BYTES_MAX, StepContext, StepError, error_names};
 use serde::{Deserialize, Serialize};
 
 /// The environment variable with the programs that `flow:process:run` may run, separated as in PATH.
@@ -19,22 +17,6 @@ pub(crate) const FILES: &str = "FLOW_FILES";
 pub(crate) const SSH_HOSTS: &str = "FLOW_SSH_HOSTS";
 /// The environment variable with the file of connections for HTTP tasks.
 pub(crate) const CONNECTIONS: &str = "FLOW_CONNECTIONS";
-
-/// The largest output of a program, in bytes (Step Functions quotas: the result of a Task).
-pub(crate) const OUTPUT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX;
-/// The longest run time of a program in a state without TimeoutSeconds.
-pub(crate) const RUN_TIME_MAX: Duration = Duration::from_secs(3_600);
-
-/// The time that the program of a step may still run.
-pub(crate) fn run_time_left(context: &StepContext) -> Duration {
-    context.deadline_ms.map_or(RUN_TIME_MAX, |due| Duration::from_millis(due.saturating_sub(context.now_ms)))
-}
-
-/// The failure of a wait that a state without TimeoutSeconds ends.
-pub(crate) fn waited_too_long(cause: impl Into<String>) -> StepError {
-    StepError::named(error_names::TIMEOUT, cause)
-        .hint_of_new_execution("Set TimeoutSeconds in the state to wait longer, then start a new execution.")
-}
 
 /// The permissions of the local steps, from the operator of this machine. The default allows nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,8 +56,8 @@ impl LocalSettings {
         self.programs.iter().any(|path| path.as_os_str() == program && path.is_absolute())
     }
 
-    /// The variable that allows more programs than these settings do, as it precedes a command: `FLOW_PROGRAMS=/bin/sh:/bin/date`.
-    pub fn allowing_programs<'p>(&self, more: impl IntoIterator<Item = &'p str>) -> String {
+    /// The assignment, before a command, that allows more programs than these settings do: `FLOW_PROGRAMS=/bin/sh:/bin/date`.
+    pub fn programs_assignment<'p>(&self, more: impl IntoIterator<Item = &'p str>) -> String {
         let mut all: Vec<String> = self.programs.iter().map(|path| path.display().to_string()).collect();
         all.extend(more.into_iter().map(str::to_owned));
         let value = all.join(":");
@@ -89,16 +71,16 @@ impl LocalSettings {
         self.program_variables.iter().any(|allowed| allowed == name)
     }
 
-    /// The variable that allows more variables than these settings do, as it precedes a command: `FLOW_PROGRAM_VARIABLES=LEVEL:REGION`.
-    pub fn allowing_variables<'v>(&'v self, more: impl IntoIterator<Item = &'v str>) -> String {
+    /// The assignment, before a command, that allows more variables than these settings do: `FLOW_PROGRAM_VARIABLES=LEVEL:REGION`.
+    pub fn program_variables_assignment<'v>(&'v self, more: impl IntoIterator<Item = &'v str>) -> String {
         let all: Vec<&str> = self.program_variables.iter().map(String::as_str).chain(more).collect();
         format!("{PROGRAM_VARIABLES}={}", all.join(":"))
     }
 
     fn from_variables<V: AsRef<OsStr>>(variable: impl Fn(&str) -> Option<V>) -> Self {
-        let path = |name| variable(name).and_then(|value| usable(Path::new(value.as_ref())));
+        let path = |name| variable(name).and_then(|value| to_absolute(Path::new(value.as_ref())));
         let programs = variable(PROGRAMS).map(|value| {
-            std::env::split_paths(value.as_ref()).filter_map(|program| usable(&program)).collect::<Vec<_>>()
+            std::env::split_paths(value.as_ref()).filter_map(|program| to_absolute(&program)).collect::<Vec<_>>()
         });
         let names = variable(PROGRAM_VARIABLES).and_then(|value| value.as_ref().to_str().map(str::to_owned));
         let names = names.unwrap_or_default();
@@ -114,7 +96,7 @@ impl LocalSettings {
 }
 
 /// The absolute path; `None` if it is empty, or relative without a current folder.
-fn usable(path: &Path) -> Option<PathBuf> {
+fn to_absolute(path: &Path) -> Option<PathBuf> {
     absolute(path).ok()
 }
 

@@ -19,8 +19,8 @@ use engine::step::{
 use serde_json::Value;
 
 pub use crate::planned::{
-    Bill, Difference, KNOWN_AFTER_APPLY, Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, Price,
-    Prices, ResourceCost,
+    Bill, KNOWN_AFTER_APPLY, Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, Price, Prices,
+    ResourceCost, SettingDifference,
 };
 use crate::{
     Environment, SERVICES,
@@ -104,7 +104,7 @@ impl PlannedStep {
         // A search for something that does not exist yet is no wait.
         if reason.is_some() || usual_seconds.is_some() || name.contains(WAITS) {
             let reason = reason.filter(|reason| !reason.is_empty());
-            self.record.wait(PlannedWait { state: context.state_path.clone(), reason, usual_seconds });
+            self.record.record_wait(PlannedWait { state: context.state_path.clone(), reason, usual_seconds });
         }
         Ok(Answer::done(self.made_up_output(input)))
     }
@@ -129,11 +129,11 @@ impl PlannedStep {
 
     fn end(&self, context: &StepContext, input: &Value, done: Done<Value>) -> StepResult<Value> {
         let (calls, differences) = self.record.end_step();
-        self.record.remarks(&done.output);
+        self.record.record_remarks(&done.output);
         let usual_seconds = waits::usual_seconds(&self.description.name);
         if usual_seconds.is_some() && self.record.updates_any_of(&output::names(input)) {
             // The resource is ready now, but not for some time after the update.
-            self.record.wait(PlannedWait { state: context.state_path.clone(), reason: None, usual_seconds });
+            self.record.record_wait(PlannedWait { state: context.state_path.clone(), reason: None, usual_seconds });
         }
         let mut output = if calls.is_empty() { done.output } else { output::without_gaps(done.output) };
         if self.only_reads() {
@@ -145,8 +145,8 @@ impl PlannedStep {
             if resource_change.id.is_empty() {
                 resource_change.id = KNOWN_AFTER_APPLY.to_owned();
             }
-            self.record.changed_by(self.service(), &resource_change.resource_type);
-            self.record.change(planned_change(context, input, resource_change, &differences));
+            self.record.record_service(self.service(), &resource_change.resource_type);
+            self.record.record_change(planned_change(context, input, resource_change, &differences));
         }
         Ok(Answer::Done(Done::new(output, changes)))
     }
@@ -156,7 +156,7 @@ fn planned_change(
     context: &StepContext,
     input: &Value,
     resource_change: &ResourceChange,
-    differences: &[Difference],
+    differences: &[SettingDifference],
 ) -> PlannedChange {
     let action = match resource_change.action {
         ChangeAction::Created => PlannedAction::Create,
@@ -186,7 +186,7 @@ impl Step for PlannedStep {
 
     async fn poll(&self, context: StepContext, input: Value) -> StepResult<Value> {
         // One step runs at a time, so that recorded calls belong to it.
-        let _turn = self.record.begin_step(&self.description.actions).await;
+        let _step = self.record.begin_step(&self.description.actions).await;
         if self.only_reads() && (output::has_unknown(&input) || self.waits_for_something_created(&input)) {
             return self.end_with_wait(&context, &input, None);
         }
@@ -208,7 +208,7 @@ impl Step for PlannedStep {
                     Some(hint) => format!("{}. {hint}", error.cause.trim_end_matches('.')),
                     None => error.cause.clone(),
                 };
-                self.record.fails(PlannedFailure { error: error.error_name().to_owned(), cause });
+                self.record.record_failure(PlannedFailure { error: error.error_name().to_owned(), cause });
                 // The later steps are planned too, so that one failure does not hide what else differs.
                 self.end_with_wait(&context, &input, None)
             }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub(crate) use no_connection::{AnswerOfService, NoConnection, query_answer};
 pub use price::{Bill, Price, Prices};
-pub(crate) use record::{Known, PlanRecord};
+pub(crate) use record::{FoundResource, PlanRecord};
 
 /// The text in a plan for an id, an ARN or an address that the service chooses.
 pub const KNOWN_AFTER_APPLY: &str = "(known after apply)";
@@ -47,7 +47,7 @@ pub enum PlannedAction {
 
 /// A setting that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
+pub struct SettingDifference {
     /// The field of the step's input.
     pub field: String,
     /// Its value now.
@@ -84,7 +84,7 @@ pub struct PlannedChange {
     /// Its id or ARN; [`KNOWN_AFTER_APPLY`] if it does not exist.
     pub id: String,
     /// The fields that differ, if it is updated or has a new revision.
-    pub fields: Vec<Difference>,
+    pub fields: Vec<SettingDifference>,
     /// The path of the state that changes it.
     pub state: String,
     /// Its cost.

@@ -30,10 +30,12 @@ use self::{
     protocol::Request,
     turn::ProgramTurn,
 };
-use crate::local_settings::{LocalSettings, OUTPUT_BYTES_MAX, PROGRAMS, RUN_TIME_MAX, run_time_left};
+use crate::{
+    local_error_names::{PROCESS_CANNOT_START, PROCESS_FAILED},
+    local_limits::{OUTPUT_BYTES_MAX, RUN_TIME_MAX, run_time_left},
+    local_settings::{LocalSettings, PROGRAMS},
+};
 
-/// The error name of a program that cannot be started, or whose working folder cannot be used: this machine lacks something.
-pub const CANNOT_START: &str = "Process.CannotStart";
 /// How much of a failed program's output the cause quotes, in characters.
 const TAIL_CHARACTERS: usize = 2_000;
 /// The number of characters of a line that a wait shows.
@@ -162,12 +164,12 @@ fn json_or_text(text: &str) -> Value {
 
 fn failed(name: &str, failure: ProgramFailure) -> StepError {
     match failure {
-        ProgramFailure::CannotStart(cause) => StepError::named(CANNOT_START, format!("{name}: {cause}")),
+        ProgramFailure::CannotStart(cause) => StepError::named(PROCESS_CANNOT_START, format!("{name}: {cause}")),
         ProgramFailure::TooMuchOutput => StepError::named(
             error_names::DATA_LIMIT_EXCEEDED,
             format!("{name} printed more than {OUTPUT_BYTES_MAX} bytes and was ended"),
         ),
-        ProgramFailure::Lost(cause) => StepError::named("Process.Failed", format!("{name}: {cause}")),
+        ProgramFailure::Lost(cause) => StepError::named(PROCESS_FAILED, format!("{name}: {cause}")),
     }
 }
 
@@ -182,7 +184,7 @@ fn result(name: &str, ended: Result<Ended, ProgramFailure>) -> StepResult<Value>
             tail => format!(": {}", output::last_characters(tail, TAIL_CHARACTERS)),
         };
         let cause = format!("{name}: {}{tail}", ended.status);
-        return Err(StepError::named("Process.Failed", cause));
+        return Err(StepError::named(PROCESS_FAILED, cause));
     }
     Ok(Answer::done(json_or_text(text)))
 }
@@ -196,7 +198,7 @@ fn allowed(settings: &LocalSettings, execution: &str, program: &str) -> Result<(
     if !Path::new(program).is_absolute() {
         return Err(error.hint_of_new_execution("Write the program's absolute path in the definition, then run again."));
     }
-    Err(error.hint(format!("To allow it:   {} flow resume {execution}", settings.allowing_programs([program]))))
+    Err(error.hint(format!("To allow it:   {} flow resume {execution}", settings.programs_assignment([program]))))
 }
 
 #[cfg(test)]

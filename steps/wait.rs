@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use engine::step::{Answer, Registry, StepContext, StepResult};
 
 pub use self::http::refused_body_pattern;
-use crate::local_settings::{LocalSettings, waited_too_long};
+use crate::{local_limits::waited_too_long, local_settings::LocalSettings};
 
 /// The longest wait of a state without `TimeoutSeconds`.
 const WAIT_TIME_MAX: Duration = Duration::from_secs(24 * 3_600);

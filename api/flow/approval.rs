@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::unanswerable::is_named;
 use crate::{
     Api, Fault, MALFORMED_QUESTION, Operation, REJECTED, executions::input::BYTES_MAX as OUTPUT_BYTES_MAX,
-    rejection::rejected_by,
+    rejection::rejection_cause,
 };
 
 /// The kind of the fault of an answer by a user who may not give it.
@@ -275,7 +275,7 @@ pub fn outcome_of(
 /// The error with which a rejected approval fails.
 fn rejection(state_path: &str, by: &Signaller) -> Result<ErrorAndCause, Fault> {
     let comment = by.comment.as_ref().map_or_else(String::new, |comment| format!(": {comment}"));
-    let cause = format!("{} on {}{comment}", rejected_by(state_path, &by.user), by.host);
+    let cause = format!("{} on {}{comment}", rejection_cause(state_path, &by.user), by.host);
     // The history has the beginning of a longer cause only.
     let characters = cause.chars().count();
     if characters > CAUSE_CHARACTERS_MAX {
@@ -396,7 +396,7 @@ mod tests {
             outcome_of(&Approval::default(), "Ask", answer, |_, _| Vec::new())
         };
         let cause = reject(32_000).unwrap().unwrap_err().cause;
-        assert!(cause.starts_with(&format!("{} ", rejected_by("Ask", "ann"))) && cause.ends_with('x'));
+        assert!(cause.starts_with(&format!("{} ", rejection_cause("Ask", "ann"))) && cause.ends_with('x'));
         assert!(reject(CAUSE_CHARACTERS_MAX).unwrap_err().message.contains("nothing was answered"));
     }
 

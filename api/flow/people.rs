@@ -29,13 +29,13 @@ pub struct ListPersonTasksResponse {
     pub truncated: bool,
     /// The part of the running executions that was searched, if not all were.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub searched: Option<Searched>,
+    pub searched: Option<SearchedPart>,
 }
 
 /// The part of the running executions that was searched for tasks of people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Searched {
+pub struct SearchedPart {
     /// The number of executions that were searched.
     pub read: usize,
     /// The number of executions that are known to run.
@@ -116,7 +116,7 @@ impl Operation for ListPersonTasks {
             }));
         }
         tasks.sort_by_key(|task| task.since_ms);
-        let searched = truncated.then_some(Searched { read: SEARCHED_MAX, running: SEARCHED_MAX, more: true });
+        let searched = truncated.then_some(SearchedPart { read: SEARCHED_MAX, running: SEARCHED_MAX, more: true });
         Ok(ListPersonTasksResponse { tasks, truncated, searched })
     }
 }

@@ -7,7 +7,7 @@ use engine::{
 };
 
 use super::{StateStatus, StateView, View, is_inside, is_or_is_inside, paths::PathRange};
-use crate::{REFUSED, REJECTED, RUNBOOK_NOT_COMPLETED, rejection::rejected_by};
+use crate::{REFUSED, REJECTED, RUNBOOK_NOT_COMPLETED, rejection::rejection_cause};
 
 /// The remedy for an execution that did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl View {
     /// Whether the rejection of a state by a user ended the execution: the state's failure did, or a runbook ended after the steps for that
     /// case.
     pub fn was_ended_by_rejection(&self, state_path: &str, user: &str) -> bool {
-        let is_by_user = |cause: &str| cause.starts_with(&format!("{} ", rejected_by(state_path, user)));
+        let is_by_user = |cause: &str| cause.starts_with(&format!("{} ", rejection_cause(state_path, user)));
         self.ending_rejection().is_some_and(|(state, cause)| state.path == state_path && is_by_user(cause))
     }
 

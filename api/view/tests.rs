@@ -8,7 +8,7 @@ use engine::{
 use serde_json::json;
 
 use super::*;
-use crate::{RUNBOOK_NOT_COMPLETED, rejection::rejected_by};
+use crate::{RUNBOOK_NOT_COMPLETED, rejection::rejection_cause};
 
 fn view(definition: &Value) -> View {
     let machine = asl::parse(definition).unwrap();
@@ -184,7 +184,7 @@ fn a_caught_failure_is_not_what_the_execution_failed_with() {
 fn a_runbook_that_is_not_completed_continues_at_the_rejected_step() {
     let mut view = rolled_back();
     assert_eq!(view.rejected_before_fail(), None, "after another error the caught state may be long past");
-    let cause = format!("{} on desk", rejected_by("Deploy/Ask", "ann"));
+    let cause = format!("{} on desk", rejection_cause("Deploy/Ask", "ann"));
     let failure = StepFailure { cause: cause.clone(), ..plain("Approval.Rejected") };
     view.states.get_mut("Deploy/Ask").unwrap().status = StateStatus::Caught { stopped_ms: 4_000, attempt: 1, failure };
     let not_completed = |cause: String| ErrorAndCause { error: RUNBOOK_NOT_COMPLETED.to_owned(), cause };

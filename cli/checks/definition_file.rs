@@ -68,7 +68,7 @@ impl DefinitionFile {
                 no_file(file).hint("flow workflows lists what is shipped; flow new NAME writes a workflow of your own")
             );
         }
-        let mut text = DefinitionText::read(file).map_err(refused)?;
+        let mut text = DefinitionText::read(file).map_err(workflow_error)?;
         if let Some(machine) = machine {
             text.select(machine);
             // Said first: the placeholders in the template's text are those of other machines.
@@ -128,7 +128,7 @@ impl DefinitionFile {
     }
 }
 
-fn refused(error: WorkflowError) -> CliError {
+fn workflow_error(error: WorkflowError) -> CliError {
     CliError::refused(error.to_string())
 }
 
@@ -140,9 +140,9 @@ fn with_hint(error: WorkflowError, text: &str) -> CliError {
         (_, [_, ..]) if is_parse => {
             format!("the text has placeholders; give their values: {}", flags(&placeholders))
         }
-        _ => return refused(error),
+        _ => return workflow_error(error),
     };
-    refused(error).hint(hint)
+    workflow_error(error).hint(hint)
 }
 
 /// The error of `TEMPLATE#NAME` where the template has no definition of that name: it has no such state machine, or the definition is

@@ -2,6 +2,7 @@
 //! about it.
 
 use engine::step::error_names;
+use steps::local_error_names;
 
 /// A page of `flow explain`.
 pub struct Explanation {
@@ -214,126 +215,126 @@ pub const ALL: &[Explanation] = &[
          --substitute FunctionArn=VALUE",
     ),
     page(
-        "Approval.Rejected",
+        api::REJECTED,
         "A person answered with flow reject.",
         "The cause names the state, who rejected it and why. To ask again:   flow resume ID   . A Catch rule with this error lets \
          the workflow continue in another way.",
     ),
     page(
-        "File.CannotRead",
+        local_error_names::FILE_CANNOT_READ,
         "A file below FLOW_FILES cannot be read.",
         "The cause is the operating system's error. Check the permissions and that the path is a regular file below \
          FLOW_FILES; then   flow resume ID",
     ),
     page(
-        "Flow.Busy",
+        error_names::FLOW_BUSY,
         "Something still uses the resource that the step changes or deletes.",
         "A Retry rule calls the step again. If it keeps failing, end what uses the resource; then   flow resume ID",
     ),
     page(
-        "Flow.Capacity",
+        error_names::FLOW_CAPACITY,
         "The provider has no capacity at the moment.",
         "Wait, then   flow resume ID   , or start an execution with another size or zone:   flow run --again ID --set \
          KEY=VALUE",
     ),
     page(
-        "Flow.Credentials",
+        error_names::FLOW_CREDENTIALS,
         "Credentials are missing, expired or of another account. The execution is paused; nothing is lost.",
         "Renew them, such as with aws sso login; then   flow resume ID",
     ),
     page(
-        "Flow.Failed",
+        error_names::FLOW_FAILED,
         "A resource that the execution waits for has reached a status that it does not leave, such as failed.",
         "Repair the resource that the cause names; then   flow resume ID",
     ),
     page(
-        "Flow.Invalid",
+        error_names::FLOW_INVALID,
         "The service can never accept the request as it is.",
         "Correct the input or the definition, and start a new execution:   flow run --again ID --set KEY=VALUE",
     ),
     page(
-        "Flow.NameTaken",
+        error_names::FLOW_NAME_TAKEN,
         "The name belongs to a resource that this deployment did not create.",
         "Choose another name:   flow run --again ID --set KEY=VALUE   , or remove the other resource; then   flow resume ID",
     ),
     page(
-        "Flow.NotConsistentYet",
+        error_names::FLOW_NOT_CONSISTENT_YET,
         "A resource that this execution created is not visible everywhere yet.",
         "flow calls the step again. If the execution failed, wait a minute; then   flow resume ID",
     ),
     page(
-        "Flow.NotFound",
+        error_names::FLOW_NOT_FOUND,
         "The resource does not exist, and this execution did not create it.",
         "Correct its id or name in the input:   flow run --again ID --set KEY=VALUE",
     ),
     page(
-        "Flow.Permission",
+        error_names::FLOW_PERMISSION,
         "The caller does not have the permission for the call.",
         "Grant the permission that the cause names; all that a workflow needs:   flow policy WORKFLOW   . Then   flow resume \
          ID   . For a program on this machine, allow it:   FLOW_PROGRAMS=/bin/date flow resume ID",
     ),
     page(
-        "Flow.Quota",
+        error_names::FLOW_QUOTA,
         "A quota of the account is reached.",
         "Raise the quota, or remove resources that are not used; then   flow resume ID",
     ),
     page(
-        "Flow.Refused",
+        api::REFUSED,
         "A shipped workflow refused to start: its checks found what AWS, the account or an existing deployment does not \
          allow. Nothing was changed.",
         "The cause lists every problem. Correct the input:   flow run --again ID --set KEY=VALUE   , or the account; \
          then   flow run --again ID   . The same checks without changes:   flow run WORKFLOW --plan",
     ),
     page(
-        "Flow.Throttled",
+        error_names::FLOW_THROTTLED,
         "The service refuses the call because too many were made. Nothing was changed.",
         "flow calls the step again, more slowly. If the execution failed, wait a minute; then   flow resume ID",
     ),
     page(
-        "Flow.Unknown",
+        error_names::FLOW_UNKNOWN,
         "No usable answer came: the connection was lost, the time was over, or the server failed. The call may have taken \
          effect.",
         "To continue:   flow resume ID   . The next attempt searches for the effect before it repeats the call.",
     ),
     page(
-        "Process.CannotStart",
+        local_error_names::PROCESS_CANNOT_START,
         "The program cannot be started.",
         "Check that the file exists and is executable, and that FLOW_PROGRAMS has the same spelling of its path; then   flow \
          resume ID",
     ),
     page(
-        "Process.Failed",
+        local_error_names::PROCESS_FAILED,
         "A program ended with an exit code that is not 0, or by a signal.",
         "The cause quotes its last output. Correct what the program reports; then start it again:   flow resume ID   . Where \
          a failure is expected, add a Retry or Catch rule with this error.",
     ),
     page(
-        "Ssh.CannotConnect",
+        local_error_names::SSH_CANNOT_CONNECT,
         "The connection or the login did not succeed in time. Nothing was started.",
         "Check host, port and firewall, and connect by hand:   ssh -p PORT USER@HOST   . Then   flow resume ID   . A Retry \
          rule for this error is safe.",
     ),
     page(
-        "Ssh.ConnectionLost",
+        local_error_names::SSH_CONNECTION_LOST,
         "The connection was lost after the program was started. The program may have ended, may have been cut off, or may \
          still run.",
         "Log in to the server and find out. To start the program again:   flow resume ID   . A Retry rule with this error or \
          States.ALL starts it again too.",
     ),
     page(
-        "Ssh.Failed",
+        local_error_names::SSH_FAILED,
         "A program on another machine ended with an exit code that is not 0, or by a signal.",
         "The cause quotes its last output. Correct what the program reports on that machine; then start it again:   flow \
          resume ID",
     ),
     page(
-        "Ssh.HostKeyRefused",
+        local_error_names::SSH_HOST_KEY_REFUSED,
         "The server's host key differs from the pinned or known one, or no key is pinned or known.",
         "Compare the key on the server itself:   ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub   . If it is right, write \
          it as hostKey in the file of FLOW_SSH_HOSTS; then   flow resume ID",
     ),
     page(
-        "Ssh.OutcomeUnknown",
+        local_error_names::SSH_OUTCOME_UNKNOWN,
         "The program was started on another machine, and flow does not know how it ended: flow's process or the attempt \
          ended first.",
         "Log in to the server and find out. To start the program again:   flow resume ID",

@@ -95,12 +95,12 @@ fn lacking(
     let is_plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let variables = names(variables_not_allowed_in(definition, settings, &is_ahead));
     let variables: Vec<String> = variables.filter(|name| is_plain(name)).collect();
-    let allowing_variables = match variables.is_empty() {
+    let program_variables_assignment = match variables.is_empty() {
         true => String::new(),
-        false => format!("{} ", settings.allowing_variables(variables.iter().map(String::as_str))),
+        false => format!("{} ", settings.program_variables_assignment(variables.iter().map(String::as_str))),
     };
-    let allowing_programs = settings.allowing_programs(programs.iter().map(String::as_str));
-    Some(LackingPrograms { variables: format!("{allowing_programs} {allowing_variables}"), programs })
+    let programs_assignment = settings.programs_assignment(programs.iter().map(String::as_str));
+    Some(LackingPrograms { variables: format!("{programs_assignment} {program_variables_assignment}"), programs })
 }
 
 /// Whether FLOW_PROGRAMS can name a program with this spelling.

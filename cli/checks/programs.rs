@@ -106,8 +106,8 @@ pub fn worker_variables(definition: &Value) -> String {
     let none = LocalSettings::default();
     let needed = [
         uses_files.then(|| "FLOW_FILES=FOLDER".to_owned()),
-        runs_programs.then(|| none.allowing_programs(programs)),
-        (!variables.is_empty()).then(|| none.allowing_variables(variables)),
+        runs_programs.then(|| none.programs_assignment(programs)),
+        (!variables.is_empty()).then(|| none.program_variables_assignment(variables)),
         logs_in.then(|| "FLOW_SSH_HOSTS=FILE".to_owned()),
     ];
     needed.into_iter().flatten().map(|variable| format!("{variable} ")).collect()

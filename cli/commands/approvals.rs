@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use api::flow::{
-    ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, PersonTask, Searched,
+    ListExecutions, ListPersonTasks, ListPersonTasksRequest, ListPersonTasksResponse, ListRequest, PersonTask,
+    SearchedPart,
 };
 use clap::Args;
 use engine::{machine::ExecutionHeader, step::ApprovalToken};
@@ -171,7 +172,7 @@ fn show(global: &Global, response: &ListPersonTasksResponse, now_ms: u64) {
 }
 
 /// Reports that not all running executions were searched for tasks of people. `any`: whether a task was found.
-pub fn show_truncated(global: &Global, searched: Option<Searched>, any: bool) {
+pub fn show_truncated(global: &Global, searched: Option<SearchedPart>, any: bool) {
     let message = truncated_message(searched, any);
     match global.output {
         Output::Human => {
@@ -179,7 +180,7 @@ pub fn show_truncated(global: &Global, searched: Option<Searched>, any: bool) {
             say!("What another one waits for:   flow status ID{OPTIONS}");
         }
         Output::Json => {
-            let of = |number: fn(&Searched) -> usize| searched.as_ref().map(number);
+            let of = |number: fn(&SearchedPart) -> usize| searched.as_ref().map(number);
             json::print(json!({ "type": "truncated", "message": message, "searched": of(|part| part.read),
                         "running": of(|part| part.running), "more": searched.is_none_or(|part| part.more) }));
         }
@@ -187,9 +188,9 @@ pub fn show_truncated(global: &Global, searched: Option<Searched>, any: bool) {
 }
 
 /// The number of running executions that were searched, in words. An owner of an earlier version does not report it.
-fn truncated_message(searched: Option<Searched>, any: bool) -> String {
+fn truncated_message(searched: Option<SearchedPart>, any: bool) -> String {
     let part = match searched {
-        Some(Searched { read, running, more }) => {
+        Some(SearchedPart { read, running, more }) => {
             let of = if more { "more than " } else { "" };
             format!("{read} of {of}{} were searched", counted(running, "running execution"))
         }
@@ -275,7 +276,7 @@ mod tests {
 
     #[test]
     fn that_nothing_waits_is_said_of_those_that_were_searched() {
-        let part = |more| Some(Searched { read: 1000, running: 1400, more });
+        let part = |more| Some(SearchedPart { read: 1000, running: 1400, more });
         for (searched, any, expected) in [
             (part(false), false, "1000 of 1400 running executions were searched: nothing in them waits for a person."),
             (part(true), true, "1000 of more than 1400 running executions were searched."),

@@ -12,11 +12,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use clap::{Args, ValueEnum};
 use deploy::{
     CompileOptions, Compiled,
-    plan::{self, Action, DeploymentChange, LogLevel, Wanted},
+    plan::{self, DeploymentChange, LogLevel, Wanted},
 };
 use engine::{
     asl::{self, Diagnostic},
-    step::{StepError, error_names::INTEGRATION_WITHOUT_STEP},
+    step::{ChangeAction, StepError, error_names::INTEGRATION_WITHOUT_STEP},
 };
 use serde_json::{Value, json};
 use steps::{
@@ -24,7 +24,7 @@ use steps::{
     step_functions::{DefinitionProblem, Endpoint, StepFunctions},
 };
 
-use self::shown::{finish, is_quiet, print, show};
+use self::shown::{ChangeProgress, DeployOutcome, finish, is_quiet, print, show};
 use super::check;
 use crate::{
     checks,
@@ -131,7 +131,7 @@ enum Template {
 pub async fn run(global: &Global, arguments: DeployArguments) -> Result<Exit, CliError> {
     let Engine::Sfn = arguments.engine;
     target::remember(arguments.endpoint.as_deref());
-    let steps = environments::described().map_err(refused)?;
+    let steps = environments::described().map_err(error_before_changes)?;
     let (definition, text) = match removal::is_by_name(&arguments) {
         true => (Ok(removal::placeholder()), None),
         false => check::read(&arguments.workflow, &arguments.substitute)?,
@@ -199,22 +199,22 @@ async fn is_server(global: &Global, arguments: &DeployArguments) -> Result<bool,
     match endpoint {
         Endpoint::Aws { .. } => Ok(false),
         Endpoint::Url { .. } => {
-            let states = StepFunctions::connect(&endpoint).await.map_err(refused)?;
-            states.is_flow_serve().await.map_err(refused)
+            let states = StepFunctions::connect(&endpoint).await.map_err(error_before_changes)?;
+            states.is_flow_serve().await.map_err(error_before_changes)
         }
     }
 }
 
 /// The error of a call before the first change. A service that cannot be reached has the same exit code as for every command.
-fn refused(error: StepError) -> CliError {
-    let refused = step_functions::refused(error);
+fn error_before_changes(error: StepError) -> CliError {
+    let refused = step_functions::service_error(error);
     // The name of the workflow is not the name of an execution: a resource that is missing is a refusal.
     let exit = if refused.exit == Exit::Unreachable { Exit::Unreachable } else { Exit::Refused };
     CliError { exit, ..refused }
 }
 
 /// The error of a change. Earlier changes were made.
-fn cut_short(error: StepError) -> CliError {
+fn interrupted_error(error: StepError) -> CliError {
     let repair = then_repeat(error.hint.as_deref().unwrap_or("Fix the cause"));
     CliError::new(Exit::Failed, error.to_string()).hint(format!("earlier changes remain. {repair}: it continues"))
 }
@@ -262,14 +262,14 @@ fn log_level(given: Option<LogLevelArgument>, role_is_given: bool) -> LogLevel {
 /// credentials.
 async fn connect(global: &Global, arguments: &DeployArguments, wanted: &Wanted) -> Result<(Cloud, Value), CliError> {
     let endpoint = endpoint(global, arguments.endpoint.as_deref())?;
-    let states = StepFunctions::connect(&endpoint).await.map_err(refused)?;
+    let states = StepFunctions::connect(&endpoint).await.map_err(error_before_changes)?;
     let is_aws = matches!(endpoint, Endpoint::Aws { .. });
     if !is_aws && !needs_environment(wanted.role_arn.as_deref(), wanted.log_level) {
         return Ok((Cloud { states, environment: None }, Value::Null));
     }
     let environment = Environment::for_aws(global.profile.as_deref(), global.region.as_deref()).await;
-    let environment = Arc::new(environment.map_err(refused)?);
-    let identity = environment.identity().await.map_err(refused)?;
+    let environment = Arc::new(environment.map_err(error_before_changes)?);
+    let identity = environment.identity().await.map_err(error_before_changes)?;
     let caller = json!({ "account": identity.account, "arn": identity.arn, "region": identity.region });
     Ok((Cloud { states, environment: Some(environment) }, caller))
 }
@@ -279,7 +279,7 @@ async fn connect(global: &Global, arguments: &DeployArguments, wanted: &Wanted) 
 /// # Errors
 /// The service refuses the definition, or is a `flow serve` that has no step for an integration: it only warns of one.
 async fn validate(cloud: &Cloud, wanted: &Wanted) -> Result<(), CliError> {
-    let found = cloud.states.validate(&wanted.compiled.definition.to_string()).await.map_err(refused)?;
+    let found = cloud.states.validate(&wanted.compiled.definition.to_string()).await.map_err(error_before_changes)?;
     let lines_of = |found: Vec<&DefinitionProblem>| {
         found.into_iter().map(|problem| format!("\n  {}", problem.text)).collect::<String>()
     };
@@ -306,7 +306,7 @@ async fn deploy(
     mut wanted: Wanted,
 ) -> Result<Exit, CliError> {
     let (cloud, caller) = connect(global, arguments, &wanted).await?;
-    let mut found = cloud.find(&wanted).await.map_err(refused)?;
+    let mut found = cloud.find(&wanted).await.map_err(error_before_changes)?;
     let kept_heartbeat = kept_heartbeat(arguments, source.definition, &found);
     let source = &source.with_heartbeat(kept_heartbeat);
     if let Ok(compiled) = source.compile(&found.activities) {
@@ -331,12 +331,12 @@ async fn deploy(
     if !is_quiet(global) || arguments.plan || !arguments.yes {
         show(global, &wanted, &caller, &changes, &kept, kept_heartbeat, arguments.remove);
     }
-    let changed = changes.iter().filter(|change| change.action != Action::Unchanged).count();
+    let changed = changes.iter().filter(|change| change.action != ChangeAction::Unchanged).count();
     if arguments.plan || changed == 0 {
         return Ok(finish(
             global,
             found.machine.map(|machine| machine.arn),
-            if arguments.plan { "plan" } else { "kept" },
+            if arguments.plan { DeployOutcome::Plan } else { DeployOutcome::Kept },
             &wanted.name,
             None,
         ));
@@ -348,14 +348,14 @@ async fn deploy(
     proposed::remember_worker_variables(|| checks::worker_variables(source.definition));
     // Without a step of flow, no worker is needed.
     let worker = proposed::worker_command().filter(|_| !wanted.compiled.activities.is_empty());
-    let mut made = |change: &DeploymentChange| print(global, "changed", change);
+    let mut made = |change: &DeploymentChange| print(global, ChangeProgress::Made, change);
     if arguments.remove {
         let removed = cloud.remove(&wanted, &found, &changes, &mut made).await;
-        removed.map_err(|error| removal::stopped(arguments, &name, error))?;
-        return Ok(finish(global, None, "removed", &name, None));
+        removed.map_err(|error| removal::removal_error(arguments, &name, error))?;
+        return Ok(finish(global, None, DeployOutcome::Removed, &name, None));
     }
     let arn = concurrent::apply(arguments, &cloud, source, wanted, found, &changes, &mut made).await?;
-    Ok(finish(global, Some(arn), "deployed", &name, worker))
+    Ok(finish(global, Some(arn), DeployOutcome::Deployed, &name, worker))
 }
 
 /// The hint if a resource with the requested name was not created by this deployment.

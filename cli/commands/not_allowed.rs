@@ -14,13 +14,16 @@ use crate::{
 pub fn warn(global: &Global, definition: &Value, settings: &LocalSettings) {
     for NotAllowed { state, name: program } in checks::programs_not_allowed(definition, settings) {
         let hint = match program.starts_with('/') {
-            true => format!("To allow it, begin the command with   {}", settings.allowing_programs([program.as_str()])),
+            true => {
+                format!("To allow it, begin the command with   {}", settings.programs_assignment([program.as_str()]))
+            }
             false => "Write its absolute path in the definition.".to_owned(),
         };
         warn_of(global, &state, &format!("runs {program}, which FLOW_PROGRAMS does not allow, and will fail. {hint}"));
     }
     for NotAllowed { state, name } in checks::variables_not_allowed(definition, settings) {
-        let hint = format!("To allow it, begin the command with   {}", settings.allowing_variables([name.as_str()]));
+        let hint =
+            format!("To allow it, begin the command with   {}", settings.program_variables_assignment([name.as_str()]));
         warn_of(
             global,
             &state,

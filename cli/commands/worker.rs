@@ -23,7 +23,7 @@ use crate::{
     home::Home,
     interrupt, proposed,
     shell::option,
-    step_functions::refused,
+    step_functions::service_error,
     target::{self, parse_endpoint},
     ui::{json, stopped::StopMessage, text::counted},
     worker::{Slots, Stop, StopRequest, TaskCounts, Worker, folder_problem},
@@ -87,7 +87,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
         return Err(CliError::usage(format!("--concurrency must be a number from 1 to {CONCURRENCY_MAX}")));
     }
     target::remember(Some(&arguments.endpoint));
-    let mut resources = resources(environments::described().map_err(refused)?, &arguments.activities)?;
+    let mut resources = resources(environments::described().map_err(service_error)?, &arguments.activities)?;
     let home = if arguments.rehearse { Home::rehearsals(global)? } else { Home::real(global)? };
     let location = match arguments.rehearse {
         true => Location::Rehearsal { world: world::ensure(&home, world::SPEED_DEFAULT, &|_| {}).await?.id },
@@ -110,7 +110,7 @@ pub async fn run(global: &Global, arguments: WorkerArguments) -> Result<Exit, Cl
     let (request, stop) = Stop::new();
     let counts = Arc::new(TaskCounts::default());
     let worker = Worker {
-        api: StepFunctions::connect(&endpoint).await.map_err(refused)?,
+        api: StepFunctions::connect(&endpoint).await.map_err(service_error)?,
         resources,
         registries: environments,
         environment: serde_json::to_value(&pinned).map_err(|error| CliError::refused(error.to_string()))?,
@@ -203,7 +203,7 @@ async fn work(global: &Global, worker: Worker, stop: &StopRequest, counts: &Task
     loop {
         tokio::select! {
             ended = &mut running => {
-                return ended.map(|()| Exit::Success).map_err(refused);
+                return ended.map(|()| Exit::Success).map_err(service_error);
             }
             _ = &mut signalled, if !is_asked => {
                 is_asked = true;

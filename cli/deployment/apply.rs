@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use deploy::plan::{
-    ALIAS, Action, DEPLOYMENT_TAG, DeploymentChange, ExistingResources, LOG_RETENTION_DAYS, LogLevel, ResourceKind,
-    STEP_TAG, Wanted,
+    ALIAS, DEPLOYMENT_TAG, DeploymentChange, ExistingResources, LOG_RETENTION_DAYS, LogLevel, ResourceKind, STEP_TAG,
+    Wanted,
 };
-use engine::step::{ErrorClass, StepError};
+use engine::step::{ChangeAction, ErrorClass, StepError};
 use steps::{
     Environment, deployment,
     step_functions::{RunningExecution, StateMachineSettings},
@@ -53,9 +53,10 @@ impl Cloud {
         changes: &[DeploymentChange],
         made: &mut dyn FnMut(&DeploymentChange),
     ) -> Result<String, StepError> {
-        let is_change = |change: &&DeploymentChange| change.action != Action::Unchanged;
+        let is_change = |change: &&DeploymentChange| change.action != ChangeAction::Unchanged;
         let new_role = changes.iter().any(|change| {
-            matches!(change.kind, ResourceKind::Role | ResourceKind::RolePolicy) && change.action != Action::Unchanged
+            matches!(change.kind, ResourceKind::Role | ResourceKind::RolePolicy)
+                && change.action != ChangeAction::Unchanged
         });
         for change in changes.iter().filter(is_change) {
             match change.kind {
@@ -91,7 +92,7 @@ impl Cloud {
                 && let Some(machine) = &found.machine
                 && let Some(version) = &machine.newest_version
             {
-                self.states.route(&machine.arn, ALIAS, version, change.action == Action::Updated).await?;
+                self.states.route(&machine.arn, ALIAS, version, change.action == ChangeAction::Updated).await?;
             }
             made(change);
         }
@@ -102,7 +103,7 @@ impl Cloud {
         &self,
         wanted: &Wanted,
         found: &ExistingResources,
-        action: Action,
+        action: ChangeAction,
         tries: u32,
     ) -> Result<(), StepError> {
         let definition = wanted.compiled.definition.to_string();
@@ -114,7 +115,9 @@ impl Cloud {
         for left in (0..tries).rev() {
             let tags = [(DEPLOYMENT_TAG, wanted.name.as_str())];
             let sent = match (action, &found.machine) {
-                (Action::Updated, Some(machine)) => self.states.update_state_machine(&machine.arn, &settings).await,
+                (ChangeAction::Updated, Some(machine)) => {
+                    self.states.update_state_machine(&machine.arn, &settings).await
+                }
                 _ => self.states.create_state_machine(&wanted.name, &settings, &tags).await.map(drop),
             };
             match sent {
@@ -142,18 +145,18 @@ impl Cloud {
     ) -> Result<(), StepError> {
         let (environment, name) = (self.environment()?, change.name.as_str());
         match (change.kind, change.action) {
-            (ResourceKind::Role, Action::Created) => {
+            (ResourceKind::Role, ChangeAction::Created) => {
                 deployment::create_role(environment, name, &wanted.name).await?;
             }
-            (ResourceKind::Role, Action::Updated) => deployment::set_trust(environment, name).await?,
-            (ResourceKind::Role, Action::Deleted) => deployment::delete_role(environment, name).await?,
-            (ResourceKind::RolePolicy, Action::Deleted) => deployment::delete_policy(environment, name).await?,
+            (ResourceKind::Role, ChangeAction::Updated) => deployment::set_trust(environment, name).await?,
+            (ResourceKind::Role, ChangeAction::Deleted) => deployment::delete_role(environment, name).await?,
+            (ResourceKind::RolePolicy, ChangeAction::Deleted) => deployment::delete_policy(environment, name).await?,
             (ResourceKind::RolePolicy, _) => {
                 // The policy names no activity, so placeholder ARNs do not affect it.
                 let policy = wanted.role_policy().unwrap_or_default();
                 deployment::put_policy(environment, name, &policy).await?;
             }
-            (ResourceKind::LogGroup, Action::Deleted) => deployment::delete_log_group(environment, name).await?,
+            (ResourceKind::LogGroup, ChangeAction::Deleted) => deployment::delete_log_group(environment, name).await?,
             (ResourceKind::LogGroup, _) => {
                 deployment::create_log_group(environment, name, &wanted.name).await?;
                 deployment::set_retention(environment, name, LOG_RETENTION_DAYS).await?;

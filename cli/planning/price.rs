@@ -117,7 +117,7 @@ fn bill(changes: &[PlannedChange], prices: &Prices, wanted: impl Fn(&PlannedChan
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use steps::plan::Difference;
+    use steps::plan::SettingDifference;
 
     use super::*;
 
@@ -148,7 +148,7 @@ mod tests {
         settings["instanceClass"] = "db.z9.huge".into();
         let mut update = change(PlannedAction::Update, "AWS::RDS::DBInstance", settings);
         let (field, from, to) = ("instanceClass".to_owned(), "db.t4g.micro".to_owned(), "db.z9.huge".to_owned());
-        update.fields.push(Difference { field, from, to });
+        update.fields.push(SettingDifference { field, from, to });
         let mut changes = [update];
         let cost = of(&changes, "us-east-1");
         assert_eq!(cost.monthly_usd_difference, None, "{cost:?}");
@@ -179,7 +179,7 @@ mod tests {
         assert!((of_one.monthly_usd - (0.016 * 730.0 + 20.0 * 0.115)).abs() < 1e-9, "{of_one:?}");
         let mut update = change(PlannedAction::Update, "AWS::RDS::DBInstance", database(true));
         let (field, from, to) = ("multiAz".to_owned(), "false".to_owned(), "true".to_owned());
-        update.fields.push(Difference { field, from, to });
+        update.fields.push(SettingDifference { field, from, to });
         let of_two = of(&[update], "us-east-1");
         assert!((of_two.monthly_usd - 2.0 * of_one.monthly_usd).abs() < 1e-9, "{of_two:?}");
         assert!((difference(&of_two) - of_one.monthly_usd).abs() < 1e-9, "{of_two:?}");
@@ -190,7 +190,7 @@ mod tests {
     fn more_storage_costs_more_and_a_deletion_ends_the_cost() {
         let mut update = change(PlannedAction::Update, "AWS::RDS::DBInstance", database(false));
         let (field, from, to) = ("allocatedStorageGib".to_owned(), "10".to_owned(), "20".to_owned());
-        update.fields.push(Difference { field, from, to });
+        update.fields.push(SettingDifference { field, from, to });
         assert!((difference(&of(&[update], "us-east-1")) - 10.0 * 0.115).abs() < 1e-9);
         let deleted = of(&[change(PlannedAction::Delete, "AWS::RDS::DBInstance", database(false))], "us-east-1");
         assert_eq!(deleted.monthly_usd, 0.0);

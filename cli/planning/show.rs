@@ -228,7 +228,7 @@ mod tests {
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         let mut update = change(PlannedAction::Update, "AWS::RDS::DBInstance", "shop-db", "shop-db");
         let (from, to) = ("15".to_owned(), "16".to_owned());
-        update.fields.push(steps::plan::Difference { field: "EngineVersion".to_owned(), from, to });
+        update.fields.push(steps::plan::SettingDifference { field: "EngineVersion".to_owned(), from, to });
         update.cost.monthly_usd = Some(27.74);
         update.cost.monthly_usd_now = Some(13.87);
         let mut instance = change(PlannedAction::Delete, "AWS::EC2::Instance", "店", "i-0d15ea5e");

@@ -7,8 +7,8 @@ use steps::step_functions::{NamedArn, RemoteExecution};
 
 use super::{
     Executions, MATCHES_MAX, execution_arn, header,
-    listing::{CALLS_AT_ONCE, MACHINES_MAX, MACHINES_SEARCHED_MAX, Reading},
-    refused,
+    listing::{CALLS_AT_ONCE, ListLimits, MACHINES_MAX, MACHINES_SEARCHED_MAX},
+    service_error,
 };
 use crate::{
     exit::{CliError, Exit},
@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// The executions whose names are compared with the beginning of one.
-const WITH_A_BEGINNING: Reading = Reading { running: false, each_max: usize::MAX, all_max: 10_000 };
+const WITH_A_BEGINNING: ListLimits = ListLimits { running: false, each_max: usize::MAX, all_max: 10_000 };
 /// The executions of which the one that started last is `@latest`. A list is ordered by the last redrive.
-const LATEST_OF_EACH: Reading = Reading { running: false, each_max: 100, all_max: usize::MAX };
+const LATEST_OF_EACH: ListLimits = ListLimits { running: false, each_max: 100, all_max: usize::MAX };
 
 impl Executions {
     pub(super) async fn find(&self, request: flow::FindRequest) -> Result<flow::FindResponse, CliError> {
@@ -47,7 +47,9 @@ impl Executions {
 
     /// The execution of a state machine with this name. If none has it, the executions whose names begin with it.
     async fn find_in(&self, machine: &str, name: &str) -> Result<Vec<RemoteExecution>, CliError> {
-        let Some(arn) = self.api.state_machine_arn(machine).await.map_err(refused)? else { return Ok(Vec::new()) };
+        let Some(arn) = self.api.state_machine_arn(machine).await.map_err(service_error)? else {
+            return Ok(Vec::new());
+        };
         let machines = [NamedArn { name: machine.to_owned(), arn }];
         let found = self.named(&machines, name).await?;
         if !found.is_empty() {

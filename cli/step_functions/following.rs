@@ -14,7 +14,7 @@ use engine::{
 use futures::{StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use super::{Executions, children, header, internal, marks};
+use super::{Executions, children, header, internal, waiting_states};
 use crate::exit::CliError;
 
 /// The shortest and the longest pause between two polls. The pause grows while nothing happens.
@@ -70,26 +70,26 @@ impl Following {
     }
 
     async fn poll(&mut self) -> Result<(), CliError> {
-        let known = self.executions.of(&self.request.id).await?;
-        let mut known = known.lock().await;
+        let cached = self.executions.of(&self.request.id).await?;
+        let mut cached = cached.lock().await;
         // The status first: the history that is read after it then has all events up to that status.
-        let remote = self.executions.remote(&known.arn).await?;
-        self.executions.read(&mut known).await?;
-        let header = header(&known.arn, &remote);
-        let entries = known.history.entries();
+        let remote = self.executions.remote(&cached.arn).await?;
+        self.executions.read(&mut cached).await?;
+        let header = header(&cached.arn, &remote);
+        let entries = cached.history.entries();
         let new = entries.iter().filter(|entry| entry.sequence >= self.request.from_sequence);
         let execution = &header.id;
         self.ready.extend(new.map(|entry| RunnerEvent::Entry { execution: execution.clone(), entry: entry.clone() }));
         let has_news = !self.ready.is_empty();
-        self.request.from_sequence = self.request.from_sequence.max(known.history.last_sequence() + 1);
+        self.request.from_sequence = self.request.from_sequence.max(cached.history.last_sequence() + 1);
         self.pause = if has_news { PAUSE_MIN } else { (self.pause * 2).min(PAUSE_MAX) };
         if header.is_quiescent() {
             self.is_over = true;
             self.ready.push_back(RunnerEvent::Settled { header: Arc::new(header) });
         } else if !has_news {
-            let mut view = View::new(&header, &known.definition);
+            let mut view = View::new(&header, &cached.definition);
             entries.iter().for_each(|entry| view.fold(entry));
-            let waits_for_worker = marks::mark(&known, &mut view);
+            let waits_for_worker = waiting_states::mark(&cached, &mut view);
             self.ready.extend(waiting(&view));
             // A called Task may end at any time. Only a token, a missing worker, a retry or a Wait is certain to take long.
             let waits = |status: &StateStatus| {
@@ -101,7 +101,7 @@ impl Following {
                         | StateStatus::Retrying { .. }
                 )
             };
-            if !children::may_proceed_unseen(&known.history, &view)
+            if !children::may_proceed_unseen(&cached.history, &view)
                 && view.active().all(|state| waits(&state.status) || state.state_type == StateType::Wait)
             {
                 // A worker may take the task at any time: a watch waits for it as long as --no-wait allows.

@@ -7,7 +7,7 @@ use engine::machine::ExecutionStatus;
 use futures::future::try_join_all;
 use steps::step_functions::{NamedArn, RemoteExecution};
 
-use super::{Executions, header, refused};
+use super::{Executions, header, service_error};
 use crate::exit::CliError;
 
 /// The number of calls that are made at once.
@@ -23,9 +23,9 @@ const LISTED_MAX: usize = 100_000;
 /// The number of executions of all state machines that are read for a list of the latest, so that it reports how many it lacks.
 const COUNTED_MAX: usize = 10_000;
 
-/// Which executions of a list are read.
+/// The executions of a list that are read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reading {
+pub(super) struct ListLimits {
     /// Only those that have not ended.
     pub running: bool,
     /// The most of each state machine.
@@ -35,7 +35,7 @@ pub(super) struct Reading {
 }
 
 /// Executions of several state machines.
-pub(super) struct Found {
+pub(super) struct FoundList {
     /// The executions, newest first.
     pub executions: Vec<RemoteExecution>,
     /// Whether these state machines have no others.
@@ -52,32 +52,32 @@ struct OpenList<'m> {
 impl Executions {
     /// Up to `max` state machines, and whether no others exist.
     pub(super) async fn machines(&self, max: usize) -> Result<(Vec<NamedArn>, bool), CliError> {
-        let mut machines = self.api.state_machines(max + 1).await.map_err(refused)?;
+        let mut machines = self.api.state_machines(max + 1).await.map_err(service_error)?;
         let are_all = machines.len() <= max;
         machines.truncate(max);
         Ok((machines, are_all))
     }
 
     /// The newest executions of some state machines.
-    pub(super) async fn newest(&self, machines: &[NamedArn], reading: Reading) -> Result<Found, CliError> {
+    pub(super) async fn newest(&self, machines: &[NamedArn], limits: ListLimits) -> Result<FoundList, CliError> {
         let (mut executions, mut is_complete) = (Vec::new(), true);
         let mut open: Vec<OpenList<'_>> =
             machines.iter().map(|machine| OpenList { machine: &machine.arn, read: 0, token: None }).collect();
         // One page of each list in turn: the bound cuts off the earliest of each state machine, and leaves out no state machine.
         while !open.is_empty() {
-            if executions.len() >= reading.all_max {
+            if executions.len() >= limits.all_max {
                 is_complete = false;
                 break;
             }
             let mut next = Vec::new();
             for some in open.chunks(CALLS_AT_ONCE) {
-                let calls: Vec<_> = some.iter().map(|list| self.next_page(list, reading)).collect();
+                let calls: Vec<_> = some.iter().map(|list| self.next_page(list, limits)).collect();
                 for (list, (page, token)) in some.iter().zip(try_join_all(calls).await?) {
                     let read = list.read + page.len();
                     executions.extend(page);
                     match token {
                         None => {}
-                        Some(_) if read >= reading.each_max => is_complete = false,
+                        Some(_) if read >= limits.each_max => is_complete = false,
                         token => next.push(OpenList { machine: list.machine, read, token }),
                     }
                 }
@@ -85,16 +85,16 @@ impl Executions {
             open = next;
         }
         executions.sort_by_key(|execution: &RemoteExecution| Reverse(execution.started_ms));
-        Ok(Found { executions, is_complete })
+        Ok(FoundList { executions, is_complete })
     }
 
     async fn next_page(
         &self,
         list: &OpenList<'_>,
-        reading: Reading,
+        limits: ListLimits,
     ) -> Result<(Vec<RemoteExecution>, Option<String>), CliError> {
-        let size = reading.each_max.saturating_sub(list.read).min(PAGE_MAX);
-        let call = || self.api.executions(list.machine, reading.running, size, list.token.clone());
+        let size = limits.each_max.saturating_sub(list.read).min(PAGE_MAX);
+        let call = || self.api.executions(list.machine, limits.running, size, list.token.clone());
         self.paced(&self.list, call).await
     }
 
@@ -103,8 +103,8 @@ impl Executions {
         let machines_max = if request.limit.is_some() { MACHINES_SEARCHED_MAX } else { MACHINES_MAX };
         let (machines, are_all) = self.machines(machines_max).await?;
         let each_max = request.limit.map_or(usize::MAX, |limit| latest_of_each(limit, machines.len()));
-        let reading = Reading { running: request.unfinished, each_max, all_max: LISTED_MAX };
-        let Found { executions: mut all, is_complete } = self.newest(&machines, reading).await?;
+        let limits = ListLimits { running: request.unfinished, each_max, all_max: LISTED_MAX };
+        let FoundList { executions: mut all, is_complete } = self.newest(&machines, limits).await?;
         let read = all.len();
         all.truncate(request.limit.unwrap_or(usize::MAX));
         let left_out = flow::LeftOut {

@@ -64,7 +64,7 @@ impl MachineReference {
     }
 
     /// Whether it may name the state machine with this ARN: always if it has none itself.
-    pub fn is_arn_of(&self, machine: &str) -> bool {
+    pub fn may_be(&self, machine: &str) -> bool {
         self.arn.as_ref().is_none_or(|arn| arn == machine)
     }
 }
@@ -98,8 +98,8 @@ mod tests {
             let reference = MachineReference::read(&text);
             assert_eq!(reference.is_exact(), text != "two", "{text}");
             assert_eq!(reference.has_version(), qualifier == "3", "{text}");
-            assert!(reference.is_arn_of(arn), "{text}");
-            assert_eq!(reference.is_arn_of(&arn.replace("us-east-1", "eu-west-1")), !of_arn, "{text}");
+            assert!(reference.may_be(arn), "{text}");
+            assert_eq!(reference.may_be(&arn.replace("us-east-1", "eu-west-1")), !of_arn, "{text}");
         }
         for (text, is_right) in [
             ("two", true),

@@ -27,8 +27,8 @@ const INTERVALS_MS: [u64; 2] = [1_000, 2_000];
 
 impl Executions {
     /// Adds the events that follow the last one of a history. The results of a map run are read before the event that ends it is added.
-    pub(super) async fn add_events(&self, known: &mut CachedExecution, events: &[RemoteEvent]) {
-        let last_id = known.history.last_id();
+    pub(super) async fn add_events(&self, cached: &mut CachedExecution, events: &[RemoteEvent]) {
+        let last_id = cached.history.last_id();
         let mut later = events.iter().filter(|event| event.id > last_id && ends_map_run(event)).count();
         for (at, event) in events.iter().enumerate() {
             if event.id <= last_id || !ends_map_run(event) {
@@ -39,29 +39,29 @@ impl Executions {
             if later >= MAP_RUNS_MAX {
                 continue;
             }
-            known.history.add(&events[..at]);
-            let Some((path, arn)) = known.history.map_run_that_ends(event) else { continue };
+            cached.history.add(&events[..at]);
+            let Some((path, arn)) = cached.history.map_run_that_ends(event) else { continue };
             // Without the results, such as without the permission to read them, the displays have what the history has.
             let Ok(counts) = self.paced(&self.list, || self.api.map_run(&arn)).await else { continue };
             let failed = match counts.failed + counts.timed_out {
                 0 => None,
-                _ => self.first_failed(known, &path, &arn, counts.failed == 0).await.ok().flatten(),
+                _ => self.first_failed(cached, &path, &arn, counts.failed == 0).await.ok().flatten(),
             };
-            if let Some(run) = known.history.map_runs_mut().of_mut(&path) {
+            if let Some(run) = cached.history.map_runs_mut().of_mut(&path) {
                 (run.progress, run.failed) = (progress(counts), failed);
             }
         }
-        known.history.add(events);
+        cached.history.add(events);
     }
 
     /// Reads the map runs that are in progress, unless they were read a moment ago.
-    pub(super) async fn read_map_runs(&self, known: &mut CachedExecution) {
+    pub(super) async fn read_map_runs(&self, cached: &mut CachedExecution) {
         let now_ms = SystemClock::default().now_ms();
         let interval_ms = INTERVALS_MS[usize::from(!self.api.answered_as_flow_serve())];
-        let due = known.history.map_runs().not_read_since(now_ms.saturating_sub(interval_ms));
+        let due = cached.history.map_runs().not_read_since(now_ms.saturating_sub(interval_ms));
         for (path, arn) in due.into_iter().take(MAP_RUNS_MAX) {
-            let read = self.read_map_run(known, &path, &arn).await;
-            let Some(run) = known.history.map_runs_mut().of_mut(&path) else { continue };
+            let read = self.read_map_run(cached, &path, &arn).await;
+            let Some(run) = cached.history.map_runs_mut().of_mut(&path) else { continue };
             run.read_ms = now_ms;
             // Without an answer, such as without the permission to read it, what its child executions do is not known.
             (run.progress, run.running, run.children) = read.unwrap_or_default();
@@ -71,7 +71,7 @@ impl Executions {
     /// The progress of a map run, the number of its child executions that run, and the newest ones of them.
     async fn read_map_run(
         &self,
-        known: &mut CachedExecution,
+        cached: &mut CachedExecution,
         path: &str,
         arn: &str,
     ) -> Result<(Option<MapProgress>, u64, Vec<Child>), CliError> {
@@ -80,14 +80,14 @@ impl Executions {
             0 => Vec::new(),
             _ => self.paced(&self.list, || self.api.running_children(arn, CHILDREN_MAX)).await?,
         };
-        let run = known.history.map_runs_mut().of_mut(path);
+        let run = cached.history.map_runs_mut().of_mut(path);
         let mut earlier = run.map(|run| std::mem::take(&mut run.children)).unwrap_or_default();
         let mut begun = Vec::new();
         for execution in running {
             let at = earlier.iter().position(|child| child.arn == execution.arn);
             begun.push(match at {
                 Some(at) => earlier.swap_remove(at),
-                None => self.child(&known.definition, path, &execution),
+                None => self.child(&cached.definition, path, &execution),
             });
         }
         let reads: Vec<_> = begun.into_iter().map(|child| self.read_child(child)).collect();
@@ -123,14 +123,14 @@ impl Executions {
     /// The child execution of a map run that failed first.
     async fn first_failed(
         &self,
-        known: &CachedExecution,
+        cached: &CachedExecution,
         path: &str,
         arn: &str,
         timed_out: bool,
     ) -> Result<Option<FailedChild>, CliError> {
         let listed = self.paced(&self.list, || self.api.failed_children(arn, timed_out, FAILED_MAX)).await?;
         let Some(first) = listed.last() else { return Ok(None) };
-        let child = self.child(&known.definition, path, first);
+        let child = self.child(&cached.definition, path, first);
         let is_named = child.frame == format!("{path}[{}]", first.name);
         let child = self.read_child(child).await?;
         Ok(children::failed(&child, is_named))

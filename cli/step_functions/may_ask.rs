@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use api::flow::{APPROVAL, Searched};
+use api::flow::{APPROVAL, SearchedPart};
 use engine::{asl::each_state, step::waits_for_token};
 use futures::future::try_join_all;
 use serde_json::Value;
@@ -14,12 +14,12 @@ use steps::step_functions::{NamedArn, RemoteExecution};
 
 use super::{
     Executions, internal,
-    listing::{CALLS_AT_ONCE, Found, MACHINES_MAX, Reading},
+    listing::{CALLS_AT_ONCE, FoundList, ListLimits, MACHINES_MAX},
 };
 use crate::exit::{CliError, Exit};
 
 /// The running executions that are listed. The bound counts those of which no history is read, too.
-const RUNNING: Reading = Reading { running: true, each_max: usize::MAX, all_max: 10_000 };
+const RUNNING: ListLimits = ListLimits { running: true, each_max: usize::MAX, all_max: 10_000 };
 /// The most executions whose definitions or histories are read.
 const READ_MAX: usize = 1_000;
 
@@ -35,7 +35,7 @@ pub(super) struct Candidates {
     /// Those to read.
     pub executions: Vec<Candidate>,
     /// The part of the running executions that is searched once these are read, if not all are.
-    pub searched: Option<Searched>,
+    pub searched: Option<SearchedPart>,
 }
 
 /// The definition of a state machine or of one of its versions.
@@ -71,7 +71,7 @@ impl Executions {
             definitions.get(&machine.arn).is_some_and(|found| found.may_ask() || found.was_updated)
         };
         let machines: Vec<NamedArn> = machines.iter().filter(|machine| may_have(machine)).cloned().collect();
-        let Found { executions: running, is_complete } = self.newest(&machines, RUNNING).await?;
+        let FoundList { executions: running, is_complete } = self.newest(&machines, RUNNING).await?;
         let versions: BTreeSet<String> = running.iter().filter_map(|execution| execution.version.clone()).collect();
         definitions.extend(self.definitions(versions.into_iter().collect()).await?);
         Ok(select(running, &definitions, is_complete && are_all))
@@ -118,7 +118,8 @@ fn select(running: Vec<RemoteExecution>, definitions: &BTreeMap<String, Describe
     let mut executions = in_turn(asking);
     let unread = executions.len().saturating_sub(READ_MAX);
     executions.truncate(READ_MAX);
-    let searched = (unread > 0 || !are_all).then(|| Searched { read: total - unread, running: total, more: !are_all });
+    let searched =
+        (unread > 0 || !are_all).then(|| SearchedPart { read: total - unread, running: total, more: !are_all });
     Candidates { executions, searched }
 }
 
@@ -207,6 +208,6 @@ mod tests {
         let Candidates { executions, searched } = select(all, &BTreeMap::from(definitions), true);
         assert_eq!((executions.len(), executions[1].arn.as_str()), (READ_MAX, "dba:0"));
         let all = READ_MAX + 401;
-        assert_eq!(searched, Some(Searched { read: READ_MAX, running: all, more: false }));
+        assert_eq!(searched, Some(SearchedPart { read: READ_MAX, running: all, more: false }));
     }
 }

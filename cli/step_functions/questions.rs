@@ -24,7 +24,7 @@ use super::{
     CachedExecution, Executions, header,
     listing::CALLS_AT_ONCE,
     may_ask::{Candidate, Candidates, may_ask},
-    refused, token, unanswerable,
+    service_error, token, unanswerable,
 };
 use crate::{
     exit::{CliError, Exit},
@@ -79,9 +79,9 @@ struct Asking {
 
 /// The Tasks of an execution that were called and have not ended, in the order of their calls; then those of the child executions of
 /// distributed Maps that were read.
-fn scheduled(known: &CachedExecution) -> Vec<Scheduled> {
-    let mut all = scheduled_in(known.history.entries());
-    for child in known.history.map_runs().children() {
+fn scheduled(cached: &CachedExecution) -> Vec<Scheduled> {
+    let mut all = scheduled_in(cached.history.entries());
+    for child in cached.history.map_runs().children() {
         let tasks = scheduled_in(child.history.entries()).into_iter();
         all.extend(tasks.map(|task| Scheduled { path: format!("{}/{}", child.frame, task.path), ..task }));
     }
@@ -123,10 +123,10 @@ fn scheduled_in(entries: &[JournalEntry]) -> Vec<Scheduled> {
 }
 
 /// The executions that Tasks of an execution have started and wait for (`.sync`), as commands name them: Step Functions stops them with it.
-pub(super) fn awaited_executions(known: &CachedExecution) -> Vec<String> {
-    let waiting = scheduled(known);
+pub(super) fn awaited_executions(cached: &CachedExecution) -> Vec<String> {
+    let waiting = scheduled(cached);
     let mut awaited = Vec::new();
-    for entry in known.history.entries() {
+    for entry in cached.history.entries() {
         let EntryContent::Event(event) = &entry.content else { continue };
         let Details::TaskSubmitted { name, resource, output } = &event.details else { continue };
         let Some(arn) = output["ExecutionArn"].as_str().filter(|_| resource.contains("startExecution.sync")) else {
@@ -146,10 +146,10 @@ pub(super) fn awaited_executions(known: &CachedExecution) -> Vec<String> {
 ///
 /// # Errors
 /// None or several match, only its server's home answers it, or its question is malformed.
-fn the_task(known: &CachedExecution, state: Option<&str>) -> Result<Asking, CliError> {
-    let mut all = scheduled(known);
-    let is_approval = |task: &Scheduled| known.history.is_approval(&task.path);
-    let is_answerable = |task: &Scheduled| is_approval(task) || task.token(&known.definition).is_some();
+fn the_task(cached: &CachedExecution, state: Option<&str>) -> Result<Asking, CliError> {
+    let mut all = scheduled(cached);
+    let is_approval = |task: &Scheduled| cached.history.is_approval(&task.path);
+    let is_answerable = |task: &Scheduled| is_approval(task) || task.token(&cached.definition).is_some();
     let answerable = all.iter().filter(|task| is_answerable(task));
     let waiting: Vec<String> = answerable.map(|task| format!("\"{}\"", task.path)).collect();
     match state {
@@ -161,34 +161,34 @@ fn the_task(known: &CachedExecution, state: Option<&str>) -> Result<Asking, CliE
         let message = format!("{} tasks wait: {}; nothing was answered", paths.len(), paths.join(", "));
         return Err(CliError::refused(message).hint("name the state of the task to answer, after the execution"));
     }
-    let Some(task) = all.pop() else { return Err(unanswerable::refusal(known, state, &waiting)) };
+    let Some(task) = all.pop() else { return Err(unanswerable::refusal(cached, state, &waiting)) };
     if is_approval(&task) {
         let message =
             format!("\"{}\" asks a person, and only its server's home answers it; nothing was answered", task.path);
-        let command = command_in_home(&known.arn, &task);
+        let command = command_in_home(&cached.arn, &task);
         return Err(CliError::refused(message).hint(format!("answer it {IN_HOME}:   {command}")));
     }
-    let Some((token, beside)) = task.token(&known.definition) else { return Err(without_token(known, &task)) };
+    let Some((token, beside)) = task.token(&cached.definition) else { return Err(without_token(cached, &task)) };
     if let Some(approval) = steps::question_in(beside).and_then(|question| question.approval) {
         flow::refuse_malformed(&approval, &task.path)
-            .map_err(|fault| CliError::from(fault).hint(next::instead_of_answer(&id_of(known))))?;
+            .map_err(|fault| CliError::from(fault).hint(next::instead_of_answer(&id_of(cached))))?;
     }
     let (token, beside) = (token.to_owned(), beside.clone());
     Ok(Asking { path: task.path, token, beside })
 }
 
 /// The id of an execution, as commands take it.
-fn id_of(known: &CachedExecution) -> String {
-    header(&known.arn, &RemoteExecution::default()).id
+fn id_of(cached: &CachedExecution) -> String {
+    header(&cached.arn, &RemoteExecution::default()).id
 }
 
 /// The refusal of an answer to a Task whose parameters do not contain a task token: others answer it, or its service does.
-fn without_token(known: &CachedExecution, task: &Scheduled) -> CliError {
+fn without_token(cached: &CachedExecution, task: &Scheduled) -> CliError {
     let path = &task.path;
-    let resource = find_state(&known.definition, &task.name).and_then(|state| state["Resource"].as_str());
+    let resource = find_state(&cached.definition, &task.name).and_then(|state| state["Resource"].as_str());
     let resource = resource.unwrap_or_default();
     if Resource::parse(resource) == Resource::Activity {
-        let id = id_of(known);
+        let id = id_of(cached);
         let message = format!("\"{path}\" of {id} is a task of an activity, which only its worker answers");
         return Fault::new(api::IS_OF_ACTIVITY, format!("{message}; nothing was answered")).into();
     }
@@ -219,15 +219,15 @@ fn question(beside_token: &Value) -> Instructions {
 }
 
 /// The question of a Task to a person; `None` if it waits for a worker or a service.
-fn asks(known: &CachedExecution, task: &Scheduled) -> Option<Instructions> {
-    if known.history.is_approval(&task.path) {
+fn asks(cached: &CachedExecution, task: &Scheduled) -> Option<Instructions> {
+    if cached.history.is_approval(&task.path) {
         let asked = steps::question_in(&task.parameters).unwrap_or_else(|| question(&Value::Null));
         let mut values = asked.values;
-        values.push(("to answer".to_owned(), format!("{IN_HOME}:\n{}", command_in_home(&known.arn, task))));
+        values.push(("to answer".to_owned(), format!("{IN_HOME}:\n{}", command_in_home(&cached.arn, task))));
         // Without the approval: no command of this machine answers it.
         return Some(Instructions { values, answer: None, approval: None, sentence: asked.sentence });
     }
-    let (_, beside) = task.token(&known.definition)?;
+    let (_, beside) = task.token(&cached.definition)?;
     let Some(asked) = steps::question_in(beside) else {
         // `flow signal` answers it.
         return Some(Instructions { approval: None, ..question(beside) });
@@ -246,17 +246,17 @@ fn is_for_tokens_only(asked: &Instructions) -> bool {
 
 /// Marks the states of a complete view that wait for an answer, in a server's home or with their task token: until when, and what they ask
 /// of a person.
-pub(super) fn mark(known: &CachedExecution, view: &mut View) {
-    for task in scheduled(known) {
+pub(super) fn mark(cached: &CachedExecution, view: &mut View) {
+    for task in scheduled(cached) {
         let Some(state) = view.states.get_mut(&task.path) else { continue };
-        if known.history.is_approval(&task.path) && state.status == StateStatus::Running {
+        if cached.history.is_approval(&task.path) && state.status == StateStatus::Running {
             state.status = StateStatus::Waiting(Wait {
                 reason: format!("waits for a person {IN_HOME}"),
                 polled_ms: task.since_ms,
                 // Nothing polls it.
                 next_poll_ms: 0,
                 deadline_ms: task.deadline_ms,
-                instructions: asks(known, &task),
+                instructions: asks(cached, &task),
             });
             continue;
         }
@@ -264,7 +264,7 @@ pub(super) fn mark(known: &CachedExecution, view: &mut View) {
             continue;
         }
         let deadline_ms = task.deadline_ms;
-        state.status = match task.question(&known.definition) {
+        state.status = match task.question(&cached.definition) {
             Some(question) => {
                 let reason = match is_for_tokens_only(&question) {
                     true => format!("{}: {ONLY_WITH_TOKENS}", question.sentence),
@@ -290,13 +290,18 @@ pub(super) fn mark(known: &CachedExecution, view: &mut View) {
 impl Executions {
     /// Refuses an answer for which the Task no longer waits. The history has the reason, unless the Task waits again or the history is
     /// late.
-    async fn verify_accepted(&self, known: &mut CachedExecution, receipt: Receipt, path: &str) -> Result<(), CliError> {
+    async fn verify_accepted(
+        &self,
+        cached: &mut CachedExecution,
+        receipt: Receipt,
+        path: &str,
+    ) -> Result<(), CliError> {
         match receipt {
             Receipt::Accepted => return Ok(()),
-            Receipt::Over => self.read(known).await?,
+            Receipt::Over => self.read(cached).await?,
         }
-        if !scheduled(known).iter().any(|task| task.path == path) {
-            return Err(unanswerable::refusal(known, Some(path), &[]));
+        if !scheduled(cached).iter().any(|task| task.path == path) {
+            return Err(unanswerable::refusal(cached, Some(path), &[]));
         }
         let message =
             format!("\"{path}\" does not wait any more: it was answered, timed out or ended; nothing was answered now");
@@ -310,8 +315,8 @@ impl Executions {
     ) -> Result<flow::ListPersonTasksResponse, CliError> {
         let Candidates { executions, searched } = match request.id {
             Some(id) => {
-                let known = self.of(&id).await?;
-                let arn = known.lock().await.arn.clone();
+                let cached = self.of(&id).await?;
+                let arn = cached.lock().await.arn.clone();
                 Candidates { executions: vec![Candidate { arn, definition: None }], searched: None }
             }
             None => self.candidates().await?,
@@ -329,18 +334,18 @@ impl Executions {
     async fn person_tasks_of(&self, candidate: &Candidate) -> Result<Vec<flow::PersonTask>, CliError> {
         let arn = &candidate.arn;
         // Not from the cache, which has one execution of a name: two state machines may each have one.
-        let mut known = match &candidate.definition {
+        let mut cached = match &candidate.definition {
             Some(definition) => CachedExecution::new(arn, (**definition).clone()),
             None => self.open(arn).await?,
         };
-        if !may_ask(&known.definition) {
+        if !may_ask(&cached.definition) {
             return Ok(Vec::new());
         }
-        self.read(&mut known).await?;
+        self.read(&mut cached).await?;
         let header = header(arn, &RemoteExecution::default());
-        let asking = scheduled(&known).into_iter().filter_map(|task| Some((asks(&known, &task)?, task)));
+        let asking = scheduled(&cached).into_iter().filter_map(|task| Some((asks(&cached, &task)?, task)));
         let tasks = asking.map(|(instructions, task)| flow::PersonTask {
-            takes_signal: !known.history.is_approval(&task.path) && task.question(&known.definition).is_none(),
+            takes_signal: !cached.history.is_approval(&task.path) && task.question(&cached.definition).is_none(),
             execution: header.id.clone(),
             workflow: header.workflow.clone(),
             state: task.path,
@@ -358,10 +363,10 @@ impl Executions {
     /// # Errors
     /// The errors of answering the question.
     pub async fn schema_of_question(&self, id: &str, state: Option<&str>) -> Result<Option<Value>, CliError> {
-        let known = self.of(id).await?;
-        let mut known = known.lock().await;
-        self.read(&mut known).await?;
-        let task = the_task(&known, state)?;
+        let cached = self.of(id).await?;
+        let mut cached = cached.lock().await;
+        self.read(&mut cached).await?;
+        let task = the_task(&cached, state)?;
         Ok(question(&task.beside).approval.and_then(|approval| approval.fields))
     }
 
@@ -371,10 +376,10 @@ impl Executions {
         request: flow::AnswerApprovalRequest,
     ) -> Result<flow::AnswerApprovalResponse, CliError> {
         let flow::AnswerApprovalRequest { id, state, decision, by, groups } = request;
-        let known = self.of(&id).await?;
-        let mut known = known.lock().await;
-        self.read(&mut known).await?;
-        let Asking { path, token, beside } = the_task(&known, state.as_deref())?;
+        let cached = self.of(&id).await?;
+        let mut cached = cached.lock().await;
+        self.read(&mut cached).await?;
+        let Asking { path, token, beside } = the_task(&cached, state.as_deref())?;
         let approval = question(&beside).approval.unwrap_or_default();
         let problems_of = |schema: &Value, value: &Value| -> Vec<String> {
             workflows::schema_problems(schema, value).iter().map(ToString::to_string).collect()
@@ -389,7 +394,7 @@ impl Executions {
             Ok(output) => self.api.task_succeeded(&token, &output.to_string()).await,
             Err(failure) => self.api.task_failed(&token, &failure.error, &failure.cause).await,
         };
-        self.verify_accepted(&mut known, receipt.map_err(refused)?, &path).await?;
+        self.verify_accepted(&mut cached, receipt.map_err(service_error)?, &path).await?;
         Ok(flow::AnswerApprovalResponse { state: path, user: by.user })
     }
 
@@ -411,10 +416,10 @@ impl Executions {
             let message = "Step Functions records no comment with an answer; nothing was answered";
             return Err(CliError::refused(message).hint("answer without --comment; --cause is recorded with a failure"));
         }
-        let known = self.of(&id).await?;
-        let mut known = known.lock().await;
-        self.read(&mut known).await?;
-        let Asking { path, token, beside } = the_task(&known, Some(&state))?;
+        let cached = self.of(&id).await?;
+        let mut cached = cached.lock().await;
+        self.read(&mut cached).await?;
+        let Asking { path, token, beside } = the_task(&cached, Some(&state))?;
         if steps::question_in(&beside).is_some() {
             let message =
                 format!("\"{path}\" of {id} is an approval, which a signal does not answer; nothing was answered");
@@ -425,7 +430,7 @@ impl Executions {
             flow::TaskOutcome::Failure { error, cause } => self.api.task_failed(&token, &error, &cause).await,
             flow::TaskOutcome::Withdraw => return Err(keeps_none()),
         };
-        self.verify_accepted(&mut known, receipt.map_err(refused)?, &path).await?;
+        self.verify_accepted(&mut cached, receipt.map_err(service_error)?, &path).await?;
         Ok(Default::default())
     }
 }

@@ -42,9 +42,9 @@ enum How {
 
 /// The refusal of an answer because none of the Tasks with this name or path waits, or without a name none at all. `waiting` has the quoted
 /// paths of the Tasks that wait.
-pub(super) fn refusal(known: &CachedExecution, state: Option<&str>, waiting: &[String]) -> CliError {
-    let id = header(&known.arn, &RemoteExecution::default()).id;
-    let entries = known.history.entries();
+pub(super) fn refusal(cached: &CachedExecution, state: Option<&str>, waiting: &[String]) -> CliError {
+    let id = header(&cached.arn, &RemoteExecution::default()).id;
+    let entries = cached.history.entries();
     let last = last_answer(entries, state);
     if let Some(ended) = end(entries) {
         let answered = last.map_or_else(String::new, |last| format!("{}; ", last.sentence(&id)));
@@ -52,7 +52,7 @@ pub(super) fn refusal(known: &CachedExecution, state: Option<&str>, waiting: &[S
         let hint = format!("flow status {}{OPTIONS} shows how it ended", quote_id(&id));
         return CliError::from(Fault::new(HAS_ENDED, message)).hint(hint);
     }
-    let Some(last) = last else { return nothing_waits(known, &id, state, waiting) };
+    let Some(last) = last else { return nothing_waits(cached, &id, state, waiting) };
     let message = format!("{}; nothing was changed", last.sentence(&id));
     let hint = format!("flow status {}{OPTIONS} shows how it continued", quote_id(&id));
     match last.how {
@@ -61,7 +61,7 @@ pub(super) fn refusal(known: &CachedExecution, state: Option<&str>, waiting: &[S
     }
 }
 
-fn nothing_waits(known: &CachedExecution, id: &str, state: Option<&str>, waiting: &[String]) -> CliError {
+fn nothing_waits(cached: &CachedExecution, id: &str, state: Option<&str>, waiting: &[String]) -> CliError {
     let others = match waiting {
         [] => "no task waits for an answer with its token".to_owned(),
         paths => format!("these wait: {}", paths.join(", ")),
@@ -71,7 +71,7 @@ fn nothing_waits(known: &CachedExecution, id: &str, state: Option<&str>, waiting
     };
     // The last part of a path is the state's name. A name may contain a slash.
     let name = state.rsplit('/').next().unwrap_or(state);
-    let is_known = [state, name].iter().any(|name| find_state(&known.definition, name).is_some());
+    let is_known = [state, name].iter().any(|name| find_state(&cached.definition, name).is_some());
     let what = match is_known {
         true => format!("no task of a state named \"{state}\" waits in {id}"),
         false => format!("{id} has no state named \"{state}\""),
@@ -184,8 +184,8 @@ mod tests {
         CachedExecution { arn, definition, history, shown: 0 }
     }
 
-    fn refused(known: &CachedExecution, state: Option<&str>) -> (Exit, String) {
-        let error = refusal(known, state, &[]);
+    fn refused(cached: &CachedExecution, state: Option<&str>) -> (Exit, String) {
+        let error = refusal(cached, state, &[]);
         (error.exit, error.message)
     }
 

@@ -146,7 +146,7 @@ mod tests {
     use steps::step_functions::{RemoteEvent, RemoteExecution};
 
     use super::*;
-    use crate::step_functions::{CachedExecution, header, marks};
+    use crate::step_functions::{CachedExecution, header, waiting_states};
 
     /// The view of an execution whose only state waits, after these events.
     fn marked(state: &Value, events: &[RemoteEvent]) -> View {
@@ -161,7 +161,7 @@ mod tests {
         let arn = "arn:aws:states:us-east-1:111111111111:execution:job:r-1".to_owned();
         let mut view = View::new(&header(&arn, &RemoteExecution::default()), &definition);
         history.entries().iter().for_each(|entry| view.fold(entry));
-        marks::mark(&CachedExecution { arn, definition, history, shown: 0 }, &mut view);
+        waiting_states::mark(&CachedExecution { arn, definition, history, shown: 0 }, &mut view);
         view
     }
 

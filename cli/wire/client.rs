@@ -85,7 +85,7 @@ impl Client {
             return Ok(response);
         }
         let body = response.into_body().collect().await.map_err(gone)?.to_bytes();
-        Err(refused(serde_json::from_slice(&body).map_err(malformed)?))
+        Err(fault_error(serde_json::from_slice(&body).map_err(malformed)?))
     }
 
     /// Calls an operation.
@@ -135,7 +135,7 @@ impl Client {
     }
 }
 
-fn refused(fault: WireFault) -> ClientError {
+fn fault_error(fault: WireFault) -> ClientError {
     if fault.kind == api::UNAVAILABLE { ClientError::Ending(fault.message) } else { ClientError::Fault(fault) }
 }
 
@@ -161,7 +161,7 @@ impl<T: DeserializeOwned> ItemStream<T> {
                     WireLine::Item(item) => return serde_json::from_value(item).map(Some).map_err(malformed),
                     WireLine::Fault(fault) => {
                         self.ended = true;
-                        return Err(refused(fault));
+                        return Err(fault_error(fault));
                     }
                     WireLine::Alive(_) => continue,
                     WireLine::End(_) => self.ended = true,

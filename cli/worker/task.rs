@@ -16,7 +16,7 @@ use super::{
     answer::{AnswerLimits, Outcome, SendAnswer, answer},
     confirmation::{Confirmation, SendHeartbeat},
     counts::{CallKind, Ending},
-    elsewhere::{may_succeed_elsewhere, not_done_here, reason_words, without_folder},
+    given_back::{log_message, may_succeed_at_another_worker, refused_answer, without_folder},
     pauses::Pauses,
     slots::Slot,
 };
@@ -138,11 +138,11 @@ impl TaskJob {
     /// task again.
     fn failure(&self, error: &StepError, context: &StepContext, retry_count: u32) -> Outcome {
         let Worker { name, command, .. } = &*self.worker;
-        if !may_succeed_elsewhere(error) {
+        if !may_succeed_at_another_worker(error) {
             return failed(error);
         }
-        tracing::warn!("{}", reason_words(error, context, command));
-        let outcome = not_done_here(error, name, retry_count);
+        tracing::warn!("{}", log_message(error, context, command));
+        let outcome = refused_answer(error, name, retry_count);
         if matches!(outcome, Outcome::GivenBack(_)) {
             let jitter = PAUSE_ADDED_MAX.mul_f64(rand::random_range(0.3..1.0));
             self.pauses.add(retried_after(retry_count) + jitter);

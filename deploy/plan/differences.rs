@@ -2,48 +2,56 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::asl::{each_state, own_fields};
+use engine::{
+    asl::{each_state, own_fields},
+    step::ChangeAction,
+};
 use serde_json::Value;
 
-use super::{ALIAS, Action, ExistingMachine, ExistingResources, LOG_RETENTION_DAYS, ResourceKind, Wanted};
+use super::{ALIAS, ExistingMachine, ExistingResources, LOG_RETENTION_DAYS, ResourceKind, Wanted};
 use crate::is_added_state;
 
 /// A field of a resource that a deployment changes, or a state of the definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct FieldDifference {
     /// The action on it.
-    pub action: Action,
+    pub action: ChangeAction,
     /// The field: `roleArn`, `state Run`, or `state Run, Next`.
     pub field: String,
     /// The value that exists and the wanted one. `None` if they are not shown: they may be long, or have a secret of an earlier definition.
     pub values: Option<(String, String)>,
 }
 
-impl std::fmt::Display for Difference {
+impl std::fmt::Display for FieldDifference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let field = &self.field;
         match (&self.values, self.action) {
             (Some((before, after)), _) => write!(f, "{field}: {before} → {after}"),
-            (None, Action::Created) => write!(f, "{field} is added"),
-            (None, Action::Deleted) => write!(f, "{field} is removed"),
-            (None, Action::Updated | Action::Unchanged) => write!(f, "{field} is changed"),
+            (None, ChangeAction::Created) => write!(f, "{field} is added"),
+            (None, ChangeAction::Deleted) => write!(f, "{field} is removed"),
+            (None, ChangeAction::Adopted | ChangeAction::Updated | ChangeAction::Unchanged) => {
+                write!(f, "{field} is changed")
+            }
         }
     }
 }
 
-impl Difference {
-    fn new(action: Action, field: impl Into<String>) -> Self {
-        Difference { action, field: field.into(), values: None }
+impl FieldDifference {
+    fn new(action: ChangeAction, field: impl Into<String>) -> Self {
+        FieldDifference { action, field: field.into(), values: None }
     }
 
     fn of_values(field: &str, before: impl Into<String>, after: impl Into<String>) -> Self {
-        Difference { values: Some((before.into(), after.into())), ..Difference::new(Action::Updated, field) }
+        FieldDifference {
+            values: Some((before.into(), after.into())),
+            ..FieldDifference::new(ChangeAction::Updated, field)
+        }
     }
 }
 
 /// The differences of a resource that is updated.
-pub(super) fn of(kind: ResourceKind, wanted: &Wanted, found: &ExistingResources) -> Vec<Difference> {
-    let changed = |field: &str| vec![Difference::new(Action::Updated, field)];
+pub(super) fn of(kind: ResourceKind, wanted: &Wanted, found: &ExistingResources) -> Vec<FieldDifference> {
+    let changed = |field: &str| vec![FieldDifference::new(ChangeAction::Updated, field)];
     match (kind, &found.machine) {
         (ResourceKind::StateMachine, Some(machine)) => of_machine(wanted, found, machine),
         (ResourceKind::Alias, Some(machine)) => vec![of_alias(machine)],
@@ -56,42 +64,44 @@ pub(super) fn of(kind: ResourceKind, wanted: &Wanted, found: &ExistingResources)
         (ResourceKind::LogGroup, _) => {
             let days = found.log_group.as_ref().and_then(|group| group.retention_days);
             let before = days.map_or_else(|| "unlimited".to_owned(), |days| days.to_string());
-            vec![Difference::of_values("retentionInDays", before, LOG_RETENTION_DAYS.to_string())]
+            vec![FieldDifference::of_values("retentionInDays", before, LOG_RETENTION_DAYS.to_string())]
         }
         _ => Vec::new(),
     }
 }
 
-fn of_machine(wanted: &Wanted, found: &ExistingResources, machine: &ExistingMachine) -> Vec<Difference> {
+fn of_machine(wanted: &Wanted, found: &ExistingResources, machine: &ExistingMachine) -> Vec<FieldDifference> {
     let mut all = Vec::new();
     let of_found = || found.role.as_ref().map(|role| role.arn.clone());
     let role = wanted.role_arn.clone().or_else(of_found).unwrap_or_else(|| format!("the role {}", wanted.role_name()));
     if role != machine.role_arn {
-        all.push(Difference::of_values("roleArn", &*machine.role_arn, role));
+        all.push(FieldDifference::of_values("roleArn", &*machine.role_arn, role));
     }
     if machine.log_level != wanted.log_level.word() {
-        all.push(Difference::of_values("log level", &*machine.log_level, wanted.log_level.word()));
+        all.push(FieldDifference::of_values("log level", &*machine.log_level, wanted.log_level.word()));
     }
     match serde_json::from_str::<Value>(&machine.definition) {
         Ok(before) => all.extend(of_definitions(&before, &wanted.compiled.definition)),
-        Err(_) => all.push(Difference::new(Action::Updated, "definition")),
+        Err(_) => all.push(FieldDifference::new(ChangeAction::Updated, "definition")),
     }
     all
 }
 
-fn of_alias(machine: &ExistingMachine) -> Difference {
+fn of_alias(machine: &ExistingMachine) -> FieldDifference {
     let before = machine.alias_target.as_deref().unwrap_or("several versions");
     let newest = machine.newest_version.as_deref().filter(|newest| machine.is_published && *newest != before);
-    Difference::of_values(&format!("version of {ALIAS}"), before, newest.unwrap_or("the new version"))
+    FieldDifference::of_values(&format!("version of {ALIAS}"), before, newest.unwrap_or("the new version"))
 }
 
 /// The actions that a policy allows and the other one does not.
-fn of_policy(before: Option<&Value>, after: Option<&Value>) -> Vec<Difference> {
+fn of_policy(before: Option<&Value>, after: Option<&Value>) -> Vec<FieldDifference> {
     let (before, after) = (actions(before), actions(after));
-    let added =
-        after.difference(&before).map(|action| Difference::new(Action::Created, format!("permission {action}")));
-    let removed =
-        before.difference(&after).map(|action| Difference::new(Action::Deleted, format!("permission {action}")));
+    let added = after
+        .difference(&before)
+        .map(|action| FieldDifference::new(ChangeAction::Created, format!("permission {action}")));
+    let removed = before
+        .difference(&after)
+        .map(|action| FieldDifference::new(ChangeAction::Deleted, format!("permission {action}")));
     added.chain(removed).collect()
 }
 
@@ -108,26 +118,26 @@ fn actions_of(statement: &Value) -> Vec<&str> {
 }
 
 /// The states that are added, removed and changed, and the other fields of the definition that are changed.
-fn of_definitions(before: &Value, after: &Value) -> Vec<Difference> {
+fn of_definitions(before: &Value, after: &Value) -> Vec<FieldDifference> {
     let (old, new) = (states(before), states(after));
     let mut all = of_fields("definition", &top_fields(before), &top_fields(after));
-    all.extend(only(&new, &old, Action::Created));
-    all.extend(only(&old, &new, Action::Deleted));
+    all.extend(only(&new, &old, ChangeAction::Created));
+    all.extend(only(&old, &new, ChangeAction::Deleted));
     for (name, fields) in &old {
         if let Some(other) = new.get(name) {
             all.extend(of_fields(&format!("state {name}"), fields, other));
         }
     }
     if all.is_empty() && before != after {
-        all.push(Difference::new(Action::Updated, "definition"));
+        all.push(FieldDifference::new(ChangeAction::Updated, "definition"));
     }
     all
 }
 
 /// The states that only the first of two definitions has.
-fn only(these: &States<'_>, those: &States<'_>, action: Action) -> Vec<Difference> {
+fn only(these: &States<'_>, those: &States<'_>, action: ChangeAction) -> Vec<FieldDifference> {
     let names = these.keys().filter(|name| !those.contains_key(**name));
-    names.map(|name| Difference::new(action, format!("state {name}"))).collect()
+    names.map(|name| FieldDifference::new(action, format!("state {name}"))).collect()
 }
 
 /// The fields of a state or a machine.
@@ -153,19 +163,19 @@ fn top_fields(definition: &Value) -> Fields<'_> {
 }
 
 /// The fields that differ, of the state or the definition `of`.
-fn of_fields(of: &str, before: &Fields<'_>, after: &Fields<'_>) -> Vec<Difference> {
+fn of_fields(of: &str, before: &Fields<'_>, after: &Fields<'_>) -> Vec<FieldDifference> {
     let names: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
     let differing = names.into_iter().filter(|name| before.get(name) != after.get(name));
     differing
         .map(|name| {
             let field = format!("{of}, {name}");
             match (before.get(name), after.get(name)) {
-                (None, _) => Difference::new(Action::Created, field),
-                (_, None) => Difference::new(Action::Deleted, field),
+                (None, _) => FieldDifference::new(ChangeAction::Created, field),
+                (_, None) => FieldDifference::new(ChangeAction::Deleted, field),
                 (Some(before), Some(after)) if is_shown(before) && is_shown(after) => {
-                    Difference::of_values(&field, before.to_string(), after.to_string())
+                    FieldDifference::of_values(&field, before.to_string(), after.to_string())
                 }
-                _ => Difference::new(Action::Updated, field),
+                _ => FieldDifference::new(ChangeAction::Updated, field),
             }
         })
         .collect()
@@ -182,7 +192,7 @@ mod tests {
 
     use super::*;
 
-    fn shown(all: &[Difference]) -> Vec<String> {
+    fn shown(all: &[FieldDifference]) -> Vec<String> {
         all.iter().map(ToString::to_string).collect()
     }
 

@@ -38,16 +38,19 @@ fn deployed(wanted: &Wanted) -> ExistingResources {
     }
 }
 
-fn changed(wanted: &Wanted, found: &ExistingResources) -> Vec<(Action, ResourceKind)> {
+fn changed(wanted: &Wanted, found: &ExistingResources) -> Vec<(ChangeAction, ResourceKind)> {
     let all = changes(wanted, found).unwrap();
-    all.iter().filter(|change| change.action != Action::Unchanged).map(|change| (change.action, change.kind)).collect()
+    all.iter()
+        .filter(|change| change.action != ChangeAction::Unchanged)
+        .map(|change| (change.action, change.kind))
+        .collect()
 }
 
 #[test]
 fn the_first_deployment_creates_everything_and_the_second_changes_nothing() {
     let wanted = wanted(json!({ "StartAt": "A" }));
     let first = changes(&wanted, &ExistingResources::default()).unwrap();
-    assert!(first.iter().all(|change| change.action == Action::Created), "{first:?}");
+    assert!(first.iter().all(|change| change.action == ChangeAction::Created), "{first:?}");
     assert!(first.is_sorted_by_key(|change| change.kind), "{first:?}");
     assert_eq!(first.len(), 7);
     assert_eq!(changed(&wanted, &deployed(&wanted)), []);
@@ -57,9 +60,9 @@ fn the_first_deployment_creates_everything_and_the_second_changes_nothing() {
 fn a_changed_definition_makes_one_version_and_moves_the_alias() {
     let found = deployed(&wanted(json!({ "StartAt": "A" })));
     let expected = [
-        (Action::Updated, ResourceKind::StateMachine),
-        (Action::Created, ResourceKind::Version),
-        (Action::Updated, ResourceKind::Alias),
+        (ChangeAction::Updated, ResourceKind::StateMachine),
+        (ChangeAction::Created, ResourceKind::Version),
+        (ChangeAction::Updated, ResourceKind::Alias),
     ];
     assert_eq!(changed(&wanted(json!({ "StartAt": "B" })), &found), expected);
 }
@@ -91,18 +94,18 @@ fn a_deployment_that_was_cut_short_is_completed() {
     let wanted = wanted(json!({ "StartAt": "A" }));
     let mut found = deployed(&wanted);
     found.machine.as_mut().unwrap().alias_target = Some("arn:m:0".to_owned());
-    assert_eq!(changed(&wanted, &found), [(Action::Updated, ResourceKind::Alias)]);
+    assert_eq!(changed(&wanted, &found), [(ChangeAction::Updated, ResourceKind::Alias)]);
     found.machine.as_mut().unwrap().is_published = false;
     assert_eq!(
         changed(&wanted, &found),
-        [(Action::Created, ResourceKind::Version), (Action::Updated, ResourceKind::Alias)]
+        [(ChangeAction::Created, ResourceKind::Version), (ChangeAction::Updated, ResourceKind::Alias)]
     );
     found = deployed(&wanted);
     found.role.as_mut().unwrap().policy = None;
     found.log_group.as_mut().unwrap().retention_days = None;
     assert_eq!(
         changed(&wanted, &found),
-        [(Action::Created, ResourceKind::RolePolicy), (Action::Updated, ResourceKind::LogGroup)]
+        [(ChangeAction::Created, ResourceKind::RolePolicy), (ChangeAction::Updated, ResourceKind::LogGroup)]
     );
 }
 

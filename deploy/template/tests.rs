@@ -48,7 +48,7 @@ fn the_templates_make_what_a_first_deployment_makes() {
         for change in &changes {
             match change.kind {
                 ResourceKind::RolePolicy => assert!(made["Role"]["Properties"]["Policies"].is_array(), "{made:?}"),
-                kind => assert!(of_type(kind.word()).is_some(), "{kind:?}: {made:?}"),
+                kind => assert!(of_type(kind.type_name()).is_some(), "{kind:?}: {made:?}"),
             }
             let kind = terraform_type(change.kind);
             assert!(terraform["resource"][kind].is_object(), "{kind}: {terraform}");

@@ -201,7 +201,7 @@ impl RunnerHandle {
 
     /// Sets, once for this runner, which activities exist. A Task of another activity fails when it is scheduled.
     pub fn set_activities(&self, exists: impl Fn(&str) -> bool + Send + Sync + 'static) {
-        let _ = self.offers.known.set(Box::new(exists));
+        let _ = self.offers.activity_check.set(Box::new(exists));
     }
 
     /// Fails the tasks of an activity that no worker has fetched, because the activity was deleted.

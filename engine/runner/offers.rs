@@ -1,6 +1,6 @@
 //! Offers: tasks that wait for a worker, per activity, oldest first. The store has them too: a new process offers them again.
 
-mod holders;
+mod task_workers;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -14,7 +14,7 @@ use tokio::{
     time::Instant,
 };
 
-use self::holders::Holders;
+use self::task_workers::TaskWorkers;
 use crate::{machine::Input, step::TaskToken};
 
 /// A task that is offered to the workers of an activity.
@@ -39,7 +39,7 @@ const COMPARED_MAX: usize = 100;
 #[derive(Default)]
 pub(super) struct Offers {
     /// If unset, every activity exists.
-    pub known: OnceLock<ActivityCheck>,
+    pub activity_check: OnceLock<ActivityCheck>,
     state: Mutex<State>,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Offers {
 #[derive(Default)]
 struct State {
     queues: HashMap<String, Queue>,
-    holders: Holders,
+    task_workers: TaskWorkers,
     /// The number of open polls that are silent.
     silent_polls: usize,
     /// The number of the next poll.
@@ -62,7 +62,7 @@ struct Queue {
     tokens: HashSet<TaskToken>,
     polls: BTreeMap<u64, OpenPoll>,
     /// The last two workers whose polls ended, newest first, and when.
-    left: Vec<(Option<Arc<str>>, Instant)>,
+    recent_polls: Vec<(Option<Arc<str>>, Instant)>,
 }
 
 /// A task that no poll has received.
@@ -87,7 +87,7 @@ struct OpenPoll {
 impl Offers {
     /// Whether the activity exists.
     pub(crate) fn has_activity(&self, activity: &str) -> bool {
-        self.known.get().is_none_or(|known| known(activity))
+        self.activity_check.get().is_none_or(|exists| exists(activity))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -106,7 +106,7 @@ impl Offers {
     /// its open polls receive no tasks until it makes a request.
     pub fn put(&self, activity: &str, offer: Offer) {
         let mut state = self.state();
-        let last = state.holders.of_last_attempt(&offer.token);
+        let last = state.task_workers.take_last_attempt(&offer.token);
         if let Some((worker, false)) = &last {
             state.silence(worker);
         }
@@ -124,7 +124,7 @@ impl Offers {
     /// Takes the oldest task for a worker. Waits for one at most `wait_max`.
     pub async fn take(&self, activity: &str, worker: Option<&str>, wait_max: Duration) -> Option<Offer> {
         let deadline = Instant::now() + wait_max;
-        let mut poll = Poll::open(self, activity, worker);
+        let mut poll = PollRequest::open(self, activity, worker);
         loop {
             tokio::select! {
                 biased;
@@ -161,13 +161,13 @@ impl Offers {
 
     /// Records that a worker has fetched a task.
     pub fn fetched(&self, token: &TaskToken, worker: &str) {
-        self.state().holders.insert(token.clone(), worker);
+        self.state().task_workers.insert(token.clone(), worker);
     }
 
     /// Records a heartbeat or an answer of the worker that has a task.
     pub fn reported(&self, token: &TaskToken, is_answer: bool) {
         let mut state = self.state();
-        if let Some(worker) = state.holders.reported(token, is_answer) {
+        if let Some(worker) = state.task_workers.record_report(token, is_answer) {
             state.made_request(&worker);
         }
     }
@@ -204,7 +204,7 @@ impl Queue {
     fn hand_out(&mut self) {
         let (mut at, now) = (0, Instant::now());
         while at < self.tasks.len().min(COMPARED_MAX) && !self.polls.is_empty() {
-            let Some(number) = self.tasks.get(at).and_then(|task| self.poll_for(task, now)) else {
+            let Some(number) = self.tasks.get(at).and_then(|task| self.choose_poll(task, now)) else {
                 at += 1;
                 continue;
             };
@@ -222,9 +222,9 @@ impl Queue {
         }
     }
 
-    /// The poll that receives a task: the oldest one of another worker than that of its last attempt. If no other worker polls, or after a
-    /// while, also one of that worker.
-    fn poll_for(&self, task: &QueuedTask, now: Instant) -> Option<u64> {
+    /// Chooses the poll that receives a task: the oldest one of another worker than that of its last attempt. If no other worker polls, or
+    /// after a while, also one of that worker. If the task is kept for another worker, notifies the oldest poll.
+    fn choose_poll(&self, task: &QueuedTask, now: Instant) -> Option<u64> {
         let is_avoided = |poll: &OpenPoll| poll.worker.is_some() && poll.worker == task.avoided;
         let mut polls = self.polls.iter().filter(|(_, poll)| !poll.is_silent);
         let first = polls.next()?;
@@ -236,7 +236,7 @@ impl Queue {
             *worker != task.avoided && now.duration_since(*at) < POLLS_AGAIN_WITHIN
         };
         let (number, poll) = first;
-        if now < task.avoided_until && self.left.iter().any(polls_again) {
+        if now < task.avoided_until && self.recent_polls.iter().any(polls_again) {
             poll.kept_for_another.notify_one();
             return None;
         }
@@ -245,9 +245,9 @@ impl Queue {
 
     /// Records that a poll of a worker ended.
     fn poll_ended(&mut self, worker: Option<Arc<str>>, now: Instant) {
-        self.left.retain(|(of, _)| *of != worker);
-        self.left.insert(0, (worker, now));
-        self.left.truncate(2);
+        self.recent_polls.retain(|(of, _)| *of != worker);
+        self.recent_polls.insert(0, (worker, now));
+        self.recent_polls.truncate(2);
     }
 }
 
@@ -264,7 +264,7 @@ impl<'o> Delivery<'o> {
         Delivery { offers, activity, offer: Some(offer) }
     }
 
-    /// Returns the task, which is then not offered again.
+    /// Ends the delivery: the task is not offered again. Returns it.
     pub fn end(mut self) -> Option<Offer> {
         self.offer.take()
     }
@@ -278,8 +278,9 @@ impl Drop for Delivery<'_> {
     }
 }
 
-/// A poll of an activity. The last one to be dropped removes an empty queue, even if its request was cancelled.
-struct Poll<'o> {
+/// The caller's end of a poll; the queue has the other, an [`OpenPoll`]. The last one to be dropped removes an empty queue, even if its
+/// request was cancelled.
+struct PollRequest<'o> {
     offers: &'o Offers,
     activity: &'o str,
     number: u64,
@@ -287,7 +288,7 @@ struct Poll<'o> {
     kept_for_another: Arc<Notify>,
 }
 
-impl<'o> Poll<'o> {
+impl<'o> PollRequest<'o> {
     fn open(offers: &'o Offers, activity: &'o str, worker: Option<&str>) -> Self {
         let (sender, task) = oneshot::channel();
         let kept_for_another = Arc::new(Notify::new());
@@ -302,11 +303,11 @@ impl<'o> Poll<'o> {
         let open = OpenPoll { worker, is_silent: false, task: sender, kept_for_another: kept_for_another.clone() };
         queue.polls.insert(number, open);
         queue.hand_out();
-        Poll { offers, activity, number, task, kept_for_another }
+        PollRequest { offers, activity, number, task, kept_for_another }
     }
 }
 
-impl Drop for Poll<'_> {
+impl Drop for PollRequest<'_> {
     fn drop(&mut self) {
         self.task.close();
         // A task that was handed to this poll after it was polled last is offered again.

@@ -37,18 +37,18 @@ impl ErrorClass {
     /// The error name that `Retry` and `Catch` match, such as `Flow.Throttled`.
     pub fn error_name(self) -> &'static str {
         match self {
-            ErrorClass::Throttled => "Flow.Throttled",
-            ErrorClass::Unknown => "Flow.Unknown",
-            ErrorClass::NotConsistentYet => "Flow.NotConsistentYet",
-            ErrorClass::Capacity => "Flow.Capacity",
-            ErrorClass::Busy => "Flow.Busy",
-            ErrorClass::NameTaken => "Flow.NameTaken",
-            ErrorClass::NotFound => "Flow.NotFound",
-            ErrorClass::Credentials => "Flow.Credentials",
-            ErrorClass::Permission => "Flow.Permission",
-            ErrorClass::Quota => "Flow.Quota",
-            ErrorClass::Invalid => "Flow.Invalid",
-            ErrorClass::Failed => "Flow.Failed",
+            ErrorClass::Throttled => error_names::FLOW_THROTTLED,
+            ErrorClass::Unknown => error_names::FLOW_UNKNOWN,
+            ErrorClass::NotConsistentYet => error_names::FLOW_NOT_CONSISTENT_YET,
+            ErrorClass::Capacity => error_names::FLOW_CAPACITY,
+            ErrorClass::Busy => error_names::FLOW_BUSY,
+            ErrorClass::NameTaken => error_names::FLOW_NAME_TAKEN,
+            ErrorClass::NotFound => error_names::FLOW_NOT_FOUND,
+            ErrorClass::Credentials => error_names::FLOW_CREDENTIALS,
+            ErrorClass::Permission => error_names::FLOW_PERMISSION,
+            ErrorClass::Quota => error_names::FLOW_QUOTA,
+            ErrorClass::Invalid => error_names::FLOW_INVALID,
+            ErrorClass::Failed => error_names::FLOW_FAILED,
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The error names with the reserved prefix, and the codes of Tasks that cannot be called. Source: Developer Guide, "Handling errors in
-//! Step Functions workflows"; Amazon States Language specification, "Appendix A: Predefined Error Codes".
+//! The error names with the reserved prefix, those of [`ErrorClass`](super::ErrorClass), and the codes of Tasks that cannot be called.
+//! Source: Developer Guide, "Handling errors in Step Functions workflows"; Amazon States Language specification, "Appendix A: Predefined
+//! Error Codes".
 
 /// Matches every error, except those that no rule can match.
 pub const ALL: &str = "States.ALL";
@@ -35,6 +36,31 @@ pub const RUNTIME: &str = "States.Runtime";
 pub const TASK_FAILED: &str = "States.TaskFailed";
 /// A state or an execution ran longer than its `TimeoutSeconds`.
 pub const TIMEOUT: &str = "States.Timeout";
+
+/// The resource is still in use.
+pub const FLOW_BUSY: &str = "Flow.Busy";
+/// The provider has no capacity left at the moment.
+pub const FLOW_CAPACITY: &str = "Flow.Capacity";
+/// The credentials are missing, expired or wrong.
+pub const FLOW_CREDENTIALS: &str = "Flow.Credentials";
+/// The resource has a status that it does not leave.
+pub const FLOW_FAILED: &str = "Flow.Failed";
+/// The request can never succeed unchanged.
+pub const FLOW_INVALID: &str = "Flow.Invalid";
+/// The name belongs to a resource that this deployment did not create.
+pub const FLOW_NAME_TAKEN: &str = "Flow.NameTaken";
+/// An id that this execution created is not visible everywhere yet.
+pub const FLOW_NOT_CONSISTENT_YET: &str = "Flow.NotConsistentYet";
+/// The resource does not exist, and this execution did not create it.
+pub const FLOW_NOT_FOUND: &str = "Flow.NotFound";
+/// The caller does not have the permission for the call.
+pub const FLOW_PERMISSION: &str = "Flow.Permission";
+/// An account limit is reached.
+pub const FLOW_QUOTA: &str = "Flow.Quota";
+/// The service limits the rate of calls; nothing was changed.
+pub const FLOW_THROTTLED: &str = "Flow.Throttled";
+/// The answer was lost, timed out or was a server error; the call may have taken effect.
+pub const FLOW_UNKNOWN: &str = "Flow.Unknown";
 
 /// The code of a Task whose activity does not exist, in failures and in the problems of a definition.
 pub const ACTIVITY_MUST_EXIST: &str = "ACTIVITY_MUST_EXIST";

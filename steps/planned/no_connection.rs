@@ -40,7 +40,7 @@ impl HttpClient for NoConnection {
 impl HttpConnector for NoConnection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let operation = operation(&request);
-        self.record.call(&operation);
+        self.record.record_call(&operation);
         let is_json = request.headers().get("x-amz-target").is_some();
         let (content_type, fewest) = if is_json {
             ("application/x-amz-json-1.1", "{}".to_owned())

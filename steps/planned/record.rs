@@ -7,12 +7,13 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Difference, Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, is_unknown};
+use super::{Planned, PlannedAction, PlannedChange, PlannedFailure, PlannedWait, SettingDifference, is_unknown};
 
-/// The reports of a plan. `turn` is held by the step that runs, so that one runs at a time; it is no turn of the machine.
+/// The reports of a plan.
 #[derive(Debug, Default)]
 pub(crate) struct PlanRecord {
-    turn: tokio::sync::Mutex<()>,
+    /// Held by the step that runs: one runs at a time.
+    step_lock: tokio::sync::Mutex<()>,
     recorded: Mutex<Recorded>,
 }
 
@@ -22,16 +23,16 @@ struct Recorded {
     /// The calls that the current step would have made.
     calls: Vec<String>,
     /// The differences that the current step found.
-    differences: Vec<Difference>,
-    /// The known fields of existing resources, by id.
-    known: BTreeMap<String, Known>,
+    differences: Vec<SettingDifference>,
+    /// The existing resources that a search found, by id.
+    found: BTreeMap<String, FoundResource>,
     /// The service whose steps change the resources of a type, such as `ecs`.
     services: BTreeMap<String, String>,
 }
 
 /// The name and settings of an existing resource, as a search read them. The step that deletes it has only its id.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Known {
+pub(crate) struct FoundResource {
     /// The name that people use.
     pub(crate) name: Option<String>,
     /// The settings that determine its price, named as in the input of the step that creates it.
@@ -58,36 +59,38 @@ impl PlanRecord {
 
     /// Starts a step. No other step runs until the guard is dropped.
     pub(crate) async fn begin_step(&self, actions: &[String]) -> tokio::sync::MutexGuard<'_, ()> {
-        let turn = self.turn.lock().await;
+        let step = self.step_lock.lock().await;
         let mut recorded = self.recorded();
         recorded.calls.clear();
         recorded.differences.clear();
         recorded.planned.actions.extend(actions.iter().cloned());
         drop(recorded);
-        turn
+        step
     }
 
     /// The calls that the step would have made, and the differences that it found.
-    pub(crate) fn end_step(&self) -> (Vec<String>, Vec<Difference>) {
+    pub(crate) fn end_step(&self) -> (Vec<String>, Vec<SettingDifference>) {
         let mut recorded = self.recorded();
         (std::mem::take(&mut recorded.calls), std::mem::take(&mut recorded.differences))
     }
 
-    pub(crate) fn call(&self, operation: &str) {
+    /// Records a call that the current step would have made.
+    pub(crate) fn record_call(&self, operation: &str) {
         self.recorded().calls.push(operation.to_owned());
     }
 
-    pub(crate) fn differs(&self, difference: Difference) {
+    /// Records a difference that the current step found.
+    pub(crate) fn record_difference(&self, difference: SettingDifference) {
         self.recorded().differences.push(difference);
     }
 
     /// Records the name and settings of a resource that a search found.
-    pub(crate) fn know(&self, id: &str, known: Known) {
-        self.recorded().known.insert(id.to_owned(), known);
+    pub(crate) fn record_found(&self, id: &str, found: FoundResource) {
+        self.recorded().found.insert(id.to_owned(), found);
     }
 
     /// Records the lists `notes` and `stays` of a step's output, which the result of a run repeats.
-    pub(crate) fn remarks(&self, output: &Value) {
+    pub(crate) fn record_remarks(&self, output: &Value) {
         let mut recorded = self.recorded();
         let planned = &mut recorded.planned;
         for (field, list) in [("notes", &mut planned.notes), ("stays", &mut planned.stays)] {
@@ -100,24 +103,24 @@ impl PlanRecord {
     }
 
     /// Records that steps of a service change the resources of a type.
-    pub(crate) fn changed_by(&self, service: &str, resource_type: &str) {
+    pub(crate) fn record_service(&self, service: &str, resource_type: &str) {
         self.recorded().services.insert(resource_type.to_owned(), service.to_owned());
     }
 
     /// Records the failure of a wait. Only the first one counts: the run ends with it.
-    pub(crate) fn fails(&self, failure: PlannedFailure) {
+    pub(crate) fn record_failure(&self, failure: PlannedFailure) {
         self.recorded().planned.failure.get_or_insert(failure);
     }
 
     /// Records the change of a resource. A resource that several steps touch is recorded once: a deletion outweighs an
     /// update, and an update outweighs no change. Two names of one id are two resources: the rules of a group have its id until they
     /// exist.
-    pub(crate) fn change(&self, mut change: PlannedChange) {
+    pub(crate) fn record_change(&self, mut change: PlannedChange) {
         let mut recorded = self.recorded();
-        if let Some(known) = recorded.known.get(&change.id) {
-            change.name = change.name.or_else(|| known.name.clone());
+        if let Some(found) = recorded.found.get(&change.id) {
+            change.name = change.name.or_else(|| found.name.clone());
             if change.action == PlannedAction::Delete {
-                change.settings = known.settings.clone();
+                change.settings = found.settings.clone();
             }
         }
         let is_known = !is_unknown(&change.id);
@@ -140,7 +143,8 @@ impl PlanRecord {
         }
     }
 
-    pub(crate) fn wait(&self, wait: PlannedWait) {
+    /// Records a wait of the run.
+    pub(crate) fn record_wait(&self, wait: PlannedWait) {
         self.recorded().planned.waits.push(wait);
     }
 
@@ -197,7 +201,8 @@ mod tests {
     use crate::planned::ResourceCost;
 
     fn change(action: PlannedAction, name: Option<&str>, fields: &[&str]) -> PlannedChange {
-        let field = |field: &&str| Difference { field: (*field).to_owned(), from: "a".to_owned(), to: "b".to_owned() };
+        let field =
+            |field: &&str| SettingDifference { field: (*field).to_owned(), from: "a".to_owned(), to: "b".to_owned() };
         PlannedChange {
             action,
             resource_type: "AWS::RDS::DBInstance".to_owned(),
@@ -213,12 +218,12 @@ mod tests {
     #[test]
     fn a_resource_that_several_steps_touch_is_listed_once() {
         let record = PlanRecord::default();
-        record.change(change(PlannedAction::Unchanged, Some("demo-db"), &[]));
-        record.change(change(PlannedAction::Update, None, &["deletionProtection"]));
+        record.record_change(change(PlannedAction::Unchanged, Some("demo-db"), &[]));
+        record.record_change(change(PlannedAction::Update, None, &["deletionProtection"]));
         let planned = record.planned();
         let [only] = planned.changes.as_slice() else { panic!("{planned:?}") };
         assert_eq!((only.action, only.name.as_deref(), only.fields.len()), (PlannedAction::Update, Some("demo-db"), 1));
-        record.change(change(PlannedAction::Delete, Some("demo-db"), &[]));
+        record.record_change(change(PlannedAction::Delete, Some("demo-db"), &[]));
         let planned = record.planned();
         assert_eq!(planned.changes.len(), 1);
         // The deletion protection is switched off first.
@@ -229,9 +234,9 @@ mod tests {
     fn later_steps_have_the_values_that_the_plan_sets() {
         let record = PlanRecord::default();
         let settings = serde_json::json!({ "allocatedStorageGib": 30, "engineVersion": "14" });
-        record.changed_by("rds", "AWS::RDS::DBInstance");
+        record.record_service("rds", "AWS::RDS::DBInstance");
         let update = change(PlannedAction::Update, Some("demo-db"), &["allocatedStorageGib"]);
-        record.change(PlannedChange { settings: settings.clone(), ..update });
+        record.record_change(PlannedChange { settings: settings.clone(), ..update });
         let updated = Value::Object(record.updated_settings("rds", &["demo-db"]));
         assert_eq!(updated, serde_json::json!({ "allocatedStorageGib": 30 }));
         assert_eq!(Value::Object(record.settings_after("rds", &["demo-db"])), settings);
@@ -241,8 +246,8 @@ mod tests {
     #[test]
     fn two_rules_that_have_the_id_of_their_group_are_two_resources() {
         let record = PlanRecord::default();
-        record.change(change(PlannedAction::Create, Some("PostgreSQL from the application"), &[]));
-        record.change(change(PlannedAction::Create, Some("PostgreSQL from the bastion"), &[]));
+        record.record_change(change(PlannedAction::Create, Some("PostgreSQL from the application"), &[]));
+        record.record_change(change(PlannedAction::Create, Some("PostgreSQL from the bastion"), &[]));
         assert_eq!(record.planned().changes.len(), 2);
     }
 
@@ -250,8 +255,8 @@ mod tests {
     fn a_deletion_has_the_name_and_the_settings_that_the_search_found() {
         let record = PlanRecord::default();
         let settings = serde_json::json!({ "instanceClass": "db.t4g.micro" });
-        record.know("arn:db", Known { name: Some("demo-db".to_owned()), settings: settings.clone() });
-        record.change(change(PlannedAction::Delete, None, &[]));
+        record.record_found("arn:db", FoundResource { name: Some("demo-db".to_owned()), settings: settings.clone() });
+        record.record_change(change(PlannedAction::Delete, None, &[]));
         let planned = record.planned();
         assert_eq!((planned.changes[0].name.as_deref(), &planned.changes[0].settings), (Some("demo-db"), &settings));
     }
@@ -260,8 +265,8 @@ mod tests {
     fn what_a_step_notes_and_what_stays_is_listed_once() {
         let record = PlanRecord::default();
         let output = serde_json::json!({ "notes": ["a note"], "stays": ["a record"] });
-        record.remarks(&output);
-        record.remarks(&output);
+        record.record_remarks(&output);
+        record.record_remarks(&output);
         let planned = record.planned();
         assert_eq!((planned.notes, planned.stays), (vec!["a note".to_owned()], vec!["a record".to_owned()]));
     }

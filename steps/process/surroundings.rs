@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use engine::step::{ErrorClass, StepError};
 use serde_json::Value;
 
-use super::{CANNOT_START, INPUT_BYTES_MAX, Run, protocol::Request};
-use crate::local_settings::{FILES, LocalSettings, PROGRAM_VARIABLES};
+use super::{INPUT_BYTES_MAX, Run, protocol::Request};
+use crate::{
+    local_error_names::PROCESS_CANNOT_START,
+    local_settings::{FILES, LocalSettings, PROGRAM_VARIABLES},
+};
 
 /// The beginnings of the variables that no setting allows: variables of the dynamic linker load code into every program, and variables of
 /// flow are reserved.
@@ -36,7 +39,7 @@ fn refuse_variable(settings: &LocalSettings, execution: &str, name: &str) -> Res
     if settings.allows_variable(name) {
         return Ok(());
     }
-    let allowing = settings.allowing_variables([name]);
+    let allowing = settings.program_variables_assignment([name]);
     Err(refused(format!("{name} is not among the variables that {PROGRAM_VARIABLES} allows"))
         .hint(format!("To allow it:   {allowing} flow resume {execution}")))
 }
@@ -85,7 +88,7 @@ async fn working_folder(settings: &LocalSettings, execution: &str, folder: Strin
         Ok::<_, std::io::Error>((real_folder(Path::new(&folder))?, allowed))
     });
     let found = found.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    let cannot = |cause: String| StepError::named(CANNOT_START, format!("Folder '{shown}': {cause}"));
+    let cannot = |cause: String| StepError::named(PROCESS_CANNOT_START, format!("Folder '{shown}': {cause}"));
     let (real, allowed) = found.map_err(|error| cannot(error.to_string()))?;
     if let Some(allowed) = allowed.filter(|allowed| !real.starts_with(allowed)) {
         let cause = format!("Folder '{shown}' is not below {}, the folder of {FILES}", allowed.display());
@@ -98,8 +101,11 @@ async fn working_folder(settings: &LocalSettings, execution: &str, folder: Strin
 /// The folder that the execution pins. The supervisor of a program may have been started in another one.
 async fn pinned_folder(folder: &Path) -> Result<String, StepError> {
     let cannot = |cause: String| {
-        StepError::named(CANNOT_START, format!("{}, where this execution was started: {cause}", folder.display()))
-            .hint("Create it again, or name a Folder in the definition.")
+        StepError::named(
+            PROCESS_CANNOT_START,
+            format!("{}, where this execution was started: {cause}", folder.display()),
+        )
+        .hint("Create it again, or name a Folder in the definition.")
     };
     match tokio::fs::metadata(folder).await.map(|found| found.is_dir()) {
         Ok(true) => folder.to_str().map(str::to_owned).ok_or_else(|| cannot("its path is not UTF-8".to_owned())),

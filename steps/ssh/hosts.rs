@@ -11,7 +11,7 @@ use engine::step::{ErrorClass, StepError};
 use russh::keys::{PublicKey, known_hosts::check_known_hosts_path, parse_public_key_base64};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use crate::{local_settings::SSH_HOSTS, regular_file::refuse_other_than_file};
+use crate::{local_error_names::SSH_HOST_KEY_REFUSED, local_settings::SSH_HOSTS, regular_file::refuse_other_than_file};
 
 /// The largest file of hosts, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -115,7 +115,7 @@ impl SshHost {
                 "Compare the key on the host itself. If it is right, pin it in the file of {SSH_HOSTS}: \"hostKey\": \"{written}\""
             );
             let cause = format!("{} has the host key {fingerprint}: {reason}", self.host);
-            Err(StepError::named("Ssh.HostKeyRefused", cause).hint(hint))
+            Err(StepError::named(SSH_HOST_KEY_REFUSED, cause).hint(hint))
         };
         if let Some(pinned) = &self.host_key {
             return match pinned.key_data() == key.key_data() {

@@ -18,7 +18,9 @@ use tokio::time::timeout;
 
 use super::{hosts::SshHost, key_file::read_private_key};
 use crate::{
-    local_settings::{LocalSettings, OUTPUT_BYTES_MAX, run_time_left},
+    local_error_names::{SSH_CANNOT_CONNECT, SSH_CONNECTION_LOST, SSH_FAILED, SSH_OUTCOME_UNKNOWN},
+    local_limits::{OUTPUT_BYTES_MAX, run_time_left},
+    local_settings::LocalSettings,
     shell::single_quoted,
 };
 
@@ -73,7 +75,7 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
     let name = format!("{} on {}", input.program, input.host);
     if context.poll > 1 {
         let cause = format!("flow's process ended while {name} ran, and its answer is lost");
-        return Err(outcome_unknown("Ssh.OutcomeUnknown", &cause));
+        return Err(outcome_unknown(SSH_OUTCOME_UNKNOWN, &cause));
     }
     let host = SshHost::find(settings.ssh_hosts.as_deref(), &input.host, &context.execution)?;
     let time_left = run_time_left(&context);
@@ -97,7 +99,7 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
                 outcome_unknown(error_names::TIMEOUT, &format!("{name} did not end in time, and was sent the signal TERM"))
             }
             () = context.abandonment.abandoned() => {
-                outcome_unknown("Ssh.OutcomeUnknown", &format!("the attempt of {name} is over, and the program was sent the signal TERM"))
+                outcome_unknown(SSH_OUTCOME_UNKNOWN, &format!("the attempt of {name} is over, and the program was sent the signal TERM"))
             }
         }
     };
@@ -109,7 +111,7 @@ async fn run(settings: Arc<LocalSettings>, context: StepContext, input: Run) -> 
 
 /// The error if nothing was started on the host.
 fn not_started(cause: String) -> StepError {
-    StepError::named("Ssh.CannotConnect", cause).hint("Nothing was started. Check the host, its port and the network.")
+    StepError::named(SSH_CANNOT_CONNECT, cause).hint("Nothing was started. Check the host, its port and the network.")
 }
 
 fn outcome_unknown(error: &str, cause: &str) -> StepError {
@@ -170,7 +172,7 @@ async fn start(
 ) -> Result<Channel<client::Msg>, StepError> {
     let before = |error: russh::Error| not_started(format!("{name}: {error}"));
     let channel = session.channel_open_session().await.map_err(before)?;
-    let lost = |error: russh::Error| outcome_unknown("Ssh.ConnectionLost", &format!("{name}: {error}"));
+    let lost = |error: russh::Error| outcome_unknown(SSH_CONNECTION_LOST, &format!("{name}: {error}"));
     channel.exec(true, command).await.map_err(lost)?;
     // A program need not read its input; only its end matters.
     let _ = channel.data(input.as_bytes()).await;
@@ -225,7 +227,7 @@ async fn execute(
     }
     match ended.exit {
         Some(_) => Ok(ended),
-        None => Err(outcome_unknown("Ssh.ConnectionLost", &format!("{name}: the connection was lost"))),
+        None => Err(outcome_unknown(SSH_CONNECTION_LOST, &format!("{name}: the connection was lost"))),
     }
 }
 
@@ -242,7 +244,7 @@ fn result(name: &str, ended: Ended) -> StepResult<Value> {
     let said = if tail.trim().is_empty() { text } else { tail.trim() };
     let start = said.char_indices().rev().take(ERROR_TAIL_BYTES).last().map_or(0, |(start, _)| start);
     let said = if said[start..].is_empty() { String::new() } else { format!(": {}", &said[start..]) };
-    Err(StepError::named("Ssh.Failed", format!("{name}: {status}{said}")))
+    Err(StepError::named(SSH_FAILED, format!("{name}: {status}{said}")))
 }
 
 /// Accepts only the host key that is pinned or known.

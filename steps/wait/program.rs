@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::not_yet;
-use crate::{local_settings::LocalSettings, process};
+use crate::{local_error_names::PROCESS_FAILED, local_settings::LocalSettings, process};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -56,7 +56,7 @@ pub(super) async fn wait(
         Some(code) if code == exit_code => Ok(Answer::done(Exited { exit_code, output: ended.output })),
         Some(code) => not_yet(&context, format!("exit code {code}{}", said(&ended.last_line)), interval_seconds),
         // A signal ended the program, so the check has no result.
-        None => Err(StepError::named("Process.Failed", format!("{program}: {}", ended.status))),
+        None => Err(StepError::named(PROCESS_FAILED, format!("{program}: {}", ended.status))),
     }
 }
 

@@ -9,7 +9,7 @@ const FIGURES: [(&str, &str, &str); 27] = [
     ("cli/worker/task.rs", "const FIRST_SLOT_MAX: Duration = Duration::from_secs(10);", "After 10 s it is given back"),
     ("cli/worker/task.rs", "const FIRST_SLOT_RETRIES_MAX: u32 = 3;", "at most three times in a visit of its state"),
     (
-        "cli/worker/elsewhere.rs",
+        "cli/worker/given_back.rs",
         "const REFUSED_RETRIES_MAX: u32 = 5;",
         "Once a task has been retried five times in a visit of its state",
     ),

@@ -1,9 +1,9 @@
 //! Concurrent deployments under one name: one of the same definition is completed, one of another definition is reported.
 
-use deploy::plan::{self, Action, DeploymentChange, ExistingResources, ResourceKind, Wanted};
-use engine::step::StepError;
+use deploy::plan::{self, DeploymentChange, ExistingResources, ResourceKind, Wanted};
+use engine::step::{ChangeAction, StepError};
 
-use super::{DeployArguments, cut_short};
+use super::{DeployArguments, interrupted_error};
 use crate::{
     deployment::{Cloud, DeploymentSource},
     exit::{CliError, Exit},
@@ -39,21 +39,21 @@ pub(super) async fn apply(
         Err(error) if is_of_another_deployment(&error) => {
             tracing::info!("another deployment changed a resource, so the plan is made again: {error}")
         }
-        Err(error) => return Err(cut_short(error)),
+        Err(error) => return Err(interrupted_error(error)),
     }
     let name = wanted.name.clone();
-    let found = cloud.find(&wanted).await.map_err(cut_short)?;
+    let found = cloud.find(&wanted).await.map_err(interrupted_error)?;
     if let Ok(compiled) = source.compile(&found.activities) {
         wanted.compiled = compiled;
     }
     let changes = match plan::changes(&wanted, &found) {
         Ok(changes) if !has_another_definition(&changes) => changes,
-        _ => return Err(another(arguments, &name)),
+        _ => return Err(other_deployment_error(arguments, &name)),
     };
     let completed = cloud.apply(source, wanted, found, &changes, made).await;
     completed.map_err(|error| match is_of_another_deployment(&error) {
-        true => another(arguments, &name),
-        false => cut_short(error),
+        true => other_deployment_error(arguments, &name),
+        false => interrupted_error(error),
     })
 }
 
@@ -64,10 +64,10 @@ fn is_of_another_deployment(error: &StepError) -> bool {
 
 /// Whether the other deployment gave the state machine another definition: this one would update it.
 fn has_another_definition(changes: &[DeploymentChange]) -> bool {
-    changes.iter().any(|change| change.kind == ResourceKind::StateMachine && change.action == Action::Updated)
+    changes.iter().any(|change| change.kind == ResourceKind::StateMachine && change.action == ChangeAction::Updated)
 }
 
-fn another(arguments: &DeployArguments, name: &str) -> CliError {
+fn other_deployment_error(arguments: &DeployArguments, name: &str) -> CliError {
     let message = format!("another deployment of {name} was made at the same time: this one is not complete");
     let command = command(arguments);
     let hint =
@@ -104,10 +104,12 @@ mod tests {
     #[test]
     fn only_an_equal_definition_is_completed() {
         let change = |action, kind| DeploymentChange::new(action, kind, "job");
-        let rest =
-            [change(Action::Unchanged, ResourceKind::StateMachine), change(Action::Updated, ResourceKind::Alias)];
+        let rest = [
+            change(ChangeAction::Unchanged, ResourceKind::StateMachine),
+            change(ChangeAction::Updated, ResourceKind::Alias),
+        ];
         assert!(!has_another_definition(&rest));
-        assert!(!has_another_definition(&[change(Action::Created, ResourceKind::StateMachine)]));
-        assert!(has_another_definition(&[change(Action::Updated, ResourceKind::StateMachine)]));
+        assert!(!has_another_definition(&[change(ChangeAction::Created, ResourceKind::StateMachine)]));
+        assert!(has_another_definition(&[change(ChangeAction::Updated, ResourceKind::StateMachine)]));
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use deploy::plan::{self, ALIAS, Action, DeploymentChange, ResourceKind, Wanted};
+use deploy::plan::{self, ALIAS, DeploymentChange, ResourceKind, Wanted};
+use engine::step::ChangeAction;
 use serde_json::{Value, json};
 use steps::step_functions::RunningExecution;
 
-use super::{DeployArguments, concurrent, cut_short, refused};
+use super::{DeployArguments, concurrent, error_before_changes, interrupted_error};
 use crate::{
     deployment::{Cloud, RemovalError},
     exit::{CliError, Exit},
@@ -57,7 +58,7 @@ pub(super) async fn changes(
     found: &mut plan::ExistingResources,
 ) -> Result<(Vec<DeploymentChange>, BTreeMap<String, String>), CliError> {
     let is_other =
-        |machine: &plan::ExistingMachine| !reference(arguments).is_ok_and(|named| named.is_arn_of(&machine.arn));
+        |machine: &plan::ExistingMachine| !reference(arguments).is_ok_and(|named| named.may_be(&machine.arn));
     if is_by_name(arguments) && found.machine.as_ref().is_some_and(is_other) {
         let message =
             format!("the state machine {} is not at this endpoint, in this account and region", arguments.workflow);
@@ -66,16 +67,16 @@ pub(super) async fn changes(
     // What belongs to another deployment is refused before its versions are read.
     plan::removal(wanted, found, &[])?;
     if let Some(machine) = &found.machine {
-        let running = cloud.states.running_executions(&machine.arn, 1).await.map_err(refused)?;
+        let running = cloud.states.running_executions(&machine.arn, 1).await.map_err(error_before_changes)?;
         if let Some(RunningExecution { arn, .. }) = running.first() {
             return Err(CliError::refused(format!(
                 "{arn} is running, and other executions may be running too: nothing was changed"
             ))
             .hint(wait_or_cancel(arn, &wanted.name)));
         }
-        found.activities.extend(cloud.former_activities(machine, &found.others).await.map_err(refused)?);
+        found.activities.extend(cloud.former_activities(machine, &found.others).await.map_err(error_before_changes)?);
     }
-    let kept = cloud.needed_activities(&found.activities, &wanted.name).await.map_err(refused)?;
+    let kept = cloud.needed_activities(&found.activities, &wanted.name).await.map_err(error_before_changes)?;
     let needed: Vec<String> = kept.keys().cloned().collect();
     let changes = plan::removal(wanted, found, &needed)?;
     if changes.is_empty() && is_by_name(arguments) {
@@ -95,9 +96,9 @@ fn wait_or_cancel(execution_arn: &str, machine: &str) -> String {
 }
 
 /// The error of a removal that has begun. `name` is that of the state machine.
-pub(super) fn stopped(arguments: &DeployArguments, name: &str, error: RemovalError) -> CliError {
+pub(super) fn removal_error(arguments: &DeployArguments, name: &str, error: RemovalError) -> CliError {
     let (execution, is_restored) = match error {
-        RemovalError::Call(error) => return cut_short(error),
+        RemovalError::Call(error) => return interrupted_error(error),
         RemovalError::Started { execution, is_restored } => (execution, is_restored),
     };
     let again = format!("{}   , then   {} --remove", wait_or_cancel(&execution, name), concurrent::command(arguments));
@@ -114,5 +115,5 @@ pub(super) fn stopped(arguments: &DeployArguments, name: &str, error: RemovalErr
 
 /// Whether the changes delete a state machine, and its executions with it.
 pub(super) fn loses_executions(changes: &[DeploymentChange]) -> bool {
-    changes.iter().any(|change| change.action == Action::Deleted && change.kind == ResourceKind::StateMachine)
+    changes.iter().any(|change| change.action == ChangeAction::Deleted && change.kind == ResourceKind::StateMachine)
 }

@@ -14,14 +14,14 @@ fn dollars(transitions: u64) -> f64 {
 }
 
 /// The transitions of a run and their price: the fewest, each state once, and with every retry.
-pub(in crate::commands) fn size_words(size: &RunSize) -> String {
+pub(in crate::commands) fn size_text(size: &RunSize) -> String {
     let count = |size: &Size| format!("{} (${:.6})", size.transitions, dollars(size.transitions));
     let [fewest, once, most] = [&size.fewest, &size.each_once, &size.with_retries].map(count);
     format!("transitions of a run: at least {fewest}, with each state once {once}, with every retry {most}")
 }
 
 /// The events and the cost that each item of a Map adds.
-pub(in crate::commands) fn map_words(map: &MapSize) -> String {
+pub(in crate::commands) fn map_text(map: &MapSize) -> String {
     let Size { transitions, events } = map.item;
     let words = counted(usize::try_from(transitions).unwrap_or(usize::MAX), "transition");
     let price = format!("the Map '{}' adds {words} (${:.6})", map.name, dollars(transitions));
@@ -78,10 +78,10 @@ mod tests {
         let maps = vec![map(size(2, 9)), map(size(1, 0))];
         let run = RunSize { fewest: size(3, 6), each_once: size(139, 600), with_retries: size(4_000, 9_000), maps };
         assert_eq!(
-            size_words(&run),
+            size_text(&run),
             "transitions of a run: at least 3 ($0.000075), with each state once 139 ($0.003475), with every retry 4000 ($0.100000)"
         );
-        let words: Vec<String> = run.maps.iter().map(map_words).collect();
+        let words: Vec<String> = run.maps.iter().map(map_text).collect();
         let [inline, distributed] = &words[..] else { panic!("{words:?}") };
         assert!(inline.ends_with("and 9 events for each item: at most 2777 items within 25000 events"), "{inline}");
         assert!(distributed.ends_with("adds 1 transition ($0.000025) for each item"), "{distributed}");

@@ -1,6 +1,6 @@
 use deploy::{
     Activity, MapSize, RunSize, Size,
-    plan::{Difference, ExistingResources, ResourceKind},
+    plan::{ExistingResources, FieldDifference, ResourceKind},
 };
 
 use super::{
@@ -21,7 +21,7 @@ fn wanted(role_arn: Option<&str>) -> Wanted {
     Wanted { name: "endpoints-aws".to_owned(), compiled, role_arn, log_level: LogLevel::Error }
 }
 
-fn change(action: Action, kind: ResourceKind, name: &str) -> DeploymentChange {
+fn change(action: ChangeAction, kind: ResourceKind, name: &str) -> DeploymentChange {
     DeploymentChange::new(action, kind, name)
 }
 
@@ -36,13 +36,13 @@ fn the_changes_of_a_deployment_and_of_a_removal() {
     let first = wanted(None);
     let created = plan::changes(&first, &ExistingResources::default()).unwrap_or_default();
     let updated = [
-        change(Action::Unchanged, ResourceKind::Activity, "flow-ec2-createVpc"),
-        change(Action::Created, ResourceKind::Activity, "flow-rds-createDBInstance"),
-        change(Action::Updated, ResourceKind::StateMachine, "endpoints-aws"),
+        change(ChangeAction::Unchanged, ResourceKind::Activity, "flow-ec2-createVpc"),
+        change(ChangeAction::Created, ResourceKind::Activity, "flow-rds-createDBInstance"),
+        change(ChangeAction::Updated, ResourceKind::StateMachine, "endpoints-aws"),
     ];
     let deleted = [
-        change(Action::Deleted, ResourceKind::StateMachine, "endpoints-aws"),
-        change(Action::Deleted, ResourceKind::Activity, "flow-ec2-createVpc"),
+        change(ChangeAction::Deleted, ResourceKind::StateMachine, "endpoints-aws"),
+        change(ChangeAction::Deleted, ResourceKind::Activity, "flow-ec2-createVpc"),
     ];
     assert!(loses_executions(&deleted) && !loses_executions(&updated) && !loses_executions(&deleted[1..]));
     let kept = keep_line("flow-rds-createDBInstance", "nightly needs it");
@@ -56,9 +56,9 @@ fn the_changes_of_a_deployment_and_of_a_removal() {
 
 #[test]
 fn a_plan_shows_the_fields_of_what_is_updated_and_the_heartbeat_that_is_kept() {
-    let mut change = change(Action::Updated, ResourceKind::StateMachine, "job");
-    change.differences = vec![Difference {
-        action: Action::Updated,
+    let mut change = change(ChangeAction::Updated, ResourceKind::StateMachine, "job");
+    change.differences = vec![FieldDifference {
+        action: ChangeAction::Updated,
         field: "roleArn".to_owned(),
         values: Some(("arn:a".to_owned(), "arn:b".to_owned())),
     }];

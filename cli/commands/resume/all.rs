@@ -1,6 +1,6 @@
 //! `flow resume --all`: drives every unfinished execution side by side through one owner, and prints one line for each.
 
-mod elsewhere;
+mod another_process;
 mod side_by_side;
 
 use std::collections::HashSet;
@@ -102,13 +102,13 @@ async fn all(
     let ListResponse { executions, driven, .. } = listed;
     let mut report = ResumeReport::new(global);
     report_ended(&mut report, handle, &executions).await?;
-    let elsewhere = handle.owner_elsewhere().await;
-    let is_driven = |header: &ExecutionHeader| elsewhere.is_some() && !header.paused && driven.contains(&header.id);
+    let owner = handle.owner_elsewhere().await;
+    let is_driven = |header: &ExecutionHeader| owner.is_some() && !header.paused && driven.contains(&header.id);
     let listed = ids(&executions);
     let (theirs, ours): (Vec<_>, Vec<_>) = executions.into_iter().partition(is_driven);
-    let context = Context { global, handle, owner: elsewhere.as_deref(), watching };
+    let context = Context { global, handle, owner: owner.as_deref(), watching };
     let mut groups = Vec::new();
-    if let Some(owner) = &elsewhere {
+    if let Some(owner) = &owner {
         let mut shown = Vec::new();
         report.has_others = !theirs.is_empty();
         for header in &theirs {
@@ -122,14 +122,14 @@ async fn all(
                 false => shown.push(header),
             }
         }
-        elsewhere::show(&mut report, handle, &shown, owner).await?;
+        another_process::show(&mut report, handle, &shown, owner).await?;
     }
     for header in &ours {
         if report.refuse_other_region(header) {
             continue;
         }
         let refusal = match refusals.of(global, handle, header) {
-            None if elsewhere.is_none() => programs::refusal_among_all(handle, header).await,
+            None if owner.is_none() => programs::refusal_among_all(handle, header).await,
             refusal => refusal,
         };
         match refusal {
@@ -138,11 +138,11 @@ async fn all(
         }
     }
     report.show_refusals();
-    if elsewhere.is_none() {
+    if owner.is_none() {
         interrupt::at_second_signal(stopped::message_of_all(&ids(&ours)));
     }
     SideBySide::new(context, &mut report, &ours).run(groups).await?;
-    report.end(handle, listed, elsewhere.is_some()).await
+    report.end(handle, listed, owner.is_some()).await
 }
 
 /// Reports that an execution is not resumed, or how it has ended: it may have been cancelled or pruned since it was listed.
@@ -364,8 +364,8 @@ fn pruned_meanwhile(id: &str) -> ResumeOutcome {
 }
 
 /// After a signal, prints what happens next and how to stop immediately. `left`: the executions that have not ended.
-fn say_that_all_stop(elsewhere: Option<&str>, left: Vec<String>) {
-    match elsewhere {
+fn say_that_all_stop(owner: Option<&str>, left: Vec<String>) {
+    match owner {
         Some(owner) => report!("\nflow: what runs continues in {owner}"),
         None => {
             interrupt::at_second_signal(stopped::message_of_all(&left));

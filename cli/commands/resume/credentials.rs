@@ -62,7 +62,7 @@ pub(super) async fn open(global: &Global, environments: Arc<Environments>) -> Re
     // The process that drives an execution reports its end.
     known.retain(|header| !driven.contains(&header.id));
     if !is_owned && let Err(refusals) = verify_each(&environments, &needed).await {
-        return refused(&environments, known, refusals).await;
+        return read_without_credentials(&environments, known, refusals).await;
     }
     match Handle::drive_unless_stopped(environments.clone(), needed.clone()).await {
         Ok(handle) => Ok(Opened { handle, known, refusals: Refusals::default() }),
@@ -70,7 +70,7 @@ pub(super) async fn open(global: &Global, environments: Arc<Environments>) -> Re
         Err(error) if error.fault.as_deref().is_some_and(concerns_credentials) => {
             match verify_each(&environments, &needed).await {
                 Ok(()) => Err(error),
-                Err(refusals) => refused(&environments, known, refusals).await,
+                Err(refusals) => read_without_credentials(&environments, known, refusals).await,
             }
         }
         Err(error) => Err(error),
@@ -78,7 +78,7 @@ pub(super) async fn open(global: &Global, environments: Arc<Environments>) -> Re
 }
 
 /// The store, opened for reading by a process that can act in none of the environments.
-async fn refused(
+async fn read_without_credentials(
     environments: &Environments,
     known: Vec<ExecutionHeader>,
     mut refusals: Vec<(Value, CliError)>,

@@ -15,7 +15,7 @@ use crate::{
     commands::{
         deploy::{
             HEARTBEAT_SECONDS_DEFAULT,
-            size::{map_words, size_fields, size_words},
+            size::{map_text, size_fields, size_text},
         },
         watch::{Watch, show_end, show_output, watch},
     },
@@ -28,7 +28,7 @@ use crate::{
     planning,
     proposed::{self, OPTIONS, quote_id},
     shell::{option, quote_name, quote_word},
-    step_functions::{Deployed, Executions, MachineReference, is_arn, refused},
+    step_functions::{Deployed, Executions, MachineReference, is_arn, service_error},
     this_process,
     ui::json,
 };
@@ -110,8 +110,8 @@ fn size_of(plan: &Plan, deployed: &Deployed) -> Option<RunSize> {
 fn plan_lines(target: &str, size: Option<&RunSize>) -> Vec<String> {
     let mut lines = vec![format!("starts {target}, which is deployed from this definition")];
     if let Some(size) = size {
-        lines.push(size_words(size));
-        lines.extend(size.maps.iter().map(map_words));
+        lines.push(size_text(size));
+        lines.extend(size.maps.iter().map(map_text));
     }
     lines
 }
@@ -197,7 +197,7 @@ async fn deployed(executions: &Executions, arguments: &RunArguments, plan: &Plan
         let hint = format!("{deploy}   makes it; --name NAME, if flow deploy gave it another name");
         return Err(CliError::not_found(message).hint(hint));
     };
-    let steps = environments::described().map_err(refused)?;
+    let steps = environments::described().map_err(service_error)?;
     let definition = plan.definition.value();
     // A deployment compiles every step of flow to an activity, except approvals.
     let is_compiled = |resource: &String| resource.starts_with("flow:") && !resource.starts_with("flow:approval:");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use steps::step_functions::{RemoteEvent, RemoteExecution};
 
 use super::*;
-use crate::step_functions::{CachedExecution, header, marks};
+use crate::step_functions::{CachedExecution, header, waiting_states};
 
 const RUN: &str = "arn:aws:states:us-east-1:111111111111:mapRun:job/M:1f";
 
@@ -26,7 +26,7 @@ fn processor() -> Value {
 }
 
 /// An execution of a distributed Map of three items after these events.
-fn known(kinds: &[&str]) -> CachedExecution {
+fn cached(kinds: &[&str]) -> CachedExecution {
     let map = json!({ "Type": "Map", "ItemProcessor": processor(), "End": true });
     let definition = json!({ "StartAt": "M", "States": { "M": map } });
     let mut history = History::new(&definition);
@@ -59,22 +59,22 @@ fn child(index: u64, kinds: &[&str]) -> Child {
     Child { frame: format!("M[{index}]"), arn, definition: processor(), history }
 }
 
-fn view(known: &CachedExecution) -> View {
-    let mut view = View::new(&header(&known.arn, &RemoteExecution::default()), &known.definition);
-    known.history.entries().iter().for_each(|entry| view.fold(entry));
+fn view(cached: &CachedExecution) -> View {
+    let mut view = View::new(&header(&cached.arn, &RemoteExecution::default()), &cached.definition);
+    cached.history.entries().iter().for_each(|entry| view.fold(entry));
     view
 }
 
 /// The view with what was read of the map run, and whether a child execution waits for a worker and may proceed unseen.
-fn shown(known: &CachedExecution) -> (View, bool, bool) {
-    let mut view = view(known);
-    let waits_for_worker = marks::mark(known, &mut view);
-    let unseen = may_proceed_unseen(&known.history, &view);
+fn shown(cached: &CachedExecution) -> (View, bool, bool) {
+    let mut view = view(cached);
+    let waits_for_worker = waiting_states::mark(cached, &mut view);
+    let unseen = may_proceed_unseen(&cached.history, &view);
     (view, waits_for_worker, unseen)
 }
 
-fn set(known: &mut CachedExecution, running: u64, children: Vec<Child>) {
-    let run = known.history.map_runs_mut().of_mut("M").unwrap();
+fn set(cached: &mut CachedExecution, running: u64, children: Vec<Child>) {
+    let run = cached.history.map_runs_mut().of_mut("M").unwrap();
     run.progress = Some(MapProgress { total: 3, succeeded: 3 - running, failed: 0 });
     (run.running, run.children) = (running, children);
 }
@@ -97,30 +97,30 @@ fn types(history: &History) -> Vec<&'static str> {
 
 #[test]
 fn a_map_run_that_succeeded_is_done_with_every_item() {
-    let known = known(&["MapRunSucceeded", "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]);
-    assert_eq!(types(&known.history), ["started", "succeeded"]);
-    let (view, ..) = shown(&known);
+    let cached = cached(&["MapRunSucceeded", "MapStateSucceeded", "MapStateExited", "ExecutionSucceeded"]);
+    assert_eq!(types(&cached.history), ["started", "succeeded"]);
+    let (view, ..) = shown(&cached);
     assert_eq!(view.maps["M"], MapProgress { total: 3, succeeded: 3, failed: 0 });
 }
 
 #[test]
 fn a_map_run_is_work_until_every_child_execution_waits() {
-    let mut known = known(&[]);
-    let unseen = |known: &CachedExecution| shown(known).2;
-    assert!(unseen(&known), "it was not read");
-    set(&mut known, 0, Vec::new());
-    assert!(unseen(&known), "the next child execution begins, or the run ends");
+    let mut cached = cached(&[]);
+    let unseen = |cached: &CachedExecution| shown(cached).2;
+    assert!(unseen(&cached), "it was not read");
+    set(&mut cached, 0, Vec::new());
+    assert!(unseen(&cached), "the next child execution begins, or the run ends");
     let asking = |index: u64| child(index, &["TaskScheduled", "TaskSubmitted"]);
-    set(&mut known, 2, vec![asking(0)]);
-    assert!(unseen(&known), "one was not read");
-    set(&mut known, 2, vec![asking(0), child(1, &["ActivityScheduled"])]);
-    let (view, waits_for_worker, unseen) = shown(&known);
+    set(&mut cached, 2, vec![asking(0)]);
+    assert!(unseen(&cached), "one was not read");
+    set(&mut cached, 2, vec![asking(0), child(1, &["ActivityScheduled"])]);
+    let (view, waits_for_worker, unseen) = shown(&cached);
     assert!(waits_for_worker && !unseen);
     assert!(view.needs_person(), "{:?}", view.states);
     let StateStatus::Waiting(wait) = &view.states["M[1]/A"].status else { panic!("{:?}", view.states) };
     assert_eq!(wait.for_worker_since_ms(), Some(3_000));
     assert_eq!(view.maps["M"].ended(), 1);
-    let mut watched = self::view(&known);
+    let mut watched = self::view(&cached);
     assert!(watched.apply_children_of(&view), "the watch has it for the first time");
     assert_eq!(watched.states["M[1]/A"], view.states["M[1]/A"]);
     assert!(!watched.apply_children_of(&view), "nothing has proceeded");
@@ -128,9 +128,9 @@ fn a_map_run_is_work_until_every_child_execution_waits() {
 
 #[test]
 fn a_question_of_a_child_execution_has_the_path_of_its_item() {
-    let mut known = known(&[]);
-    set(&mut known, 1, vec![child(2, &["TaskScheduled", "TaskSubmitted"])]);
-    let (view, ..) = shown(&known);
+    let mut cached = cached(&[]);
+    set(&mut cached, 1, vec![child(2, &["TaskScheduled", "TaskSubmitted"])]);
+    let (view, ..) = shown(&cached);
     let StateStatus::Waiting(wait) = &view.states["M[2]/A"].status else { panic!("{:?}", view.states) };
     assert_eq!(wait.instructions.as_ref().unwrap().sentence, "Go?");
     let lines = crate::ui::summary::needs(&view, true, 0).join("\n");
@@ -139,16 +139,16 @@ fn a_question_of_a_child_execution_has_the_path_of_its_item() {
 
 #[test]
 fn the_first_item_that_failed_is_shown_with_its_failure() {
-    let mut known = known(&[]);
+    let mut cached = cached(&[]);
     let lost = child(1, &["ActivityScheduled", "ActivityStarted", "ActivityFailed", "ExecutionFailed"]);
     let first = failed(&lost, false).unwrap();
     assert_eq!((first.path.as_str(), first.attempt, first.failure.error.as_str()), ("M[1]/A", 1, "Lost"));
     assert_eq!(failed(&lost, true).unwrap().failure.cause, "(item: {\"host\":\"a\"})");
-    let run = known.history.map_runs_mut().of_mut("M").unwrap();
+    let run = cached.history.map_runs_mut().of_mut("M").unwrap();
     (run.progress, run.failed) = (Some(MapProgress { total: 3, succeeded: 0, failed: 1 }), Some(first));
-    known.history.add(&events(&["MapRunFailed", "MapStateFailed", "ExecutionFailed"]));
-    assert_eq!(types(&known.history), ["started", "failure", "failed"]);
-    let (view, ..) = shown(&known);
+    cached.history.add(&events(&["MapRunFailed", "MapStateFailed", "ExecutionFailed"]));
+    assert_eq!(types(&cached.history), ["started", "failure", "failed"]);
+    let (view, ..) = shown(&cached);
     assert_eq!(view.failed_state().map(|state| state.path.as_str()), Some("M"));
     assert_eq!(view.states["M[1]/A"].failure().map(|failure| failure.error.as_str()), Some("Lost"));
     assert_eq!((view.maps["M"].ended(), view.maps["M"].failed), (1, 1));
@@ -157,11 +157,11 @@ fn the_first_item_that_failed_is_shown_with_its_failure() {
 #[test]
 fn a_run_that_is_redriven_is_in_progress_again() {
     let failed = ["MapRunFailed", "MapStateFailed", "ExecutionFailed"];
-    let mut known = known(&failed);
-    assert!(known.history.map_runs().not_read_since(0).is_empty(), "it has ended");
-    known.history.add(&events(&[&failed[..], &["ExecutionRedriven", "MapRunRedriven"]].concat()));
-    assert_eq!(types(&known.history), ["started", "failed", "redriven"]);
-    assert_eq!(known.history.map_runs().not_read_since(0), [("M".to_owned(), RUN.to_owned())]);
+    let mut cached = cached(&failed);
+    assert!(cached.history.map_runs().not_read_since(0).is_empty(), "it has ended");
+    cached.history.add(&events(&[&failed[..], &["ExecutionRedriven", "MapRunRedriven"]].concat()));
+    assert_eq!(types(&cached.history), ["started", "failed", "redriven"]);
+    assert_eq!(cached.history.map_runs().not_read_since(0), [("M".to_owned(), RUN.to_owned())]);
     let ends = event(10, "MapRunSucceeded");
-    assert_eq!(known.history.map_run_that_ends(&ends), Some(("M".to_owned(), RUN.to_owned())));
+    assert_eq!(cached.history.map_run_that_ends(&ends), Some(("M".to_owned(), RUN.to_owned())));
 }

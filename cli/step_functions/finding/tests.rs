@@ -214,7 +214,7 @@ async fn a_name_is_said_to_be_missing_only_if_all_were_searched() {
     let message = "no execution named 'none' was found in 15 state machines, and more exist";
     assert_eq!((error.exit, error.message.as_str()), (Exit::NotFound, message));
     // After the bound no list is continued.
-    let bound = Reading { running: false, each_max: usize::MAX, all_max: 1_000 };
+    let bound = ListLimits { running: false, each_max: usize::MAX, all_max: 1_000 };
     let found = executions.newest(&machines, bound).await.unwrap();
     assert_eq!((found.executions.len(), found.is_complete), (1_016, false));
 }

@@ -13,7 +13,7 @@ use super::time_limits::HEARTBEAT_MARK;
 
 /// A rule of a `Catch`.
 #[derive(Debug)]
-struct Rule {
+struct CatchRule {
     error_equals: Vec<String>,
     next: String,
 }
@@ -21,7 +21,7 @@ struct Rule {
 /// The rules of each `Catch` of a definition, by the name of the state.
 #[derive(Debug, Default)]
 pub(super) struct Catches {
-    rules: HashMap<String, Vec<Rule>>,
+    rules: HashMap<String, Vec<CatchRule>>,
 }
 
 impl Catches {
@@ -31,7 +31,7 @@ impl Catches {
         each_state(definition, &mut |state| {
             let all = state.json["Catch"].as_array().map(Vec::as_slice).unwrap_or_default();
             if !all.is_empty() {
-                rules.insert(state.name.to_owned(), all.iter().map(rule).collect());
+                rules.insert(state.name.to_owned(), all.iter().map(catch_rule).collect());
             }
         });
         Catches { rules }
@@ -58,9 +58,9 @@ pub(super) fn rule_matches(error_equals: &[String], failure: &StepFailure) -> bo
     }
 }
 
-fn rule(json: &Value) -> Rule {
+fn catch_rule(json: &Value) -> CatchRule {
     let names = json["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    Rule {
+    CatchRule {
         error_equals: names.map(str::to_owned).collect(),
         next: json["Next"].as_str().unwrap_or_default().to_owned(),
     }

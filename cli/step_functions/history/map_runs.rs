@@ -20,7 +20,7 @@ pub fn ends_map_run(event: &RemoteEvent) -> bool {
 
 /// The last run of a distributed Map.
 #[derive(Debug, Default)]
-pub struct MapRun {
+pub struct LastMapRun {
     /// Its ARN.
     pub arn: String,
     position: EventPosition,
@@ -68,17 +68,17 @@ pub struct FailedChild {
 #[derive(Debug, Default)]
 pub struct MapRuns {
     /// The last run of each Map, by its path.
-    by_path: BTreeMap<String, MapRun>,
+    by_path: BTreeMap<String, LastMapRun>,
 }
 
 impl MapRuns {
     /// The last run of a Map.
-    pub fn of_mut(&mut self, path: &str) -> Option<&mut MapRun> {
+    pub fn of_mut(&mut self, path: &str) -> Option<&mut LastMapRun> {
         self.by_path.get_mut(path)
     }
 
     /// The last run of each Map, with the Map's path.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &MapRun)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &LastMapRun)> {
         self.by_path.iter().map(|(path, run)| (path.as_str(), run))
     }
 
@@ -105,7 +105,8 @@ impl MapRuns {
         if matches!(kind, "MapRunStarted" | "MapRunRedriven") {
             let known = self.by_path.remove(path).map(|run| run.arn);
             let arn = event.map_run.clone().or(known).unwrap_or_default();
-            self.by_path.insert(path.to_owned(), MapRun { arn, position: position.clone(), ..MapRun::default() });
+            self.by_path
+                .insert(path.to_owned(), LastMapRun { arn, position: position.clone(), ..LastMapRun::default() });
         } else if ends_map_run(event) {
             self.end(|of_run| of_run == path);
         } else if ["StateFailed", "StateAborted", "StateExited"].iter().any(|end| kind.ends_with(end)) {

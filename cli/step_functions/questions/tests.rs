@@ -52,10 +52,10 @@ fn a_question_that_cannot_be_read_is_not_answered_unchecked() {
 #[test]
 fn a_task_without_a_question_is_not_asked_as_one_and_others_answer_a_task_without_a_token() {
     let refusal = |resource: &str| {
-        let mut known = asking(json!({}));
-        known.definition["States"]["Ask"]["Resource"] = json!(resource);
-        known.definition["States"]["Ask"]["Parameters"] = json!({ "Payload": {} });
-        the_task(&known, Some("Ask")).err().map(|error| error.message).unwrap_or_default()
+        let mut cached = asking(json!({}));
+        cached.definition["States"]["Ask"]["Resource"] = json!(resource);
+        cached.definition["States"]["Ask"]["Parameters"] = json!({ "Payload": {} });
+        the_task(&cached, Some("Ask")).err().map(|error| error.message).unwrap_or_default()
     };
     let activity = refusal("arn:aws:states:us-east-1:111111111111:activity:work");
     assert!(activity.contains("a task of an activity, which only its worker answers"), "{activity}");
@@ -63,9 +63,9 @@ fn a_task_without_a_question_is_not_asked_as_one_and_others_answer_a_task_withou
     assert!(child.contains("waits for the answer of arn:aws:states:::states:startExecution.sync:2"), "{child}");
     let hidden = refusal("arn:aws:states:::lambda:invoke.waitForTaskToken");
     assert!(hidden.contains("do not contain its task token"), "{hidden}");
-    let known = asking(json!({}));
-    let task = scheduled(&known).pop();
-    let asked = task.as_ref().and_then(|task| asks(&known, task));
+    let cached = asking(json!({}));
+    let task = scheduled(&cached).pop();
+    let asked = task.as_ref().and_then(|task| asks(&cached, task));
     assert!(asked.is_some_and(|asked| asked.approval.is_none() && asked.sentence == NO_PROMPT));
 }
 
@@ -81,17 +81,17 @@ fn the_executions_that_end_with_a_cancelled_one_are_those_that_it_waits_for() {
     let begun = [event(1, "TaskStateEntered", &json!({})), event(2, "TaskScheduled", &json!({})), submitted];
     let mut history = History::new(&definition);
     history.add(&begun);
-    let mut known = CachedExecution { arn: String::new(), definition, history, shown: 0 };
-    assert_eq!(awaited_executions(&known), ["fleet:f-1"]);
-    known.history.add(&[event(4, "TaskSucceeded", &json!({}))]);
-    assert!(awaited_executions(&known).is_empty());
+    let mut cached = CachedExecution { arn: String::new(), definition, history, shown: 0 };
+    assert_eq!(awaited_executions(&cached), ["fleet:f-1"]);
+    cached.history.add(&[event(4, "TaskSucceeded", &json!({}))]);
+    assert!(awaited_executions(&cached).is_empty());
 }
 
 #[test]
 fn a_malformed_question_proposes_no_answer() {
-    let known = asking(json!({ "Prompt": "Go?", "Choices": "now" }));
-    let task = scheduled(&known).pop();
-    let asked = task.as_ref().and_then(|task| asks(&known, task));
+    let cached = asking(json!({ "Prompt": "Go?", "Choices": "now" }));
+    let task = scheduled(&cached).pop();
+    let asked = task.as_ref().and_then(|task| asks(&cached, task));
     let lines = asked.map(|asked| next::answer_lines("job:r-1", "Ask", &asked).join("\n")).unwrap_or_default();
     assert!(lines.contains("flow cancel job:r-1") && !lines.contains("flow approve"), "{lines}");
 }
@@ -100,9 +100,9 @@ fn a_malformed_question_proposes_no_answer() {
 fn a_question_for_holders_of_tokens_proposes_no_command_that_is_refused() {
     let tokens = json!([{ "Label": "on call", "Sha256": "0".repeat(64) }]);
     for (more, expected) in [(json!([]), true), (json!(["ann"]), false)] {
-        let known = asking(json!({ "Prompt": "Go?", "Tokens": tokens, "Users": more }));
-        let task = scheduled(&known).pop();
-        let asked = task.as_ref().and_then(|task| asks(&known, task));
+        let cached = asking(json!({ "Prompt": "Go?", "Tokens": tokens, "Users": more }));
+        let task = scheduled(&cached).pop();
+        let asked = task.as_ref().and_then(|task| asks(&cached, task));
         let Some(Instructions { approval, values, .. }) = asked else { panic!("no question: {more}") };
         assert_eq!(approval.is_none(), expected, "{more}");
         assert_eq!(values.iter().any(|(_, value)| value == ONLY_WITH_TOKENS), expected, "{values:?}");

@@ -9,7 +9,9 @@ use engine::machine::{ExecutionHeader, ExecutionStatus};
 use futures::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use serde_json::Value;
 
-use super::{ResumeOutcome, ResumeReport, elsewhere, ended_meanwhile, not_resumed, one, say_that_all_stop, show_begun};
+use super::{
+    ResumeOutcome, ResumeReport, another_process, ended_meanwhile, not_resumed, one, say_that_all_stop, show_begun,
+};
 use crate::{
     commands::{
         resume::{GivenEnvironment, pinned, resume},
@@ -209,7 +211,7 @@ impl<'h, 'c, 'r> SideBySide<'h, 'c, 'r> {
             Ok(()) if group.is_driven => {
                 self.pending -= 1;
                 let headers = group.headers.make_contiguous();
-                return elsewhere::show(self.report, handle, headers, owner.unwrap_or_default()).await;
+                return another_process::show(self.report, handle, headers, owner.unwrap_or_default()).await;
             }
             Ok(()) => self.resume_next(group),
             Err(error) => {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use engine::step::{ErrorClass, StepContext, StepError, StepRemedy};
-use steps::CANNOT_START;
+use steps::local_error_names::PROCESS_CANNOT_START;
 
 use super::answer::Outcome;
 use crate::{checks::USE_FILES, ui::text::one_line};
@@ -32,13 +32,13 @@ pub(super) async fn without_folder(files: Option<&Path>, resource: &str) -> Opti
 }
 
 /// Whether another worker may succeed: this machine's settings refused the step, or it lacks a program or a folder.
-pub(super) fn may_succeed_elsewhere(error: &StepError) -> bool {
+pub(super) fn may_succeed_at_another_worker(error: &StepError) -> bool {
     let is_refused = error.is_refused_here() && error.remedy != Some(StepRemedy::NewExecution);
-    is_refused || error.name.as_deref() == Some(CANNOT_START)
+    is_refused || error.name.as_deref() == Some(PROCESS_CANNOT_START)
 }
 
 /// The answer for a task that the worker `name` cannot do: it is given back; after [`REFUSED_RETRIES_MAX`] retries it fails.
-pub(super) fn not_done_here(error: &StepError, name: &str, retry_count: u32) -> Outcome {
+pub(super) fn refused_answer(error: &StepError, name: &str, retry_count: u32) -> Outcome {
     let cause = format!("{error} (worker {name})");
     match retry_count < REFUSED_RETRIES_MAX {
         true => Outcome::given_back(cause),
@@ -47,7 +47,7 @@ pub(super) fn not_done_here(error: &StepError, name: &str, retry_count: u32) -> 
 }
 
 /// The log message about such a task: its cause, and the command of a worker that allows it.
-pub(super) fn reason_words(error: &StepError, context: &StepContext, command: &str) -> String {
+pub(super) fn log_message(error: &StepError, context: &StepContext, command: &str) -> String {
     let StepContext { execution, state_path, .. } = context;
     let mut words = format!("{execution} needs another worker in {state_path}: {error}");
     if let Some(hint) = &error.hint {
@@ -64,16 +64,16 @@ mod tests {
     #[test]
     fn a_task_that_this_machine_does_not_allow_is_given_back_and_fails_if_no_worker_allows_it() {
         let settings = steps::LocalSettings { programs: vec!["/bin/a".into()], ..steps::LocalSettings::default() };
-        let hint = format!("To allow it:   {} flow resume test-0000", settings.allowing_programs(["/bin/b"]));
+        let hint = format!("To allow it:   {} flow resume test-0000", settings.programs_assignment(["/bin/b"]));
         let error = StepError::new(ErrorClass::Permission, "'/bin/b' is not allowed").hint(hint);
-        assert!(may_succeed_elsewhere(&error));
+        assert!(may_succeed_at_another_worker(&error));
         let cause = "'/bin/b' is not allowed (worker w-1)";
         for retry_count in 0..REFUSED_RETRIES_MAX {
-            assert_eq!(not_done_here(&error, "w-1", retry_count), Outcome::GivenBack(cause.to_owned()));
+            assert_eq!(refused_answer(&error, "w-1", retry_count), Outcome::GivenBack(cause.to_owned()));
         }
         let failure = Outcome::Failure { error: "Flow.Permission".to_owned(), cause: cause.to_owned() };
-        assert_eq!(not_done_here(&error, "w-1", REFUSED_RETRIES_MAX), failure);
-        let words = reason_words(&error, &StepContext::for_test("Run"), "flow worker --endpoint http://h");
+        assert_eq!(refused_answer(&error, "w-1", REFUSED_RETRIES_MAX), failure);
+        let words = log_message(&error, &StepContext::for_test("Run"), "flow worker --endpoint http://h");
         let expected = "test-0000 needs another worker in Run: '/bin/b' is not allowed. To allow it:   FLOW_PROGRAMS=/bin/a:/bin/b flow \
                         worker --endpoint http://h";
         assert_eq!(words, expected);
@@ -82,25 +82,25 @@ mod tests {
     #[test]
     fn what_no_worker_allows_or_a_service_refuses_fails_at_once() {
         let error = || StepError::new(ErrorClass::Permission, "no");
-        assert!(!may_succeed_elsewhere(&error().during("ec2:CreateVpc")), "a service refused a call");
+        assert!(!may_succeed_at_another_worker(&error().during("ec2:CreateVpc")), "a service refused a call");
         let relative =
             error().hint_of_new_execution("Write the program's absolute path in the definition, then run again.");
-        assert!(!may_succeed_elsewhere(&relative), "the definition is wrong");
-        assert!(!may_succeed_elsewhere(&StepError::named("Process.Failed", "exit code 1")));
+        assert!(!may_succeed_at_another_worker(&relative), "the definition is wrong");
+        assert!(!may_succeed_at_another_worker(&StepError::named("Process.Failed", "exit code 1")));
     }
 
     #[tokio::test]
     async fn a_task_for_which_this_machine_lacks_a_program_or_a_folder_is_given_back() {
-        let error = StepError::named(CANNOT_START, "/bin/b: No such file or directory");
-        assert!(may_succeed_elsewhere(&error));
-        let Outcome::Failure { error, .. } = not_done_here(&error, "w-1", REFUSED_RETRIES_MAX) else { panic!() };
-        assert_eq!(error, CANNOT_START, "no worker has it");
+        let error = StepError::named(PROCESS_CANNOT_START, "/bin/b: No such file or directory");
+        assert!(may_succeed_at_another_worker(&error));
+        let Outcome::Failure { error, .. } = refused_answer(&error, "w-1", REFUSED_RETRIES_MAX) else { panic!() };
+        assert_eq!(error, PROCESS_CANNOT_START, "no worker has it");
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("share");
         let problem = async |resource: &str| without_folder(Some(folder.as_path()), resource).await;
         for step in ["flow:file:read", "flow:file:write", "flow:wait:file"] {
             let error = problem(step).await.unwrap();
-            assert!(may_succeed_elsewhere(&error), "{error}");
+            assert!(may_succeed_at_another_worker(&error), "{error}");
             let named = format!("FLOW_FILES: {} cannot be used: No such file or directory", folder.display());
             assert!(error.cause.starts_with(&named), "{error}");
         }
