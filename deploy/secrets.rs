@@ -37,6 +37,7 @@ const TYPES_OF_REFERENCES: [&str; 2] = ["SECRETS_MANAGER", "PARAMETER_STORE"];
 /// The name of the field with what a program reads on its standard input.
 const STANDARD_INPUT: &str = "Stdin";
 
+/// The code of a secret that is written into a definition.
 pub const SECRET_IN_DEFINITION: &str = "SECRET_IN_DEFINITION";
 
 /// The field that contains a value, and its use.
@@ -96,7 +97,10 @@ fn fields(value: &Value, pointer: &str, place: Place<'_>, found: &mut Vec<Diagno
             let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
             for index in arguments::positions(place.program, &texts) {
                 let pointer = item(pointer, index);
-                if !found[before..].iter().any(|problem| problem.location == pointer && problem.code == SECRET_IN_DEFINITION) {
+                if !found[before..]
+                    .iter()
+                    .any(|problem| problem.location == pointer && problem.code == SECRET_IN_DEFINITION)
+                {
                     found.push(in_definition(place.name, "has a secret", &pointer));
                 }
             }

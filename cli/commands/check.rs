@@ -29,7 +29,6 @@ use crate::{
 
 /// The most cells of a shown line of the file where the screen has no width. A definition may be one line.
 const EXCERPT_CELLS_MAX: usize = 160;
-/// The code of a problem that is a secret in clear text.
 
 /// Arguments of `flow check`.
 #[derive(Debug, Args)]
