@@ -85,7 +85,7 @@ impl Host for Nowhere {
 }
 
 /// The API with five steps: `echo` answers with its input, `waits` waits for an answer, `repaired` fails until [`World::repair`] is
-/// called, `sns:publish` asks a malformed question beside its task token, and the call of `sqs:sendMessage` does not end.
+/// called, `sns:publish` asks a malformed question beside its task token, and the call of `events:putEvents` does not end.
 struct World {
     api: Api,
     runner: RunnerHandle,
@@ -119,7 +119,7 @@ impl World {
             let question = Instructions { sentence, values, answer, approval: Some(Box::new(approval)) };
             Ok(Answer::Done(Done { question: Some(question), ..Done::new(Value::Null, Vec::new()) }))
         });
-        registry.register("aws:sqs:sendMessage", "Never answers", &[], |_: StepContext, _: Value| async move {
+        registry.register("aws:events:putEvents", "Never answers", &[], |_: StepContext, _: Value| async move {
             std::future::pending::<StepResult<Value>>().await
         });
         let repaired = is_repaired.clone();

@@ -242,8 +242,8 @@ async fn an_early_answer_is_kept_for_a_task_that_may_wait_and_refused_for_one_th
 #[tokio::test]
 async fn no_signal_answers_a_question_while_the_call_that_asks_it_is_in_flight() {
     let world = World::new();
-    let resource = "arn:aws:states:::sqs:sendMessage.waitForTaskToken";
-    let parameters = json!({ "MessageBody": { "token.$": "$$.Task.Token", "Prompt": "Go?" } });
+    let resource = "arn:aws:states:::events:putEvents.waitForTaskToken";
+    let parameters = json!({ "Entries": { "token.$": "$$.Task.Token", "Prompt": "Go?" } });
     let ask = json!({ "Type": "Task", "Resource": resource, "Parameters": parameters, "End": true });
     let definition = json!({ "StartAt": "A", "States": { "A": ask } });
     world.api.start_workflow(workflow("w-1", &definition)).await.unwrap();
