@@ -16,7 +16,7 @@ use crate::{
 
 impl Turn<'_> {
     /// The child execution that a frame belongs to: the frame of its iteration.
-    pub(super) fn child_of(&self, id: FrameId) -> Option<FrameId> {
+    pub(in crate::machine) fn child_of(&self, id: FrameId) -> Option<FrameId> {
         let mut next = Some(id);
         while let Some(id) = next {
             let row = &self.frame(id).row;

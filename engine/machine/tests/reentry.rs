@@ -203,3 +203,40 @@ fn a_section_that_a_loop_enters_again_calls_with_new_tokens_and_its_retries_with
     assert_ne!(tokens[0], tokens[1], "another visit");
     assert_eq!(tokens[1], tokens[2], "the same visit, attempted again");
 }
+
+/// The events of each child execution have ids of their own, so that equal ones occur in every run of a Map.
+#[test]
+fn a_distributed_map_that_a_loop_enters_again_calls_with_new_tokens_at_any_depth() {
+    let distributed = |inner: Value| {
+        let processor = json!({ "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" },
+            "StartAt": "A", "States": { "A": inner } });
+        json!({ "Type": "Map", "Items": [1, 2], "ItemProcessor": processor, "End": true })
+    };
+    let inline = |inner: Value| {
+        let processor = json!({ "StartAt": "I", "States": { "I": inner } });
+        json!({ "Type": "Map", "Items": [1, 2], "ItemProcessor": processor, "End": true })
+    };
+    let parallel =
+        json!({ "Type": "Parallel", "Branches": [{ "StartAt": "Q", "States": { "Q": task(None) } }], "End": true });
+    for (map, calls) in [
+        (distributed(parallel.clone()), 2),
+        (distributed(inline(task(None))), 4),
+        (distributed(distributed(parallel)), 4),
+        (distributed(task(None)), 2),
+    ] {
+        let mut map = map;
+        map.as_object_mut().unwrap().remove("End");
+        map["Assign"] = json!({ "n": "{% $n + 1 %}" });
+        map["Next"] = json!("C");
+        let rounds = json!([{ "Condition": "{% $n < 3 %}", "Next": "M" }]);
+        let definition = json!({ "StartAt": "Z", "States": {
+            "Z": { "Type": "Pass", "Assign": { "n": 0 }, "Next": "M" }, "M": map,
+            "C": { "Type": "Choice", "Choices": rounds, "Default": "E" }, "E": { "Type": "Succeed" } } });
+        let mut trial = Trial::start(definition, json!({}));
+        answer(&mut trial, 100);
+        assert_eq!(trial.status(), ExecutionStatus::Succeeded);
+        let tokens = tokens(&trial);
+        let distinct: BTreeSet<_> = tokens.iter().map(|(_, token)| token).collect();
+        assert_eq!((tokens.len(), distinct.len()), (3 * calls, 3 * calls), "{tokens:?}");
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Turn;
 use crate::{
     asl::{State, StateKind, StateMachine},
-    machine::{Command, Frame, FrameId, FrameRow, FrameState},
+    machine::{Command, Frame, FrameId, FrameRow, FrameState, limits},
 };
 
 impl Turn<'_> {
@@ -29,10 +29,16 @@ impl Turn<'_> {
 
     /// The number from which visits inside a state are counted. Tokens are derived from path and visit, so the visits inside a state that
     /// is entered again, in a loop or after a resume, must differ from all earlier ones. There are fewer of these than events. All attempts
-    /// of one visit count from the same number.
+    /// of one visit count from the same number. The events of each child execution have ids of their own, so the number from which its
+    /// visits are counted is a digit in front of theirs: child executions of another run of the Map have other numbers.
     fn visits_before(&self, parent: FrameId) -> u64 {
         let row = &self.frame(parent).row;
-        if row.visit > 1 { row.entered_event_id } else { 0 }
+        if row.visit <= 1 {
+            return 0;
+        }
+        let map = self.child_of(parent).and_then(|child| self.frame(child).row.parent);
+        let before_child = map.map_or(0, |map| self.visits_before(map));
+        before_child.wrapping_mul(limits::HISTORY_EVENTS_MAX + 1).wrapping_add(row.entered_event_id)
     }
 
     /// Adds a frame that has not entered a state yet.
