@@ -66,8 +66,10 @@ fn nothing_waits(cached: &CachedExecution, id: &str, state: Option<&str>, waitin
         [] => "no task waits for an answer with its token".to_owned(),
         paths => format!("these wait: {}", paths.join(", ")),
     };
+    let unread = cached.history.unread_children();
     let Some(state) = state else {
-        return CliError::refused("no task waits for an answer with its token; nothing was answered");
+        let none = "no task waits for an answer with its token; nothing was answered";
+        return but_of_unread(CliError::refused(none), unread);
     };
     // The last part of a path is the state's name. A name may contain a slash.
     let name = state.rsplit('/').next().unwrap_or(state);
@@ -76,7 +78,19 @@ fn nothing_waits(cached: &CachedExecution, id: &str, state: Option<&str>, waitin
         true => format!("no task of a state named \"{state}\" waits in {id}"),
         false => format!("{id} has no state named \"{state}\""),
     };
-    CliError::refused(format!("{what}; {others}; nothing was answered"))
+    let what = if unread > 0 { format!("{what}, as far as it was read") } else { what };
+    but_of_unread(CliError::refused(format!("{what}; {others}; nothing was answered")), unread)
+}
+
+/// Adds that child executions were not read, in which the Task may wait.
+fn but_of_unread(refusal: CliError, unread: u64) -> CliError {
+    match unread {
+        0 => refusal,
+        _ => refusal.hint(format!(
+            "{unread} more child executions of distributed Maps run, and only the newest 20 of a Map are read: the task may wait in one of \
+             the others. Answer the newer ones first; the home of a flow serve answers all"
+        )),
+    }
 }
 
 impl Ended {

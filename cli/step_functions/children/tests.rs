@@ -135,6 +135,12 @@ fn a_question_of_a_child_execution_has_the_path_of_its_item() {
     assert_eq!(wait.instructions.as_ref().unwrap().sentence, "Go?");
     let lines = crate::ui::summary::needs(&view, true, 0).join("\n");
     assert!(lines.contains("flow approve r-1 'M[2]/A'"), "{lines}");
+    let refused = |cached: &CachedExecution| crate::step_functions::unanswerable::refusal(cached, Some("M[0]/A"), &[]);
+    assert_eq!(refused(&cached).hint, None);
+    set(&mut cached, 3, vec![child(2, &["TaskScheduled", "TaskSubmitted"])]);
+    let refused = refused(&cached);
+    assert!(refused.message.contains("waits in r-1, as far as it was read"), "{}", refused.message);
+    assert!(refused.hint.unwrap().starts_with("2 more child executions of distributed Maps run"));
 }
 
 #[test]

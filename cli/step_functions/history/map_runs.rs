@@ -130,7 +130,13 @@ impl History {
         &self.map_runs
     }
 
-    /// The same, to add what the service returned.
+    /// The number of running child executions whose histories were not read: a map run may have more than are read.
+    pub fn unread_children(&self) -> u64 {
+        let running = self.map_runs.iter().filter(|(_, run)| !run.is_over);
+        running.map(|(_, run)| run.running.saturating_sub(run.children.len() as u64)).sum()
+    }
+
+    /// The map runs, to add what the service returned.
     pub fn map_runs_mut(&mut self) -> &mut MapRuns {
         &mut self.map_runs
     }
