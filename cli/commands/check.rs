@@ -279,7 +279,7 @@ mod tests {
         let lines = at("/States/A/Result/Stdin");
         assert!([4, 5, 6].iter().all(|line| lines.contains(line)) && !lines.contains(&3), "{lines:?}");
         assert_eq!(at("/States/A/Result/Next"), [7, 7]);
-        let other = Diagnostic::error("MISSING_TARGET", "/States/A/Result/Next", "");
+        let other = Diagnostic::error("MISSING_TRANSITION_TARGET", "/States/A/Result/Next", "");
         assert_eq!(lines_with_secrets(&[other], Some(&source)), [0; 0]);
         assert_eq!(lines_with_secrets(&[Diagnostic::error("SECRET_IN_DEFINITION", "/A", "")], None), [0; 0]);
     }
