@@ -10,7 +10,10 @@ mod tests;
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -63,6 +66,8 @@ pub struct LoggedRecords {
     log: Mutex<CommitLog>,
     checkpointer: Checkpointer,
     log_bytes_max: u64,
+    /// Whether the checkpoint found at opening is certainly durable.
+    is_checkpoint_durable: AtomicBool,
 }
 
 impl LoggedRecords {
@@ -111,7 +116,7 @@ impl LoggedRecords {
         if checkpoint.is_none() {
             checkpoint::set(&index, 0)?;
         }
-        let shared = Arc::new(Shared::new(index, Memtable::default(), checkpoint.is_none()));
+        let shared = Arc::new(Shared::new(index, Memtable::default()));
         let checkpointer = checkpointer(shared.clone());
         let active = found.len().saturating_sub(1);
         for (file, number) in found.into_iter().zip(0..) {
@@ -125,7 +130,8 @@ impl LoggedRecords {
                 checkpointer.begin(last);
             }
         }
-        Ok(LoggedRecords { shared, log: Mutex::new(log), checkpointer, log_bytes_max })
+        let is_checkpoint_durable = AtomicBool::new(checkpoint.is_none());
+        Ok(LoggedRecords { shared, log: Mutex::new(log), checkpointer, log_bytes_max, is_checkpoint_durable })
     }
 
     fn log(&self) -> MutexGuard<'_, CommitLog> {
@@ -137,7 +143,9 @@ impl LoggedRecords {
         self.shared.index.ensure_space(log.used_bytes()).map_err(|error| self.shared.fail(error))?;
         // Synchronize first: if only the system's cache had the checkpoint, a power failure would lose the commits of a file that
         // is overwritten.
-        self.shared.repeat_last()?;
+        if !self.is_checkpoint_durable.swap(true, Ordering::Relaxed) {
+            checkpoint::repeat(&self.shared.index).map_err(|error| self.shared.fail(error))?;
+        }
         let sequence = log.switch().map_err(|error| self.shared.fail(error))?;
         self.checkpointer.begin(sequence);
         Ok(())
@@ -182,11 +190,6 @@ impl Records for LoggedRecords {
     }
 
     fn scrub(&self) -> Result<Vec<StoreError>, StoreError> {
-        // While the log is locked no checkpoint begins. After a power failure the last sequence may be in the index alone.
-        let log = self.log();
-        self.shared.wait_for_checkpoint()?;
-        self.shared.repeat_last()?;
-        drop(log);
         // During a checkpoint the index and its mirror differ.
         self.shared.wait_for_checkpoint()?;
         self.shared.index.scrub()

@@ -75,7 +75,6 @@ pub(crate) fn compact_by_hand(
 impl ByHand {
     /// The index and its mirror differ in these records.
     pub(crate) fn scrub(&self) -> Result<Vec<StoreError>, StoreError> {
-        self.shared.repeat_last()?;
         self.shared.index.scrub()
     }
 

@@ -50,7 +50,7 @@ pub(super) fn set(index: &MirroredIndex, sequence: u64) -> Result<(), StoreError
 
 /// Makes the last sequence durable that the index had when it was opened, and writes it again. Reason: after a power failure the index may
 /// have the sequence while the mirror has not. An index that is rebuilt from this mirror would need commits that the log no longer has.
-fn repeat(index: &MirroredIndex) -> Result<(), StoreError> {
+pub(super) fn repeat(index: &MirroredIndex) -> Result<(), StoreError> {
     match last(index.records())? {
         Some(sequence) => set(index, sequence),
         None => index.synchronize(),
@@ -65,8 +65,6 @@ pub(super) struct Shared {
     changed: Condvar,
     /// Whether the store is open: the checkpointer then has a low priority.
     is_open: AtomicBool,
-    /// Whether the last sequence in the index is durable there and in the mirror. It is not known of what another process wrote.
-    is_last_durable: AtomicBool,
 }
 
 #[derive(Default)]
@@ -114,22 +112,13 @@ impl Drop for Waiting<'_> {
 }
 
 impl Shared {
-    pub fn new(index: MirroredIndex, memtable: Memtable, is_last_durable: bool) -> Self {
+    pub fn new(index: MirroredIndex, memtable: Memtable) -> Self {
         Shared {
             index,
             memtable: RwLock::new(memtable),
             progress: Mutex::default(),
             changed: Condvar::new(),
             is_open: AtomicBool::new(false),
-            is_last_durable: AtomicBool::new(is_last_durable),
-        }
-    }
-
-    /// As [`repeat`], once. No checkpoint may be in progress.
-    pub fn repeat_last(&self) -> Result<(), StoreError> {
-        match self.is_last_durable.swap(true, Ordering::Relaxed) {
-            true => Ok(()),
-            false => repeat(&self.index).map_err(|error| self.fail(error)),
         }
     }
 
@@ -363,7 +352,7 @@ mod tests {
     #[test]
     fn the_checkpointer_continues_if_the_waiting_thread_does_not_accept_the_rest() {
         let index = MirroredIndex::without_mirror(MemoryRecords::new());
-        let shared = Shared::new(index, Memtable::default(), true);
+        let shared = Shared::new(index, Memtable::default());
         let waiting = Waiting::begin(&shared);
         let refused = thread::scope(|scope| {
             let offer = scope.spawn(|| shared.offer(Rest { sequence: 9, written: 7 }));

@@ -209,7 +209,7 @@ fn a_thread_that_waits_for_a_checkpoint_makes_the_rest_of_it() {
     });
     let mut memtable = Memtable::default();
     memtable.extend((0..5_000_u32).map(|number| (number.to_be_bytes().to_vec(), Some(vec![7]))));
-    let shared = Arc::new(Shared::new(MirroredIndex::without_mirror(index.clone()), memtable, true));
+    let shared = Arc::new(Shared::new(MirroredIndex::without_mirror(index.clone()), memtable));
     let checkpointer = Checkpointer::start(shared.clone());
     assert!(shared.make_immutable());
     checkpointer.begin(9);
