@@ -115,7 +115,7 @@ impl Run {
         let Some(process) = &mut self.process else { return Ok(()) };
         let scrubbed = process.scrub();
         match scrubbed {
-            Ok(problems) if problems.is_empty() => {}
+            Ok(problems) if problems.iter().all(is_of_last_checkpoint) => {}
             Err(_) if self.disk.is_broken() => {}
             problems => return Err(format!("at the end the index differs from its mirror: {problems:?}")),
         }
@@ -391,4 +391,10 @@ fn entries(process: &SimulatedProcess, id: &str) -> Result<Vec<JournalEntry>, St
 /// Checks that the list records have each execution once, under its current status.
 fn listed_once(process: &SimulatedProcess) -> Result<(), String> {
     process.store().verify_listings().map_err(|error| error.to_string())
+}
+
+/// Whether only the number of the last checkpoint differs. After a power failure the index may have it while the mirror has an earlier one,
+/// with which the log is applied again. The next checkpoint repeats it.
+fn is_of_last_checkpoint(problem: &StoreError) -> bool {
+    problem.to_string().contains("the record m/checkpoint differs from the mirror")
 }
