@@ -112,7 +112,7 @@ impl Api {
             let child = self.child(&name, arn)?;
             let (id, started) = (child.found.execution.clone(), self.started_child(&child)?);
             // The history of a child execution has no notes, so its sequences are event ids.
-            let last_sequence = child.row.last_event_id;
+            let last_sequence = self.last_child_event_id(&child)?;
             return Ok(Source { id, started, child: Some(child), last_sequence });
         }
         let id = arn::execution(arn)?;

@@ -38,10 +38,9 @@ fn the_items_of_a_distributed_map_are_shown_awaited_and_answered() {
         let more = ["--engine", "sfn", "--endpoint", &server.endpoint, "--region", "us-east-1"];
         person.exits(&[arguments, &more[..]].concat(), exit)
     };
-    // The first call of a debug build to AWS takes long on a busy machine.
     let run = |id: &str, items: Value, exit: i32| {
         let input = json!({ "items": items }).to_string();
-        at_server(&["run", &file, "--yes", "--id", id, "--no-wait=60s", "--input", &input], exit)
+        at_server(&["run", &file, "--yes", "--id", id, "--no-wait=10s", "--input", &input], exit)
     };
     let waits = |seconds: u64| json!({ "kind": "wait", "seconds": seconds });
     // The history of the Map has nothing new for a second.

@@ -38,9 +38,7 @@ impl Api {
     }
 
     pub(crate) fn child_arn(&self, found: &FoundMapRun, index: u64) -> String {
-        let kind = if found.run.express { "express" } else { "execution" };
-        let (machine, label, name) = (found.machine(), &found.run.label, found.run.child_name(index));
-        format!("{}:{kind}:{machine}/{label}:{name}", self.arn_prefix())
+        found.run.child_arn(&self.arn_prefix(), found.machine(), index)
     }
 
     /// The ARN of the Map's processor, which is the state machine of its child executions.
@@ -126,6 +124,24 @@ impl Api {
         limit: usize,
     ) -> Result<Vec<JournalEntry>, Fault> {
         Ok(self.runner.store().child_entries(&child.found.execution, child.row.id, from, limit)?)
+    }
+
+    /// The id of the last event in the history of a child execution. Its record has that of the turn that wrote the record, at its start or
+    /// its end. Ids have no gaps, so the last one is found with a number of reads that grows with the logarithm of the events since then.
+    pub(crate) fn last_child_event_id(&self, child: &ChildExecution) -> Result<u64, Fault> {
+        let (mut last, mut step) = (child.row.last_event_id, 1);
+        let exists = |id: u64| Ok::<_, Fault>(!self.child_entries(child, id, 1)?.is_empty());
+        while exists(last + step)? {
+            last += step;
+            step *= 2;
+        }
+        while step > 1 {
+            step /= 2;
+            if exists(last + step)? {
+                last += step;
+            }
+        }
+        Ok(last)
     }
 
     /// The document of the parent execution, with the child's input in place of the parent's.

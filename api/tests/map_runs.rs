@@ -318,3 +318,43 @@ async fn a_deleted_execution_leaves_no_map_run() {
     assert_eq!(kind, "ExecutionDoesNotExist");
     assert_eq!(world.runner.store().map_runs("m:e").unwrap(), []);
 }
+
+#[tokio::test]
+async fn the_history_of_a_child_that_runs_is_the_same_in_both_orders() {
+    let world = World::new();
+    let task = |next: &str| json!({ "Type": "Task", "Resource": "flow:test:echo", "Next": next });
+    for tasks in [0, 1, 2, 5, 9] {
+        let name = |at: usize| if at < tasks { format!("T{at}") } else { "Waits".to_owned() };
+        let mut states = json!({ "Waits": { "Type": "Wait", "Seconds": 3600, "End": true } });
+        (0..tasks).for_each(|at| states[name(at)] = task(&name(at + 1)));
+        let processor = json!({ "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" },
+            "StartAt": name(0), "States": states });
+        let map = json!({ "Type": "Map", "ItemProcessor": processor, "End": true });
+        let definition = json!({ "StartAt": "Each", "States": { "Each": map } });
+        let machine = world.machine(&format!("m{tasks}"), &definition).await;
+        let request = json!({ "stateMachineArn": machine, "name": "e", "input": "[1]" });
+        let execution = text(&world.ask("StartExecution", request).await["executionArn"]);
+        let child = loop {
+            let runs = world.ask("ListMapRuns", json!({ "executionArn": execution })).await;
+            let run = json!({ "mapRunArn": runs["mapRuns"][0]["mapRunArn"] });
+            if run["mapRunArn"].is_string()
+                && let Some(child) = children(&world, &run, json!({})).await.first()
+            {
+                break text(&child["executionArn"]);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
+        let ids = async |reverse: bool| {
+            let request = json!({ "executionArn": child, "reverseOrder": reverse });
+            let history = world.ask("GetExecutionHistory", request).await;
+            let events = history["events"].as_array().unwrap().iter();
+            events.map(|event| (event["id"].as_u64().unwrap(), text(&event["type"]))).collect::<Vec<_>>()
+        };
+        while ids(false).await.last().is_none_or(|(_, kind)| kind != "WaitStateEntered") {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let mut reversed = ids(true).await;
+        reversed.reverse();
+        assert_eq!(reversed, ids(false).await, "{tasks} tasks");
+    }
+}

@@ -51,21 +51,20 @@ impl Identity {
 
     /// The identity of a child execution of this one: another execution, of the state machine that the Map's processor is.
     pub(super) fn of_child(&self, run: &MapRun, index: u64) -> Self {
-        let (kind, name) = (if run.express { "express" } else { "execution" }, run.child_name(index));
+        let execution_name = run.child_name(index);
         let in_machine = |machine: &str| format!("{machine}/{}", run.label);
-        let machine_name = in_machine(&self.state_machine_name);
         // arn:aws:states:REGION:ACCOUNT:execution:MACHINE:NAME
         let prefix: Vec<&str> = self.execution_id.splitn(6, ':').take(5).collect();
         let execution_id = match prefix[..] {
-            ["arn", ..] if prefix.len() == 5 => format!("{}:{kind}:{machine_name}:{name}", prefix.join(":")),
-            _ => format!("{}/{}:{name}", self.execution_id, run.label),
+            ["arn", ..] if prefix.len() == 5 => run.child_arn(&prefix.join(":"), &self.state_machine_name, index),
+            _ => format!("{}/{}:{execution_name}", self.execution_id, run.label),
         };
         Identity {
             execution_id,
-            execution_name: name,
+            execution_name,
             role_arn: self.role_arn.clone(),
             state_machine_id: in_machine(&self.state_machine_id),
-            state_machine_name: machine_name,
+            state_machine_name: in_machine(&self.state_machine_name),
         }
     }
 

@@ -218,6 +218,12 @@ impl MapRun {
         uuid_prefix(&self.uuid).unwrap_or_default()
     }
 
+    /// The ARN of a child execution. `prefix` is `arn:aws:states:REGION:ACCOUNT`, `machine` the name of the Map's state machine.
+    pub fn child_arn(&self, prefix: &str, machine: &str, index: u64) -> String {
+        let kind = if self.express { "express" } else { "execution" };
+        format!("{prefix}:{kind}:{machine}/{}:{}", self.label, self.child_name(index))
+    }
+
     /// The name of a child execution: a UUID that ends with the index and shares all other groups with the run's UUID.
     pub fn child_name(&self, index: u64) -> String {
         format!("{}{index:012x}", self.uuid_prefix())
