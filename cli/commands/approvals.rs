@@ -314,21 +314,9 @@ mod tests {
             answer: None,
             approval: Some(Box::default()),
         };
-        let (execution, workflow, state) = ("r-1".to_owned(), "r".to_owned(), "Ask".to_owned());
-        let (deadline_ms, timed_out_ms) = (Some(6_000), Some(6_000));
         let (since_ms, next_poll_ms) = (0, Some(5_500));
-        let takes_signal = false;
-        let task = PersonTask {
-            execution,
-            workflow,
-            state,
-            since_ms,
-            deadline_ms,
-            next_poll_ms,
-            timed_out_ms,
-            instructions,
-            takes_signal,
-        };
+        let (deadline_ms, timed_out_ms) = (Some(6_000), Some(6_000));
+        let task = PersonTask { since_ms, deadline_ms, next_poll_ms, timed_out_ms, ..task("r-1", "Ask", instructions) };
         let screen = Screen { columns: 80, rows: 24, color: false, ascii: false };
         let lines = block(&task, 14_000, &screen).join("\n");
         assert!(lines.contains("timed out 00:00:06") && lines.contains("flow resume r-1"), "{lines}");

@@ -198,12 +198,10 @@ impl Turn<'_> {
         let row = &self.frame(of_state).row;
         let identity = header.identity.as_deref().cloned();
         let identity = identity.unwrap_or_else(|| Identity::local(&header.id, &header.workflow));
-        let child = self.child_in_run(of_state);
-        let (started_ms, redrive_count) = match child {
-            Some((child, _)) => (child.started_ms, child.redrive_count),
-            None => (header.started_ms, header.redrive_count),
+        let (identity, started_ms, redrive_count) = match self.child_in_run(of_state) {
+            Some((child, run)) => (identity.of_child(run, child.id.index), child.started_ms, child.redrive_count),
+            None => (identity, header.started_ms, header.redrive_count),
         };
-        let identity = child.map_or_else(|| identity.clone(), |(child, run)| identity.of_child(run, child.id.index));
         let mut context = json!({
             "Execution": {
                 "Id": identity.execution_id,

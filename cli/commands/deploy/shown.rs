@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::view::action_name;
 use deploy::plan::{ALIAS, DeploymentChange, FieldDifference, Wanted, action_word};
 use engine::step::ChangeAction;
 use serde_json::{Value, json};
@@ -153,17 +154,6 @@ pub(super) fn is_quiet(global: &Global) -> bool {
     global.quiet && global.output == Output::Human
 }
 
-/// The word of an action that was made.
-fn made_word(action: ChangeAction) -> &'static str {
-    match action {
-        ChangeAction::Created => "created",
-        ChangeAction::Adopted => "adopted",
-        ChangeAction::Updated => "updated",
-        ChangeAction::Unchanged => "unchanged",
-        ChangeAction::Deleted => "deleted",
-    }
-}
-
 pub(super) fn print(global: &Global, progress: ChangeProgress, change: &DeploymentChange) {
     let DeploymentChange { action, kind: resource, name, .. } = change;
     match global.output {
@@ -178,7 +168,7 @@ pub(super) fn print(global: &Global, progress: ChangeProgress, change: &Deployme
                 "differences": differences_json(change) }));
         }
         Output::Human if progress == ChangeProgress::Made => {
-            say!("{} {name}   {}", made_word(*action), resource.type_name())
+            say!("{} {name}   {}", action_name(*action), resource.type_name())
         }
         Output::Human if global.quiet && *action == ChangeAction::Unchanged => {}
         Output::Human => change_lines(change).iter().for_each(|line| say!("{line}")),
